@@ -1,0 +1,106 @@
+//! PBKDF2-HMAC-SHA256 (RFC 8018 §5.2), the step from a master key to the key of one token.
+//! A derivation is a chain of HMACs over one block; what never changes in it, the two hash states
+//! after the padded key, is worked out once.
+
+use core::num::NonZeroU32;
+use sha2::block_api::compress256;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::{Error, Key, MasterKey};
+
+/// The format's iteration count.
+pub const ITERATIONS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
+
+/// The 16 random bytes of a token that make its key its own.
+pub type Salt = [u8; 16];
+
+/// Derives the key of one token: PBKDF2's first block over `salt` (16 bytes in a token, any number here).
+#[must_use]
+pub fn derive(master: &MasterKey, salt: &[u8], iterations: NonZeroU32) -> Key {
+    let mut chain = Chain::new(master.block(), salt, iterations);
+    chain.advance(u32::MAX);
+    chain.key()
+}
+
+/// PBKDF2-HMAC-SHA256 with any password, salt and output length (RFC 8018 §5.2).
+pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: NonZeroU32, out: &mut [u8]) {
+    pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password, salt, iterations.get(), out);
+}
+
+/// The state of SHA-256 before any input (FIPS 180-4 §5.3.3).
+const INITIAL: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// One PBKDF2 block on its way: the two key states, the last HMAC and the sum so far.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Chain {
+    /// SHA-256 state after the key block xored with `0x36`.
+    inner: [u32; 8],
+    /// SHA-256 state after the key block xored with `0x5c`.
+    outer: [u32; 8],
+    /// U, the last HMAC.
+    u: [u32; 8],
+    /// The exclusive or of every U so far: the result, once `left` is 0.
+    sum: [u32; 8],
+    /// Iterations still to do.
+    left: u32,
+}
+
+impl Chain {
+    /// Starts block 1 and does its first iteration.
+    fn new(key: &[u8; 64], salt: &[u8], iterations: NonZeroU32) -> Self {
+        let mut inner = INITIAL;
+        let mut outer = INITIAL;
+        compress256(&mut inner, &[*Zeroizing::new(key.map(|byte| byte ^ 0x36))]);
+        compress256(&mut outer, &[*Zeroizing::new(key.map(|byte| byte ^ 0x5c))]);
+
+        // U1 = HMAC(key, salt ‖ 00000001); the salt may be of any length.
+        let mut state = inner;
+        let (blocks, tail) = salt.as_chunks::<64>();
+        compress256(&mut state, blocks);
+        let mut last = [0_u8; 128];
+        let message = tail.iter().copied().chain([0, 0, 0, 1, 0x80]);
+        last.iter_mut().zip(message).for_each(|(slot, byte)| *slot = byte);
+        let bits = (64 + salt.len() as u64 + 4) * 8;
+        let (first, second) = last.split_at_mut(64);
+        let end = if tail.len() + 5 + 8 <= 64 { &mut *first } else { &mut *second };
+        end.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
+        let used = if tail.len() + 5 + 8 <= 64 { 1 } else { 2 };
+        for block in last.as_chunks::<64>().0.iter().take(used) {
+            compress256(&mut state, &[*block]);
+        }
+        let u = finish_digest(&outer, &state);
+        state.zeroize();
+        Self { inner, outer, u, sum: u, left: iterations.get() - 1 }
+    }
+
+    /// Does at most `budget` iterations.
+    fn advance(&mut self, budget: u32) {
+        let steps = self.left.min(budget);
+        for _ in 0..steps {
+            let inner = finish_digest(&self.inner, &self.u);
+            self.u = finish_digest(&self.outer, &inner);
+            self.sum.iter_mut().zip(&self.u).for_each(|(sum, u)| *sum ^= u);
+        }
+        self.left -= steps;
+    }
+
+    /// The result; meaningful once nothing is left to do.
+    fn key(&self) -> Key {
+        let mut bytes = Zeroizing::new([0_u8; 32]);
+        for (slot, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(&self.sum) {
+            *slot = word.to_be_bytes();
+        }
+        Key::from_bytes(&bytes)
+    }
+}
+
+/// The hash of `key block ‖ 32-byte digest`, from the state after the key block: one compression.
+fn finish_digest(state: &[u32; 8], digest: &[u32; 8]) -> [u32; 8] {
+    let mut block = [0_u8; 64];
+    let words = digest.iter().copied().chain([0x8000_0000, 0, 0, 0, 0, 0, 0, (64 + 32) * 8]);
+    block.as_chunks_mut::<4>().0.iter_mut().zip(words).for_each(|(slot, word)| *slot = word.to_be_bytes());
+    let mut state = *state;
+    compress256(&mut state, &[block]);
+    state
+}

@@ -1,0 +1,249 @@
+//! Keys: the master key that a user holds, and the 32-byte key that a token is sealed with.
+//! Both are wiped when dropped, are hidden by `Debug`, and can be neither cloned nor compared.
+//! Key text is base64; it is decoded without branches or look-ups that depend on it.
+
+use base64ct::{Base64Url, Encoding};
+use core::fmt;
+use heapless::String;
+use rand_core::TryCryptoRng;
+use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::{Error, kdf};
+
+/// SHA-256's block, and so the width to which HMAC brings every key (RFC 2104 §2).
+const BLOCK_LEN: usize = 64;
+
+/// A key with fewer bytes than this opens but never seals.
+pub const MIN_SEALING_LEN: usize = 16;
+
+/// The text of a new 32-byte key: 44 characters, wiped when dropped.
+pub type KeyText = Zeroizing<String<44>>;
+
+/// The key that the user holds, from which [`kdf::derive`] makes the key of each token.
+///
+/// HMAC pads a key of up to 64 bytes with zeros and hashes a longer one, so one 64-byte block
+/// stands for a master key of any length. Trailing zero bytes therefore do not count.
+#[derive(Zeroize, ZeroizeOnDrop)]
+#[repr(transparent)]
+pub struct MasterKey([u8; BLOCK_LEN]);
+
+impl MasterKey {
+    /// Reads the base64url text of a master key of any length from one byte up.
+    ///
+    /// ASCII white space around the text is ignored, and `+ /` are taken for `- _`.
+    /// Stray bits after the last whole byte are ignored, as the Python original ignores them.
+    ///
+    /// # Errors
+    /// [`Error::KeyEmpty`], [`Error::KeyPadding`] or [`Error::KeyCharacter`].
+    pub fn from_text(text: &str) -> Result<Self, Error> {
+        let mut gather = Gather::new();
+        decode(text, |bytes| gather.push(bytes))?;
+        gather.finish()
+    }
+
+    /// Takes the raw bytes of a master key, of any length from one up.
+    ///
+    /// # Errors
+    /// [`Error::KeyEmpty`] if there are none.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let mut gather = Gather::new();
+        gather.push(bytes);
+        gather.finish()
+    }
+
+    /// Makes a new 32-byte master key and returns its text, the form in which it is kept.
+    ///
+    /// # Errors
+    /// [`Error::RandomFailed`] if the random source fails.
+    pub fn generate<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error> {
+        generate_text(rng)
+    }
+
+    /// The key's short public name. Costs one derivation.
+    #[must_use]
+    pub fn id(&self) -> KeyId {
+        KeyId::from_derived(&kdf::derive(self, KeyId::LABEL, kdf::ITERATIONS))
+    }
+
+    /// Whether the key has fewer than [`MIN_SEALING_LEN`] bytes (trailing zero bytes do not count).
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        let seen = self.0.iter().skip(MIN_SEALING_LEN - 1).fold(0, |seen, byte| seen | byte);
+        seen == 0
+    }
+
+    /// The key as HMAC uses it: 64 bytes.
+    pub(crate) fn block(&self) -> &[u8; BLOCK_LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey(hidden)")
+    }
+}
+
+/// A Fernet key: the first 16 bytes sign, the last 16 encrypt (fernet/spec, "Key Format").
+#[derive(Zeroize, ZeroizeOnDrop)]
+#[repr(transparent)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    /// Takes 32 bytes as they are.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; 32]) -> Self {
+        Self(*bytes)
+    }
+
+    /// Reads a Fernet key's text: 44 characters of base64url, with the liberties of [`MasterKey::from_text`].
+    ///
+    /// # Errors
+    /// As [`MasterKey::from_text`]; [`Error::KeyPadding`] also if the text does not stand for 32 bytes.
+    pub fn from_text(text: &str) -> Result<Self, Error> {
+        let mut key = Self([0; 32]);
+        let mut len = 0_usize;
+        decode(text, |bytes| {
+            for (slot, byte) in key.0.iter_mut().skip(len).zip(bytes) {
+                *slot = *byte;
+            }
+            len += bytes.len();
+        })?;
+        if len == 32 { Ok(key) } else { Err(Error::KeyPadding) }
+    }
+
+    /// Makes a new Fernet key and returns its text.
+    ///
+    /// # Errors
+    /// [`Error::RandomFailed`] if the random source fails.
+    pub fn generate<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error> {
+        generate_text(rng)
+    }
+
+    /// The 16 bytes that sign.
+    pub(crate) fn signing(&self) -> &[u8] {
+        self.0.split_at(16).0
+    }
+
+    /// The 16 bytes that encrypt.
+    pub(crate) fn encrypting(&self) -> &[u8] {
+        self.0.split_at(16).1
+    }
+
+    /// The key's bytes: for a caller that stores a derived key. They are as secret as the key.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(hidden)")
+    }
+}
+
+/// A master key's public name: four bytes in hex.
+///
+/// It is the start of a derivation over a fixed label at the full cost, so that whoever knows the
+/// name is no faster at guessing the key than whoever holds a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId([u8; 4]);
+
+impl KeyId {
+    /// The salt of the derivation that names a key. Not 16 bytes long, so it is no token's salt.
+    pub const LABEL: &'static [u8] = b"fernseal master key id";
+
+    /// The name, from the key derived with [`KeyId::LABEL`]: for a caller that derives many at once.
+    #[must_use]
+    pub fn from_derived(key: &Key) -> Self {
+        let [a, b, c, d, ..] = key.0;
+        Self([a, b, c, d])
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Gathers a key's bytes into HMAC's block, hashing them as soon as there are more than fit.
+struct Gather {
+    block: MasterKey,
+    len: usize,
+    hash: Sha256,
+}
+
+impl Gather {
+    fn new() -> Self {
+        Self { block: MasterKey([0; BLOCK_LEN]), len: 0, hash: Sha256::new() }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        for (slot, byte) in self.block.0.iter_mut().skip(self.len).zip(bytes) {
+            *slot = *byte;
+        }
+        self.len = self.len.saturating_add(bytes.len());
+        self.hash.update(bytes);
+    }
+
+    fn finish(mut self) -> Result<MasterKey, Error> {
+        if self.len == 0 {
+            return Err(Error::KeyEmpty);
+        }
+        if self.len > BLOCK_LEN {
+            let mut digest = self.hash.finalize();
+            self.block.0 = [0; BLOCK_LEN];
+            for (slot, byte) in self.block.0.iter_mut().zip(&digest) {
+                *slot = *byte;
+            }
+            digest.as_mut_slice().zeroize();
+        }
+        Ok(self.block)
+    }
+}
+
+/// Decodes key text four characters at a time and hands on the bytes.
+fn decode(text: &str, mut sink: impl FnMut(&[u8])) -> Result<(), Error> {
+    let (quanta, rest) = text.trim_ascii().as_bytes().as_chunks::<4>();
+    if quanta.is_empty() && rest.is_empty() {
+        return Err(Error::KeyEmpty);
+    }
+    let mut padded = false;
+    for quantum in quanta {
+        if padded {
+            return Err(Error::KeyPadding);
+        }
+        let mut chars = Zeroizing::new(quantum.map(|byte| match byte {
+            b'+' => b'-',
+            b'/' => b'_',
+            other => other,
+        }));
+        // What is not there is all zeros: 'A' in base64.
+        let len = match *chars {
+            [b'=', ..] | [_, b'=', ..] => return Err(Error::KeyPadding),
+            [_, _, b'=', b'='] => 1,
+            [_, _, b'=', _] => return Err(Error::KeyPadding),
+            [_, _, _, b'='] => 2,
+            _ => 3,
+        };
+        padded = len < 3;
+        chars.iter_mut().skip(len + 1).for_each(|byte| *byte = b'A');
+        let mut bytes = Zeroizing::new([0_u8; 3]);
+        let bytes = Base64Url::decode(*chars, bytes.as_mut()).map_err(|_| Error::KeyCharacter)?;
+        sink(bytes.get(..len).unwrap_or_default());
+    }
+    if rest.is_empty() { Ok(()) } else { Err(Error::KeyPadding) }
+}
+
+fn generate_text<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error> {
+    let mut bytes = Zeroizing::new([0_u8; 32]);
+    rng.try_fill_bytes(bytes.as_mut()).map_err(|_| Error::RandomFailed)?;
+    let mut chars = Zeroizing::new([0_u8; 44]);
+    let text = Base64Url::encode(bytes.as_ref(), chars.as_mut()).map_err(|_| Error::BufferTooSmall)?;
+    let mut key = KeyText::default();
+    key.push_str(text).map_err(|_| Error::BufferTooSmall)?;
+    Ok(key)
+}
