@@ -41,6 +41,8 @@ pub enum Error {
     KeyPadding = 18,
     /// The key has fewer than 16 bytes, too few to seal with; it can still open.
     KeyShort = 19,
+    /// The pointer is neither a JSON Pointer (RFC 6901) nor names joined by dots.
+    BadPointer = 20,
 }
 
 impl fmt::Display for Error {
@@ -61,6 +63,7 @@ impl fmt::Display for Error {
             Self::KeyEmpty => "the key is empty",
             Self::KeyPadding => "the key's base64 padding is missing or misplaced",
             Self::KeyCharacter => "the key has a character that is not base64",
+            Self::BadPointer => "not a JSON Pointer",
             Self::KeyShort => "the key is shorter than 16 bytes, too short to seal with",
         })
     }

@@ -6,7 +6,7 @@ use core::num::NonZeroU32;
 use sha2::block_api::compress256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{Error, Key, MasterKey};
+use crate::{Key, MasterKey};
 
 /// The format's iteration count.
 pub const ITERATIONS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();

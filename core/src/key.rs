@@ -2,11 +2,12 @@
 //! Both are wiped when dropped, are hidden by `Debug`, and can be neither cloned nor compared.
 //! Key text is base64; it is decoded without branches or look-ups that depend on it.
 
-use base64ct::{Base64Url, Encoding};
+use base64ct::{Base64Url, Base64UrlUnpadded, Encoding};
 use core::fmt;
 use heapless::String;
 use rand_core::TryCryptoRng;
 use sha2::{Digest, Sha256};
+use subtle::{ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{Error, kdf};
@@ -206,36 +207,42 @@ impl Gather {
 }
 
 /// Decodes key text four characters at a time and hands on the bytes.
+///
+/// The only branches on the text are those that its length and the validity of its characters decide.
 fn decode(text: &str, mut sink: impl FnMut(&[u8])) -> Result<(), Error> {
     let (quanta, rest) = text.trim_ascii().as_bytes().as_chunks::<4>();
-    if quanta.is_empty() && rest.is_empty() {
-        return Err(Error::KeyEmpty);
+    let Some((last, whole)) = quanta.split_last() else {
+        return Err(if rest.is_empty() { Error::KeyEmpty } else { Error::KeyPadding });
+    };
+    for quantum in whole {
+        sink(decode_quantum(*quantum)?.as_ref());
     }
-    let mut padded = false;
-    for quantum in quanta {
-        if padded {
-            return Err(Error::KeyPadding);
-        }
-        let mut chars = Zeroizing::new(quantum.map(|byte| match byte {
-            b'+' => b'-',
-            b'/' => b'_',
-            other => other,
-        }));
-        // What is not there is all zeros: 'A' in base64.
-        let len = match *chars {
-            [b'=', ..] | [_, b'=', ..] => return Err(Error::KeyPadding),
-            [_, _, b'=', b'='] => 1,
-            [_, _, b'=', _] => return Err(Error::KeyPadding),
-            [_, _, _, b'='] => 2,
-            _ => 3,
-        };
-        padded = len < 3;
-        chars.iter_mut().skip(len + 1).for_each(|byte| *byte = b'A');
-        let mut bytes = Zeroizing::new([0_u8; 3]);
-        let bytes = Base64Url::decode(*chars, bytes.as_mut()).map_err(|_| Error::KeyCharacter)?;
-        sink(bytes.get(..len).unwrap_or_default());
+    if !rest.is_empty() {
+        return Err(Error::KeyPadding);
     }
-    if rest.is_empty() { Ok(()) } else { Err(Error::KeyPadding) }
+    let (filled, len) = match *last {
+        [b'=', b'=', b'=', b'='] => return Err(if whole.is_empty() { Error::KeyEmpty } else { Error::KeyPadding }),
+        [a, b, b'=', b'='] => ([a, b, b'A', b'A'], 1),
+        [a, b, c, b'='] => ([a, b, c, b'A'], 2),
+        all => (all, 3),
+    };
+    let bytes = decode_quantum(filled)?;
+    sink(bytes.get(..len).unwrap_or_default());
+    Ok(())
+}
+
+/// Four characters without padding to three bytes.
+fn decode_quantum(chars: [u8; 4]) -> Result<Zeroizing<[u8; 3]>, Error> {
+    let chars = Zeroizing::new(chars.map(|char| {
+        let char = u8::conditional_select(&char, &b'-', char.ct_eq(&b'+'));
+        u8::conditional_select(&char, &b'_', char.ct_eq(&b'/'))
+    }));
+    let mut bytes = Zeroizing::new([0_u8; 3]);
+    match Base64UrlUnpadded::decode(*chars, bytes.as_mut()) {
+        Ok(_) => Ok(bytes),
+        Err(_) if chars.contains(&b'=') => Err(Error::KeyPadding),
+        Err(_) => Err(Error::KeyCharacter),
+    }
 }
 
 fn generate_text<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error> {

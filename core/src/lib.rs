@@ -1,17 +1,30 @@
-#![doc = "work in progress"]
+//! Fernet tokens, PBKDF2 and sealed JSON configs over fixed buffers.
+//!
+//! No standard library, no allocation, no clock, no environment: the caller hands in buffers, the time
+//! ([`u64`] Unix seconds) and a random source ([`rand_core::TryCryptoRng`]), and gets back the used part of a buffer.
+//! What lies behind the used part is zeroed; after an error, all of the buffer is.
+//!
+//! | to | use |
+//! |---|---|
+//! | read a master key, make one, name one | [`MasterKey`], [`KeyId`] |
+//! | open or seal the values of a config | [`config::open`], [`config::get`], [`config::seal`] |
+//! | open or seal one `enc:` token | [`token::open`], [`token::seal`] |
+//! | pay for the derivation once, or elsewhere | [`kdf::derive`], [`token::open_with`], [`token::seal_with`] |
+//! | work with bare Fernet tokens | [`fernet`] |
+//! | find the strings of a JSON text | [`json`] |
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
+mod base64;
+mod buffer;
+pub mod config;
 mod error;
+pub mod fernet;
+pub mod json;
 pub mod kdf;
 mod key;
+pub mod token;
 
 pub use error::Error;
-pub use key::{Key, KeyId, KeyText, MasterKey};
-
-/// JSON
-pub mod json {
-    /// depth
-    pub const MAX_DEPTH: usize = 1024;
-}
+pub use key::{Key, KeyId, KeyText, MIN_SEALING_LEN, MasterKey};

@@ -1,0 +1,32 @@
+//! The discipline of output buffers, in one place.
+//! A function fills the front of a caller's buffer and returns the used part; what lies behind it is
+//! zeroed, and after a failure all of it, so that reading past an error finds nothing.
+
+use core::str;
+use zeroize::Zeroize;
+
+use crate::Error;
+
+/// Runs `fill`, which says how many bytes at the front of `out` are its result.
+pub(crate) fn fill_bytes(out: &mut [u8], fill: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Result<&[u8], Error> {
+    let result = fill(out).and_then(|len| if len <= out.len() { Ok(len) } else { Err(Error::BufferTooSmall) });
+    let (used, rest) = out.split_at_mut_checked(result.unwrap_or(0)).ok_or(Error::BufferTooSmall)?;
+    rest.zeroize();
+    result.map(|_| &*used)
+}
+
+/// As [`fill_bytes`], for results that are text.
+pub(crate) fn fill_text(out: &mut [u8], fill: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Result<&str, Error> {
+    let bytes = fill_bytes(out, |out| {
+        let len = fill(out)?;
+        let text = out.get(..len).ok_or(Error::BufferTooSmall)?;
+        str::from_utf8(text).map(str::len).map_err(|_| Error::NotText)
+    })?;
+    str::from_utf8(bytes).map_err(|_| Error::NotText)
+}
+
+/// Copies `bytes` to the front of `out`.
+pub(crate) fn put(out: &mut [u8], bytes: &[u8]) -> Result<usize, Error> {
+    out.get_mut(..bytes.len()).ok_or(Error::BufferTooSmall)?.copy_from_slice(bytes);
+    Ok(bytes.len())
+}

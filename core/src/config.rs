@@ -1,0 +1,169 @@
+//! A config opened or sealed from one fixed buffer into another; all but the values concerned stays byte for byte.
+//! Opening and rotating concern every string with the `enc:` prefix, sealing the strings that the caller names.
+//! Also here: what a value is, to a tool that must not mistake one thing for another.
+
+use rand_core::TryCryptoRng;
+
+use crate::json::{self, Kind, Value};
+use crate::token::{self, Format, Token};
+use crate::{Error, MasterKey, buffer};
+
+/// The pointer of the secret that every ProxmoxMCP config has.
+pub const TOKEN_VALUE: &str = "/auth/token_value";
+
+/// What a string value is, by its looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looks {
+    /// It begins with `enc:` and is a token.
+    Sealed,
+    /// It begins with `enc:` and is no token, or begins nearly so (`ENC:`, white space before it).
+    LooksSealed,
+    /// All of it is `${NAME}`, `${NAME:-default}` or the like: a name to be filled in by whoever reads the config.
+    Placeholder,
+    /// Anything else.
+    Plain,
+}
+
+/// What the string `text` (escapes taken off) is, by its looks.
+#[must_use]
+pub fn looks(text: &str) -> Looks {
+    let start = text.trim_start().as_bytes();
+    if Token::parse(text).is_ok() {
+        Looks::Sealed
+    } else if start.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(token::PREFIX.as_bytes())) {
+        Looks::LooksSealed
+    } else if is_placeholder(text) {
+        Looks::Placeholder
+    } else {
+        Looks::Plain
+    }
+}
+
+fn is_placeholder(text: &str) -> bool {
+    let Some(inner) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else { return false };
+    let name_len = inner.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+    let (name, rest) = inner.split_at_checked(name_len).unwrap_or_default();
+    let starts_well = !name.is_empty() && !name.starts_with(|char: char| char.is_ascii_digit());
+    starts_well && (rest.is_empty() || rest.starts_with([':', '-', '?', '+', '=']) && !rest.contains('}'))
+}
+
+/// Opens every sealed value of `json` with the first of `keys` that fits. Costs a derivation for each token and key
+/// (legacy tokens too). `out` takes `json.len()` bytes, more only where secrets hold many characters that JSON
+/// escapes; four times `json.len()` is always enough.
+///
+/// # Errors
+/// [`Error::InvalidJson`], [`Error::TooDeep`]; [`Error::Malformed`], [`Error::Unauthentic`], [`Error::NotText`] or
+/// [`Error::DuplicateKey`] for the first sealed value that is at fault; [`Error::BufferTooSmall`]. `out` is zeroed then.
+pub fn open<'o>(json: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
+    rewrite(json, out, |value, buf| {
+        if !begins_sealed(value) {
+            return Ok(None);
+        }
+        value.is_unique()?;
+        let len = json::unescape_into(value.raw(), buf)?;
+        let len = token::open_in_place(keys, len, buf)?;
+        check_text(buf, len)?;
+        json::escape_in_place(len, buf).map(Some)
+    })
+}
+
+/// The value at `pointer`, opened with the first of `keys` that fits if it is sealed. A number, `true`, `false` or
+/// `null` comes as it is written. `out` takes the length of the value as it is written.
+///
+/// # Errors
+/// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::BadPointer`], [`Error::NotFound`], [`Error::DuplicateKey`];
+/// [`Error::NotAString`] for an object or array; [`Error::Malformed`], [`Error::Unauthentic`], [`Error::NotText`];
+/// [`Error::BufferTooSmall`]. `out` is zeroed then.
+pub fn get<'o>(json: &str, pointer: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
+    buffer::fill_text(out, |out| {
+        let value = json::find(json, pointer)?;
+        match value.kind() {
+            Kind::Object | Kind::Array => Err(Error::NotAString),
+            Kind::Scalar => buffer::put(out, value.raw().as_bytes()),
+            Kind::String => {
+                let len = json::unescape_into(value.raw(), out)?;
+                if begins_sealed(&value) { token::open_in_place(keys, len, out) } else { Ok(len) }
+            }
+        }
+    })
+}
+
+/// Seals the strings at `pointers` under `master` at `now` (Unix seconds), each at the cost of a derivation.
+/// Tokens and placeholders among them stay. `out` takes `json.len()` bytes and, for each value sealed,
+/// [`token::token_len`] of its length.
+///
+/// # Errors
+/// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::BadPointer`], [`Error::NotFound`], [`Error::DuplicateKey`],
+/// [`Error::NotAString`]; [`Error::LooksSealed`] for a value that may be a damaged token; [`Error::KeyShort`],
+/// [`Error::RandomFailed`], [`Error::BufferTooSmall`]. `out` is zeroed then.
+pub fn seal<'o, R: TryCryptoRng + ?Sized>(
+    json: &str,
+    pointers: &[&str],
+    master: &MasterKey,
+    now: u64,
+    rng: &mut R,
+    out: &'o mut [u8],
+) -> Result<&'o str, Error> {
+    for pointer in pointers {
+        if json::find(json, pointer)?.kind() != Kind::String {
+            return Err(Error::NotAString);
+        }
+    }
+    rewrite(json, out, |value, buf| {
+        let named = |pointer: &&str| json::find(json, pointer).is_ok_and(|found| found.span() == value.span());
+        if !pointers.iter().any(named) {
+            return Ok(None);
+        }
+        let len = json::unescape_into(value.raw(), buf)?;
+        match looks(text(buf, len)?) {
+            Looks::Sealed | Looks::Placeholder => return Ok(None),
+            Looks::LooksSealed => return Err(Error::LooksSealed),
+            Looks::Plain => {}
+        }
+        token::seal_in_place(master, Format::salted(rng)?, len, now, rng, buf).map(Some)
+    })
+}
+
+/// Whether the string value begins with `enc:` once its escapes are taken off.
+fn begins_sealed(value: &Value<'_>) -> bool {
+    let mut points = json::Unescape::new(value.raw());
+    token::PREFIX.chars().all(|char| points.next() == Some(Ok(char.into())))
+}
+
+fn text(buf: &[u8], len: usize) -> Result<&str, Error> {
+    let bytes = buf.get(..len).ok_or(Error::BufferTooSmall)?;
+    core::str::from_utf8(bytes).map_err(|_| Error::NotText)
+}
+
+fn check_text(buf: &[u8], len: usize) -> Result<(), Error> {
+    text(buf, len).map(|_| ())
+}
+
+/// Copies `json` to `out`, but for the strings that `replace` replaces: it leaves the new inside of the string, ready
+/// for JSON, at the front of the buffer that it is given, and says how long it is.
+fn rewrite<'o>(
+    json: &str,
+    out: &'o mut [u8],
+    mut replace: impl FnMut(&Value<'_>, &mut [u8]) -> Result<Option<usize>, Error>,
+) -> Result<&'o str, Error> {
+    buffer::fill_text(out, |out| {
+        json::root(json)?;
+        let (mut read, mut written) = (0, 0);
+        for value in json::strings(json) {
+            let value = value?;
+            let inside = value.span().start + 1..value.span().end - 1;
+            let before = json.get(read..inside.start).ok_or(Error::InvalidJson)?;
+            let rest = out.get_mut(written..).ok_or(Error::BufferTooSmall)?;
+            let here = buffer::put(rest, before.as_bytes())?;
+            let rest = rest.get_mut(here..).ok_or(Error::BufferTooSmall)?;
+            read = inside.end;
+            written += here
+                + match replace(&value, rest)? {
+                    Some(len) => len,
+                    None => buffer::put(rest, value.raw().as_bytes())?,
+                };
+        }
+        let after = json.get(read..).ok_or(Error::InvalidJson)?;
+        Ok(written + buffer::put(out.get_mut(written..).ok_or(Error::BufferTooSmall)?, after.as_bytes())?)
+    })
+}

@@ -1,0 +1,265 @@
+//! The `enc:` envelope: what stands in a config in the place of a secret.
+//! Salted, as written: `enc:` base64url(16-byte salt) `:` base64url(text of the Fernet token).
+//! Legacy, still read: `enc:` base64url(text of the Fernet token), with one salt for all.
+
+use rand_core::TryCryptoRng;
+
+use crate::fernet::{self, Freshness};
+use crate::kdf::{self, Salt};
+use crate::{Error, Key, MasterKey, base64, buffer};
+
+/// What every token begins with.
+pub const PREFIX: &str = "enc:";
+
+/// The salt of all legacy tokens.
+pub const LEGACY_SALT: Salt = *b"proxmox_mcp_salt";
+
+/// The characters of a salt in base64.
+const SALT_TEXT_LEN: usize = 24;
+
+/// Whether `text` begins as a token does. Only [`Token::parse`] says that it is one.
+#[must_use]
+pub fn is_sealed(text: &str) -> bool {
+    text.starts_with(PREFIX)
+}
+
+/// The length of the (salted) token of a secret of `plain_len` bytes, in characters; `usize::MAX` if that does not fit.
+#[must_use]
+pub const fn token_len(plain_len: usize) -> usize {
+    base64::encoded_len(fernet::token_len(plain_len)).saturating_add(PREFIX.len() + SALT_TEXT_LEN + 1)
+}
+
+/// A buffer length, in bytes, that opens any token of `token_len` characters.
+#[must_use]
+pub const fn open_len(token_len: usize) -> usize {
+    base64::decoded_len(token_len.saturating_sub(PREFIX.len()))
+}
+
+/// The two forms of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// With a random salt of its own.
+    Salted(Salt),
+    /// With [`LEGACY_SALT`], so that all such tokens of a master key share one key.
+    Legacy,
+}
+
+impl Format {
+    /// A new salted format.
+    ///
+    /// # Errors
+    /// [`Error::RandomFailed`].
+    pub fn salted<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<Self, Error> {
+        let mut salt = Salt::default();
+        rng.try_fill_bytes(&mut salt).map_err(|_| Error::RandomFailed)?;
+        Ok(Self::Salted(salt))
+    }
+
+    /// The salt that the token's key is derived with.
+    #[must_use]
+    pub const fn salt(&self) -> &Salt {
+        match self {
+            Self::Salted(salt) => salt,
+            Self::Legacy => &LEGACY_SALT,
+        }
+    }
+}
+
+/// A token whose structure has been checked, down to the Fernet token within.
+#[derive(Debug, Clone, Copy)]
+pub struct Token<'a> {
+    format: Format,
+    /// Base64 of the Fernet token's text.
+    body: &'a str,
+    timestamp: u64,
+}
+
+impl<'a> Token<'a> {
+    /// Checks the structure of `text`: parts, salt, both layers of base64, version and lengths.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub fn parse(text: &'a str) -> Result<Self, Error> {
+        let rest = text.strip_prefix(PREFIX).ok_or(Error::Malformed)?;
+        let (format, body) = match rest.split_once(':') {
+            None => (Format::Legacy, rest),
+            Some((salt_text, body)) => {
+                let mut salt = Salt::default();
+                // Sixteen bytes have one spelling of 24 characters; longer ones do not fit, shorter ones fall short.
+                match base64::decode(salt_text, &mut salt) {
+                    Ok(16) => (Format::Salted(salt), body),
+                    _ => return Err(Error::Malformed),
+                }
+            }
+        };
+        let mut scan = fernet::Scan::new(None);
+        let mut inner = base64::Pieces::default();
+        let mut outer = base64::Pieces::default();
+        outer.push(body.as_bytes(), |text| inner.push(text, |raw| scan.push(raw)))?;
+        let timestamp = scan.finish()?;
+        Ok(Self { format, body, timestamp })
+    }
+
+    /// Salted or legacy, with the salt.
+    #[must_use]
+    pub const fn format(&self) -> &Format {
+        &self.format
+    }
+
+    /// The salt that the token's key is derived with.
+    #[must_use]
+    pub const fn salt(&self) -> &Salt {
+        self.format.salt()
+    }
+
+    /// When the token says that it was sealed, in Unix seconds; proven only by opening it.
+    #[must_use]
+    pub const fn timestamp(&self) -> u64 {
+        self.timestamp
+    }
+}
+
+/// Seals `plain` at `now` (Unix seconds) as a salted token, into [`token_len`] bytes of `out`.
+/// Costs one derivation. Salt and IV come from `rng`, in this order.
+///
+/// # Errors
+/// [`Error::KeyShort`] for a master key of fewer than 16 bytes (whoever insists derives and uses [`seal_with`]),
+/// [`Error::BufferTooSmall`], [`Error::RandomFailed`]; `out` is zeroed then.
+pub fn seal<'o, R: TryCryptoRng + ?Sized>(
+    master: &MasterKey,
+    plain: &[u8],
+    now: u64,
+    rng: &mut R,
+    out: &'o mut [u8],
+) -> Result<&'o str, Error> {
+    buffer::fill_text(out, |out| {
+        buffer::put(out, plain)?;
+        seal_in_place(master, Format::salted(rng)?, plain.len(), now, rng, out)
+    })
+}
+
+/// As [`seal`], in the legacy form, for readers that know no other.
+///
+/// # Errors
+/// As [`seal`].
+pub fn seal_legacy<'o, R: TryCryptoRng + ?Sized>(
+    master: &MasterKey,
+    plain: &[u8],
+    now: u64,
+    rng: &mut R,
+    out: &'o mut [u8],
+) -> Result<&'o str, Error> {
+    buffer::fill_text(out, |out| {
+        buffer::put(out, plain)?;
+        seal_in_place(master, Format::Legacy, plain.len(), now, rng, out)
+    })
+}
+
+/// As [`seal`], with a key that [`kdf`] derived with the salt of `format`: no derivation, any master key.
+///
+/// # Errors
+/// [`Error::BufferTooSmall`], [`Error::RandomFailed`]; `out` is zeroed then.
+pub fn seal_with<'o, R: TryCryptoRng + ?Sized>(
+    key: &Key,
+    format: &Format,
+    plain: &[u8],
+    now: u64,
+    rng: &mut R,
+    out: &'o mut [u8],
+) -> Result<&'o str, Error> {
+    buffer::fill_text(out, |out| {
+        buffer::put(out, plain)?;
+        seal_with_in_place(key, format, plain.len(), now, rng, out)
+    })
+}
+
+/// Opens `token` into [`open_len`] bytes of `out` and returns the secret. Costs one derivation.
+///
+/// # Errors
+/// [`Error::Malformed`], [`Error::Unauthentic`], [`Error::BufferTooSmall`]; `out` is zeroed then.
+pub fn open<'o>(master: &MasterKey, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
+    buffer::fill_bytes(out, |out| {
+        let token = Token::parse(token)?;
+        open_decoded(&kdf::derive(master, token.salt(), kdf::ITERATIONS), base64::decode(token.body, out)?, out)
+    })
+}
+
+/// As [`open`], with the key that [`kdf`] derived with the token's salt: no derivation.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with<'o>(key: &Key, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
+    buffer::fill_bytes(out, |out| {
+        let token = Token::parse(token)?;
+        open_decoded(key, base64::decode(token.body, out)?, out)
+    })
+}
+
+/// Opens the token that is the first `len` bytes of `buf` with the first of `masters` that fits, onto itself.
+pub(crate) fn open_in_place(masters: &[MasterKey], len: usize, buf: &mut [u8]) -> Result<usize, Error> {
+    let text = buf.get(..len).ok_or(Error::BufferTooSmall)?;
+    let token = Token::parse(core::str::from_utf8(text).map_err(|_| Error::Malformed)?)?;
+    let (salt, body_len) = (*token.salt(), token.body.len());
+    buf.copy_within(len - body_len..len, 0);
+    let text_len = base64::decode_in_place(buf.get_mut(..body_len).ok_or(Error::BufferTooSmall)?)?;
+    let raw_len = base64::decode_in_place(buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?)?;
+    let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
+    for master in masters {
+        // A key that does not fit leaves the token as it is.
+        let key = kdf::derive(master, &salt, kdf::ITERATIONS);
+        match fernet::open_raw(core::slice::from_ref(&key), Freshness::Any, raw) {
+            Err(Error::Unauthentic) => {}
+            opened => return opened.map(|(len, _)| len),
+        }
+    }
+    Err(Error::Unauthentic)
+}
+
+/// Seals the first `len` bytes of `buf` onto themselves.
+pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
+    master: &MasterKey,
+    format: Format,
+    len: usize,
+    now: u64,
+    rng: &mut R,
+    buf: &mut [u8],
+) -> Result<usize, Error> {
+    if master.is_short() {
+        return Err(Error::KeyShort);
+    }
+    let key = kdf::derive(master, format.salt(), kdf::ITERATIONS);
+    seal_with_in_place(&key, &format, len, now, rng, buf)
+}
+
+fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
+    key: &Key,
+    format: &Format,
+    len: usize,
+    now: u64,
+    rng: &mut R,
+    buf: &mut [u8],
+) -> Result<usize, Error> {
+    let text_len = fernet::seal_in_place(key, len, now, rng, buf)?;
+    let body_len = base64::encode_in_place(buf, text_len)?;
+    let mut head = [0; PREFIX.len() + SALT_TEXT_LEN + 1];
+    let mut head_len = buffer::put(&mut head, PREFIX.as_bytes())?;
+    if let Format::Salted(salt) = format {
+        let rest = head.get_mut(head_len..).ok_or(Error::BufferTooSmall)?;
+        buffer::put(rest, salt)?;
+        base64::encode_in_place(rest, salt.len())?;
+        let [.., colon] = &mut head;
+        *colon = b':';
+        head_len = head.len();
+    }
+    let text = buf.get_mut(..head_len + body_len).ok_or(Error::BufferTooSmall)?;
+    text.copy_within(..body_len, head_len);
+    buffer::put(text, head.get(..head_len).ok_or(Error::BufferTooSmall)?)?;
+    Ok(head_len + body_len)
+}
+
+/// Takes off the second layer of base64 from the first `len` bytes of `buf`, and opens what is within.
+fn open_decoded(key: &Key, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
+    let raw_len = base64::decode_in_place(buf.get_mut(..len).ok_or(Error::BufferTooSmall)?)?;
+    let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
+    fernet::open_raw(core::slice::from_ref(key), Freshness::Any, raw).map(|(len, _)| len)
+}
