@@ -1,1 +1,84 @@
-fn main() {}
+//! `fernseal`: keeps the secrets of JSON configs encrypted at rest.
+//! Here: what is done before and after a command. The commands are in `commands/`, one file a verb.
+//! What tokens and JSON mean is decided in fernseal-core, how files stay whole in `store`.
+
+mod args;
+mod audit;
+mod commands;
+mod derive;
+mod document;
+mod failure;
+mod interrupt;
+mod keys;
+mod progress;
+mod report;
+mod rollback;
+mod rotate;
+mod store;
+mod terminal;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+
+use args::{Cli, Command};
+use audit::Audit;
+use failure::Result;
+use keys::Keyring;
+use report::Report;
+
+/// What every command works with.
+struct Context {
+    report: Report,
+    audit: Audit,
+    key_file: Option<PathBuf>,
+    threads: NonZeroUsize,
+}
+
+impl Context {
+    fn keys(&self) -> Result<Keyring> {
+        Keyring::load(self.key_file.as_deref(), &self.report)
+    }
+}
+
+fn main() -> ExitCode {
+    keep_memory_private();
+    let cli = Cli::from_process();
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let context = Context {
+        report: Report::new(cli.common.quiet, cli.common.verbose),
+        audit: Audit::new(cli.common.audit_log, threads),
+        key_file: cli.common.key_file,
+        threads,
+    };
+    let done = match &cli.command {
+        Command::Encrypt(args) => commands::encrypt::run(args, &context),
+        Command::Decrypt(args) => commands::decrypt::run(args, &context),
+        Command::Get(args) => commands::get::run(args, &context),
+        Command::Set(args) => commands::set::run(args, &context),
+        Command::Status(args) => commands::status::run(args, &context),
+        Command::Verify(args) => commands::verify::run(args, &context),
+        Command::Keygen(args) => commands::keygen::run(args, &context),
+        Command::Rotate(args) => commands::rotate::run(args, &context),
+        Command::Backups(args) => commands::backups::run(args, &context),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // A reader that went away has heard enough.
+            if !failure.what.is_empty() {
+                report::say(&failure.to_string());
+            }
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+/// No core dump, no debugger of the same user: keys pass through this memory.
+fn keep_memory_private() {
+    // Where the system will not have it, the command still does its work.
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}

@@ -22,6 +22,24 @@ pub fn derive(master: &MasterKey, salt: &[u8], iterations: NonZeroU32) -> Key {
     chain.key()
 }
 
+/// stand-in
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// master
+    pub master: &'a MasterKey,
+    /// salt
+    pub salt: &'a [u8],
+    /// iterations
+    pub iterations: NonZeroU32,
+}
+
+/// stand-in
+pub fn derive_many(jobs: &[Job<'_>], out: &mut [Key]) {
+    for (job, out) in jobs.iter().zip(out) {
+        *out = derive(job.master, job.salt, job.iterations);
+    }
+}
+
 /// PBKDF2-HMAC-SHA256 with any password, salt and output length (RFC 8018 §5.2).
 pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: NonZeroU32, out: &mut [u8]) {
     pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password, salt, iterations.get(), out);

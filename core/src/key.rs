@@ -7,7 +7,7 @@ use core::fmt;
 use heapless::String;
 use rand_core::TryCryptoRng;
 use sha2::{Digest, Sha256};
-use subtle::{ConditionallySelectable, ConstantTimeEq};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{Error, kdf};
@@ -77,6 +77,12 @@ impl MasterKey {
     /// The key as HMAC uses it: 64 bytes.
     pub(crate) fn block(&self) -> &[u8; BLOCK_LEN] {
         &self.0
+    }
+}
+
+impl ConstantTimeEq for MasterKey {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.0.ct_eq(&other.0)
     }
 }
 

@@ -1,0 +1,403 @@
+//! The command line, in one tree: help, completions and man pages come from it.
+//! The guide's spellings (`fernseal CONFIG --status`) are put into verbs (`fernseal status CONFIG`) first,
+//! so that the two cannot differ.
+
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+/// Keeps the secrets of JSON configs encrypted at rest.
+#[derive(Debug, Parser)]
+#[command(name = "fernseal", version, arg_required_else_help = true, subcommand_required = true)]
+#[command(override_usage = "fernseal CONFIG [-o OUT]\n       fernseal CONFIG --status\n       fernseal COMMAND …")]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    guide: Guide,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  fernseal keygen -o ~/.proxmox_mcp_key        make a master key
+  export PROXMOX_MCP_MASTER_KEY=$(cat ~/.proxmox_mcp_key)
+  fernseal config.json                         write config.encrypted.json
+  fernseal config.encrypted.json --status      what is encrypted, and how
+  fernseal get config.encrypted.json /auth/token_value
+  fernseal rotate proxmox-config/              a new master key for all configs
+
+The master key comes from the first of: --key-file, PROXMOX_MCP_MASTER_KEY,
+PROXMOX_MCP_MASTER_KEY_FILE, $CREDENTIALS_DIRECTORY/proxmox_mcp_master_key, a prompt.
+Keys in PROXMOX_MCP_MASTER_KEY_PREVIOUS (or _FILE) open tokens and never seal.
+
+Exit codes: 0 done, 1 other failure, 2 usage, 4 a token could not be opened,
+5 no usable master key, 6 malformed config or token, 7 file or I/O,
+8 some files of many failed, 9 interrupted and can be resumed.";
+
+/// The guide's flags. They are put into verbs before parsing, and stand here for help and completions.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "As in the guide")]
+struct Guide {
+    /// Show what is encrypted in CONFIG (= fernseal status CONFIG)
+    #[arg(long)]
+    status: bool,
+    /// Make a new master key (= fernseal keygen)
+    #[arg(long)]
+    generate_key: bool,
+    /// Give CONFIG a new master key (= fernseal rotate CONFIG)
+    #[arg(long, value_name = "CONFIG")]
+    rotate_key: Option<PathBuf>,
+    /// Give all configs in DIR a new master key (= fernseal rotate DIR)
+    #[arg(long, value_name = "DIR")]
+    rotate_key_all: Option<PathBuf>,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Common {
+    /// Read the master key from FILE
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Append a line to FILE for each key made and each secret sealed, opened or rotated
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) audit_log: Option<PathBuf>,
+    /// Say on stderr what is found and done
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Encrypt the secrets of a config
+    Encrypt(Encrypt),
+    /// Write a config with its secrets in plain text
+    Decrypt(Decrypt),
+    /// Print one value, decrypted
+    Get(Get),
+    /// Replace one value by a secret, which is read from stdin or a prompt
+    Set(Set),
+    /// Show what is encrypted, without a key
+    Status(Status),
+    /// Check that every token opens with the key at hand
+    Verify(Verify),
+    /// Make a new master key
+    Keygen(Keygen),
+    /// Give configs a new master key, without a way to lose a secret
+    Rotate(Rotate),
+    /// List or remove the backups that rotations made
+    #[command(subcommand)]
+    Backups(Backups),
+}
+
+/// Encrypt the secrets of a config
+#[derive(Debug, Args)]
+pub(crate) struct Encrypt {
+    /// The config to read
+    pub(crate) config: PathBuf,
+    /// Where to write [default: beside CONFIG, with the ending .encrypted.json]
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite OUT if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Replace CONFIG itself
+    #[arg(long, conflicts_with_all = ["output", "force"])]
+    pub(crate) in_place: bool,
+    /// Also encrypt the string at POINTER, as in /proxmox/password (can be repeated)
+    #[arg(long = "field", value_name = "POINTER")]
+    pub(crate) fields: Vec<String>,
+    /// Write tokens in the old form, with one salt for all
+    #[arg(long)]
+    pub(crate) legacy: bool,
+    /// Seal even with a master key of fewer than 16 bytes
+    #[arg(long)]
+    pub(crate) allow_short_key: bool,
+}
+
+/// Write a config with its secrets in plain text
+#[derive(Debug, Args)]
+pub(crate) struct Decrypt {
+    /// The config to read [default: $PROXMOX_MCP_CONFIG]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to write, readable by you alone [default: stdout]
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite OUT if it exists
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
+}
+
+/// Print one value, decrypted
+#[derive(Debug, Args)]
+#[command(override_usage = "fernseal get [OPTIONS] [CONFIG] POINTER")]
+pub(crate) struct Get {
+    /// The config [default: $PROXMOX_MCP_CONFIG], and the value, as in /auth/token_value or auth.token_value
+    #[arg(required = true, num_args = 1..=2, value_names = ["CONFIG", "POINTER"])]
+    pub(crate) what: Vec<OsString>,
+}
+
+/// Replace one value by a secret, which is read from stdin or a prompt
+#[derive(Debug, Args)]
+pub(crate) struct Set {
+    /// The config to change
+    pub(crate) config: PathBuf,
+    /// The value to replace, as in /auth/token_value or auth.token_value
+    pub(crate) pointer: String,
+    /// Seal even with a master key of fewer than 16 bytes
+    #[arg(long)]
+    pub(crate) allow_short_key: bool,
+}
+
+/// Show what is encrypted, without a key
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The config to read [default: $PROXMOX_MCP_CONFIG]
+    pub(crate) config: Option<PathBuf>,
+    /// Also open every token (needs the key)
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Check that every token opens with the key at hand
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The configs to read [default: $PROXMOX_MCP_CONFIG]
+    #[arg(value_name = "CONFIG")]
+    pub(crate) configs: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Make a new master key
+#[derive(Debug, Args)]
+pub(crate) struct Keygen {
+    /// Write the key to FILE, readable by you alone; FILE must not exist
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the key to stdout, where it may end up in a log
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) print: bool,
+}
+
+/// Give configs a new master key, without a way to lose a secret
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// Configs, or directories whose *.json files are all rotated
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Rotate to the key in FILE: one that you made, or that of a rotation that did not finish
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["new_key_out", "rollback"])]
+    pub(crate) new_key_file: Option<PathBuf>,
+    /// Write the new key to FILE, which must not exist [default: ~/.proxmox_mcp_key.<id>]
+    #[arg(long, value_name = "FILE", conflicts_with = "rollback")]
+    pub(crate) new_key_out: Option<PathBuf>,
+    /// Keep the backups in DIR [default: beside each config]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backup_dir: Option<PathBuf>,
+    /// Make no backups
+    #[arg(long, conflicts_with_all = ["backup_dir", "rollback"])]
+    pub(crate) no_backup: bool,
+    /// Leave out configs that cannot be rotated, and rotate the others (exit code 8)
+    #[arg(long, conflicts_with = "rollback")]
+    pub(crate) keep_going: bool,
+    /// Check everything and say what would be done; write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Put the newest backups back, where they open with the key at hand
+    #[arg(long)]
+    pub(crate) rollback: bool,
+    /// Derive keys on N threads [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// List or remove the backups that rotations made
+#[derive(Debug, Subcommand)]
+pub(crate) enum Backups {
+    /// List the backups below DIR
+    List(BackupsAt),
+    /// Remove the backups below DIR, once the configs that they are of open with the key at hand
+    Prune(Prune),
+}
+
+/// Where backups are looked for
+#[derive(Debug, Args)]
+pub(crate) struct BackupsAt {
+    /// The directory of the configs
+    pub(crate) dir: PathBuf,
+    /// Where the backups are, if not beside the configs
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backup_dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Remove backups
+#[derive(Debug, Args)]
+pub(crate) struct Prune {
+    #[command(flatten)]
+    pub(crate) at: BackupsAt,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+impl Cli {
+    /// Parses the process's arguments; what is wrong with them ends the process with exit code 2.
+    pub(crate) fn from_process() -> Self {
+        Self::from_args(std::env::args_os().collect()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn from_args(args: Vec<OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(into_verbs(args)?)
+    }
+}
+
+/// Puts the guide's spelling into verbs: the flag becomes the verb, the rest stays in its order.
+fn into_verbs(args: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
+    let tree = Cli::command();
+    let takes_value = |option: &str| {
+        let args = || tree.get_subcommands().flat_map(clap::Command::get_arguments).chain(tree.get_arguments());
+        match option.strip_prefix("--") {
+            Some(long) => args().any(|arg| arg.get_long() == Some(long) && arg.get_action().takes_values()),
+            None => args().any(|arg| {
+                arg.get_action().takes_values() && arg.get_short().is_some_and(|short| option == format!("-{short}"))
+            }),
+        }
+    };
+
+    let mut verbs: Vec<&str> = Vec::new();
+    let mut rest: Vec<OsString> = Vec::new();
+    let mut words = 0;
+    let mut args = args.into_iter();
+    let program = args.next().unwrap_or_default();
+    let mut guide_possible = true;
+    while let Some(arg) = args.next() {
+        if !guide_possible {
+            rest.push(arg);
+            continue;
+        }
+        let (name, value) = split_option(&arg);
+        let verb = match name {
+            "--" => {
+                words += args.len();
+                rest.push(arg);
+                rest.extend(args.by_ref());
+                continue;
+            }
+            "--status" if value.is_none() => "status",
+            "--generate-key" if value.is_none() => "keygen",
+            "--rotate-key" | "--rotate-key-all" => {
+                words += usize::from(value.is_some());
+                rest.extend(value);
+                "rotate"
+            }
+            _ if name.starts_with('-') && name.len() > 1 => {
+                let value_follows = value.is_none() && takes_value(name);
+                rest.push(arg);
+                rest.extend(if value_follows { args.next() } else { None });
+                continue;
+            }
+            _ => {
+                // The first word is a verb, or this is the guide's spelling.
+                guide_possible = words > 0 || (name != "help" && tree.find_subcommand(name).is_none());
+                words += 1;
+                rest.push(arg);
+                continue;
+            }
+        };
+        verbs.push(verb);
+    }
+    let verb = match (guide_possible, &*verbs) {
+        (true, []) if words > 0 => Some("encrypt"),
+        (true, [verb]) => Some(*verb),
+        (true, [_, _, ..]) => {
+            let message = "only one of --status, --generate-key, --rotate-key and --rotate-key-all can be asked for";
+            return Err(Cli::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        (false, [verb, ..]) => {
+            let message = format!("a guide's flag (for `{verb}`) cannot stand before another command");
+            return Err(Cli::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        _ => None,
+    };
+    Ok([program].into_iter().chain(verb.map(OsString::from)).chain(rest).collect())
+}
+
+/// `--name=value` in its two parts; a word or anything else as it is.
+fn split_option(arg: &OsStr) -> (&str, Option<OsString>) {
+    // An argument that is not UTF-8 is no option of ours.
+    let text = arg.to_str().unwrap_or_default();
+    match text.split_once('=') {
+        Some((name, value)) if name.starts_with("--") => (name, Some(value.into())),
+        _ => (text, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verbs(line: &str) -> String {
+        let args = line.split(' ').map(OsString::from).collect();
+        let verbs = into_verbs(args).unwrap();
+        verbs.join(OsStr::new(" ")).into_string().unwrap()
+    }
+
+    #[test]
+    fn the_clap_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_guides_spellings_become_verbs_wherever_the_flag_stands() {
+        assert_eq!(verbs("fernseal c.json"), "fernseal encrypt c.json");
+        assert_eq!(verbs("fernseal c.json -o out.json"), "fernseal encrypt c.json -o out.json");
+        assert_eq!(verbs("fernseal -o status c.json"), "fernseal encrypt -o status c.json");
+        assert_eq!(verbs("fernseal -oout.json c.json"), "fernseal encrypt -oout.json c.json");
+        assert_eq!(verbs("fernseal c.json --status"), "fernseal status c.json");
+        assert_eq!(verbs("fernseal --status c.json"), "fernseal status c.json");
+        assert_eq!(verbs("fernseal --key-file status c.json --status"), "fernseal status --key-file status c.json");
+        assert_eq!(verbs("fernseal --generate-key"), "fernseal keygen");
+        assert_eq!(verbs("fernseal --rotate-key c.json"), "fernseal rotate c.json");
+        assert_eq!(verbs("fernseal --rotate-key=c.json"), "fernseal rotate c.json");
+        assert_eq!(verbs("fernseal --rotate-key-all d/ --dry-run"), "fernseal rotate d/ --dry-run");
+        assert_eq!(verbs("fernseal -- --status"), "fernseal encrypt -- --status");
+        assert_eq!(verbs("fernseal -- status"), "fernseal encrypt -- status");
+    }
+
+    #[test]
+    fn verbs_stay_as_they_are() {
+        assert_eq!(verbs("fernseal status c.json"), "fernseal status c.json");
+        assert_eq!(verbs("fernseal -v encrypt status"), "fernseal -v encrypt status");
+        assert_eq!(verbs("fernseal --version"), "fernseal --version");
+        assert_eq!(verbs("fernseal help status"), "fernseal help status");
+    }
+
+    #[test]
+    fn two_modes_at_once_are_a_usage_error() {
+        for line in ["fernseal c.json --status --generate-key", "fernseal --rotate-key c.json --rotate-key-all d"] {
+            let args = line.split(' ').map(OsString::from).collect();
+            assert_eq!(into_verbs(args).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+}

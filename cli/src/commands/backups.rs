@@ -1,0 +1,105 @@
+//! `backups`: what rotations left beside the configs, and its removal once it is no longer needed.
+//! A backup goes only when the config that it is of opens with the key at hand.
+//! Nothing is removed unasked.
+
+use serde_json::json;
+
+use super::load;
+use crate::Context;
+use crate::args::{Backups, BackupsAt, Prune};
+use crate::audit::Entry;
+use crate::failure::{Exit, Failure, Result};
+use crate::report::{self, shown};
+use crate::rollback::opens;
+use crate::store::{self, Config};
+use crate::terminal;
+
+pub(crate) fn run(args: &Backups, context: &Context) -> Result<()> {
+    match args {
+        Backups::List(at) => list(at),
+        Backups::Prune(args) => prune(args, context),
+    }
+}
+
+/// Each config below the directory that has backups, with them, the oldest first.
+fn find(at: &BackupsAt) -> Result<Vec<(Config, Vec<Config>)>> {
+    let mut found = Vec::new();
+    for config in store::find(std::slice::from_ref(&at.dir))?.configs {
+        let backups = store::backups_of(&config, at.backup_dir.as_deref())?;
+        if !backups.is_empty() {
+            found.push((config, backups));
+        }
+    }
+    Ok(found)
+}
+
+fn list(at: &BackupsAt) -> Result<()> {
+    let found = find(at)?;
+    if at.json {
+        let entries: Vec<_> = found
+            .iter()
+            .map(|(config, backups)| {
+                let backups: Vec<_> = backups.iter().map(|backup| shown(&backup.path)).collect();
+                json!({ "config": shown(&config.path), "backups": backups })
+            })
+            .collect();
+        return report::result(json!({ "schema": 1, "command": "backups list", "configs": entries }));
+    }
+    for (config, backups) in &found {
+        report::result(format_args!("{}:", shown(&config.path)))?;
+        for backup in backups {
+            report::result(format_args!("  {}", shown(&backup.path)))?;
+        }
+    }
+    report::result(format_args!("{} backups", found.iter().map(|(_, backups)| backups.len()).sum::<usize>()))
+}
+
+fn prune(args: &Prune, context: &Context) -> Result<()> {
+    let found = find(&args.at)?;
+    let keys = context.keys()?;
+    let mut removable = Vec::new();
+    let mut kept = Vec::new();
+    for (config, backups) in found {
+        let verified = load(&config, context).and_then(|(_, document)| opens(&document, &keys, context));
+        match verified {
+            Ok(()) => removable.extend(backups),
+            Err(failure) => kept.push((config, failure)),
+        }
+    }
+    for (config, failure) in &kept {
+        context.report.warn(format_args!("the backups of {} stay: {}", shown(&config.path), failure.what));
+    }
+    for backup in &removable {
+        report::result(shown(&backup.path))?;
+    }
+    if !removable.is_empty() {
+        let question = format!("Remove these {} backups? Type yes: ", removable.len());
+        if !args.yes && !terminal::ask_yes(&question)? {
+            let next = "nothing was removed; answer yes, or give --yes";
+            return Err(Failure::new(Exit::Other, "not confirmed", next));
+        }
+        let files: Vec<_> = removable.iter().map(|backup| backup.path.as_path()).collect();
+        let mut entry = Entry {
+            command: "backups prune",
+            outcome: "started",
+            files: &files,
+            keys: &[keys.current()],
+            ..Entry::default()
+        };
+        context.audit.record(&entry)?;
+        for backup in &removable {
+            backup.remove()?;
+        }
+        entry.outcome = "done";
+        context.audit.record(&entry)?;
+    }
+    report::result(format_args!("{} backups removed", removable.len()))?;
+    match kept.len() {
+        0 => Ok(()),
+        count => Err(Failure::new(
+            Exit::Partial,
+            format!("{count} configs do not open with the key at hand; their backups stay"),
+            "verify them first: fernseal verify CONFIG",
+        )),
+    }
+}

@@ -1,0 +1,161 @@
+//! `encrypt`: the named secrets of a config become tokens, in a new file beside it or in its place.
+//! Tokens and placeholders stay as they are; what merely looks like a token is refused.
+//! Without a usable master key nothing is written.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use fernseal_core::Error;
+use fernseal_core::config::{Looks, TOKEN_VALUE};
+use fernseal_core::json::{self, Kind};
+use zeroize::Zeroizing;
+
+use super::{read, seal_all};
+use crate::Context;
+use crate::args::Encrypt;
+use crate::audit::Entry;
+use crate::document::{self, Document, Edit, looks, unescaped};
+use crate::failure::{Exit, Failure, Result};
+use crate::report::shown;
+use crate::store;
+
+pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
+    let (source, document) = read(&args.config, context)?;
+    let out = args.output.clone().unwrap_or_else(|| default_output(&args.config));
+    if !args.in_place {
+        super::refuse_same_file(&source, &out)?;
+    }
+
+    let secrets = find_secrets(&document, &args.fields, context)?;
+    if secrets.is_empty() && args.output.is_none() {
+        context.report.note(format_args!("Nothing to encrypt in {}; nothing written", document.name));
+        return Ok(());
+    }
+
+    let keys = context.keys()?;
+    let master = keys.sealing(args.allow_short_key)?;
+    let texts: Vec<&str> = secrets.iter().map(|secret| secret.text.as_str()).collect();
+    let tokens = seal_all(master, &texts, args.legacy, context)?;
+    let mut edits: Vec<Edit> =
+        secrets.iter().zip(&tokens).map(|(secret, token)| Edit::of(&secret.value, token)).collect();
+    document::in_order(&mut edits);
+    let pieces = document.edited(&edits);
+
+    let target = if args.in_place { &args.config } else { &out };
+    let mut entry = Entry {
+        command: "encrypt",
+        outcome: "started",
+        files: &[&args.config, target],
+        pointers: &secrets.iter().map(|secret| secret.pointer).collect::<Vec<_>>(),
+        keys: &[master],
+    };
+    context.audit.record(&entry)?;
+    if args.in_place {
+        source.replace(&pieces)?;
+    } else {
+        let mode = source.mode() & 0o600;
+        store::create(&out, mode, &pieces, args.force)?;
+        if mode != source.mode() {
+            context.report.note(format_args!(
+                "{} is for you alone (mode {mode:03o}; {} has {:03o})",
+                shown(&out),
+                document.name,
+                source.mode()
+            ));
+        }
+    }
+    entry.outcome = "done";
+    context.audit.record(&entry)?;
+
+    for secret in &secrets {
+        context.report.note(format_args!("encrypted {}", secret.pointer));
+    }
+    context.report.note(format_args!("Encrypted configuration written to {}", shown(target)));
+    if !args.in_place && !secrets.is_empty() {
+        context.report.note(format_args!(
+            "{} still holds the secrets in plain text: delete it once the new file works",
+            document.name
+        ));
+    }
+    Ok(())
+}
+
+/// A value that is to be sealed.
+struct Secret<'a> {
+    pointer: &'a str,
+    value: json::Value<'a>,
+    text: Zeroizing<String>,
+}
+
+/// The values at the default pointer and the named ones that are neither sealed nor placeholders.
+fn find_secrets<'a>(document: &'a Document, fields: &'a [String], context: &Context) -> Result<Vec<Secret<'a>>> {
+    let mut secrets: Vec<Secret<'a>> = Vec::new();
+    for pointer in [TOKEN_VALUE].into_iter().chain(fields.iter().map(String::as_str)) {
+        let value = match json::find(&document.text, pointer) {
+            Err(Error::NotFound) if pointer == TOKEN_VALUE && !fields.is_empty() => continue,
+            Err(Error::NotFound) if pointer == TOKEN_VALUE => {
+                return Err(Failure::new(
+                    Exit::Malformed,
+                    format!("no auth.token_value in {}", document.name),
+                    "name the value to encrypt with --field, as in --field /database/password",
+                ));
+            }
+            found => found.map_err(|error| document.failure(pointer, error))?,
+        };
+        if value.kind() != Kind::String {
+            return Err(document.failure(pointer, Error::NotAString));
+        }
+        match looks(value.raw()) {
+            Looks::Sealed => context.report.note(format_args!("{pointer} is encrypted already")),
+            Looks::LooksSealed => return Err(document.failure(pointer, Error::LooksSealed)),
+            Looks::Placeholder => context.report.note(format_args!(
+                "{pointer} is a placeholder ({}), not a secret: left as it is",
+                value.raw().split([':', '-', '?']).next().unwrap_or_default().trim_end_matches('}').to_owned() + "…}"
+            )),
+            Looks::Plain if value.raw().is_empty() => {
+                context.report.note(format_args!("{pointer} is empty: left as it is"));
+            }
+            Looks::Plain => {
+                if value.raw().trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
+                    context.report.warn(format_args!("{pointer} begins like a token; it is encrypted as it is"));
+                }
+                let text = unescaped(value.raw()).map_err(|error| document.failure(pointer, error))?;
+                let text = Zeroizing::new(text.into_owned());
+                if secrets.iter().all(|secret| secret.value.span() != value.span()) {
+                    secrets.push(Secret { pointer, value, text });
+                }
+            }
+        }
+    }
+    Ok(secrets)
+}
+
+/// `DIR/NAME.json` → `DIR/NAME.encrypted.json`; only the file's name counts.
+fn default_output(config: &Path) -> PathBuf {
+    let name = config.file_name().unwrap_or_default();
+    let stem = match config.extension() {
+        Some(extension) if extension == "json" => config.file_stem().unwrap_or(name),
+        _ => name,
+    };
+    let mut out = OsString::from(stem);
+    out.push(".encrypted.json");
+    config.with_file_name(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_output_is_worked_out_on_the_file_name_alone() {
+        for (config, out) in [
+            ("config.json", "config.encrypted.json"),
+            ("v.d/config", "v.d/config.encrypted.json"),
+            ("/etc/x.json/c.json", "/etc/x.json/c.encrypted.json"),
+            ("a.conf", "a.conf.encrypted.json"),
+            (".json", ".json.encrypted.json"),
+        ] {
+            assert_eq!(default_output(Path::new(config)), Path::new(out));
+        }
+    }
+}

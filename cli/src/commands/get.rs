@@ -1,0 +1,52 @@
+//! `get`: one value, opened, to stdout.
+//! A number or a truth value is printed as it is written.
+//! It costs one derivation, whatever else is in the config.
+
+use std::path::Path;
+
+use fernseal_core::Error;
+use fernseal_core::json::Kind;
+use zeroize::Zeroizing;
+
+use super::{config_or_default, open, read};
+use crate::Context;
+use crate::args::Get;
+use crate::audit::Entry;
+use crate::document::unescaped;
+use crate::failure::{Exit, Failure, Result};
+use crate::report;
+
+pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
+    let (config, pointer) = match &*args.what {
+        [config, pointer] => (Some(Path::new(config)), pointer.to_str()),
+        [pointer] => (None, pointer.to_str()),
+        _ => (None, None),
+    };
+    let pointer = pointer.ok_or_else(|| {
+        Failure::new(Exit::Usage, "the pointer is not UTF-8 text", "name a value, as in /auth/token_value")
+    })?;
+    let path = config_or_default(config)?;
+    let (_, document) = read(&path, context)?;
+    let value = document.find(pointer)?;
+    let text = match (document.token_at(&value), value.kind()) {
+        (Some(token), _) => {
+            let keys = context.keys()?;
+            let secret = open(&document, &[token], &keys, context)?.pop().unwrap_or_default();
+            context.audit.record(&Entry {
+                command: "get",
+                outcome: "done",
+                files: &[&path],
+                pointers: &[&token.pointer],
+                keys: &[keys.current()],
+            })?;
+            secret
+        }
+        (None, Kind::Object | Kind::Array) => return Err(document.failure(pointer, Error::NotAString)),
+        (None, Kind::Scalar) => Zeroizing::new(value.raw().to_owned()),
+        (None, Kind::String) => {
+            let text = unescaped(value.raw()).map_err(|error| document.failure(pointer, error))?;
+            Zeroizing::new(text.into_owned())
+        }
+    };
+    report::result_bytes(&[text.as_bytes(), b"\n"])
+}

@@ -1,0 +1,70 @@
+//! `keygen`: a new master key, to a file of mode 0600, or shown once on the terminal.
+//! Without either it refuses, so that no key lands in a log; `--print` is the explicit way to stdout.
+//! Everywhere else the key is named by its id.
+
+use fernseal_core::{KeyText, MasterKey};
+use getrandom::SysRng;
+
+use crate::Context;
+use crate::args::Keygen;
+use crate::audit::Entry;
+use crate::failure::{Exit, Failure, Result};
+use crate::report::{self, shown};
+use crate::{derive, store, terminal};
+
+pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
+    if args.output.is_none() && !args.print && !terminal::is_interactive() {
+        return Err(Failure::new(
+            Exit::Usage,
+            "no terminal to show the new key on",
+            "write it to a file with -o FILE, or print it with --print where no log can catch it",
+        ));
+    }
+    let (master, text) = new_key()?;
+    let files: Vec<&std::path::Path> = args.output.iter().map(|path| &**path).collect();
+    let mut entry =
+        Entry { command: "keygen", outcome: "started", files: &files, keys: &[&master], ..Entry::default() };
+    context.audit.record(&entry)?;
+
+    let export = match &args.output {
+        Some(path) => {
+            store::create_key(path, &text)?;
+            context.report.note(format_args!("New master key written to {} (mode 600)", shown(path)));
+            format!("export PROXMOX_MCP_MASTER_KEY=\"$(cat {})\"", quoted(&shown(path)))
+        }
+        None => {
+            if args.print {
+                report::result_bytes(&[text.as_bytes(), b"\n"])?;
+            } else {
+                terminal::show_key_once(&text)?;
+            }
+            "export PROXMOX_MCP_MASTER_KEY=\"your-generated-key\"".to_owned()
+        }
+    };
+    entry.outcome = "done";
+    context.audit.record(&entry)?;
+
+    let id = derive::ids(&[&master], context.threads).pop().map(|id| id.to_string()).unwrap_or_default();
+    context.report.note(format_args!("Its id is {id}. To use it:\n  {export}"));
+    context
+        .report
+        .note("Keep it apart from the configs: whoever has both has the secrets, and without it they are lost.");
+    Ok(())
+}
+
+/// A new master key and its text.
+pub(crate) fn new_key() -> Result<(MasterKey, KeyText)> {
+    let text = MasterKey::generate(&mut SysRng).map_err(|_| {
+        let next = "no key was made; without random numbers none can be";
+        Failure::new(Exit::Other, "the system's random source failed", next)
+    })?;
+    let master = MasterKey::from_text(&text)
+        .map_err(|error| Failure::new(Exit::Other, format!("the new key is no key: {error}"), "report this"))?;
+    Ok((master, text))
+}
+
+/// A path as a shell takes it.
+pub(crate) fn quoted(path: &str) -> String {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "/._-+@".contains(char);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}

@@ -1,0 +1,143 @@
+//! The verbs, one file each, and what several of them need.
+//! Each has one function `run`, which does all of its command or fails with the reason.
+//! They read top to bottom: read the config, get the keys, work out the result, write it.
+
+pub(crate) mod backups;
+pub(crate) mod decrypt;
+pub(crate) mod encrypt;
+pub(crate) mod get;
+pub(crate) mod keygen;
+pub(crate) mod rotate;
+pub(crate) mod set;
+pub(crate) mod status;
+pub(crate) mod verify;
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use fernseal_core::token::{self, Format};
+use fernseal_core::{Error, MasterKey};
+use getrandom::SysRng;
+use zeroize::Zeroizing;
+
+use crate::Context;
+use crate::derive::{self, Task};
+use crate::document::{Document, Sealed};
+use crate::failure::{Exit, Failure, Result};
+use crate::keys::{self, Keyring};
+use crate::report;
+use crate::store::{Config, Source};
+
+/// The config of a command that only reads: as named, or the one in PROXMOX_MCP_CONFIG.
+fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
+    let default = || env::var_os("PROXMOX_MCP_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    named.map(Path::to_owned).or_else(default).ok_or_else(|| {
+        let next = "name it, or set PROXMOX_MCP_CONFIG to its path";
+        Failure::new(Exit::Usage, "no config named", next)
+    })
+}
+
+/// An output never goes over its input: that is what --in-place is for.
+fn refuse_same_file(source: &Source, out: &Path) -> Result<()> {
+    if source.is_at(out) {
+        let next = "name another output, or replace the config itself with `fernseal encrypt --in-place`";
+        return Err(Failure::new(Exit::Usage, format!("{} is the input itself", report::shown(out)), next));
+    }
+    Ok(())
+}
+
+/// Reads the config that the user named.
+fn read(path: &Path, context: &Context) -> Result<(Source, Document)> {
+    load(&Config::named(path), context)
+}
+
+/// Reads a config, and turns debug mode on if it asks for it.
+pub(crate) fn load(config: &Config, context: &Context) -> Result<(Source, Document)> {
+    let mut source = config.read()?;
+    let document = Document::parse(report::shown(&config.path), source.take_bytes())?;
+    if document.wants_debug() {
+        context.report.be_verbose();
+    }
+    context.report.trace(format_args!(
+        "{}: {} bytes, {} values that begin with enc:",
+        document.name,
+        document.text.len(),
+        document.tokens.len()
+    ));
+    for token in &document.tokens {
+        match token.form {
+            Ok((format, _)) => context.report.trace(format_args!("{}: {}", token.pointer, format_name(&format))),
+            Err(_) => context.report.trace(format_args!("{}: not a token", token.pointer)),
+        }
+    }
+    Ok((source, document))
+}
+
+/// The secrets of `tokens`, or the first failure.
+fn open(document: &Document, tokens: &[&Sealed], keys: &Keyring, context: &Context) -> Result<Vec<Zeroizing<String>>> {
+    let tokens: Vec<_> = tokens.iter().map(|token| (document, *token)).collect();
+    let opened = keys::open(&tokens, keys, context.threads);
+    tokens
+        .iter()
+        .zip(opened)
+        .map(|((_, token), opened)| {
+            let secret = opened.and_then(|opened| into_text(opened.plain));
+            context.report.trace(format_args!(
+                "{}: {}",
+                token.pointer,
+                if secret.is_ok() { "opened" } else { "refused" }
+            ));
+            secret.map_err(|error| document.failure(&token.pointer, error))
+        })
+        .collect()
+}
+
+/// Bytes as text; of bytes that are none, nothing is left behind.
+fn into_text(mut bytes: Zeroizing<Vec<u8>>) -> std::result::Result<Zeroizing<String>, Error> {
+    match String::from_utf8(std::mem::take(&mut *bytes)) {
+        Ok(text) => Ok(Zeroizing::new(text)),
+        Err(error) => {
+            drop(Zeroizing::new(error.into_bytes()));
+            Err(Error::NotText)
+        }
+    }
+}
+
+/// Seals each secret under a salt of its own (or the legacy one) and checks each token by opening it.
+fn seal_all(master: &MasterKey, secrets: &[&str], legacy: bool, context: &Context) -> Result<Vec<String>> {
+    let formats: Vec<Format> = secrets
+        .iter()
+        .map(|_| if legacy { Ok(Format::Legacy) } else { Format::salted(&mut SysRng) })
+        .collect::<std::result::Result<_, _>>()
+        .map_err(sealing_failed)?;
+    let tasks: Vec<Task<'_>> = formats.iter().map(|format| Task { master, salt: *format.salt() }).collect();
+    let keys = derive::keys(&tasks, context.threads);
+    let now = report::now();
+    secrets
+        .iter()
+        .zip(formats.iter().zip(keys))
+        .map(|(secret, (format, key))| {
+            let mut out = vec![0; token::token_len(secret.len())];
+            let sealed = token::seal_with(&key, format, secret.as_bytes(), now, &mut SysRng, &mut out)
+                .map_err(sealing_failed)?
+                .to_owned();
+            match keys::open_with(&key, &sealed) {
+                Ok(plain) if *plain == secret.as_bytes() => Ok(sealed),
+                _ => Err(sealing_failed(Error::Unauthentic)),
+            }
+        })
+        .collect()
+}
+
+fn sealing_failed(error: Error) -> Failure {
+    let next = "nothing was written; try again, and if it stays so report it";
+    Failure::new(Exit::Other, format!("sealing failed: {error}"), next)
+}
+
+/// A token's form as the reports name it.
+fn format_name(format: &Format) -> &'static str {
+    match format {
+        Format::Salted(_) => "per-value salt",
+        Format::Legacy => "legacy",
+    }
+}

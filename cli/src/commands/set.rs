@@ -1,0 +1,84 @@
+//! `set`: one value of a config becomes a sealed secret, in place.
+//! The secret comes from stdin or a prompt without echo, never from an argument.
+//! Only the value's own span changes.
+
+use std::io::{self, IsTerminal, Read};
+
+use fernseal_core::Error;
+use fernseal_core::json::Kind;
+use zeroize::Zeroizing;
+
+use super::{into_text, read, seal_all};
+use crate::Context;
+use crate::args::Set;
+use crate::audit::Entry;
+use crate::document::Edit;
+use crate::failure::{Exit, Failure, Result};
+use crate::terminal;
+
+/// The longest secret, in bytes.
+const MAX_SECRET: u64 = 1 << 20;
+
+pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
+    let (source, document) = read(&args.config, context)?;
+    let value = document.find(&args.pointer)?;
+    if matches!(value.kind(), Kind::Object | Kind::Array) {
+        return Err(document.failure(&args.pointer, Error::NotAString));
+    }
+    let keys = context.keys()?;
+    let master = keys.sealing(args.allow_short_key)?;
+    let secret = read_secret(&args.pointer)?;
+    let token = seal_all(master, &[&secret], false, context)?.pop().unwrap_or_default();
+
+    let edits = [Edit::of(&value, &token)];
+    let mut entry = Entry {
+        command: "set",
+        outcome: "started",
+        files: &[&args.config],
+        pointers: &[&args.pointer],
+        keys: &[master],
+    };
+    context.audit.record(&entry)?;
+    source.replace(&document.edited(&edits))?;
+    entry.outcome = "done";
+    context.audit.record(&entry)?;
+    context.report.note(format_args!("{} at {} is encrypted", document.name, args.pointer));
+    Ok(())
+}
+
+/// The secret, without the line end that `echo` or Enter put there.
+fn read_secret(pointer: &str) -> Result<Zeroizing<String>> {
+    let secret = if io::stdin().is_terminal() {
+        let ask = |question: &str| {
+            let next = "pipe the secret in: printf %s \"$SECRET\" | fernseal set …";
+            terminal::ask_secret(question)?
+                .ok_or_else(|| Failure::new(Exit::Usage, "nobody to ask for the secret", next))
+        };
+        let secret = ask(&format!("Secret for {pointer}: "))?;
+        if ask("The same again: ")? != secret {
+            return Err(Failure::new(Exit::Usage, "the two are not the same", "nothing was changed; try again"));
+        }
+        secret
+    } else {
+        // Room for all of it from the start: a buffer that grows leaves copies behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET as usize + 2));
+        io::stdin().lock().take(MAX_SECRET + 2).read_to_end(&mut bytes).map_err(|error| {
+            Failure::new(Exit::File, format!("stdin cannot be read: {error}"), "nothing was changed; try again")
+        })?;
+        if bytes.ends_with(b"\n") {
+            bytes.pop();
+            if bytes.ends_with(b"\r") {
+                bytes.pop();
+            }
+        }
+        into_text(bytes).map_err(|_| {
+            let next = "such bytes cannot stand in a JSON string; encode them, for example as base64";
+            Failure::new(Exit::Malformed, "the secret on stdin is not UTF-8 text", next)
+        })?
+    };
+    match secret.len() as u64 {
+        0 => Err(Failure::new(Exit::Usage, "the secret is empty", "nothing was changed; type or pipe the secret in")),
+        1..=MAX_SECRET => Ok(secret),
+        _ => Err(Failure::new(Exit::Malformed, "the secret is longer than 1 MiB", "a config is no place for it")),
+    }
+}

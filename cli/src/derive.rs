@@ -1,0 +1,60 @@
+//! Many derivations at once: no key is derived twice, and all cores take part.
+//! This is where nearly all of the command's time goes.
+//! How one core does several at a time is core's matter (`kdf::derive_many`).
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+use std::thread;
+
+use fernseal_core::kdf::{self, Job, Salt};
+use fernseal_core::{Key, KeyId, MasterKey};
+
+/// One key to derive.
+#[derive(Clone, Copy)]
+pub(crate) struct Task<'a> {
+    pub(crate) master: &'a MasterKey,
+    pub(crate) salt: Salt,
+}
+
+/// Derives the key of each task on `threads` threads. Tasks that are equal share one derivation and one key.
+pub(crate) fn keys(tasks: &[Task<'_>], threads: NonZeroUsize) -> Vec<Rc<Key>> {
+    let mut place_of: HashMap<(*const MasterKey, Salt), usize> = HashMap::new();
+    let mut jobs = Vec::new();
+    let places: Vec<usize> = tasks
+        .iter()
+        .map(|task| {
+            *place_of.entry((task.master, task.salt)).or_insert_with(|| {
+                jobs.push(Job { master: task.master, salt: &task.salt, iterations: kdf::ITERATIONS });
+                jobs.len() - 1
+            })
+        })
+        .collect();
+    let derived: Vec<Rc<Key>> = run(&jobs, threads).into_iter().map(Rc::new).collect();
+    places.iter().filter_map(|place| derived.get(*place).cloned()).collect()
+}
+
+/// The ids of `masters`.
+pub(crate) fn ids(masters: &[&MasterKey], threads: NonZeroUsize) -> Vec<KeyId> {
+    let jobs: Vec<Job<'_>> =
+        masters.iter().map(|master| Job { master, salt: KeyId::LABEL, iterations: kdf::ITERATIONS }).collect();
+    run(&jobs, threads).iter().map(KeyId::from_derived).collect()
+}
+
+/// Shares the jobs out among the threads, in runs as even as can be.
+fn run(jobs: &[Job<'_>], threads: NonZeroUsize) -> Vec<Key> {
+    let mut out: Vec<Key> = jobs.iter().map(|_| Key::from_bytes(&[0; 32])).collect();
+    let share = jobs.len().div_ceil(threads.get()).max(1);
+    let mut shares = jobs.chunks(share).zip(out.chunks_mut(share));
+    let first = shares.next();
+    thread::scope(|scope| {
+        for (jobs, out) in shares {
+            scope.spawn(|| kdf::derive_many(jobs, out));
+        }
+        // This thread works too: for one token none is started.
+        if let Some((jobs, out)) = first {
+            kdf::derive_many(jobs, out);
+        }
+    });
+    out
+}

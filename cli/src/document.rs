@@ -1,0 +1,306 @@
+//! A config as the commands see it: its text, the tokens in it with their pointers, and edits to its strings.
+//! One pass, linear in the text; everything outside an edited string stays byte for byte.
+//! What bytes mean is core's to say; here they are only remembered.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::ops::Range;
+
+use fernseal_core::json::{self, Event, Events};
+use fernseal_core::token::{self, Format, Token};
+use fernseal_core::{Error, config};
+use zeroize::Zeroizing;
+
+use crate::failure::{Exit, Failure, Result};
+
+/// A config file's text and the tokens in it.
+pub(crate) struct Document {
+    /// The file, for messages.
+    pub(crate) name: String,
+    pub(crate) text: String,
+    /// Every string value that begins with `enc:`, in order.
+    pub(crate) tokens: Vec<Sealed>,
+}
+
+/// A string value that begins with `enc:`.
+pub(crate) struct Sealed {
+    pub(crate) pointer: String,
+    /// Where it stands between its quotes.
+    inside: Range<usize>,
+    /// Its text, where escapes make that another than what is written.
+    unescaped: Option<String>,
+    /// Format and timestamp, if it is a token at all.
+    pub(crate) form: std::result::Result<(Format, u64), Error>,
+}
+
+impl Sealed {
+    /// The token's text.
+    pub(crate) fn text<'a>(&'a self, document: &'a Document) -> &'a str {
+        self.unescaped.as_deref().unwrap_or_else(|| document.text.get(self.inside.clone()).unwrap_or_default())
+    }
+
+    /// An edit that puts `plain` in the place of the token.
+    pub(crate) fn replaced_by(&self, plain: &str) -> Edit {
+        Edit::new(self.inside.clone(), plain)
+    }
+}
+
+/// A new text for the inside of one string.
+pub(crate) struct Edit {
+    inside: Range<usize>,
+    escaped: Zeroizing<String>,
+}
+
+impl Edit {
+    fn new(inside: Range<usize>, plain: &str) -> Self {
+        let mut buf = Zeroizing::new(vec![0; json::escaped_len(plain)]);
+        let escaped = json::escape(plain, &mut buf).unwrap_or_default();
+        Self { inside, escaped: Zeroizing::new(escaped.to_owned()) }
+    }
+
+    /// An edit of the string or scalar `value`, which becomes the string `plain`.
+    pub(crate) fn of(value: &json::Value<'_>, plain: &str) -> Self {
+        let span = value.span();
+        if value.kind() == json::Kind::String {
+            return Self::new(span.start + 1..span.end - 1, plain);
+        }
+        let mut edit = Self::new(span, plain);
+        edit.escaped = Zeroizing::new(format!("\"{}\"", *edit.escaped));
+        edit
+    }
+}
+
+/// An open level of the text.
+enum Level<'a> {
+    Object {
+        /// The name of the present member.
+        name: &'a str,
+        seen: HashSet<Cow<'a, str>>,
+        /// Names that occur more than once, and names that a token lies under.
+        twice: Vec<Cow<'a, str>>,
+        wanted: HashSet<Cow<'a, str>>,
+    },
+    Array {
+        index: usize,
+    },
+}
+
+impl Document {
+    /// Reads a config's bytes. `name` is the file, for messages.
+    pub(crate) fn parse(name: String, bytes: Vec<u8>) -> Result<Self> {
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let offset = error.utf8_error().valid_up_to();
+            let next = "a config is JSON in UTF-8; convert it, for example with iconv";
+            Failure::new(Exit::Malformed, format!("{name} is not UTF-8 at byte {offset}"), next)
+        })?;
+        let tokens = find_tokens(&name, &text)?;
+        Ok(Self { name, text, tokens })
+    }
+
+    /// What is wrong with the value at `pointer`.
+    pub(crate) fn failure(&self, pointer: &str, error: Error) -> Failure {
+        Failure::at(&self.name, pointer, error)
+    }
+
+    /// The value at `pointer`.
+    pub(crate) fn find(&self, pointer: &str) -> Result<json::Value<'_>> {
+        json::find(&self.text, pointer).map_err(|error| self.failure(pointer, error))
+    }
+
+    /// The token that `value` is, if it is one.
+    pub(crate) fn token_at(&self, value: &json::Value<'_>) -> Option<&Sealed> {
+        let at = self.tokens.binary_search_by_key(&(value.span().start + 1), |token| token.inside.start).ok()?;
+        self.tokens.get(at)
+    }
+
+    /// Whether the two texts are the same but for the tokens in them.
+    pub(crate) fn differs_only_in_tokens(&self, other: &Self) -> bool {
+        self.around_tokens().eq(other.around_tokens())
+    }
+
+    /// What stands before, between and behind the tokens.
+    fn around_tokens(&self) -> impl Iterator<Item = &str> {
+        let starts = [0].into_iter().chain(self.tokens.iter().map(|token| token.inside.end));
+        let ends = self.tokens.iter().map(|token| token.inside.start).chain([self.text.len()]);
+        starts.zip(ends).map(|(start, end)| self.text.get(start..end).unwrap_or_default())
+    }
+
+    /// Whether the config asks for the guide's debug mode.
+    pub(crate) fn wants_debug(&self) -> bool {
+        json::find(&self.text, "/logging/level").is_ok_and(|level| level.raw().eq_ignore_ascii_case("DEBUG"))
+    }
+
+    /// The text with `edits` made, in pieces. The edits must be in order.
+    pub(crate) fn edited<'a>(&'a self, edits: &'a [Edit]) -> Vec<&'a [u8]> {
+        let mut pieces = Vec::with_capacity(edits.len() * 2 + 1);
+        let mut read = 0;
+        for edit in edits {
+            pieces.push(self.text.as_bytes().get(read..edit.inside.start).unwrap_or_default());
+            pieces.push(edit.escaped.as_bytes());
+            read = edit.inside.end;
+        }
+        pieces.push(self.text.as_bytes().get(read..).unwrap_or_default());
+        pieces
+    }
+}
+
+/// Puts edits in the order that [`Document::edited`] wants, each place once.
+pub(crate) fn in_order(edits: &mut Vec<Edit>) {
+    edits.sort_by_key(|edit| edit.inside.start);
+    edits.dedup_by_key(|edit| edit.inside.start);
+}
+
+/// A string value's text, its escapes taken off.
+pub(crate) fn unescaped(raw: &str) -> std::result::Result<Cow<'_, str>, Error> {
+    if !raw.contains('\\') {
+        return Ok(Cow::Borrowed(raw));
+    }
+    let mut buf = Zeroizing::new(vec![0; raw.len()]);
+    json::unescape(raw, &mut buf).map(|text| Cow::Owned(text.to_owned()))
+}
+
+/// What the string value `raw` is, by its looks.
+pub(crate) fn looks(raw: &str) -> config::Looks {
+    unescaped(raw).map_or(config::Looks::Plain, |text| config::looks(&text))
+}
+
+fn find_tokens(file: &str, text: &str) -> Result<Vec<Sealed>> {
+    let mut tokens = Vec::new();
+    let mut levels: Vec<Level<'_>> = Vec::new();
+    let mut events = Events::new(text);
+    while let Some(event) = events.next() {
+        let event = event.map_err(|error| broken(file, text, &events, error))?;
+        if let Event::String(_) | Event::Scalar(_) | Event::ObjectStart(_) | Event::ArrayStart(_) = event
+            && let Some(Level::Array { index }) = levels.last_mut()
+        {
+            *index = index.wrapping_add(1);
+        }
+        match event {
+            Event::ObjectStart(_) => {
+                levels.push(Level::Object {
+                    name: "",
+                    seen: HashSet::new(),
+                    twice: Vec::new(),
+                    wanted: HashSet::new(),
+                });
+            }
+            // The first item makes it 0.
+            Event::ArrayStart(_) => levels.push(Level::Array { index: usize::MAX }),
+            Event::End(_) => {
+                if let Some(Level::Object { twice, wanted, .. }) = levels.pop()
+                    && let Some(name) = twice.iter().find(|name| wanted.contains(*name))
+                {
+                    let pointer = pointer(&levels) + &step(name);
+                    return Err(Failure::at(file, &pointer, Error::DuplicateKey));
+                }
+            }
+            Event::Name(span) => {
+                if let Some(Level::Object { name, seen, twice, .. }) = levels.last_mut() {
+                    *name = text.get(span.start + 1..span.end - 1).unwrap_or_default();
+                    let said = unescaped(name).unwrap_or(Cow::Borrowed(name));
+                    if !seen.insert(said.clone()) {
+                        twice.push(said);
+                    }
+                }
+            }
+            Event::String(span) => {
+                let inside = span.start + 1..span.end - 1;
+                let raw = text.get(inside.clone()).unwrap_or_default();
+                let Ok(said) = unescaped(raw) else { continue };
+                if !token::is_sealed(&said) {
+                    continue;
+                }
+                for level in &mut levels {
+                    if let Level::Object { name, wanted, .. } = level {
+                        wanted.insert(unescaped(name).unwrap_or(Cow::Borrowed(name)));
+                    }
+                }
+                let form = Token::parse(&said).map(|token| (*token.format(), token.timestamp()));
+                let unescaped = matches!(said, Cow::Owned(_)).then(|| said.into_owned());
+                tokens.push(Sealed { pointer: pointer(&levels), inside, unescaped, form });
+            }
+            Event::Scalar(_) => {}
+        }
+    }
+    Ok(tokens)
+}
+
+/// The pointer of the present value.
+fn pointer(levels: &[Level<'_>]) -> String {
+    levels
+        .iter()
+        .map(|level| match level {
+            Level::Object { name, .. } => step(name),
+            Level::Array { index } => format!("/{index}"),
+        })
+        .collect()
+}
+
+fn step(raw_name: &str) -> String {
+    let mut step = String::new();
+    // Writing to a String cannot fail.
+    let _ = json::write_step(&mut step, raw_name);
+    step
+}
+
+fn broken(file: &str, text: &str, events: &Events<'_>, error: Error) -> Failure {
+    let offset = events.offset();
+    if error == Error::TooDeep {
+        let what = format!("Invalid JSON: {file} is nested deeper than {} levels at byte {offset}", json::MAX_DEPTH);
+        return Failure::new(Exit::Malformed, what, "no config is that deep; check where the file comes from");
+    }
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
+    Failure::new(
+        Exit::Malformed,
+        format!("Invalid JSON: {file}, line {line}, column {column} (byte {offset})"),
+        "a config is strict JSON: no comments, no trailing commas, no NaN",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pointers(text: &str) -> Vec<String> {
+        let document = Document::parse("c.json".to_owned(), text.into()).unwrap();
+        document.tokens.into_iter().map(|token| token.pointer).collect()
+    }
+
+    #[test]
+    fn tokens_are_found_with_the_pointers_that_core_gives_them() {
+        let text = r#"{"a":["x",{"b/c":"enc:1"},"enc:2"],"d":{},"e~":"\u0065nc:3","":"enc:4"}"#;
+        assert_eq!(pointers(text), ["/a/1/b~1c", "/a/2", "/e~0", "/"]);
+        let by_core: Vec<String> = json::strings(text)
+            .map(|value| value.unwrap())
+            .filter(|value| unescaped(value.raw()).unwrap().starts_with("enc:"))
+            .map(|value| value.pointer().to_string())
+            .collect();
+        assert_eq!(pointers(text), by_core);
+    }
+
+    #[test]
+    fn a_name_that_occurs_twice_is_an_error_only_on_the_way_to_a_token() {
+        for text in [
+            r#"{"a":"enc:1","a":"x"}"#,
+            r#"{"a":"x","\u0061":"enc:1"}"#,
+            r#"{"a":{"b":"enc:1"},"c":1,"a":{}}"#,
+            r#"[{"a":{"b":{"c":"enc:1"},"b":0}}]"#,
+        ] {
+            let failure = Document::parse("c.json".to_owned(), text.into()).err().unwrap();
+            assert_eq!(failure.exit, Exit::Malformed, "{text}");
+            assert!(failure.what.contains("twice"), "{text}");
+        }
+        assert_eq!(pointers(r#"{"x":1,"x":2,"a":{"b":"enc:1"},"c":{"y":1,"y":2}}"#), ["/a/b"]);
+    }
+
+    #[test]
+    fn an_edit_changes_the_inside_of_its_string_and_nothing_else() {
+        let text = "\u{feff}{ \"a\" : \"enc:1\",\r\n\t\"b\":[1.50,\"enc:2\"] }\n";
+        let document = Document::parse("c.json".to_owned(), text.into()).unwrap();
+        let edits: Vec<Edit> = document.tokens.iter().map(|token| token.replaced_by("q\"\n")).collect();
+        let edited = document.edited(&edits).concat();
+        assert_eq!(String::from_utf8(edited).unwrap(), text.replace("enc:1", "q\\\"\\n").replace("enc:2", "q\\\"\\n"));
+    }
+}

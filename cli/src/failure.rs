@@ -1,0 +1,107 @@
+//! What a person sees when a command fails: what happened, and what to do next.
+//! Each failure has the exit code that scripts go by.
+//! Nothing secret goes in: files, pointers, offsets and key ids are all there is.
+
+use std::fmt;
+
+use fernseal_core::Error;
+
+/// The exit codes of the command (0 is success).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Something that has no code of its own.
+    Other = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// A token could not be opened.
+    Unopened = 4,
+    /// No usable master key.
+    Key = 5,
+    /// A config or token is malformed.
+    Malformed = 6,
+    /// A file could not be read or written.
+    File = 7,
+    /// Some files of many failed.
+    Partial = 8,
+    /// Interrupted; can be resumed.
+    Interrupted = 9,
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    /// What happened.
+    pub(crate) what: String,
+    /// What to do next.
+    pub(crate) next: String,
+}
+
+/// The result of all that can fail here.
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { exit, what: what.into(), next: next.into() }
+    }
+
+    /// What core refused, at `pointer` in `file`.
+    pub(crate) fn at(file: &str, pointer: &str, error: Error) -> Self {
+        let (exit, what, next) = match error {
+            Error::Unauthentic => (
+                Exit::Unopened,
+                "Token decryption failed",
+                "check that PROXMOX_MCP_MASTER_KEY holds the key that the token was sealed with; \
+                 if it does, the token was changed: restore it from a backup",
+            ),
+            Error::Malformed => (
+                Exit::Malformed,
+                "Invalid encrypted token format",
+                "a token is enc: and unbroken base64; check that the file was not damaged on its way here",
+            ),
+            Error::LooksSealed => (
+                Exit::Malformed,
+                "Invalid encrypted token format: the value begins like a token but is none",
+                "restore the token, or put the plain secret in its place",
+            ),
+            Error::NotText => (
+                Exit::Malformed,
+                "the value is not UTF-8 text",
+                "such bytes cannot stand in a JSON string; seal a text, for example base64",
+            ),
+            Error::DuplicateKey => (
+                Exit::Malformed,
+                "a name on the way to this value occurs twice in its object",
+                "readers disagree on which of the two counts: remove one of them",
+            ),
+            Error::NotFound => (
+                Exit::Malformed,
+                "no value at this pointer",
+                "`fernseal status CONFIG` lists the encrypted values; a pointer looks like /auth/token_value",
+            ),
+            Error::BadPointer => {
+                (Exit::Usage, "not a pointer", "a pointer looks like /auth/token_value or auth.token_value")
+            }
+            Error::NotAString => (Exit::Malformed, "the value is not a string", "name a string in it"),
+            Error::RandomFailed => (
+                Exit::Other,
+                "the system's random source failed",
+                "nothing was written; without random numbers nothing can be sealed",
+            ),
+            Error::KeyShort => (
+                Exit::Key,
+                "the master key is shorter than 16 bytes",
+                "make a new key with `fernseal keygen`; a short key still opens what it sealed",
+            ),
+            _ => (Exit::Malformed, "Invalid JSON", "check the file with a JSON validator"),
+        };
+        Self::new(exit, format!("{what}: {file} at {pointer}"), next)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}\n  next: {}", self.what, self.next)
+    }
+}

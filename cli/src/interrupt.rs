@@ -1,0 +1,27 @@
+//! SIGINT, SIGTERM and SIGHUP as a request that is looked at between two steps.
+//! A step that has begun is finished, so that no file is left half-way.
+//! Only commands with such steps listen; the others end at once, as is usual.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+static REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// From now on the signals only make a request.
+pub(crate) fn listen() {
+    REQUESTED.get_or_init(|| {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            // It fails for signals that cannot be caught; these can.
+            let _ = signal_hook::flag::register(signal, Arc::clone(&flag));
+        }
+        flag
+    });
+}
+
+/// Whether one of the signals has come.
+pub(crate) fn requested() -> bool {
+    REQUESTED.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
+}

@@ -1,0 +1,160 @@
+//! What the command says: results on stdout, everything else on stderr.
+//! Control characters are escaped on the way, so that a file name or a member's name cannot drive the terminal.
+//! Also here: times and ages as people write them.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::failure::{Exit, Failure, Result};
+
+/// How much is said on stderr.
+pub(crate) struct Report {
+    quiet: bool,
+    verbose: Cell<bool>,
+}
+
+impl Report {
+    pub(crate) fn new(quiet: bool, verbose: bool) -> Self {
+        Self { quiet, verbose: Cell::new(verbose) }
+    }
+
+    /// The config asks for `"logging": {"level": "DEBUG"}`.
+    pub(crate) fn be_verbose(&self) {
+        self.verbose.set(!self.quiet);
+    }
+
+    /// Only what went wrong is to be said.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// What was done, in a line.
+    pub(crate) fn note(&self, text: impl Display) {
+        if !self.quiet {
+            say(&text.to_string());
+        }
+    }
+
+    /// What is allowed but should not stay so.
+    pub(crate) fn warn(&self, text: impl Display) {
+        say(&format!("warning: {text}"));
+    }
+
+    /// A step on the way, for whoever looks for a fault.
+    pub(crate) fn trace(&self, text: impl Display) {
+        if self.verbose.get() {
+            say(&format!("debug: {text}"));
+        }
+    }
+}
+
+/// Writes to stderr; if that is closed there is nobody to tell.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", clean(text));
+}
+
+/// Writes a line of the result to stdout.
+pub(crate) fn result(text: impl Display) -> Result<()> {
+    writeln!(io::stdout(), "{}", clean(&text.to_string())).map_err(|error| stdout_failed(&error))
+}
+
+/// Writes bytes to stdout as they are.
+pub(crate) fn result_bytes(pieces: &[&[u8]]) -> Result<()> {
+    let mut out = io::stdout().lock();
+    pieces
+        .iter()
+        .try_for_each(|piece| out.write_all(piece))
+        .and_then(|()| out.flush())
+        .map_err(|error| stdout_failed(&error))
+}
+
+/// A failure to write to stdout. A reader that went away (`| head`) is no fault of ours: main keeps quiet about it.
+fn stdout_failed(error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Failure::new(Exit::File, "", "");
+    }
+    Failure::new(Exit::File, format!("stdout cannot be written: {error}"), "the result is not complete; run it again")
+}
+
+/// `text` with control characters escaped, line ends excepted.
+fn clean(text: &str) -> Cow<'_, str> {
+    let control = |char: char| char.is_control() && char != '\n';
+    if !text.contains(control) {
+        return Cow::Borrowed(text);
+    }
+    text.chars()
+        .map(|char| if control(char) { char.escape_default().to_string() } else { char.to_string() })
+        .collect::<String>()
+        .into()
+}
+
+/// A path for messages: no control characters, line ends neither.
+pub(crate) fn shown(path: &Path) -> String {
+    clean(&path.to_string_lossy()).replace('\n', "\\n")
+}
+
+/// The present, in Unix seconds.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// A Unix time as a date in UTC: `2026-11-24 04:09:29`.
+pub(crate) fn date(seconds: u64) -> String {
+    let (year, month, day, hour, minute, second) = civil(seconds);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// A Unix time as it stands in a backup's name, in UTC: `20261124_040929`.
+pub(crate) fn stamp(seconds: u64) -> String {
+    let (year, month, day, hour, minute, second) = civil(seconds);
+    format!("{year:04}{month:02}{day:02}_{hour:02}{minute:02}{second:02}")
+}
+
+/// Howard Hinnant's `civil_from_days`: eras of 400 years that begin on 1 March.
+fn civil(seconds: u64) -> (u64, u64, u64, u64, u64, u64) {
+    let days = seconds / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month, day, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60)
+}
+
+/// How long ago `then` was.
+pub(crate) fn age(then: u64, now: u64) -> String {
+    let Some(seconds) = now.checked_sub(then) else { return "in the future".to_owned() };
+    let (count, unit) = match seconds {
+        0..120 => return "just now".to_owned(),
+        120..7_200 => (seconds / 60, "minutes"),
+        7_200..172_800 => (seconds / 3_600, "hours"),
+        _ => (seconds / 86_400, "days"),
+    };
+    format!("{count} {unit} ago")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unix_times_become_the_dates_that_gnu_date_prints() {
+        assert_eq!(date(0), "1970-01-01 00:00:00");
+        assert_eq!(date(951_782_400), "2000-02-29 00:00:00");
+        assert_eq!(date(1_764_000_000), "2025-11-24 16:00:00");
+        assert_eq!(date(4_107_542_399), "2100-02-28 23:59:59");
+        assert_eq!(stamp(4_107_542_400), "21000301_000000");
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(clean("a\x1b[2Jb\nc"), "a\\u{1b}[2Jb\nc");
+        assert_eq!(shown(Path::new("a\nb")), "a\\nb");
+    }
+}

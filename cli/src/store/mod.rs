@@ -1,0 +1,209 @@
+//! Files that stay whole: each is the old one or the new one, whatever fails and whenever the power goes.
+//! Reading keeps hold of the directory and of what the file was, so that a change meanwhile is noticed.
+//! All commands go through here; nothing else in the tool writes a file.
+
+mod find;
+mod lock;
+mod write;
+
+pub(crate) use find::{Found, backups_of, find};
+pub(crate) use lock::lock;
+pub(crate) use write::{append_line, check_creatable, create, create_key};
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+
+use crate::failure::{Exit, Failure, Result};
+use crate::report::shown;
+
+/// The largest config that is read, in bytes.
+const MAX_CONFIG: u64 = 64 << 20;
+
+/// A config's place: how to get at it, not yet opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// As the user would write it.
+    pub(crate) path: PathBuf,
+    /// The directory that was asked for, if the config was found below one: no link is followed from there on.
+    root: Option<PathBuf>,
+}
+
+impl Config {
+    /// A config that the user named; if that is a link, the file that it leads to.
+    pub(crate) fn named(path: &Path) -> Self {
+        Self { path: path.to_owned(), root: None }
+    }
+
+    /// The path below the directory that was asked for, or the file's name.
+    fn relative(&self) -> &Path {
+        match &self.root {
+            Some(root) => self.path.strip_prefix(root).unwrap_or(&self.path),
+            None => self.path.file_name().map_or(&*self.path, Path::new),
+        }
+    }
+
+    /// Reads the config, which must be a regular file of at most 64 MiB.
+    pub(crate) fn read(&self) -> Result<Source> {
+        let (dir, name) = self.open_directory().map_err(|error| self.unreadable(&error))?;
+        // Not blocking: a FIFO is noticed, not waited for.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let fd =
+            rustix::fs::openat(&dir, &name, flags, Mode::empty()).map_err(|error| self.unreadable(&error.into()))?;
+        let stat = rustix::fs::fstat(&fd).map_err(|error| self.unreadable(&error.into()))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            let next = "a config is a regular file";
+            return Err(Failure::new(Exit::File, format!("{} is not a regular file", shown(&self.path)), next));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(stat.st_size).unwrap_or(0).min(MAX_CONFIG as usize) + 1);
+        let read = File::from(fd).take(MAX_CONFIG + 1).read_to_end(&mut bytes);
+        read.map_err(|error| self.unreadable(&error))?;
+        if bytes.len() as u64 > MAX_CONFIG {
+            let what = format!("{} is larger than 64 MiB", shown(&self.path));
+            return Err(Failure::new(Exit::File, what, "no config is that large; check the path"));
+        }
+        let source = Source { config: self.clone(), dir, name, bytes, stat };
+        source.refuse_changed()?;
+        Ok(source)
+    }
+
+    /// Removes the file.
+    pub(crate) fn remove(&self) -> Result<()> {
+        let removed = self.open_directory().and_then(|(dir, name)| {
+            rustix::fs::unlinkat(&dir, &name, AtFlags::empty())?;
+            Ok(rustix::fs::fsync(&dir)?)
+        });
+        removed.map_err(|error| {
+            let what = format!("{} cannot be removed: {error}", shown(&self.path));
+            Failure::new(Exit::File, what, "check the directory's permissions")
+        })
+    }
+
+    /// The directory that the file is in, and its name there.
+    fn open_directory(&self) -> io::Result<(OwnedFd, OsString)> {
+        let Some(root) = &self.root else {
+            let real = match self.path.symlink_metadata() {
+                Ok(meta) if meta.is_symlink() => self.path.canonicalize()?,
+                _ => self.path.clone(),
+            };
+            let name = real.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+            return Ok((open_dir(parent(&real))?, name.to_owned()));
+        };
+        let mut dir = open_dir(root)?;
+        let relative = self.relative();
+        for component in parent(relative).components().filter(|component| component.as_os_str() != ".") {
+            dir = open_dir_in(&dir, component.as_os_str().as_ref())?;
+        }
+        Ok((dir, relative.file_name().ok_or(io::ErrorKind::IsADirectory)?.to_owned()))
+    }
+
+    fn unreadable(&self, error: &io::Error) -> Failure {
+        let path = shown(&self.path);
+        if error.kind() == io::ErrorKind::NotFound {
+            let next = "check the path and PROXMOX_MCP_CONFIG";
+            return Failure::new(Exit::File, format!("Config file not found: {path}"), next);
+        }
+        Failure::new(Exit::File, format!("{path} cannot be read: {error}"), "check the path and its permissions")
+    }
+}
+
+/// What a file was when it was read. Any change to it makes another of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    file: (u64, u64),
+    size: i64,
+    modified: (i64, u64),
+    changed: (i64, u64),
+}
+
+impl Identity {
+    fn of(stat: &Stat) -> Self {
+        Self {
+            file: (stat.st_dev, stat.st_ino),
+            size: stat.st_size,
+            modified: (stat.st_mtime, stat.st_mtime_nsec),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+
+    /// The file, whatever is in it: device and inode.
+    pub(crate) fn file(&self) -> (u64, u64) {
+        self.file
+    }
+}
+
+/// A config that was read, with a hold on the directory that it is in.
+pub(crate) struct Source {
+    config: Config,
+    dir: OwnedFd,
+    name: OsString,
+    bytes: Vec<u8>,
+    stat: Stat,
+}
+
+impl Source {
+    /// The content, which is handed over.
+    pub(crate) fn take_bytes(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        Identity::of(&self.stat)
+    }
+
+    /// The permission bits.
+    pub(crate) fn mode(&self) -> u32 {
+        self.stat.st_mode & 0o7777
+    }
+
+    /// Whether `path` leads to this very file.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        rustix::fs::stat(path).is_ok_and(|stat| Identity::of(&stat).file == self.identity().file)
+    }
+
+    /// Whether the config can be replaced at all; asked before anything is changed.
+    pub(crate) fn check_replaceable(&self) -> Result<()> {
+        let path = shown(&self.config.path);
+        if self.stat.st_nlink > 1 {
+            let what = format!("{path} has {} names (hard links); replacing it would part them", self.stat.st_nlink);
+            return Err(Failure::new(Exit::File, what, "remove the other names, or copy the file"));
+        }
+        let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+        rustix::fs::accessat(&self.dir, ".", access, AtFlags::EACCESS).map_err(|error| {
+            let error = io::Error::from(error);
+            let what = format!("the directory of {path} cannot be written: {error}");
+            Failure::new(Exit::File, what, "check the directory's permissions and its file system")
+        })
+    }
+
+    /// The file must still be what was read.
+    fn refuse_changed(&self) -> Result<()> {
+        let now = rustix::fs::statat(&self.dir, &self.name, AtFlags::SYMLINK_NOFOLLOW);
+        if now.is_ok_and(|stat| Identity::of(&stat) == self.identity()) {
+            return Ok(());
+        }
+        let what = format!("{} changed meanwhile; it was left as it is", shown(&self.config.path));
+        Err(Failure::new(Exit::File, what, "somebody else works on it: run this again when they are done"))
+    }
+}
+
+/// The directory part of a path; `.` if it has none.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Opens a directory that the user named.
+fn open_dir(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
+}
+
+/// Opens a directory in a directory, and follows no link.
+fn open_dir_in(dir: &OwnedFd, name: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    Ok(rustix::fs::openat(dir, name, flags, Mode::empty())?)
+}

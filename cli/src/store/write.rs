@@ -1,0 +1,291 @@
+//! How a file comes to be, or to be another: written under a temporary name, synced, renamed, the directory synced.
+//! Owner, mode and extended attributes are right before the first byte is written, and never wider than before.
+//! If a step fails, what was there before is there still, and the temporary file is gone.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, RenameFlags, Uid, XattrFlags};
+use rustix::io::Errno;
+
+use super::{Source, open_dir, open_dir_in, parent};
+use crate::failure::{Exit, Failure, Result};
+use crate::report::shown;
+
+/// The temporary name of a file `NAME` is `.NAME.fernseal-<16 hex digits>.tmp`.
+const TEMPORARY_MARK: &str = ".fernseal-";
+const TEMPORARY_END: &str = ".tmp";
+
+/// Whether a file's name is one of our temporary ones.
+pub(super) fn is_temporary(name: &OsStr) -> bool {
+    let Some(rest) = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(TEMPORARY_END)) else {
+        return false;
+    };
+    rest.rsplit_once(TEMPORARY_MARK)
+        .is_some_and(|(_, digits)| digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+}
+
+impl Source {
+    /// Puts `pieces` in the place of the config's content, durably, with its owner, mode and attributes kept.
+    /// Refused if the file changed since it was read, or has other names (hard links).
+    pub(crate) fn replace(&self, pieces: &[&[u8]]) -> Result<()> {
+        self.check_replaceable()?;
+        let failed = |step: &str, error: io::Error| cannot_write(&self.config.path, step, &error);
+        let mut file = Temporary::create(&self.dir, &self.name).map_err(|error| failed("create", error))?;
+        self.hand_on_attributes(&file).map_err(|error| failed("keep the owner, mode or attributes of", error))?;
+        file.write(pieces).map_err(|error| failed("write", error))?;
+        self.refuse_changed()?;
+        file.rename_over(&self.name).map_err(|error| failed("replace", error))?;
+        sync_directory(&self.dir, &self.config.path)
+    }
+
+    /// Writes `bytes`, which were read from the config, to `NAME.backup.STAMP` with the config's owner and mode:
+    /// beside it, or at the same place below `backup_dir`. Never over a file that exists.
+    pub(crate) fn back_up(&self, bytes: &[u8], stamp: &str, backup_dir: Option<&Path>) -> Result<PathBuf> {
+        let relative = self.config.relative();
+        let beside = match backup_dir {
+            Some(backups) => backups.join(relative),
+            None => self.config.path.with_file_name(&self.name),
+        };
+        let failed = |step: &str, error: io::Error| cannot_write(&beside, step, &error);
+        let directory = match backup_dir {
+            Some(backups) => make_directories(backups, parent(relative)),
+            None => self.dir.try_clone(),
+        };
+        let directory = directory.map_err(|error| failed("make the directory of the backup of", error))?;
+        for attempt in 1.. {
+            let mut name = self.name.clone();
+            name.push(format!(".backup.{stamp}"));
+            if attempt > 1 {
+                name.push(format!("_{attempt}"));
+            }
+            let mut file =
+                Temporary::create(&directory, &name).map_err(|error| failed("create the backup of", error))?;
+            self.hand_on_attributes(&file).map_err(|error| failed("keep the owner or mode in the backup of", error))?;
+            file.write(&[bytes]).map_err(|error| failed("write the backup of", error))?;
+            match file.rename_to_new(&name) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                renamed => {
+                    renamed.map_err(|error| failed("publish the backup of", error))?;
+                    let path = beside.with_file_name(&name);
+                    sync_directory(&directory, &path)?;
+                    return Ok(path);
+                }
+            }
+        }
+        Err(failed("find a name for the backup of", io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// Gives `file` the config's owner, extended attributes (access control lists among them) and mode.
+    fn hand_on_attributes(&self, file: &Temporary<'_>) -> io::Result<()> {
+        let made = rustix::fs::fstat(&file.file)?;
+        if (made.st_uid, made.st_gid) != (self.stat.st_uid, self.stat.st_gid) {
+            let (uid, gid) = (Uid::from_raw(self.stat.st_uid), Gid::from_raw(self.stat.st_gid));
+            rustix::fs::fchown(&file.file, Some(uid), Some(gid))?;
+        }
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let old = rustix::fs::openat(&self.dir, &self.name, flags, Mode::empty())?;
+        for name in attribute_names(&old)? {
+            let value = attribute(&old, &name)?;
+            if attribute(&file.file, &name).ok() != Some(value.clone()) {
+                rustix::fs::fsetxattr(&file.file, &*name, &value, XattrFlags::empty())?;
+            }
+        }
+        // Last: a change of owner clears bits of the mode.
+        Ok(rustix::fs::fchmod(&file.file, Mode::from_raw_mode(self.mode()))?)
+    }
+}
+
+/// Writes `pieces` to a new file of `mode`, durably; over an existing one only with `force`.
+pub(crate) fn create(path: &Path, mode: u32, pieces: &[&[u8]], force: bool) -> Result<()> {
+    // With force, a link stays and what it leads to is replaced.
+    let real = if force { path.canonicalize().unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() };
+    let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
+    let (dir, name) = directory_of(&real).map_err(|error| failed("create", error))?;
+    if !force && rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+        return Err(exists(path));
+    }
+    let mut file = Temporary::create(&dir, name).map_err(|error| failed("create", error))?;
+    rustix::fs::fchmod(&file.file, Mode::from_raw_mode(mode))
+        .map_err(|error| failed("set the mode of", error.into()))?;
+    file.write(pieces).map_err(|error| failed("write", error))?;
+    let renamed = if force { file.rename_over(name) } else { file.rename_to_new(name) };
+    renamed.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => exists(path),
+        _ => failed("publish", error),
+    })?;
+    sync_directory(&dir, path)
+}
+
+/// Writes a key to a new file of mode 0600, durably, never over an existing one.
+/// Under its own name from the start: no temporary file ever holds a key.
+pub(crate) fn create_key(path: &Path, text: &str) -> Result<()> {
+    let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
+    let (dir, name) = directory_of(path).map_err(|error| failed("create", error))?;
+    let mut file = create_exclusively(&dir, name).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => exists(path),
+        _ => failed("create", error),
+    })?;
+    let line = zeroize::Zeroizing::new(format!("{text}\n"));
+    let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        // Best effort: the file holds no key that anything was sealed with.
+        let _ = rustix::fs::unlinkat(&dir, name, AtFlags::empty());
+        return Err(failed("write", error));
+    }
+    sync_directory(&dir, path)
+}
+
+/// Whether a new file can be made at `path`; asked before anything is changed.
+pub(crate) fn check_creatable(path: &Path) -> Result<()> {
+    let failed = |error: io::Error| cannot_write(path, "create", &error);
+    let (dir, name) = directory_of(path).map_err(failed)?;
+    if rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+        return Err(exists(path));
+    }
+    rustix::fs::accessat(&dir, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
+        .map_err(|error| failed(error.into()))
+}
+
+/// Appends `line` in one write, durably; a file that is made for it has mode 0600.
+pub(crate) fn append_line(path: &Path, line: &[u8]) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let mut file = File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(0o600))?);
+    match file.write(line)? {
+        len if len == line.len() => file.sync_all(),
+        _ => Err(io::ErrorKind::WriteZero.into()),
+    }
+}
+
+/// A file under a temporary name; removed when dropped, unless it was renamed.
+struct Temporary<'d> {
+    dir: &'d OwnedFd,
+    name: OsString,
+    file: File,
+    renamed: bool,
+}
+
+impl<'d> Temporary<'d> {
+    /// Mode 0600 from the first byte.
+    fn create(dir: &'d OwnedFd, target: &OsStr) -> io::Result<Self> {
+        let random = getrandom::u64().map_err(io::Error::other)?;
+        // A name may have 255 bytes; the temporary one must fit too.
+        let target = target.as_bytes();
+        let target = target.get(..200.min(target.len())).unwrap_or_default();
+        let mut name = OsString::from(".");
+        name.push(OsStr::from_bytes(target));
+        name.push(format!("{TEMPORARY_MARK}{random:016x}{TEMPORARY_END}"));
+        let file = create_exclusively(dir, &name)?;
+        Ok(Self { dir, name, file, renamed: false })
+    }
+
+    /// Writes and syncs.
+    fn write(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
+        let mut out = BufWriter::with_capacity(1 << 16, &self.file);
+        pieces.iter().try_for_each(|piece| out.write_all(piece))?;
+        out.flush()?;
+        drop(out);
+        self.file.sync_all()
+    }
+
+    fn rename_over(mut self, target: &OsStr) -> io::Result<()> {
+        rustix::fs::renameat(self.dir, &self.name, self.dir, target)?;
+        self.renamed = true;
+        Ok(())
+    }
+
+    /// Fails if `target` exists.
+    fn rename_to_new(mut self, target: &OsStr) -> io::Result<()> {
+        match rustix::fs::renameat_with(self.dir, &self.name, self.dir, target, RenameFlags::NOREPLACE) {
+            // A file system that does not know the flag: a second name fails too if there is one already.
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                rustix::fs::linkat(self.dir, &self.name, self.dir, target, AtFlags::empty())?;
+                rustix::fs::unlinkat(self.dir, &self.name, AtFlags::empty())?;
+            }
+            renamed => renamed?,
+        }
+        self.renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // If even this fails, the next rotation removes it.
+            let _ = rustix::fs::unlinkat(self.dir, &self.name, AtFlags::empty());
+        }
+    }
+}
+
+/// A new file of mode 0600, whatever the umask.
+fn create_exclusively(dir: &OwnedFd, name: &OsStr) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(dir, name, flags, Mode::from_raw_mode(0o600))?;
+    Ok(File::from(file))
+}
+
+fn directory_of(path: &Path) -> io::Result<(OwnedFd, &OsStr)> {
+    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+    Ok((open_dir(parent(path))?, name))
+}
+
+/// Makes the directories of `relative` below `root`, for the user alone, and opens the last; follows no link.
+fn make_directories(root: &Path, relative: &Path) -> io::Result<OwnedFd> {
+    let mut dir = open_dir(root)?;
+    for component in relative.components().filter(|component| component.as_os_str() != ".") {
+        match rustix::fs::mkdirat(&dir, component.as_os_str(), Mode::from_raw_mode(0o700)) {
+            Ok(()) => rustix::fs::fsync(&dir)?,
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        dir = open_dir_in(&dir, component.as_os_str().as_ref())?;
+    }
+    Ok(dir)
+}
+
+fn attribute_names(file: impl AsFd) -> io::Result<Vec<OsString>> {
+    let mut buf = vec![0_u8; 1 << 16];
+    match rustix::fs::flistxattr(file, &mut buf) {
+        Ok(len) => {
+            let names = buf.get(..len).unwrap_or_default().split(|byte| *byte == 0);
+            Ok(names.filter(|name| !name.is_empty()).map(|name| OsStr::from_bytes(name).to_owned()).collect())
+        }
+        Err(Errno::OPNOTSUPP) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn attribute(file: impl AsFd, name: &OsStr) -> io::Result<Vec<u8>> {
+    let mut value = vec![0_u8; 1 << 16];
+    let len = rustix::fs::fgetxattr(file, name, &mut value)?;
+    value.truncate(len);
+    Ok(value)
+}
+
+fn sync_directory(dir: &OwnedFd, path: &Path) -> Result<()> {
+    rustix::fs::fsync(dir).map_err(|error| {
+        let error = io::Error::from(error);
+        let what = format!("{} is written, but its directory cannot be synced: {error}", shown(path));
+        Failure::new(Exit::File, what, "it is there now; whether it outlasts a power failure is not known")
+    })
+}
+
+fn cannot_write(path: &Path, step: &str, error: &io::Error) -> Failure {
+    let next = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room and run it again; nothing was changed",
+        io::ErrorKind::ReadOnlyFilesystem => "its file system is read-only; nothing was changed",
+        io::ErrorKind::NotFound => "check that the directory exists",
+        _ => "nothing was changed there; check the permissions and the disk, then run it again",
+    };
+    Failure::new(Exit::File, format!("cannot {step} {}: {error}", shown(path)), next)
+}
+
+fn exists(path: &Path) -> Failure {
+    let next = "name another file, or remove that one (--force overwrites, where a command has it)";
+    Failure::new(Exit::File, format!("{} exists already", shown(path)), next)
+}
