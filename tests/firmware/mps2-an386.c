@@ -5,10 +5,12 @@
 
 uint32_t board_instructions(void)
 {
-    if (TIMER0(0x0) == 0) {
-        TIMER0(0x4) = 0xffffffff; /* VALUE */
+    static int running;
+    if (!running) {
         TIMER0(0x8) = 0xffffffff; /* RELOAD */
+        TIMER0(0x4) = 0xffffffff; /* VALUE */
         TIMER0(0x0) = 1;          /* CTRL: enable */
+        running = 1;
     }
     return (0xffffffff - TIMER0(0x4)) * 40;
 }
