@@ -1,0 +1,28 @@
+/* What a board gives to a program. board.c and one file for the processor (cortex-m.c, riscv.c) start it; one file and
+ * one linker script a board (microbit, mps2-an386, virt) add its clock and its memory. No libc anywhere. */
+#ifndef BOARD_H
+#define BOARD_H
+
+#include <stdint.h>
+
+/* The program. What it returns is the exit code of the emulator. */
+int main(void);
+
+/* Writes to the standard output of the emulator. */
+void board_write(const char *text);
+_Noreturn void board_exit(int code);
+
+/* The instructions executed since the first call, modulo 2^32: the emulator runs with -icount shift=0, so that an
+ * instruction takes a nanosecond of the board's time. */
+uint32_t board_instructions(void);
+
+/* The stack grows down from board_stack_top; below board_stack_end lie .data and .bss. */
+extern uint32_t board_stack_end[], board_stack_top[];
+
+/* Between board.c and the processor's file: the first C code to run, the handler of every fault, and the call to the
+ * emulator. */
+_Noreturn void board_start(void);
+_Noreturn void board_fault(void);
+void board_semihosting(uint32_t operation, const void *argument);
+
+#endif

@@ -1,0 +1,213 @@
+/* The acceptance program: an appliance without an operating system opens and seals real tokens and a whole config.
+ * It prints a PASS or FAIL line for each test, with the stack that the test took, and exits with the number of FAILs.
+ * All buffers are static, so that what is measured is the library's own stack. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "board.h"
+#include "fernseal.h"
+#include "vectors.h"
+
+#define LEN(text) (sizeof(text) - 1)
+
+static fernseal_master_key master;
+static fernseal_key key;
+static char text[1024];
+static uint8_t plain[FERNSEAL_TOKEN_OPEN_CAP(LEN(SALTED))];
+static size_t len;
+
+register uint32_t *stack_pointer __asm__("sp");
+
+static int equal(const void *left, const void *right, size_t count)
+{
+    const uint8_t *a = left, *b = right;
+    while (count > 0 && *a == *b)
+        a++, b++, count--;
+    return count == 0;
+}
+
+static int zero(const void *bytes, size_t count)
+{
+    const uint8_t *at = bytes;
+    while (count > 0 && *at == 0)
+        at++, count--;
+    return count == 0;
+}
+
+static void fill(void *bytes, size_t count)
+{
+    for (uint8_t *at = bytes; count > 0; count--)
+        *at++ = 0xa5;
+}
+
+/* A test random source: 0, 1, 2, … as make_vectors.py has it. A product uses its hardware's. */
+static int count_up(void *ctx, uint8_t *buf, size_t count)
+{
+    for (uint8_t *next = ctx; count > 0; count--)
+        *buf++ = (*next)++;
+    return 0;
+}
+
+static int no_random(void *ctx, uint8_t *buf, size_t count)
+{
+    (void)ctx, (void)buf, (void)count;
+    return -1;
+}
+
+/* Ticks: where a product feeds its watchdog. The first counts, the second gives up at the third tick. */
+static int count_ticks(void *ctx)
+{
+    ++*(uint32_t *)ctx;
+    return 0;
+}
+
+static int cancel_at_third(void *ctx)
+{
+    return ++*(uint32_t *)ctx == 3;
+}
+
+static int is_secret(void)
+{
+    return len == LEN(SECRET) && equal(plain, SECRET, LEN(SECRET));
+}
+
+static int parses_the_master_key(void)
+{
+    return fernseal_master_key_parse(&master, MASTER_KEY, LEN(MASTER_KEY)) == FERNSEAL_OK;
+}
+
+static int refuses_a_master_key_without_its_padding(void)
+{
+    static fernseal_master_key refused;
+    return fernseal_master_key_parse(&refused, MASTER_KEY, LEN(MASTER_KEY) - 1) == FERNSEAL_INVALID_KEY;
+}
+
+static int opens_a_salted_token(void)
+{
+    return fernseal_token_open(plain, sizeof plain, &len, &master, SALTED, LEN(SALTED)) == FERNSEAL_OK && is_secret();
+}
+
+static int opens_a_legacy_token(void)
+{
+    return fernseal_token_open(plain, sizeof plain, &len, &master, LEGACY, LEN(LEGACY)) == FERNSEAL_OK && is_secret();
+}
+
+static int derives_a_key_and_ticks(void)
+{
+    uint32_t ticks = 0;
+    return fernseal_derive(&key, &master, SALTED, LEN(SALTED), count_ticks, &ticks) == FERNSEAL_OK && ticks > 3;
+}
+
+static int opens_with_the_derived_key(void)
+{
+    return fernseal_token_open_with(plain, sizeof plain, &len, &key, SALTED, LEN(SALTED)) == FERNSEAL_OK && is_secret();
+}
+
+static int refuses_a_tampered_token(void)
+{
+    fill(plain, sizeof plain);
+    return fernseal_token_open_with(plain, sizeof plain, &len, &key, TAMPERED, LEN(TAMPERED)) == FERNSEAL_UNAUTHENTIC &&
+           len == 0 && zero(plain, sizeof plain);
+}
+
+static int refuses_a_cut_token(void)
+{
+    fill(plain, sizeof plain);
+    return fernseal_token_open_with(plain, sizeof plain, &len, &key, SALTED, LEN(SALTED) - 1) == FERNSEAL_MALFORMED &&
+           len == 0 && zero(plain, sizeof plain);
+}
+
+static int cancels_a_derivation_by_tick(void)
+{
+    static fernseal_key cancelled;
+    uint32_t ticks = 0;
+    fill(&cancelled, sizeof cancelled);
+    return fernseal_derive(&cancelled, &master, SALTED, LEN(SALTED), cancel_at_third, &ticks) == FERNSEAL_CANCELLED &&
+           ticks == 3 && zero(&cancelled, sizeof cancelled);
+}
+
+static int seals_as_python_does(void)
+{
+    uint8_t next = 0;
+    return fernseal_token_seal(text, sizeof text, &len, &master, (const uint8_t *)SECRET, LEN(SECRET), NOW, count_up,
+                               &next) == FERNSEAL_OK &&
+           len == LEN(SEALED) && equal(text, SEALED, sizeof SEALED);
+}
+
+static int seals_nothing_without_randomness(void)
+{
+    fill(text, sizeof text);
+    return fernseal_token_seal(text, sizeof text, &len, &master, (const uint8_t *)SECRET, LEN(SECRET), NOW, no_random,
+                               NULL) == FERNSEAL_RANDOM_FAILED &&
+           len == 0 && zero(text, sizeof text);
+}
+
+static int gets_one_value_of_a_config(void)
+{
+    static const char pointer[] = "/auth/token_value";
+    return fernseal_config_get(text, sizeof text, &len, &master, CONFIG, LEN(CONFIG), pointer, LEN(pointer)) ==
+               FERNSEAL_OK &&
+           len == LEN(SECRET) && equal(text, SECRET, sizeof SECRET);
+}
+
+static int opens_a_whole_config(void)
+{
+    return fernseal_config_open(text, sizeof text, &len, &master, CONFIG, LEN(CONFIG)) == FERNSEAL_OK &&
+           len == LEN(CONFIG_OPENED) && equal(text, CONFIG_OPENED, sizeof CONFIG_OPENED);
+}
+
+static void write_number(uint32_t number)
+{
+    char digits[11], *at = digits + sizeof digits;
+    *--at = 0;
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    board_write(at);
+}
+
+/* Paints the free stack, runs the test, and sees how far down the paint is gone. */
+static int run(const char *name, int (*test)(void))
+{
+    const uint32_t paint = 0xa5a5a5a5;
+    uint32_t *const here = stack_pointer;
+    for (volatile uint32_t *at = board_stack_end; at < here; at++)
+        *at = paint;
+
+    uint32_t before = board_instructions();
+    int passed = test();
+    uint32_t instructions = board_instructions() - before;
+
+    const uint32_t *deepest = board_stack_end;
+    while (deepest < here && *deepest == paint)
+        deepest++;
+    board_write(passed ? "PASS " : "FAIL ");
+    board_write(name);
+    board_write(" stack ");
+    write_number((uint32_t)(here - deepest) * 4);
+    board_write(" instructions ");
+    write_number(instructions);
+    board_write("\n");
+    return !passed;
+}
+
+int main(void)
+{
+#define RUN(test) failed += run(#test, test)
+    int failed = 0;
+    RUN(parses_the_master_key);
+    RUN(refuses_a_master_key_without_its_padding);
+    RUN(opens_a_salted_token);
+    RUN(opens_a_legacy_token);
+    RUN(derives_a_key_and_ticks);
+    RUN(opens_with_the_derived_key);
+    RUN(refuses_a_tampered_token);
+    RUN(refuses_a_cut_token);
+    RUN(cancels_a_derivation_by_tick);
+    RUN(seals_as_python_does);
+    RUN(seals_nothing_without_randomness);
+    RUN(gets_one_value_of_a_config);
+    RUN(opens_a_whole_config);
+    return failed;
+}

@@ -1,0 +1,10 @@
+/* Made by make_vectors.py with Python's cryptography; not to be edited. */
+#define NOW 1764000000u
+#define MASTER_KEY "4OHi4-Tl5ufo6err7O3u7_Dx8vP09fb3-Pn6-_z9_v8="
+#define SECRET "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
+#define SALTED "enc:QEFCQ0RFRkdISUpLTE1OTw==:Z0FBQUFBQnBKSUVBVUZGU1UxUlZWbGRZV1ZwYlhGMWVYNWdkN3hRV0NzOXVQR3VGQXE1dGRvTXZHM0lBTWVHckRQMlJ1SmxsSUkwRU56NXJ4dHJ1cG0ybk0tQjlxYkJrVGZjMEpsZlJtaFYxZUZhdTA0YlNUczVNRDRxV1pTRVUzanpQVGFkdWdBSk4="
+#define LEGACY "enc:Z0FBQUFBQnBKSUVBWUdGaVkyUmxabWRvYVdwcmJHMXViOUxwTjZsaEZ0d3BKV1B6bEM1enRCR1lwTGhjS2VLTVZadmx6TFF6aHgzQWVrcjVfUVlyTFVRSjJkNGJJc3NORm1kb0RRRDZueVRwYUkzbUR0ZzMyOEZIQ1JRZ1oteDZaZzdBMUVjWjhEWl8="
+#define TAMPERED "enc:QEFCQ0RFRkdISUpLTE1OTw==:Z0FBQUFBQnBKSUVBVUZGU1UxUlZWbGRZV1ZwYlhGMWVYNWdkN3hRV0M4OXVQR3VGQXE1dGRvTXZHM0lBTWVHckRQMlJ1SmxsSUkwRU56NXJ4dHJ1cG0ybk0tQjlxYkJrVGZjMEpsZlJtaFYxZUZhdTA0YlNUczVNRDRxV1pTRVUzanpQVGFkdWdBSk4="
+#define SEALED "enc:AAECAwQFBgcICQoLDA0ODw==:Z0FBQUFBQnBKSUVBRUJFU0V4UVZGaGNZR1JvYkhCMGVINjNLdk9ZeDlydE1QQzU3NmRmV0c4cXFnTnpHeGxTd2dvaFpLa1A2Y3VZNEdXTnN4NE5lVlpFQ19UMzZWeWFNM0NUX244UzVBTUVFQUl2WkxLalp0VFRMekp5b3UzNjMtQlpQWUd4SkRpZVg="
+#define CONFIG "{\n  \"proxmox\": {\"host\": \"10.0.0.5\", \"port\": 8006, \"verify_ssl\": true},\n  \"auth\": {\n    \"user\": \"root@pam\",\n    \"token_name\": \"appliance\",\n    \"token_value\": \"enc:QEFCQ0RFRkdISUpLTE1OTw==:Z0FBQUFBQnBKSUVBVUZGU1UxUlZWbGRZV1ZwYlhGMWVYNWdkN3hRV0NzOXVQR3VGQXE1dGRvTXZHM0lBTWVHckRQMlJ1SmxsSUkwRU56NXJ4dHJ1cG0ybk0tQjlxYkJrVGZjMEpsZlJtaFYxZUZhdTA0YlNUczVNRDRxV1pTRVUzanpQVGFkdWdBSk4=\"\n  },\n  \"backup\": {\"token_value\": \"enc:Z0FBQUFBQnBKSUVBWUdGaVkyUmxabWRvYVdwcmJHMXViOUxwTjZsaEZ0d3BKV1B6bEM1enRCR1lwTGhjS2VLTVZadmx6TFF6aHgzQWVrcjVfUVlyTFVRSjJkNGJJc3NORm1kb0RRRDZueVRwYUkzbUR0ZzMyOEZIQ1JRZ1oteDZaZzdBMUVjWjhEWl8=\"}\n}\n"
+#define CONFIG_OPENED "{\n  \"proxmox\": {\"host\": \"10.0.0.5\", \"port\": 8006, \"verify_ssl\": true},\n  \"auth\": {\n    \"user\": \"root@pam\",\n    \"token_name\": \"appliance\",\n    \"token_value\": \"aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee\"\n  },\n  \"backup\": {\"token_value\": \"aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee\"}\n}\n"

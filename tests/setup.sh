@@ -1,0 +1,84 @@
+#!/bin/sh
+# Installs what the tests need beyond Rust, on Debian 12 as root. Quick when all is there; never writes to HOME.
+#   tests/setup.sh [tools] [python] [c] [go] [node] [mcu]        no argument: every part
+# One line a part; the first thing that fails ends it with exit code 1 and the log of what failed.
+# shellcheck disable=SC2086,SC2048 # lists of words
+set -eu
+cd "$(dirname "$0")/.."
+venv=${FERNSEAL_VENV:-$PWD/target/venv}
+node=$PWD/target/node
+
+# Debian packages of each part.
+tools="strace gdb tmux"
+python="python3 python3-venv"
+c="gcc g++ libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
+go="golang-go"
+mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web"
+# From PyPI and npm.
+wheel="cryptography==50.0.2"
+module="koffi@3.3.4"
+
+fail() { echo "setup: $*" >&2; exit 1; }
+installed() { dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null | sed -n 's/^installed //p'; }
+
+# Runs a command in silence, unless it fails.
+quietly() {
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; fail "'$*' failed, its output stands above"; }
+    rm -f "$log"
+}
+
+debian() {
+    missing=
+    for package; do
+        [ -n "$(installed "$package")" ] || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    command -v apt-get >/dev/null || fail "this needs Debian's apt-get; install by other means:$missing"
+    [ "$(id -u)" = 0 ] || fail "run as root, or install:$missing"
+    quietly apt-get update -qq
+    export DEBIAN_FRONTEND=noninteractive
+    quietly apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=600 $missing
+}
+
+part_tools() { debian $tools; echo "tools: $tools"; }
+
+part_python() {
+    [ -x "$venv/bin/python" ] || {
+        python3 -c 'import ensurepip' 2>/dev/null || debian $python
+        quietly python3 -m venv "$venv"
+    }
+    have='import importlib.metadata as m, sys; sys.exit("cryptography==" + m.version("cryptography") != sys.argv[1])'
+    "$venv/bin/python" -c "$have" "$wheel" 2>/dev/null || quietly "$venv/bin/pip" install -q --no-cache-dir "$wheel"
+    echo "python: $wheel in $venv"
+}
+
+part_c() { debian $c; echo "c: gcc $(gcc -dumpfullversion), clang $(clang -dumpversion), $(valgrind --version)"; }
+
+part_go() { debian $go; echo "go: $(go version)"; }
+
+part_node() {
+    command -v npm >/dev/null || { echo "node: npm is not there, so its test will skip"; return 0; }
+    npm ls --prefix "$node" "$module" >/dev/null 2>&1 ||
+        quietly npm install --prefix "$node" --cache "$node/.cache" --no-audit --no-fund "$module"
+    echo "node: $(node --version), $module in $node"
+}
+
+# Debian's Rust for bare metal: its library is built from source, so source and compiler must be of one version.
+part_mcu() {
+    debian $mcu
+    version=$(installed rustc-web)
+    for package in rust-web-src cargo-web; do
+        [ "$(installed $package)" = "$version" ] || fail "rustc-web is $version, but $package is $(installed $package)"
+    done
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    dpkg --compare-versions "$version" ge "$wanted" || fail "rustc-web is $version; the workspace wants $wanted"
+    echo "mcu: rustc-web $version, $(qemu-system-arm --version | head -n 1)"
+}
+
+for part in ${*:-tools python c go node mcu}; do
+    case $part in
+        tools | python | c | go | node | mcu) "part_$part" ;;
+        *) echo "setup: no part is called '$part'; there are: tools python c go node mcu" >&2; exit 2 ;;
+    esac
+done
