@@ -1,0 +1,46 @@
+#!/bin/sh
+# The main job on real input: builds the command, seals the guide's own example config under a fresh key, and reads
+# the token back; Python's cryptography opens it too where tests/setup.sh has put it. Leaves nothing behind.
+set -eu
+cd "$(dirname "$0")/.."
+cargo build --release --locked --quiet -p fernseal
+PATH=$PWD/target/release:$PATH
+python=${FERNSEAL_VENV:-$PWD/target/venv}/bin/python
+original=$PWD/tests/interop/original.py
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+cat >config.json <<'JSON'
+{
+  "auth": {
+    "user": "root@pam",
+    "token_name": "my-token",
+    "token_value": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
+  }
+}
+JSON
+unset PROXMOX_MCP_MASTER_KEY_FILE PROXMOX_MCP_MASTER_KEY_PREVIOUS PROXMOX_MCP_MASTER_KEY_PREVIOUS_FILE
+
+# Runs a command line and shows it, as a transcript.
+run() {
+    echo "\$ $*"
+    eval "$*"
+    echo
+}
+run fernseal --generate-key -o key
+run 'export PROXMOX_MCP_MASTER_KEY="$(cat key)"'
+run fernseal config.json
+run cat config.encrypted.json
+run fernseal config.encrypted.json --status
+run fernseal get config.encrypted.json auth.token_value
+
+[ "$(fernseal get config.encrypted.json auth.token_value)" = aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee ]
+if [ -x "$python" ]; then
+    token=$(sed -n 's/.*"token_value": "\(.*\)".*/\1/p' config.encrypted.json)
+    printf '{"op": "open", "master_key": "%s", "token": "%s"}\n' "$PROXMOX_MCP_MASTER_KEY" "$token" |
+        "$python" "$original" | grep -q '"aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"'
+    echo "Python's cryptography opens it too."
+else
+    echo "(tests/setup.sh python installs Python's cryptography, which then opens it too.)"
+fi
