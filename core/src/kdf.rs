@@ -2,6 +2,7 @@
 //! A derivation is a chain of HMACs over one block; what never changes in it, the two hash states
 //! after the padded key, is worked out once.
 
+use core::fmt;
 use core::num::NonZeroU32;
 use sha2::block_api::compress256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -17,23 +18,66 @@ pub type Salt = [u8; 16];
 /// Derives the key of one token: PBKDF2's first block over `salt` (16 bytes in a token, any number here).
 #[must_use]
 pub fn derive(master: &MasterKey, salt: &[u8], iterations: NonZeroU32) -> Key {
-    let mut chain = Chain::new(master.block(), salt, iterations);
-    chain.advance(u32::MAX);
-    chain.key()
+    Derivation::new(master, salt, iterations).finish()
 }
 
-/// stand-in
+/// A derivation done in slices: between two of them a watchdog is fed, a button read, or the work given up.
+#[derive(Debug)]
+pub struct Derivation {
+    chain: Chain,
+    total: u32,
+}
+
+/// How far a [`Derivation`] has come, in iterations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Iterations done.
+    pub done: u32,
+    /// Iterations in all.
+    pub total: u32,
+}
+
+impl Progress {
+    /// Whether nothing is left to do.
+    #[must_use]
+    pub const fn is_done(&self) -> bool {
+        self.done == self.total
+    }
+}
+
+impl Derivation {
+    /// Starts what [`derive`] does, with its first iteration.
+    #[must_use]
+    pub fn new(master: &MasterKey, salt: &[u8], iterations: NonZeroU32) -> Self {
+        Self { chain: Chain::new(master.block(), salt, iterations), total: iterations.get() }
+    }
+
+    /// Does at most `budget` more iterations.
+    pub fn advance(&mut self, budget: u32) -> Progress {
+        self.chain.advance(budget);
+        Progress { done: self.total - self.chain.left, total: self.total }
+    }
+
+    /// Does what is left and returns the key.
+    #[must_use]
+    pub fn finish(mut self) -> Key {
+        self.chain.advance(u32::MAX);
+        self.chain.key()
+    }
+}
+
+/// One of many keys to derive.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
-    /// master
+    /// The master key.
     pub master: &'a MasterKey,
-    /// salt
+    /// The salt, of any length.
     pub salt: &'a [u8],
-    /// iterations
+    /// The iteration count.
     pub iterations: NonZeroU32,
 }
 
-/// stand-in
+/// Derives the key of each job into the same place of `out`; what has no counterpart is left alone.
 pub fn derive_many(jobs: &[Job<'_>], out: &mut [Key]) {
     for (job, out) in jobs.iter().zip(out) {
         *out = derive(job.master, job.salt, job.iterations);
@@ -62,6 +106,12 @@ pub(crate) struct Chain {
     sum: [u32; 8],
     /// Iterations still to do.
     left: u32,
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chain(hidden)")
+    }
 }
 
 impl Chain {
