@@ -49,7 +49,7 @@ impl Derivation {
     /// Starts what [`derive`] does, with its first iteration.
     #[must_use]
     pub fn new(master: &MasterKey, salt: &[u8], iterations: NonZeroU32) -> Self {
-        Self { chain: Chain::new(master.block(), salt, iterations), total: iterations.get() }
+        Self { chain: Chain::new(master.as_bytes(), salt, iterations), total: iterations.get() }
     }
 
     /// Does at most `budget` more iterations.

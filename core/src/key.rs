@@ -74,8 +74,9 @@ impl MasterKey {
         seen == 0
     }
 
-    /// The key as HMAC uses it: 64 bytes.
-    pub(crate) fn block(&self) -> &[u8; BLOCK_LEN] {
+    /// The key as HMAC uses it: for a caller that keeps it in a form of its own. As secret as the key.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; BLOCK_LEN] {
         &self.0
     }
 }

@@ -1,1 +1,543 @@
+//! libfernseal: the C API, in the header's order. `include/fernseal.h` is made from this file.
+//! Each function turns its pointers into slices (`pointer`), calls core, and returns a status (`status`).
+//! What is decided is decided in core; what is unsafe is here.
+#![cfg_attr(not(feature = "std"), no_std)]
+// A C border is made of raw pointers: this is the one crate of the workspace where unsafe code may be.
+#![allow(unsafe_code)]
+// The names are C's.
+#![allow(non_camel_case_types)]
 
+mod panic;
+mod pointer;
+mod random;
+mod status;
+
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::num::NonZeroU32;
+
+#[cfg(feature = "config")]
+use fernseal_core::config;
+use fernseal_core::fernet::{self, Freshness};
+use fernseal_core::token::{self, Token};
+use fernseal_core::{Key, MasterKey, kdf};
+
+use panic::guard;
+use pointer::{Extent, input, input_one, output, output_one, text};
+use random::Random;
+pub use random::fernseal_random_fn;
+pub use status::*;
+
+/// A master key: what the user holds. Wipe it when done (`fernseal_wipe`).
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct fernseal_master_key {
+    /// The key as HMAC uses it, whatever its length was.
+    bytes: [u8; 64],
+}
+
+/// The key of one token, derived from a master key. As secret as that; wipe it when done.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct fernseal_key {
+    /// 16 bytes that sign, 16 that encrypt.
+    bytes: [u8; 32],
+}
+
+/// Called between slices of a derivation, about a hundred times in all: feed the watchdog here. Non-zero cancels.
+pub type fernseal_tick_fn = Option<unsafe extern "C" fn(ctx: *mut c_void) -> c_int>;
+
+/// Iterations between two ticks.
+const SLICE: u32 = kdf::ITERATIONS.get() / 100;
+
+/* ---- The library ---- */
+
+/// The library's version as a number: `FERNSEAL_VERSION_NUMBER` of the header that it was built with.
+#[unsafe(no_mangle)]
+pub extern "C" fn fernseal_version_number() -> u32 {
+    const VERSION: u32 = {
+        const fn number(text: &str) -> u32 {
+            let (mut value, mut at) = (0, 0);
+            while at < text.len() {
+                value = value * 10 + (text.as_bytes()[at] - b'0') as u32;
+                at += 1;
+            }
+            value
+        }
+        let major = number(env!("CARGO_PKG_VERSION_MAJOR"));
+        let minor = number(env!("CARGO_PKG_VERSION_MINOR"));
+        major * 1_000_000 + minor * 1_000 + number(env!("CARGO_PKG_VERSION_PATCH"))
+    };
+    VERSION
+}
+
+/// The library's version as text, such as "0.1.0".
+#[unsafe(no_mangle)]
+pub extern "C" fn fernseal_version_string() -> *const c_char {
+    const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+        Ok(text) => text,
+        Err(_) => panic!("a version has no NUL"),
+    };
+    VERSION.as_ptr()
+}
+
+/// A few words for a status; never NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn fernseal_status_str(status: i32) -> *const c_char {
+    status::words(status).as_ptr()
+}
+
+/// Zeroes `len` bytes in a way that the compiler may not remove.
+///
+/// # Safety
+/// `bytes` leads to `len` writable bytes; NULL only with length 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_wipe(bytes: *mut c_void, len: usize) {
+    let mut used = 0;
+    // SAFETY: the caller's promise is the same.
+    if let Ok(output) = unsafe { output(bytes.cast::<u8>(), len, &raw mut used, &[]) } {
+        // An output that is not filled is zeroed.
+        drop(output);
+    }
+}
+
+/// The operating system's random source, to be handed to functions that want one. `ctx` is not used.
+///
+/// # Safety
+/// `buf` leads to `len` writable bytes; NULL only with length 0.
+#[cfg(feature = "std")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_random_os(_ctx: *mut c_void, buf: *mut u8, len: usize) -> c_int {
+    let mut used = 0;
+    let status = guard(|| {
+        // SAFETY: the caller's promise is the same.
+        unsafe { output(buf, len, &raw mut used, &[]) }?.bytes(|out| {
+            getrandom::fill(out).map_err(|_| FERNSEAL_RANDOM_FAILED)?;
+            Ok(out)
+        })
+    });
+    c_int::from(status != FERNSEAL_OK)
+}
+
+/* ---- Master keys ---- */
+
+/// Reads a master key's text: base64url (or base64) of 1 or more bytes, with padding, white space around it ignored.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_master_key_parse(
+    out: *mut fernseal_master_key,
+    text: *const c_char,
+    len: usize,
+) -> fernseal_status {
+    guard(|| {
+        // SAFETY: the caller's promise is the same.
+        let out = unsafe { output_one(out, fernseal_master_key { bytes: [0; 64] }, &[Extent::of(text, len)]) }?;
+        // SAFETY: the caller's promise is the same.
+        let text = unsafe { self::text(text, len, FERNSEAL_INVALID_KEY) }?;
+        let master = MasterKey::from_text(text).map_err(status::of)?;
+        out.bytes = *master.as_bytes();
+        Ok(())
+    })
+}
+
+/// Makes a new 32-byte master key and writes its text: 44 characters and a NUL.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[cfg(feature = "seal")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_master_key_generate(
+    out: *mut c_char,
+    cap: usize,
+    out_len: *mut usize,
+    random: fernseal_random_fn,
+    ctx: *mut c_void,
+) -> fernseal_status {
+    guard(|| {
+        // SAFETY: the caller's promise is the same.
+        let (out, mut rng) = unsafe { (output(out, cap, out_len, &[])?, Random::new(random, ctx)) };
+        out.text(|out| {
+            let text = MasterKey::generate(&mut rng).map_err(status::of)?;
+            let out = out.get_mut(..text.len()).ok_or(FERNSEAL_BUFFER_TOO_SMALL)?;
+            out.copy_from_slice(text.as_bytes());
+            core::str::from_utf8(out).map_err(|_| FERNSEAL_INTERNAL)
+        })
+    })
+}
+
+/* ---- Tokens ---- */
+
+/// 1 if the text begins as a token does (`enc:`), else 0.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_token_is_sealed(text: *const c_char, len: usize) -> c_int {
+    // SAFETY: the caller's promise is the same.
+    let bytes = unsafe { input(text.cast::<u8>(), len) };
+    c_int::from(bytes.is_ok_and(|bytes| bytes.starts_with(token::PREFIX.as_bytes())))
+}
+
+/// The capacity, in bytes with the NUL, that seals a secret of `plain_len` bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn fernseal_token_seal_cap(plain_len: usize) -> usize {
+    token::token_len(plain_len).saturating_add(1)
+}
+
+/// The capacity, in bytes, that opens any token of `token_len` characters.
+#[unsafe(no_mangle)]
+pub extern "C" fn fernseal_token_open_cap(token_len: usize) -> usize {
+    token::open_len(token_len)
+}
+
+/// Seals a secret at `now` (Unix seconds) into a salted token. One derivation.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[cfg(feature = "seal")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_token_seal(
+    out: *mut c_char,
+    cap: usize,
+    out_len: *mut usize,
+    master: *const fernseal_master_key,
+    plain: *const u8,
+    plain_len: usize,
+    now: u64,
+    random: fernseal_random_fn,
+    ctx: *mut c_void,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(master, 1), Extent::of(plain, plain_len)];
+        // SAFETY: the caller's promise is the same.
+        let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
+        // SAFETY: the caller's promise is the same.
+        let (master, plain) = unsafe { (master_key(master)?, input(plain, plain_len)?) };
+        out.text(|out| token::seal(master, plain, now, &mut rng, out).map_err(status::of))
+    })
+}
+
+/// Opens a token. One derivation.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_token_open(
+    out: *mut u8,
+    cap: usize,
+    out_len: *mut usize,
+    master: *const fernseal_master_key,
+    token: *const c_char,
+    token_len: usize,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(master, 1), Extent::of(token, token_len)];
+        // SAFETY: the caller's promise is the same.
+        let out = unsafe { output(out, cap, out_len, &inputs) }?;
+        // SAFETY: the caller's promise is the same.
+        let (master, token) = unsafe { (master_key(master)?, pointer::token(token, token_len)?) };
+        out.bytes(|out| token::open(master, token, out).map_err(status::of))
+    })
+}
+
+/// Derives the key of a token, calling `tick` (may be NULL) about a hundred times; `fernseal_token_open_with` takes it.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_derive(
+    out: *mut fernseal_key,
+    master: *const fernseal_master_key,
+    token: *const c_char,
+    token_len: usize,
+    tick: fernseal_tick_fn,
+    ctx: *mut c_void,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(master, 1), Extent::of(token, token_len)];
+        // SAFETY: the caller's promise is the same.
+        let out = unsafe { output_one(out, fernseal_key { bytes: [0; 32] }, &inputs) }?;
+        // SAFETY: the caller's promise is the same.
+        let (master, token) = unsafe { (master_key(master)?, pointer::token(token, token_len)?) };
+        let token = Token::parse(token).map_err(status::of)?;
+        let mut derivation = kdf::Derivation::new(master, token.salt(), kdf::ITERATIONS);
+        while !derivation.advance(SLICE).is_done() {
+            // SAFETY: the header's rule: `tick`, if not NULL, may be called with `ctx`.
+            if tick.is_some_and(|tick| unsafe { tick(ctx) } != 0) {
+                return Err(FERNSEAL_CANCELLED);
+            }
+        }
+        out.bytes = *derivation.finish().as_bytes();
+        Ok(())
+    })
+}
+
+/// Opens a token with the key that `fernseal_derive` made for it. No derivation.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_token_open_with(
+    out: *mut u8,
+    cap: usize,
+    out_len: *mut usize,
+    key: *const fernseal_key,
+    token: *const c_char,
+    token_len: usize,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(key, 1), Extent::of(token, token_len)];
+        // SAFETY: the caller's promise is the same.
+        let out = unsafe { output(out, cap, out_len, &inputs) }?;
+        // SAFETY: the caller's promise is the same.
+        let (key, token) = unsafe { (input_one(key)?, pointer::token(token, token_len)?) };
+        let key = Key::from_bytes(&key.bytes);
+        out.bytes(|out| token::open_with(&key, token, out).map_err(status::of))
+    })
+}
+
+/* ---- PBKDF2 and bare Fernet tokens ---- */
+
+/// PBKDF2-HMAC-SHA256 (RFC 8018 section 5.2); `iterations` is at least 1.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_pbkdf2(
+    out: *mut u8,
+    out_len: usize,
+    password: *const u8,
+    password_len: usize,
+    salt: *const u8,
+    salt_len: usize,
+    iterations: u32,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(password, password_len), Extent::of(salt, salt_len)];
+        let mut used = 0;
+        // SAFETY: the caller's promise is the same.
+        let out = unsafe { output(out, out_len, &raw mut used, &inputs) }?;
+        // SAFETY: the caller's promise is the same.
+        let (password, salt) = unsafe { (input(password, password_len)?, input(salt, salt_len)?) };
+        let iterations = NonZeroU32::new(iterations).ok_or(FERNSEAL_INVALID_ARGUMENT)?;
+        out.bytes(|out| {
+            kdf::pbkdf2(password, salt, iterations, out);
+            Ok(out)
+        })
+    })
+}
+
+/// The capacity, in bytes with the NUL, that seals `plain_len` bytes into a bare Fernet token.
+#[unsafe(no_mangle)]
+pub extern "C" fn fernseal_fernet_seal_cap(plain_len: usize) -> usize {
+    fernet::token_len(plain_len).saturating_add(1)
+}
+
+/// The capacity, in bytes, that opens any bare Fernet token of `token_len` characters.
+#[unsafe(no_mangle)]
+pub extern "C" fn fernseal_fernet_open_cap(token_len: usize) -> usize {
+    fernet::open_len(token_len)
+}
+
+/// Seals a secret at `now` (Unix seconds) into a bare Fernet token; `key_text` is 44 characters of base64url.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[cfg(feature = "seal")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_fernet_seal(
+    out: *mut c_char,
+    cap: usize,
+    out_len: *mut usize,
+    key_text: *const c_char,
+    key_len: usize,
+    plain: *const u8,
+    plain_len: usize,
+    now: u64,
+    random: fernseal_random_fn,
+    ctx: *mut c_void,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(key_text, key_len), Extent::of(plain, plain_len)];
+        // SAFETY: the caller's promise is the same.
+        let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
+        // SAFETY: the caller's promise is the same.
+        let (key, plain) = unsafe { (text(key_text, key_len, FERNSEAL_INVALID_KEY)?, input(plain, plain_len)?) };
+        let key = Key::from_text(key).map_err(status::of)?;
+        out.text(|out| fernet::seal(&key, plain, now, &mut rng, out).map_err(status::of))
+    })
+}
+
+/// Opens a bare Fernet token. `ttl` is its greatest age in seconds at `now` (Unix seconds); with 0 no time is judged.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_fernet_open(
+    out: *mut u8,
+    cap: usize,
+    out_len: *mut usize,
+    key_text: *const c_char,
+    key_len: usize,
+    token: *const c_char,
+    token_len: usize,
+    now: u64,
+    ttl: u64,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(key_text, key_len), Extent::of(token, token_len)];
+        // SAFETY: the caller's promise is the same.
+        let out = unsafe { output(out, cap, out_len, &inputs) }?;
+        // SAFETY: the caller's promise is the same.
+        let (key, token) =
+            unsafe { (text(key_text, key_len, FERNSEAL_INVALID_KEY)?, pointer::token(token, token_len)?) };
+        let key = Key::from_text(key).map_err(status::of)?;
+        let freshness = if ttl == 0 { Freshness::Any } else { Freshness::Within { now, ttl } };
+        out.bytes(|out| fernet::open(&key, token, freshness, out).map_err(status::of))
+    })
+}
+
+/* ---- Configs ---- */
+
+/// Opens every token of a config; all else stays byte for byte. `cap` is `json_len` + 1, or more: see the top.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[cfg(feature = "config")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_config_open(
+    out: *mut c_char,
+    cap: usize,
+    out_len: *mut usize,
+    master: *const fernseal_master_key,
+    json: *const c_char,
+    json_len: usize,
+) -> fernseal_status {
+    // SAFETY: the caller's promise is the same.
+    unsafe { fernseal_config_open_any(out, cap, out_len, master, 1, json, json_len) }
+}
+
+/// As `fernseal_config_open`, each token with the first of several keys that fits: the present one, then previous ones.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[cfg(feature = "config")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_config_open_any(
+    out: *mut c_char,
+    cap: usize,
+    out_len: *mut usize,
+    masters: *const fernseal_master_key,
+    count: usize,
+    json: *const c_char,
+    json_len: usize,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(masters, count), Extent::of(json, json_len)];
+        // SAFETY: the caller's promise is the same.
+        let out = unsafe { output(out, cap, out_len, &inputs) }?;
+        // SAFETY: the caller's promise is the same.
+        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, FERNSEAL_INVALID_JSON)?) };
+        out.text(|out| config::open(json, masters, out).map_err(status::of))
+    })
+}
+
+/// The value at `pointer` ("/auth/token_value" or "auth.token_value"), opened if it is a token.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[cfg(feature = "config")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_config_get(
+    out: *mut c_char,
+    cap: usize,
+    out_len: *mut usize,
+    master: *const fernseal_master_key,
+    json: *const c_char,
+    json_len: usize,
+    pointer: *const c_char,
+    pointer_len: usize,
+) -> fernseal_status {
+    // SAFETY: the caller's promise is the same.
+    unsafe { fernseal_config_get_any(out, cap, out_len, master, 1, json, json_len, pointer, pointer_len) }
+}
+
+/// As `fernseal_config_get`, with the first of several keys that fits.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[cfg(feature = "config")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_config_get_any(
+    out: *mut c_char,
+    cap: usize,
+    out_len: *mut usize,
+    masters: *const fernseal_master_key,
+    count: usize,
+    json: *const c_char,
+    json_len: usize,
+    pointer: *const c_char,
+    pointer_len: usize,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(masters, count), Extent::of(json, json_len), Extent::of(pointer, pointer_len)];
+        // SAFETY: the caller's promise is the same.
+        let out = unsafe { output(out, cap, out_len, &inputs) }?;
+        // SAFETY: the caller's promise is the same.
+        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, FERNSEAL_INVALID_JSON)?) };
+        // SAFETY: the caller's promise is the same.
+        let pointer = unsafe { text(pointer, pointer_len, FERNSEAL_INVALID_ARGUMENT) }?;
+        out.text(|out| config::get(json, pointer, masters, out).map_err(status::of))
+    })
+}
+
+/// Seals the string at `pointer` at `now` (Unix seconds); `cap` is `json_len` + `FERNSEAL_TOKEN_SEAL_CAP` of its length.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[cfg(all(feature = "config", feature = "seal"))]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_config_seal(
+    out: *mut c_char,
+    cap: usize,
+    out_len: *mut usize,
+    master: *const fernseal_master_key,
+    json: *const c_char,
+    json_len: usize,
+    pointer: *const c_char,
+    pointer_len: usize,
+    now: u64,
+    random: fernseal_random_fn,
+    ctx: *mut c_void,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(master, 1), Extent::of(json, json_len), Extent::of(pointer, pointer_len)];
+        // SAFETY: the caller's promise is the same.
+        let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
+        // SAFETY: the caller's promise is the same.
+        let (master, json) = unsafe { (master_key(master)?, text(json, json_len, FERNSEAL_INVALID_JSON)?) };
+        // SAFETY: the caller's promise is the same.
+        let pointer = unsafe { text(pointer, pointer_len, FERNSEAL_INVALID_ARGUMENT) }?;
+        out.text(|out| config::seal(json, &[pointer], master, now, &mut rng, out).map_err(status::of))
+    })
+}
+
+/// The master key at `pointer`.
+///
+/// # Safety
+/// As [`input_one`].
+unsafe fn master_key<'a>(pointer: *const fernseal_master_key) -> Result<&'a MasterKey, Failure> {
+    // SAFETY: the caller's promise is the same.
+    unsafe { master_keys(pointer, 1) }?.first().ok_or(FERNSEAL_INVALID_ARGUMENT)
+}
+
+/// The `count` master keys at `pointer`.
+///
+/// # Safety
+/// As [`input`].
+unsafe fn master_keys<'a>(pointer: *const fernseal_master_key, count: usize) -> Result<&'a [MasterKey], Failure> {
+    // SAFETY: the caller's promise, and the layout: both types are 64 bytes and nothing else (repr(C) around an array
+    // here, repr(transparent) around one in core), and any bytes are a master key.
+    unsafe { input(pointer.cast::<MasterKey>(), count) }
+}

@@ -1,0 +1,47 @@
+//! A panic never crosses the border.
+//! On an operating system it becomes FERNSEAL_INTERNAL; on bare metal it goes to the firmware's `fernseal_panic`.
+//! None is expected: a check links the firmware so that a panic path that is linked fails the link.
+
+use crate::status::{FERNSEAL_OK, Failure, fernseal_status};
+
+/// Runs the body of an exported function.
+#[cfg(feature = "std")]
+pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> fernseal_status {
+    // Nothing that the body borrows is looked at after a panic: outputs are zeroed while it unwinds.
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)) {
+        Ok(result) => result.err().unwrap_or(FERNSEAL_OK),
+        Err(_) => crate::status::FERNSEAL_INTERNAL,
+    }
+}
+
+/// Runs the body of an exported function.
+#[cfg(not(feature = "std"))]
+pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> fernseal_status {
+    body().err().unwrap_or(FERNSEAL_OK)
+}
+
+#[cfg(not(feature = "std"))]
+mod bare_metal {
+    unsafe extern "C" {
+        /// What the firmware does when the library panics: reset, or stop. It must not return.
+        #[cfg(not(feature = "no-panic-check"))]
+        fn fernseal_panic() -> !;
+        /// Nobody has this: a panic path that is linked makes the link fail.
+        #[cfg(feature = "no-panic-check")]
+        fn fernseal_a_panic_path_is_linked() -> !;
+    }
+
+    #[panic_handler]
+    fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+        // SAFETY: takes nothing, and does not return (the header's rule for whoever defines it).
+        #[cfg(not(feature = "no-panic-check"))]
+        unsafe {
+            fernseal_panic()
+        }
+        // SAFETY: cannot be linked, so it cannot be called.
+        #[cfg(feature = "no-panic-check")]
+        unsafe {
+            fernseal_a_panic_path_is_linked()
+        }
+    }
+}

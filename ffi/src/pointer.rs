@@ -1,0 +1,169 @@
+//! The one place where C's pointers become Rust's slices, and where the header's rules on them are checked.
+//! NULL only with length 0, no length past half the address space, no output that overlaps another argument.
+//! What cannot be checked, that a pointer leads to that many bytes, is the caller's promise.
+
+use core::ffi::c_char;
+use core::slice;
+use core::str;
+
+use zeroize::Zeroize;
+
+use crate::status::{FERNSEAL_BUFFER_TOO_SMALL, FERNSEAL_INVALID_ARGUMENT, FERNSEAL_MALFORMED, Failure};
+
+/// The bytes of an argument, by address: for the check that nothing overlaps.
+#[derive(Clone, Copy)]
+pub(crate) struct Extent {
+    start: usize,
+    len: usize,
+}
+
+impl Extent {
+    /// The extent of `count` objects at `pointer`.
+    pub(crate) fn of<T>(pointer: *const T, count: usize) -> Self {
+        Self { start: pointer.addr(), len: count.saturating_mul(size_of::<T>()) }
+    }
+
+    fn overlaps(self, other: Self) -> bool {
+        let end = self.start.saturating_add(self.len);
+        let other_end = other.start.saturating_add(other.len);
+        self.len > 0 && other.len > 0 && self.start < other_end && other.start < end
+    }
+}
+
+/// Whether `pointer` may stand for `count` objects.
+fn is_sound<T>(pointer: *const T, count: usize) -> bool {
+    let fits = count.checked_mul(size_of::<T>()).is_some_and(|bytes| isize::try_from(bytes).is_ok());
+    let wraps = pointer.addr().checked_add(count.saturating_mul(size_of::<T>())).is_none();
+    fits && !wraps && pointer.is_aligned() && (count == 0 || !pointer.is_null())
+}
+
+/// An input: `count` objects that stay as they are during the call.
+///
+/// # Safety
+/// If `count` is not 0, `pointer` leads to `count` initialised objects that nobody changes during `'a`.
+pub(crate) unsafe fn input<'a, T>(pointer: *const T, count: usize) -> Result<&'a [T], Failure> {
+    if !is_sound(pointer, count) {
+        return Err(FERNSEAL_INVALID_ARGUMENT);
+    }
+    if count == 0 {
+        return Ok(&[]);
+    }
+    // SAFETY: not NULL, aligned, within isize::MAX bytes (is_sound); initialised and unchanged (the caller's promise).
+    Ok(unsafe { slice::from_raw_parts(pointer, count) })
+}
+
+/// An input that is one object.
+///
+/// # Safety
+/// As [`input`], with one object.
+pub(crate) unsafe fn input_one<'a, T>(pointer: *const T) -> Result<&'a T, Failure> {
+    // SAFETY: the caller's promise is the same.
+    unsafe { input(pointer, 1) }?.first().ok_or(FERNSEAL_INVALID_ARGUMENT)
+}
+
+/// An input that is text. What is not UTF-8 is `otherwise`.
+///
+/// # Safety
+/// As [`input`].
+pub(crate) unsafe fn text<'a>(pointer: *const c_char, len: usize, otherwise: Failure) -> Result<&'a str, Failure> {
+    // SAFETY: the caller's promise is the same.
+    let bytes = unsafe { input(pointer.cast::<u8>(), len) }?;
+    str::from_utf8(bytes).map_err(|_| otherwise)
+}
+
+/// An output that is one object; it begins as `initial`.
+///
+/// # Safety
+/// If `pointer` is not NULL, it leads to one writable object that nobody else touches during `'a`.
+pub(crate) unsafe fn output_one<'a, T>(pointer: *mut T, initial: T, inputs: &[Extent]) -> Result<&'a mut T, Failure> {
+    let extent = Extent::of(pointer, 1);
+    if !is_sound(pointer, 1) || inputs.iter().any(|input| input.overlaps(extent)) {
+        return Err(FERNSEAL_INVALID_ARGUMENT);
+    }
+    // SAFETY: not NULL, aligned, overlaps no input (checked); writable, and nobody else's (the caller's promise).
+    unsafe {
+        pointer.write(initial);
+        Ok(&mut *pointer)
+    }
+}
+
+/// An output buffer with the place for its used length. Unless a result is filled in, the buffer is zeroed in the end.
+pub(crate) struct Output<'a> {
+    buffer: &'a mut [u8],
+    len: &'a mut usize,
+    filled: bool,
+}
+
+/// An output buffer of `cap` bytes at `pointer`, and its length at `len`; neither may overlap the other or an input.
+/// The length is 0 until the call succeeds.
+///
+/// # Safety
+/// If `pointer` is not NULL, `cap` bytes there are writable, and nobody else touches them during `'a`; so is `*len`.
+pub(crate) unsafe fn output<'a, T>(
+    pointer: *mut T,
+    cap: usize,
+    len: *mut usize,
+    inputs: &[Extent],
+) -> Result<Output<'a>, Failure> {
+    const { assert!(size_of::<T>() == 1) };
+    let extent = Extent::of(pointer, cap);
+    // SAFETY: the caller's promise is the same.
+    let len = unsafe { output_one(len, 0, inputs) }?;
+    let overlap = extent.overlaps(Extent::of(core::ptr::from_ref(len), 1));
+    if !is_sound(pointer, cap) || overlap || inputs.iter().any(|input| input.overlaps(extent)) {
+        return Err(FERNSEAL_INVALID_ARGUMENT);
+    }
+    let buffer: &mut [u8] = if cap == 0 {
+        &mut []
+    } else {
+        // SAFETY: not NULL, within isize::MAX bytes, overlaps nothing (checked); writable and nobody else's (the
+        // caller's promise). C need not have initialised it, so that is done first.
+        unsafe {
+            pointer.cast::<u8>().write_bytes(0, cap);
+            slice::from_raw_parts_mut(pointer.cast(), cap)
+        }
+    };
+    Ok(Output { buffer, len, filled: false })
+}
+
+impl Output<'_> {
+    /// Lets `fill` write bytes; what it returns is the used part, at the buffer's front.
+    pub(crate) fn bytes(
+        mut self,
+        fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Failure>,
+    ) -> Result<(), Failure> {
+        *self.len = fill(self.buffer)?.len();
+        self.filled = true;
+        Ok(())
+    }
+
+    /// As [`Output::bytes`], for text: a NUL follows it, which the length does not count.
+    pub(crate) fn text(
+        self,
+        fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Failure>,
+    ) -> Result<(), Failure> {
+        self.bytes(|buffer| {
+            // Core zeroes what lies behind the used part; the last byte stays zero as it was made.
+            let (_, buffer) = buffer.split_last_mut().ok_or(FERNSEAL_BUFFER_TOO_SMALL)?;
+            fill(buffer).map(str::as_bytes)
+        })
+    }
+}
+
+impl Drop for Output<'_> {
+    fn drop(&mut self) {
+        if !self.filled {
+            *self.len = 0;
+            self.buffer.zeroize();
+        }
+    }
+}
+
+/// Text that is not a token when it is not UTF-8.
+///
+/// # Safety
+/// As [`input`].
+pub(crate) unsafe fn token<'a>(pointer: *const c_char, len: usize) -> Result<&'a str, Failure> {
+    // SAFETY: the caller's promise is the same.
+    unsafe { text(pointer, len, FERNSEAL_MALFORMED) }
+}
