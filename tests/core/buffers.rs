@@ -1,0 +1,159 @@
+//! Buffers: the stated length is enough, one byte less is refused and leaves zeros, and nothing lies behind a result.
+//! They begin as 0xa5, so that a byte that was not written shows.
+
+mod common;
+
+use common::{MASTER, Script, counting};
+use fernseal_core::fernet::{self, Freshness};
+use fernseal_core::{Error, Key, MasterKey, config, json, kdf, token};
+
+const SECRET: &str = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
+
+fn master() -> MasterKey {
+    MasterKey::from_text(MASTER).unwrap()
+}
+
+fn key() -> Key {
+    kdf::derive(&master(), b"salt", 1.try_into().unwrap())
+}
+
+/// With `len` bytes the result fills or zeroes all of the buffer, with one less it is refused.
+fn holds_at(what: &str, len: usize, run: impl Fn(&mut [u8]) -> Result<usize, Error>) {
+    for len in [len, len + 1, len + 100] {
+        let mut out = vec![0xa5; len];
+        let used = run(&mut out).unwrap_or_else(|error| panic!("{what}: {error:?} with {len} bytes"));
+        assert!(out[..used].iter().all(|byte| *byte != 0xa5), "{what}: a byte of the result was not written");
+        assert!(out[used..].iter().all(|byte| *byte == 0), "{what}: something lies behind the result");
+    }
+    for len in [len - 1, len / 2, 1, 0].into_iter().filter(|short| *short < len) {
+        let mut out = vec![0xa5; len];
+        assert_eq!(run(&mut out), Err(Error::BufferTooSmall), "{what} with {len} bytes");
+        assert!(out.iter().all(|byte| *byte == 0), "{what}: {len} bytes were not zeroed");
+    }
+}
+
+#[test]
+fn sealing_needs_the_tokens_length_and_not_a_byte_less() {
+    let plain = SECRET.as_bytes();
+    holds_at("fernet::seal", fernet::token_len(36), |out| {
+        fernet::seal(&key(), plain, 0, &mut counting(), out).map(str::len)
+    });
+    holds_at("token::seal_with", token::token_len(36), |out| {
+        token::seal_with(&key(), &token::Format::Salted([1; 16]), plain, 0, &mut counting(), out).map(str::len)
+    });
+    holds_at("token::seal", token::token_len(36), |out| {
+        token::seal(&master(), plain, 0, &mut counting(), out).map(str::len)
+    });
+    // A legacy token has no salt to write: 25 characters less.
+    holds_at("token::seal_legacy", token::token_len(36) - 25, |out| {
+        token::seal_legacy(&master(), plain, 0, &mut counting(), out).map(str::len)
+    });
+}
+
+#[test]
+fn opening_needs_what_lies_beneath_the_base64_and_not_a_byte_less() {
+    let mut buf = [0; 512];
+    let text = fernet::seal(&key(), SECRET.as_bytes(), 0, &mut counting(), &mut buf).unwrap().to_owned();
+    let need = text.len() / 4 * 3 - text.matches('=').count();
+    assert!(need <= fernet::open_len(text.len()));
+    holds_at("fernet::open", need, |out| fernet::open(&key(), &text, Freshness::Any, out).map(<[u8]>::len));
+    let keys = [kdf::derive(&master(), b"other", 1.try_into().unwrap()), key()];
+    holds_at("fernet::open_any", need, |out| fernet::open_any(&keys, &text, Freshness::Any, out).map(<[u8]>::len));
+    holds_at("fernet::rotate", text.len(), |out| fernet::rotate(&keys, &text, &mut counting(), out).map(str::len));
+
+    let text = token::seal_legacy(&master(), SECRET.as_bytes(), 0, &mut counting(), &mut buf).unwrap().to_owned();
+    let need = (text.len() - 4) / 4 * 3 - text.matches('=').count();
+    assert!(need <= token::open_len(text.len()));
+    let derived = kdf::derive(&master(), &token::LEGACY_SALT, kdf::ITERATIONS);
+    holds_at("token::open_with", need, |out| token::open_with(&derived, &text, out).map(<[u8]>::len));
+    holds_at("token::open", need, |out| token::open(&master(), &text, out).map(<[u8]>::len));
+}
+
+#[test]
+fn any_token_opens_with_open_len_and_fits_token_len() {
+    let (key, master) = (key(), master());
+    let derived = kdf::derive(&master, &token::LEGACY_SALT, kdf::ITERATIONS);
+    for len in (0..100).chain([1000, 4096]) {
+        let plain = vec![b'x'; len];
+        let mut out = vec![0; fernet::token_len(len)];
+        let text = fernet::seal(&key, &plain, 0, &mut counting(), &mut out).unwrap();
+        assert_eq!(text.len(), fernet::token_len(len));
+        let mut opened = vec![0; fernet::open_len(text.len())];
+        assert_eq!(fernet::open(&key, text, Freshness::Any, &mut opened), Ok(&*plain));
+
+        for format in [token::Format::Legacy, token::Format::Salted(token::LEGACY_SALT)] {
+            let mut out = vec![0; token::token_len(len)];
+            let text = token::seal_with(&derived, &format, &plain, 0, &mut counting(), &mut out).unwrap();
+            assert_eq!(text.len(), token::token_len(len) - if format == token::Format::Legacy { 25 } else { 0 });
+            let mut opened = vec![0; token::open_len(text.len())];
+            assert_eq!(token::open_with(&derived, text, &mut opened), Ok(&*plain));
+        }
+    }
+}
+
+#[test]
+fn lengths_are_known_at_compile_time_and_do_not_overflow() {
+    const TOKEN: [u8; token::token_len(36)] = [0; token::token_len(36)];
+    const OPENED: [u8; token::open_len(217)] = [0; token::open_len(217)];
+    assert_eq!(TOKEN.len(), 217);
+    assert!(OPENED.len() >= 36 + 16);
+    for len in [usize::MAX, usize::MAX - 1, usize::MAX / 2, usize::MAX / 4 * 3] {
+        assert!(fernet::token_len(len) >= len);
+        assert!(token::token_len(len) >= len);
+        assert!(token::open_len(len) <= len);
+    }
+    assert_eq!(token::token_len(usize::MAX), usize::MAX);
+    assert_eq!(token::open_len(0), 0);
+}
+
+#[test]
+fn configs_need_the_stated_room_and_not_a_byte_less() {
+    let plain = format!(r#"{{"auth": {{"token_value": "{SECRET}"}}, "n": 1}}"#);
+    let sealed_len = plain.len() - SECRET.len() + token::token_len(SECRET.len());
+    holds_at("config::seal", sealed_len, |out| {
+        config::seal(&plain, &["/auth/token_value"], &master(), 0, &mut counting(), out).map(str::len)
+    });
+    let mut buf = vec![0; sealed_len];
+    let sealed =
+        config::seal(&plain, &["/auth/token_value"], &master(), 0, &mut counting(), &mut buf).unwrap().to_owned();
+
+    // Opening works in the room behind what is written already, so json.len() is always enough and less may be.
+    let keys = [master()];
+    let mut out = vec![0xa5; sealed.len()];
+    assert_eq!(config::open(&sealed, &keys, &mut out), Ok(&*plain));
+    assert!(out[plain.len()..].iter().all(|byte| *byte == 0));
+    let mut out = vec![0xa5; plain.len()];
+    assert_eq!(config::open(&sealed, &keys, &mut out), Err(Error::BufferTooSmall));
+    assert!(out.iter().all(|byte| *byte == 0));
+
+    holds_at("config::get", token::token_len(SECRET.len()), |out| {
+        config::get(&sealed, "/auth/token_value", &keys, out).map(str::len)
+    });
+    holds_at("config::get of a number", 1, |out| config::get(&sealed, "/n", &keys, out).map(str::len));
+}
+
+#[test]
+fn escapes_need_the_stated_room_and_not_a_byte_less() {
+    let plain = "q\" b\\ n\n u\u{1} ü 😀";
+    holds_at("json::escape", json::escaped_len(plain), |out| json::escape(plain, out).map(str::len));
+    let mut buf = [0; 64];
+    let escaped = json::escape(plain, &mut buf).unwrap();
+    assert_eq!(escaped, "q\\\" b\\\\ n\\n u\\u0001 ü 😀");
+    holds_at("json::unescape", plain.len(), |out| json::unescape(escaped, out).map(str::len));
+}
+
+#[test]
+fn a_random_source_that_fails_seals_nothing() {
+    let plain = SECRET.as_bytes();
+    // Nothing for the salt; a salt, but no IV; half an IV.
+    for bytes in [0, 15, 16, 31] {
+        let mut out = [0xa5; 512];
+        let sealed = token::seal(&master(), plain, 0, &mut Script(vec![1; bytes]), &mut out).map(str::len);
+        assert_eq!(sealed, Err(Error::RandomFailed));
+        assert!(out.iter().all(|byte| *byte == 0));
+    }
+    let mut out = [0xa5; 512];
+    assert_eq!(fernet::seal(&key(), plain, 0, &mut Script(vec![1; 15]), &mut out), Err(Error::RandomFailed));
+    assert!(out.iter().all(|byte| *byte == 0));
+    assert_eq!(MasterKey::generate(&mut Script(vec![1; 31])).map(|_| ()), Err(Error::RandomFailed));
+}

@@ -1,0 +1,171 @@
+//! Configs as people write them: opened and sealed, every byte outside the values concerned stays.
+//! Odd line ends, marks, white space, escapes; placeholders and damaged tokens; several keys.
+
+mod common;
+
+use common::{MASTER, counting, unhex};
+use fernseal_core::config::{self, Looks};
+use fernseal_core::{Error, MasterKey, kdf, token};
+
+/// Seals quickly: with a derived key, in the legacy form or with the given salt.
+fn token_for(master: &MasterKey, plain: &[u8], format: token::Format) -> String {
+    let key = kdf::derive(master, format.salt(), kdf::ITERATIONS);
+    let mut out = vec![0; token::token_len(plain.len())];
+    token::seal_with(&key, &format, plain, 0, &mut counting(), &mut out).unwrap().to_owned()
+}
+
+fn master() -> MasterKey {
+    MasterKey::from_text(MASTER).unwrap()
+}
+
+const ODD: &str = "\u{feff}{ \"logging\" : {\"level\":\"DEBUG\",\"n\":1.50e+00},\r\n\t\"\\u0061uth\":\r\n\
+                   {\"token_name\":\"\\u00fc\\/\", \"token_value\" : \"SECRET\"},\"x\":[null,true,\"enc\"]  }";
+
+#[test]
+fn opening_changes_the_tokens_and_nothing_else() {
+    let sealed = ODD.replace("SECRET", &token_for(&master(), b"s3cret", token::Format::Legacy));
+    let mut out = vec![0xa5; sealed.len()];
+    assert_eq!(config::open(&sealed, &[master()], &mut out), Ok(&*ODD.replace("SECRET", "s3cret")));
+    assert_eq!(config::get(&sealed, "/auth/token_value", &[master()], &mut out), Ok("s3cret"));
+    assert_eq!(config::get(&sealed, "auth.token_name", &[], &mut out), Ok("ü/"));
+    assert_eq!(config::get(&sealed, "/logging/n", &[], &mut out), Ok("1.50e+00"));
+    assert_eq!(config::get(&sealed, "/auth", &[], &mut out), Err(Error::NotAString));
+}
+
+#[test]
+fn sealing_changes_the_named_values_and_nothing_else() {
+    let mut out = vec![0xa5; ODD.len() + token::token_len(6)];
+    let sealed = config::seal(ODD, &["/auth/token_value"], &master(), 0, &mut counting(), &mut out).unwrap().to_owned();
+    let (before, after) = ODD.split_once("SECRET").unwrap();
+    let sealed_token = sealed.strip_prefix(before).unwrap().strip_suffix(after).unwrap();
+    let mut plain = vec![0; token::open_len(sealed_token.len())];
+    assert_eq!(token::open(&master(), sealed_token, &mut plain), Ok(&b"SECRET"[..]));
+    // A second time nothing is left to do, and nothing changes.
+    let mut again = vec![0xa5; sealed.len()];
+    let same = config::seal(&sealed, &["/auth/token_value"], &master(), 0, &mut counting(), &mut again);
+    assert_eq!(same, Ok(&*sealed));
+}
+
+#[test]
+fn a_token_written_with_escapes_is_the_token() {
+    let text = token_for(&master(), b"s3cret", token::Format::Legacy);
+    let escaped: String = text.chars().map(|char| format!("\\u{:04x}", u32::from(char))).collect();
+    for value in [escaped, text.replacen("enc:", "\\u0065nc:", 1), text.replacen("enc:", "enc\\u003A", 1)] {
+        let json = format!("{{\"a\":\"{value}\"}}");
+        let mut out = vec![0xa5; json.len()];
+        assert_eq!(config::open(&json, &[master()], &mut out), Ok("{\"a\":\"s3cret\"}"));
+        assert_eq!(config::get(&json, "/a", &[master()], &mut out), Ok("s3cret"));
+    }
+}
+
+#[test]
+fn a_secret_that_json_must_escape_is_escaped() {
+    for secret in ["\"\\/\u{8}\u{c}\n\r\t", "\u{0}\u{1f}\u{7f}", "ü€😀", "{\"a\": 1}"] {
+        let json = format!("{{\"a\":\"{}\"}}", token_for(&master(), secret.as_bytes(), token::Format::Legacy));
+        let mut out = vec![0xa5; 4 * json.len()];
+        let opened = config::open(&json, &[master()], &mut out).unwrap();
+        let value: serde_json::Value = serde_json::from_str(opened).unwrap();
+        assert_eq!(value["a"], secret);
+    }
+}
+
+#[test]
+fn four_times_the_json_is_room_enough_for_the_worst_secrets() {
+    for (len, count) in [(1, 1), (16, 3), (1000, 1), (100, 8)] {
+        let worst = token_for(&master(), &vec![1; len], token::Format::Legacy);
+        let json = format!("[{}]", vec![format!("\"{worst}\""); count].join(","));
+        let mut out = vec![0xa5; 4 * json.len()];
+        let opened = config::open(&json, &[master()], &mut out).unwrap();
+        assert_eq!(opened.len(), 1 + count * (6 * len + 3), "{len} {count}");
+    }
+}
+
+#[test]
+fn every_token_counts_wherever_it_stands_and_one_that_does_not_open_ends_it() {
+    let good = token_for(&master(), b"s", token::Format::Legacy);
+    let other = token_for(&MasterKey::from_bytes(&[1; 32]).unwrap(), b"t", token::Format::Legacy);
+    let json = format!("{{\"enc:name\":1,\"a\":[\"{good}\",{{\"b\":\"{good}\"}}],\"c\":\"{other}\"}}");
+    let mut out = vec![0xa5; json.len()];
+    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::Unauthentic));
+    assert!(out.iter().all(|byte| *byte == 0));
+    let keys = [master(), MasterKey::from_bytes(&[1; 32]).unwrap()];
+    assert_eq!(config::open(&json, &keys, &mut out), Ok("{\"enc:name\":1,\"a\":[\"s\",{\"b\":\"s\"}],\"c\":\"t\"}"));
+    assert_eq!(config::get(&json, "/c", &keys, &mut out), Ok("t"));
+    assert_eq!(config::get(&json, "/c", &keys[..1], &mut out), Err(Error::Unauthentic));
+    assert_eq!(config::get(&json, "/c", &[], &mut out), Err(Error::Unauthentic));
+}
+
+#[test]
+fn what_is_damaged_or_ambiguous_is_refused() {
+    let good = token_for(&master(), b"s", token::Format::Legacy);
+    for (json, wanted) in [
+        ("{\"a\":\"enc:junk\"}".to_owned(), Error::Malformed),
+        ("{\"a\":\"enc:\"}".to_owned(), Error::Malformed),
+        (format!("{{\"a\":\"{good}\",\"a\":\"x\"}}"), Error::DuplicateKey),
+        (format!("{{\"a\":[\"{good}\"],\"\\u0061\":1}}"), Error::DuplicateKey),
+        (format!("{{\"a\":\"{good}\"}}x"), Error::InvalidJson),
+        (format!("{{\"a\":\"{good}\",}}"), Error::InvalidJson),
+    ] {
+        let mut out = vec![0xa5; json.len() * 2];
+        assert_eq!(config::open(&json, &[master()], &mut out), Err(wanted), "{json}");
+        assert!(out.iter().all(|byte| *byte == 0));
+    }
+}
+
+#[test]
+fn a_secret_that_is_not_text_cannot_stand_in_a_config() {
+    let json = format!("{{\"a\":\"{}\"}}", token_for(&master(), &unhex("ff00fe"), token::Format::Legacy));
+    let mut out = vec![0xa5; json.len()];
+    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::NotText));
+    assert_eq!(config::get(&json, "/a", &[master()], &mut out), Err(Error::NotText));
+    assert!(out.iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn sealing_leaves_tokens_and_placeholders_and_refuses_what_looks_like_a_token() {
+    let good = token_for(&master(), b"s", token::Format::Legacy);
+    let seal = |value: &str| {
+        let json = format!("{{\"a\":{value}}}");
+        let mut out = vec![0xa5; 1024];
+        config::seal(&json, &["/a"], &master(), 0, &mut counting(), &mut out).map(|sealed| sealed == json)
+    };
+    assert_eq!(seal(&format!("\"{good}\"")), Ok(true));
+    assert_eq!(seal("\"${PROXMOX_TOKEN}\""), Ok(true));
+    assert_eq!(seal("\"plain\""), Ok(false));
+    assert_eq!(seal("\"\""), Ok(false));
+    for near in ["\"enc:junk\"", "\"ENC:abc\"", "\" enc:abc\"", "\"\\tEnc:x\""] {
+        assert_eq!(seal(near), Err(Error::LooksSealed), "{near}");
+    }
+    assert_eq!(seal("1"), Err(Error::NotAString));
+    assert_eq!(seal("{}"), Err(Error::NotAString));
+    let mut out = [0xa5; 64];
+    for (pointer, wanted) in [("/b", Error::NotFound), ("/~", Error::BadPointer)] {
+        assert_eq!(config::seal("{\"a\":\"x\"}", &[pointer], &master(), 0, &mut counting(), &mut out), Err(wanted));
+    }
+}
+
+#[test]
+fn values_are_told_apart_by_their_looks() {
+    let good = token_for(&master(), b"s", token::Format::Legacy);
+    for (text, wanted) in [
+        (&*good, Looks::Sealed),
+        ("enc:", Looks::LooksSealed),
+        ("enc:AAAA", Looks::LooksSealed),
+        ("ENC:AAAA", Looks::LooksSealed),
+        (&*format!(" {good}"), Looks::LooksSealed),
+        (&*format!("{good}\n"), Looks::LooksSealed),
+        ("${VAR}", Looks::Placeholder),
+        ("${_V1}", Looks::Placeholder),
+        ("${VAR:-default}", Looks::Placeholder),
+        ("${VAR:?must be set}", Looks::Placeholder),
+        ("${}", Looks::Plain),
+        ("${1A}", Looks::Plain),
+        ("x${VAR}", Looks::Plain),
+        ("${A}${B}", Looks::Plain),
+        ("$VAR", Looks::Plain),
+        ("encore", Looks::Plain),
+        ("", Looks::Plain),
+    ] {
+        assert_eq!(config::looks(text), wanted, "{text}");
+    }
+}
