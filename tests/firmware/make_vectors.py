@@ -1,8 +1,8 @@
-"""Writes vectors.h, the tokens that the firmware opens: made by Python's cryptography, not by our own code.
+"""Writes vectors.h and config.json, what the firmware opens: made by Python's cryptography, not by our own code.
 
-    target/venv/bin/python tests/firmware/make_vectors.py > tests/firmware/vectors.h
+    target/venv/bin/python tests/firmware/make_vectors.py tests/firmware
 
-The same bytes every time: keys, salts, IVs and times are fixed. vectors.rs holds the committed file against it.
+The same bytes every time: keys, salts, IVs and times are fixed. vectors.rs holds the committed files against it.
 """
 
 import json
@@ -56,7 +56,10 @@ vectors = {
     "CONFIG_OPENED": CONFIG % (SECRET, SECRET),
 }
 
-print("/* Made by make_vectors.py with Python's cryptography; not to be edited. */")
-print(f"#define NOW {NOW}u")
-for name, text in vectors.items():
-    print(f"#define {name} {json.dumps(text)}")
+header = "/* Made by make_vectors.py with Python's cryptography; not to be edited. */\n"
+header += f"#define NOW {NOW}u\n"
+header += "".join(f"#define {name} {json.dumps(text)}\n" for name, text in vectors.items())
+
+folder = Path(sys.argv[1])
+(folder / "vectors.h").write_text(header)
+(folder / "config.json").write_text(vectors["CONFIG"])
