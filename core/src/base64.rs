@@ -1,6 +1,6 @@
 //! Base64url as tokens want it: canonical, padded, nothing else.
-//! base64ct does the characters; here are the strictness that its in-place form lacks (it takes stray
-//! trailing bits), encoding in place, and decoding piece by piece for a look without a buffer.
+//! base64ct does the characters; here are what it lacks: encoding in place, and decoding piece by piece,
+//! which checks a text without a buffer for it.
 
 use base64ct::{Base64Url, Encoding};
 use zeroize::Zeroize;
@@ -30,12 +30,9 @@ pub(crate) fn decode(text: &str, out: &mut [u8]) -> Result<usize, Error> {
     }
 }
 
-/// Decodes `buf`, which is text, onto itself and says how many bytes it wrote.
+/// Decodes `buf`, which is text that [`Pieces`] found canonical, onto itself and says how many bytes it wrote.
+/// (base64ct's in-place form alone would take stray trailing bits.)
 pub(crate) fn decode_in_place(buf: &mut [u8]) -> Result<usize, Error> {
-    // The in-place decoder does not look for stray bits in the last quantum; the other one does.
-    if let Some(last) = buf.last_chunk::<4>() {
-        Base64Url::decode(last, &mut [0; 3]).map_err(|_| Error::Malformed)?;
-    }
     Base64Url::decode_in_place(buf).map(<[u8]>::len).map_err(|_| Error::Malformed)
 }
 

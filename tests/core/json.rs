@@ -1,6 +1,7 @@
 //! The JSON scanner: strict to RFC 8259, bounded, without recursion, and right about where every string lies.
 //! Hand-written lists first; then serde_json as the witness, on generated documents and on mutated ones.
 //! Where the two differ on purpose (a byte order mark, depth, halves of surrogate pairs) the test says so.
+#![allow(clippy::unwrap_used)] // what is missing should fail the test
 
 use fernseal_core::Error;
 use fernseal_core::json::{self, Kind};
@@ -395,7 +396,9 @@ proptest! {
         text in document(), which in any::<prop::sample::Index>(), new in "\\PC{0,12}[\"\\\\\u{0}\n]{0,2}",
     ) {
         let values: Vec<_> = json::strings(&text).map(Result::unwrap).collect();
-        prop_assume!(!values.is_empty());
+        if values.is_empty() {
+            return Ok(());
+        }
         let value = which.get(&values);
         let mut out = vec![0; json::escaped_len(&new)];
         let escaped = json::escape(&new, &mut out).unwrap();

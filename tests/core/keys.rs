@@ -1,5 +1,6 @@
 //! Keys: the text that is read, the lengths that count, what is never shown.
 //! A master key of any length is what HMAC makes of it; the `pbkdf2` crate, on the raw bytes, is the witness.
+#![allow(clippy::unwrap_used)] // what is missing should fail the test
 
 mod common;
 

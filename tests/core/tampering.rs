@@ -1,5 +1,6 @@
 //! A token that was changed in any way is refused, and the buffer holds nothing afterwards.
 //! Every bit of the text, every bit beneath the base64, every cut and every extension.
+#![allow(clippy::unwrap_used)] // what is missing should fail the test
 
 mod common;
 
@@ -156,4 +157,14 @@ fn one_spelling_of_a_token_is_accepted_and_no_other() {
             });
         }
     }
+}
+
+#[test]
+fn padding_in_the_middle_of_a_text_is_no_token() {
+    // Two base64 texts in a row, of 35 and 38 bytes: as one they would have the length of a Fernet token.
+    let raw = [0x80; 73];
+    let twice = format!("{}{}", base64(&raw[..35]), base64(&raw[35..]));
+    assert_eq!(token::Token::parse(&format!("enc:{}", base64(twice.as_bytes()))).err(), Some(Error::Malformed));
+    let once = base64(&raw);
+    assert!(token::Token::parse(&format!("enc:{}", base64(once.as_bytes()))).is_ok());
 }
