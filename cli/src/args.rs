@@ -203,7 +203,7 @@ pub(crate) struct Rotate {
     /// Rotate to the key in FILE: one that you made, or that of a rotation that did not finish
     #[arg(long, value_name = "FILE", conflicts_with_all = ["new_key_out", "rollback"])]
     pub(crate) new_key_file: Option<PathBuf>,
-    /// Write the new key to FILE, which must not exist [default: ~/.proxmox_mcp_key.<id>]
+    /// Write the new key to FILE, which must not exist [default: ~/.proxmox_mcp_key.ID]
     #[arg(long, value_name = "FILE", conflicts_with = "rollback")]
     pub(crate) new_key_out: Option<PathBuf>,
     /// Keep the backups in DIR [default: beside each config]

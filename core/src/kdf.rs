@@ -46,7 +46,7 @@ impl Progress {
 }
 
 impl Derivation {
-    /// Starts what [`derive`] does, with its first iteration.
+    /// Starts what [`derive()`] does, with its first iteration.
     #[must_use]
     pub fn new(master: &MasterKey, salt: &[u8], iterations: NonZeroU32) -> Self {
         Self { chain: Chain::new(master.as_bytes(), salt, iterations), total: iterations.get() }
