@@ -2,10 +2,14 @@
 //! Opening and rotating concern every string with the `enc:` prefix, sealing the strings that the caller names.
 //! Also here: what a value is, to a tool that must not mistake one thing for another.
 
+mod typed;
+
+pub use typed::{Auth, Config, Logging, MAX_DEPTH, Proxmox, Text};
+
 use rand_core::TryCryptoRng;
 
 use crate::json::{self, Kind, Value};
-use crate::token::{self, Format, Token};
+use crate::token::{self, Format, Opener, Token};
 use crate::{Error, MasterKey, buffer};
 
 /// The pointer of the secret that every ProxmoxMCP config has.
@@ -47,24 +51,51 @@ fn is_placeholder(text: &str) -> bool {
     starts_well && (rest.is_empty() || rest.starts_with([':', '-', '?', '+', '=']) && !rest.contains('}'))
 }
 
-/// Opens every sealed value of `json` with the first of `keys` that fits. Costs a derivation for each token and key
-/// (legacy tokens too). `out` takes `json.len()` bytes, more only where secrets hold many characters that JSON
+/// Opens every sealed value of `json` with the first of `keys` that fits. Costs a derivation for each token and key;
+/// neighbours that share a salt, as legacy tokens do, share it. `out` takes `json.len()` bytes, more only where secrets hold many characters that JSON
 /// escapes; four times `json.len()` is always enough.
 ///
 /// # Errors
 /// [`Error::InvalidJson`], [`Error::TooDeep`]; [`Error::Malformed`], [`Error::Unauthentic`], [`Error::NotText`] or
 /// [`Error::DuplicateKey`] for the first sealed value that is at fault; [`Error::BufferTooSmall`]. `out` is zeroed then.
 pub fn open<'o>(json: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
+    let mut opener = Opener::new(keys);
     rewrite(json, out, |value, buf| {
-        if !begins_sealed(value) {
-            return Ok(None);
-        }
-        value.is_unique()?;
-        let len = json::unescape_into(value.raw(), buf)?;
-        let len = token::open_in_place(keys, len, buf)?;
+        let Some(len) = open_value(value, &mut opener, buf)? else { return Ok(None) };
         check_text(buf, len)?;
         json::escape_in_place(len, buf).map(Some)
     })
+}
+
+/// Seals every sealed value of `json` anew: opened with the first of `old` that fits, sealed under `new` at `now` (Unix
+/// seconds) with a salt of its own. Two derivations for each token, as [`open`] counts them. `out` takes `json.len()`
+/// bytes and 25 for each legacy token, which becomes a salted one.
+///
+/// # Errors
+/// As [`open`], but for [`Error::NotText`]; [`Error::KeyShort`], [`Error::RandomFailed`]. `out` is zeroed then.
+pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
+    json: &str,
+    old: &[MasterKey],
+    new: &MasterKey,
+    now: u64,
+    rng: &mut R,
+    out: &'o mut [u8],
+) -> Result<&'o str, Error> {
+    let mut opener = Opener::new(old);
+    rewrite(json, out, |value, buf| {
+        let Some(len) = open_value(value, &mut opener, buf)? else { return Ok(None) };
+        token::seal_in_place(new, Format::salted(rng)?, len, now, rng, buf).map(Some)
+    })
+}
+
+/// Opens the value to the front of `buf`, if it is sealed.
+fn open_value(value: &Value<'_>, opener: &mut Opener<'_>, buf: &mut [u8]) -> Result<Option<usize>, Error> {
+    if !begins_sealed(value) {
+        return Ok(None);
+    }
+    value.is_unique()?;
+    let len = json::unescape_into(value.raw(), buf)?;
+    opener.open_in_place(len, buf).map(Some)
 }
 
 /// The value at `pointer`, opened with the first of `keys` that fits if it is sealed. A number, `true`, `false` or
@@ -82,7 +113,7 @@ pub fn get<'o>(json: &str, pointer: &str, keys: &[MasterKey], out: &'o mut [u8])
             Kind::Scalar => buffer::put(out, value.raw().as_bytes()),
             Kind::String => {
                 let len = json::unescape_into(value.raw(), out)?;
-                if begins_sealed(&value) { token::open_in_place(keys, len, out) } else { Ok(len) }
+                if begins_sealed(&value) { Opener::new(keys).open_in_place(len, out) } else { Ok(len) }
             }
         }
     })

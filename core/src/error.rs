@@ -43,6 +43,8 @@ pub enum Error {
     KeyShort = 19,
     /// The pointer is neither a JSON Pointer (RFC 6901) nor names joined by dots.
     BadPointer = 20,
+    /// The JSON is no config of ProxmoxMCP: a field is missing, or is of another type than it must be.
+    NotAConfig = 21,
 }
 
 impl fmt::Display for Error {
@@ -63,6 +65,7 @@ impl fmt::Display for Error {
             Self::KeyEmpty => "the key is empty",
             Self::KeyPadding => "the key's base64 padding is missing or misplaced",
             Self::KeyCharacter => "the key has a character that is not base64",
+            Self::NotAConfig => "not a ProxmoxMCP config: a field is missing or of another type",
             Self::BadPointer => "not a JSON Pointer",
             Self::KeyShort => "the key is shorter than 16 bytes, too short to seal with",
         })

@@ -195,24 +195,47 @@ pub fn open_with<'o>(key: &Key, token: &str, out: &'o mut [u8]) -> Result<&'o [u
     })
 }
 
-/// Opens the token that is the first `len` bytes of `buf` with the first of `masters` that fits, onto itself.
-pub(crate) fn open_in_place(masters: &[MasterKey], len: usize, buf: &mut [u8]) -> Result<usize, Error> {
-    let text = buf.get(..len).ok_or(Error::BufferTooSmall)?;
-    let token = Token::parse(core::str::from_utf8(text).map_err(|_| Error::Malformed)?)?;
-    let (salt, body_len) = (*token.salt(), token.body.len());
-    buf.copy_within(len - body_len..len, 0);
-    let text_len = base64::decode_in_place(buf.get_mut(..body_len).ok_or(Error::BufferTooSmall)?)?;
-    let raw_len = base64::decode_in_place(buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?)?;
-    let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
-    for master in masters {
-        // A key that does not fit leaves the token as it is.
-        let key = kdf::derive(master, &salt, kdf::ITERATIONS);
-        match fernet::open_raw(core::slice::from_ref(&key), Freshness::Any, raw) {
-            Err(Error::Unauthentic) => {}
-            opened => return opened.map(|(len, _)| len),
-        }
+/// Opens tokens with the first of several master keys that fits. The last key is kept: a next token with the same salt,
+/// as all legacy tokens have, costs no derivation.
+pub(crate) struct Opener<'k> {
+    masters: &'k [MasterKey],
+    last: Option<(Salt, Key)>,
+}
+
+impl<'k> Opener<'k> {
+    pub(crate) const fn new(masters: &'k [MasterKey]) -> Self {
+        Self { masters, last: None }
     }
-    Err(Error::Unauthentic)
+
+    /// Opens the token that is the first `len` bytes of `buf`, onto itself.
+    pub(crate) fn open_in_place(&mut self, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
+        let text = buf.get(..len).ok_or(Error::BufferTooSmall)?;
+        let token = Token::parse(core::str::from_utf8(text).map_err(|_| Error::Malformed)?)?;
+        let (salt, body_len) = (*token.salt(), token.body.len());
+        buf.copy_within(len - body_len..len, 0);
+        let text_len = base64::decode_in_place(buf.get_mut(..body_len).ok_or(Error::BufferTooSmall)?)?;
+        let raw_len = base64::decode_in_place(buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?)?;
+        let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
+        // A key that does not fit leaves the token as it is.
+        let mut open = |key: &Key| fernet::open_raw(core::slice::from_ref(key), Freshness::Any, raw);
+        if let Some((_, key)) = self.last.as_ref().filter(|(last, _)| *last == salt) {
+            match open(key) {
+                Err(Error::Unauthentic) => {}
+                opened => return opened.map(|(len, _)| len),
+            }
+        }
+        for master in self.masters {
+            let key = kdf::derive(master, &salt, kdf::ITERATIONS);
+            match open(&key) {
+                Err(Error::Unauthentic) => {}
+                opened => {
+                    self.last = Some((salt, key));
+                    return opened.map(|(len, _)| len);
+                }
+            }
+        }
+        Err(Error::Unauthentic)
+    }
 }
 
 /// Seals the first `len` bytes of `buf` onto themselves.

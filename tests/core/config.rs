@@ -170,3 +170,32 @@ fn values_are_told_apart_by_their_looks() {
         assert_eq!(config::looks(text), wanted, "{text}");
     }
 }
+
+#[test]
+fn rotating_moves_every_token_to_the_new_key_and_changes_nothing_else() {
+    let old = [MasterKey::from_bytes(&[7; 32]).unwrap(), MasterKey::from_bytes(&[8; 32]).unwrap()];
+    let new = MasterKey::from_bytes(&[9; 32]).unwrap();
+    let (mut a, mut b, mut c) = ([0; 512], [0; 512], [0; 512]);
+    let a = token::seal(&old[0], b"first", 1, &mut counting(), &mut a).unwrap();
+    let b = token::seal_legacy(&old[1], b"\xff second", 2, &mut counting(), &mut b).unwrap();
+    let c = token::seal_legacy(&old[1], b"third", 3, &mut counting(), &mut c).unwrap();
+    let json = format!("\u{feff}{{ \"a\":\"{a}\",\r\n\"x\":[1.0,\"{b}\"], \"c\":\"{c}\",\"p\":\"plain\" }}\n");
+
+    let mut out = vec![0xa5; json.len() + 50];
+    let rotated = config::rotate(&json, &old, &new, 99, &mut counting(), &mut out).unwrap();
+    let tokens: Vec<&str> = rotated.split('"').filter(|text| text.starts_with("enc:")).collect();
+    assert_eq!(rotated.replace(tokens[0], a).replace(tokens[1], b).replace(tokens[2], c), json);
+    for (token, plain) in tokens.iter().zip([&b"first"[..], b"\xff second", b"third"]) {
+        assert_eq!(token::open(&new, token, &mut [0xa5; 256]).unwrap(), plain);
+        assert_eq!(token::Token::parse(token).unwrap().timestamp(), 99);
+    }
+
+    for len in [0, json.len(), json.len() + 49] {
+        let mut out = vec![0xa5; len];
+        let short = config::rotate(&json, &old, &new, 99, &mut counting(), &mut out).unwrap_err();
+        assert_eq!((short, out), (Error::BufferTooSmall, vec![0; len]));
+    }
+    let mut out = vec![0xa5; json.len() + 50];
+    let refused = config::rotate(&json, &old[..1], &new, 99, &mut counting(), &mut out).unwrap_err();
+    assert_eq!((refused, out.iter().all(|byte| *byte == 0)), (Error::Unauthentic, true));
+}
