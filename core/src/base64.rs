@@ -5,7 +5,7 @@
 use base64ct::{Base64Url, Encoding};
 use zeroize::Zeroize;
 
-use crate::Error;
+use crate::{Error, buffer};
 
 /// Characters that a piecewise step takes, and the bytes they stand for.
 const CHARS: usize = 64;
@@ -23,17 +23,31 @@ pub(crate) const fn decoded_len(len: usize) -> usize {
 
 /// Decodes `text` to the front of `out` and says how many bytes it wrote.
 pub(crate) fn decode(text: &str, out: &mut [u8]) -> Result<usize, Error> {
-    match Base64Url::decode(text, out) {
-        Ok(bytes) => Ok(bytes.len()),
-        Err(base64ct::Error::InvalidLength) => Err(Error::BufferTooSmall),
-        Err(base64ct::Error::InvalidEncoding) => Err(Error::Malformed),
-    }
+    let mut written = 0;
+    Pieces::default().push(text.as_bytes(), |bytes| {
+        written += buffer::put(out.get_mut(written..).ok_or(Error::BufferTooSmall)?, bytes)?;
+        Ok(())
+    })?;
+    Ok(written)
 }
 
-/// Decodes `buf`, which is text that [`Pieces`] found canonical, onto itself and says how many bytes it wrote.
-/// (base64ct's in-place form alone would take stray trailing bits.)
+/// Decodes `buf` onto itself and says how many bytes it wrote.
+/// (base64ct's own in-place form takes stray trailing bits, and would be linked beside the other.)
 pub(crate) fn decode_in_place(buf: &mut [u8]) -> Result<usize, Error> {
-    Base64Url::decode_in_place(buf).map(<[u8]>::len).map_err(|_| Error::Malformed)
+    let mut pieces = Pieces::default();
+    let (mut read, mut written) = (0, 0);
+    while read < buf.len() {
+        let mut chars = [0_u8; CHARS];
+        let step = CHARS.min(buf.len() - read);
+        let chars = chars.get_mut(..step).ok_or(Error::BufferTooSmall)?;
+        chars.copy_from_slice(buf.get(read..read + step).ok_or(Error::BufferTooSmall)?);
+        pieces.push(chars, |bytes| {
+            written += buffer::put(buf.get_mut(written..).ok_or(Error::BufferTooSmall)?, bytes)?;
+            Ok(())
+        })?;
+        read += step;
+    }
+    Ok(written)
 }
 
 /// Encodes the first `len` bytes of `buf` onto itself and says how many characters it wrote.
@@ -42,7 +56,7 @@ pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error
     let buf = buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?;
     // With the bytes at the end, the text that grows from the front never overtakes them.
     let start = text_len.checked_sub(len).ok_or(Error::BufferTooSmall)?;
-    buf.copy_within(..len, start);
+    buffer::slide(buf, 0, len, start)?;
     let mut bytes = [0_u8; BYTES];
     let (mut read, mut written) = (start, 0);
     while read < text_len {

@@ -2,6 +2,7 @@
 //! A function fills the front of a caller's buffer and returns the used part; what lies behind it is
 //! zeroed, and after a failure all of it, so that reading past an error finds nothing.
 
+use core::cell::Cell;
 use core::str;
 use zeroize::Zeroize;
 
@@ -29,4 +30,20 @@ pub(crate) fn fill_text(out: &mut [u8], fill: impl FnOnce(&mut [u8]) -> Result<u
 pub(crate) fn put(out: &mut [u8], bytes: &[u8]) -> Result<usize, Error> {
     out.get_mut(..bytes.len()).ok_or(Error::BufferTooSmall)?.copy_from_slice(bytes);
     Ok(bytes.len())
+}
+
+/// Moves `len` bytes of `buf` to another place in it; the two may overlap.
+/// (`copy_within` could panic: on a microcontroller that alone would link all that a panic needs.)
+pub(crate) fn slide(buf: &mut [u8], from: usize, len: usize, to: usize) -> Result<(), Error> {
+    let cells = Cell::from_mut(buf).as_slice_of_cells();
+    let part = |at: usize| cells.get(at..).and_then(|rest| rest.get(..len)).ok_or(Error::BufferTooSmall);
+    let mut pairs = part(from)?.iter().zip(part(to)?);
+    if to <= from {
+        pairs.for_each(|(from, to)| to.set(from.get()));
+    } else {
+        while let Some((from, to)) = pairs.next_back() {
+            to.set(from.get());
+        }
+    }
+    Ok(())
 }

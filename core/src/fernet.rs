@@ -3,11 +3,13 @@
 //! Time is an argument, randomness a trait; opening checks structure, MAC, freshness, and decrypts last.
 
 use aes::Aes128;
-use aes::cipher::block_padding::Pkcs7;
+use aes::cipher::array::Array;
+use aes::cipher::block_padding::{Padding, Pkcs7};
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use hmac::{Hmac, KeyInit, Mac};
 use rand_core::TryCryptoRng;
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 
 use crate::{Error, Key, base64, buffer};
 
@@ -126,7 +128,7 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
 /// # Errors
 /// [`Error::Malformed`].
 pub fn timestamp(token: &str) -> Result<u64, Error> {
-    let mut scan = Scan::new(None);
+    let mut scan = Scan::default();
     base64::Pieces::default().push(token.as_bytes(), |bytes| scan.push(bytes))?;
     scan.finish()
 }
@@ -136,9 +138,25 @@ pub fn timestamp(token: &str) -> Result<u64, Error> {
 /// # Errors
 /// [`Error::Malformed`], [`Error::Unauthentic`].
 pub fn verified_timestamp(key: &Key, token: &str) -> Result<u64, Error> {
-    let mut scan = Scan::new(Some(mac(key)?));
-    base64::Pieces::default().push(token.as_bytes(), |bytes| scan.push(bytes))?;
-    scan.finish()
+    let mut scan = Scan::default();
+    let mut mac = mac(key)?;
+    // Which bytes are the tag is known only at the end: a byte goes into the MAC once as many follow it.
+    let mut tail = [0; field::MAC];
+    base64::Pieces::default().push(token.as_bytes(), |bytes| {
+        for byte in bytes {
+            let [oldest, ..] = tail;
+            if scan.len >= field::MAC {
+                mac.update(&[oldest]);
+            }
+            tail.rotate_left(1);
+            let [.., newest] = &mut tail;
+            *newest = *byte;
+            scan.push(core::slice::from_ref(byte))?;
+        }
+        Ok(())
+    })?;
+    let timestamp = scan.finish()?;
+    mac.verify_slice(&tail).map(|()| timestamp).map_err(|_| Error::Unauthentic)
 }
 
 /// Seals the first `len` bytes of `buf` onto themselves; says how many characters the token has.
@@ -151,19 +169,16 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
 ) -> Result<usize, Error> {
     let raw_len = raw_len(len);
     let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
-    raw.copy_within(..len, field::HEAD);
-    let (signed, tag) = raw.split_at_mut_checked(raw_len - field::MAC).ok_or(Error::BufferTooSmall)?;
+    buffer::slide(raw, 0, len, field::HEAD)?;
+    let (signed, tag) = raw.split_last_chunk_mut::<{ field::MAC }>().ok_or(Error::BufferTooSmall)?;
     let (head, body) = signed.split_first_chunk_mut::<{ field::HEAD }>().ok_or(Error::BufferTooSmall)?;
     let (version, rest) = head.split_at_mut(1);
     let (seconds, iv) = rest.split_at_mut(8);
     version.fill(field::VERSION);
     seconds.copy_from_slice(&now.to_be_bytes());
     rng.try_fill_bytes(iv).map_err(|_| Error::RandomFailed)?;
-    cbc::Encryptor::<Aes128>::new_from_slices(key.encrypting(), iv)
-        .map_err(|_| Error::Malformed)?
-        .encrypt_padded::<Pkcs7>(body, len)
-        .map_err(|_| Error::BufferTooSmall)?;
-    tag.copy_from_slice(&mac(key)?.chain_update(signed).finalize().into_bytes());
+    encrypt(key, iv, body, len)?;
+    *tag = tag_of(key, signed)?;
     base64::encode_in_place(buf, raw_len)
 }
 
@@ -172,23 +187,56 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
 pub(crate) fn open_raw(keys: &[Key], freshness: Freshness, raw: &mut [u8]) -> Result<(usize, u64), Error> {
     let timestamp = structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?)?;
     let (signed, tag) = raw.split_last_chunk_mut::<{ field::MAC }>().ok_or(Error::Malformed)?;
-    let key = keys
-        .iter()
-        .find(|key| mac(key).is_ok_and(|mac| mac.chain_update(&*signed).verify_slice(tag).is_ok()))
-        .ok_or(Error::Unauthentic)?;
+    let is_tag = |key: &&Key| tag_of(key, signed).is_ok_and(|right| right.ct_eq(tag).into());
+    let key = keys.iter().find(is_tag).ok_or(Error::Unauthentic)?;
     if !freshness.accepts(timestamp) {
         return Err(Error::Expired);
     }
     let (head, body) = signed.split_first_chunk_mut::<{ field::HEAD }>().ok_or(Error::Malformed)?;
     let iv = head.last_chunk::<{ field::IV }>().ok_or(Error::Malformed)?;
-    // Wrong padding under a right MAC: the sealer was broken. It is refused in the words of a wrong key.
-    let len = cbc::Decryptor::<Aes128>::new_from_slices(key.encrypting(), iv)
-        .map_err(|_| Error::Malformed)?
-        .decrypt_padded::<Pkcs7>(body)
-        .map_err(|_| Error::Unauthentic)?
-        .len();
-    raw.copy_within(field::HEAD..field::HEAD + len, 0);
+    let len = decrypt(key, iv, body)?;
+    buffer::slide(raw, field::HEAD, len, 0)?;
     Ok((len, timestamp))
+}
+
+// The steps of opening and sealing stay functions of their own (`inline(never)`): together, their hash states and key
+// schedules would lie side by side on a microcontroller's stack.
+
+/// The MAC of `signed`.
+#[inline(never)]
+fn tag_of(key: &Key, signed: &[u8]) -> Result<[u8; field::MAC], Error> {
+    let mut mac = mac(key)?;
+    mac.update(signed);
+    Ok(mac.finalize().into_bytes().into())
+}
+
+/// Pads and encrypts the first `len` bytes of `body`.
+#[inline(never)]
+fn encrypt(key: &Key, iv: &[u8], body: &mut [u8], len: usize) -> Result<(), Error> {
+    let pad = body.len().checked_sub(len).and_then(|pad| u8::try_from(pad).ok()).ok_or(Error::BufferTooSmall)?;
+    body.iter_mut().skip(len).for_each(|byte| *byte = pad);
+    let blocks = Array::cast_slice_from_core_mut(body.as_chunks_mut::<{ field::BLOCK }>().0);
+    cbc::Encryptor::<Aes128>::new_from_slices(key.encrypting(), iv)
+        .map_err(|_| Error::Malformed)?
+        .encrypt_blocks(blocks);
+    Ok(())
+}
+
+/// Decrypts `body` and says how many of its bytes are not padding.
+#[inline(never)]
+fn decrypt(key: &Key, iv: &[u8], body: &mut [u8]) -> Result<usize, Error> {
+    let blocks = Array::cast_slice_from_core_mut(body.as_chunks_mut::<{ field::BLOCK }>().0);
+    let mut cipher = cbc::Decryptor::<Aes128>::new_from_slices(key.encrypting(), iv).map_err(|_| Error::Malformed)?;
+    if cfg!(target_os = "none") {
+        // Several blocks at once would take another kilobyte of flash, and of stack.
+        blocks.iter_mut().for_each(|block| cipher.decrypt_block(block));
+    } else {
+        cipher.decrypt_blocks(blocks);
+    }
+    let (last, full) = blocks.split_last().ok_or(Error::Malformed)?;
+    // Wrong padding under a right MAC: the sealer was broken. It is refused in the words of a wrong key.
+    let len = Pkcs7::unpad(last).map_err(|_| Error::Unauthentic)?.len();
+    Ok(full.len() * field::BLOCK + len)
 }
 
 fn mac(key: &Key) -> Result<Hmac<Sha256>, Error> {
@@ -206,44 +254,24 @@ fn structure(raw_len: usize, head: &[u8; 9]) -> Result<u64, Error> {
     }
 }
 
-/// Looks at a token that passes by in pieces: its structure and, given a MAC, its authenticity.
+/// Looks at the structure of a token that passes by in pieces.
+#[derive(Default)]
 pub(crate) struct Scan {
     head: [u8; 9],
     len: usize,
-    /// The MAC so far, and the last bytes seen: whether they are the tag is known only at the end.
-    mac: Option<Hmac<Sha256>>,
-    tail: [u8; field::MAC],
 }
 
 impl Scan {
-    pub(crate) fn new(mac: Option<Hmac<Sha256>>) -> Self {
-        Self { head: [0; 9], len: 0, mac, tail: [0; field::MAC] }
-    }
-
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        for byte in bytes {
-            if let Some(slot) = self.head.get_mut(self.len) {
-                *slot = *byte;
-            }
-            if let Some(mac) = &mut self.mac {
-                let [oldest, ..] = self.tail;
-                if self.len >= field::MAC {
-                    mac.update(&[oldest]);
-                }
-                self.tail.rotate_left(1);
-                let [.., newest] = &mut self.tail;
-                *newest = *byte;
-            }
-            self.len += 1;
+        for (slot, byte) in self.head.iter_mut().skip(self.len).zip(bytes) {
+            *slot = *byte;
         }
+        self.len += bytes.len();
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> Result<u64, Error> {
-        let timestamp = structure(self.len, &self.head)?;
-        match self.mac {
-            Some(mac) => mac.verify_slice(&self.tail).map(|()| timestamp).map_err(|_| Error::Unauthentic),
-            None => Ok(timestamp),
-        }
+    /// The timestamp, if it is the structure of a token.
+    pub(crate) fn finish(&self) -> Result<u64, Error> {
+        structure(self.len, &self.head)
     }
 }

@@ -2,7 +2,7 @@
 //! Both are wiped when dropped, are hidden by `Debug`, and can be neither cloned nor compared.
 //! Key text is base64; it is decoded without branches or look-ups that depend on it.
 
-use base64ct::{Base64Url, Base64UrlUnpadded, Encoding};
+use base64ct::{Base64Url, Encoding};
 use core::fmt;
 use heapless::String;
 use rand_core::TryCryptoRng;
@@ -240,14 +240,16 @@ fn decode(text: &str, mut sink: impl FnMut(&[u8])) -> Result<(), Error> {
 
 /// Four characters without padding to three bytes.
 fn decode_quantum(chars: [u8; 4]) -> Result<Zeroizing<[u8; 3]>, Error> {
+    if chars.contains(&b'=') {
+        return Err(Error::KeyPadding);
+    }
     let chars = Zeroizing::new(chars.map(|char| {
         let char = u8::conditional_select(&char, &b'-', char.ct_eq(&b'+'));
         u8::conditional_select(&char, &b'_', char.ct_eq(&b'/'))
     }));
     let mut bytes = Zeroizing::new([0_u8; 3]);
-    match Base64UrlUnpadded::decode(*chars, bytes.as_mut()) {
+    match Base64Url::decode(chars.as_slice(), bytes.as_mut()) {
         Ok(_) => Ok(bytes),
-        Err(_) if chars.contains(&b'=') => Err(Error::KeyPadding),
         Err(_) => Err(Error::KeyCharacter),
     }
 }

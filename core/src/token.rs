@@ -2,11 +2,12 @@
 //! Salted, as written: `enc:` base64url(16-byte salt) `:` base64url(text of the Fernet token).
 //! Legacy, still read: `enc:` base64url(text of the Fernet token), with one salt for all.
 
+use core::borrow::Borrow;
 use rand_core::TryCryptoRng;
 
 use crate::fernet::{self, Freshness};
 use crate::kdf::{self, Salt};
-use crate::{Error, Key, MasterKey, base64, buffer};
+use crate::{Error, Key, MasterKey, base64, buffer, json};
 
 /// What every token begins with.
 pub const PREFIX: &str = "enc:";
@@ -81,7 +82,7 @@ impl<'a> Token<'a> {
     /// [`Error::Malformed`].
     pub fn parse(text: &'a str) -> Result<Self, Error> {
         let rest = text.strip_prefix(PREFIX).ok_or(Error::Malformed)?;
-        let (format, body) = match rest.split_once(':') {
+        let (format, body) = match json::split_once(rest, b':') {
             None => (Format::Legacy, rest),
             Some((salt_text, body)) => {
                 let mut salt = Salt::default();
@@ -92,7 +93,7 @@ impl<'a> Token<'a> {
                 }
             }
         };
-        let mut scan = fernet::Scan::new(None);
+        let mut scan = fernet::Scan::default();
         let mut inner = base64::Pieces::default();
         let mut outer = base64::Pieces::default();
         outer.push(body.as_bytes(), |text| inner.push(text, |raw| scan.push(raw)))?;
@@ -178,9 +179,18 @@ pub fn seal_with<'o, R: TryCryptoRng + ?Sized>(
 /// # Errors
 /// [`Error::Malformed`], [`Error::Unauthentic`], [`Error::BufferTooSmall`]; `out` is zeroed then.
 pub fn open<'o>(master: &MasterKey, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
+    open_any(core::slice::from_ref(master), token, out)
+}
+
+/// As [`open`], with the first of several master keys that fits. Costs a derivation for each that is tried.
+///
+/// # Errors
+/// As [`open`]; [`Error::Unauthentic`] if no key fits.
+pub fn open_any<'o>(masters: &[MasterKey], token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
         let token = Token::parse(token)?;
-        open_decoded(&kdf::derive(master, token.salt(), kdf::ITERATIONS), base64::decode(token.body, out)?, out)
+        let len = base64::decode(token.body, out)?;
+        open_decoded(masters.iter().map(|master| kdf::derive(master, token.salt(), kdf::ITERATIONS)), len, out)
     })
 }
 
@@ -191,7 +201,8 @@ pub fn open<'o>(master: &MasterKey, token: &str, out: &'o mut [u8]) -> Result<&'
 pub fn open_with<'o>(key: &Key, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
         let token = Token::parse(token)?;
-        open_decoded(key, base64::decode(token.body, out)?, out)
+        let len = base64::decode(token.body, out)?;
+        open_decoded([key], len, out)
     })
 }
 
@@ -212,7 +223,7 @@ impl<'k> Opener<'k> {
         let text = buf.get(..len).ok_or(Error::BufferTooSmall)?;
         let token = Token::parse(core::str::from_utf8(text).map_err(|_| Error::Malformed)?)?;
         let (salt, body_len) = (*token.salt(), token.body.len());
-        buf.copy_within(len - body_len..len, 0);
+        buffer::slide(buf, len - body_len, body_len, 0)?;
         let text_len = base64::decode_in_place(buf.get_mut(..body_len).ok_or(Error::BufferTooSmall)?)?;
         let raw_len = base64::decode_in_place(buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?)?;
         let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
@@ -275,14 +286,21 @@ fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
         head_len = head.len();
     }
     let text = buf.get_mut(..head_len + body_len).ok_or(Error::BufferTooSmall)?;
-    text.copy_within(..body_len, head_len);
+    buffer::slide(text, 0, body_len, head_len)?;
     buffer::put(text, head.get(..head_len).ok_or(Error::BufferTooSmall)?)?;
     Ok(head_len + body_len)
 }
 
 /// Takes off the second layer of base64 from the first `len` bytes of `buf`, and opens what is within.
-fn open_decoded(key: &Key, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
+fn open_decoded(keys: impl IntoIterator<Item: Borrow<Key>>, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
     let raw_len = base64::decode_in_place(buf.get_mut(..len).ok_or(Error::BufferTooSmall)?)?;
     let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
-    fernet::open_raw(core::slice::from_ref(key), Freshness::Any, raw).map(|(len, _)| len)
+    for key in keys {
+        // A key that does not fit leaves the token as it is.
+        match fernet::open_raw(core::slice::from_ref(key.borrow()), Freshness::Any, raw) {
+            Err(Error::Unauthentic) => {}
+            opened => return opened.map(|(len, _)| len),
+        }
+    }
+    Err(Error::Unauthentic)
 }

@@ -19,7 +19,7 @@ use core::num::NonZeroU32;
 use fernseal_core::config;
 use fernseal_core::fernet::{self, Freshness};
 use fernseal_core::token::{self, Token};
-use fernseal_core::{Key, MasterKey, kdf};
+use fernseal_core::{Error, Key, MasterKey, kdf};
 
 use panic::guard;
 use pointer::{Extent, input, input_one, output, output_one, text};
@@ -52,6 +52,7 @@ const SLICE: u32 = kdf::ITERATIONS.get() / 100;
 /* ---- The library ---- */
 
 /// The library's version as a number: `FERNSEAL_VERSION_NUMBER` of the header that it was built with.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_version_number() -> u32 {
     const VERSION: u32 = {
@@ -71,6 +72,7 @@ pub extern "C" fn fernseal_version_number() -> u32 {
 }
 
 /// The library's version as text, such as "0.1.0".
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_version_string() -> *const c_char {
     const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
@@ -81,6 +83,7 @@ pub extern "C" fn fernseal_version_string() -> *const c_char {
 }
 
 /// A few words for a status; never NULL.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_status_str(status: i32) -> *const c_char {
     status::words(status).as_ptr()
@@ -105,8 +108,10 @@ pub unsafe extern "C" fn fernseal_wipe(bytes: *mut c_void, len: usize) {
 /// # Safety
 /// `buf` leads to `len` writable bytes; NULL only with length 0.
 #[cfg(feature = "std")]
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fernseal_random_os(_ctx: *mut c_void, buf: *mut u8, len: usize) -> c_int {
+pub unsafe extern "C" fn fernseal_random_os(ctx: *mut c_void, buf: *mut u8, len: usize) -> c_int {
+    let _ = ctx;
     let mut used = 0;
     let status = guard(|| {
         // SAFETY: the caller's promise is the same.
@@ -124,6 +129,7 @@ pub unsafe extern "C" fn fernseal_random_os(_ctx: *mut c_void, buf: *mut u8, len
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_master_key_parse(
     out: *mut fernseal_master_key,
@@ -146,6 +152,7 @@ pub unsafe extern "C" fn fernseal_master_key_parse(
 /// # Safety
 /// The rules on arguments at the top of the header.
 #[cfg(feature = "seal")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_master_key_generate(
     out: *mut c_char,
@@ -172,6 +179,7 @@ pub unsafe extern "C" fn fernseal_master_key_generate(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_is_sealed(text: *const c_char, len: usize) -> c_int {
     // SAFETY: the caller's promise is the same.
@@ -180,12 +188,14 @@ pub unsafe extern "C" fn fernseal_token_is_sealed(text: *const c_char, len: usiz
 }
 
 /// The capacity, in bytes with the NUL, that seals a secret of `plain_len` bytes.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_token_seal_cap(plain_len: usize) -> usize {
     token::token_len(plain_len).saturating_add(1)
 }
 
 /// The capacity, in bytes, that opens any token of `token_len` characters.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_token_open_cap(token_len: usize) -> usize {
     token::open_len(token_len)
@@ -196,6 +206,7 @@ pub extern "C" fn fernseal_token_open_cap(token_len: usize) -> usize {
 /// # Safety
 /// The rules on arguments at the top of the header.
 #[cfg(feature = "seal")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_seal(
     out: *mut c_char,
@@ -222,6 +233,8 @@ pub unsafe extern "C" fn fernseal_token_seal(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[cfg(feature = "open")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_open(
     out: *mut u8,
@@ -231,13 +244,33 @@ pub unsafe extern "C" fn fernseal_token_open(
     token: *const c_char,
     token_len: usize,
 ) -> fernseal_status {
+    // SAFETY: the caller's promise is the same.
+    unsafe { fernseal_token_open_any(out, cap, out_len, master, 1, token, token_len) }
+}
+
+/// As `fernseal_token_open`, with the first of several keys that fits: the present one, then previous ones.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[cfg(feature = "open")]
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_token_open_any(
+    out: *mut u8,
+    cap: usize,
+    out_len: *mut usize,
+    masters: *const fernseal_master_key,
+    count: usize,
+    token: *const c_char,
+    token_len: usize,
+) -> fernseal_status {
     guard(|| {
-        let inputs = [Extent::of(master, 1), Extent::of(token, token_len)];
+        let inputs = [Extent::of(masters, count), Extent::of(token, token_len)];
         // SAFETY: the caller's promise is the same.
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller's promise is the same.
-        let (master, token) = unsafe { (master_key(master)?, pointer::token(token, token_len)?) };
-        out.bytes(|out| token::open(master, token, out).map_err(status::of))
+        let (masters, token) = unsafe { (master_keys(masters, count)?, pointer::token(token, token_len)?) };
+        out.bytes(|out| token::open_any(masters, token, out).map_err(status::of))
     })
 }
 
@@ -245,6 +278,8 @@ pub unsafe extern "C" fn fernseal_token_open(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[cfg(feature = "open")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_derive(
     out: *mut fernseal_key,
@@ -277,6 +312,8 @@ pub unsafe extern "C" fn fernseal_derive(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[cfg(feature = "open")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_open_with(
     out: *mut u8,
@@ -303,6 +340,7 @@ pub unsafe extern "C" fn fernseal_token_open_with(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_pbkdf2(
     out: *mut u8,
@@ -329,12 +367,14 @@ pub unsafe extern "C" fn fernseal_pbkdf2(
 }
 
 /// The capacity, in bytes with the NUL, that seals `plain_len` bytes into a bare Fernet token.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_fernet_seal_cap(plain_len: usize) -> usize {
     fernet::token_len(plain_len).saturating_add(1)
 }
 
 /// The capacity, in bytes, that opens any bare Fernet token of `token_len` characters.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_fernet_open_cap(token_len: usize) -> usize {
     fernet::open_len(token_len)
@@ -345,6 +385,7 @@ pub extern "C" fn fernseal_fernet_open_cap(token_len: usize) -> usize {
 /// # Safety
 /// The rules on arguments at the top of the header.
 #[cfg(feature = "seal")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_fernet_seal(
     out: *mut c_char,
@@ -373,6 +414,8 @@ pub unsafe extern "C" fn fernseal_fernet_seal(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[cfg(feature = "open")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_fernet_open(
     out: *mut u8,
@@ -404,7 +447,8 @@ pub unsafe extern "C" fn fernseal_fernet_open(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(feature = "config")]
+#[cfg(all(feature = "config", feature = "open"))]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_open(
     out: *mut c_char,
@@ -422,7 +466,8 @@ pub unsafe extern "C" fn fernseal_config_open(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(feature = "config")]
+#[cfg(all(feature = "config", feature = "open"))]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_open_any(
     out: *mut c_char,
@@ -447,7 +492,8 @@ pub unsafe extern "C" fn fernseal_config_open_any(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(feature = "config")]
+#[cfg(all(feature = "config", feature = "open"))]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_get(
     out: *mut c_char,
@@ -467,7 +513,8 @@ pub unsafe extern "C" fn fernseal_config_get(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(feature = "config")]
+#[cfg(all(feature = "config", feature = "open"))]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_get_any(
     out: *mut c_char,
@@ -497,6 +544,7 @@ pub unsafe extern "C" fn fernseal_config_get_any(
 /// # Safety
 /// The rules on arguments at the top of the header.
 #[cfg(all(feature = "config", feature = "seal"))]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_seal(
     out: *mut c_char,
@@ -521,6 +569,123 @@ pub unsafe extern "C" fn fernseal_config_seal(
         let pointer = unsafe { text(pointer, pointer_len, FERNSEAL_INVALID_ARGUMENT) }?;
         out.text(|out| config::seal(json, &[pointer], master, now, &mut rng, out).map_err(status::of))
     })
+}
+
+/// Seals every token anew: opened with the first of `olds` that fits, sealed under `new_master` at `now` (Unix seconds).
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[cfg(all(feature = "config", feature = "open", feature = "seal"))]
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_config_rotate(
+    out: *mut c_char,
+    cap: usize,
+    out_len: *mut usize,
+    olds: *const fernseal_master_key,
+    count: usize,
+    new_master: *const fernseal_master_key,
+    json: *const c_char,
+    json_len: usize,
+    now: u64,
+    random: fernseal_random_fn,
+    ctx: *mut c_void,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(olds, count), Extent::of(new_master, 1), Extent::of(json, json_len)];
+        // SAFETY: the caller's promise is the same.
+        let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
+        // SAFETY: the caller's promise is the same.
+        let (olds, new) = unsafe { (master_keys(olds, count)?, master_key(new_master)?) };
+        // SAFETY: the caller's promise is the same.
+        let json = unsafe { text(json, json_len, FERNSEAL_INVALID_JSON) }?;
+        out.text(|out| config::rotate(json, olds, new, now, &mut rng, out).map_err(status::of))
+    })
+}
+
+/// A config of ProxmoxMCP. Each text ends in a NUL; one that is not given is empty. It holds a secret: wipe it when done.
+#[cfg(feature = "config")]
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct fernseal_config {
+    /// The server's name or address.
+    pub host: [c_char; 256],
+    /// 8006, if none is given.
+    pub port: u16,
+    /// Whether the server's certificate is checked; true, if nothing is given.
+    pub verify_ssl: bool,
+    /// "PVE", if none is given.
+    pub service: [c_char; 32],
+    /// As in "root@pam".
+    pub user: [c_char; 128],
+    /// The name of the API token.
+    pub token_name: [c_char; 128],
+    /// The API token, opened if it is sealed.
+    pub token_value: [c_char; 512],
+    /// "INFO", if none is given.
+    pub level: [c_char; 16],
+    /// The format of a line of the log.
+    pub format: [c_char; 256],
+    /// The log's file.
+    pub file: [c_char; 256],
+}
+
+/// Reads a config of at most 16 levels into a struct; a text that does not fit its array is BUFFER_TOO_SMALL.
+///
+/// # Safety
+/// The rules on arguments at the top of the header.
+#[cfg(all(feature = "config", feature = "open"))]
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_config_read(
+    out: *mut fernseal_config,
+    masters: *const fernseal_master_key,
+    count: usize,
+    json: *const c_char,
+    json_len: usize,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(masters, count), Extent::of(json, json_len)];
+        // SAFETY: the caller's promise is the same; all bytes zero is a fernseal_config.
+        let out = unsafe { output_one(out, core::mem::zeroed(), &inputs) }?;
+        // SAFETY: the caller's promise is the same.
+        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, FERNSEAL_INVALID_JSON)?) };
+        let filled = fill(out, json, masters).map_err(status::of);
+        if filled.is_err() {
+            // SAFETY: `out` is one fernseal_config (output_one), and all bytes zero is one too.
+            unsafe { fernseal_wipe((&raw mut *out).cast(), size_of::<fernseal_config>()) };
+        }
+        filled
+    })
+}
+
+/// Fills the fields of `out`, which is all zero.
+#[cfg(all(feature = "config", feature = "open"))]
+fn fill(out: &mut fernseal_config, json: &str, masters: &[MasterKey]) -> Result<(), Error> {
+    let config = config::Config::read(json)?;
+    (out.port, out.verify_ssl) = (config.proxmox.port, config.proxmox.verify_ssl);
+    let texts: [(Option<config::Text<'_>>, &mut [c_char]); 8] = [
+        (Some(config.proxmox.host), &mut out.host),
+        (Some(config.proxmox.service), &mut out.service),
+        (Some(config.auth.user), &mut out.user),
+        (Some(config.auth.token_name), &mut out.token_name),
+        (Some(config.auth.token_value), &mut out.token_value),
+        (Some(config.logging.level), &mut out.level),
+        (config.logging.format, &mut out.format),
+        (config.logging.file, &mut out.file),
+    ];
+    for (text, field) in texts {
+        // The last byte stays the NUL that it is.
+        let Some((_, field)) = pointer::as_bytes(field).split_last_mut() else { continue };
+        if let Some(text) = text {
+            text.read(field)?;
+        }
+    }
+    let Some((_, value)) = pointer::as_bytes(&mut out.token_value).split_last_mut() else { return Ok(()) };
+    if config.auth.token_value.raw().starts_with(token::PREFIX) {
+        config::get(json, config::TOKEN_VALUE, masters, value)?;
+    }
+    Ok(())
 }
 
 /// The master key at `pointer`.

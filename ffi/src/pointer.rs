@@ -159,6 +159,13 @@ impl Drop for Output<'_> {
     }
 }
 
+/// C's characters as bytes.
+#[cfg(all(feature = "config", feature = "open"))]
+pub(crate) fn as_bytes(chars: &mut [c_char]) -> &mut [u8] {
+    // SAFETY: the same place and length; c_char is i8 or u8, and any byte is one of either.
+    unsafe { slice::from_raw_parts_mut(chars.as_mut_ptr().cast(), chars.len()) }
+}
+
 /// Text that is not a token when it is not UTF-8.
 ///
 /// # Safety

@@ -45,7 +45,9 @@ pub(crate) fn of(error: Error) -> Failure {
         Error::NotFound => FERNSEAL_NOT_FOUND,
         Error::BadPointer => FERNSEAL_INVALID_ARGUMENT,
         Error::KeyCharacter | Error::KeyEmpty | Error::KeyPadding | Error::KeyShort => FERNSEAL_INVALID_KEY,
-        Error::InvalidJson | Error::TooDeep | Error::DuplicateKey | Error::NotAString => FERNSEAL_INVALID_JSON,
+        Error::InvalidJson | Error::TooDeep | Error::DuplicateKey | Error::NotAString | Error::NotAConfig => {
+            FERNSEAL_INVALID_JSON
+        }
         Error::Malformed | Error::NotText | Error::LooksSealed => FERNSEAL_MALFORMED,
         _ => FERNSEAL_INTERNAL,
     }
