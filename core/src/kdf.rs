@@ -2,12 +2,21 @@
 //! A derivation is a chain of HMACs over one block; what never changes in it, the two hash states
 //! after the padded key, is worked out once.
 
+#[cfg(feature = "simd")]
+mod simd;
+
 use core::fmt;
 use core::num::NonZeroU32;
+use heapless::Vec;
 use sha2::block_api::compress256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{Key, MasterKey};
+#[cfg(feature = "simd")]
+#[doc(hidden)]
+pub use simd::Backend;
+#[cfg(feature = "simd")]
+use simd::advance;
 
 /// The format's iteration count.
 pub const ITERATIONS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
@@ -77,10 +86,30 @@ pub struct Job<'a> {
     pub iterations: NonZeroU32,
 }
 
+/// Derivations that are begun together, at most.
+const BATCH: usize = 32;
+
 /// Derives the key of each job into the same place of `out`; what has no counterpart is left alone.
+/// With the feature `simd` several are done at once, by what is fastest on this processor for that many.
 pub fn derive_many(jobs: &[Job<'_>], out: &mut [Key]) {
-    for (job, out) in jobs.iter().zip(out) {
-        *out = derive(job.master, job.salt, job.iterations);
+    derive_many_by(Backend::Best, jobs, out);
+}
+
+/// As [`derive_many`], by a back end that the caller chooses: for tests and benches.
+#[doc(hidden)]
+pub fn derive_many_by(backend: Backend, jobs: &[Job<'_>], out: &mut [Key]) {
+    for (jobs, out) in jobs.chunks(BATCH).zip(out.chunks_mut(BATCH)) {
+        let mut chains: Vec<Chain, BATCH> =
+            jobs.iter().map(|job| Chain::new(job.master.as_bytes(), job.salt, job.iterations)).collect();
+        // Those with fewer iterations drop out on the way.
+        loop {
+            let mut active: Vec<&mut Chain, BATCH> = chains.iter_mut().filter(|chain| chain.left > 0).collect();
+            let Some(steps) = active.iter().map(|chain| chain.left).min() else { break };
+            advance(&mut active, steps, backend);
+        }
+        for (chain, out) in chains.iter().zip(out) {
+            *out = chain.key();
+        }
     }
 }
 
@@ -145,12 +174,16 @@ impl Chain {
     /// Does at most `budget` iterations.
     fn advance(&mut self, budget: u32) {
         let steps = self.left.min(budget);
+        advance(&mut [self], steps, Backend::Best);
+    }
+
+    /// The portable loop: `steps` iterations, which are not counted here.
+    fn step(&mut self, steps: u32) {
         for _ in 0..steps {
             let inner = finish_digest(&self.inner, &self.u);
             self.u = finish_digest(&self.outer, &inner);
             self.sum.iter_mut().zip(&self.u).for_each(|(sum, u)| *sum ^= u);
         }
-        self.left -= steps;
     }
 
     /// The result; meaningful once nothing is left to do.
@@ -160,6 +193,24 @@ impl Chain {
             *slot = word.to_be_bytes();
         }
         Key::from_bytes(&bytes)
+    }
+}
+
+/// The one back end where there is no other.
+#[cfg(not(feature = "simd"))]
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub enum Backend {
+    /// The portable loop.
+    Best,
+}
+
+/// Does `steps` iterations of each chain, of which each has at least as many left.
+#[cfg(not(feature = "simd"))]
+fn advance(chains: &mut [&mut Chain], steps: u32, _: Backend) {
+    for chain in chains {
+        chain.step(steps);
+        chain.left -= steps;
     }
 }
 

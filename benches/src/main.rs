@@ -1,0 +1,283 @@
+//! The comparison: derivations and tokens beside their peers and the hardware's limit, all in one run.
+//! Each is timed in turn, several times over, and its best time counts: ratios hold where this machine's speed varies.
+//! `cargo run --release` writes results/tables.md and results/pbkdf2.svg, which the README shows.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::hint::black_box;
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use fernseal_core::kdf::{self, Backend, Job};
+use fernseal_core::{Key, MasterKey, fernet};
+use getrandom::SysRng;
+
+const PASSWORD: [u8; 32] = [7; 32];
+const SALT: &[u8; 16] = b"proxmox_mcp_salt";
+const ITERATIONS: u32 = 100_000;
+const ROUNDS: usize = 7;
+
+type Timed<'a> = (String, Box<dyn FnMut() + 'a>);
+
+/// The best time of each, taken in turn.
+fn best_times(timed: &mut [Timed<'_>]) -> Vec<Duration> {
+    let mut best = vec![Duration::MAX; timed.len()];
+    for _ in 0..ROUNDS {
+        for ((_, run), best) in timed.iter_mut().zip(&mut best) {
+            let start = Instant::now();
+            run();
+            *best = start.elapsed().min(*best);
+        }
+    }
+    best
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn ours(backend: Backend, count: usize, iterations: u32) {
+    let master = MasterKey::from_bytes(&PASSWORD).expect("not empty");
+    let salts: Vec<[u8; 16]> = (0..count).map(|at| [at as u8; 16]).collect();
+    let iterations = NonZeroU32::new(iterations).expect("not zero");
+    let jobs: Vec<Job<'_>> = salts.iter().map(|salt| Job { master: &master, salt, iterations }).collect();
+    let mut out: Vec<Key> = salts.iter().map(|_| Key::from_bytes(&[0; 32])).collect();
+    kdf::derive_many_by(backend, &jobs, &mut out);
+    black_box(&out);
+}
+
+/// 100 000 iterations' worth of dependent SHA-NI rounds: no chain of HMACs is faster on this processor.
+#[cfg(target_arch = "x86_64")]
+fn floor() {
+    use std::arch::x86_64::{_mm_set1_epi32, _mm_sha256rnds2_epu32};
+    #[target_feature(enable = "sha,sse2")]
+    fn rounds() {
+        let (mut a, mut b) = (_mm_set1_epi32(1), _mm_set1_epi32(2));
+        let words = black_box(_mm_set1_epi32(3));
+        for _ in 0..ITERATIONS * 2 {
+            for _ in 0..16 {
+                b = _mm_sha256rnds2_epu32(b, a, words);
+                a = _mm_sha256rnds2_epu32(a, b, words);
+            }
+        }
+        black_box((a, b));
+    }
+    if Backend::ShaNi.is_available() {
+        // SAFETY: the instructions are there.
+        unsafe { rounds() }
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn floor() {}
+
+/// Peers that are programs of their own: each derives `ROUNDS` times and prints its best time in milliseconds.
+fn programs() -> Vec<(String, Duration)> {
+    let python = "import time,sys\n\
+        from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC as P\n\
+        from cryptography.hazmat.primitives.hashes import SHA256 as H\n\
+        def once():\n t=time.perf_counter(); P(H(),32,b'proxmox_mcp_salt',100000).derive(bytes([7]*32)); return time.perf_counter()-t\n\
+        print(1e3*min(once() for _ in range(7)))";
+    let node = "const c=require('crypto');let b=1e9;for(let i=0;i<7;i++){const t=process.hrtime.bigint();\
+        c.pbkdf2Sync(Buffer.alloc(32,7),'proxmox_mcp_salt',100000,32,'sha256');\
+        b=Math.min(b,Number(process.hrtime.bigint()-t)/1e6)}console.log(b)";
+    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/venv/bin/python");
+    let mut found = Vec::new();
+    for (name, program, flag, code) in
+        [("Python cryptography 50", venv.as_os_str(), "-c", python), ("Node 20", "node".as_ref(), "-e", node)]
+    {
+        let out = std::process::Command::new(program).args([flag, code]).output();
+        match out.ok().and_then(|out| String::from_utf8_lossy(&out.stdout).trim().parse::<f64>().ok()) {
+            Some(ms) => found.push((name.to_owned(), Duration::from_secs_f64(ms / 1e3))),
+            None => eprintln!("SKIPPED {name}: not there (tests/setup.sh python)"),
+        }
+    }
+    found
+}
+
+fn single() -> String {
+    let mut timed: Vec<Timed<'_>> = vec![
+        ("the floor: dependent SHA-NI rounds".into(), Box::new(floor)),
+        ("**fernseal**".into(), Box::new(|| ours(Backend::Best, 1, ITERATIONS))),
+        ("fernseal, portable".into(), Box::new(|| ours(Backend::Portable, 1, ITERATIONS))),
+        (
+            "pbkdf2 0.13 (RustCrypto)".into(),
+            Box::new(|| pbkdf2::pbkdf2_hmac::<sha2::Sha256>(&PASSWORD, SALT, ITERATIONS, black_box(&mut [0; 32]))),
+        ),
+        (
+            "pbkdf2 0.12 (RustCrypto)".into(),
+            Box::new(|| {
+                pbkdf2_012::pbkdf2_hmac::<sha2_010::Sha256>(&PASSWORD, SALT, ITERATIONS, black_box(&mut [0; 32]));
+            }),
+        ),
+        (
+            "ring".into(),
+            Box::new(|| {
+                let count = NonZeroU32::new(ITERATIONS).expect("not zero");
+                ring::pbkdf2::derive(ring::pbkdf2::PBKDF2_HMAC_SHA256, count, SALT, &PASSWORD, black_box(&mut [0; 32]));
+            }),
+        ),
+        (
+            "aws-lc-rs".into(),
+            Box::new(|| {
+                let count = NonZeroU32::new(ITERATIONS).expect("not zero");
+                let algorithm = aws_lc_rs::pbkdf2::PBKDF2_HMAC_SHA256;
+                aws_lc_rs::pbkdf2::derive(algorithm, count, SALT, &PASSWORD, black_box(&mut [0; 32]));
+            }),
+        ),
+        (
+            format!("openssl ({})", openssl::version::version().split(' ').nth(1).unwrap_or_default()),
+            Box::new(|| {
+                let hash = openssl::hash::MessageDigest::sha256();
+                openssl::pkcs5::pbkdf2_hmac(&PASSWORD, SALT, ITERATIONS as usize, hash, black_box(&mut [0; 32]))
+                    .expect("derives");
+            }),
+        ),
+    ];
+    let best = best_times(&mut timed);
+    let programs = programs();
+    let mut rows: Vec<_> = timed.iter().map(|(name, _)| name).zip(&best).collect();
+    rows.extend(programs.iter().map(|(name, time)| (name, time)));
+    rows.sort_by_key(|(_, time)| **time);
+    let mut table = "| one derivation, 100 000 iterations | ms | times the floor |\n|---|---|---|\n".to_owned();
+    for (name, time) in rows {
+        let ratio = time.as_secs_f64() / best[0].as_secs_f64();
+        let _ = writeln!(table, "| {name} | {:.2} | {ratio:.2} |", milliseconds(*time));
+    }
+    table
+}
+
+fn many() -> String {
+    let backends: Vec<Backend> = [Backend::Best, Backend::ShaNi, Backend::Avx2, Backend::Avx512, Backend::Sha2]
+        .into_iter()
+        .filter(|backend| backend.is_available())
+        .collect();
+    let counts = [1, 2, 3, 4, 8, 14, 16, 32, 64];
+    let mut timed: Vec<Timed<'_>> = vec![(
+        String::new(),
+        Box::new(|| pbkdf2::pbkdf2_hmac::<sha2::Sha256>(&PASSWORD, SALT, 20_000, black_box(&mut [0; 32]))),
+    )];
+    for count in counts {
+        for backend in &backends {
+            timed.push((String::new(), Box::new(move || ours(*backend, count, 20_000))));
+        }
+    }
+    let best = best_times(&mut timed);
+    let mut table = "| derivations at once, on one core |".to_owned();
+    backends.iter().for_each(|backend| table += &format!(" {backend:?} |"));
+    table += &("\n|---|".to_owned() + &"---|".repeat(backends.len()) + "\n");
+    for (count, times) in counts.iter().zip(best[1..].chunks(backends.len())) {
+        let _ = write!(table, "| {count} |");
+        for time in times {
+            let _ = write!(table, " {:.1} |", *count as f64 * best[0].as_secs_f64() / time.as_secs_f64());
+        }
+        table.push('\n');
+    }
+    table + "\nDerivations per second, in multiples of `pbkdf2` 0.13 one after the other.\n"
+}
+
+fn tokens() -> String {
+    let plain = vec![b'x'; 1 << 20];
+    let key_text = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+    let key = Key::from_text(key_text).expect("a key");
+    let peer = ::fernet::Fernet::new(key_text).expect("a key");
+    let text = peer.encrypt(&plain);
+    let (mut sealed, mut opened) = (vec![0; fernet::token_len(plain.len())], vec![0; fernet::open_len(text.len())]);
+    let mut timed: Vec<Timed<'_>> = vec![
+        (
+            "fernseal, seal".into(),
+            Box::new(|| {
+                let _ = black_box(fernet::seal(&key, &plain, 0, &mut SysRng, &mut sealed).map(str::len));
+            }),
+        ),
+        ("fernet crate (RustCrypto), seal".into(), Box::new(|| drop(black_box(peer.encrypt(&plain))))),
+        (
+            "fernseal, open".into(),
+            Box::new(|| {
+                let _ = black_box(fernet::open(&key, &text, fernet::Freshness::Any, &mut opened).map(<[u8]>::len));
+            }),
+        ),
+        ("fernet crate (RustCrypto), open".into(), Box::new(|| drop(black_box(peer.decrypt(&text))))),
+    ];
+    let best = best_times(&mut timed);
+    let mut table = "| a secret of 1 MiB | ms |\n|---|---|\n".to_owned();
+    for ((name, _), time) in timed.iter().zip(&best) {
+        let _ = writeln!(table, "| {name} | {:.2} |", milliseconds(*time));
+    }
+    table
+}
+
+/// PBKDF2 cost by iterations, both axes logarithmic.
+fn chart() -> String {
+    let counts: [u32; 7] = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
+    let mut lines: Vec<(&str, &str, Vec<f64>)> = Vec::new();
+    let kinds: [(&str, &str, Backend, usize); 3] = [
+        ("portable, one key", "#8250df", Backend::Portable, 1),
+        ("best, one key", "#0969da", Backend::Best, 1),
+        ("best, per key of 32", "#1a7f37", Backend::Best, 32),
+    ];
+    for (name, colour, backend, keys) in kinds {
+        let mut timed: Vec<Timed<'_>> = counts
+            .iter()
+            .map(|count| -> Timed<'_> { (String::new(), Box::new(move || ours(backend, keys, *count))) })
+            .collect();
+        let times = best_times(&mut timed).iter().map(|time| milliseconds(*time) / keys as f64).collect();
+        lines.push((name, colour, times));
+    }
+    let (left, right, top, bottom) = (70.0, 560.0, 44.0, 330.0);
+    let x = |count: f64| left + (count.log10() - 3.0) / 3.0 * (right - left);
+    let y = |ms: f64| bottom - (ms.log10() + 3.0) / 6.0 * (bottom - top);
+    let mut svg = String::from(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"760\" height=\"390\" viewBox=\"0 0 760 390\" \
+         font-family=\"ui-sans-serif,system-ui,Segoe UI,Helvetica,Arial,sans-serif\" font-size=\"13\">\n\
+         <title>PBKDF2 cost by iterations</title>\n<rect width=\"760\" height=\"390\" rx=\"8\" fill=\"#ffffff\"/>\n\
+         <text x=\"70\" y=\"26\" font-weight=\"600\" fill=\"#1f2328\">PBKDF2-HMAC-SHA256: milliseconds for a key</text>\n",
+    );
+    for (power, label) in (-3..=3).zip(["0.001", "0.01", "0.1", "1", "10", "100", "1000"]) {
+        let at = y(10_f64.powi(power));
+        let _ = writeln!(svg, "<path d=\"M{left} {at:.1}H{right}\" stroke=\"#d8dee4\"/>");
+        let _ =
+            writeln!(svg, "<text x=\"62\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#57606a\">{label}</text>", at + 4.0);
+    }
+    for (count, label) in [(1e3, "1 000"), (1e4, "10 000"), (1e5, "100 000: tokens"), (1e6, "1 000 000 iterations")] {
+        let _ = writeln!(svg, "<path d=\"M{:.1} {top}V{bottom}\" stroke=\"#d8dee4\"/>", x(count));
+        let _ = writeln!(
+            svg,
+            "<text x=\"{:.1}\" y=\"352\" text-anchor=\"middle\" fill=\"#57606a\">{label}</text>",
+            x(count)
+        );
+    }
+    for (name, colour, times) in &lines {
+        let points: Vec<(f64, f64)> =
+            counts.iter().zip(times).map(|(count, ms)| (x(f64::from(*count)), y(*ms))).collect();
+        let path: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let _ = writeln!(
+            svg,
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
+            path.join(" ")
+        );
+        for (x, y) in &points {
+            let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>");
+        }
+        let (ms, end) = (times[4], points[6].1 + 4.0);
+        let _ = writeln!(svg, "<text x=\"570\" y=\"{end:.1}\" fill=\"{colour}\">{name} ({ms:.2} at 100 000)</text>");
+    }
+    svg + "</svg>\n"
+}
+
+fn machine() -> String {
+    let model = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = model.lines().find_map(|line| line.strip_prefix("model name\t: ")).unwrap_or("an unnamed processor");
+    let rustc = std::process::Command::new("rustc").arg("--version").output().map(|out| out.stdout).unwrap_or_default();
+    format!("{model}, one core; {}", String::from_utf8_lossy(&rustc).trim())
+}
+
+fn main() -> std::io::Result<()> {
+    let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    fs::create_dir_all(&results)?;
+    let tables = format!("{}\n{}\n{}\n{}\n", single(), many(), tokens(), machine());
+    print!("{tables}");
+    fs::write(results.join("tables.md"), tables)?;
+    fs::write(results.join("pbkdf2.svg"), chart())
+}

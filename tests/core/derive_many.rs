@@ -1,0 +1,90 @@
+//! Many derivations at once are what the `pbkdf2` crate makes of each, by every back end that this processor has.
+//! Batches of all sizes from 1 to 70, so that every way of filling lanes occurs; passwords, salts and counts differ.
+#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
+
+use std::num::NonZeroU32;
+
+use fernseal_core::kdf::{self, Backend, Job};
+use fernseal_core::{Key, MasterKey};
+
+const BACKENDS: [Backend; 6] =
+    [Backend::Best, Backend::Portable, Backend::ShaNi, Backend::Avx2, Backend::Avx512, Backend::Sha2];
+
+/// Numbers that look random (xorshift), the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| (self.next() >> 32) as u8).collect()
+    }
+}
+
+fn holds_for(backend: Backend, sizes: std::ops::RangeInclusive<usize>) {
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    for size in sizes {
+        let jobs: Vec<(Vec<u8>, Vec<u8>, u32)> = (0..size)
+            .map(|_| {
+                let (password, salt) = (1 + numbers.next() as usize % 100, numbers.next() as usize % 150);
+                // Mostly equal counts, as in life; some of their own, down to one.
+                let count = if numbers.next().is_multiple_of(3) { 1 + numbers.next() as u32 % 20 } else { 12 };
+                (numbers.bytes(password), numbers.bytes(salt), count)
+            })
+            .collect();
+        let masters: Vec<MasterKey> = jobs.iter().map(|job| MasterKey::from_bytes(&job.0).unwrap()).collect();
+        let many: Vec<Job<'_>> = jobs
+            .iter()
+            .zip(&masters)
+            .map(|(job, master)| Job { master, salt: &job.1, iterations: NonZeroU32::new(job.2).unwrap() })
+            .collect();
+        let mut out: Vec<Key> = (0..size).map(|_| Key::from_bytes(&[0xa5; 32])).collect();
+        kdf::derive_many_by(backend, &many, &mut out);
+        for (at, ((password, salt, count), key)) in jobs.iter().zip(&out).enumerate() {
+            let mut expected = [0; 32];
+            pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password, salt, *count, &mut expected);
+            assert_eq!(key.as_bytes(), &expected, "{backend:?}, job {at} of {size}");
+        }
+    }
+}
+
+#[test]
+fn every_back_end_makes_the_keys_that_the_pbkdf2_crate_makes() {
+    for backend in BACKENDS {
+        if backend.is_available() {
+            holds_for(backend, 1..=70);
+        } else {
+            println!("SKIPPED {backend:?}: this processor does not have it");
+        }
+    }
+}
+
+#[test]
+fn a_single_derivation_of_the_real_length_is_what_the_pbkdf2_crate_makes() {
+    let master = MasterKey::from_bytes(b"a password of some length").unwrap();
+    let mut expected = [0; 32];
+    pbkdf2::pbkdf2_hmac::<sha2::Sha256>(b"a password of some length", b"proxmox_mcp_salt", 100_000, &mut expected);
+    assert_eq!(kdf::derive(&master, b"proxmox_mcp_salt", kdf::ITERATIONS).as_bytes(), &expected);
+    let mut sliced = kdf::Derivation::new(&master, b"proxmox_mcp_salt", kdf::ITERATIONS);
+    for budget in [0, 1, 2, 998, 7_777] {
+        sliced.advance(budget);
+    }
+    assert_eq!(sliced.finish().as_bytes(), &expected);
+}
+
+#[test]
+fn what_has_no_counterpart_is_left_alone() {
+    let master = MasterKey::from_bytes(b"k").unwrap();
+    let job = Job { master: &master, salt: b"s", iterations: NonZeroU32::MIN };
+    let mut out = [Key::from_bytes(&[0xa5; 32]), Key::from_bytes(&[0xa5; 32])];
+    kdf::derive_many(&[job], &mut out);
+    assert_ne!(out[0].as_bytes(), &[0xa5; 32]);
+    assert_eq!(out[1].as_bytes(), &[0xa5; 32]);
+    kdf::derive_many(&[job, job, job], &mut out);
+    assert_eq!(out[0].as_bytes(), out[1].as_bytes());
+}
