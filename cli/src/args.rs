@@ -285,6 +285,11 @@ fn into_verbs(args: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
         }
     };
 
+    let is_known = |option: &str| {
+        let mut args = tree.get_subcommands().flat_map(clap::Command::get_arguments).chain(tree.get_arguments());
+        matches!(option, "--help" | "--version") || args.any(|arg| arg.get_long() == option.strip_prefix("--"))
+    };
+
     let mut verbs: Vec<&str> = Vec::new();
     let mut rest: Vec<OsString> = Vec::new();
     let mut words = 0;
@@ -312,6 +317,10 @@ fn into_verbs(args: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
                 "rotate"
             }
             _ if name.starts_with('-') && name.len() > 1 => {
+                if name.starts_with("--") && !is_known(name) {
+                    // As the first word it is compared with the guide's flags too: a slip gets the right suggestion.
+                    Cli::try_parse_from([&program, &arg])?;
+                }
                 let value_follows = value.is_none() && takes_value(name);
                 rest.push(arg);
                 rest.extend(if value_follows { args.next() } else { None });

@@ -97,6 +97,11 @@ pub(crate) fn shown(path: &Path) -> String {
     clean(&path.to_string_lossy()).replace('\n', "\\n")
 }
 
+/// A number of things, in words: `1 token`, `2 tokens`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// The present, in Unix seconds.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())

@@ -51,7 +51,7 @@ fn list(at: &BackupsAt) -> Result<()> {
             report::result(format_args!("  {}", shown(&backup.path)))?;
         }
     }
-    report::result(format_args!("{} backups", found.iter().map(|(_, backups)| backups.len()).sum::<usize>()))
+    report::result(report::count(found.iter().map(|(_, backups)| backups.len()).sum(), "backup"))
 }
 
 fn prune(args: &Prune, context: &Context) -> Result<()> {
@@ -73,7 +73,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         report::result(shown(&backup.path))?;
     }
     if !removable.is_empty() {
-        let question = format!("Remove these {} backups? Type yes: ", removable.len());
+        let question = format!("Remove {}? Type yes: ", report::count(removable.len(), "backup"));
         if !args.yes && !terminal::ask_yes(&question)? {
             let next = "nothing was removed; answer yes, or give --yes";
             return Err(Failure::new(Exit::Other, "not confirmed", next));
@@ -93,7 +93,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         entry.outcome = "done";
         context.audit.record(&entry)?;
     }
-    report::result(format_args!("{} backups removed", removable.len()))?;
+    report::result(format_args!("{} removed", report::count(removable.len(), "backup")))?;
     match kept.len() {
         0 => Ok(()),
         count => Err(Failure::new(

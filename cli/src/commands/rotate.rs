@@ -42,7 +42,7 @@ fn in_words(outcome: &Outcome, args: &Rotate) -> Result<()> {
     let verb = if args.dry_run { "would rotate" } else { "rotated" };
     for file in &outcome.rotated {
         let backup = file.backup.as_ref().map(|path| format!(", backup {}", shown(path))).unwrap_or_default();
-        report::result(format_args!("{verb} {} ({} tokens{backup})", file.file, file.tokens))?;
+        report::result(format_args!("{verb} {} ({}{backup})", file.file, report::count(file.tokens, "token")))?;
     }
     for (file, reason) in &outcome.skipped {
         report::result(format_args!("skipped {file}: {reason}"))?;

@@ -1,0 +1,229 @@
+//! The command in front of a person: each test has a real pseudo-terminal, types into it and reads what it shows.
+//! A key that is shown once leaves nothing in the scrollback; a secret that is typed does not appear;
+//! however the command ends, the terminal is as it was.
+#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+use std::{env, process, thread};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Termios, tcgetattr};
+
+const KEY: &str = "ObZIJcp620H6InDDQzNIhnX3zy4kQiYySE7Rwe4vans=";
+const ENTER: &str = "\x1b[?1049h";
+const LEAVE: &str = "\x1b[?1049l";
+
+/// A command at a terminal of its own, in a folder that is gone in the end.
+struct Terminal {
+    master: File,
+    slave: File,
+    before: Termios,
+    child: Child,
+    shown: String,
+    folder: PathBuf,
+}
+
+impl Terminal {
+    fn run(name: &str, arguments: &[&str], key: Option<&str>) -> Self {
+        let folder = env::temp_dir().join(format!("fernseal-terminal-{}-{name}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        for fixture in ["config.json", "sealed.json"] {
+            let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/cli/fixtures").join(fixture);
+            fs::copy(from, folder.join(fixture)).unwrap();
+        }
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        let slave = OpenOptions::new().read(true).write(true).open(path).unwrap();
+        let before = tcgetattr(&slave).unwrap();
+        let mut command = Command::new("setsid");
+        command
+            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_fernseal")])
+            .args(arguments)
+            .current_dir(&folder)
+            .env_clear()
+            .envs(key.map(|key| ("PROXMOX_MCP_MASTER_KEY", key)))
+            .env("HOME", &folder)
+            .stdin(slave.try_clone().unwrap())
+            .stdout(slave.try_clone().unwrap())
+            .stderr(slave.try_clone().unwrap());
+        let child = command.spawn().unwrap();
+        Self { master: master.into(), slave, before, child, shown: String::new(), folder }
+    }
+
+    /// Reads until `text` is shown, from where the last wait ended; fails after ten seconds.
+    fn wait_for(&mut self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.shown.contains(text) {
+            assert!(Instant::now() < deadline, "{text:?} was not shown, but {:?}", self.shown);
+            self.read(100);
+        }
+    }
+
+    /// Reads what comes within some milliseconds.
+    fn read(&mut self, milliseconds: i64) {
+        let mut fds = [PollFd::new(&self.master, PollFlags::IN)];
+        let timeout = Timespec { tv_sec: 0, tv_nsec: milliseconds * 1_000_000 };
+        if poll(&mut fds, Some(&timeout)).unwrap() > 0 {
+            let mut buffer = [0; 4096];
+            let len = self.master.read(&mut buffer).unwrap();
+            self.shown += std::str::from_utf8(&buffer[..len]).unwrap();
+        }
+    }
+
+    fn enter(&mut self, text: &str) {
+        self.master.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// The command itself; `setsid` is its parent where it had to fork.
+    fn pid(&self) -> Pid {
+        let parent = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+        let pid = children.split_whitespace().next().map_or(parent, |pid| pid.parse().unwrap());
+        Pid::from_raw(pid.try_into().unwrap()).unwrap()
+    }
+
+    /// Waits for the end; the exit code. The terminal must be as it was before.
+    fn end(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let status = loop {
+            self.read(20);
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "it does not end: {:?}", self.shown);
+        };
+        self.read(20);
+        let after = tcgetattr(&self.slave).unwrap();
+        assert_eq!(after.local_modes, self.before.local_modes);
+        assert_eq!(after.input_modes, self.before.input_modes);
+        assert_eq!(after.output_modes, self.before.output_modes);
+        assert_eq!(self.shown.matches(ENTER).count(), self.shown.matches(LEAVE).count(), "{:?}", self.shown);
+        status.code()
+    }
+
+    /// What is shown outside the alternate screen: what stays in the scrollback.
+    fn scrollback(&self) -> String {
+        let mut left = String::new();
+        for (at, part) in self.shown.split(ENTER).enumerate() {
+            left += if at == 0 { part } else { part.split_once(LEAVE).map_or("", |(_, rest)| rest) };
+        }
+        left
+    }
+
+    /// The key on the alternate screen.
+    fn key(&self) -> String {
+        let screen = self.shown.split_once(ENTER).unwrap().1;
+        screen.split_whitespace().find(|word| word.len() == 44 && word.ends_with('=')).unwrap().to_owned()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        fs::remove_dir_all(&self.folder).unwrap();
+    }
+}
+
+#[test]
+fn a_new_key_is_shown_once_after_enter_and_leaves_nothing_in_the_scrollback() {
+    let mut terminal = Terminal::run("shown", &["--generate-key"], None);
+    terminal.wait_for("Press Enter");
+    terminal.read(200);
+    assert!(!terminal.shown.contains(ENTER), "it waits for Enter");
+    terminal.enter("\n");
+    terminal.wait_for("Type yes: ");
+    terminal.enter("no\n");
+    terminal.wait_for("no\r\nIs it stored? Type yes: ");
+    terminal.enter("yes\n");
+    assert_eq!(terminal.end(), Some(0));
+    let key = terminal.key();
+    assert!(!terminal.scrollback().contains(&key));
+    let screen = terminal.shown.split_once(ENTER).unwrap().1.split_once(LEAVE).unwrap().0;
+    assert!(screen.ends_with("\x1b[2J\x1b[H"), "the screen is cleared before it is left");
+    assert!(terminal.scrollback().contains("your-generated-key"), "{:?}", terminal.scrollback());
+}
+
+#[test]
+fn control_c_and_signals_while_the_key_is_shown_leave_the_terminal_as_it_was() {
+    for (name, signal) in
+        [("typed", None), ("int", Some(Signal::INT)), ("term", Some(Signal::TERM)), ("hup", Some(Signal::HUP))]
+    {
+        let mut terminal = Terminal::run(name, &["keygen"], None);
+        terminal.wait_for("Press Enter");
+        terminal.enter("\n");
+        terminal.wait_for("Type yes: ");
+        match signal {
+            None => terminal.enter("\x03"),
+            Some(signal) => kill_process(terminal.pid(), signal).unwrap(),
+        }
+        assert_ne!(terminal.end(), Some(0), "{name}");
+        let key = terminal.key();
+        assert!(!terminal.scrollback().contains(&key), "{name}");
+    }
+}
+
+#[test]
+fn a_secret_is_asked_for_twice_and_does_not_appear() {
+    let mut terminal = Terminal::run("set", &["set", "sealed.json", "/auth/token_value"], Some(KEY));
+    terminal.wait_for("Secret for /auth/token_value: ");
+    terminal.enter("hunter2\x7f3\n");
+    terminal.wait_for("The same again: ");
+    terminal.enter("hunter3\n");
+    assert_eq!(terminal.end(), Some(0));
+    assert!(!terminal.shown.contains("hunter"), "{:?}", terminal.shown);
+    let get = Command::new(env!("CARGO_BIN_EXE_fernseal"))
+        .args(["get", "sealed.json", "auth.token_value"])
+        .current_dir(&terminal.folder)
+        .env_clear()
+        .env("PROXMOX_MCP_MASTER_KEY", KEY)
+        .output()
+        .unwrap();
+    assert_eq!(get.stdout, b"hunter3\n");
+
+    let mut terminal = Terminal::run("differ", &["set", "sealed.json", "/auth/token_value"], Some(KEY));
+    let before = fs::read(terminal.folder.join("sealed.json")).unwrap();
+    terminal.wait_for("Secret for");
+    terminal.enter("one\n");
+    terminal.wait_for("The same again: ");
+    terminal.enter("two\n");
+    assert_eq!(terminal.end(), Some(2));
+    assert_eq!(fs::read(terminal.folder.join("sealed.json")).unwrap(), before);
+}
+
+#[test]
+fn a_master_key_that_is_not_set_is_asked_for_and_does_not_appear_nor_stand_in_the_arguments() {
+    let mut terminal = Terminal::run("key", &["get", "sealed.json", "auth.token_value"], None);
+    terminal.wait_for(": ");
+    let arguments = fs::read(format!("/proc/{}/cmdline", terminal.pid().as_raw_nonzero())).unwrap();
+    assert!(!String::from_utf8_lossy(&arguments).contains(KEY));
+    terminal.enter(KEY);
+    terminal.enter("\n");
+    assert_eq!(terminal.end(), Some(0));
+    assert!(!terminal.shown.contains(KEY), "{:?}", terminal.shown);
+    assert!(terminal.shown.contains("F&g+#6k$"), "{:?}", terminal.shown);
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_the_command() {
+    let mut terminal = Terminal::run("gone", &["set", "sealed.json", "/auth/token_value"], Some(KEY));
+    terminal.wait_for("Secret for");
+    let before = fs::read(terminal.folder.join("sealed.json")).unwrap();
+    let nothing = File::open("/dev/null").unwrap();
+    terminal.slave = nothing.try_clone().unwrap();
+    terminal.master = nothing;
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while terminal.child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "it does not end");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(fs::read(terminal.folder.join("sealed.json")).unwrap(), before);
+}
