@@ -2,11 +2,17 @@
 //! Opening and rotating concern every string with the `enc:` prefix, sealing the strings that the caller names.
 //! Also here: what a value is, to a tool that must not mistake one thing for another.
 
+#[cfg(feature = "typed")]
+mod typed;
+
 use rand_core::TryCryptoRng;
 
 use crate::json::{self, Kind, Value};
 use crate::token::{self, Format, Token};
 use crate::{Error, MasterKey, buffer};
+
+#[cfg(feature = "typed")]
+pub use typed::{Auth, Config, Logging, MAX_DEPTH, Proxmox, Text};
 
 /// The pointer of the secret that every ProxmoxMCP config has.
 pub const TOKEN_VALUE: &str = "/auth/token_value";
@@ -56,12 +62,11 @@ fn is_placeholder(text: &str) -> bool {
 /// [`Error::DuplicateKey`] for the first sealed value that is at fault; [`Error::BufferTooSmall`]. `out` is zeroed then.
 pub fn open<'o>(json: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
     rewrite(json, out, |value, buf| {
-        if !begins_sealed(value) {
+        if !begins_sealed(value.raw()) {
             return Ok(None);
         }
         value.is_unique()?;
-        let len = json::unescape_into(value.raw(), buf)?;
-        let len = token::open_in_place(keys, len, buf)?;
+        let len = open_string(value.raw(), keys, buf)?;
         check_text(buf, len)?;
         json::escape_in_place(len, buf).map(Some)
     })
@@ -80,10 +85,7 @@ pub fn get<'o>(json: &str, pointer: &str, keys: &[MasterKey], out: &'o mut [u8])
         match value.kind() {
             Kind::Object | Kind::Array => Err(Error::NotAString),
             Kind::Scalar => buffer::put(out, value.raw().as_bytes()),
-            Kind::String => {
-                let len = json::unescape_into(value.raw(), out)?;
-                if begins_sealed(&value) { token::open_in_place(keys, len, out) } else { Ok(len) }
-            }
+            Kind::String => open_string(value.raw(), keys, out),
         }
     })
 }
@@ -124,10 +126,42 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     })
 }
 
-/// Whether the string value begins with `enc:` once its escapes are taken off.
-fn begins_sealed(value: &Value<'_>) -> bool {
-    let mut points = json::Unescape::new(value.raw());
+/// Seals the secret of every token of `json` anew: opened with the first of `old` that fits, sealed under `new` at `now`
+/// (Unix seconds) as a salted token. Costs a derivation for each token and old key, and one for each new token.
+/// `out` takes `json.len()` bytes and 25 for each legacy token.
+///
+/// # Errors
+/// [`Error::InvalidJson`], [`Error::TooDeep`]; [`Error::Malformed`], [`Error::Unauthentic`] or [`Error::DuplicateKey`]
+/// for the first token that is at fault; [`Error::KeyShort`] for `new`, [`Error::RandomFailed`],
+/// [`Error::BufferTooSmall`]. `out` is zeroed then.
+pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
+    json: &str,
+    old: &[MasterKey],
+    new: &MasterKey,
+    now: u64,
+    rng: &mut R,
+    out: &'o mut [u8],
+) -> Result<&'o str, Error> {
+    rewrite(json, out, |value, buf| {
+        if !begins_sealed(value.raw()) {
+            return Ok(None);
+        }
+        value.is_unique()?;
+        let len = open_string(value.raw(), old, buf)?;
+        token::seal_in_place(new, Format::salted(rng)?, len, now, rng, buf).map(Some)
+    })
+}
+
+/// Whether a string, as written between its quotes, begins with `enc:` once its escapes are taken off.
+fn begins_sealed(raw: &str) -> bool {
+    let mut points = json::Unescape::new(raw);
     token::PREFIX.chars().all(|char| points.next() == Some(Ok(char.into())))
+}
+
+/// Takes the escapes off a string and opens it, if it is sealed, at the front of `buf`; says how long it is.
+fn open_string(raw: &str, keys: &[MasterKey], buf: &mut [u8]) -> Result<usize, Error> {
+    let len = json::unescape_into(raw, buf)?;
+    if begins_sealed(raw) { token::open_in_place(keys, len, buf) } else { Ok(len) }
 }
 
 fn text(buf: &[u8], len: usize) -> Result<&str, Error> {

@@ -178,9 +178,19 @@ pub fn seal_with<'o, R: TryCryptoRng + ?Sized>(
 /// # Errors
 /// [`Error::Malformed`], [`Error::Unauthentic`], [`Error::BufferTooSmall`]; `out` is zeroed then.
 pub fn open<'o>(master: &MasterKey, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
+    open_any(core::slice::from_ref(master), token, out)
+}
+
+/// As [`open`], with the first of several master keys that fits: the present one, then previous ones.
+/// Costs a derivation for each key that is tried.
+///
+/// # Errors
+/// As [`open`]; [`Error::Unauthentic`] if no key fits.
+pub fn open_any<'o>(masters: &[MasterKey], token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
         let token = Token::parse(token)?;
-        open_decoded(&kdf::derive(master, token.salt(), kdf::ITERATIONS), base64::decode(token.body, out)?, out)
+        let len = base64::decode(token.body, out)?;
+        open_decoded(masters, token.salt(), len, out)
     })
 }
 
@@ -191,7 +201,10 @@ pub fn open<'o>(master: &MasterKey, token: &str, out: &'o mut [u8]) -> Result<&'
 pub fn open_with<'o>(key: &Key, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
         let token = Token::parse(token)?;
-        open_decoded(key, base64::decode(token.body, out)?, out)
+        let len = base64::decode(token.body, out)?;
+        let raw_len = base64::decode_in_place(out.get_mut(..len).ok_or(Error::BufferTooSmall)?)?;
+        let raw = out.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
+        fernet::open_raw(core::slice::from_ref(key), Freshness::Any, raw).map(|(len, _)| len)
     })
 }
 
@@ -202,17 +215,7 @@ pub(crate) fn open_in_place(masters: &[MasterKey], len: usize, buf: &mut [u8]) -
     let (salt, body_len) = (*token.salt(), token.body.len());
     buf.copy_within(len - body_len..len, 0);
     let text_len = base64::decode_in_place(buf.get_mut(..body_len).ok_or(Error::BufferTooSmall)?)?;
-    let raw_len = base64::decode_in_place(buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?)?;
-    let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
-    for master in masters {
-        // A key that does not fit leaves the token as it is.
-        let key = kdf::derive(master, &salt, kdf::ITERATIONS);
-        match fernet::open_raw(core::slice::from_ref(&key), Freshness::Any, raw) {
-            Err(Error::Unauthentic) => {}
-            opened => return opened.map(|(len, _)| len),
-        }
-    }
-    Err(Error::Unauthentic)
+    open_decoded(masters, &salt, text_len, buf)
 }
 
 /// Seals the first `len` bytes of `buf` onto themselves.
@@ -257,9 +260,18 @@ fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
     Ok(head_len + body_len)
 }
 
-/// Takes off the second layer of base64 from the first `len` bytes of `buf`, and opens what is within.
-fn open_decoded(key: &Key, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
+/// Opens the text of a Fernet token, which is the first `len` bytes of `buf`, onto itself with the first of `masters`
+/// that fits.
+fn open_decoded(masters: &[MasterKey], salt: &Salt, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
     let raw_len = base64::decode_in_place(buf.get_mut(..len).ok_or(Error::BufferTooSmall)?)?;
     let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
-    fernet::open_raw(core::slice::from_ref(key), Freshness::Any, raw).map(|(len, _)| len)
+    for master in masters {
+        // A key that does not fit leaves the token as it is.
+        let key = kdf::derive(master, salt, kdf::ITERATIONS);
+        match fernet::open_raw(core::slice::from_ref(&key), Freshness::Any, raw) {
+            Err(Error::Unauthentic) => {}
+            opened => return opened.map(|(len, _)| len),
+        }
+    }
+    Err(Error::Unauthentic)
 }

@@ -105,6 +105,7 @@ pub unsafe extern "C" fn fernseal_wipe(bytes: *mut c_void, len: usize) {
 /// # Safety
 /// `buf` leads to `len` writable bytes; NULL only with length 0.
 #[cfg(feature = "std")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_random_os(_ctx: *mut c_void, buf: *mut u8, len: usize) -> c_int {
     let mut used = 0;
@@ -124,6 +125,7 @@ pub unsafe extern "C" fn fernseal_random_os(_ctx: *mut c_void, buf: *mut u8, len
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_master_key_parse(
     out: *mut fernseal_master_key,
@@ -146,6 +148,7 @@ pub unsafe extern "C" fn fernseal_master_key_parse(
 /// # Safety
 /// The rules on arguments at the top of the header.
 #[cfg(feature = "seal")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_master_key_generate(
     out: *mut c_char,
@@ -196,6 +199,7 @@ pub extern "C" fn fernseal_token_open_cap(token_len: usize) -> usize {
 /// # Safety
 /// The rules on arguments at the top of the header.
 #[cfg(feature = "seal")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_seal(
     out: *mut c_char,
@@ -222,6 +226,7 @@ pub unsafe extern "C" fn fernseal_token_seal(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_open(
     out: *mut u8,
@@ -245,6 +250,7 @@ pub unsafe extern "C" fn fernseal_token_open(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_derive(
     out: *mut fernseal_key,
@@ -277,6 +283,7 @@ pub unsafe extern "C" fn fernseal_derive(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_open_with(
     out: *mut u8,
@@ -303,6 +310,7 @@ pub unsafe extern "C" fn fernseal_token_open_with(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_pbkdf2(
     out: *mut u8,
@@ -345,6 +353,7 @@ pub extern "C" fn fernseal_fernet_open_cap(token_len: usize) -> usize {
 /// # Safety
 /// The rules on arguments at the top of the header.
 #[cfg(feature = "seal")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_fernet_seal(
     out: *mut c_char,
@@ -373,6 +382,7 @@ pub unsafe extern "C" fn fernseal_fernet_seal(
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_fernet_open(
     out: *mut u8,
@@ -405,6 +415,7 @@ pub unsafe extern "C" fn fernseal_fernet_open(
 /// # Safety
 /// The rules on arguments at the top of the header.
 #[cfg(feature = "config")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_open(
     out: *mut c_char,
@@ -423,6 +434,7 @@ pub unsafe extern "C" fn fernseal_config_open(
 /// # Safety
 /// The rules on arguments at the top of the header.
 #[cfg(feature = "config")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_open_any(
     out: *mut c_char,
@@ -448,6 +460,7 @@ pub unsafe extern "C" fn fernseal_config_open_any(
 /// # Safety
 /// The rules on arguments at the top of the header.
 #[cfg(feature = "config")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_get(
     out: *mut c_char,
@@ -468,6 +481,7 @@ pub unsafe extern "C" fn fernseal_config_get(
 /// # Safety
 /// The rules on arguments at the top of the header.
 #[cfg(feature = "config")]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_get_any(
     out: *mut c_char,
@@ -497,6 +511,7 @@ pub unsafe extern "C" fn fernseal_config_get_any(
 /// # Safety
 /// The rules on arguments at the top of the header.
 #[cfg(all(feature = "config", feature = "seal"))]
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_seal(
     out: *mut c_char,

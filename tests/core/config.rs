@@ -170,3 +170,15 @@ fn values_are_told_apart_by_their_looks() {
         assert_eq!(config::looks(text), wanted, "{text}");
     }
 }
+
+#[test]
+fn the_first_of_several_keys_that_fits_opens_a_token() {
+    let keys = [MasterKey::from_bytes(&[1; 32]).unwrap(), MasterKey::from_text(MASTER).unwrap()];
+    let mut sealed = [0xa5; token::token_len(6)];
+    let sealed = token::seal(&keys[1], b"secret", 0, &mut counting(), &mut sealed).unwrap();
+    let mut out = vec![0xa5; token::open_len(sealed.len())];
+    assert_eq!(token::open_any(&keys, sealed, &mut out), Ok(&b"secret"[..]));
+    assert_eq!(token::open_any(&keys[..1], sealed, &mut out), Err(Error::Unauthentic));
+    assert_eq!(token::open_any(&[], sealed, &mut out), Err(Error::Unauthentic));
+    assert!(out.iter().all(|byte| *byte == 0));
+}
