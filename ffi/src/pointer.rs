@@ -159,6 +159,62 @@ impl Drop for Output<'_> {
     }
 }
 
+/// An output that is one object, wiped in the end unless it is kept.
+#[cfg(feature = "config")]
+pub(crate) struct Wiped<'a, T: Zeroize> {
+    object: &'a mut T,
+    kept: bool,
+}
+
+#[cfg(feature = "config")]
+impl<'a, T: Zeroize> Wiped<'a, T> {
+    pub(crate) fn new(object: &'a mut T) -> Self {
+        Self { object, kept: false }
+    }
+
+    pub(crate) fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+#[cfg(feature = "config")]
+impl<T: Zeroize> core::ops::Deref for Wiped<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.object
+    }
+}
+
+#[cfg(feature = "config")]
+impl<T: Zeroize> core::ops::DerefMut for Wiped<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.object
+    }
+}
+
+#[cfg(feature = "config")]
+impl<T: Zeroize> Drop for Wiped<'_, T> {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.object.zeroize();
+        }
+    }
+}
+
+/// Lets `fill` write text into an array of C's characters; a NUL follows it, and none may be in it.
+#[cfg(feature = "config")]
+pub(crate) fn fill_field(
+    field: &mut [c_char],
+    fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Failure>,
+) -> Result<(), Failure> {
+    // SAFETY: a c_char is a byte, of whatever sign, and the field is borrowed for as long.
+    let bytes = unsafe { slice::from_raw_parts_mut(field.as_mut_ptr().cast::<u8>(), field.len()) };
+    // Core zeroes what lies behind the used part; the last byte is zero as it was made.
+    let (_, bytes) = bytes.split_last_mut().ok_or(FERNSEAL_BUFFER_TOO_SMALL)?;
+    if fill(bytes)?.contains('\0') { Err(FERNSEAL_MALFORMED) } else { Ok(()) }
+}
+
 /// Text that is not a token when it is not UTF-8.
 ///
 /// # Safety

@@ -4,8 +4,12 @@
 
 use fernseal_core::Error;
 
+/* ---- Types ---- */
+
 /// What a function returns: 0, or what went wrong. The numbers never change.
 pub type fernseal_status = i32;
+
+/* ---- Status: what a function returns ---- */
 
 /// It worked.
 pub const FERNSEAL_OK: fernseal_status = 0;

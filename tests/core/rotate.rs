@@ -35,7 +35,8 @@ fn every_token_is_sealed_anew_and_nothing_else_changes() {
     ];
     let [a, b, c] = &tokens;
     let escaped = b.replacen("enc:", "\\u0065nc\\u003a", 1);
-    let json = format!("\u{feff}{{ \"a\":\t\"{a}\",\r\n\"x\": [1.50e+00, \"enc\", \"{escaped}\"],\"\\u0063\" : \"{c}\" }}\n");
+    let json =
+        format!("\u{feff}{{ \"a\":\t\"{a}\",\r\n\"x\": [1.50e+00, \"enc\", \"{escaped}\"],\"\\u0063\" : \"{c}\" }}\n");
     let mut out = vec![0xa5; json.len() + 2 * 25];
     let rotated = config::rotate(&json, &[old(), previous()], &new(), 77, &mut counting(), &mut out).unwrap();
 

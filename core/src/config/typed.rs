@@ -92,11 +92,7 @@ pub struct Logging<'a> {
 
 impl Default for Logging<'_> {
     fn default() -> Self {
-        Self {
-            level: Text("INFO"),
-            format: Text("%(asctime)s - %(name)s - %(levelname)s - %(message)s"),
-            file: None,
-        }
+        Self { level: Text("INFO"), format: Text("%(asctime)s - %(name)s - %(levelname)s - %(message)s"), file: None }
     }
 }
 
