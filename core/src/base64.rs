@@ -5,7 +5,7 @@
 use base64ct::{Base64Url, Encoding};
 use zeroize::Zeroize;
 
-use crate::Error;
+use crate::{Error, buffer};
 
 /// Characters that a piecewise step takes, and the bytes they stand for.
 const CHARS: usize = 64;
@@ -42,7 +42,7 @@ pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error
     let buf = buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?;
     // With the bytes at the end, the text that grows from the front never overtakes them.
     let start = text_len.checked_sub(len).ok_or(Error::BufferTooSmall)?;
-    buf.copy_within(..len, start);
+    buffer::shift(buf, 0, start, len)?;
     let mut bytes = [0_u8; BYTES];
     let (mut read, mut written) = (start, 0);
     while read < text_len {

@@ -2,6 +2,7 @@
 //! A function fills the front of a caller's buffer and returns the used part; what lies behind it is
 //! zeroed, and after a failure all of it, so that reading past an error finds nothing.
 
+use core::cell::Cell;
 use core::str;
 use zeroize::Zeroize;
 
@@ -23,6 +24,25 @@ pub(crate) fn fill_text(out: &mut [u8], fill: impl FnOnce(&mut [u8]) -> Result<u
         str::from_utf8(text).map(str::len).map_err(|_| Error::NotText)
     })?;
     str::from_utf8(bytes).map_err(|_| Error::NotText)
+}
+
+/// Moves `len` bytes of `buf` from one offset to another; they may overlap. (`copy_within`, but for its panic.)
+pub(crate) fn shift(buf: &mut [u8], from: usize, to: usize, len: usize) -> Result<(), Error> {
+    let cells = Cell::from_mut(buf).as_slice_of_cells();
+    let at = |start: usize| start.checked_add(len).and_then(|end| cells.get(start..end)).ok_or(Error::BufferTooSmall);
+    let pairs = at(from)?.iter().zip(at(to)?);
+    if to < from {
+        pairs.for_each(|(from, to)| to.set(from.get()));
+    } else {
+        pairs.rev().for_each(|(from, to)| to.set(from.get()));
+    }
+    Ok(())
+}
+
+/// What lies before and behind the first `separator`, which is ASCII. (`str::split_once`, but for its panic.)
+pub(crate) fn split_once(text: &str, separator: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|byte| byte == separator)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// Copies `bytes` to the front of `out`.

@@ -3,7 +3,8 @@
 //! Time is an argument, randomness a trait; opening checks structure, MAC, freshness, and decrypts last.
 
 use aes::Aes128;
-use aes::cipher::block_padding::Pkcs7;
+use aes::cipher::array::Array;
+use aes::cipher::block_padding::{Padding, Pkcs7};
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use hmac::{Hmac, KeyInit, Mac};
 use rand_core::TryCryptoRng;
@@ -151,7 +152,7 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
 ) -> Result<usize, Error> {
     let raw_len = raw_len(len);
     let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
-    raw.copy_within(..len, field::HEAD);
+    buffer::shift(raw, 0, field::HEAD, len)?;
     let (signed, tag) = raw.split_at_mut_checked(raw_len - field::MAC).ok_or(Error::BufferTooSmall)?;
     let (head, body) = signed.split_first_chunk_mut::<{ field::HEAD }>().ok_or(Error::BufferTooSmall)?;
     let (version, rest) = head.split_at_mut(1);
@@ -181,13 +182,16 @@ pub(crate) fn open_raw(keys: &[Key], freshness: Freshness, raw: &mut [u8]) -> Re
     }
     let (head, body) = signed.split_first_chunk_mut::<{ field::HEAD }>().ok_or(Error::Malformed)?;
     let iv = head.last_chunk::<{ field::IV }>().ok_or(Error::Malformed)?;
-    // Wrong padding under a right MAC: the sealer was broken. It is refused in the words of a wrong key.
-    let len = cbc::Decryptor::<Aes128>::new_from_slices(key.encrypting(), iv)
+    // Not decrypt_padded, which has a panic path.
+    let (blocks, _) = Array::slice_as_chunks_mut(body);
+    cbc::Decryptor::<Aes128>::new_from_slices(key.encrypting(), iv)
         .map_err(|_| Error::Malformed)?
-        .decrypt_padded::<Pkcs7>(body)
-        .map_err(|_| Error::Unauthentic)?
-        .len();
-    raw.copy_within(field::HEAD..field::HEAD + len, 0);
+        .decrypt_blocks(blocks);
+    let (last, full) = blocks.split_last().ok_or(Error::Malformed)?;
+    // Wrong padding under a right MAC: the sealer was broken. It is refused in the words of a wrong key.
+    let rest = Pkcs7::unpad(last).map_err(|_| Error::Unauthentic)?;
+    let len = full.len() * field::BLOCK + rest.len();
+    buffer::shift(raw, field::HEAD, 0, len)?;
     Ok((len, timestamp))
 }
 

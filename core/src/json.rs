@@ -385,7 +385,7 @@ pub(crate) fn escape_in_place(len: usize, buf: &mut [u8]) -> Result<usize, Error
     let buf = buf.get_mut(..escaped_len).ok_or(Error::BufferTooSmall)?;
     // With the plain text at the end, the escaped text that grows from the front never overtakes it.
     let start = escaped_len - len;
-    buf.copy_within(..len, start);
+    buffer::shift(buf, 0, start, len)?;
     let mut written = 0;
     for read in start..escaped_len {
         let escape = escape_of(buf.get(read).copied().unwrap_or_default());
@@ -596,21 +596,22 @@ pub(crate) fn says(raw: &str, plain: &str) -> bool {
 /// The steps of a pointer, each still in its notation.
 struct Steps<'p> {
     rest: Option<&'p str>,
-    separator: char,
+    separator: u8,
 }
 
 impl<'p> Steps<'p> {
     fn new(pointer: &'p str) -> Result<Self, Error> {
         let Some(first) = pointer.strip_prefix('/') else {
             let rest = if pointer.is_empty() { None } else { Some(pointer) };
-            return Ok(Self { rest, separator: '.' });
+            return Ok(Self { rest, separator: b'.' });
         };
-        let mut after_tildes = first.split('~').skip(1);
-        if after_tildes.all(|rest| rest.starts_with(['0', '1'])) {
-            Ok(Self { rest: Some(first), separator: '/' })
-        } else {
-            Err(Error::BadPointer)
+        let mut bytes = first.bytes();
+        while let Some(byte) = bytes.next() {
+            if byte == b'~' && !matches!(bytes.next(), Some(b'0' | b'1')) {
+                return Err(Error::BadPointer);
+            }
         }
+        Ok(Self { rest: Some(first), separator: b'/' })
     }
 }
 
@@ -619,12 +620,12 @@ impl<'p> Iterator for Steps<'p> {
 
     fn next(&mut self) -> Option<Step<'p>> {
         let rest = self.rest?;
-        let (text, rest) = match rest.split_once(self.separator) {
+        let (text, rest) = match buffer::split_once(rest, self.separator) {
             Some((text, rest)) => (text, Some(rest)),
             None => (rest, None),
         };
         self.rest = rest;
-        Some(Step { text, tildes: self.separator == '/' })
+        Some(Step { text, tildes: self.separator == b'/' })
     }
 }
 

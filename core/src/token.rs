@@ -81,7 +81,7 @@ impl<'a> Token<'a> {
     /// [`Error::Malformed`].
     pub fn parse(text: &'a str) -> Result<Self, Error> {
         let rest = text.strip_prefix(PREFIX).ok_or(Error::Malformed)?;
-        let (format, body) = match rest.split_once(':') {
+        let (format, body) = match buffer::split_once(rest, b':') {
             None => (Format::Legacy, rest),
             Some((salt_text, body)) => {
                 let mut salt = Salt::default();
@@ -213,7 +213,7 @@ pub(crate) fn open_in_place(masters: &[MasterKey], len: usize, buf: &mut [u8]) -
     let text = buf.get(..len).ok_or(Error::BufferTooSmall)?;
     let token = Token::parse(core::str::from_utf8(text).map_err(|_| Error::Malformed)?)?;
     let (salt, body_len) = (*token.salt(), token.body.len());
-    buf.copy_within(len - body_len..len, 0);
+    buffer::shift(buf, len - body_len, 0, body_len)?;
     let text_len = base64::decode_in_place(buf.get_mut(..body_len).ok_or(Error::BufferTooSmall)?)?;
     open_decoded(masters, &salt, text_len, buf)
 }
@@ -255,7 +255,7 @@ fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
         head_len = head.len();
     }
     let text = buf.get_mut(..head_len + body_len).ok_or(Error::BufferTooSmall)?;
-    text.copy_within(..body_len, head_len);
+    buffer::shift(text, 0, head_len, body_len)?;
     buffer::put(text, head.get(..head_len).ok_or(Error::BufferTooSmall)?)?;
     Ok(head_len + body_len)
 }
