@@ -26,15 +26,16 @@ pub(crate) fn fill_text(out: &mut [u8], fill: impl FnOnce(&mut [u8]) -> Result<u
     str::from_utf8(bytes).map_err(|_| Error::NotText)
 }
 
-/// Moves `len` bytes of `buf` from one offset to another; they may overlap. (`copy_within`, but for its panic.)
+/// Moves `len` bytes of `buf` from one offset to another, which may overlap, and leaves zeros where they were.
+/// (`copy_within` would leave them there, has a panic path, and is larger.)
 pub(crate) fn shift(buf: &mut [u8], from: usize, to: usize, len: usize) -> Result<(), Error> {
     let cells = Cell::from_mut(buf).as_slice_of_cells();
     let at = |start: usize| start.checked_add(len).and_then(|end| cells.get(start..end)).ok_or(Error::BufferTooSmall);
     let pairs = at(from)?.iter().zip(at(to)?);
     if to < from {
-        pairs.for_each(|(from, to)| to.set(from.get()));
+        pairs.for_each(|(from, to)| to.set(from.take()));
     } else {
-        pairs.rev().for_each(|(from, to)| to.set(from.get()));
+        pairs.rev().for_each(|(from, to)| to.set(from.take()));
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 //! Both are wiped when dropped, are hidden by `Debug`, and can be neither cloned nor compared.
 //! Key text is base64; it is decoded without branches or look-ups that depend on it.
 
-use base64ct::{Base64Url, Base64UrlUnpadded, Encoding};
 use core::fmt;
 use heapless::String;
 use rand_core::TryCryptoRng;
@@ -10,7 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{Error, kdf};
+use crate::{Error, base64, buffer, kdf};
 
 /// SHA-256's block, and so the width to which HMAC brings every key (RFC 2104 §2).
 const BLOCK_LEN: usize = 64;
@@ -244,11 +243,10 @@ fn decode_quantum(chars: [u8; 4]) -> Result<Zeroizing<[u8; 3]>, Error> {
         let char = u8::conditional_select(&char, &b'-', char.ct_eq(&b'+'));
         u8::conditional_select(&char, &b'_', char.ct_eq(&b'/'))
     }));
-    let mut bytes = Zeroizing::new([0_u8; 3]);
-    match Base64UrlUnpadded::decode(*chars, bytes.as_mut()) {
-        Ok(_) => Ok(bytes),
-        Err(_) if chars.contains(&b'=') => Err(Error::KeyPadding),
-        Err(_) => Err(Error::KeyCharacter),
+    match base64::decode_group(*chars) {
+        Some(bytes) => Ok(Zeroizing::new(bytes)),
+        None if chars.contains(&b'=') => Err(Error::KeyPadding),
+        None => Err(Error::KeyCharacter),
     }
 }
 
@@ -256,7 +254,9 @@ fn generate_text<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error
     let mut bytes = Zeroizing::new([0_u8; 32]);
     rng.try_fill_bytes(bytes.as_mut()).map_err(|_| Error::RandomFailed)?;
     let mut chars = Zeroizing::new([0_u8; 44]);
-    let text = Base64Url::encode(bytes.as_ref(), chars.as_mut()).map_err(|_| Error::BufferTooSmall)?;
+    let len = buffer::put(chars.as_mut(), bytes.as_ref())?;
+    base64::encode_in_place(chars.as_mut(), len)?;
+    let text = core::str::from_utf8(chars.as_ref()).map_err(|_| Error::NotText)?;
     let mut key = KeyText::default();
     key.push_str(text).map_err(|_| Error::BufferTooSmall)?;
     Ok(key)

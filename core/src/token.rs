@@ -92,10 +92,16 @@ impl<'a> Token<'a> {
                 }
             }
         };
-        let mut scan = fernet::Scan::new(None);
+        let mut scan = fernet::Scan::default();
         let mut inner = base64::Pieces::default();
         let mut outer = base64::Pieces::default();
-        outer.push(body.as_bytes(), |text| inner.push(text, |raw| scan.push(raw)))?;
+        outer.push(body.as_bytes(), |text| {
+            inner.push(text, |raw| {
+                scan.push(raw);
+                Ok(())
+            })
+        })?;
+        outer.finish().and(inner.finish())?;
         let timestamp = scan.finish()?;
         Ok(Self { format, body, timestamp })
     }
