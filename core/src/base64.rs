@@ -25,20 +25,6 @@ pub(crate) fn decode(text: &str, out: &mut [u8]) -> Result<usize, Error> {
     pieces.finish().map(|()| written)
 }
 
-/// Decodes the text that fills `buf` onto itself and says how many bytes it wrote.
-pub(crate) fn decode_in_place(buf: &mut [u8]) -> Result<usize, Error> {
-    let mut pieces = Pieces::default();
-    let mut written = 0;
-    for read in 0..buf.len() {
-        let char = buf.get(read).copied().unwrap_or_default();
-        pieces.push(&[char], |bytes| {
-            written += buffer::put(buf.get_mut(written..).ok_or(Error::BufferTooSmall)?, bytes)?;
-            Ok(())
-        })?;
-    }
-    pieces.finish().map(|()| written)
-}
-
 /// Encodes the first `len` bytes of `buf` onto itself and says how many characters it wrote.
 pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error> {
     let text_len = encoded_len(len);
@@ -48,13 +34,12 @@ pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error
     buffer::shift(buf, 0, read, len)?;
     let mut written = 0;
     while read < text_len {
-        let mut bytes = buf.iter().skip(read).copied();
-        let group = [bytes.next(), bytes.next(), bytes.next()];
-        let mut chars = encode_group(group.map(Option::unwrap_or_default));
-        let filled = group.iter().flatten().count();
-        chars.iter_mut().skip(filled + 1).for_each(|char| *char = b'=');
+        let mut group = [0; 3];
+        group.iter_mut().zip(buf.iter().skip(read)).for_each(|(slot, byte)| *slot = *byte);
+        let mut chars = encode_group(group);
+        chars.iter_mut().skip(text_len - read + 1).for_each(|char| *char = b'=');
         written += buffer::put(buf.get_mut(written..).ok_or(Error::BufferTooSmall)?, &chars)?;
-        read += 3;
+        read += group.len();
     }
     Ok(written)
 }
@@ -79,27 +64,54 @@ impl Pieces {
             if self.waiting > 0 {
                 continue;
             }
-            let (chars, len) = match self.group {
-                [a, b, b'=', b'='] => ([a, b, b'A', b'A'], 1),
-                [a, b, c, b'='] => ([a, b, c, b'A'], 2),
-                all => (all, 3),
-            };
-            let bytes = decode_group(chars).ok_or(Error::Malformed)?;
-            let (bytes, stray) = bytes.split_at_checked(len).ok_or(Error::Malformed)?;
-            // RFC 4648 section 3.5: bits behind the last byte are zero, or there would be two texts for it.
-            if self.ended || stray.iter().any(|byte| *byte != 0) {
-                return Err(Error::Malformed);
-            }
+            let (bytes, len) = decode_padded_group(self.group).filter(|_| !self.ended).ok_or(Error::Malformed)?;
             self.ended = len < 3;
-            sink(bytes)?;
+            sink(bytes.get(..len).unwrap_or_default())?;
         }
         Ok(())
     }
 
-    /// The text has ended.
+    /// The text has ended: no character waits for the rest of its four.
     pub(crate) fn finish(&self) -> Result<(), Error> {
         if self.waiting == 0 { Ok(()) } else { Err(Error::Malformed) }
     }
+}
+
+/// As [`Pieces`], for base64 of base64.
+#[derive(Default)]
+pub(crate) struct TwoLayers {
+    outer: Pieces,
+    inner: Pieces,
+}
+
+impl TwoLayers {
+    /// Decodes one piece and hands on its bytes, at most three at a time.
+    pub(crate) fn push(
+        &mut self,
+        text: &[u8],
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Self { outer, inner } = self;
+        outer.push(text, |text| inner.push(text, &mut *sink))
+    }
+
+    /// The text has ended.
+    pub(crate) fn finish(&self) -> Result<(), Error> {
+        self.outer.finish().and(self.inner.finish())
+    }
+}
+
+/// Four characters to at most three bytes, and how many they are.
+#[inline(never)] // once, not once for each way of decoding
+fn decode_padded_group(group: [u8; 4]) -> Option<([u8; 3], usize)> {
+    let (chars, len) = match group {
+        [a, b, b'=', b'='] => ([a, b, b'A', b'A'], 1),
+        [a, b, c, b'='] => ([a, b, c, b'A'], 2),
+        all => (all, 3),
+    };
+    let bytes = decode_group(chars)?;
+    // RFC 4648 section 3.5: bits behind the last byte are zero, or there would be two texts for it.
+    if bytes.iter().skip(len).all(|byte| *byte == 0) { Some((bytes, len)) } else { None }
 }
 
 /// Four characters, none of them padding, to three bytes; none if one is not of the alphabet.
@@ -145,19 +157,30 @@ fn char_of(value: u8) -> u8 {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // what is missing should fail the test
 
+    extern crate std;
+
     use super::*;
+    use std::string::String;
+    use std::vec::Vec;
     use base64ct::{Base64Url, Encoding};
     use proptest::prelude::*;
 
-    /// Every one of these functions, each held against base64ct.
     fn decodes_alike(text: &str) {
         let mut wanted = [0; 64];
         let wanted = Base64Url::decode(text, &mut wanted).map_err(|_| Error::Malformed);
         let mut out = [0xa5; 64];
         assert_eq!(decode(text, &mut out).map(|len| &out[..len]), wanted, "{text:?}");
-        let mut buf = [0xa5; 64];
-        buffer::put(&mut buf, text.as_bytes()).unwrap();
-        assert_eq!(decode_in_place(&mut buf[..text.len()]).map(|len| &buf[..len]), wanted, "{text:?}");
+        let mut twice = TwoLayers::default();
+        let mut pieces = Vec::new();
+        let inner = text.as_bytes().iter().copied().map(|char| [char; 1]);
+        let outer: String = Base64Url::encode_string(&inner.flatten().collect::<Vec<u8>>());
+        let taken = outer.bytes().try_for_each(|char| {
+            twice.push(&[char], &mut |bytes| {
+                pieces.extend_from_slice(bytes);
+                Ok(())
+            })
+        });
+        assert_eq!(taken.and_then(|()| twice.finish()).map(|()| &*pieces), wanted, "{text:?}");
     }
 
     #[test]

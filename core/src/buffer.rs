@@ -10,7 +10,14 @@ use crate::Error;
 
 /// Runs `fill`, which says how many bytes at the front of `out` are its result.
 pub(crate) fn fill_bytes(out: &mut [u8], fill: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Result<&[u8], Error> {
-    let result = fill(out).and_then(|len| if len <= out.len() { Ok(len) } else { Err(Error::BufferTooSmall) });
+    let result = fill(out);
+    used(out, result)
+}
+
+/// The used part of `out`, once what lies behind it is zeroed.
+#[inline(never)] // once, not once for each function with a buffer
+fn used(out: &mut [u8], result: Result<usize, Error>) -> Result<&[u8], Error> {
+    let result = result.and_then(|len| if len <= out.len() { Ok(len) } else { Err(Error::BufferTooSmall) });
     let (used, rest) = out.split_at_mut_checked(result.unwrap_or(0)).ok_or(Error::BufferTooSmall)?;
     rest.zeroize();
     result.map(|_| &*used)

@@ -4,11 +4,11 @@
 
 use aes::Aes128;
 use aes::cipher::array::Array;
-use aes::cipher::block_padding::{Padding, Pkcs7};
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use hmac::{Hmac, KeyInit, Mac};
 use rand_core::TryCryptoRng;
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 
 use crate::{Error, Key, base64, buffer};
 
@@ -168,11 +168,13 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     version.fill(field::VERSION);
     seconds.copy_from_slice(&now.to_be_bytes());
     rng.try_fill_bytes(iv).map_err(|_| Error::RandomFailed)?;
+    let padding = u8::try_from(body.len() - len).map_err(|_| Error::BufferTooSmall)?;
+    body.iter_mut().skip(len).for_each(|byte| *byte = padding);
+    let (blocks, _) = Array::slice_as_chunks_mut(body);
     cbc::Encryptor::<Aes128>::new_from_slices(key.encrypting(), iv)
         .map_err(|_| Error::Malformed)?
-        .encrypt_padded::<Pkcs7>(body, len)
-        .map_err(|_| Error::BufferTooSmall)?;
-    tag.copy_from_slice(&mac(key)?.chain_update(signed).finalize().into_bytes());
+        .encrypt_blocks(blocks);
+    tag.copy_from_slice(&tag_of(key, signed)?);
     base64::encode_in_place(buf, raw_len)
 }
 
@@ -183,7 +185,7 @@ pub(crate) fn open_raw(keys: &[Key], freshness: Freshness, raw: &mut [u8]) -> Re
     let (signed, tag) = raw.split_last_chunk_mut::<{ field::MAC }>().ok_or(Error::Malformed)?;
     let key = keys
         .iter()
-        .find(|key| mac(key).is_ok_and(|mac| mac.chain_update(&*signed).verify_slice(tag).is_ok()))
+        .find(|key| tag_of(key, signed).is_ok_and(|own| own.ct_eq(tag).into()))
         .ok_or(Error::Unauthentic)?;
     if !freshness.accepts(timestamp) {
         return Err(Error::Expired);
@@ -201,10 +203,23 @@ pub(crate) fn open_raw(keys: &[Key], freshness: Freshness, raw: &mut [u8]) -> Re
     }
     let (last, full) = blocks.split_last().ok_or(Error::Malformed)?;
     // Wrong padding under a right MAC: the sealer was broken. It is refused in the words of a wrong key.
-    let rest = Pkcs7::unpad(last).map_err(|_| Error::Unauthentic)?;
-    let len = full.len() * field::BLOCK + rest.len();
+    let rest = unpadded_len(last).ok_or(Error::Unauthentic)?;
+    let len = full.len() * field::BLOCK + rest;
     buffer::shift(raw, field::HEAD, 0, len)?;
     Ok((len, timestamp))
+}
+
+/// How many bytes of the last block are not padding (PKCS #7, RFC 5652 section 6.3).
+fn unpadded_len(block: &[u8]) -> Option<usize> {
+    let padding = *block.last()?;
+    let len = block.len().checked_sub(padding.into()).filter(|_| padding > 0)?;
+    if block.iter().skip(len).all(|byte| *byte == padding) { Some(len) } else { None }
+}
+
+/// The MAC over all that stands before it.
+#[inline(never)] // once, for sealing and opening
+fn tag_of(key: &Key, signed: &[u8]) -> Result<[u8; field::MAC], Error> {
+    Ok(mac(key)?.chain_update(signed).finalize().into_bytes().into())
 }
 
 fn mac(key: &Key) -> Result<Hmac<Sha256>, Error> {

@@ -32,7 +32,7 @@ pub const fn token_len(plain_len: usize) -> usize {
 /// A buffer length, in bytes, that opens any token of `token_len` characters.
 #[must_use]
 pub const fn open_len(token_len: usize) -> usize {
-    base64::decoded_len(token_len.saturating_sub(PREFIX.len()))
+    base64::decoded_len(base64::decoded_len(token_len.saturating_sub(PREFIX.len())))
 }
 
 /// The two forms of a token.
@@ -93,17 +93,21 @@ impl<'a> Token<'a> {
             }
         };
         let mut scan = fernet::Scan::default();
-        let mut inner = base64::Pieces::default();
-        let mut outer = base64::Pieces::default();
-        outer.push(body.as_bytes(), |text| {
-            inner.push(text, |raw| {
-                scan.push(raw);
-                Ok(())
-            })
+        let mut layers = base64::TwoLayers::default();
+        layers.push(body.as_bytes(), &mut |raw| {
+            scan.push(raw);
+            Ok(())
         })?;
-        outer.finish().and(inner.finish())?;
+        layers.finish()?;
         let timestamp = scan.finish()?;
         Ok(Self { format, body, timestamp })
+    }
+
+    /// Takes off both layers of base64, into the front of `out`.
+    fn decode<'o>(&self, out: &'o mut [u8]) -> Result<&'o mut [u8], Error> {
+        let mut written = 0;
+        base64::TwoLayers::default().push(self.body.as_bytes(), &mut |raw| put_at(out, &mut written, raw))?;
+        out.get_mut(..written).ok_or(Error::BufferTooSmall)
     }
 
     /// Salted or legacy, with the salt.
@@ -195,8 +199,7 @@ pub fn open<'o>(master: &MasterKey, token: &str, out: &'o mut [u8]) -> Result<&'
 pub fn open_any<'o>(masters: &[MasterKey], token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
         let token = Token::parse(token)?;
-        let len = base64::decode(token.body, out)?;
-        open_decoded(masters, token.salt(), len, out)
+        open_raw(masters, token.salt(), token.decode(out)?)
     })
 }
 
@@ -206,10 +209,7 @@ pub fn open_any<'o>(masters: &[MasterKey], token: &str, out: &'o mut [u8]) -> Re
 /// As [`open`].
 pub fn open_with<'o>(key: &Key, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
-        let token = Token::parse(token)?;
-        let len = base64::decode(token.body, out)?;
-        let raw_len = base64::decode_in_place(out.get_mut(..len).ok_or(Error::BufferTooSmall)?)?;
-        let raw = out.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
+        let raw = Token::parse(token)?.decode(out)?;
         fernet::open_raw(core::slice::from_ref(key), Freshness::Any, raw).map(|(len, _)| len)
     })
 }
@@ -218,10 +218,14 @@ pub fn open_with<'o>(key: &Key, token: &str, out: &'o mut [u8]) -> Result<&'o [u
 pub(crate) fn open_in_place(masters: &[MasterKey], len: usize, buf: &mut [u8]) -> Result<usize, Error> {
     let text = buf.get(..len).ok_or(Error::BufferTooSmall)?;
     let token = Token::parse(core::str::from_utf8(text).map_err(|_| Error::Malformed)?)?;
-    let (salt, body_len) = (*token.salt(), token.body.len());
-    buffer::shift(buf, len - body_len, 0, body_len)?;
-    let text_len = base64::decode_in_place(buf.get_mut(..body_len).ok_or(Error::BufferTooSmall)?)?;
-    open_decoded(masters, &salt, text_len, buf)
+    let (salt, start) = (*token.salt(), len - token.body.len());
+    let (mut layers, mut written) = (base64::TwoLayers::default(), 0);
+    for read in start..len {
+        // What is written never overtakes what is read.
+        let char = buf.get(read).copied().unwrap_or_default();
+        layers.push(&[char], &mut |raw| put_at(buf, &mut written, raw))?;
+    }
+    open_raw(masters, &salt, buf.get_mut(..written).ok_or(Error::BufferTooSmall)?)
 }
 
 /// Seals the first `len` bytes of `buf` onto themselves.
@@ -266,11 +270,8 @@ fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
     Ok(head_len + body_len)
 }
 
-/// Opens the text of a Fernet token, which is the first `len` bytes of `buf`, onto itself with the first of `masters`
-/// that fits.
-fn open_decoded(masters: &[MasterKey], salt: &Salt, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
-    let raw_len = base64::decode_in_place(buf.get_mut(..len).ok_or(Error::BufferTooSmall)?)?;
-    let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
+/// Opens the Fernet token (base64 taken off) that fills `raw` onto itself with the first of `masters` that fits.
+fn open_raw(masters: &[MasterKey], salt: &Salt, raw: &mut [u8]) -> Result<usize, Error> {
     for master in masters {
         // A key that does not fit leaves the token as it is.
         let key = kdf::derive(master, salt, kdf::ITERATIONS);
@@ -280,4 +281,9 @@ fn open_decoded(masters: &[MasterKey], salt: &Salt, len: usize, buf: &mut [u8]) 
         }
     }
     Err(Error::Unauthentic)
+}
+
+fn put_at(out: &mut [u8], at: &mut usize, bytes: &[u8]) -> Result<(), Error> {
+    *at += buffer::put(out.get_mut(*at..).ok_or(Error::BufferTooSmall)?, bytes)?;
+    Ok(())
 }

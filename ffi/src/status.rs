@@ -40,6 +40,7 @@ pub const FERNSEAL_INVALID_JSON: fernseal_status = 11;
 pub(crate) type Failure = fernseal_status;
 
 /// Core's errors as C has them.
+#[inline(never)] // once, not once for each function
 pub(crate) fn of(error: Error) -> Failure {
     match error {
         Error::BufferTooSmall => FERNSEAL_BUFFER_TOO_SMALL,
