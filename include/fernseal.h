@@ -55,7 +55,7 @@
     (FERNSEAL_BASE64_LEN(FERNSEAL_BASE64_LEN(FERNSEAL_FERNET_RAW_LEN(plain_len))) + 30)
 /* The secret of any token of token_len characters. */
 #define FERNSEAL_TOKEN_OPEN_CAP(token_len) \
-    (((size_t)(token_len) < 4 ? 0 : (size_t)(token_len) - 4) / 4 * 3)
+    (((size_t)(token_len) < 4 ? 0 : (size_t)(token_len) - 4) / 4 * 3 / 4 * 3)
 /* A Fernet token, with its NUL, that a secret of plain_len bytes is sealed into. */
 #define FERNSEAL_FERNET_SEAL_CAP(plain_len) \
     (FERNSEAL_BASE64_LEN(FERNSEAL_FERNET_RAW_LEN(plain_len)) + 1)

@@ -86,11 +86,7 @@ pub(crate) struct TwoLayers {
 
 impl TwoLayers {
     /// Decodes one piece and hands on its bytes, at most three at a time.
-    pub(crate) fn push(
-        &mut self,
-        text: &[u8],
-        sink: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, text: &[u8], sink: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
         let Self { outer, inner } = self;
         outer.push(text, |text| inner.push(text, &mut *sink))
     }
@@ -160,10 +156,10 @@ mod tests {
     extern crate std;
 
     use super::*;
-    use std::string::String;
-    use std::vec::Vec;
     use base64ct::{Base64Url, Encoding};
     use proptest::prelude::*;
+    use std::string::String;
+    use std::vec::Vec;
 
     fn decodes_alike(text: &str) {
         let mut wanted = [0; 64];

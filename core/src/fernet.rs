@@ -183,10 +183,8 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
 pub(crate) fn open_raw(keys: &[Key], freshness: Freshness, raw: &mut [u8]) -> Result<(usize, u64), Error> {
     let timestamp = structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?)?;
     let (signed, tag) = raw.split_last_chunk_mut::<{ field::MAC }>().ok_or(Error::Malformed)?;
-    let key = keys
-        .iter()
-        .find(|key| tag_of(key, signed).is_ok_and(|own| own.ct_eq(tag).into()))
-        .ok_or(Error::Unauthentic)?;
+    let key =
+        keys.iter().find(|key| tag_of(key, signed).is_ok_and(|own| own.ct_eq(tag).into())).ok_or(Error::Unauthentic)?;
     if !freshness.accepts(timestamp) {
         return Err(Error::Expired);
     }
