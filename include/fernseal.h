@@ -8,6 +8,7 @@
  *   - FERNSEAL_OK is 0. After any other status *out_len is 0 and out holds zeros: no plaintext, no part of a result.
  *   - A pointer may be NULL only if its length is 0 (and ctx always). An output may not overlap another argument.
  *     Both are checked, with lengths that no object can have: FERNSEAL_INVALID_ARGUMENT.
+ *     An output that breaks a rule is itself left as it was.
  *   - The caller owns every byte. No heap, no initialisation, no global state: any thread, at any time, as long as no
  *     other thread changes an argument meanwhile.
  *   - A callback must return: no longjmp, no C++ exception through the library. It may call the library.
