@@ -16,7 +16,7 @@ has() { command -v "$1" >/dev/null || { echo "SKIPPED: no $1: run tests/setup.sh
 ./install.sh
 [ -e "$lib/libfernseal.so" ] || exit 0
 export LD_LIBRARY_PATH="$lib"
-warnings="-g -Wall -Wextra -Wpedantic -Werror -I$include -L$lib"
+warnings="-g -Wall -Wextra -Wpedantic -Werror -I$include"
 
 run() { # NAME COMMAND…
     name=$1
@@ -33,10 +33,10 @@ for cc in gcc clang; do
     for flags in "" "-fsanitize=address,undefined -fno-sanitize-recover=all"; do
         kind=${flags:+ with sanitizers}
         for program in functions rules; do
-            $cc -std=c99 $warnings $flags $program.c -lfernseal -o "$bin/$program-$cc"
+            $cc -std=c99 $warnings $flags $program.c -L"$lib" -lfernseal -o "$bin/$program-$cc"
             run "$cc$kind" "$bin/$program-$cc"
         done
-        $(plusplus $cc) -std=c++11 $warnings $flags plusplus.cpp -lfernseal -o "$bin/plusplus-$cc"
+        $(plusplus $cc) -std=c++11 $warnings $flags plusplus.cpp -L"$lib" -lfernseal -o "$bin/plusplus-$cc"
         run "$(plusplus $cc)$kind" "$bin/plusplus-$cc"
         # The header stands alone in both languages.
         echo '#include <fernseal.h>' | $cc -x c -std=c99 $warnings -fsyntax-only -
@@ -50,7 +50,7 @@ done
 # No error, no leak, and as the programs themselves use no heap, none at all.
 if has valgrind c; then
     for program in functions rules; do
-        gcc -std=c99 $warnings $program.c -lfernseal -o "$bin/$program-gcc"
+        gcc -std=c99 $warnings $program.c -L"$lib" -lfernseal -o "$bin/$program-gcc"
         run "valgrind" valgrind --error-exitcode=9 --leak-check=full --show-leak-kinds=all "$bin/$program-gcc"
         grep -q 'total heap usage: 0 allocs' "$work/log" || { cat "$work/log" >&2; fail "$program uses the heap"; }
     done
