@@ -24,29 +24,7 @@ pub(crate) const fn decoded_len(len: usize) -> usize {
 /// Decodes `text` to the front of `out` and says how many bytes it wrote.
 pub(crate) fn decode(text: &str, out: &mut [u8]) -> Result<usize, Error> {
     let mut written = 0;
-    Pieces::default().push(text.as_bytes(), |bytes| {
-        written += buffer::put(out.get_mut(written..).ok_or(Error::BufferTooSmall)?, bytes)?;
-        Ok(())
-    })?;
-    Ok(written)
-}
-
-/// Decodes `buf` onto itself and says how many bytes it wrote.
-/// (base64ct's own in-place form takes stray trailing bits, and would be linked beside the other.)
-pub(crate) fn decode_in_place(buf: &mut [u8]) -> Result<usize, Error> {
-    let mut pieces = Pieces::default();
-    let (mut read, mut written) = (0, 0);
-    while read < buf.len() {
-        let mut chars = [0_u8; CHARS];
-        let step = CHARS.min(buf.len() - read);
-        let chars = chars.get_mut(..step).ok_or(Error::BufferTooSmall)?;
-        chars.copy_from_slice(buf.get(read..read + step).ok_or(Error::BufferTooSmall)?);
-        pieces.push(chars, |bytes| {
-            written += buffer::put(buf.get_mut(written..).ok_or(Error::BufferTooSmall)?, bytes)?;
-            Ok(())
-        })?;
-        read += step;
-    }
+    Pieces::default().push(text.as_bytes(), |bytes| put_at(out, &mut written, bytes))?;
     Ok(written)
 }
 
@@ -93,4 +71,39 @@ impl Pieces {
         }
         Ok(())
     }
+}
+
+/// As [`Pieces`], for base64 of base64.
+#[derive(Default)]
+pub(crate) struct TwoLayers {
+    outer: Pieces,
+    inner: Pieces,
+}
+
+impl TwoLayers {
+    /// Decodes one piece and hands on its bytes, at most 48 at a time.
+    pub(crate) fn push(&mut self, text: &[u8], mut sink: impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+        let Self { outer, inner } = self;
+        outer.push(text, |text| inner.push(text, &mut sink))
+    }
+
+    /// Decodes `buf` onto itself and says how many bytes it wrote.
+    pub(crate) fn decode_in_place(mut self, buf: &mut [u8]) -> Result<usize, Error> {
+        let (mut read, mut written) = (0, 0);
+        while read < buf.len() {
+            let mut chars = [0_u8; CHARS];
+            let step = CHARS.min(buf.len() - read);
+            let chars = chars.get_mut(..step).ok_or(Error::BufferTooSmall)?;
+            chars.copy_from_slice(buf.get(read..read + step).ok_or(Error::BufferTooSmall)?);
+            self.push(chars, |bytes| put_at(buf, &mut written, bytes))?;
+            read += step;
+        }
+        Ok(written)
+    }
+}
+
+/// Appends `bytes` to the `written` first of `out`.
+pub(crate) fn put_at(out: &mut [u8], written: &mut usize, bytes: &[u8]) -> Result<(), Error> {
+    *written += buffer::put(out.get_mut(*written..).ok_or(Error::BufferTooSmall)?, bytes)?;
+    Ok(())
 }

@@ -2,8 +2,10 @@
 //! Opening and rotating concern every string with the `enc:` prefix, sealing the strings that the caller names.
 //! Also here: what a value is, to a tool that must not mistake one thing for another.
 
+#[cfg(feature = "typed")]
 mod typed;
 
+#[cfg(feature = "typed")]
 pub use typed::{Auth, Config, Logging, MAX_DEPTH, Proxmox, Text};
 
 use rand_core::TryCryptoRng;
@@ -90,12 +92,17 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
 
 /// Opens the value to the front of `buf`, if it is sealed.
 fn open_value(value: &Value<'_>, opener: &mut Opener<'_>, buf: &mut [u8]) -> Result<Option<usize>, Error> {
-    if !begins_sealed(value) {
+    if !begins_sealed(value.raw()) {
         return Ok(None);
     }
     value.is_unique()?;
-    let len = json::unescape_into(value.raw(), buf)?;
-    opener.open_in_place(len, buf).map(Some)
+    open_string(value.raw(), opener, buf).map(Some)
+}
+
+/// Takes the escapes off a string and opens it, if it is sealed, at the front of `buf`; says how long it is.
+fn open_string(raw: &str, opener: &mut Opener<'_>, buf: &mut [u8]) -> Result<usize, Error> {
+    let len = json::unescape_into(raw, buf)?;
+    if begins_sealed(raw) { opener.open_in_place(len, buf) } else { Ok(len) }
 }
 
 /// The value at `pointer`, opened with the first of `keys` that fits if it is sealed. A number, `true`, `false` or
@@ -111,10 +118,7 @@ pub fn get<'o>(json: &str, pointer: &str, keys: &[MasterKey], out: &'o mut [u8])
         match value.kind() {
             Kind::Object | Kind::Array => Err(Error::NotAString),
             Kind::Scalar => buffer::put(out, value.raw().as_bytes()),
-            Kind::String => {
-                let len = json::unescape_into(value.raw(), out)?;
-                if begins_sealed(&value) { Opener::new(keys).open_in_place(len, out) } else { Ok(len) }
-            }
+            Kind::String => open_string(value.raw(), &mut Opener::new(keys), out),
         }
     })
 }
@@ -155,9 +159,9 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     })
 }
 
-/// Whether the string value begins with `enc:` once its escapes are taken off.
-fn begins_sealed(value: &Value<'_>) -> bool {
-    let mut points = json::Unescape::new(value.raw());
+/// Whether a string, as written between its quotes, begins with `enc:` once its escapes are taken off.
+fn begins_sealed(raw: &str) -> bool {
+    let mut points = json::Unescape::new(raw);
     token::PREFIX.chars().all(|char| points.next() == Some(Ok(char.into())))
 }
 

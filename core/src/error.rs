@@ -25,7 +25,7 @@ pub enum Error {
     NotFound = 10,
     /// The text is not JSON as RFC 8259 has it.
     InvalidJson = 11,
-    /// The JSON is nested deeper than [`json::MAX_DEPTH`](crate::json::MAX_DEPTH) levels.
+    /// The JSON is nested deeper than [`json::MAX_DEPTH`](crate::json::MAX_DEPTH) levels (16 where a typed config is read).
     TooDeep = 12,
     /// Two members of one object have the same name on the way to this value: readers disagree on which counts.
     DuplicateKey = 13,
@@ -43,8 +43,10 @@ pub enum Error {
     KeyShort = 19,
     /// The pointer is neither a JSON Pointer (RFC 6901) nor names joined by dots.
     BadPointer = 20,
-    /// The JSON is no config of ProxmoxMCP: a field is missing, or is of another type than it must be.
-    NotAConfig = 21,
+    /// A value of the typed config is of another kind or range than its field.
+    UnexpectedKind = 21,
+    /// The name of one of the typed config's fields is written with escapes.
+    EscapedName = 22,
 }
 
 impl fmt::Display for Error {
@@ -65,8 +67,9 @@ impl fmt::Display for Error {
             Self::KeyEmpty => "the key is empty",
             Self::KeyPadding => "the key's base64 padding is missing or misplaced",
             Self::KeyCharacter => "the key has a character that is not base64",
-            Self::NotAConfig => "not a ProxmoxMCP config: a field is missing or of another type",
             Self::BadPointer => "not a JSON Pointer",
+            Self::UnexpectedKind => "a value of the config is of another kind than its field",
+            Self::EscapedName => "the name of a field of the config is written with escapes",
             Self::KeyShort => "the key is shorter than 16 bytes, too short to seal with",
         })
     }

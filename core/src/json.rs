@@ -288,6 +288,15 @@ impl<'a> Value<'a> {
         Ok(())
     }
 
+    /// The member called `name` of an object, with its name as it is written; none if there is no such member.
+    #[cfg(feature = "typed")]
+    pub(crate) fn member(&self, name: &str) -> Result<Option<(&'a str, Self)>, Error> {
+        let wanted = |child: Child<'a>| Some((child.name.filter(|raw| says(raw, name))?, child.value));
+        let mut fitting = self.children().filter_map(wanted);
+        let found = fitting.next();
+        if fitting.next().is_some() { Err(Error::DuplicateKey) } else { Ok(found) }
+    }
+
     /// The members of an object or the items of an array; of anything else none.
     fn children(&self) -> Children<'a> {
         let mut events = Events::at(self.text, self.span.start);
@@ -573,8 +582,14 @@ pub fn write_step(f: &mut impl fmt::Write, raw_name: &str) -> fmt::Result {
     Ok(())
 }
 
+/// Whether a JSON string, as written between the quotes, says `plain`.
+#[cfg(feature = "typed")]
+pub(crate) fn says(raw: &str, plain: &str) -> bool {
+    Unescape::new(raw).eq(plain.chars().map(|char| Ok(char.into())))
+}
+
 /// Whether two JSON strings, as written between the quotes, say the same.
-fn same_text(a: &str, b: &str) -> bool {
+pub(crate) fn same_text(a: &str, b: &str) -> bool {
     Unescape::new(a).eq(Unescape::new(b))
 }
 

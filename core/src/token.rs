@@ -33,7 +33,7 @@ pub const fn token_len(plain_len: usize) -> usize {
 /// A buffer length, in bytes, that opens any token of `token_len` characters.
 #[must_use]
 pub const fn open_len(token_len: usize) -> usize {
-    base64::decoded_len(token_len.saturating_sub(PREFIX.len()))
+    base64::decoded_len(base64::decoded_len(token_len.saturating_sub(PREFIX.len())))
 }
 
 /// The two forms of a token.
@@ -94,11 +94,16 @@ impl<'a> Token<'a> {
             }
         };
         let mut scan = fernet::Scan::default();
-        let mut inner = base64::Pieces::default();
-        let mut outer = base64::Pieces::default();
-        outer.push(body.as_bytes(), |text| inner.push(text, |raw| scan.push(raw)))?;
+        base64::TwoLayers::default().push(body.as_bytes(), |raw| scan.push(raw))?;
         let timestamp = scan.finish()?;
         Ok(Self { format, body, timestamp })
+    }
+
+    /// Takes off both layers of base64, into the front of `out`.
+    fn decode_body(&self, out: &mut [u8]) -> Result<usize, Error> {
+        let mut written = 0;
+        base64::TwoLayers::default().push(self.body.as_bytes(), |raw| base64::put_at(out, &mut written, raw))?;
+        Ok(written)
     }
 
     /// Salted or legacy, with the salt.
@@ -189,8 +194,8 @@ pub fn open<'o>(master: &MasterKey, token: &str, out: &'o mut [u8]) -> Result<&'
 pub fn open_any<'o>(masters: &[MasterKey], token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
         let token = Token::parse(token)?;
-        let len = base64::decode(token.body, out)?;
-        open_decoded(masters.iter().map(|master| kdf::derive(master, token.salt(), kdf::ITERATIONS)), len, out)
+        let len = token.decode_body(out)?;
+        open_raw(masters.iter().map(|master| kdf::derive(master, token.salt(), kdf::ITERATIONS)), len, out)
     })
 }
 
@@ -201,8 +206,8 @@ pub fn open_any<'o>(masters: &[MasterKey], token: &str, out: &'o mut [u8]) -> Re
 pub fn open_with<'o>(key: &Key, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
         let token = Token::parse(token)?;
-        let len = base64::decode(token.body, out)?;
-        open_decoded([key], len, out)
+        let len = token.decode_body(out)?;
+        open_raw([key], len, out)
     })
 }
 
@@ -224,8 +229,8 @@ impl<'k> Opener<'k> {
         let token = Token::parse(core::str::from_utf8(text).map_err(|_| Error::Malformed)?)?;
         let (salt, body_len) = (*token.salt(), token.body.len());
         buffer::slide(buf, len - body_len, body_len, 0)?;
-        let text_len = base64::decode_in_place(buf.get_mut(..body_len).ok_or(Error::BufferTooSmall)?)?;
-        let raw_len = base64::decode_in_place(buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?)?;
+        let body = buf.get_mut(..body_len).ok_or(Error::BufferTooSmall)?;
+        let raw_len = base64::TwoLayers::default().decode_in_place(body)?;
         let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
         // A key that does not fit leaves the token as it is.
         let mut open = |key: &Key| fernet::open_raw(core::slice::from_ref(key), Freshness::Any, raw);
@@ -291,10 +296,9 @@ fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
     Ok(head_len + body_len)
 }
 
-/// Takes off the second layer of base64 from the first `len` bytes of `buf`, and opens what is within.
-fn open_decoded(keys: impl IntoIterator<Item: Borrow<Key>>, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
-    let raw_len = base64::decode_in_place(buf.get_mut(..len).ok_or(Error::BufferTooSmall)?)?;
-    let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
+/// Opens the Fernet token (base64 taken off) that is the first `len` bytes of `buf`, with the first key that fits.
+fn open_raw(keys: impl IntoIterator<Item: Borrow<Key>>, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
+    let raw = buf.get_mut(..len).ok_or(Error::BufferTooSmall)?;
     for key in keys {
         // A key that does not fit leaves the token as it is.
         match fernet::open_raw(core::slice::from_ref(key.borrow()), Freshness::Any, raw) {

@@ -19,15 +19,17 @@ use core::num::NonZeroU32;
 use fernseal_core::config;
 use fernseal_core::fernet::{self, Freshness};
 use fernseal_core::token::{self, Token};
-use fernseal_core::{Error, Key, MasterKey, kdf};
+use fernseal_core::{Key, MasterKey, kdf};
 
 use panic::guard;
 use pointer::{Extent, input, input_one, output, output_one, text};
+#[cfg(feature = "config")]
+use pointer::{Wiped, fill_field};
 use random::Random;
 pub use random::fernseal_random_fn;
 pub use status::*;
 
-/// A master key: what the user holds. Wipe it when done (`fernseal_wipe`).
+/// A master key: what the user holds. Wipe it when done: `fernseal_wipe`.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct fernseal_master_key {
@@ -43,7 +45,67 @@ pub struct fernseal_key {
     bytes: [u8; 32],
 }
 
-/// Called between slices of a derivation, about a hundred times in all: feed the watchdog here. Non-zero cancels.
+/// A ProxmoxMCP config, opened: text that ends in a NUL, with the original's defaults where the config says nothing.
+/// Wipe it when done.
+#[cfg(feature = "config")]
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct fernseal_config {
+    /// proxmox.host
+    host: [c_char; 256],
+    /// proxmox.service, or "PVE"
+    service: [c_char; 64],
+    /// auth.user
+    user: [c_char; 256],
+    /// auth.token_name
+    token_name: [c_char; 256],
+    /// auth.token_value
+    token_value: [c_char; 512],
+    /// logging.level, or "INFO"
+    log_level: [c_char; 16],
+    /// logging.format, or Python's date, name, level and message
+    log_format: [c_char; 256],
+    /// logging.file, or ""
+    log_file: [c_char; 256],
+    /// proxmox.port, or 8006
+    port: u16,
+    /// proxmox.verify_ssl, or true
+    verify_ssl: bool,
+}
+
+#[cfg(feature = "config")]
+impl fernseal_config {
+    const EMPTY: Self = Self {
+        host: [0; 256],
+        service: [0; 64],
+        user: [0; 256],
+        token_name: [0; 256],
+        token_value: [0; 512],
+        log_level: [0; 16],
+        log_format: [0; 256],
+        log_file: [0; 256],
+        port: 0,
+        verify_ssl: false,
+    };
+}
+
+#[cfg(feature = "config")]
+impl zeroize::Zeroize for fernseal_config {
+    fn zeroize(&mut self) {
+        self.host.zeroize();
+        self.service.zeroize();
+        self.user.zeroize();
+        self.token_name.zeroize();
+        self.token_value.zeroize();
+        self.log_level.zeroize();
+        self.log_format.zeroize();
+        self.log_file.zeroize();
+        self.port.zeroize();
+        self.verify_ssl.zeroize();
+    }
+}
+
+/// A tick: called between slices of a derivation, about a hundred times in all, to feed a watchdog; non-zero cancels.
 pub type fernseal_tick_fn = Option<unsafe extern "C" fn(ctx: *mut c_void) -> c_int>;
 
 /// Iterations between two ticks.
@@ -51,8 +113,7 @@ const SLICE: u32 = kdf::ITERATIONS.get() / 100;
 
 /* ---- The library ---- */
 
-/// The library's version as a number: `FERNSEAL_VERSION_NUMBER` of the header that it was built with.
-#[must_use]
+/// The library's version as a number: FERNSEAL_VERSION_NUMBER of the header that belongs to it.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_version_number() -> u32 {
     const VERSION: u32 = {
@@ -71,8 +132,7 @@ pub extern "C" fn fernseal_version_number() -> u32 {
     VERSION
 }
 
-/// The library's version as text, such as "0.1.0".
-#[must_use]
+/// The library's version as text: FERNSEAL_VERSION_STRING of the header that belongs to it.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_version_string() -> *const c_char {
     const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
@@ -82,14 +142,13 @@ pub extern "C" fn fernseal_version_string() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// A few words for a status; never NULL.
-#[must_use]
+/// A few words for a status, for a log; never NULL, never to be freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_status_str(status: i32) -> *const c_char {
     status::words(status).as_ptr()
 }
 
-/// Zeroes `len` bytes in a way that the compiler may not remove.
+/// Zeroes `len` bytes in a way that the compiler may not remove: for keys and secrets that have served.
 ///
 /// # Safety
 /// `bytes` leads to `len` writable bytes; NULL only with length 0.
@@ -103,7 +162,7 @@ pub unsafe extern "C" fn fernseal_wipe(bytes: *mut c_void, len: usize) {
     }
 }
 
-/// The operating system's random source, to be handed to functions that want one. `ctx` is not used.
+/// The operating system's random source, to be handed to functions that want one; `ctx` is not used. Feature `std`.
 ///
 /// # Safety
 /// `buf` leads to `len` writable bytes; NULL only with length 0.
@@ -125,7 +184,7 @@ pub unsafe extern "C" fn fernseal_random_os(ctx: *mut c_void, buf: *mut u8, len:
 
 /* ---- Master keys ---- */
 
-/// Reads a master key's text: base64url (or base64) of 1 or more bytes, with padding, white space around it ignored.
+/// Reads a master key's text: base64url or base64 of one or more bytes, padded; white space around it is ignored.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
@@ -147,7 +206,7 @@ pub unsafe extern "C" fn fernseal_master_key_parse(
     })
 }
 
-/// Makes a new 32-byte master key and writes its text: 44 characters and a NUL.
+/// Makes a new 32-byte master key and writes its text; `cap` is FERNSEAL_MASTER_KEY_CAP. Feature `seal`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
@@ -175,11 +234,10 @@ pub unsafe extern "C" fn fernseal_master_key_generate(
 
 /* ---- Tokens ---- */
 
-/// 1 if the text begins as a token does (`enc:`), else 0.
+/// 1 if the text begins as a token does (`enc:`), otherwise 0.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_is_sealed(text: *const c_char, len: usize) -> c_int {
     // SAFETY: the caller's promise is the same.
@@ -187,21 +245,20 @@ pub unsafe extern "C" fn fernseal_token_is_sealed(text: *const c_char, len: usiz
     c_int::from(bytes.is_ok_and(|bytes| bytes.starts_with(token::PREFIX.as_bytes())))
 }
 
-/// The capacity, in bytes with the NUL, that seals a secret of `plain_len` bytes.
-#[must_use]
+/// The capacity that seals a secret of `plain_len` bytes into a token: FERNSEAL_TOKEN_SEAL_CAP.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_token_seal_cap(plain_len: usize) -> usize {
     token::token_len(plain_len).saturating_add(1)
 }
 
-/// The capacity, in bytes, that opens any token of `token_len` characters.
-#[must_use]
+/// The capacity that opens any token of `token_len` characters: FERNSEAL_TOKEN_OPEN_CAP.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_token_open_cap(token_len: usize) -> usize {
     token::open_len(token_len)
 }
 
-/// Seals a secret at `now` (Unix seconds) into a salted token. One derivation.
+/// Seals a secret at `now` (Unix seconds) into a token with a salt of its own, at the cost of a derivation.
+/// `cap` is FERNSEAL_TOKEN_SEAL_CAP(plain_len). Feature `seal`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
@@ -229,11 +286,10 @@ pub unsafe extern "C" fn fernseal_token_seal(
     })
 }
 
-/// Opens a token. One derivation.
+/// Opens a token, at the cost of a derivation; `cap` is FERNSEAL_TOKEN_OPEN_CAP(token_len).
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_open(
@@ -248,11 +304,10 @@ pub unsafe extern "C" fn fernseal_token_open(
     unsafe { fernseal_token_open_any(out, cap, out_len, master, 1, token, token_len) }
 }
 
-/// As `fernseal_token_open`, with the first of several keys that fits: the present one, then previous ones.
+/// As `fernseal_token_open`, with the first of `count` master keys that fits: the present one, then previous ones.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_open_any(
@@ -274,11 +329,10 @@ pub unsafe extern "C" fn fernseal_token_open_any(
     })
 }
 
-/// Derives the key of a token, calling `tick` (may be NULL) about a hundred times; `fernseal_token_open_with` takes it.
+/// Derives the key of a token, in slices between which `tick`, if not NULL, is called with `ctx`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_derive(
@@ -308,11 +362,10 @@ pub unsafe extern "C" fn fernseal_derive(
     })
 }
 
-/// Opens a token with the key that `fernseal_derive` made for it. No derivation.
+/// Opens a token with the key that `fernseal_derive` made for it, at once; `cap` is FERNSEAL_TOKEN_OPEN_CAP(token_len).
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_open_with(
@@ -336,7 +389,7 @@ pub unsafe extern "C" fn fernseal_token_open_with(
 
 /* ---- PBKDF2 and bare Fernet tokens ---- */
 
-/// PBKDF2-HMAC-SHA256 (RFC 8018 section 5.2); `iterations` is at least 1.
+/// PBKDF2-HMAC-SHA256 (RFC 8018, section 5.2): fills all `out_len` bytes; `iterations` is at least 1.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
@@ -366,21 +419,20 @@ pub unsafe extern "C" fn fernseal_pbkdf2(
     })
 }
 
-/// The capacity, in bytes with the NUL, that seals `plain_len` bytes into a bare Fernet token.
-#[must_use]
+/// The capacity that seals a secret of `plain_len` bytes into a Fernet token: FERNSEAL_FERNET_SEAL_CAP.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_fernet_seal_cap(plain_len: usize) -> usize {
     fernet::token_len(plain_len).saturating_add(1)
 }
 
-/// The capacity, in bytes, that opens any bare Fernet token of `token_len` characters.
-#[must_use]
+/// The capacity that opens any Fernet token of `token_len` characters: FERNSEAL_FERNET_OPEN_CAP.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_fernet_open_cap(token_len: usize) -> usize {
     fernet::open_len(token_len)
 }
 
-/// Seals a secret at `now` (Unix seconds) into a bare Fernet token; `key_text` is 44 characters of base64url.
+/// Seals a secret at `now` (Unix seconds) into a Fernet token; `key_text` is base64url of 32 bytes.
+/// `cap` is FERNSEAL_FERNET_SEAL_CAP(plain_len). Feature `seal`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
@@ -410,11 +462,11 @@ pub unsafe extern "C" fn fernseal_fernet_seal(
     })
 }
 
-/// Opens a bare Fernet token. `ttl` is its greatest age in seconds at `now` (Unix seconds); with 0 no time is judged.
+/// Opens a Fernet token that is at most `ttl` seconds old at `now` (Unix seconds), or of any age if `ttl` is 0.
+/// `cap` is FERNSEAL_FERNET_OPEN_CAP(token_len).
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_fernet_open(
@@ -443,11 +495,12 @@ pub unsafe extern "C" fn fernseal_fernet_open(
 
 /* ---- Configs ---- */
 
-/// Opens every token of a config; all else stays byte for byte. `cap` is `json_len` + 1, or more: see the top.
+/// Opens every token of a config, at the cost of a derivation each; all else stays byte for byte.
+/// `cap` is `json_len` + 1, or more where secrets hold many characters that JSON escapes: 4 * `json_len` + 1 always does.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(all(feature = "config", feature = "open"))]
+#[cfg(feature = "config")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_open(
@@ -462,11 +515,11 @@ pub unsafe extern "C" fn fernseal_config_open(
     unsafe { fernseal_config_open_any(out, cap, out_len, master, 1, json, json_len) }
 }
 
-/// As `fernseal_config_open`, each token with the first of several keys that fits: the present one, then previous ones.
+/// As `fernseal_config_open`, each token with the first of `count` master keys that fits.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(all(feature = "config", feature = "open"))]
+#[cfg(feature = "config")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_open_any(
@@ -489,10 +542,11 @@ pub unsafe extern "C" fn fernseal_config_open_any(
 }
 
 /// The value at `pointer` ("/auth/token_value" or "auth.token_value"), opened if it is a token.
+/// `cap` is the length of the value as it is written and a NUL: `json_len` always does.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(all(feature = "config", feature = "open"))]
+#[cfg(feature = "config")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_get(
@@ -509,11 +563,11 @@ pub unsafe extern "C" fn fernseal_config_get(
     unsafe { fernseal_config_get_any(out, cap, out_len, master, 1, json, json_len, pointer, pointer_len) }
 }
 
-/// As `fernseal_config_get`, with the first of several keys that fits.
+/// As `fernseal_config_get`, with the first of `count` master keys that fits.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(all(feature = "config", feature = "open"))]
+#[cfg(feature = "config")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_get_any(
@@ -539,7 +593,8 @@ pub unsafe extern "C" fn fernseal_config_get_any(
     })
 }
 
-/// Seals the string at `pointer` at `now` (Unix seconds); `cap` is `json_len` + `FERNSEAL_TOKEN_SEAL_CAP` of its length.
+/// Seals the string at `pointer` at `now` (Unix seconds); a token or a placeholder (`${NAME}`) there stays.
+/// `cap` is `json_len` + FERNSEAL_TOKEN_SEAL_CAP(the string's length). Feature `seal`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
@@ -571,18 +626,20 @@ pub unsafe extern "C" fn fernseal_config_seal(
     })
 }
 
-/// Seals every token anew: opened with the first of `olds` that fits, sealed under `new_master` at `now` (Unix seconds).
+/// Seals the secret of every token of a config anew, opened with the first of `count` old master keys that fits, under
+/// the new one at `now` (Unix seconds); all else stays byte for byte. Two derivations a token.
+/// `cap` is `json_len` + 1, and 25 more for each token of the legacy form. Feature `seal`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(all(feature = "config", feature = "open", feature = "seal"))]
+#[cfg(all(feature = "config", feature = "seal"))]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_rotate(
     out: *mut c_char,
     cap: usize,
     out_len: *mut usize,
-    olds: *const fernseal_master_key,
+    old_masters: *const fernseal_master_key,
     count: usize,
     new_master: *const fernseal_master_key,
     json: *const c_char,
@@ -592,49 +649,24 @@ pub unsafe extern "C" fn fernseal_config_rotate(
     ctx: *mut c_void,
 ) -> fernseal_status {
     guard(|| {
-        let inputs = [Extent::of(olds, count), Extent::of(new_master, 1), Extent::of(json, json_len)];
+        let inputs = [Extent::of(old_masters, count), Extent::of(new_master, 1), Extent::of(json, json_len)];
         // SAFETY: the caller's promise is the same.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
         // SAFETY: the caller's promise is the same.
-        let (olds, new) = unsafe { (master_keys(olds, count)?, master_key(new_master)?) };
+        let (old, new) = unsafe { (master_keys(old_masters, count)?, master_key(new_master)?) };
         // SAFETY: the caller's promise is the same.
         let json = unsafe { text(json, json_len, FERNSEAL_INVALID_JSON) }?;
-        out.text(|out| config::rotate(json, olds, new, now, &mut rng, out).map_err(status::of))
+        out.text(|out| config::rotate(json, old, new, now, &mut rng, out).map_err(status::of))
     })
 }
 
-/// A config of ProxmoxMCP. Each text ends in a NUL; one that is not given is empty. It holds a secret: wipe it when done.
-#[cfg(feature = "config")]
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct fernseal_config {
-    /// The server's name or address.
-    pub host: [c_char; 256],
-    /// 8006, if none is given.
-    pub port: u16,
-    /// Whether the server's certificate is checked; true, if nothing is given.
-    pub verify_ssl: bool,
-    /// "PVE", if none is given.
-    pub service: [c_char; 32],
-    /// As in "root@pam".
-    pub user: [c_char; 128],
-    /// The name of the API token.
-    pub token_name: [c_char; 128],
-    /// The API token, opened if it is sealed.
-    pub token_value: [c_char; 512],
-    /// "INFO", if none is given.
-    pub level: [c_char; 16],
-    /// The format of a line of the log.
-    pub format: [c_char; 256],
-    /// The log's file.
-    pub file: [c_char; 256],
-}
-
-/// Reads a config of at most 16 levels into a struct; a text that does not fit its array is BUFFER_TOO_SMALL.
+/// Reads a ProxmoxMCP config, at most 16 levels deep, and opens the tokens among its fields with the first of `count`
+/// master keys that fits (none are needed if nothing is sealed). A field that is too long is FERNSEAL_BUFFER_TOO_SMALL,
+/// a token longer than its field too; one with a NUL in it is FERNSEAL_MALFORMED.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
-#[cfg(all(feature = "config", feature = "open"))]
+#[cfg(feature = "config")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_read(
@@ -646,46 +678,29 @@ pub unsafe extern "C" fn fernseal_config_read(
 ) -> fernseal_status {
     guard(|| {
         let inputs = [Extent::of(masters, count), Extent::of(json, json_len)];
-        // SAFETY: the caller's promise is the same; all bytes zero is a fernseal_config.
-        let out = unsafe { output_one(out, core::mem::zeroed(), &inputs) }?;
+        // SAFETY: the caller's promise is the same.
+        let mut out = Wiped::new(unsafe { output_one(out, fernseal_config::EMPTY, &inputs) }?);
         // SAFETY: the caller's promise is the same.
         let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, FERNSEAL_INVALID_JSON)?) };
-        let filled = fill(out, json, masters).map_err(status::of);
-        if filled.is_err() {
-            // SAFETY: `out` is one fernseal_config (output_one), and all bytes zero is one too.
-            unsafe { fernseal_wipe((&raw mut *out).cast(), size_of::<fernseal_config>()) };
+        let config::Config { proxmox, auth, logging, .. } = config::Config::read(json).map_err(status::of)?;
+        let fill = |field: &mut [c_char], text: config::Text<'_>| {
+            fill_field(field, |out| text.open(masters, out).map_err(status::of))
+        };
+        fill(&mut out.host, proxmox.host)?;
+        fill(&mut out.service, proxmox.service)?;
+        fill(&mut out.user, auth.user)?;
+        fill(&mut out.token_name, auth.token_name)?;
+        fill(&mut out.token_value, auth.token_value)?;
+        fill(&mut out.log_level, logging.level)?;
+        fill(&mut out.log_format, logging.format)?;
+        if let Some(file) = logging.file {
+            fill(&mut out.log_file, file)?;
         }
-        filled
+        out.port = proxmox.port;
+        out.verify_ssl = proxmox.verify_ssl;
+        out.keep();
+        Ok(())
     })
-}
-
-/// Fills the fields of `out`, which is all zero.
-#[cfg(all(feature = "config", feature = "open"))]
-fn fill(out: &mut fernseal_config, json: &str, masters: &[MasterKey]) -> Result<(), Error> {
-    let config = config::Config::read(json)?;
-    (out.port, out.verify_ssl) = (config.proxmox.port, config.proxmox.verify_ssl);
-    let texts: [(Option<config::Text<'_>>, &mut [c_char]); 8] = [
-        (Some(config.proxmox.host), &mut out.host),
-        (Some(config.proxmox.service), &mut out.service),
-        (Some(config.auth.user), &mut out.user),
-        (Some(config.auth.token_name), &mut out.token_name),
-        (Some(config.auth.token_value), &mut out.token_value),
-        (Some(config.logging.level), &mut out.level),
-        (config.logging.format, &mut out.format),
-        (config.logging.file, &mut out.file),
-    ];
-    for (text, field) in texts {
-        // The last byte stays the NUL that it is.
-        let Some((_, field)) = pointer::as_bytes(field).split_last_mut() else { continue };
-        if let Some(text) = text {
-            text.read(field)?;
-        }
-    }
-    let Some((_, value)) = pointer::as_bytes(&mut out.token_value).split_last_mut() else { return Ok(()) };
-    if config.auth.token_value.raw().starts_with(token::PREFIX) {
-        config::get(json, config::TOKEN_VALUE, masters, value)?;
-    }
-    Ok(())
 }
 
 /// The master key at `pointer`.

@@ -22,8 +22,10 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> fernseal_stat
 
 #[cfg(not(feature = "std"))]
 mod bare_metal {
+    /* ---- What the firmware defines, where there is no operating system (a build without feature std) ---- */
+
     unsafe extern "C" {
-        /// What the firmware does when the library panics: reset, or stop. It must not return.
+        /// Called when the library finds a fault in itself: resets or stops, and does not return.
         #[cfg(not(feature = "no-panic-check"))]
         fn fernseal_panic() -> !;
         /// Nobody has this: a panic path that is linked makes the link fail.

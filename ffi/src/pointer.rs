@@ -23,6 +23,13 @@ impl Extent {
         Self { start: pointer.addr(), len: count.saturating_mul(size_of::<T>()) }
     }
 
+    #[inline(never)] // once, not once for each argument
+    fn is_sound(self) -> bool {
+        let fits = isize::try_from(self.len).is_ok() && self.start.checked_add(self.len).is_some();
+        fits && (self.len == 0 || self.start != 0)
+    }
+
+    #[inline(never)] // once, not once for each argument
     fn overlaps(self, other: Self) -> bool {
         let end = self.start.saturating_add(self.len);
         let other_end = other.start.saturating_add(other.len);
@@ -32,9 +39,8 @@ impl Extent {
 
 /// Whether `pointer` may stand for `count` objects.
 fn is_sound<T>(pointer: *const T, count: usize) -> bool {
-    let fits = count.checked_mul(size_of::<T>()).is_some_and(|bytes| isize::try_from(bytes).is_ok());
-    let wraps = pointer.addr().checked_add(count.saturating_mul(size_of::<T>())).is_none();
-    fits && !wraps && pointer.is_aligned() && (count == 0 || !pointer.is_null())
+    // Extent::len is no more than what saturates, so a length that overflows is none that fits.
+    pointer.is_aligned() && Extent::of(pointer, count).is_sound()
 }
 
 /// An input: `count` objects that stay as they are during the call.
@@ -129,10 +135,16 @@ pub(crate) unsafe fn output<'a, T>(
 impl Output<'_> {
     /// Lets `fill` write bytes; what it returns is the used part, at the buffer's front.
     pub(crate) fn bytes(
-        mut self,
+        self,
         fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Failure>,
     ) -> Result<(), Failure> {
-        *self.len = fill(self.buffer)?.len();
+        let result = fill(self.buffer).map(<[u8]>::len);
+        self.finish(result)
+    }
+
+    #[inline(never)] // once, not once for each function
+    fn finish(mut self, result: Result<usize, Failure>) -> Result<(), Failure> {
+        *self.len = result?;
         self.filled = true;
         Ok(())
     }
@@ -151,6 +163,7 @@ impl Output<'_> {
 }
 
 impl Drop for Output<'_> {
+    #[inline(never)] // once, not once for each way out of each function
     fn drop(&mut self) {
         if !self.filled {
             *self.len = 0;
@@ -159,18 +172,73 @@ impl Drop for Output<'_> {
     }
 }
 
-/// C's characters as bytes.
-#[cfg(all(feature = "config", feature = "open"))]
-pub(crate) fn as_bytes(chars: &mut [c_char]) -> &mut [u8] {
-    // SAFETY: the same place and length; c_char is i8 or u8, and any byte is one of either.
-    unsafe { slice::from_raw_parts_mut(chars.as_mut_ptr().cast(), chars.len()) }
+/// An output that is one object, wiped in the end unless it is kept.
+#[cfg(feature = "config")]
+pub(crate) struct Wiped<'a, T: Zeroize> {
+    object: &'a mut T,
+    kept: bool,
 }
 
-/// Text that is not a token when it is not UTF-8.
+#[cfg(feature = "config")]
+impl<'a, T: Zeroize> Wiped<'a, T> {
+    pub(crate) fn new(object: &'a mut T) -> Self {
+        Self { object, kept: false }
+    }
+
+    pub(crate) fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+#[cfg(feature = "config")]
+impl<T: Zeroize> core::ops::Deref for Wiped<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.object
+    }
+}
+
+#[cfg(feature = "config")]
+impl<T: Zeroize> core::ops::DerefMut for Wiped<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.object
+    }
+}
+
+#[cfg(feature = "config")]
+impl<T: Zeroize> Drop for Wiped<'_, T> {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.object.zeroize();
+        }
+    }
+}
+
+/// Lets `fill` write text into an array of C's characters; a NUL follows it, and none may be in it.
+#[cfg(feature = "config")]
+pub(crate) fn fill_field(
+    field: &mut [c_char],
+    fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Failure>,
+) -> Result<(), Failure> {
+    // SAFETY: a c_char is a byte, of whatever sign, and the field is borrowed for as long.
+    let bytes = unsafe { slice::from_raw_parts_mut(field.as_mut_ptr().cast::<u8>(), field.len()) };
+    // Core zeroes what lies behind the used part; the last byte is zero as it was made.
+    let (_, bytes) = bytes.split_last_mut().ok_or(FERNSEAL_BUFFER_TOO_SMALL)?;
+    if fill(bytes)?.contains('\0') { Err(FERNSEAL_MALFORMED) } else { Ok(()) }
+}
+
+/// An input that is a token's text: ASCII, or it is none.
 ///
 /// # Safety
 /// As [`input`].
 pub(crate) unsafe fn token<'a>(pointer: *const c_char, len: usize) -> Result<&'a str, Failure> {
     // SAFETY: the caller's promise is the same.
-    unsafe { text(pointer, len, FERNSEAL_MALFORMED) }
+    let bytes = unsafe { input(pointer.cast::<u8>(), len) }?;
+    if bytes.iter().all(u8::is_ascii) {
+        // SAFETY: ASCII is UTF-8. (from_utf8 would add 370 bytes to firmware that does nothing but open tokens.)
+        Ok(unsafe { str::from_utf8_unchecked(bytes) })
+    } else {
+        Err(FERNSEAL_MALFORMED)
+    }
 }

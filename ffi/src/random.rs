@@ -7,7 +7,7 @@ use core::fmt;
 
 use rand_core::{TryCryptoRng, TryRng};
 
-/// Fills `buf` with `len` random bytes fit for keys and returns 0; anything else means that it could not.
+/// A random source: fills `buf` with `len` bytes fit for keys and returns 0; anything else means that it could not.
 pub type fernseal_random_fn = Option<unsafe extern "C" fn(ctx: *mut c_void, buf: *mut u8, len: usize) -> c_int>;
 
 /// C's random source.

@@ -4,14 +4,18 @@
 
 use fernseal_core::Error;
 
-/// What a function returns: `FERNSEAL_OK` or what went wrong.
+/* ---- Types ---- */
+
+/// What a function returns: 0, or what went wrong. The numbers never change.
 pub type fernseal_status = i32;
+
+/* ---- Status: what a function returns ---- */
 
 /// It worked.
 pub const FERNSEAL_OK: fernseal_status = 0;
-/// The output buffer is too short; the `_cap` functions say how long it must be.
+/// The output buffer is too short: see the function for the capacity that is enough.
 pub const FERNSEAL_BUFFER_TOO_SMALL: fernseal_status = 1;
-/// Not a token, or a secret that is not UTF-8 text where text is wanted.
+/// Not a token; or a secret that is not text where text is wanted, or a value that looks like a damaged token.
 pub const FERNSEAL_MALFORMED: fernseal_status = 2;
 /// The key's text is not base64, or the key is too short to seal with (fewer than 16 bytes).
 pub const FERNSEAL_INVALID_KEY: fernseal_status = 3;
@@ -27,7 +31,7 @@ pub const FERNSEAL_INVALID_ARGUMENT: fernseal_status = 7;
 pub const FERNSEAL_CANCELLED: fernseal_status = 8;
 /// A fault in the library; please report it.
 pub const FERNSEAL_INTERNAL: fernseal_status = 9;
-/// No value at the pointer.
+/// No value at the pointer, or a field that a config must have is missing.
 pub const FERNSEAL_NOT_FOUND: fernseal_status = 10;
 /// Not JSON, nested too deeply, a name that occurs twice on the way, or a value of another kind than is wanted.
 pub const FERNSEAL_INVALID_JSON: fernseal_status = 11;
@@ -36,6 +40,7 @@ pub const FERNSEAL_INVALID_JSON: fernseal_status = 11;
 pub(crate) type Failure = fernseal_status;
 
 /// Core's errors as C has them.
+#[inline(never)] // once, not once for each function
 pub(crate) fn of(error: Error) -> Failure {
     match error {
         Error::BufferTooSmall => FERNSEAL_BUFFER_TOO_SMALL,
@@ -45,9 +50,12 @@ pub(crate) fn of(error: Error) -> Failure {
         Error::NotFound => FERNSEAL_NOT_FOUND,
         Error::BadPointer => FERNSEAL_INVALID_ARGUMENT,
         Error::KeyCharacter | Error::KeyEmpty | Error::KeyPadding | Error::KeyShort => FERNSEAL_INVALID_KEY,
-        Error::InvalidJson | Error::TooDeep | Error::DuplicateKey | Error::NotAString | Error::NotAConfig => {
-            FERNSEAL_INVALID_JSON
-        }
+        Error::InvalidJson
+        | Error::TooDeep
+        | Error::DuplicateKey
+        | Error::NotAString
+        | Error::UnexpectedKind
+        | Error::EscapedName => FERNSEAL_INVALID_JSON,
         Error::Malformed | Error::NotText | Error::LooksSealed => FERNSEAL_MALFORMED,
         _ => FERNSEAL_INTERNAL,
     }

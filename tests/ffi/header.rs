@@ -1,108 +1,140 @@
-//! include/fernseal.h is what cbindgen makes of ffi/src now. `FERNSEAL_BLESS=1 cargo test -p fernseal-ffi` writes it anew.
-//! cbindgen knows no sections: their titles are put in here, before the first function or type of each.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
+//! The committed header is what cbindgen makes of the source now, and its version is the library's.
+//!   FERNSEAL_WRITE_HEADER=1 cargo test -p fernseal-ffi --test header cbindgen
+//! writes it. cbindgen's output gets the source's sections, and loses the paragraphs for Rust callers.
+#![allow(clippy::unwrap_used)] // what is missing should fail the test
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The first line of each section, and its title.
-const SECTIONS: [(&str, &str); 7] = [
-    ("typedef int32_t fernseal_status;", "Types"),
-    ("#define FERNSEAL_OK 0", "Status: the numbers never change"),
-    ("uint32_t fernseal_version_number(void);", "The library"),
-    ("fernseal_status fernseal_master_key_parse(", "Master keys"),
-    ("int fernseal_token_is_sealed(", "Tokens: \"enc:...\""),
-    ("fernseal_status fernseal_pbkdf2(", "PBKDF2 and bare Fernet tokens"),
-    ("fernseal_status fernseal_config_open(", "Configs"),
-];
+fn ffi() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn header() -> PathBuf {
+    ffi().join("../include/fernseal.h")
+}
 
 fn made() -> String {
-    let ffi = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let version = env!("CARGO_PKG_VERSION");
-    let mut numbers = version.split('.');
-    let mut settings = cbindgen::Config::from_file(ffi.join("cbindgen.toml")).unwrap();
-    let mut fill = |text: &Option<String>| {
-        let numbers: Vec<&str> = numbers.by_ref().collect();
-        let filled = text.clone().unwrap().replace("@VERSION@", version);
-        Some(match *numbers {
-            [major, minor, patch] => {
-                filled.replace("@MAJOR@", major).replace("@MINOR@", minor).replace("@PATCH@", patch)
-            }
-            _ => filled,
-        })
+    let builder =
+        cbindgen::Builder::new().with_config(cbindgen::Config::from_file(ffi().join("cbindgen.toml")).unwrap());
+    let src = ffi().join("src");
+    let mut bytes = Vec::new();
+    builder.with_src(src.join("lib.rs")).generate().unwrap().write(&mut bytes);
+    let sources = ["status.rs", "lib.rs", "panic.rs"].map(|name| fs::read_to_string(src.join(name)).unwrap());
+    finish(&String::from_utf8(bytes).unwrap(), sections(&sources.concat()))
+}
+
+/// The comments that divide the source, each with the name of the item that follows it.
+fn sections(source: &str) -> Vec<(&str, &str)> {
+    let name = |line: &str| {
+        let kind = ["fn ", "type ", "const "].into_iter().find(|kind| line.contains(kind))?;
+        Some(line.contains("fernseal") || line.contains("FERNSEAL")).filter(|named| *named)?;
+        let at = line.find(kind)? + kind.len();
+        Some((at, line[at..].find(|char| !is_name(char))? + at))
     };
-    settings.after_includes = fill(&settings.after_includes);
-    settings.header = fill(&settings.header);
-    let mut out = Vec::new();
-    cbindgen::generate_with_config(ffi, settings).unwrap().write(&mut out);
-
-    let mut lines = tidy(&String::from_utf8(out).unwrap());
-    for (first, title) in SECTIONS {
-        let mut at = lines.iter().position(|line| line.contains(first)).unwrap_or_else(|| panic!("no {first}"));
-        // Up to the comment that belongs to it.
-        while !lines[at].starts_with("/*") {
-            at -= 1;
-        }
-        lines.insert(at, format!("/* ---- {title} ---- */\n"));
-    }
-    lines.join("\n") + "\n"
+    let heads = source.match_indices("/* ---- ").map(|(at, _)| &source[at..]);
+    heads
+        .map(|rest| {
+            let item = rest.lines().skip(1).find_map(|line| name(line).map(|(start, end)| &line[start..end]));
+            (rest.lines().next().unwrap(), item.unwrap())
+        })
+        .collect()
 }
 
-/// Comments of one line on one line, arguments beside each other, no empty lines between the numbers.
-fn tidy(header: &str) -> Vec<String> {
-    let mut tidy: Vec<String> = Vec::new();
-    let mut lines = header.lines().peekable();
+fn is_name(char: char) -> bool {
+    char.is_ascii_alphanumeric() || char == '_'
+}
+
+/// Goes through cbindgen's output comment by comment, each with the lines that it is about.
+fn finish(text: &str, mut sections: Vec<(&str, &str)>) -> String {
+    let mut out = String::new();
+    let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        if line.trim() == "/*" {
-            let text = lines.next().unwrap().trim();
-            assert_eq!(lines.next().unwrap().trim(), "*/", "a comment of one line: {text}");
-            tidy.push(format!("{}/* {text} */", &line[..line.len() - 2]));
-        } else if line == "FERNSEAL_MUST_USE" {
-            let mut words = line.to_owned();
-            while !words.ends_with(';') {
-                words = format!("{words} {}", lines.next().unwrap().trim());
+        if line.trim() != "/**" {
+            if !(line.is_empty() && out.ends_with("\n\n")) {
+                out += &format!("{line}\n");
             }
-            tidy.extend(wrapped(&words));
-        } else {
-            let is_blank = line.is_empty();
-            let after_number =
-                tidy.last().is_some_and(|last| last.starts_with("#define FERNSEAL_") && !last.contains('('));
-            let before_number = lines.clone().nth(3).is_some_and(|next| next.starts_with("#define FERNSEAL_"));
-            let doubled = tidy.last().is_some_and(String::is_empty);
-            if !(is_blank && (doubled || after_number && before_number)) {
-                tidy.push(line.to_owned());
-            }
+            continue;
         }
+        let indent = &line[..line.find('/').unwrap()];
+        let comment: Vec<&str> = lines.by_ref().take_while(|line| line.trim() != "*/").collect();
+        let said = comment.iter().map(|line| line.trim().trim_start_matches('*').trim());
+        let said: Vec<&str> = said.take_while(|line| *line != "# Safety").collect();
+        let said = said.join("\n").trim_end().replace('`', "").replace('\n', &format!("\n{indent} *  "));
+        let comment = format!("{indent}/** {said} */\n");
+
+        let follows = lines.clone().next().unwrap_or_default();
+        let item = if follows.starts_with("FERNSEAL_MUST_USE") || follows.contains('(') && !follows.contains("typedef")
+        {
+            let mut ended = false;
+            let ends = |line: &&str| !std::mem::replace(&mut ended, line.ends_with(';'));
+            wrapped(&lines.by_ref().take_while(ends).collect::<Vec<_>>().join(" "))
+        } else {
+            format!("{}\n", lines.next().unwrap())
+        };
+        let names: Vec<&str> = item.split(|char| !is_name(char)).collect();
+        if let Some(at) = sections.iter().position(|(_, name)| names.contains(name)) {
+            out += &format!("{}\n\n", sections.remove(at).0);
+        }
+        out += &comment;
+        out += &item;
     }
-    tidy
+    out
 }
 
-/// A declaration in lines of at most 118 characters.
-fn wrapped(declaration: &str) -> Vec<String> {
+/// A declaration in as few lines as it takes.
+fn wrapped(declaration: &str) -> String {
     let mut lines = vec![String::new()];
-    for part in declaration.split_inclusive(", ") {
-        let line = lines.last_mut().unwrap();
-        if line.len() + part.trim_end().len() <= 118 {
-            line.push_str(part);
-        } else {
-            *line = line.trim_end().to_owned();
-            lines.push(format!("    {part}"));
+    for word in declaration.replace(", ", ",\0").split_inclusive(['\0', '(']) {
+        let word: String = word.split_whitespace().collect::<Vec<_>>().join(" ").replace('\0', " ");
+        if lines.last().unwrap().len() + word.trim_end().len() > 120 {
+            lines.push("    ".to_owned());
         }
+        *lines.last_mut().unwrap() += &word;
     }
-    lines
+    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect::<String>() + "\n"
 }
 
 #[test]
-fn the_header_is_what_the_source_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../include/fernseal.h");
+fn the_header_is_what_cbindgen_makes_of_the_source() {
     let made = made();
-    if env::var_os("FERNSEAL_BLESS").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, &made).unwrap();
+    if env::var_os("FERNSEAL_WRITE_HEADER").is_some() {
+        fs::write(header(), made).unwrap();
+        return;
     }
-    let committed = fs::read_to_string(&path).unwrap();
-    for (at, (committed, made)) in committed.lines().zip(made.lines()).enumerate() {
-        assert_eq!(committed, made, "line {}; FERNSEAL_BLESS=1 cargo test -p fernseal-ffi writes it anew", at + 1);
-    }
-    assert_eq!(committed.len(), made.len());
+    let committed = fs::read_to_string(header()).unwrap();
+    assert!(made == committed, "include/fernseal.h is out of date: run with FERNSEAL_WRITE_HEADER=1, and commit it");
+}
+
+#[test]
+fn every_version_macro_is_the_packages_version() {
+    let header = fs::read_to_string(header()).unwrap();
+    let macro_of = |name: &str| {
+        let start = format!("#define FERNSEAL_VERSION_{name} ");
+        let mut values = header.lines().filter_map(|line| line.strip_prefix(&start));
+        let value = values.next().unwrap_or_else(|| panic!("no {start}"));
+        assert_eq!(values.next(), None, "{start} twice");
+        value
+    };
+    assert_eq!(macro_of("MAJOR"), env!("CARGO_PKG_VERSION_MAJOR"));
+    assert_eq!(macro_of("MINOR"), env!("CARGO_PKG_VERSION_MINOR"));
+    assert_eq!(macro_of("PATCH"), env!("CARGO_PKG_VERSION_PATCH"));
+    assert_eq!(macro_of("STRING"), format!("\"{}\"", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn every_exported_function_stands_in_the_header_and_no_other() {
+    let source = fs::read_to_string(ffi().join("src/lib.rs")).unwrap();
+    let after = |text: &str| text.split_once("extern \"C\" fn ").unwrap().1.split_once('(').unwrap().0.to_owned();
+    let mut exported: Vec<String> = source.split("#[unsafe(no_mangle)]").skip(1).map(after).collect();
+    exported.push("fernseal_panic".to_owned()); // the firmware's own
+    let header = fs::read_to_string(header()).unwrap();
+    let declared = header.lines().filter(|line| !line.starts_with([' ', '/', '#']) && !line.starts_with("typedef"));
+    let mut declared: Vec<String> = declared
+        .filter_map(|line| line.split_once('('))
+        .map(|(head, _)| head[head.rfind(|char| !is_name(char)).unwrap() + 1..].to_owned())
+        .collect();
+    exported.sort();
+    declared.sort();
+    assert_eq!(declared, exported);
 }

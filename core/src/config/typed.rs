@@ -1,84 +1,99 @@
-//! The typed config of ProxmoxMCP, borrowed from its text.
-//! Our own reader checks the text first, strictly and to a small depth; serde-json-core then only maps the fields.
-//! What that crate reads otherwise than JSON says is refused: see [`Config::read`].
+//! The ProxmoxMCP config as a Rust value that borrows from the text; fields that it does not know are ignored.
+//! `json` checks the text first, strictly; serde-json-core, which recurses and lets junk pass, then only maps fields.
+//! What it would read otherwise than other readers is refused: names of fields that occur twice or have escapes.
 
 use core::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json_core::str::EscapedStr;
 
-use crate::Error;
-use crate::json::{self, Event, Events};
+use crate::json::{self, Events, Value};
+use crate::token::Opener;
+use crate::{Error, MasterKey, buffer};
 
-/// The greatest depth of nesting of a typed config: serde-json-core walks it by recursion.
+/// The greatest depth of nesting that [`Config::read`] takes, since serde-json-core recurses.
 pub const MAX_DEPTH: usize = 16;
 
-/// Room for a member's name whose escapes are taken off, in bytes.
-const MAX_ESCAPED_NAME: usize = 64;
+/// The fields that are read, by section.
+const FIELDS: [(&str, &[&str]); 3] = [
+    ("proxmox", &["host", "port", "verify_ssl", "service"]),
+    ("auth", &["user", "token_name", "token_value"]),
+    ("logging", &["level", "format", "file"]),
+];
 
-/// A config of ProxmoxMCP. Fields that are not named here are ignored.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// A config as ProxmoxMCP reads it. Its strings are [`Text`]s, which may be sealed and have escapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Config<'a> {
     /// The server.
     #[serde(borrow)]
     pub proxmox: Proxmox<'a>,
-    /// The account.
+    /// Who asks it.
+    #[serde(borrow)]
     pub auth: Auth<'a>,
-    /// The log.
-    #[serde(default)]
+    /// What is logged.
+    #[serde(borrow, default)]
     pub logging: Logging<'a>,
 }
 
-/// The server that is talked to.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// The section `proxmox`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Proxmox<'a> {
     /// Its name or address.
     #[serde(borrow)]
     pub host: Text<'a>,
-    /// Its port: 8006, if none is given.
+    /// 8006 if the config does not say.
     #[serde(default = "default_port")]
     pub port: u16,
-    /// Whether its certificate is checked: `true`, if nothing is given.
+    /// Whether its certificate is checked; true if the config does not say.
     #[serde(default = "default_verify_ssl")]
     pub verify_ssl: bool,
-    /// The service: `PVE`, if none is given.
-    #[serde(default = "default_service")]
+    /// `PVE` if the config does not say.
+    #[serde(borrow, default = "default_service")]
     pub service: Text<'a>,
 }
 
-/// The account that is used.
-#[derive(Clone, Copy, Deserialize)]
+/// The section `auth`.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Auth<'a> {
-    /// The user, as in `root@pam`.
+    /// Such as `root@pam`.
     #[serde(borrow)]
     pub user: Text<'a>,
     /// The name of the API token.
+    #[serde(borrow)]
     pub token_name: Text<'a>,
-    /// The API token: sealed (`enc:…`), or plain.
+    /// The API token itself: the secret, or the token that it is sealed in.
+    #[serde(borrow)]
     pub token_value: Text<'a>,
 }
 
-/// Where and how much is logged.
-#[derive(Debug, Clone, Copy, Deserialize)]
+impl fmt::Debug for Auth<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").field("user", &self.user).field("token_name", &self.token_name).finish_non_exhaustive()
+    }
+}
+
+/// The section `logging`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Logging<'a> {
-    /// The level: `INFO`, if none is given.
-    #[serde(borrow, default = "default_level")]
+    /// `INFO` if the config does not say.
+    #[serde(borrow)]
     pub level: Text<'a>,
-    /// The format of a line.
-    #[serde(default)]
-    pub format: Option<Text<'a>>,
-    /// The file.
-    #[serde(default)]
+    /// A format of Python's `logging`; its date, name, level and message if the config does not say.
+    #[serde(borrow)]
+    pub format: Text<'a>,
+    /// The file that is logged to, if any.
+    #[serde(borrow)]
     pub file: Option<Text<'a>>,
 }
 
 impl Default for Logging<'_> {
     fn default() -> Self {
-        Self { level: default_level(), format: None, file: None }
+        Self { level: Text("INFO"), format: Text("%(asctime)s - %(name)s - %(levelname)s - %(message)s"), file: None }
     }
 }
 
@@ -90,84 +105,128 @@ const fn default_verify_ssl() -> bool {
     true
 }
 
-const fn default_service() -> Text<'static> {
-    Text(EscapedStr("PVE"))
+const fn default_service<'a>() -> Text<'a> {
+    Text("PVE")
 }
 
-const fn default_level() -> Text<'static> {
-    Text(EscapedStr("INFO"))
-}
-
-impl fmt::Debug for Auth<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Auth")
-            .field("user", &self.user)
-            .field("token_name", &self.token_name)
-            .field("token_value", &"hidden")
-            .finish()
+impl<'a> Config<'a> {
+    /// Reads a config, sealed or not; costs no derivation.
+    ///
+    /// Stricter than Python's reader: numbers and booleans in quotes are refused, as is `null` but for `file`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidJson`]; [`Error::TooDeep`] beyond [`MAX_DEPTH`] levels; [`Error::NotFound`] if a field without a
+    /// default is missing; [`Error::UnexpectedKind`]; [`Error::DuplicateKey`] and [`Error::EscapedName`] for the name of
+    /// a field or of its section.
+    pub fn read(json: &'a str) -> Result<Self, Error> {
+        check_depth(json)?;
+        let root = json::root(json)?;
+        for (section, fields) in FIELDS {
+            let Some(section) = plain_member(&root, section)? else { continue };
+            for field in fields {
+                plain_member(&section, field)?;
+            }
+        }
+        // serde-json-core knows no byte order mark.
+        match serde_json_core::from_str(json.strip_prefix('\u{feff}').unwrap_or(json)) {
+            Ok((config, _)) => Ok(config),
+            // No name occurs twice, so what serde itself complains of is a field that is missing.
+            Err(serde_json_core::de::Error::CustomError) => Err(Error::NotFound),
+            Err(_) => Err(Error::UnexpectedKind),
+        }
     }
 }
 
-/// A string of the config, as it is written there: escapes are taken off when it is read.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(transparent)]
-pub struct Text<'a>(#[serde(borrow)] EscapedStr<'a>);
+fn check_depth(json: &str) -> Result<(), Error> {
+    let mut events = Events::new(json);
+    while let Some(event) = events.next() {
+        event?;
+        if events.depth() > MAX_DEPTH {
+            return Err(Error::TooDeep);
+        }
+    }
+    Ok(())
+}
+
+/// The member called `name`, which serde-json-core would not know if it were written with escapes.
+fn plain_member<'a>(object: &Value<'a>, name: &str) -> Result<Option<Value<'a>>, Error> {
+    match object.member(name)? {
+        None => Ok(None),
+        Some((raw, value)) if raw == name => Ok(Some(value)),
+        Some(_) => Err(Error::EscapedName),
+    }
+}
+
+/// A string of a config, as it is written between its quotes: escapes are taken off when it is read.
+#[derive(Clone, Copy)]
+pub struct Text<'a>(&'a str);
 
 impl<'a> Text<'a> {
-    /// What stands between the quotes, escapes and all.
+    /// The string as it is written, escapes and all.
     #[must_use]
     pub const fn raw(&self) -> &'a str {
-        self.0.0
+        self.0
     }
 
-    /// The text, in at most `raw().len()` bytes of `out`.
+    /// The string, if it is written without escapes; otherwise [`Text::unescape`] has it.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&'a str> {
+        if self.0.contains('\\') { None } else { Some(self.0) }
+    }
+
+    /// Whether the string begins as a token does (`enc:`), so that [`Text::open`] needs a key.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        super::begins_sealed(self.0)
+    }
+
+    /// The string, into at most `raw().len()` bytes of `out`.
     ///
     /// # Errors
     /// [`Error::NotText`] for half a surrogate pair, [`Error::BufferTooSmall`]; `out` is zeroed then.
-    pub fn read<'o>(&self, out: &'o mut [u8]) -> Result<&'o str, Error> {
-        json::unescape(self.raw(), out)
+    pub fn unescape<'o>(&self, out: &'o mut [u8]) -> Result<&'o str, Error> {
+        json::unescape(self.0, out)
+    }
+
+    /// The string, opened with the first of `keys` that fits if it is sealed, into at most `raw().len()` bytes of `out`.
+    /// Costs a derivation for each key that is tried.
+    ///
+    /// # Errors
+    /// As [`Text::unescape`]; [`Error::Malformed`] or [`Error::Unauthentic`] if it begins with `enc:` and does not open.
+    pub fn open<'o>(&self, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
+        buffer::fill_text(out, |out| super::open_string(self.0, &mut Opener::new(keys), out))
     }
 }
 
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    /// For serde-json-core: other readers hand over strings whose escapes are taken off already.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        EscapedStr::deserialize(deserializer).map(|text| Self(text.0))
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        json::same_text(self.0, other.0)
+    }
+}
+
+impl Eq for Text<'_> {}
+
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
-        json::Unescape::new(self.raw()).eq(other.chars().map(|char| Ok(char.into())))
+        json::says(self.0, other)
     }
 }
 
 impl PartialEq<&str> for Text<'_> {
     fn eq(&self, other: &&str) -> bool {
-        *self == **other
+        self == *other
     }
 }
 
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.raw())
-    }
-}
-
-impl<'a> Config<'a> {
-    /// Reads the config `json`, with or without a BOM.
-    ///
-    /// Stricter than JSON in this: at most [`MAX_DEPTH`] levels; a name that is written with escapes has at most 64
-    /// bytes and no surrogate pairs, even where it would be ignored; the port is written as a plain whole number.
-    ///
-    /// # Errors
-    /// [`Error::InvalidJson`], [`Error::TooDeep`]; [`Error::NotAConfig`] for a field that is missing, of another type,
-    /// or there twice.
-    pub fn read(json: &'a str) -> Result<Self, Error> {
-        let mut events = Events::new(json);
-        while let Some(event) = events.next() {
-            if let Event::ObjectStart(_) | Event::ArrayStart(_) = event?
-                && events.depth() > MAX_DEPTH
-            {
-                return Err(Error::TooDeep);
-            }
-        }
-        let json = json.strip_prefix('\u{feff}').unwrap_or(json);
-        serde_json_core::from_str_escaped(json, &mut [0; MAX_ESCAPED_NAME])
-            .map(|(config, _)| config)
-            .map_err(|_| Error::NotAConfig)
+        write!(f, "\"{}\"", self.0)
     }
 }

@@ -1,0 +1,87 @@
+#!/bin/sh
+# Builds and installs libfernseal for C and C++ on GNU/Linux, in about half a minute:
+#   ffi/install.sh                                          into /usr/local
+#   DESTDIR=/tmp/package PREFIX=/usr LIBDIR=/usr/lib/x86_64-linux-gnu ffi/install.sh
+# PREFIX   where it will be used (/usr/local); LIBDIR   where libraries lie (PREFIX/lib); DESTDIR   put before both
+# CARGOFLAGS   more for cargo, such as --offline
+#
+# Installs the header, libfernseal.a, libfernseal.so with its two links, fernseal.pc for pkg-config, and for CMake
+# find_package(fernseal) with the targets fernseal::fernseal (shared) and fernseal::static.
+set -eu
+cd "$(dirname "$0")/.."
+
+prefix=${PREFIX:-/usr/local}
+libdir=${LIBDIR:-$prefix/lib}
+destdir=${DESTDIR:-}
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+soname=libfernseal.so.${version%%.*}
+target=${CARGO_TARGET_DIR:-target}
+# What the static library needs of the system: `rustc --print native-static-libs`, but for what a compiler adds by itself
+# (libc, and of libgcc the form that fits a static or a dynamic program).
+private="-lutil -lrt -lpthread -lm -ldl"
+
+case $prefix$libdir in
+    /*) ;;
+    *) echo "install: PREFIX and LIBDIR must be absolute paths" >&2; exit 2 ;;
+esac
+[ "$(uname -s)" = Linux ] || { echo "install: this is for GNU/Linux; elsewhere cargo-c installs the same" >&2; exit 2; }
+
+# shellcheck disable=SC2086 # a list of words
+cargo rustc --release --locked ${CARGOFLAGS:-} -p fernseal-ffi --lib --crate-type staticlib,cdylib -- \
+    -C link-arg=-Wl,-soname,"$soname"
+
+lib=$destdir$libdir
+install -d "$destdir$prefix/include" "$lib/pkgconfig" "$lib/cmake/fernseal"
+install -m 644 include/fernseal.h "$destdir$prefix/include/fernseal.h"
+install -m 644 "$target/release/libfernseal.a" "$lib/libfernseal.a"
+install -m 755 "$target/release/libfernseal.so" "$lib/libfernseal.so.$version"
+ln -sf "libfernseal.so.$version" "$lib/$soname"
+ln -sf "$soname" "$lib/libfernseal.so"
+
+cat >"$lib/pkgconfig/fernseal.pc" <<PC
+prefix=$prefix
+libdir=$libdir
+includedir=\${prefix}/include
+
+Name: fernseal
+Description: Opens and seals the secrets of JSON configs
+URL: $(sed -n 's/^homepage = "\(.*\)"$/\1/p' Cargo.toml)
+Version: $version
+Cflags: -I\${includedir}
+Libs: -L\${libdir} -lfernseal
+Libs.private: $private
+PC
+
+# The paths are those of PREFIX and LIBDIR, below whatever directory (DESTDIR) the file is found in.
+cat >"$lib/cmake/fernseal/fernseal-config.cmake" <<CMAKE
+get_filename_component(_fernseal_root "\${CMAKE_CURRENT_LIST_DIR}" REALPATH)
+string(REGEX REPLACE "$libdir/cmake/fernseal\$" "" _fernseal_root "\${_fernseal_root}")
+if(NOT TARGET fernseal::fernseal)
+  add_library(fernseal::fernseal SHARED IMPORTED)
+  set_target_properties(fernseal::fernseal PROPERTIES
+    IMPORTED_LOCATION "\${_fernseal_root}$libdir/libfernseal.so.$version"
+    IMPORTED_SONAME "$soname"
+    INTERFACE_INCLUDE_DIRECTORIES "\${_fernseal_root}$prefix/include")
+  add_library(fernseal::static STATIC IMPORTED)
+  set_target_properties(fernseal::static PROPERTIES
+    IMPORTED_LOCATION "\${_fernseal_root}$libdir/libfernseal.a"
+    INTERFACE_INCLUDE_DIRECTORIES "\${_fernseal_root}$prefix/include"
+    INTERFACE_LINK_LIBRARIES "$(echo "$private" | sed 's/-l//g; s/ /;/g')")
+endif()
+unset(_fernseal_root)
+CMAKE
+
+cat >"$lib/cmake/fernseal/fernseal-config-version.cmake" <<CMAKE
+set(PACKAGE_VERSION "$version")
+if(PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION OR
+   (PACKAGE_FIND_VERSION AND NOT PACKAGE_FIND_VERSION_MAJOR EQUAL ${version%%.*}))
+  set(PACKAGE_VERSION_COMPATIBLE FALSE)
+else()
+  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+  if(PACKAGE_FIND_VERSION VERSION_EQUAL PACKAGE_VERSION)
+    set(PACKAGE_VERSION_EXACT TRUE)
+  endif()
+endif()
+CMAKE
+
+echo "fernseal $version is in $destdir$prefix and $lib"

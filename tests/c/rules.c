@@ -1,0 +1,228 @@
+/* The rules at the header's top, with hostile arguments: NULLs, lengths that no object has, overlaps, for every
+ * function and every argument. Nothing here costs a derivation: the rules are checked first. */
+#include "check.h"
+#include "../firmware/vectors.h"
+
+#define POINTER "/auth/token_value"
+#define KEY "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
+#define HUGE_LEN ((size_t)PTRDIFF_MAX + 1)
+
+static fernseal_master_key master;
+static fernseal_key key;
+static uint8_t next;
+
+/* A call with one argument against the rules, all others being right: the outputs hold nothing. */
+#define BAD(call) REFUSES(FERNSEAL_INVALID_ARGUMENT, 512, call)
+/* An input that is longer than any object. It may reach over the output, which is then left as it was. */
+#define TOO_LONG(call) CHECK((call) == FERNSEAL_INVALID_ARGUMENT)
+/* The output is what is wrong: it is not touched. */
+#define BAD_OUT(call) \
+    do { \
+        memset(out, 0xa5, sizeof out); \
+        out_len = 77; \
+        CHECK((call) == FERNSEAL_INVALID_ARGUMENT); \
+        CHECK(is_all(out, sizeof out, 0xa5)); \
+    } while (0)
+
+/* What is wrong with an output in any function that has (out, cap, out_len), given as a call of them. */
+#define BAD_OUTPUTS(type, CALL) \
+    do { \
+        BAD_OUT(CALL((type *)NULL, 512, &out_len)); \
+        CHECK(out_len == 0); \
+        BAD_OUT(CALL((type *)out, 512, NULL)); \
+        BAD_OUT(CALL((type *)out, HUGE_LEN, &out_len)); \
+        BAD_OUT(CALL((type *)out, SIZE_MAX, &out_len)); \
+        BAD_OUT(CALL((type *)(void *)&overlapped.len, 512, &overlapped.len)); \
+        BAD_OUT(CALL((type *)overlapped.bytes, sizeof overlapped, &overlapped.len)); \
+    } while (0)
+
+/* An out_len that lies in out, at either end. */
+static struct {
+    size_t len_before;
+    char bytes[504];
+    size_t len;
+    char after[512];
+} overlapped;
+
+static void outputs(void)
+{
+    static fernseal_config config;
+    uint8_t *const secret = (uint8_t *)(void *)&config;
+#define GENERATE(out, cap, len) fernseal_master_key_generate(out, cap, len, count_up, &next)
+#define TOKEN_SEAL(out, cap, len) fernseal_token_seal(out, cap, len, &master, secret, 36, NOW, count_up, &next)
+#define TOKEN_OPEN(out, cap, len) fernseal_token_open(out, cap, len, &master, SALTED, LEN(SALTED))
+#define TOKEN_OPEN_ANY(out, cap, len) fernseal_token_open_any(out, cap, len, &master, 1, SALTED, LEN(SALTED))
+#define TOKEN_OPEN_WITH(out, cap, len) fernseal_token_open_with(out, cap, len, &key, SALTED, LEN(SALTED))
+#define FERNET_SEAL(out, cap, len) fernseal_fernet_seal(out, cap, len, KEY, LEN(KEY), secret, 5, NOW, count_up, &next)
+#define FERNET_OPEN(out, cap, len) fernseal_fernet_open(out, cap, len, KEY, LEN(KEY), "gAAA", 4, NOW, 0)
+#define CONFIG_OPEN(out, cap, len) fernseal_config_open(out, cap, len, &master, CONFIG, LEN(CONFIG))
+#define CONFIG_OPEN_ANY(out, cap, len) fernseal_config_open_any(out, cap, len, &master, 1, CONFIG, LEN(CONFIG))
+#define CONFIG_GET(out, cap, len) \
+    fernseal_config_get(out, cap, len, &master, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER))
+#define CONFIG_GET_ANY(out, cap, len) \
+    fernseal_config_get_any(out, cap, len, &master, 1, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER))
+#define CONFIG_SEAL(out, cap, len) \
+    fernseal_config_seal(out, cap, len, &master, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER), NOW, count_up, &next)
+#define CONFIG_ROTATE(out, cap, len) \
+    fernseal_config_rotate(out, cap, len, &master, 1, &master, CONFIG, LEN(CONFIG), NOW, count_up, &next)
+    BAD_OUTPUTS(char, GENERATE);
+    BAD_OUTPUTS(char, TOKEN_SEAL);
+    BAD_OUTPUTS(uint8_t, TOKEN_OPEN);
+    BAD_OUTPUTS(uint8_t, TOKEN_OPEN_ANY);
+    BAD_OUTPUTS(uint8_t, TOKEN_OPEN_WITH);
+    BAD_OUTPUTS(char, FERNET_SEAL);
+    BAD_OUTPUTS(uint8_t, FERNET_OPEN);
+    BAD_OUTPUTS(char, CONFIG_OPEN);
+    BAD_OUTPUTS(char, CONFIG_OPEN_ANY);
+    BAD_OUTPUTS(char, CONFIG_GET);
+    BAD_OUTPUTS(char, CONFIG_GET_ANY);
+    BAD_OUTPUTS(char, CONFIG_SEAL);
+    BAD_OUTPUTS(char, CONFIG_ROTATE);
+    CHECK(fernseal_master_key_parse(NULL, MASTER_KEY, LEN(MASTER_KEY)) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_derive(NULL, &master, SALTED, LEN(SALTED), NULL, NULL) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_config_read(NULL, &master, 1, CONFIG, LEN(CONFIG)) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_pbkdf2(NULL, 1, secret, 1, secret, 1, 1) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_pbkdf2((uint8_t *)out, SIZE_MAX, secret, 1, secret, 1, 1) == FERNSEAL_INVALID_ARGUMENT);
+}
+
+static void inputs(void)
+{
+    uint8_t *const bytes = (uint8_t *)out;
+    const uint8_t *const secret = (const uint8_t *)SECRET;
+    fernseal_master_key parsed;
+    fernseal_key derived;
+    static fernseal_config config;
+
+#define SEAL_WITH(master, plain, len) \
+    fernseal_token_seal(out, 512, &out_len, master, plain, len, NOW, count_up, &next)
+    BAD(SEAL_WITH(NULL, secret, 36));
+    BAD(SEAL_WITH(&master, NULL, 36));
+    TOO_LONG(SEAL_WITH(&master, secret, HUGE_LEN));
+    TOO_LONG(SEAL_WITH(&master, secret, SIZE_MAX));
+#define OPEN_WITH(master, token, len) fernseal_token_open(bytes, 512, &out_len, master, token, len)
+    BAD(OPEN_WITH(NULL, SALTED, LEN(SALTED)));
+    BAD(OPEN_WITH(&master, NULL, 1));
+    TOO_LONG(OPEN_WITH(&master, SALTED, HUGE_LEN));
+    TOO_LONG(OPEN_WITH(&master, SALTED, SIZE_MAX));
+    REFUSES(FERNSEAL_MALFORMED, 512, OPEN_WITH(&master, NULL, 0));
+    BAD(fernseal_token_open_any(bytes, 512, &out_len, NULL, 1, SALTED, LEN(SALTED)));
+    TOO_LONG(fernseal_token_open_any(bytes, 512, &out_len, &master, SIZE_MAX / 64, SALTED, LEN(SALTED)));
+    TOO_LONG(fernseal_token_open_any(bytes, 512, &out_len, &master, SIZE_MAX, SALTED, LEN(SALTED)));
+    BAD(fernseal_token_open_with(bytes, 512, &out_len, NULL, SALTED, LEN(SALTED)));
+    BAD(fernseal_token_open_with(bytes, 512, &out_len, &key, NULL, 1));
+
+    CHECK(fernseal_token_is_sealed(NULL, 4) == 0);
+    CHECK(fernseal_token_is_sealed(SALTED, SIZE_MAX) == 0);
+
+    memset(&parsed, 0xa5, sizeof parsed);
+    CHECK(fernseal_master_key_parse(&parsed, NULL, 1) == FERNSEAL_INVALID_ARGUMENT && is_all(&parsed, 64, 0));
+    CHECK(fernseal_master_key_parse(&parsed, NULL, 0) == FERNSEAL_INVALID_KEY);
+    CHECK(fernseal_master_key_parse(&parsed, MASTER_KEY, SIZE_MAX) == FERNSEAL_INVALID_ARGUMENT);
+    memset(&derived, 0xa5, sizeof derived);
+    CHECK(fernseal_derive(&derived, NULL, SALTED, LEN(SALTED), NULL, NULL) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(is_all(&derived, sizeof derived, 0));
+    CHECK(fernseal_derive(&derived, &master, NULL, 1, NULL, NULL) == FERNSEAL_INVALID_ARGUMENT);
+
+    memset(out, 0xa5, sizeof out);
+    CHECK(fernseal_pbkdf2(bytes, 32, NULL, 1, secret, 1, 1) == FERNSEAL_INVALID_ARGUMENT && is_all(out, 32, 0));
+    CHECK(fernseal_pbkdf2(bytes, 32, secret, 1, NULL, 1, 1) == FERNSEAL_INVALID_ARGUMENT && is_all(out, 32, 0));
+
+    BAD(fernseal_fernet_seal(out, 512, &out_len, NULL, 44, secret, 5, NOW, count_up, &next));
+    BAD(fernseal_fernet_seal(out, 512, &out_len, KEY, LEN(KEY), NULL, 5, NOW, count_up, &next));
+    BAD(fernseal_fernet_open(bytes, 512, &out_len, NULL, 44, "gAAA", 4, NOW, 0));
+    BAD(fernseal_fernet_open(bytes, 512, &out_len, KEY, LEN(KEY), NULL, 4, NOW, 0));
+
+    BAD(fernseal_config_open(out, 512, &out_len, NULL, CONFIG, LEN(CONFIG)));
+    BAD(fernseal_config_open(out, 512, &out_len, &master, NULL, 1));
+    REFUSES(FERNSEAL_INVALID_JSON, 512, fernseal_config_open(out, 512, &out_len, &master, NULL, 0));
+    BAD(fernseal_config_open_any(out, 512, &out_len, NULL, 1, CONFIG, LEN(CONFIG)));
+    BAD(fernseal_config_get(out, 512, &out_len, NULL, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)));
+    BAD(fernseal_config_get(out, 512, &out_len, &master, NULL, 1, POINTER, LEN(POINTER)));
+    BAD(fernseal_config_get(out, 512, &out_len, &master, CONFIG, LEN(CONFIG), NULL, 1));
+    BAD(fernseal_config_get_any(out, 512, &out_len, NULL, 1, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)));
+#define CONFIG_SEAL_WITH(master, json, len, pointer, pointer_len) \
+    fernseal_config_seal(out, 512, &out_len, master, json, len, pointer, pointer_len, NOW, count_up, &next)
+    BAD(CONFIG_SEAL_WITH(NULL, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)));
+    BAD(CONFIG_SEAL_WITH(&master, NULL, 1, POINTER, LEN(POINTER)));
+    BAD(CONFIG_SEAL_WITH(&master, CONFIG, LEN(CONFIG), NULL, 1));
+#define CONFIG_ROTATE_WITH(old, count, master, json, len) \
+    fernseal_config_rotate(out, 512, &out_len, old, count, master, json, len, NOW, count_up, &next)
+    BAD(CONFIG_ROTATE_WITH(NULL, 1, &master, CONFIG, LEN(CONFIG)));
+    TOO_LONG(CONFIG_ROTATE_WITH(&master, SIZE_MAX, &master, CONFIG, LEN(CONFIG)));
+    BAD(CONFIG_ROTATE_WITH(&master, 1, NULL, CONFIG, LEN(CONFIG)));
+    BAD(CONFIG_ROTATE_WITH(&master, 1, &master, NULL, 1));
+    memset(&config, 0xa5, sizeof config);
+    CHECK(fernseal_config_read(&config, NULL, 1, CONFIG, LEN(CONFIG)) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(config.host[0] == 0 && config.token_value[511] == 0);
+    CHECK(fernseal_config_read(&config, &master, 1, NULL, 1) == FERNSEAL_INVALID_ARGUMENT);
+
+    /* Without a random source nothing is sealed. */
+    REFUSES(FERNSEAL_RANDOM_FAILED, 64, fernseal_master_key_generate(out, 64, &out_len, NULL, NULL));
+    REFUSES(FERNSEAL_RANDOM_FAILED, 512,
+            fernseal_token_seal(out, 512, &out_len, &master, secret, 36, NOW, NULL, NULL));
+    /* A wipe that cannot be right does nothing. */
+    fernseal_wipe(NULL, 5);
+    memset(out, 0xa5, sizeof out);
+    fernseal_wipe(out, SIZE_MAX);
+    CHECK(is_all(out, sizeof out, 0xa5));
+}
+
+/* An output that begins or ends in another argument, or lies within it. */
+static void overlaps(void)
+{
+    union {
+        char text[1024];
+        uint8_t bytes[1024];
+        fernseal_master_key master;
+        fernseal_key key;
+        fernseal_config config;
+    } *const shared = (void *)out;
+    static const size_t shifts[] = {0, 1, 36};
+    size_t i, shift;
+    char before[sizeof out];
+    memset(out, 'A', sizeof out);
+    memcpy(before, out, sizeof out);
+#define OVERLAPS(call) \
+    do { \
+        out_len = 77; \
+        CHECK((call) == FERNSEAL_INVALID_ARGUMENT); \
+        CHECK(out_len == 0 && memcmp(out, before, sizeof out) == 0); \
+    } while (0)
+    for (i = 0; i < sizeof shifts / sizeof *shifts; i++) {
+        shift = shifts[i];
+        OVERLAPS(fernseal_token_seal(out + shift, 300, &out_len, &master, shared->bytes, 37, NOW, count_up, &next));
+        OVERLAPS(fernseal_token_seal(out, 300, &out_len, &master, shared->bytes + shift, 37, NOW, count_up, &next));
+        OVERLAPS(fernseal_token_seal(out + shift, 300, &out_len, &shared->master, NULL, 0, NOW, count_up, &next));
+        OVERLAPS(fernseal_token_open(shared->bytes + shift, 300, &out_len, &master, out, 37));
+        OVERLAPS(fernseal_token_open(shared->bytes + shift, 300, &out_len, &shared->master, SALTED, LEN(SALTED)));
+        OVERLAPS(fernseal_token_open_any(shared->bytes + shift, 300, &out_len, &shared->master, 2, SALTED, LEN(SALTED)));
+        OVERLAPS(fernseal_config_open(out + shift, 300, &out_len, &master, out, 37));
+        OVERLAPS(fernseal_config_open(out + shift, 300, &out_len, &shared->master, CONFIG, LEN(CONFIG)));
+        OVERLAPS(fernseal_config_get(out + shift, 300, &out_len, &master, out, 37, POINTER, LEN(POINTER)));
+        OVERLAPS(fernseal_config_get(out + shift, 300, &out_len, &master, CONFIG, LEN(CONFIG), out, 37));
+        OVERLAPS(fernseal_config_seal(out + shift, 300, &out_len, &master, out, 37, POINTER, 1, NOW, count_up, &next));
+        OVERLAPS(fernseal_config_rotate(out + shift, 300, &out_len, &master, 1, &shared->master, CONFIG, LEN(CONFIG),
+                                        NOW, count_up, &next));
+        OVERLAPS(fernseal_fernet_seal(out + shift, 300, &out_len, out, 44, NULL, 0, NOW, count_up, &next));
+        OVERLAPS(fernseal_fernet_open(shared->bytes + shift, 300, &out_len, KEY, LEN(KEY), out, 37, NOW, 0));
+        CHECK(fernseal_pbkdf2(shared->bytes + shift, 64, shared->bytes, 37, NULL, 0, 1) == FERNSEAL_INVALID_ARGUMENT);
+        CHECK(fernseal_master_key_parse(&shared->master, out + shift, 44) == FERNSEAL_INVALID_ARGUMENT);
+        CHECK(memcmp(out, before, sizeof out) == 0);
+    }
+    OVERLAPS(fernseal_token_open_with(shared->bytes, 300, &out_len, &shared->key, SALTED, LEN(SALTED)));
+    CHECK(fernseal_derive(&shared->key, &shared->master, SALTED, LEN(SALTED), NULL, NULL) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_config_read(&shared->config, &master, 1, out + 100, 5) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(memcmp(out, before, sizeof out) == 0);
+    /* Neighbours do not overlap, and inputs may. */
+    CHECK(fernseal_pbkdf2(shared->bytes + 37, 64, shared->bytes, 37, shared->bytes, 37, 1) == FERNSEAL_OK);
+    CHECK(is_all(out, 37, 'A') && is_all(out + 101, sizeof out - 101, 'A'));
+}
+
+int main(void)
+{
+    CHECK(fernseal_master_key_parse(&master, MASTER_KEY, LEN(MASTER_KEY)) == FERNSEAL_OK);
+    outputs();
+    inputs();
+    overlaps();
+    return checked("rules");
+}

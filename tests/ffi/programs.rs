@@ -1,0 +1,19 @@
+//! Programs in C, C++, Python, Node and Go against the installed library: tests/c/run.sh does it, and says what it skips.
+//! Nothing of it can be seen from Rust, so there is one test here, which shows what the script said if it fails.
+#![allow(clippy::unwrap_used)] // what is missing should fail the test
+
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn programs_in_other_languages_build_and_run_against_the_installed_library() {
+    if cfg!(not(target_os = "linux")) {
+        eprintln!("SKIPPED: ffi/install.sh is for GNU/Linux");
+        return;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/c/run.sh");
+    let output = Command::new(script).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    said.lines().filter(|line| line.starts_with("SKIPPED")).for_each(|line| eprintln!("{line}"));
+}
