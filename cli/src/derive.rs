@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use fernseal_core::kdf::{self, Job, Salt};
@@ -15,6 +16,13 @@ use fernseal_core::{Key, KeyId, MasterKey};
 pub(crate) struct Task<'a> {
     pub(crate) master: &'a MasterKey,
     pub(crate) salt: Salt,
+}
+
+static DERIVED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many keys of tokens have been derived so far: a rotation derives two for each token.
+pub(crate) fn derived() -> usize {
+    DERIVED.load(Ordering::Relaxed)
 }
 
 /// Derives the key of each task on `threads` threads. Tasks that are equal share one derivation and one key.
@@ -30,6 +38,7 @@ pub(crate) fn keys(tasks: &[Task<'_>], threads: NonZeroUsize) -> Vec<Rc<Key>> {
             })
         })
         .collect();
+    DERIVED.fetch_add(jobs.len(), Ordering::Relaxed);
     let derived: Vec<Rc<Key>> = run(&jobs, threads).into_iter().map(Rc::new).collect();
     places.iter().filter_map(|place| derived.get(*place).cloned()).collect()
 }

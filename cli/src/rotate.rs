@@ -91,10 +91,13 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     let files: Vec<PathBuf> = checked.iter().map(|file| PathBuf::from(&file.name)).collect();
     rotation.record("started", &files)?;
     if let Some(text) = &rotation.outcome.new_text {
+        rotation.record_key("started")?;
         store::create_key(&rotation.outcome.key_file, text)?;
+        rotation.record_key("done")?;
         rotation.context.report.trace(format_args!("new key written to {}", shown(&rotation.outcome.key_file)));
     }
     rotation.reseal(checked);
+    context.report.trace(format_args!("{} keys derived", derive::derived()));
     let done: Vec<PathBuf> = rotation.outcome.rotated.iter().map(|file| PathBuf::from(&file.file)).collect();
     if let Err(failure) = rotation.record(if done.len() == files.len() { "done" } else { "partly done" }, &done) {
         context.report.warn(failure);
@@ -367,6 +370,13 @@ impl Rotation<'_> {
             return Err(Failure::new(Exit::File, format!("{} is not what was written", file.name), next));
         }
         Ok(Rotated { file: file.name.clone(), tokens: edits.len(), backup })
+    }
+
+    /// Logs the making of the new key, as `keygen` does.
+    fn record_key(&self, outcome: &str) -> Result<()> {
+        let new = &self.keys.all()[self.new_at];
+        let files = [&*self.outcome.key_file];
+        self.context.audit.record(&Entry { command: "keygen", outcome, files: &files, pointers: &[], keys: &[new] })
     }
 
     fn record(&self, outcome: &str, files: &[PathBuf]) -> Result<()> {

@@ -59,12 +59,16 @@ impl Config {
             let next = "a config is a regular file";
             return Err(Failure::new(Exit::File, format!("{} is not a regular file", shown(&self.path)), next));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(stat.st_size).unwrap_or(0).min(MAX_CONFIG as usize) + 1);
+        let too_large = || {
+            let what = format!("{} is larger than 64 MiB", shown(&self.path));
+            Failure::new(Exit::File, what, "no config is that large; check the path")
+        };
+        let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= MAX_CONFIG).ok_or_else(too_large)?;
+        let mut bytes = Vec::with_capacity(size as usize + 1);
         let read = File::from(fd).take(MAX_CONFIG + 1).read_to_end(&mut bytes);
         read.map_err(|error| self.unreadable(&error))?;
         if bytes.len() as u64 > MAX_CONFIG {
-            let what = format!("{} is larger than 64 MiB", shown(&self.path));
-            return Err(Failure::new(Exit::File, what, "no config is that large; check the path"));
+            return Err(too_large());
         }
         let source = Source { config: self.clone(), dir, name, bytes, stat };
         source.refuse_changed()?;

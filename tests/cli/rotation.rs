@@ -1,0 +1,252 @@
+//! Rotation under the conditions that life has for it: two at once, interrupted, links, other programs, many files.
+//! That no failing system call loses a secret is shown by tests/faults; the everyday transcripts are in transcripts/.
+#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
+
+mod common;
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{fs, str};
+
+use common::{Folder, KEY, Said, has};
+use rustix::process::{Pid, Signal, kill_process};
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} did not happen");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn of_two_rotations_at_once_one_is_refused_and_all_tokens_are_under_one_key() {
+    for round in 0..20 {
+        let folder = Folder::new(&format!("two-{round}"));
+        folder.make_configs(3);
+        let start = |key: &str| {
+            let mut command = folder.command(&[], &["rotate", "tree", "--new-key-out", key]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let (a, b) = (start("a"), start("b"));
+        let (a, b) = (Said::of(a.wait_with_output().unwrap()), Said::of(b.wait_with_output().unwrap()));
+        let (won, lost) = if a.code == Some(0) { ("a", b) } else { ("b", a) };
+        // Refused by the lock, or, if it came when the other was done, because the tokens are under the other's key.
+        assert!(lost.code == Some(1) || lost.code == Some(4), "{lost:?}");
+        assert!(folder.all_open_with(won), "{lost:?}");
+        assert!(!folder.path(if won == "a" { "b" } else { "a" }).exists(), "no second key is made");
+    }
+}
+
+#[test]
+fn a_thousand_configs_are_rotated_with_two_derivations_for_each_token() {
+    let folder = Folder::new("thousand");
+    folder.make_configs(1_000);
+    let rotated = folder.run(&["rotate", "-v", "tree", "--new-key-out", "new", "--no-backup"]);
+    assert_eq!(rotated.code, Some(0), "{}", rotated.err);
+    assert!(rotated.out.contains("1000 rotated, 0 skipped, 0 failed"));
+    assert!(rotated.err.contains("debug: 2000 keys derived"), "{}", rotated.err.lines().last().unwrap());
+    assert!(folder.all_open_with("new"));
+}
+
+#[test]
+fn an_interrupted_rotation_says_how_to_go_on_and_then_does() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let folder = Folder::new(&format!("interrupted-{}", signal.as_raw()));
+        folder.make_configs(40);
+        // Slow writes, so that there is a middle.
+        if !has("strace") {
+            return;
+        }
+        let slow = ["strace", "-D", "-qq", "-o", "/dev/null", "-e", "inject=fsync:delay_enter=20000"];
+        let child = folder
+            .command(&slow, &["rotate", "tree", "--jobs", "1", "--new-key-out", "new"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_until("the first backup", || folder.files("tree").iter().any(|(name, _)| name.contains(".backup.")));
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let said = Said::of(child.wait_with_output().unwrap());
+        assert_eq!(said.code, Some(9), "{said:?}");
+        assert!(said.err.contains("finish with: fernseal rotate PATH --new-key-file new"), "{said:?}");
+        assert!(!folder.all_open_with("new"), "it was interrupted before the end");
+
+        let refused = folder.run(&["rotate", "tree", "--new-key-out", "another"]);
+        assert_eq!(refused.code, Some(4), "{refused:?}");
+        let resumed = folder.run(&["rotate", "tree", "--new-key-file", "new"]);
+        assert_eq!(resumed.code, Some(0), "{resumed:?}");
+        assert!(resumed.out.contains("already under the new key"));
+        assert!(folder.all_open_with("new"));
+    }
+}
+
+#[test]
+fn a_file_that_another_program_saves_meanwhile_is_left_as_that_program_saved_it() {
+    if !has("strace") {
+        return;
+    }
+    let folder = Folder::new("meanwhile");
+    folder.make_configs(1);
+    let before = folder.read("tree/0000.json");
+    let slow = ["strace", "-D", "-qq", "-o", "/dev/null", "-e", "inject=fsync:delay_enter=300000"];
+    let child = folder
+        .command(&slow, &["rotate", "tree", "--jobs", "1", "--new-key-out", "new", "--no-backup"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("a temporary file", || folder.files("tree").iter().any(|(name, _)| name.ends_with(".tmp")));
+    let saved = before.replace("{\"auth\"", "{\"edited\": true, \"auth\"");
+    folder.write("tree/0000.json", &saved);
+    let said = Said::of(child.wait_with_output().unwrap());
+    assert_eq!(said.code, Some(8), "{said:?}");
+    assert!(said.out.contains("changed meanwhile"), "{said:?}");
+    assert_eq!(folder.files("tree"), [("0000.json".to_owned(), saved.into_bytes())]);
+}
+
+#[test]
+fn hard_links_are_refused_before_anything_is_changed() {
+    let folder = Folder::new("hard");
+    folder.make_configs(2);
+    fs::hard_link(folder.path("tree/0001.json"), folder.path("other-name")).unwrap();
+    let before = folder.files("tree");
+    let said = folder.run(&["rotate", "tree", "--new-key-out", "new"]);
+    assert_eq!(said.code, Some(7), "{said:?}");
+    assert!(said.err.contains("2 names (hard links)"), "{said:?}");
+    assert_eq!(folder.files("tree"), before);
+    assert!(!folder.path("new").exists());
+}
+
+#[test]
+fn a_link_that_is_named_stays_a_link_and_one_in_the_tree_is_not_followed() {
+    let folder = Folder::new("links");
+    folder.make_configs(1);
+    folder.write("victim.json", &folder.read("tree/0000.json"));
+    let victim = folder.read("victim.json");
+    symlink("../victim.json", folder.path("tree/link.json")).unwrap();
+    let said = folder.run(&["rotate", "tree", "--new-key-out", "new"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.contains("skipped tree/link.json: a link"), "{said:?}");
+    assert_eq!(folder.read("victim.json"), victim);
+
+    let said = folder.run(&["rotate", "tree/link.json", "--new-key-file", "new", "--no-backup"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(folder.path("tree/link.json").is_symlink());
+    assert_ne!(folder.read("victim.json"), victim);
+}
+
+#[test]
+fn mode_owner_and_extended_attributes_stay_whatever_the_umask() {
+    let folder = Folder::new("attributes");
+    folder.make_configs(1);
+    let config = folder.path("tree/0000.json");
+    fs::set_permissions(&config, PermissionsExt::from_mode(0o640)).unwrap();
+    let attribute = rustix::fs::setxattr(&config, "user.note", b"kept", rustix::fs::XattrFlags::empty());
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        std::os::unix::fs::chown(&config, Some(12_345), Some(54_321)).unwrap();
+    }
+    let binary = env!("CARGO_BIN_EXE_fernseal");
+    let script = format!("umask 000; exec {binary} rotate tree --new-key-out new");
+    let mut command = folder.command(&["sh", "-c", &script], &[]);
+    assert!(command.status().unwrap().success());
+    let after = fs::metadata(&config).unwrap();
+    assert_eq!(after.permissions().mode() & 0o7777, 0o640);
+    if is_root {
+        assert_eq!((after.uid(), after.gid()), (12_345, 54_321));
+    }
+    match attribute {
+        Ok(()) => {
+            let mut value = [0; 16];
+            let len = rustix::fs::getxattr(&config, "user.note", &mut value).unwrap();
+            assert_eq!(&value[..len], b"kept");
+        }
+        Err(_) => println!("SKIPPED: this file system has no extended attributes"),
+    }
+    let backup = folder.files("tree").into_iter().find(|(name, _)| name.contains(".backup.")).unwrap().0;
+    assert_eq!(fs::metadata(folder.path("tree").join(backup)).unwrap().permissions().mode() & 0o7777, 0o640);
+    assert_eq!(fs::metadata(folder.path("new")).unwrap().permissions().mode() & 0o7777, 0o600);
+}
+
+#[test]
+fn where_nothing_can_be_written_nothing_is_begun() {
+    if !rustix::process::geteuid().is_root() || !has("unshare") {
+        println!("SKIPPED: only root can mount a read-only file system");
+        return;
+    }
+    let folder = Folder::new("read-only");
+    folder.make_configs(2);
+    let before = folder.files("tree");
+    let script = "mount --bind tree tree && mount -o remount,ro,bind tree && exec \"$0\" rotate tree --new-key-out new";
+    let said = Said::of(folder.command(&["unshare", "--mount", "sh", "-c", script], &[]).output().unwrap());
+    assert_eq!(said.code, Some(7), "{said:?}");
+    assert!(said.err.contains("nothing was changed"), "{said:?}");
+    assert_eq!(folder.files("tree"), before);
+    assert!(!folder.path("new").exists(), "{said:?}");
+}
+
+#[test]
+fn tokens_under_a_previous_key_are_rotated_too() {
+    let folder = Folder::new("previous");
+    folder.make_configs(2);
+    assert_eq!(folder.run(&["rotate", "tree/0000.json", "--new-key-out", "middle", "--no-backup"]).code, Some(0));
+    let said = Said::of(
+        folder
+            .command(&[], &["rotate", "tree", "--new-key-out", "new"])
+            .env("PROXMOX_MCP_MASTER_KEY", folder.read("middle"))
+            .env("PROXMOX_MCP_MASTER_KEY_PREVIOUS", KEY)
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(folder.all_open_with("new"));
+}
+
+#[test]
+fn temporary_files_of_a_killed_run_are_removed_by_the_next_and_others_are_not() {
+    let folder = Folder::new("leftovers");
+    folder.make_configs(1);
+    folder.write("tree/.0000.json.fernseal-0123456789abcdef.tmp", "x");
+    folder.write("tree/.0000.json.fernseal-short.tmp", "mine");
+    let said = folder.run(&["rotate", "tree", "--new-key-out", "new", "--no-backup"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let names: Vec<String> = folder.files("tree").into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, [".0000.json.fernseal-short.tmp", "0000.json"]);
+}
+
+#[test]
+fn the_audit_log_has_a_line_for_the_new_key_and_one_for_the_rotation_and_no_secret() {
+    let folder = Folder::new("audit");
+    folder.make_configs(1);
+    let said = folder.run(&["rotate", "tree", "--new-key-out", "new", "--audit-log", "log"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let log = folder.read("log");
+    let commands: Vec<&str> = log.lines().map(|line| line.split('"').nth(3).unwrap()).collect();
+    assert_eq!(commands, ["rotate", "keygen", "keygen", "rotate"], "{log}");
+    for secret in [KEY, folder.read("new").trim(), "secret 0"] {
+        assert!(!log.contains(secret) && !said.out.contains(secret) && !said.err.contains(secret));
+    }
+    let full = folder.run(&["rotate", "tree", "--new-key-file", "new", "--audit-log", "/dev/full"]);
+    assert_eq!(full.code, Some(0), "nothing left to do, nothing to log: {full:?}");
+    folder.make_configs(1);
+    let before = folder.files("tree");
+    let full = folder.run(&["rotate", "tree", "--new-key-out", "third", "--audit-log", "/dev/full"]);
+    assert_eq!(full.code, Some(7), "{full:?}");
+    assert_eq!(folder.files("tree"), before);
+    assert!(!folder.path("third").exists());
+}
+
+#[test]
+fn a_rotation_whose_output_cannot_be_written_is_done_all_the_same() {
+    for (name, redirect) in [("full", ">/dev/full"), ("closed", ">&-"), ("gone", "| true")] {
+        let folder = Folder::new(&format!("output-{name}"));
+        folder.make_configs(2);
+        let binary = env!("CARGO_BIN_EXE_fernseal");
+        let script = format!("{binary} rotate tree --new-key-out new {redirect}");
+        folder.command(&["sh", "-c", &script], &[]).status().unwrap();
+        assert!(folder.all_open_with("new"), "{name}");
+    }
+}
