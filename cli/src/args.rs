@@ -31,13 +31,14 @@ Examples:
   fernseal config.encrypted.json --status      what is encrypted, and how
   fernseal get config.encrypted.json /auth/token_value
   fernseal rotate proxmox-config/              a new master key for all configs
+  fernseal run config.encrypted.json --config-env PROXMOX_MCP_CONFIG -- python -m proxmox_mcp.server
 
 The master key comes from the first of: --key-file, PROXMOX_MCP_MASTER_KEY,
 PROXMOX_MCP_MASTER_KEY_FILE, $CREDENTIALS_DIRECTORY/proxmox_mcp_master_key, a prompt.
 Keys in PROXMOX_MCP_MASTER_KEY_PREVIOUS (or _FILE) open tokens and never seal.
 
-Exit codes: 0 done, 1 other failure, 2 usage, 4 a token could not be opened,
-5 no usable master key, 6 malformed config or token, 7 file or I/O,
+Exit codes: 0 done, 1 other failure, 2 usage, 3 check found a secret in plain text,
+4 a token could not be opened, 5 no usable master key, 6 malformed config or token, 7 file or I/O,
 8 some files of many failed, 9 interrupted and can be resumed.";
 
 /// The guide's flags. They are put into verbs before parsing, and stand here for help and completions.
@@ -98,6 +99,68 @@ pub(crate) enum Command {
     /// List or remove the backups that rotations made
     #[command(subcommand)]
     Backups(Backups),
+    /// Find secrets in plain text, for git hooks and CI (exit code 3)
+    Check(Check),
+    /// Start a program with secrets, decrypted in its environment or in files of its own
+    Run(Run),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Print the manual page, or write all of them to DIR
+    Man(Man),
+}
+
+/// Find secrets in plain text, for git hooks and CI (exit code 3)
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Configs, or directories whose *.json files are all looked at
+    #[arg(required_unless_present = "staged", value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Also ask for the value at POINTER to be encrypted (can be repeated)
+    #[arg(long = "require", value_name = "POINTER")]
+    pub(crate) required: Vec<String>,
+    /// Look at the *.json files that are staged in git instead
+    #[arg(long, conflicts_with = "paths")]
+    pub(crate) staged: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Start a program with secrets, decrypted in its environment or in files of its own
+#[derive(Debug, Args)]
+#[command(after_help = "Files exist in memory alone; their paths, /proc/self/fd/N, hold for the program itself.")]
+pub(crate) struct Run {
+    /// The config [default: $PROXMOX_MCP_CONFIG]
+    pub(crate) config: Option<PathBuf>,
+    /// Set the variable NAME to the value at POINTER (can be repeated)
+    #[arg(long = "env", value_name = "NAME=POINTER")]
+    pub(crate) variables: Vec<String>,
+    /// Set the variable NAME to the path of a file with the value at POINTER (can be repeated)
+    #[arg(long = "file", value_name = "NAME=POINTER")]
+    pub(crate) files: Vec<String>,
+    /// Set the variable NAME to the path of a file with the whole config, decrypted
+    #[arg(long, value_name = "NAME")]
+    pub(crate) config_env: Option<String>,
+    /// Leave the master key's variables in the program's environment
+    #[arg(long)]
+    pub(crate) keep_key: bool,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) program: Vec<OsString>,
+}
+
+/// Print completions for a shell
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// bash, zsh, fish, powershell or elvish
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Print the manual page, or write all of them to DIR
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Where to write one page for the command and one for each verb
+    pub(crate) dir: Option<PathBuf>,
 }
 
 /// Encrypt the secrets of a config

@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Other = 1,
     /// The command line makes no sense.
     Usage = 2,
+    /// `check` found a secret in plain text.
+    PlainText = 3,
     /// A token could not be opened.
     Unopened = 4,
     /// No usable master key.

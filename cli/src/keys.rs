@@ -26,6 +26,9 @@ const PREVIOUS: &str = "PROXMOX_MCP_MASTER_KEY_PREVIOUS";
 const PREVIOUS_FILE: &str = "PROXMOX_MCP_MASTER_KEY_PREVIOUS_FILE";
 const CREDENTIAL: &str = "proxmox_mcp_master_key";
 
+/// The variables that hold a master key or lead to one.
+pub(crate) const VARIABLES: [&str; 4] = [KEY, KEY_FILE, PREVIOUS, PREVIOUS_FILE];
+
 /// No key file is longer; whoever names a device or a log by mistake is told soon.
 const MAX_KEY_FILE: u64 = 64 * 1024;
 

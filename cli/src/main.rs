@@ -35,6 +35,8 @@ struct Context {
     audit: Audit,
     key_file: Option<PathBuf>,
     threads: NonZeroUsize,
+    /// The limit on core dumps as it was: for a program that is started.
+    core_limit: Rlimit,
 }
 
 impl Context {
@@ -44,7 +46,7 @@ impl Context {
 }
 
 fn main() -> ExitCode {
-    keep_memory_private();
+    let core_limit = keep_memory_private();
     let cli = Cli::from_process();
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let context = Context {
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         audit: Audit::new(cli.common.audit_log, threads),
         key_file: cli.common.key_file,
         threads,
+        core_limit,
     };
     let done = match &cli.command {
         Command::Encrypt(args) => commands::encrypt::run(args, &context),
@@ -63,6 +66,10 @@ fn main() -> ExitCode {
         Command::Keygen(args) => commands::keygen::run(args, &context),
         Command::Rotate(args) => commands::rotate::run(args, &context),
         Command::Backups(args) => commands::backups::run(args, &context),
+        Command::Check(args) => commands::check::run(args, &context),
+        Command::Run(args) => commands::run::run(args, &context),
+        Command::Completions(args) => commands::completions::completions(args),
+        Command::Man(args) => commands::completions::man(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -76,9 +83,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// No core dump, no debugger of the same user: keys pass through this memory.
-fn keep_memory_private() {
+/// No core dump, no debugger of the same user: keys pass through this memory. Returns the limit on core dumps before.
+fn keep_memory_private() -> Rlimit {
+    let before = rustix::process::getrlimit(Resource::Core);
     // Where the system will not have it, the command still does its work.
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: before.maximum });
+    before
 }

@@ -3,11 +3,14 @@
 //! They read top to bottom: read the config, get the keys, work out the result, write it.
 
 pub(crate) mod backups;
+pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod decrypt;
 pub(crate) mod encrypt;
 pub(crate) mod get;
 pub(crate) mod keygen;
 pub(crate) mod rotate;
+pub(crate) mod run;
 pub(crate) mod set;
 pub(crate) mod status;
 pub(crate) mod verify;

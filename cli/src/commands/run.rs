@@ -1,0 +1,106 @@
+//! `run`: starts a program with secrets, opened: in variables, or in files that exist in memory alone.
+//! The program takes this process's place (exec), so signals, exit codes and the terminal are its own.
+//! The master key stays behind, unless the caller wants it otherwise.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use fernseal_core::json::Kind;
+use rustix::fs::MemfdFlags;
+use rustix::process::Resource;
+use zeroize::Zeroizing;
+
+use super::{config_or_default, open, read};
+use crate::Context;
+use crate::args::Run;
+use crate::audit::Entry;
+use crate::document::{Document, Edit, unescaped};
+use crate::failure::{Exit, Failure, Result};
+use crate::keys::{self, Keyring};
+
+pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
+    let path = config_or_default(args.config.as_deref())?;
+    let (_, document) = read(&path, context)?;
+    let keys = context.keys()?;
+    let [program, arguments @ ..] = &*args.program else {
+        return Err(Failure::new(Exit::Usage, "no program named", "name it behind --"));
+    };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    if !args.keep_key {
+        keys::VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
+    }
+
+    let mut pointers = Vec::new();
+    // They stay open, for the program.
+    let mut files: Vec<OwnedFd> = Vec::new();
+    for (list, in_file) in [(&args.variables, false), (&args.files, true)] {
+        for wish in list {
+            let (name, pointer) = wish.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+                let next = "write the variable, =, and the value's pointer, as in TOKEN=/auth/token_value";
+                Failure::new(Exit::Usage, format!("{wish} is not NAME=POINTER"), next)
+            })?;
+            let secret = value(&document, pointer, &keys, context)?;
+            if in_file {
+                command.env(name, in_memory(name, &[secret.as_bytes()], &mut files)?);
+            } else if secret.contains('\0') {
+                let next = "hand it over in a file, with --file";
+                return Err(Failure::new(Exit::Malformed, format!("the value at {pointer} holds a NUL"), next));
+            } else {
+                command.env(name, &*secret);
+            }
+            pointers.push(pointer);
+        }
+    }
+    if let Some(name) = &args.config_env {
+        let tokens: Vec<_> = document.tokens.iter().collect();
+        let secrets = open(&document, &tokens, &keys, context)?;
+        let edits: Vec<Edit> = tokens.iter().zip(&secrets).map(|(token, secret)| token.replaced_by(secret)).collect();
+        command.env(name, in_memory("config", &document.edited(&edits), &mut files)?);
+        pointers.extend(tokens.iter().map(|token| &*token.pointer));
+    }
+    let entry =
+        Entry { command: "run", outcome: "started", files: &[&path], pointers: &pointers, keys: &[keys.current()] };
+    context.audit.record(&entry)?;
+
+    // Where the system will not have it, the program has a smaller limit.
+    let _ = rustix::process::setrlimit(Resource::Core, context.core_limit);
+    let error = command.exec();
+    let next = "name a program that is there and can be executed";
+    Err(Failure::new(Exit::File, format!("{} cannot be started: {error}", program.to_string_lossy()), next))
+}
+
+/// The value at `pointer`, opened if it is sealed.
+fn value(document: &Document, pointer: &str, keys: &Keyring, context: &Context) -> Result<Zeroizing<String>> {
+    let value = document.find(pointer)?;
+    match (document.token_at(&value), value.kind()) {
+        (Some(token), _) => Ok(open(document, &[token], keys, context)?.pop().unwrap_or_default()),
+        (None, Kind::Scalar) => Ok(Zeroizing::new(value.raw().to_owned())),
+        (None, Kind::String) => {
+            let text = unescaped(value.raw()).map_err(|error| document.failure(pointer, error))?;
+            Ok(Zeroizing::new(text.into_owned()))
+        }
+        (None, _) => Err(document.failure(pointer, fernseal_core::Error::NotAString)),
+    }
+}
+
+/// A file in memory with these pieces; its path, which holds for the program that inherits it.
+fn in_memory(name: &str, pieces: &[&[u8]], files: &mut Vec<OwnedFd>) -> Result<OsString> {
+    let make = || -> io::Result<OwnedFd> {
+        // Not closed on exec: that is what it is for.
+        let mut file = File::from(rustix::fs::memfd_create(name, MemfdFlags::empty())?);
+        pieces.iter().try_for_each(|piece| file.write_all(piece))?;
+        file.rewind()?;
+        Ok(file.into())
+    };
+    let file = make().map_err(|error| {
+        Failure::new(Exit::File, format!("no file in memory: {error}"), "free some memory, or use --env")
+    })?;
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    files.push(file);
+    Ok(path.into())
+}
