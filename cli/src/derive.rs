@@ -5,10 +5,19 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use fernseal_core::kdf::{self, Job, Salt};
 use fernseal_core::{Key, KeyId, MasterKey};
+
+/// Derivations that were asked for since the start.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// How many keys were derived since the start.
+pub(crate) fn count() -> usize {
+    COUNT.load(Ordering::Relaxed)
+}
 
 /// One key to derive.
 #[derive(Clone, Copy)]
@@ -43,6 +52,7 @@ pub(crate) fn ids(masters: &[&MasterKey], threads: NonZeroUsize) -> Vec<KeyId> {
 
 /// Shares the jobs out among the threads, in runs as even as can be.
 fn run(jobs: &[Job<'_>], threads: NonZeroUsize) -> Vec<Key> {
+    COUNT.fetch_add(jobs.len(), Ordering::Relaxed);
     let mut out: Vec<Key> = jobs.iter().map(|_| Key::from_bytes(&[0; 32])).collect();
     let share = jobs.len().div_ceil(threads.get()).max(1);
     let mut shares = jobs.chunks(share).zip(out.chunks_mut(share));

@@ -45,8 +45,10 @@ impl Context {
 
 fn main() -> ExitCode {
     keep_memory_private();
+    interrupt::outlive_size_limit();
     let cli = Cli::from_process();
-    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = cli.command.jobs().unwrap_or(cores);
     let context = Context {
         report: Report::new(cli.common.quiet, cli.common.verbose),
         audit: Audit::new(cli.common.audit_log, threads),
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Command::Rotate(args) => commands::rotate::run(args, &context),
         Command::Backups(args) => commands::backups::run(args, &context),
     };
+    context.report.trace(format_args!("keys derived: {}", derive::count()));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
