@@ -269,7 +269,7 @@ pub(crate) struct Rotate {
     /// Write the new key to FILE, which must not exist [default: ~/.proxmox_mcp_key.ID]
     #[arg(long, value_name = "FILE", conflicts_with = "rollback")]
     pub(crate) new_key_out: Option<PathBuf>,
-    /// Keep the backups in DIR [default: beside each config]
+    /// Keep the backups in DIR, each under its config's full path [default: beside each config]
     #[arg(long, value_name = "DIR")]
     pub(crate) backup_dir: Option<PathBuf>,
     /// Make no backups
@@ -295,17 +295,18 @@ pub(crate) struct Rotate {
 /// List or remove the backups that rotations made
 #[derive(Debug, Subcommand)]
 pub(crate) enum Backups {
-    /// List the backups below DIR
+    /// List the backups of the configs below PATH
     List(BackupsAt),
-    /// Remove the backups below DIR, once the configs that they are of open with the key at hand
+    /// Remove the backups of the configs below PATH, where these open with the key at hand
     Prune(Prune),
 }
 
 /// Where backups are looked for
 #[derive(Debug, Args)]
 pub(crate) struct BackupsAt {
-    /// The directory of the configs
-    pub(crate) dir: PathBuf,
+    /// The directories of the configs, or configs
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
     /// Where the backups are, if not beside the configs
     #[arg(long, value_name = "DIR")]
     pub(crate) backup_dir: Option<PathBuf>,
@@ -322,6 +323,16 @@ pub(crate) struct Prune {
     /// Do not ask
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+impl Command {
+    /// The number of threads that was asked for.
+    pub(crate) fn jobs(&self) -> Option<NonZeroUsize> {
+        match self {
+            Self::Rotate(args) => args.jobs,
+            _ => None,
+        }
+    }
 }
 
 impl Cli {

@@ -11,18 +11,19 @@ use std::thread;
 use fernseal_core::kdf::{self, Job, Salt};
 use fernseal_core::{Key, KeyId, MasterKey};
 
+/// Derivations that were asked for since the start.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// How many keys were derived since the start.
+pub(crate) fn count() -> usize {
+    COUNT.load(Ordering::Relaxed)
+}
+
 /// One key to derive.
 #[derive(Clone, Copy)]
 pub(crate) struct Task<'a> {
     pub(crate) master: &'a MasterKey,
     pub(crate) salt: Salt,
-}
-
-static DERIVED: AtomicUsize = AtomicUsize::new(0);
-
-/// How many keys of tokens have been derived so far: a rotation derives two for each token.
-pub(crate) fn derived() -> usize {
-    DERIVED.load(Ordering::Relaxed)
 }
 
 /// Derives the key of each task on `threads` threads. Tasks that are equal share one derivation and one key.
@@ -38,7 +39,6 @@ pub(crate) fn keys(tasks: &[Task<'_>], threads: NonZeroUsize) -> Vec<Rc<Key>> {
             })
         })
         .collect();
-    DERIVED.fetch_add(jobs.len(), Ordering::Relaxed);
     let derived: Vec<Rc<Key>> = run(&jobs, threads).into_iter().map(Rc::new).collect();
     places.iter().filter_map(|place| derived.get(*place).cloned()).collect()
 }
@@ -52,6 +52,7 @@ pub(crate) fn ids(masters: &[&MasterKey], threads: NonZeroUsize) -> Vec<KeyId> {
 
 /// Shares the jobs out among the threads, in runs as even as can be.
 fn run(jobs: &[Job<'_>], threads: NonZeroUsize) -> Vec<Key> {
+    COUNT.fetch_add(jobs.len(), Ordering::Relaxed);
     let mut out: Vec<Key> = jobs.iter().map(|_| Key::from_bytes(&[0; 32])).collect();
     let share = jobs.len().div_ceil(threads.get()).max(1);
     let mut shares = jobs.chunks(share).zip(out.chunks_mut(share));

@@ -12,6 +12,7 @@ use fernseal_core::{Error, config};
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure, Result};
+use crate::report;
 
 /// A config file's text and the tokens in it.
 pub(crate) struct Document {
@@ -116,6 +117,12 @@ impl Document {
     /// Whether the two texts are the same but for the tokens in them.
     pub(crate) fn differs_only_in_tokens(&self, other: &Self) -> bool {
         self.around_tokens().eq(other.around_tokens())
+    }
+
+    /// Whether a token was sealed after `stamp`, as it stands in a backup's name. A rotation seals at the very time that
+    /// it puts into the names of its backups.
+    pub(crate) fn is_newer_than(&self, stamp: &str) -> bool {
+        self.tokens.iter().any(|token| token.form.is_ok_and(|(_, sealed)| *report::stamp(sealed) > *stamp))
     }
 
     /// What stands before, between and behind the tokens.

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
 static REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
@@ -19,6 +19,12 @@ pub(crate) fn listen() {
         }
         flag
     });
+}
+
+/// A limit on the size of files makes a write fail; it does not end the process with a temporary file left behind.
+pub(crate) fn outlive_size_limit() {
+    // It fails for signals that cannot be caught; this one can.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
 /// Whether one of the signals has come.

@@ -89,10 +89,17 @@ impl Keyring {
         Self(vec![key])
     }
 
-    /// Adds a key and says at which place.
+    /// Adds a key, unless it is there already, and says at which place.
     pub(crate) fn add(&mut self, key: MasterKey) -> usize {
-        self.0.push(key);
-        self.0.len() - 1
+        self.place_of(&key).unwrap_or_else(|| {
+            self.0.push(key);
+            self.0.len() - 1
+        })
+    }
+
+    /// The place of a key.
+    pub(crate) fn place_of(&self, key: &MasterKey) -> Option<usize> {
+        self.0.iter().position(|known| known.ct_eq(key).into())
     }
 
     /// All keys, the one that seals first.

@@ -47,8 +47,10 @@ impl Context {
 
 fn main() -> ExitCode {
     let core_limit = keep_memory_private();
+    interrupt::outlive_size_limit();
     let cli = Cli::from_process();
-    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = cli.command.jobs().unwrap_or(cores);
     let context = Context {
         report: Report::new(cli.common.quiet, cli.common.verbose),
         audit: Audit::new(cli.common.audit_log, threads),
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Completions(args) => commands::completions::completions(args),
         Command::Man(args) => commands::completions::man(args),
     };
+    context.report.trace(format_args!("keys derived: {}", derive::count()));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -1,41 +1,54 @@
 //! How far a long run has come: a bar on a terminal, nothing anywhere else.
-//! It appears from a few files on, when there is something to wait for.
+//! It appears from a few files or a second of work on, when there is something to wait for.
 //! It goes to stderr and is gone when the work is done.
 
+use std::cell::{Cell, OnceCell};
 use std::io::{self, IsTerminal};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Context;
 
-/// Fewer files than this are done before anyone looks.
+/// Fewer files than this are done before anyone looks, unless they take long.
 const A_FEW: usize = 4;
+const LONG: Duration = Duration::from_secs(1);
 
 /// A bar, or nothing.
-pub(crate) struct Progress(Option<ProgressBar>);
+pub(crate) struct Progress {
+    what: &'static str,
+    files: usize,
+    wanted: bool,
+    begun: Instant,
+    done: Cell<u64>,
+    bar: OnceCell<ProgressBar>,
+}
 
 impl Progress {
     pub(crate) fn new(what: &'static str, files: usize, context: &Context) -> Self {
-        let wanted = files >= A_FEW && io::stderr().is_terminal() && !context.report.is_quiet();
-        let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} files, {eta} left");
-        Self(
-            style
-                .ok()
-                .filter(|_| wanted)
-                .map(|style| ProgressBar::new(files as u64).with_style(style).with_message(what)),
-        )
+        let wanted = io::stderr().is_terminal() && !context.report.is_quiet();
+        Self { what, files, wanted, begun: Instant::now(), done: Cell::new(0), bar: OnceCell::new() }
     }
 
     pub(crate) fn step(&self) {
-        if let Some(bar) = &self.0 {
-            bar.inc(1);
+        self.done.set(self.done.get() + 1);
+        if self.wanted && (self.files >= A_FEW || self.begun.elapsed() >= LONG) {
+            self.bar.get_or_init(|| self.start()).set_position(self.done.get());
+        }
+    }
+
+    fn start(&self) -> ProgressBar {
+        let bar = ProgressBar::new(self.files as u64).with_message(self.what);
+        match ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} files, {eta} left") {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
+        if let Some(bar) = self.bar.get() {
             bar.finish_and_clear();
         }
     }

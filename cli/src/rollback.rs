@@ -1,5 +1,5 @@
 //! The way back from a rotation: the newest backup of each config is put in its place.
-//! Only where it opens with the key at hand, and only where nothing but tokens has changed since.
+//! Only where it opens with the key at hand, and only where nothing has changed since but what the rotation changed.
 //! The backups stay.
 
 use serde_json::json;
@@ -25,22 +25,30 @@ enum Done {
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
     interrupt::listen();
     let keys = context.keys()?;
-    let found = store::find(&args.paths)?;
-    let _lock = store::lock(&found)?;
+    let mut found = store::find(&args.paths)?;
+    if let Some(backup_dir) = &args.backup_dir {
+        found.look_into(backup_dir);
+    }
+    let lock = store::lock(&found)?;
     let files: Vec<_> = found.configs.iter().map(|config| config.path.as_path()).collect();
     let mut entry =
         Entry { command: "rollback", outcome: "started", files: &files, pointers: &[], keys: &[keys.current()] };
     if !args.dry_run {
         context.audit.record(&entry)?;
+        lock.remove_leftovers(|path| {
+            context.report.note(format_args!("removed {}, left by a run that was killed", shown(path)));
+        });
     }
 
     let mut results = Vec::new();
-    let (mut rolled_back, mut failed) = (0, 0);
+    let (mut rolled_back, mut failed, mut reached) = (0, 0, 0);
+    // A stdout that is full or closed is told of at the end: it does not keep files from going back.
+    let mut told = Ok(());
     for config in &found.configs {
         if interrupt::requested() {
-            let next = "run the same command again: it goes on where it stopped";
-            return Err(Failure::new(Exit::Interrupted, "interrupted between two files", next));
+            break;
         }
+        reached += 1;
         let file = shown(&config.path);
         let (line, entry) = match roll_back(config, &keys, args, context) {
             Ok(Done::RolledBack(backup)) => {
@@ -65,22 +73,28 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
         if args.json {
             results.push(entry);
         } else {
-            report::result(line)?;
+            told = told.and_then(|()| report::result(line));
         }
     }
-    if args.json {
-        report::result(json!({ "schema": 1, "command": "rollback", "dry_run": args.dry_run, "files": results }))?;
-    } else {
-        report::result(format_args!("{rolled_back} put back, {failed} failed, of {}", found.configs.len()))?;
-    }
+    let left = found.configs.len() - reached;
+    told = told.and_then(|()| match args.json {
+        true => report::result(json!({
+            "schema": 1, "command": "rollback", "dry_run": args.dry_run, "files": results, "left": left,
+        })),
+        false => report::result(format_args!("{rolled_back} put back, {failed} failed, of {}", found.configs.len())),
+    });
     if !args.dry_run {
-        entry.outcome = if failed == 0 { "done" } else { "partly done" };
+        entry.outcome = if failed == 0 && left == 0 { "done" } else { "partly done" };
         if let Err(failure) = context.audit.record(&entry) {
-            context.report.warn(failure);
+            context.report.warn(failure.what);
         }
+    }
+    if left > 0 {
+        let what = format!("interrupted: {left} files were not looked at");
+        return Err(Failure::new(Exit::Interrupted, what, "run the same command again: it goes on where it stopped"));
     }
     match failed {
-        0 => Ok(()),
+        0 => told,
         _ => Err(Failure::new(
             Exit::Partial,
             format!("{failed} files were not put back and are as they were"),
@@ -101,6 +115,11 @@ fn roll_back(config: &Config, keys: &Keyring, args: &Rotate, context: &Context) 
     if !present.differs_only_in_tokens(&before) {
         let what = format!("{} was edited since {} was made", present.name, before.name);
         return Err(Failure::new(Exit::Other, what, "compare the two, and copy by hand what is wanted"));
+    }
+    if present.is_newer_than(store::backup_stamp(&newest.path).unwrap_or_default()) {
+        let what = format!("a secret in {} was set since {} was made", present.name, before.name);
+        let next = "the backup does not hold it; go on with the new key, or copy by hand what is wanted";
+        return Err(Failure::new(Exit::Other, what, next));
     }
     if !args.dry_run {
         source.replace(&[before.text.as_bytes()])?;

@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 use std::env;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -18,12 +17,12 @@ use crate::Context;
 use crate::args::Rotate;
 use crate::audit::Entry;
 use crate::derive::{self, Task};
-use crate::document::{Document, Edit};
+use crate::document::{Document, Edit, Sealed};
 use crate::failure::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::keys::{self, Keyring};
 use crate::progress::Progress;
-use crate::report::{self, shown};
+use crate::report::{self, quoted, shown};
 use crate::store::{self, Config, Identity, Source};
 
 /// What came of a rotation.
@@ -35,6 +34,8 @@ pub(crate) struct Outcome {
     pub(crate) failed: Vec<(String, Failure)>,
     /// Files that were not reached, because of an interruption.
     pub(crate) left: usize,
+    /// Whether a config is under the new key, be it from this run or from an earlier one.
+    pub(crate) new_key_in_use: bool,
     pub(crate) old_id: String,
     pub(crate) new_id: String,
     /// Where the new key is.
@@ -57,17 +58,15 @@ const GROUP_BYTES: usize = 8 << 20;
 
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     interrupt::listen();
-    let threads = args.jobs.unwrap_or(context.threads);
     let mut keys = context.keys()?;
     let new_key = NewKey::choose(args, &keys, context)?;
-    let found = store::find(&args.paths)?;
+    let mut found = store::find(&args.paths)?;
     new_key.refuse_beside(&found.roots)?;
-    let lock = store::lock(&found)?;
-    if !args.dry_run {
-        lock.remove_leftovers(|path| {
-            context.report.note(format_args!("removed {}, left by a run that was killed", shown(path)));
-        });
+    if let Some(backup_dir) = &args.backup_dir {
+        store::check_backup_dir(backup_dir)?;
+        found.look_into(backup_dir);
     }
+    let lock = store::lock(&found)?;
 
     let new_at = keys.add(new_key.master);
     let mut outcome = Outcome {
@@ -76,33 +75,50 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
         new_text: new_key.text,
         ..Outcome::default()
     };
-    let mut ids = derive::ids(&[keys.current(), &keys.all()[new_at]], threads).into_iter();
+    // The first of the keys that is not the new one is the old one: the environment may name the new one already.
+    let old_at = usize::from(new_at == 0);
+    let mut ids = derive::ids(&[&keys.all()[old_at], &keys.all()[new_at]], context.threads).into_iter();
     outcome.old_id = ids.next().map(|id| id.to_string()).unwrap_or_default();
     outcome.new_id = ids.next().map(|id| id.to_string()).unwrap_or_default();
 
-    let mut rotation = Rotation { keys, new_at, threads, args, context, seen: HashSet::new(), outcome };
-    let checked = rotation.check(found.configs)?;
-    if args.dry_run || checked.is_empty() {
+    let mut rotation = Rotation { keys, old_at, new_at, args, context, seen: HashSet::new(), outcome };
+    let checked = rotation.check(&found.configs)?;
+    if args.dry_run {
         let would = |file: &Checked| Rotated { file: file.name.clone(), tokens: file.keys.len(), backup: None };
         rotation.outcome.rotated = checked.iter().map(would).collect();
         return Ok(rotation.outcome);
     }
 
     let files: Vec<PathBuf> = checked.iter().map(|file| PathBuf::from(&file.name)).collect();
-    rotation.record("started", &files)?;
-    if let Some(text) = &rotation.outcome.new_text {
-        rotation.record_key("started")?;
-        store::create_key(&rotation.outcome.key_file, text)?;
-        rotation.record_key("done")?;
-        rotation.context.report.trace(format_args!("new key written to {}", shown(&rotation.outcome.key_file)));
+    if !files.is_empty() {
+        rotation.record("rotate", "started", &files)?;
+        if let Err(failure) = rotation.establish_key() {
+            rotation.record_or_warn("rotate", "failed", &[]);
+            return Err(failure);
+        }
     }
-    rotation.reseal(checked);
-    context.report.trace(format_args!("{} keys derived", derive::derived()));
-    let done: Vec<PathBuf> = rotation.outcome.rotated.iter().map(|file| PathBuf::from(&file.file)).collect();
-    if let Err(failure) = rotation.record(if done.len() == files.len() { "done" } else { "partly done" }, &done) {
-        context.report.warn(failure);
+    lock.remove_leftovers(|path| {
+        context.report.note(format_args!("removed {}, left by a run that was killed", shown(path)));
+    });
+    if !files.is_empty() {
+        rotation.reseal(checked);
+        let done: Vec<PathBuf> = rotation.outcome.rotated.iter().map(|file| PathBuf::from(&file.file)).collect();
+        rotation.record_or_warn("rotate", if done.len() == files.len() { "done" } else { "partly done" }, &done);
     }
     Ok(rotation.outcome)
+}
+
+/// The command that finishes this rotation.
+pub(crate) fn resume(args: &Rotate, key_file: &Path) -> String {
+    let mut command = "fernseal rotate".to_owned();
+    let mut add = |word: &str, path: &Path| command.extend([" ", word, &quoted(&shown(path))]);
+    args.paths.iter().for_each(|path| add("", path));
+    args.backup_dir.iter().for_each(|path| add("--backup-dir ", path));
+    add("--new-key-file ", key_file);
+    if args.no_backup {
+        command.push_str(" --no-backup");
+    }
+    command
 }
 
 /// The key that is rotated to, and the file that it is in or will be in.
@@ -117,7 +133,8 @@ impl NewKey {
     fn choose(args: &Rotate, keys: &Keyring, context: &Context) -> Result<Self> {
         if let Some(path) = &args.new_key_file {
             let master = keys::from_file(path, &context.report)?;
-            if bool::from(master.ct_eq(keys.current())) {
+            // With previous keys the environment has changed over already, and the rest is to follow.
+            if keys.all().iter().all(|key| key.ct_eq(&master).into()) {
                 let next = "the present key must be the old one (PROXMOX_MCP_MASTER_KEY), the new one is in the file";
                 return Err(Failure::new(Exit::Key, format!("{} holds the present master key", shown(path)), next));
             }
@@ -135,8 +152,10 @@ impl NewKey {
         let path = match &args.new_key_out {
             Some(path) => path.clone(),
             None => {
-                let id = master.id();
-                home()?.join(format!("{KEY_FILE_PREFIX}{id}"))
+                let home = home()?;
+                let id = derive::ids(&[&master], context.threads).pop();
+                let id = id.map(|id| id.to_string()).unwrap_or_default();
+                home.join(format!("{KEY_FILE_PREFIX}{id}"))
             }
         };
         store::check_creatable(&path)?;
@@ -184,9 +203,9 @@ struct Loaded {
 
 struct Rotation<'a> {
     keys: Keyring,
-    /// The new key's place in the keyring.
+    /// The places of the old and the new key in the keyring.
+    old_at: usize,
     new_at: usize,
-    threads: NonZeroUsize,
     args: &'a Rotate,
     context: &'a Context,
     /// The files that were met already: two paths may lead to one.
@@ -196,31 +215,28 @@ struct Rotation<'a> {
 
 impl Rotation<'_> {
     /// Opens every token of every config. Nothing is written. What cannot be rotated ends the run, or is left out.
-    fn check(&mut self, configs: Vec<Config>) -> Result<Vec<Checked>> {
+    fn check(&mut self, configs: &[Config]) -> Result<Vec<Checked>> {
         let progress = Progress::new("checking", configs.len(), self.context);
         let mut checked = Vec::new();
         let mut group = Vec::new();
         for config in configs {
-            if interrupt::requested() {
-                let next = "nothing was changed; run it again when ready";
-                return Err(Failure::new(Exit::Interrupted, "interrupted while checking", next));
-            }
+            stop_if_interrupted()?;
             progress.step();
-            let name = shown(&config.path);
             match self.load(config) {
                 Ok(loaded) => group.extend(loaded),
-                Err(failure) => self.leave_out(name, failure)?,
+                Err(failure) => self.leave_out(shown(&config.path), failure)?,
             }
             if is_full(&group) {
                 self.check_group(&std::mem::take(&mut group), &mut checked)?;
             }
         }
         self.check_group(&group, &mut checked)?;
+        stop_if_interrupted()?;
         Ok(checked)
     }
 
     /// Reads a config; none if it was met already or has no tokens.
-    fn load(&mut self, config: Config) -> Result<Option<Loaded>> {
+    fn load(&mut self, config: &Config) -> Result<Option<Loaded>> {
         let mut source = config.read()?;
         if !self.seen.insert(source.identity().file()) {
             return Ok(None);
@@ -231,13 +247,13 @@ impl Rotation<'_> {
             return Ok(None);
         }
         source.check_replaceable()?;
-        Ok(Some(Loaded { config, source, document }))
+        Ok(Some(Loaded { config: config.clone(), source, document }))
     }
 
     fn check_group(&mut self, group: &[Loaded], checked: &mut Vec<Checked>) -> Result<()> {
         let tokens: Vec<_> =
             group.iter().flat_map(|file| file.document.tokens.iter().map(|token| (&file.document, token))).collect();
-        let mut opened = keys::open(&tokens, &self.keys, self.threads).into_iter();
+        let mut opened = keys::open(&tokens, &self.keys, self.context.threads).into_iter();
         for file in group {
             let name = &file.document.name;
             let mut keys = Vec::with_capacity(file.document.tokens.len());
@@ -245,14 +261,17 @@ impl Rotation<'_> {
             for token in &file.document.tokens {
                 match opened.next().unwrap_or(Err(Error::Unauthentic)) {
                     Ok(opened) => keys.push((opened.master != self.new_at).then_some(opened.key)),
-                    Err(error) => {
-                        failure.get_or_insert_with(|| self.refusal(&file.document, token, error));
-                    }
+                    Err(error) if failure.is_none() => failure = Some(self.refusal(&file.document, token, error)?),
+                    Err(_) => {}
                 }
             }
             match failure {
                 Some(failure) => self.leave_out(name.clone(), failure)?,
                 None if keys.iter().all(Option::is_none) => {
+                    if !self.args.dry_run {
+                        file.source.make_durable()?;
+                    }
+                    self.outcome.new_key_in_use = true;
                     self.outcome.skipped.push((name.clone(), "already under the new key".to_owned()));
                 }
                 None => {
@@ -268,29 +287,44 @@ impl Rotation<'_> {
     /// A config that cannot be rotated ends the run, unless it may be left out.
     fn leave_out(&mut self, name: String, failure: Failure) -> Result<()> {
         if !self.args.keep_going {
-            let next = format!("nothing was changed; {} (or leave such files out with --keep-going)", failure.next);
-            return Err(Failure { next, ..failure });
+            return Err(unchanged(failure, " (or leave such files out with --keep-going)"));
         }
         self.outcome.failed.push((name, failure));
         Ok(())
     }
 
-    /// Why a token does not open; perhaps an earlier rotation did not finish.
-    fn refusal(&self, document: &Document, token: &crate::document::Sealed, error: Error) -> Failure {
+    /// Why a token does not open. An earlier rotation that did not finish ends the run, even where files may be left
+    /// out: the tree would be under three keys.
+    fn refusal(&self, document: &Document, token: &Sealed, error: Error) -> Result<Failure> {
         let failure = document.failure(&token.pointer, error);
         let candidates = if error == Error::Unauthentic { unfinished(self.args) } else { Vec::new() };
         for path in candidates {
             let Ok(master) = keys::from_file(&path, &self.context.report) else { continue };
-            if matches!(&*keys::open(&[(document, token)], &Keyring::of(master), self.threads), [Ok(_)]) {
+            if matches!(&*keys::open(&[(document, token)], &Keyring::of(master), self.context.threads), [Ok(_)]) {
                 let next = format!(
-                    "{} opens it: a rotation to that key did not finish; finish it with --new-key-file {}",
+                    "the key in {} opens it: finish the rotation to that key with: {}",
                     shown(&path),
-                    shown(&path)
+                    resume(self.args, &path)
                 );
-                return Failure { next, ..failure };
+                return Err(unchanged(Failure { next, ..failure }, ""));
             }
         }
-        failure
+        Ok(failure)
+    }
+
+    /// The new key is in its file, and outlasts whatever comes, before the first config changes.
+    fn establish_key(&self) -> Result<()> {
+        let key_file = &self.outcome.key_file;
+        let Some(text) = &self.outcome.new_text else { return store::make_durable(key_file) };
+        self.record("keygen", "started", std::slice::from_ref(key_file))?;
+        store::create_key(key_file, text)?;
+        self.record_or_warn("keygen", "done", std::slice::from_ref(key_file));
+        self.context.report.note(format_args!(
+            "The new key is in {}. If this run is cut off, finish it with:\n  {}",
+            shown(key_file),
+            resume(self.args, key_file)
+        ));
+        Ok(())
     }
 
     /// Replaces the configs, one by one. A failure concerns one file and leaves it as it was.
@@ -316,7 +350,7 @@ impl Rotation<'_> {
             }
             let salts = formats.iter().flatten().map(|format| *format.salt());
             let tasks: Vec<Task<'_>> = salts.map(|salt| Task { master: &self.keys.all()[self.new_at], salt }).collect();
-            let derived = derive::keys(&tasks, self.threads);
+            let derived = derive::keys(&tasks, self.context.threads);
             let mut sealing = formats.into_iter().flatten().zip(derived);
             for (file, loaded) in group {
                 progress.step();
@@ -326,7 +360,10 @@ impl Rotation<'_> {
                     continue;
                 }
                 match self.reseal_one(&file, &loaded, own) {
-                    Ok(rotated) => self.outcome.rotated.push(rotated),
+                    Ok(rotated) => {
+                        self.outcome.new_key_in_use = true;
+                        self.outcome.rotated.push(rotated);
+                    }
                     Err(failure) => self.outcome.failed.push((file.name, failure)),
                 }
             }
@@ -372,22 +409,36 @@ impl Rotation<'_> {
         Ok(Rotated { file: file.name.clone(), tokens: edits.len(), backup })
     }
 
-    /// Logs the making of the new key, as `keygen` does.
-    fn record_key(&self, outcome: &str) -> Result<()> {
-        let new = &self.keys.all()[self.new_at];
-        let files = [&*self.outcome.key_file];
-        self.context.audit.record(&Entry { command: "keygen", outcome, files: &files, pointers: &[], keys: &[new] })
-    }
-
-    fn record(&self, outcome: &str, files: &[PathBuf]) -> Result<()> {
+    fn record(&self, command: &str, outcome: &str, files: &[PathBuf]) -> Result<()> {
+        let keys = [&self.keys.all()[self.old_at], &self.keys.all()[self.new_at]];
         self.context.audit.record(&Entry {
-            command: "rotate",
+            command,
             outcome,
             files: &files.iter().map(|file| &**file).collect::<Vec<_>>(),
             pointers: &[],
-            keys: &[self.keys.current(), &self.keys.all()[self.new_at]],
+            keys: if command == "keygen" { &keys[1..] } else { &keys },
         })
     }
+
+    /// For what is done already, and cannot be undone because the log is full.
+    fn record_or_warn(&self, command: &str, outcome: &str, files: &[PathBuf]) {
+        if let Err(failure) = self.record(command, outcome, files) {
+            self.context.report.warn(failure.what);
+        }
+    }
+}
+
+fn stop_if_interrupted() -> Result<()> {
+    if interrupt::requested() {
+        let next = "nothing was changed; run it again when ready";
+        return Err(Failure::new(Exit::Interrupted, "interrupted while checking", next));
+    }
+    Ok(())
+}
+
+/// A failure before anything was changed.
+fn unchanged(failure: Failure, or: &str) -> Failure {
+    Failure { next: format!("nothing was changed; {}{or}", failure.next), ..failure }
 }
 
 fn is_full(group: &[Loaded]) -> bool {

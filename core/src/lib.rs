@@ -30,3 +30,8 @@ pub mod token;
 
 pub use error::Error;
 pub use key::{Key, KeyId, KeyText, MIN_SEALING_LEN, MasterKey};
+
+/// The README's Rust is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

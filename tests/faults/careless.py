@@ -16,7 +16,7 @@ new_key = base64.urlsafe_b64encode(os.urandom(32)).decode()
 
 
 def reseal(match):
-    secret = tree.open_token(match[1].decode(), [tree.OLD_KEY])
+    secret = tree.open_token(match[1].decode(), [tree.OLD_KEY])[0]
     salt = os.urandom(16)
     token = Fernet(base64.urlsafe_b64encode(tree.derive(new_key, salt))).encrypt(secret.encode())
     text = "enc:" + base64.urlsafe_b64encode(salt).decode() + ":" + base64.urlsafe_b64encode(token).decode()

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Disturbs a rotation at every system call that changes something, and looks whether a secret is lost.
 
-    cargo build --release -p fernseal && target/venv/bin/python tests/faults/faults.py
+    cargo build --release -p fernseal && target/venv/bin/python tests/faults/faults.py [SCENARIO FAULT]
 
-A rotation of three configs (both token formats, odd modes, bystanders) is traced once; then for each of its mutating
-system calls it is killed just before it (strace's injection), and the call is made to fail with each error that fits;
-also with limits on file size, on file systems that are full, and without random bytes. After each: every config is
-whole, opens by the old key or by a key in a file that the tool names, nothing secret lies about, bystanders are as
-they were, and the rerun that the tool itself proposes completes. The trace's order is audited, and a careless rotation
-(careless.py) goes through the same mill, to show that losses are seen. Exit code 1 if one secret is lost by ours.
+Each scenario is traced once. Then for each of its mutating system calls it is killed just before it (by strace's
+injection), interrupted there, and the call is made to fail with each error that fits; also with limits on file size, on
+file systems that are full, and without random bytes. After each: every config is whole and opens by the old key or by
+one in a file where the tool put it, nothing secret lies about, bystanders are as they were, and the rerun that the tool
+itself proposes completes and leaves no temporary file. The trace's order is audited. A careless rotation (careless.py)
+goes through the same mill, to show that losses are seen. Exit code 1 if ours loses anything, or the careless one nothing.
 """
+import collections
 import concurrent.futures
+import contextlib
 import itertools
 import os
 import pathlib
@@ -18,35 +20,45 @@ import re
 import resource
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import tree
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-FERNSEAL = str(ROOT / "target/release/fernseal")
-CARELESS = [sys.executable, str(pathlib.Path(__file__).with_name("careless.py"))]
-CALLS = ("openat mkdirat write fsync fdatasync renameat renameat2 linkat unlinkat unlink rename ftruncate fchmod "
-         "fchmodat chmod fchown fsetxattr flock").split()
-ERRORS = {"openat": "EIO ENOSPC EACCES EROFS EMFILE", "renameat": "EIO ENOSPC EACCES EXDEV EROFS",
-          "renameat2": "EIO ENOSPC EACCES EXDEV EROFS EINVAL", "fchmod": "EPERM EROFS", "fchown": "EPERM EROFS",
-          "flock": "EIO EINTR ENOLCK", "unlinkat": "EIO EACCES", "write": "EIO ENOSPC EINTR EDQUOT"}
-DEFAULT_ERRORS = "EIO ENOSPC EACCES EINTR"
+HERE = pathlib.Path(__file__).resolve()
+FERNSEAL = str(HERE.parents[2] / "target/release/fernseal")
+CARELESS = [sys.executable, str(HERE.with_name("careless.py"))]
+CHANGING = ("open openat creat mkdir mkdirat write pwrite64 writev fsync fdatasync rename renameat renameat2 link linkat "
+            "unlink unlinkat truncate ftruncate chmod fchmod fchmodat chown fchown fsetxattr flock").split()
+READING = "open openat read pread64 newfstatat fstat statx faccessat2 getdents64 flistxattr fgetxattr fcntl".split()
+ERRORS = collections.defaultdict(lambda: "EIO ENOSPC EACCES EINTR".split(), {
+    name: errors.split() for names, errors in {
+        "open openat": "EIO ENOSPC EACCES EINTR EROFS EMFILE EOPNOTSUPP",
+        "rename renameat renameat2 linkat": "EIO ENOSPC EACCES EINTR EXDEV EROFS EINVAL",
+        "write": "EIO ENOSPC EINTR EDQUOT", "fchmod fchown fsetxattr": "EIO EPERM EROFS EINTR",
+        "flock": "EIO EINTR ENOLCK", "unlinkat": "EIO EACCES EROFS EINTR"}.items() for name in names.split()})
+# Errors of a state that stays, which the run goes on in.
+LASTING = ("EIO", "ENOSPC", "EROFS")
+KEY_NAMED = re.compile(r"--new-key-file ([^\s;]+)")
+
+Scenario = collections.namedtuple("Scenario", "name tree home tool options goal")
+Call = collections.namedtuple("Call", "name at arguments result")
+Fault = collections.namedtuple("Fault", "scenario kind text")
+MOUNTING = threading.Lock()  # mount(8) reads the table of mounts, which another must not change meanwhile
 
 
 class Place:
-    """A copy of the tree and a home, for one run and its rerun."""
+    """A copy of a scenario's tree and home, for one run and its rerun."""
 
-    def __init__(self, template, tool, root=None, home=None):
-        self.template, self.tool = template, tool
-        self.work = tempfile.mkdtemp(prefix="fernseal-faults-")
+    def __init__(self, scenario, root=None, home=None):
+        self.scenario, self.work = scenario, tempfile.mkdtemp(prefix="run-")
         self.root, self.home = root or f"{self.work}/tree", home or f"{self.work}/home"
-        shutil.copytree(template, self.root, dirs_exist_ok=True)
-        os.makedirs(self.home, exist_ok=True)
+        shutil.copytree(scenario.tree, self.root, dirs_exist_ok=True)
+        shutil.copytree(scenario.home, self.home, dirs_exist_ok=True)
         self.env = {"HOME": self.home, "PATH": os.environ["PATH"], "PROXMOX_MCP_MASTER_KEY": tree.OLD_KEY,
                     "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
 
@@ -56,86 +68,121 @@ class Place:
     def __exit__(self, *_):
         shutil.rmtree(self.work, ignore_errors=True)
 
-    def rotate(self, *arguments, before=(), setup=None):
+    def run(self, *, key_file=None, before=(), setup=None):
         """Runs the tool on the tree; returns its exit code and all that it said."""
-        done = subprocess.run([*before, *self.tool, self.root, *arguments], env=self.env, preexec_fn=setup, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+        options = [option.format(home=self.home) for option in self.scenario.options]
+        if key_file and "--new-key-out" in options:
+            at = options.index("--new-key-out")
+            del options[at:at + 2]
+        if key_file and "--new-key-file" not in options:
+            options += ["--new-key-file", key_file]
+        done = subprocess.run([*before, *self.scenario.tool, self.root, *options], env=self.env, preexec_fn=setup,
+                              text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=120)
         return done.returncode, done.stdout
 
-    def losses(self, said, ours):
+    def harm(self, said):
+        return list(tree.harm(self.root, self.home, said))
+
+    def wrong(self, said):
         """What is wrong after a disturbed run and, for ours, after the rerun that it proposes."""
-        found = list(tree.harm(self.template, self.root, self.home, said))
-        if not found and ours:
-            code, said = self.rotate()
-            named = re.search(r"--new-key-file (\S+)", said)
-            if code != 0 and named:
-                code, said = self.rotate("--new-key-file", named[1])
-            found += [f"the rerun ended with {code}: {said}"] if code != 0 else []
-            found += tree.harm(self.template, self.root, self.home, said)
-            found += tree.unfinished(self.root, self.home)
-        return found
+        found = self.harm(said)
+        if found or self.scenario.tool == CARELESS:
+            return found
+        code, said = self.run()
+        named = KEY_NAMED.search(said)
+        if code != 0 and named:
+            code, said = self.run(key_file=named[1])
+        found = [f"the rerun ended with {code}: {said}"] if code != 0 else []
+        return found + self.harm(said) + list(tree.unfinished(self.root, self.home, self.scenario.goal))
 
 
-def trace(template, tool, log):
-    """A normal run's system calls: [(name, how many of this name before it, arguments, result)]."""
-    with Place(template, tool) as place:
-        strace = ["strace", "-y", "-s0", "-o", log, "-e", "trace=getrandom," + ",".join(CALLS)]
-        code, said = place.rotate(before=strace)
-        assert code == 0, said
-        wrong = list(tree.harm(template, place.root, place.home, said)) + list(tree.unfinished(place.root, place.home))
-        assert not wrong, wrong
-        work = place.work
-    counts, calls = {}, []
-    for line in open(log):
-        if match := re.match(r"(\w+)\((.*)\) += (\S+)", line):
-            name = match[1]
-            counts[name] = counts.get(name, 0) + 1
-            calls.append((name, counts[name], match[2], match[3]))
-    return work, calls
-
-
-def is_mutating(work, name, arguments):
-    if name == "getrandom":
+def is_changing(work, call):
+    if call.name not in CHANGING:
         return False
-    if name == "openat":
-        return bool(re.search("O_CREAT|O_WRONLY|O_RDWR", arguments)) and "/dev/" not in arguments
-    return work in arguments or name == "flock" or re.match(r"[12]<", arguments) is not None
+    if call.name in ("open", "openat"):
+        return work in call.arguments and re.search("O_CREAT|O_WRONLY|O_RDWR|O_TMPFILE", call.arguments) is not None
+    return work in call.arguments or call.name == "flock" or re.match(r"[12]<", call.arguments) is not None
 
 
-def injections(work, calls, careless=False):
-    """strace's options for every fault, each with its kind."""
-    for name, at, arguments, _ in calls:
-        if is_mutating(work, name, arguments):
-            yield "killed", f"inject={name}:signal=KILL:when={at}"
-            for error in ERRORS.get(name, DEFAULT_ERRORS).split():
-                yield "failing", f"inject={name}:error={error}:when={at}"
-                if not careless and error in ("EIO", "ENOSPC", "EROFS"):
-                    yield "failing from there on", f"inject={name}:error={error}:when={at}+"
-    draws = sum(1 for name, *_ in calls if name == "getrandom")
-    for at in range(1, 0 if careless else draws + 1):
-        yield "without random bytes", f"inject=getrandom:error=EIO:when={at}+"
+def trace(scenario):
+    """A normal run's system calls, and the directory that it worked in."""
+    with Place(scenario) as place:
+        log = f"{place.work}/trace"
+        code, said = place.run(before=["strace", "-y", "-s0", "-o", log, "-e",
+                                       "trace=getrandom," + ",".join({*CHANGING, *READING})])
+        assert code == 0, said
+        wrong = place.harm(said) + list(tree.unfinished(place.root, place.home, scenario.goal))
+        assert not wrong, wrong
+        counts, calls = collections.Counter(), []
+        for line in open(log):
+            if match := re.match(r"(\w+)\((.*)\) += (\S+)", line):
+                counts[match[1]] += 1
+                calls.append(Call(match[1], counts[match[1]], match[2], match[3]))
+        return place.work, calls
 
 
-def inject(template, tool, kind, fault, ours=True):
-    with Place(template, tool) as place:
-        _, said = place.rotate(before=["strace", "-qq", "-o", "/dev/null", "-e", fault])
-        return kind, fault, place.losses(said, ours)
+def injections(scenario, work, calls):
+    """strace's option for each fault."""
+    for call in calls:
+        if is_changing(work, call):
+            yield Fault(scenario, "killed", f"inject={call.name}:signal=KILL:when={call.at}")
+            yield Fault(scenario, "interrupted", f"inject={call.name}:signal=TERM:when={call.at}")
+            for error in ERRORS[call.name]:
+                yield Fault(scenario, "failing once", f"inject={call.name}:error={error}:when={call.at}")
+                if error in LASTING:
+                    yield Fault(scenario, "failing from there on", f"inject={call.name}:error={error}:when={call.at}+")
+        elif call.name in READING and work in call.arguments:
+            yield Fault(scenario, "reading fails", f"inject={call.name}:error=EIO:when={call.at}")
+        elif call.name == "getrandom":
+            yield Fault(scenario, "no random bytes", f"inject=getrandom:error=EIO:when={call.at}+")
+            yield Fault(scenario, "no random bytes", f"inject=getrandom:error=ENOSYS:when={call.at}+")
 
 
-def limit(template, tool, kind, size):
-    """No file may grow beyond `size` bytes: the kernel kills, or refuses with EFBIG where the signal is ignored."""
-
-    def setup():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN if "refused" in kind else signal.SIG_DFL)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-    with Place(template, tool) as place:
-        # The output goes through a pipe, which has no size.
-        _, said = place.rotate(setup=setup)
-        return kind, f"RLIMIT_FSIZE={size}", place.losses(said, True)
+def limits(scenario):
+    """No file may grow beyond a size."""
+    for size in itertools.chain(range(0, 64, 8), range(64, 1024, 64)):
+        yield Fault(scenario, "file size limited", f"RLIMIT_FSIZE={size}")
 
 
-MOUNTING = threading.Lock()  # mount(8) reads the table of mounts, which another must not change meanwhile
+def full_file_systems(scenario):
+    """The tree or the home is a file system with so many free pages and inodes."""
+    for where, pages, inodes in itertools.product(("root", "home"), range(5), range(5)):
+        yield Fault(scenario, "full file system", f"full={where},{pages},{inodes}")
+
+
+def disturb(fault):
+    """What goes wrong under a fault."""
+    if fault.text.startswith("inject="):
+        return injected(fault)
+    if fault.text.startswith("RLIMIT_FSIZE="):
+        size = int(fault.text.split("=")[1])
+        with Place(fault.scenario) as place:
+            # The output goes through a pipe, which has no size.
+            code, said = place.run(setup=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)))
+            return ([f"died of signal {-code}"] if code < 0 else []) + place.wrong(said)
+    where, pages, inodes = fault.text.split("=")[1].split(",")
+    return on_full(fault, where, int(pages), int(inodes))
+
+
+def injected(fault):
+    name = re.match(r"inject=(\w+)", fault.text)[1]
+    with Place(fault.scenario) as place:
+        log = f"{place.work}/log"
+        code, said = place.run(before=["strace", "-qq", "-s0", "-o", log, "-e", f"trace={name}", "-e", fault.text])
+        # A fault that does not come proves nothing.
+        if fault.kind == "killed":
+            missed = code not in (-signal.SIGKILL, 128 + signal.SIGKILL)
+        else:
+            missed = not re.search(r"\(INJECTED\)|--- SIGTERM", open(log).read())
+        wrong = ["the fault did not come"] if missed else []
+        if fault.kind == "interrupted" and fault.scenario.tool != CARELESS:
+            told = code == 0 or code == 9 and ("nothing was changed" in said or KEY_NAMED.search(said)
+                                               or "run the same command again" in said)
+            wrong += [] if told else [f"interrupted, it ended with {code}: {said}"]
+        if fault.scenario.tool != CARELESS and code in (101, 134, -signal.SIGABRT):
+            wrong += [f"it panicked: {said}"]
+        return wrong + place.wrong(said)
 
 
 def mount(*arguments):
@@ -143,95 +190,141 @@ def mount(*arguments):
         subprocess.run(arguments, check=True)
 
 
-def full(template, tool, where, pages, inodes):
-    """The tree or the home is a file system with so many free pages and inodes."""
-    with tempfile.TemporaryDirectory(prefix="fernseal-faults-") as point:
+def on_full(fault, where, pages, inodes):
+    with tempfile.TemporaryDirectory(prefix="full-") as point:
         mount("mount", "-t", "tmpfs", "-o", "size=800k,nr_inodes=200,mode=700", "tmpfs", point)
         try:
-            with Place(template, tool, **{where: f"{point}/here"}) as place:
+            with Place(fault.scenario, **{where: f"{point}/here"}) as place:
                 pathlib.Path(point, "filler").write_bytes(bytes(4096))  # a size of 0 would mean no limit
                 used = os.statvfs(point)
-                remount = (f"remount,size={(used.f_blocks - used.f_bfree + pages) * 4}k,"
-                           f"nr_inodes={used.f_files - used.f_ffree + inodes}")
-                mount("mount", "-o", remount, point)
-                _, said = place.rotate()
-                after = list(tree.harm(template, place.root, place.home, said))
+                mount("mount", "-o", f"remount,size={(used.f_blocks - used.f_bfree + pages) * 4}k,"
+                      f"nr_inodes={used.f_files - used.f_ffree + inodes}", point)
+                _, said = place.run()
+                after = place.harm(said)
                 mount("mount", "-o", "remount,size=800k,nr_inodes=200", point)
-                return "full file system", f"{where}, {pages} pages, {inodes} inodes", after + place.losses(said, True)
+                return after + place.wrong(said)
         finally:
             mount("umount", point)
 
 
-def audit(work, calls):
+def audit(scenario, work, calls):
     """The order of a normal run: nothing is published before it is durable, no config changes before the new key is."""
-    synced, published, key_durable, first_config = set(), None, [], None
-    for name, _, arguments, _ in calls:
-        paths = re.findall(r"<([^>]*)>", arguments)
-        names = re.findall(r'"([^"]*)"', arguments)
-        if name == "openat" and "O_CREAT" in arguments:
-            assert "O_EXCL" in arguments and "0600" in arguments, f"created with {arguments}"
-        if name == "write" and paths:
+    synced, open_now, waiting, key_synced, replaced = set(), {}, None, [], []
+    for name, _, arguments, result in calls:
+        paths, names = re.findall(r"<([^>]*)>", arguments), re.findall(r'"([^"]*)"', arguments)
+        open_now.update(re.findall(r"(\d+)<([^>]*)>", arguments))
+        if name in ("open", "openat") and work in arguments and re.search("O_CREAT|O_TMPFILE", arguments):
+            apart = "O_EXCL" in arguments or "O_TMPFILE" in arguments or "O_APPEND" in arguments
+            assert apart and arguments.endswith(", 0600"), f"created with {arguments}"
+        elif name == "write":
             synced.discard(paths[0])
-        if name == "fsync":
+        elif name == "fsync" and result == "0":
             synced.add(paths[0])
-            if "/.proxmox_mcp_key." in paths[0] or paths[0] == f"{work}/home":
-                key_durable.append(paths[0])
-            if published == paths[0]:
-                published = None
-        if name.startswith("rename"):
-            assert published is None, f"{published} was not synced before the next rename"
+            if tree.is_key_file(paths[0]) or paths[0] == f"{work}/home":
+                key_synced.append(paths[0])
+            waiting = None if waiting == paths[0] else waiting
+        elif name == "linkat" and result == "0":
+            # A new key: it gets its name when it is written and synced.
+            source = open_now[names[0].removeprefix("/proc/self/fd/")]
+            assert source in synced, "the key gets its name before it is synced"
+            assert waiting is None, f"{waiting} was not synced before a key was published"
+            waiting = paths[-1]
+            key_synced.append(f"{paths[-1]}/{names[-1]}")
+        elif name.startswith("rename") and result == "0":
+            assert waiting is None, f"{waiting} was not synced before the next file was published"
             source, target = f"{paths[0]}/{names[0]}", f"{paths[1]}/{names[1]}"
             assert source in synced, f"{target} is published before it is synced"
-            published = paths[1]
-            if ".backup." not in target and first_config is None:
-                first_config = target
-                assert len(key_durable) == 2 and key_durable[1] == f"{work}/home", "a config changes before the key is durable"
-    assert published is None, f"{published} was not synced in the end"
-    assert first_config, "no config was replaced"
+            waiting = paths[1]
+            if ".backup." not in target:
+                replaced.append(target)
+                if scenario.goal == "new" and len(replaced) == 1:
+                    durable = len(key_synced) == 2 and tree.is_key_file(key_synced[0]) and key_synced[1] == f"{work}/home"
+                    assert durable, f"a config changes before the key is durable: {key_synced}"
+    assert waiting is None, f"{waiting} was not synced in the end"
+    assert replaced, "no config was replaced"
+
+
+def scenarios(scratch):
+    """A plain rotation; one with all options; the rest of one that was killed; the way back from one."""
+    base, home = f"{scratch}/base", f"{scratch}/home"
+    os.mkdir(home)
+    tree.make(FERNSEAL, base)
+    rotate = [FERNSEAL, "rotate", "--jobs", "1"]
+    plain = Scenario("plain", base, home, rotate, [], "new")
+    furnished = f"{scratch}/furnished"
+    os.makedirs(f"{furnished}/backups")
+    options = ["--new-key-out", "{home}/new.key", "--backup-dir", "{home}/backups", "--audit-log", "{home}/audit.log"]
+    yield plain
+    yield Scenario("options", base, furnished, rotate, options, "new")
+    for name, fault in (("resumed", "inject=renameat:signal=KILL:when=2"), ("rollback", None)):
+        with Place(plain) as place:
+            place.run(before=["strace", "-qq", "-o", "/dev/null", "-e", fault] if fault else [])
+            shutil.copytree(place.root, f"{scratch}/{name}")
+            shutil.copytree(place.home, f"{scratch}/{name}-home")
+        # Backups are named by the second: the next run's are of another one, in the trace as under each fault.
+        time.sleep(1)
+        key = os.path.basename(next(iter(tree.key_files(f"{scratch}/{name}-home"))))
+        options = ["--new-key-file", "{home}/" + key] if fault else ["--rollback"]
+        goal = "new" if fault else "old"
+        yield Scenario(name, f"{scratch}/{name}", f"{scratch}/{name}-home", rotate, options, goal)
+    yield Scenario("careless", base, home, CARELESS, [], "new")
+
+
+def faults_of(scenario):
+    work, calls = trace(scenario)
+    faults = list(injections(scenario, work, calls))
+    if os.environ.get("COUNT"): print(collections.Counter(f.kind for f in faults))
+    if scenario.name == "careless":
+        return [fault for fault in faults if fault.kind in ("killed", "failing once")]
+    audit(scenario, work, calls)
+    if scenario.name == "plain":
+        faults += [*limits(scenario), *(full_file_systems(scenario) if os.geteuid() == 0 else ())]
+    else:
+        # Reading is the same in all.
+        faults = [fault for fault in faults if fault.kind != "reading fails"]
+    changing = sum(is_changing(work, call) for call in calls)
+    print(f"{scenario.name}: {changing} system calls change something, {len(faults)} faults", flush=True)
+    return faults
 
 
 def main():
-    if os.geteuid() == 0 and "--inside" not in sys.argv and shutil.which("unshare"):
-        # A mount namespace of its own, so that no file system is left behind.
-        os.execvp("unshare", ["unshare", "--mount", sys.executable, *sys.argv, "--inside"])
-    tool = [FERNSEAL, "rotate", "--jobs", "1"]
+    if os.geteuid() == 0 and "FERNSEAL_INSIDE" not in os.environ and shutil.which("unshare"):
+        # A mount namespace of its own: it ends with us, and with it all that is mounted and written.
+        os.environ["FERNSEAL_INSIDE"] = "1"
+        os.execvp("unshare", ["unshare", "--mount", sys.executable, *sys.argv])
+    begun, only = time.monotonic(), sys.argv[1:]
     workers = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
-    with tempfile.TemporaryDirectory(prefix="fernseal-faults-") as scratch:
-        template, log = f"{scratch}/template", f"{scratch}/trace"
-        tree.make(FERNSEAL, template)
-
-        work, calls = trace(template, tool, log)
-        audit(work, calls)
-        faults = [workers.submit(inject, template, tool, *fault) for fault in injections(work, calls)]
-        for size in itertools.chain(range(0, 64, 8), range(64, 1024, 64)):
-            for kind in ("file size limited, killed", "file size limited, refused"):
-                faults.append(workers.submit(limit, template, tool, kind, size))
+    with tempfile.TemporaryDirectory(prefix="fernseal-faults-") as place, contextlib.ExitStack() as leaving:
+        scratch = f"{place}/work"
+        os.mkdir(scratch)
         if os.geteuid() == 0:
-            for where, pages, inodes in itertools.product(("root", "home"), range(0, 5), range(0, 5)):
-                faults.append(workers.submit(full, template, tool, where, pages, inodes))
+            mount("mount", "-t", "tmpfs", "-o", "size=256m,mode=700", "tmpfs", scratch)
+            leaving.callback(mount, "umount", "--lazy", scratch)
         else:
             print("SKIPPED full file systems: only root can mount them")
-
-        tally, lost = {}, 0
-        for done in concurrent.futures.as_completed(faults):
-            kind, fault, wrong = done.result()
-            tally[kind] = tally.get(kind, 0) + 1
+        tempfile.tempdir = scratch
+        faults = [fault for scenario in scenarios(scratch) if only[:1] in ([], [scenario.name])
+                  for fault in faults_of(scenario) if not only or fault.text == only[1]]
+        results = zip(faults, workers.map(disturb, faults))
+        ours, careless, lost = collections.Counter(), collections.Counter(), 0
+        for fault, wrong in results:
+            if fault.scenario.name == "careless":
+                careless[fault.kind] += bool(wrong)
+                continue
+            ours[fault.kind] += 1
             lost += bool(wrong)
             for what in wrong:
-                print(f"LOST {fault}: {what}")
+                again = f"{os.path.relpath(sys.executable)} {os.path.relpath(HERE)} {fault.scenario.name} {fault.text!r}"
+                print(f"LOST: {what}\n  again: {again}", flush=True)
 
-        careless_work, careless_calls = trace(template, CARELESS, log)
-        careless = [workers.submit(inject, template, CARELESS, *fault, ours=False)
-                    for fault in injections(careless_work, careless_calls, careless=True)]
-        careless_lost = sum(bool(done.result()[2]) for done in careless)
-
-    changing = sum(is_mutating(work, name, arguments) for name, _, arguments, _ in calls)
-    print(f"{changing} system calls of a rotation of {len(tree.CONFIGS)} configs change something, each disturbed in turn:")
-    for kind, count in sorted(tally.items()):
+    for kind, count in ours.most_common():
         print(f"  {count:4}  {kind}")
-    print(f"{len(faults)} faults, secrets lost: {lost}")
-    print(f"(a careless rotation, for comparison: {len(careless)} faults, secrets lost at {careless_lost})")
-    if lost or not careless_lost:
+    print(f"{sum(ours.values())} faults, secrets lost: {lost}")
+    if not only:
+        count = sum(fault.scenario.name == "careless" for fault in faults)
+        print(f"(a careless rotation, for comparison: {count} faults, secrets lost at {careless.total()})")
+        print(f"{time.monotonic() - begun:.0f} seconds")
+    if lost or not only and not (careless["killed"] and careless["failing once"]):
         sys.exit(1)
 
 

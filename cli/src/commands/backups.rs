@@ -21,20 +21,20 @@ pub(crate) fn run(args: &Backups, context: &Context) -> Result<()> {
     }
 }
 
-/// Each config below the directory that has backups, with them, the oldest first.
-fn find(at: &BackupsAt) -> Result<Vec<(Config, Vec<Config>)>> {
+/// Each config that has backups, with them, the oldest first.
+fn backups(configs: &[Config], at: &BackupsAt) -> Result<Vec<(Config, Vec<Config>)>> {
     let mut found = Vec::new();
-    for config in store::find(std::slice::from_ref(&at.dir))?.configs {
-        let backups = store::backups_of(&config, at.backup_dir.as_deref())?;
+    for config in configs {
+        let backups = store::backups_of(config, at.backup_dir.as_deref())?;
         if !backups.is_empty() {
-            found.push((config, backups));
+            found.push((config.clone(), backups));
         }
     }
     Ok(found)
 }
 
 fn list(at: &BackupsAt) -> Result<()> {
-    let found = find(at)?;
+    let found = backups(&store::find(&at.paths)?.configs, at)?;
     if at.json {
         let entries: Vec<_> = found
             .iter()
@@ -55,7 +55,10 @@ fn list(at: &BackupsAt) -> Result<()> {
 }
 
 fn prune(args: &Prune, context: &Context) -> Result<()> {
-    let found = find(&args.at)?;
+    let found = store::find(&args.at.paths)?;
+    // Not while a rotation makes some.
+    let _lock = store::lock(&found)?;
+    let found = backups(&found.configs, &args.at)?;
     let keys = context.keys()?;
     let mut removable = Vec::new();
     let mut kept = Vec::new();

@@ -9,7 +9,7 @@ use crate::Context;
 use crate::args::Keygen;
 use crate::audit::Entry;
 use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, shown};
+use crate::report::{self, quoted, shown};
 use crate::{derive, store, terminal};
 
 pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
@@ -61,10 +61,4 @@ pub(crate) fn new_key() -> Result<(MasterKey, KeyText)> {
     let master = MasterKey::from_text(&text)
         .map_err(|error| Failure::new(Exit::Other, format!("the new key is no key: {error}"), "report this"))?;
     Ok((master, text))
-}
-
-/// A path as a shell takes it.
-pub(crate) fn quoted(path: &str) -> String {
-    let plain = |char: char| char.is_ascii_alphanumeric() || "/._-+@".contains(char);
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }

@@ -2,12 +2,14 @@
 //! The work itself is in `rotate.rs` and, the other way round, in `rollback.rs`.
 //! The exit code says whether all was done: 0, 8 if some files failed, 9 if interrupted.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use crate::Context;
 use crate::args::Rotate;
 use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, shown};
+use crate::report::{self, quoted, shown};
 use crate::rotate::{self, Outcome};
 use crate::{rollback, terminal};
 
@@ -16,15 +18,14 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
         return rollback::run(args, context);
     }
     let outcome = rotate::run(args, context)?;
-    if args.json {
-        report::result(in_json(&outcome, args))?;
-    } else {
-        in_words(&outcome, args)?;
-        if let Some(text) = outcome.new_text.as_ref().filter(|_| !args.dry_run && !outcome.rotated.is_empty()) {
-            show_once(text, context)?;
-        }
+    let told = if args.json { report::result(in_json(&outcome, args)) } else { in_words(&outcome, args) };
+    // How to go on matters more than that stdout is full or closed.
+    verdict(&outcome, args)?;
+    told?;
+    match outcome.new_text.as_ref().filter(|_| !args.dry_run && !args.json && !outcome.rotated.is_empty()) {
+        Some(text) => show_once(text, context),
+        None => Ok(()),
     }
-    verdict(&outcome, args)
 }
 
 /// The key is in its file already: whoever does not want to see it loses nothing.
@@ -50,22 +51,29 @@ fn in_words(outcome: &Outcome, args: &Rotate) -> Result<()> {
     for (file, failure) in &outcome.failed {
         report::result(format_args!("failed {file}: {}\n  next: {}", failure.what, failure.next))?;
     }
+    let left = if outcome.left == 0 { String::new() } else { format!(", {} not reached", outcome.left) };
     report::result(format_args!(
-        "{} {verb}, {} skipped, {} failed",
+        "{} {verb}, {} skipped, {} failed{left}",
         outcome.rotated.len(),
         outcome.skipped.len(),
         outcome.failed.len()
     ))?;
-    if args.dry_run || outcome.rotated.is_empty() {
+    if args.dry_run || !outcome.new_key_in_use {
         return Ok(());
     }
     let key_file = shown(&outcome.key_file);
     report::result(format_args!("Old key {}, new key {} in {key_file}", outcome.old_id, outcome.new_id))?;
     report::result("Update the environment of everything that reads these configs:")?;
-    report::result(format_args!("  export PROXMOX_MCP_MASTER_KEY=$(cat {key_file})"))?;
-    report::result("To go back while the old key is set: fernseal rotate --rollback PATH")?;
+    report::result(format_args!("  export PROXMOX_MCP_MASTER_KEY=\"$(cat {})\"", quoted(&key_file)))?;
+    if outcome.rotated.iter().all(|file| file.backup.is_none()) {
+        return report::result("If the old key leaked, change the secrets themselves at the service.");
+    }
+    let quote = |path: &PathBuf| quoted(&shown(path));
+    let paths = args.paths.iter().map(quote).collect::<Vec<_>>().join(" ");
+    let kept = args.backup_dir.as_ref().map(|path| format!(" --backup-dir {}", quote(path))).unwrap_or_default();
+    report::result(format_args!("To go back while the old key is set: fernseal rotate --rollback {paths}{kept}"))?;
     report::result("Backups still open with the old key. If it leaked, change the secrets themselves at the service,")?;
-    report::result("and remove the backups: fernseal backups prune DIR")
+    report::result(format_args!("and remove the backups: fernseal backups prune {paths}{kept}"))
 }
 
 fn in_json(outcome: &Outcome, args: &Rotate) -> serde_json::Value {
@@ -89,7 +97,7 @@ fn in_json(outcome: &Outcome, args: &Rotate) -> serde_json::Value {
 }
 
 fn verdict(outcome: &Outcome, args: &Rotate) -> Result<()> {
-    let resume = format!("fernseal rotate PATH --new-key-file {}", shown(&outcome.key_file));
+    let resume = rotate::resume(args, &outcome.key_file);
     if outcome.left > 0 {
         let what = format!("interrupted: {} files are not rotated yet", outcome.left);
         return Err(Failure::new(Exit::Interrupted, what, format!("finish with: {resume}")));
@@ -97,9 +105,14 @@ fn verdict(outcome: &Outcome, args: &Rotate) -> Result<()> {
     match outcome.failed.len() {
         0 => Ok(()),
         _ if args.dry_run => Err(Failure::new(Exit::Partial, "some files cannot be rotated", "see the list")),
+        count if outcome.new_text.is_some() && !outcome.key_file.exists() => Err(Failure::new(
+            Exit::Partial,
+            format!("{count} files cannot be rotated; nothing was changed"),
+            "mend what is listed, then run it again",
+        )),
         count => Err(Failure::new(
             Exit::Partial,
-            format!("{count} files were not rotated and are as they were"),
+            format!("{count} files failed; each opens with the old key or the new one"),
             format!("mend what is listed, then finish with: {resume}"),
         )),
     }

@@ -9,10 +9,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType};
 
-use super::write::is_temporary;
+use super::write::{shortened, temporary_of};
 use super::{Config, parent};
 use crate::failure::{Exit, Failure, Result};
 use crate::report::shown;
+
+/// Between a config's name and the stamp of a backup of it.
+const BACKUP_MARK: &[u8] = b".backup.";
 
 /// What was found.
 #[derive(Default)]
@@ -36,11 +39,7 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Found> {
             found.walk(path)?;
         } else {
             let directory = parent(&real).to_owned();
-            for name in names(&Config::named(&directory.join("."))).unwrap_or_default() {
-                if is_temporary(&name) && temporary_of(&name) == real.file_name().unwrap_or_default() {
-                    found.leftovers.push(Config { path: directory.join(name), root: Some(directory.clone()) });
-                }
-            }
+            found.leftovers.extend(leftovers_of(&directory, real.file_name().unwrap_or_default()));
             found.roots.push(directory);
             found.configs.push(Config::named(path));
         }
@@ -49,6 +48,14 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Found> {
 }
 
 impl Found {
+    /// Looks for temporary files among the backups in `backup_dir` too.
+    pub(crate) fn look_into(&mut self, backup_dir: &Path) {
+        for config in &self.configs {
+            let Ok((below, name)) = config.backup_place() else { continue };
+            self.leftovers.extend(leftovers_of(&backup_dir.join(below), &name));
+        }
+    }
+
     fn walk(&mut self, root: &Path) -> Result<()> {
         // The last is the next: names are pushed in reverse order.
         let mut waiting = vec![(root.to_owned(), FileType::Directory)];
@@ -78,19 +85,24 @@ impl Found {
 
     fn consider(&mut self, config: Config, kind: FileType) {
         let name = config.path.file_name().unwrap_or_default().to_owned();
-        if is_temporary(&name) {
+        if temporary_of(&name).is_some() {
             self.leftovers.push(config);
             return;
         }
-        let Some(text) = name.to_str().filter(|name| name.ends_with(".json")) else { return };
+        let text = name.as_bytes();
+        if !text.ends_with(b".json") {
+            return;
+        }
         let reason = if kind == FileType::Symlink {
             "a link: name it itself to rotate what it leads to"
         } else if kind != FileType::RegularFile {
             "not a regular file"
-        } else if text.starts_with("config.example") || text.starts_with("example.") || text.ends_with(".example.json")
+        } else if text.starts_with(b"config.example")
+            || text.starts_with(b"example.")
+            || text.ends_with(b".example.json")
         {
             "an example"
-        } else if text.contains(".backup.") {
+        } else if text.windows(BACKUP_MARK.len()).any(|part| part == BACKUP_MARK) {
             "a backup"
         } else {
             self.configs.push(config);
@@ -100,19 +112,16 @@ impl Found {
     }
 }
 
-/// The backups of `config`, the oldest first: beside it, or at the same place below `backup_dir`.
+/// The backups of `config`, the oldest first: beside it, or below `backup_dir`.
 pub(crate) fn backups_of(config: &Config, backup_dir: Option<&Path>) -> Result<Vec<Config>> {
+    let (below, name) = config.backup_place().map_err(|error| config.unreadable(&error))?;
     let (directory, root) = match (backup_dir, &config.root) {
-        (Some(backups), _) => (backups.join(parent(config.relative())), Some(backups.to_owned())),
+        (Some(backups), _) => (backups.join(below), Some(backups.to_owned())),
         (None, Some(root)) => (parent(&config.path).to_owned(), Some(root.clone())),
         (None, None) => {
-            let real = config.path.canonicalize().map_err(|error| config.unreadable(&error))?;
-            (parent(&real).to_owned(), Some(parent(&real).to_owned()))
+            let directory = Path::new("/").join(below);
+            (directory.clone(), Some(directory))
         }
-    };
-    let name = match &config.root {
-        Some(_) => config.path.file_name().unwrap_or_default().to_owned(),
-        None => config.path.canonicalize().unwrap_or_default().file_name().unwrap_or_default().to_owned(),
     };
     let inside = Config { path: directory.join("."), root: root.clone() };
     let names = match names(&inside) {
@@ -130,9 +139,15 @@ pub(crate) fn backups_of(config: &Config, backup_dir: Option<&Path>) -> Result<V
     Ok(backups.into_iter().map(|(_, _, file)| Config { path: directory.join(file), root: root.clone() }).collect())
 }
 
+/// When a backup was made, as it stands in its name.
+pub(crate) fn backup_stamp(backup: &Path) -> Option<&str> {
+    let name = backup.file_name()?.to_str()?;
+    name.get(name.rfind(".backup.")? + BACKUP_MARK.len()..)?.get(..15)
+}
+
 /// Of `NAME.backup.20261124_040929_2` the stamp and the count (1 where there is none).
 fn stamp_of<'a>(file: &'a [u8], name: &[u8]) -> Option<(&'a [u8], u32)> {
-    let rest = file.strip_prefix(name)?.strip_prefix(b".backup.")?;
+    let rest = file.strip_prefix(name)?.strip_prefix(BACKUP_MARK)?;
     let (stamp, count) = rest.split_at_checked(15)?;
     let (date, time) = stamp.split_at(8);
     let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
@@ -146,11 +161,17 @@ fn stamp_of<'a>(file: &'a [u8], name: &[u8]) -> Option<(&'a [u8], u32)> {
     }
 }
 
-/// The name of the file that a temporary one was to become.
-fn temporary_of(name: &OsStr) -> &OsStr {
-    let bytes = name.as_bytes();
-    let target = bytes.get(1..bytes.len().saturating_sub(".fernseal-0123456789abcdef.tmp".len())).unwrap_or_default();
-    OsStr::from_bytes(target)
+/// The temporary files in `directory` that were to become `name` or a backup of it.
+fn leftovers_of(directory: &Path, name: &OsStr) -> Vec<Config> {
+    let inside = Config { path: directory.join("."), root: Some(directory.to_owned()) };
+    let mut names = names(&inside).unwrap_or_default();
+    names.retain(|file| {
+        temporary_of(file).is_some_and(|target| {
+            let rest = target.strip_prefix(shortened(name));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(BACKUP_MARK))
+        })
+    });
+    names.into_iter().map(|file| Config { path: directory.join(file), root: inside.root.clone() }).collect()
 }
 
 /// The names in the directory that `inside` is in, in byte order.

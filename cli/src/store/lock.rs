@@ -40,7 +40,7 @@ pub(crate) fn lock(found: &Found) -> Result<Lock<'_>> {
 }
 
 impl Lock<'_> {
-    /// Removes the temporary files of runs that were killed: under the lock they cannot be those of a live one.
+    /// Removes the temporary files of runs that were killed: under the lock they cannot be those of a live rotation.
     pub(crate) fn remove_leftovers(&self, mut told: impl FnMut(&Path)) {
         for leftover in self.leftovers {
             // What cannot be removed is in nobody's way.

@@ -6,9 +6,9 @@ mod find;
 mod lock;
 mod write;
 
-pub(crate) use find::{Found, backups_of, find};
+pub(crate) use find::{Found, backup_stamp, backups_of, find};
 pub(crate) use lock::lock;
-pub(crate) use write::{append_line, check_creatable, create, create_key};
+pub(crate) use write::{append_line, check_backup_dir, check_creatable, create, create_key, make_durable};
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -39,12 +39,15 @@ impl Config {
         Self { path: path.to_owned(), root: None }
     }
 
-    /// The path below the directory that was asked for, or the file's name.
-    fn relative(&self) -> &Path {
-        match &self.root {
-            Some(root) => self.path.strip_prefix(root).unwrap_or(&self.path),
-            None => self.path.file_name().map_or(&*self.path, Path::new),
-        }
+    /// Where backups of the config go below `backup_dir`: under the real path of its directory, so that configs of one
+    /// name in two places never share backups. The directory below `backup_dir`, and the config's real name.
+    fn backup_place(&self) -> io::Result<(PathBuf, OsString)> {
+        let real = match &self.root {
+            Some(_) => parent(&self.path).canonicalize()?.join(self.path.file_name().unwrap_or_default()),
+            None => self.path.canonicalize()?,
+        };
+        let directory = parent(&real).strip_prefix("/").unwrap_or(parent(&real)).to_owned();
+        Ok((directory, real.file_name().unwrap_or_default().to_owned()))
     }
 
     /// Reads the config, which must be a regular file of at most 64 MiB.
@@ -67,6 +70,7 @@ impl Config {
         let mut bytes = Vec::with_capacity(size as usize + 1);
         let read = File::from(fd).take(MAX_CONFIG + 1).read_to_end(&mut bytes);
         read.map_err(|error| self.unreadable(&error))?;
+        // It may have grown since.
         if bytes.len() as u64 > MAX_CONFIG {
             return Err(too_large());
         }
@@ -98,7 +102,7 @@ impl Config {
             return Ok((open_dir(parent(&real))?, name.to_owned()));
         };
         let mut dir = open_dir(root)?;
-        let relative = self.relative();
+        let relative = self.path.strip_prefix(root).unwrap_or(&self.path);
         for component in parent(relative).components().filter(|component| component.as_os_str() != ".") {
             dir = open_dir_in(&dir, component.as_os_str().as_ref())?;
         }
@@ -162,6 +166,11 @@ impl Source {
     /// The permission bits.
     pub(crate) fn mode(&self) -> u32 {
         self.stat.st_mode & 0o7777
+    }
+
+    /// Makes sure that the file's name outlasts a power failure: a run that was killed may have renamed it and not more.
+    pub(crate) fn make_durable(&self) -> Result<()> {
+        write::sync_directory(&self.dir, &self.config.path)
     }
 
     /// Whether `path` leads to this very file.

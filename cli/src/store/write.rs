@@ -5,7 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -14,19 +14,25 @@ use rustix::io::Errno;
 
 use super::{Source, open_dir, open_dir_in, parent};
 use crate::failure::{Exit, Failure, Result};
-use crate::report::shown;
+use crate::report::{quoted, shown};
 
 /// The temporary name of a file `NAME` is `.NAME.fernseal-<16 hex digits>.tmp`.
 const TEMPORARY_MARK: &str = ".fernseal-";
 const TEMPORARY_END: &str = ".tmp";
 
-/// Whether a file's name is one of our temporary ones.
-pub(super) fn is_temporary(name: &OsStr) -> bool {
-    let Some(rest) = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(TEMPORARY_END)) else {
-        return false;
-    };
-    rest.rsplit_once(TEMPORARY_MARK)
-        .is_some_and(|(_, digits)| digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+/// If a file's name is one of our temporary ones: the name that it was to become, perhaps shortened.
+pub(super) fn temporary_of(name: &OsStr) -> Option<&[u8]> {
+    let rest = name.as_bytes().strip_prefix(b".")?.strip_suffix(TEMPORARY_END.as_bytes())?;
+    let (rest, digits) = rest.split_at_checked(rest.len().checked_sub(16)?)?;
+    if !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    rest.strip_suffix(TEMPORARY_MARK.as_bytes())
+}
+
+/// As much of a name as a temporary one takes up: a name may have 255 bytes, and the temporary one must fit too.
+pub(super) fn shortened(name: &OsStr) -> &[u8] {
+    name.as_bytes().get(..200).unwrap_or(name.as_bytes())
 }
 
 impl Source {
@@ -44,19 +50,18 @@ impl Source {
     }
 
     /// Writes `bytes`, which were read from the config, to `NAME.backup.STAMP` with the config's owner and mode:
-    /// beside it, or at the same place below `backup_dir`. Never over a file that exists.
+    /// beside it, or below `backup_dir` under its real path. Never over a file that exists.
     pub(crate) fn back_up(&self, bytes: &[u8], stamp: &str, backup_dir: Option<&Path>) -> Result<PathBuf> {
-        let relative = self.config.relative();
-        let beside = match backup_dir {
-            Some(backups) => backups.join(relative),
-            None => self.config.path.with_file_name(&self.name),
+        let failed = |step: &str, error: io::Error| cannot_write(&self.config.path, step, &error);
+        let below = |backups: &Path| {
+            let (relative, name) = self.config.backup_place()?;
+            Ok((make_directories(backups, &relative)?, backups.join(relative).join(name)))
         };
-        let failed = |step: &str, error: io::Error| cannot_write(&beside, step, &error);
-        let directory = match backup_dir {
-            Some(backups) => make_directories(backups, parent(relative)),
-            None => self.dir.try_clone(),
+        let place = match backup_dir {
+            Some(backups) => below(backups),
+            None => self.dir.try_clone().map(|dir| (dir, self.config.path.with_file_name(&self.name))),
         };
-        let directory = directory.map_err(|error| failed("make the directory of the backup of", error))?;
+        let (directory, beside) = place.map_err(|error| failed("make the directory of the backup of", error))?;
         for attempt in 1.. {
             let mut name = self.name.clone();
             name.push(format!(".backup.{stamp}"));
@@ -122,30 +127,85 @@ pub(crate) fn create(path: &Path, mode: u32, pieces: &[&[u8]], force: bool) -> R
 }
 
 /// Writes a key to a new file of mode 0600, durably, never over an existing one.
-/// Under its own name from the start: no temporary file ever holds a key.
+/// The file is there with the whole key in it, or it is not there: no temporary file ever holds a key.
 pub(crate) fn create_key(path: &Path, text: &str) -> Result<()> {
     let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
     let (dir, name) = directory_of(path).map_err(|error| failed("create", error))?;
-    let mut file = create_exclusively(&dir, name).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => exists(path),
-        _ => failed("create", error),
-    })?;
     let line = zeroize::Zeroizing::new(format!("{text}\n"));
-    let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_all());
-    if let Err(error) = written {
-        // Best effort: the file holds no key that anything was sealed with.
-        let _ = rustix::fs::unlinkat(&dir, name, AtFlags::empty());
-        return Err(failed("write", error));
-    }
-    sync_directory(&dir, path)
+    let created = match create_at_once(&dir, name, line.as_bytes()) {
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
+            create_by_name(&dir, name, line.as_bytes())
+        }
+        created => created.map_err(io::Error::from),
+    };
+    created.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => key_exists(path),
+        _ => failed("write", error),
+    })?;
+    rustix::fs::fsync(&dir).map_err(|error| {
+        remove_unused(&dir, name);
+        failed("sync the directory of", error.into())
+    })
 }
 
-/// Whether a new file can be made at `path`; asked before anything is changed.
+/// Writes a file that has no name yet, and gives it one when all is in it.
+fn create_at_once(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> rustix::io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::openat(dir, ".", flags, Mode::from_raw_mode(0o600))?);
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    let own_name = format!("/proc/self/fd/{}", file.as_raw_fd());
+    rustix::fs::linkat(rustix::fs::CWD, own_name, dir, name, AtFlags::SYMLINK_FOLLOW)
+}
+
+/// The same where a file system or the system knows no files without a name.
+fn create_by_name(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
+    let mut file = create_exclusively(dir, name)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| remove_unused(dir, name))
+}
+
+/// Removes a key that nothing was sealed with yet.
+fn remove_unused(dir: &OwnedFd, name: &OsStr) {
+    // If even this fails, the key is in nobody's way.
+    let _ = rustix::fs::unlinkat(dir, name, AtFlags::empty());
+}
+
+/// Makes sure that a key file which is there already outlasts a power failure: a run that was killed may have
+/// written it and not more. A pipe or a file system that is never written to needs nothing.
+pub(crate) fn make_durable(path: &Path) -> Result<()> {
+    let failed = |error: io::Error| cannot_write(path, "sync", &error);
+    let real = path.canonicalize().ok().filter(|real| real.is_file());
+    let Some(real) = real else { return Ok(()) };
+    match File::open(&real).map_err(failed)?.sync_all() {
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {}
+        synced => synced.map_err(failed)?,
+    }
+    match open_dir(parent(&real)) {
+        // Whoever may not read the directory did not make the file either.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        dir => rustix::fs::fsync(&dir.map_err(failed)?).map_err(|error| failed(error.into())),
+    }
+}
+
+/// Whether backups can be made in `backup_dir`; asked before anything is changed.
+pub(crate) fn check_backup_dir(backup_dir: &Path) -> Result<()> {
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    open_dir(backup_dir)
+        .and_then(|dir| Ok(rustix::fs::accessat(&dir, ".", access, AtFlags::EACCESS)?))
+        .map_err(|error| cannot_write(backup_dir, "keep backups in", &error))
+}
+
+/// Whether a new key can be written to `path`; asked before anything is changed.
 pub(crate) fn check_creatable(path: &Path) -> Result<()> {
     let failed = |error: io::Error| cannot_write(path, "create", &error);
     let (dir, name) = directory_of(path).map_err(failed)?;
     if rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
-        return Err(exists(path));
+        let next = format!(
+            "it may hold the key of a rotation that did not finish: finish that with --new-key-file {}; \
+             or name another file",
+            quoted(&shown(path))
+        );
+        return Err(Failure { next, ..key_exists(path) });
     }
     rustix::fs::accessat(&dir, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
         .map_err(|error| failed(error.into()))
@@ -173,11 +233,8 @@ impl<'d> Temporary<'d> {
     /// Mode 0600 from the first byte.
     fn create(dir: &'d OwnedFd, target: &OsStr) -> io::Result<Self> {
         let random = getrandom::u64().map_err(io::Error::other)?;
-        // A name may have 255 bytes; the temporary one must fit too.
-        let target = target.as_bytes();
-        let target = target.get(..200.min(target.len())).unwrap_or_default();
         let mut name = OsString::from(".");
-        name.push(OsStr::from_bytes(target));
+        name.push(OsStr::from_bytes(shortened(target)));
         name.push(format!("{TEMPORARY_MARK}{random:016x}{TEMPORARY_END}"));
         let file = create_exclusively(dir, &name)?;
         Ok(Self { dir, name, file, renamed: false })
@@ -267,7 +324,7 @@ fn attribute(file: impl AsFd, name: &OsStr) -> io::Result<Vec<u8>> {
     Ok(value)
 }
 
-fn sync_directory(dir: &OwnedFd, path: &Path) -> Result<()> {
+pub(super) fn sync_directory(dir: &OwnedFd, path: &Path) -> Result<()> {
     rustix::fs::fsync(dir).map_err(|error| {
         let error = io::Error::from(error);
         let what = format!("{} is written, but its directory cannot be synced: {error}", shown(path));
@@ -283,6 +340,11 @@ fn cannot_write(path: &Path, step: &str, error: &io::Error) -> Failure {
         _ => "nothing was changed there; check the permissions and the disk, then run it again",
     };
     Failure::new(Exit::File, format!("cannot {step} {}: {error}", shown(path)), next)
+}
+
+fn key_exists(path: &Path) -> Failure {
+    let next = "name another file; what is there may be a key in use";
+    Failure::new(Exit::File, format!("{} exists already", shown(path)), next)
 }
 
 fn exists(path: &Path) -> Failure {
