@@ -275,3 +275,35 @@ impl Scan {
         structure(self.len, &self.head)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use std::vec::Vec;
+
+    /// A token's MAC is over bytes of a token's structure; only from in here can it be asked for other messages.
+    #[test]
+    #[allow(clippy::unwrap_used, clippy::indexing_slicing)] // a vector file with a hole in it should fail the test
+    fn the_mac_of_a_token_is_hmac_sha256_as_wycheproof_has_it() {
+        let text = include_str!("../../tests/vectors/wycheproof/hmac_sha256_test.json");
+        let file: serde_json::Value = serde_json::from_str(text).unwrap();
+        let unhex = |hex: &serde_json::Value| -> Vec<u8> {
+            let digits = hex.as_str().unwrap().as_bytes().chunks(2);
+            digits.map(|two| u8::from_str_radix(core::str::from_utf8(two).unwrap(), 16).unwrap()).collect()
+        };
+        let mut seen = 0;
+        for group in file["testGroups"].as_array().unwrap().iter().filter(|group| group["keySize"] == 128) {
+            for case in group["tests"].as_array().unwrap() {
+                let mut bytes = [0xa5; 32];
+                bytes[..16].copy_from_slice(&unhex(&case["key"]));
+                let tag = tag_of(&Key::from_bytes(&bytes), &unhex(&case["msg"])).unwrap();
+                let wanted = unhex(&case["tag"]);
+                assert_eq!(tag[..wanted.len()] == wanted, case["result"] == "valid", "case {}", case["tcId"]);
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, 6);
+    }
+}
