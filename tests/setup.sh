@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need beyond Rust, on Debian 12 as root. Quick when all is there; never writes to HOME.
-#   tests/setup.sh [tools] [python] [c] [go] [node] [mcu]        no argument: every part
+#   tests/setup.sh [tools] [python] [c] [go] [node] [mcu] [arm]        no argument: every part
 # One line a part; the first thing that fails ends it with exit code 1 and the log of what failed.
 # shellcheck disable=SC2086,SC2048 # lists of words
 set -eu
@@ -14,6 +14,7 @@ python="python3 python3-venv"
 c="gcc g++ libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
 go="golang-go"
 mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web"
+arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 # From PyPI and npm.
 wheel="cryptography==50.0.2"
 module="koffi@3.3.4"
@@ -76,9 +77,11 @@ part_mcu() {
     echo "mcu: rustc-web $version, $(qemu-system-arm --version | head -n 1)"
 }
 
-for part in ${*:-tools python c go node mcu}; do
+part_arm() { debian $arm; echo "arm: $(aarch64-linux-gnu-gcc -dumpfullversion), $(qemu-aarch64 --version | head -n 1)"; }
+
+for part in ${*:-tools python c go node mcu arm}; do
     case $part in
-        tools | python | c | go | node | mcu) "part_$part" ;;
-        *) echo "setup: no part is called '$part'; there are: tools python c go node mcu" >&2; exit 2 ;;
+        tools | python | c | go | node | mcu | arm) "part_$part" ;;
+        *) echo "setup: no part is called '$part'; there are: tools python c go node mcu arm" >&2; exit 2 ;;
     esac
 done

@@ -2,7 +2,7 @@
 //! This is where nearly all of the command's time goes.
 //! How one core does several at a time is core's matter (`kdf::derive_many`).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ pub(crate) struct Task<'a> {
 
 /// Derives the key of each task on `threads` threads. Tasks that are equal share one derivation and one key.
 pub(crate) fn keys(tasks: &[Task<'_>], threads: NonZeroUsize) -> Vec<Rc<Key>> {
-    let mut place_of: HashMap<(*const MasterKey, Salt), usize> = HashMap::new();
+    let mut place_of: BTreeMap<(*const MasterKey, Salt), usize> = BTreeMap::new();
     let mut jobs = Vec::new();
     let places: Vec<usize> = tasks
         .iter()

@@ -3,7 +3,7 @@
 //! What bytes mean is core's to say; here they are only remembered.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use fernseal_core::json::{self, Event, Events};
@@ -76,10 +76,10 @@ enum Level<'a> {
     Object {
         /// The name of the present member.
         name: &'a str,
-        seen: HashSet<Cow<'a, str>>,
+        seen: BTreeSet<Cow<'a, str>>,
         /// Names that occur more than once, and names that a token lies under.
         twice: Vec<Cow<'a, str>>,
-        wanted: HashSet<Cow<'a, str>>,
+        wanted: BTreeSet<Cow<'a, str>>,
     },
     Array {
         index: usize,
@@ -186,9 +186,9 @@ fn find_tokens(file: &str, text: &str) -> Result<Vec<Sealed>> {
             Event::ObjectStart(_) => {
                 levels.push(Level::Object {
                     name: "",
-                    seen: HashSet::new(),
+                    seen: BTreeSet::new(),
                     twice: Vec::new(),
-                    wanted: HashSet::new(),
+                    wanted: BTreeSet::new(),
                 });
             }
             // The first item makes it 0.

@@ -3,7 +3,7 @@
 //! There is no journal: at every moment each config opens with one of two keys that the user has, and a rerun with
 //! the new key finishes what is left.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     outcome.old_id = ids.next().map(|id| id.to_string()).unwrap_or_default();
     outcome.new_id = ids.next().map(|id| id.to_string()).unwrap_or_default();
 
-    let mut rotation = Rotation { keys, old_at, new_at, args, context, seen: HashSet::new(), outcome };
+    let mut rotation = Rotation { keys, old_at, new_at, args, context, seen: BTreeSet::new(), outcome };
     let checked = rotation.check(&found.configs)?;
     if args.dry_run {
         let would = |file: &Checked| Rotated { file: file.name.clone(), tokens: file.keys.len(), backup: None };
@@ -209,7 +209,7 @@ struct Rotation<'a> {
     args: &'a Rotate,
     context: &'a Context,
     /// The files that were met already: two paths may lead to one.
-    seen: HashSet<(u64, u64)>,
+    seen: BTreeSet<(u64, u64)>,
     outcome: Outcome,
 }
 
