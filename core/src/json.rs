@@ -266,6 +266,7 @@ impl<'a> Value<'a> {
     }
 
     /// Its JSON Pointer, worked out when displayed, at the cost of one look at the text before it for each level.
+    /// `?` if the text turns out not to be JSON.
     #[must_use]
     pub const fn pointer(&self) -> PointerTo<'a> {
         PointerTo { text: self.text, offset: self.span.start }
@@ -554,7 +555,8 @@ pub struct PointerTo<'a> {
 
 impl fmt::Display for PointerTo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut level = root(self.text).map_err(|_| fmt::Error)?;
+        // A value of a text that breaks off behind it has no pointer that can be relied on.
+        let Ok(mut level) = root(self.text) else { return f.write_str("?") };
         while let Some(child) = level.child_around(self.offset) {
             match child.name {
                 None => write!(f, "/{}", child.index)?,
