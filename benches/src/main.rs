@@ -229,9 +229,9 @@ fn chart() -> String {
     let x = |count: f64| left + (count.log10() - 3.0) / 3.0 * (right - left);
     let y = |ms: f64| bottom - (ms.log10() + 3.0) / 6.0 * (bottom - top);
     let mut svg = String::from(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"760\" height=\"390\" viewBox=\"0 0 760 390\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"640\" height=\"390\" viewBox=\"0 0 640 390\" \
          font-family=\"ui-sans-serif,system-ui,Segoe UI,Helvetica,Arial,sans-serif\" font-size=\"13\">\n\
-         <title>PBKDF2 cost by iterations</title>\n<rect width=\"760\" height=\"390\" rx=\"8\" fill=\"#ffffff\"/>\n\
+         <title>PBKDF2 cost by iterations</title>\n<rect width=\"640\" height=\"390\" rx=\"8\" fill=\"#ffffff\"/>\n\
          <text x=\"70\" y=\"26\" font-weight=\"600\" fill=\"#1f2328\">PBKDF2-HMAC-SHA256: milliseconds for a key</text>\n",
     );
     for (power, label) in (-3..=3).zip(["0.001", "0.01", "0.1", "1", "10", "100", "1000"]) {
@@ -248,7 +248,7 @@ fn chart() -> String {
             x(count)
         );
     }
-    for (name, colour, times) in &lines {
+    for (row, (name, colour, times)) in lines.iter().enumerate() {
         let points: Vec<(f64, f64)> =
             counts.iter().zip(times).map(|(count, ms)| (x(f64::from(*count)), y(*ms))).collect();
         let path: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
@@ -260,8 +260,8 @@ fn chart() -> String {
         for (x, y) in &points {
             let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>");
         }
-        let (ms, end) = (times[4], points[6].1 + 4.0);
-        let _ = writeln!(svg, "<text x=\"570\" y=\"{end:.1}\" fill=\"{colour}\">{name} ({ms:.2} at 100 000)</text>");
+        let (ms, at) = (times[4], 262 + 20 * row);
+        let _ = writeln!(svg, "<text x=\"290\" y=\"{at}\" fill=\"{colour}\">{name}: {ms:.2} ms at 100 000</text>");
     }
     svg + "</svg>\n"
 }
