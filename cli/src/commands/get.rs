@@ -4,15 +4,10 @@
 
 use std::path::Path;
 
-use fernseal_core::Error;
-use fernseal_core::json::Kind;
-use zeroize::Zeroizing;
-
-use super::{config_or_default, open, read};
+use super::{config_or_default, open, read, unsealed};
 use crate::Context;
 use crate::args::Get;
 use crate::audit::Entry;
-use crate::document::unescaped;
 use crate::failure::{Exit, Failure, Result};
 use crate::report;
 
@@ -28,8 +23,8 @@ pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
     let path = config_or_default(config)?;
     let (_, document) = read(&path, context)?;
     let value = document.find(pointer)?;
-    let text = match (document.token_at(&value), value.kind()) {
-        (Some(token), _) => {
+    let text = match document.token_at(&value) {
+        Some(token) => {
             let keys = context.keys()?;
             let secret = open(&document, &[token], &keys, context)?.pop().unwrap_or_default();
             context.audit.record(&Entry {
@@ -41,12 +36,7 @@ pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
             })?;
             secret
         }
-        (None, Kind::Object | Kind::Array) => return Err(document.failure(pointer, Error::NotAString)),
-        (None, Kind::Scalar) => Zeroizing::new(value.raw().to_owned()),
-        (None, Kind::String) => {
-            let text = unescaped(value.raw()).map_err(|error| document.failure(pointer, error))?;
-            Zeroizing::new(text.into_owned())
-        }
+        None => unsealed(&document, &value, pointer)?,
     };
     report::result_bytes(&[text.as_bytes(), b"\n"])
 }

@@ -18,6 +18,7 @@ pub(crate) mod verify;
 use std::env;
 use std::path::{Path, PathBuf};
 
+use fernseal_core::json::{self, Kind};
 use fernseal_core::token::{self, Format};
 use fernseal_core::{Error, MasterKey};
 use getrandom::SysRng;
@@ -25,7 +26,7 @@ use zeroize::Zeroizing;
 
 use crate::Context;
 use crate::derive::{self, Task};
-use crate::document::{Document, Sealed};
+use crate::document::{Document, Sealed, unescaped};
 use crate::failure::{Exit, Failure, Result};
 use crate::keys::{self, Keyring};
 use crate::report;
@@ -93,6 +94,18 @@ fn open(document: &Document, tokens: &[&Sealed], keys: &Keyring, context: &Conte
             secret.map_err(|error| document.failure(&token.pointer, error))
         })
         .collect()
+}
+
+/// A value that is no token, as text: a string without its escapes, a number or a truth value as it is written.
+fn unsealed(document: &Document, value: &json::Value<'_>, pointer: &str) -> Result<Zeroizing<String>> {
+    match value.kind() {
+        Kind::Object | Kind::Array => Err(document.failure(pointer, Error::NotAString)),
+        Kind::Scalar => Ok(Zeroizing::new(value.raw().to_owned())),
+        Kind::String => {
+            let text = unescaped(value.raw()).map_err(|error| document.failure(pointer, error))?;
+            Ok(Zeroizing::new(text.into_owned()))
+        }
+    }
 }
 
 /// Bytes as text; of bytes that are none, nothing is left behind.

@@ -9,16 +9,15 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use fernseal_core::json::Kind;
 use rustix::fs::MemfdFlags;
 use rustix::process::Resource;
 use zeroize::Zeroizing;
 
-use super::{config_or_default, open, read};
+use super::{config_or_default, open, read, unsealed};
 use crate::Context;
 use crate::args::Run;
 use crate::audit::Entry;
-use crate::document::{Document, Edit, unescaped};
+use crate::document::{Document, Edit};
 use crate::failure::{Exit, Failure, Result};
 use crate::keys::{self, Keyring};
 
@@ -77,14 +76,9 @@ pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
 /// The value at `pointer`, opened if it is sealed.
 fn value(document: &Document, pointer: &str, keys: &Keyring, context: &Context) -> Result<Zeroizing<String>> {
     let value = document.find(pointer)?;
-    match (document.token_at(&value), value.kind()) {
-        (Some(token), _) => Ok(open(document, &[token], keys, context)?.pop().unwrap_or_default()),
-        (None, Kind::Scalar) => Ok(Zeroizing::new(value.raw().to_owned())),
-        (None, Kind::String) => {
-            let text = unescaped(value.raw()).map_err(|error| document.failure(pointer, error))?;
-            Ok(Zeroizing::new(text.into_owned()))
-        }
-        (None, _) => Err(document.failure(pointer, fernseal_core::Error::NotAString)),
+    match document.token_at(&value) {
+        Some(token) => Ok(open(document, &[token], keys, context)?.pop().unwrap_or_default()),
+        None => unsealed(document, &value, pointer),
     }
 }
 
