@@ -88,6 +88,8 @@ pub(crate) enum Command {
     Get(Get),
     /// Replace one value by a secret, which is read from stdin or a prompt
     Set(Set),
+    /// Edit a config in plain text, in memory alone; what changed is encrypted again
+    Edit(Edit),
     /// Show what is encrypted, without a key
     Status(Status),
     /// Check that every token opens with the key at hand
@@ -103,6 +105,12 @@ pub(crate) enum Command {
     Check(Check),
     /// Start a program with secrets, decrypted in its environment or in files of its own
     Run(Run),
+    /// Remove the folder of an edit once stdin ends
+    #[command(hide = true)]
+    Sweep {
+        /// The folder
+        folder: PathBuf,
+    },
     /// Print completions for a shell
     Completions(Completions),
     /// Print the manual page, or write all of them to DIR
@@ -141,6 +149,12 @@ pub(crate) struct Run {
     /// Set the variable NAME to the path of a file with the whole config, decrypted
     #[arg(long, value_name = "NAME")]
     pub(crate) config_env: Option<String>,
+    /// Set the variable NAME to the number of a file descriptor with the whole config, decrypted
+    #[arg(long, value_name = "NAME")]
+    pub(crate) config_fd: Option<String>,
+    /// Fill in ${VAR}, ${VAR:-default} and ${VAR:?message} in values that are not encrypted, from the environment
+    #[arg(long)]
+    pub(crate) expand: bool,
     /// Leave the master key's variables in the program's environment
     #[arg(long)]
     pub(crate) keep_key: bool,
@@ -190,6 +204,7 @@ pub(crate) struct Encrypt {
 
 /// Write a config with its secrets in plain text
 #[derive(Debug, Args)]
+#[command(after_help = TEXTCONV_HELP)]
 pub(crate) struct Decrypt {
     /// The config to read [default: $PROXMOX_MCP_CONFIG]
     pub(crate) config: Option<PathBuf>,
@@ -199,7 +214,16 @@ pub(crate) struct Decrypt {
     /// Overwrite OUT if it exists
     #[arg(long, requires = "output")]
     pub(crate) force: bool,
+    /// For `git diff`: leave what cannot be decrypted as it is, and never fail for it
+    #[arg(long, conflicts_with_all = ["output", "force"])]
+    pub(crate) textconv: bool,
 }
+
+const TEXTCONV_HELP: &str = "\
+To see in `git diff` which secrets changed, in plain text and on your terminal alone:
+  echo '*.encrypted.json diff=fernseal' >> .gitattributes
+  git config diff.fernseal.textconv 'fernseal decrypt --textconv'
+Leave diff.fernseal.cachetextconv off: git would keep the secrets in the repository.";
 
 /// Print one value, decrypted
 #[derive(Debug, Args)]
@@ -217,6 +241,23 @@ pub(crate) struct Set {
     pub(crate) config: PathBuf,
     /// The value to replace, as in /auth/token_value or auth.token_value
     pub(crate) pointer: String,
+    /// Seal even with a master key of fewer than 16 bytes
+    #[arg(long)]
+    pub(crate) allow_short_key: bool,
+}
+
+/// Edit a config in plain text, in memory alone; what changed is encrypted again
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The editor is $VISUAL, $EDITOR or vi. The text is in $XDG_RUNTIME_DIR or /dev/shm while it runs;
+an editor that keeps copies elsewhere (vim is told not to) should be told not to."
+)]
+pub(crate) struct Edit {
+    /// The config to edit
+    pub(crate) config: PathBuf,
+    /// Also encrypt the string at POINTER, once it is saved (can be repeated)
+    #[arg(long = "field", value_name = "POINTER")]
+    pub(crate) fields: Vec<String>,
     /// Seal even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,

@@ -27,6 +27,12 @@ pub(crate) fn outlive_size_limit() {
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
+/// An interrupt at the terminal is for the program that this one waits for.
+pub(crate) fn outlive_interrupts() {
+    // It fails for signals that cannot be caught; this one can.
+    let _ = signal_hook::flag::register(SIGINT, Arc::default());
+}
+
 /// Whether one of the signals has come.
 pub(crate) fn requested() -> bool {
     REQUESTED.get().is_some_and(|flag| flag.load(Ordering::Relaxed))

@@ -10,10 +10,12 @@ mod document;
 mod failure;
 mod interrupt;
 mod keys;
+mod placeholder;
 mod progress;
 mod report;
 mod rollback;
 mod rotate;
+mod settings;
 mod store;
 mod terminal;
 
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Command::Decrypt(args) => commands::decrypt::run(args, &context),
         Command::Get(args) => commands::get::run(args, &context),
         Command::Set(args) => commands::set::run(args, &context),
+        Command::Edit(args) => commands::edit::run(args, &context),
         Command::Status(args) => commands::status::run(args, &context),
         Command::Verify(args) => commands::verify::run(args, &context),
         Command::Keygen(args) => commands::keygen::run(args, &context),
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Backups(args) => commands::backups::run(args, &context),
         Command::Check(args) => commands::check::run(args, &context),
         Command::Run(args) => commands::run::run(args, &context),
+        Command::Sweep { folder } => store::sweep(folder),
         Command::Completions(args) => commands::completions::completions(args),
         Command::Man(args) => commands::completions::man(args),
     };

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Folder, has};
+use common::{Folder, Said, has};
 
 #[test]
 fn plain_secrets_and_damaged_tokens_are_found_and_tokens_and_placeholders_are_not() {
@@ -43,6 +43,73 @@ fn what_is_staged_counts_not_what_lies_in_the_folder() {
     assert_eq!((said.code, &*said.out), (Some(3), "c.json /auth/token_value: plain text\n"), "{said:?}");
     git("git add c.json");
     assert_eq!(folder.run(&["check", "--staged"]).code, Some(0));
+}
+
+#[test]
+fn the_settings_beside_a_config_name_its_secrets_for_check_and_encrypt() {
+    let folder = Folder::new("settings");
+    folder.write("tree/.fernseal.toml", "secrets = [\"/db/password\", \"smtp.password\"]\n");
+    folder.write("tree/a.json", r#"{"db": {"password": "p1"}, "x": "plain"}"#);
+    folder.write("tree/b.json", r#"{"auth": {"token_value": "p2"}, "smtp": {"password": "p3"}}"#);
+    let said = folder.run(&["check", "tree"]);
+    let found = "tree/a.json /db/password: plain text\ntree/b.json /auth/token_value: plain text\ntree/b.json smtp.password: plain text\n";
+    assert_eq!((said.code, &*said.out), (Some(3), found));
+    for config in ["tree/a.json", "tree/b.json"] {
+        assert_eq!(folder.run(&["encrypt", "-q", "--in-place", config]).code, Some(0));
+    }
+    assert_eq!(folder.run(&["check", "tree"]).code, Some(0));
+    assert!(folder.read("tree/a.json").contains("\"x\": \"plain\"") && !folder.read("tree/b.json").contains("p3"));
+
+    folder.write("tree/.fernseal.toml", "secret = []\n");
+    let said = folder.run(&["check", "tree"]);
+    assert_eq!(said.code, Some(6));
+    assert!(said.err.starts_with("error: tree/.fernseal.toml cannot be used: line 1: unknown field"), "{said:?}");
+}
+
+#[test]
+fn staged_settings_count_and_not_those_in_the_folder() {
+    if !has("git") {
+        return;
+    }
+    let folder = Folder::new("staged-settings");
+    let git = |script: &str| assert!(folder.command(&["sh", "-c", script], &[]).status().unwrap().success());
+    folder.write("tree/c.json", r#"{"db": {"password": "plain"}}"#);
+    git("git init -q . && git add tree/c.json");
+    folder.write("tree/.fernseal.toml", "secrets = [\"/db/password\"]\n");
+    assert_eq!(folder.run(&["check", "--staged"]).code, Some(0));
+    git("git add tree/.fernseal.toml && rm tree/.fernseal.toml");
+    let said = folder.run(&["check", "--staged"]);
+    assert_eq!((said.code, &*said.out), (Some(3), "tree/c.json /db/password: plain text\n"), "{said:?}");
+}
+
+#[test]
+fn git_diff_shows_secrets_that_changed_and_none_that_were_only_sealed_anew() {
+    if !has("git") {
+        return;
+    }
+    let folder = Folder::new("textconv");
+    let config =
+        |secret: &str, port: u32| format!("{{\n\"auth\": {{\"token_value\": \"{secret}\"}},\n\"port\": {port}\n}}\n");
+    let git = |script: &str| Said::of(folder.command(&["sh", "-c", script], &[]).output().unwrap());
+    let seal = |secret, port| {
+        folder.write("c.json", &config(secret, port));
+        assert_eq!(folder.run(&["encrypt", "-q", "--in-place", "c.json"]).code, Some(0));
+    };
+    seal("first", 1);
+    let textconv = env!("CARGO_BIN_EXE_fernseal");
+    let set_up = format!(
+        "git init -q . && echo 'c.json diff=fernseal' >.gitattributes && git add . && \
+         git config diff.fernseal.textconv '{textconv} decrypt --textconv'"
+    );
+    assert_eq!(git(&set_up).code, Some(0));
+    seal("first", 2);
+    let diff = git("git diff").out;
+    assert!(diff.contains("-\"port\": 1\n+\"port\": 2") && !diff.contains("-\"auth\""), "{diff}");
+    seal("second", 2);
+    let diff = git("git diff").out;
+    assert!(diff.contains("-\"auth\": {\"token_value\": \"first\"},\n"), "{diff}");
+    let diff = git("env -u PROXMOX_MCP_MASTER_KEY git diff").out;
+    assert!(diff.contains("+\"auth\": {\"token_value\": \"enc:"), "without a key the tokens are shown: {diff}");
 }
 
 #[test]

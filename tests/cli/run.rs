@@ -61,3 +61,41 @@ fn nothing_is_started_when_something_is_wrong() {
     assert!(!folder.path("started").exists());
     assert_eq!(folder.run(&["run", "c.json", "--", "no-such-program"]).code, Some(7));
 }
+
+#[test]
+fn a_program_reads_the_config_from_a_descriptor_that_it_is_given() {
+    let folder = folder("fd");
+    let said = folder.run(&["run", "c.json", "--config-fd", "FD", "--", "sh", "-c", "cat <&$FD"]);
+    let config = "{\"auth\": {\"token_value\": \"the secret\", \"user\": \"root@pam\"}, \"port\": 8006}\n";
+    assert_eq!((said.code, &*said.out), (Some(0), config), "{said:?}");
+}
+
+#[test]
+fn placeholders_are_filled_in_when_asked_and_secrets_and_the_master_key_never() {
+    let folder = folder("expand");
+    let secret = "the ${HOST} secret";
+    folder.write(
+        "e.json",
+        &format!("{{\"auth\": {{\"token_value\": \"{secret}\"}}, \"url\": \"https://${{HOST}}:${{PORT:-8006}}\"}}"),
+    );
+    assert_eq!(folder.run(&["encrypt", "-q", "--in-place", "e.json"]).code, Some(0));
+    let script = "cat $C; echo \"|$U\"";
+    let run = |more: &[&str], host: Option<&str>| {
+        let arguments =
+            [&["run", "e.json", "--config-env", "C", "--env", "U=/url"][..], more, &["--", "sh", "-c", script]];
+        Said::of(folder.command(&[], &arguments.concat()).envs(host.map(|host| ("HOST", host))).output().unwrap())
+    };
+    let filled = format!(
+        "{{\"auth\": {{\"token_value\": \"{secret}\"}}, \"url\": \"https://p\\\"ve:8006\"}}|https://p\"ve:8006\n"
+    );
+    assert_eq!(run(&["--expand"], Some("p\"ve")).out, filled);
+    assert!(run(&[], Some("pve")).out.contains("https://${HOST}:${PORT:-8006}"));
+    let said = run(&["--expand"], None);
+    assert_eq!((said.code, &*said.out), (Some(1), ""));
+    assert!(said.err.contains("variable HOST is not set"), "{said:?}");
+
+    folder.write("k.json", "{\"x\": \"${PROXMOX_MCP_MASTER_KEY}\"}");
+    let said = folder.run(&["run", "k.json", "--expand", "--env", "X=/x", "--", "env"]);
+    assert_eq!(said.code, Some(1));
+    assert!(!said.out.contains(KEY) && !said.err.contains(KEY), "{said:?}");
+}

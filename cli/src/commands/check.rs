@@ -1,7 +1,8 @@
 //! `check`: does a config hold a secret in plain text? For git hooks and CI; it needs no key.
-//! Looked at are the guide's secret, the values that the caller requires, and whatever merely looks like a token.
+//! Looked at are the guide's secret, those that `.fernseal.toml` or the caller names, and what merely looks like a token.
 //! All configs are looked at; one finding makes the exit code 3.
 
+use std::path::Path;
 use std::process::Command;
 
 use fernseal_core::Error;
@@ -14,13 +15,14 @@ use crate::args::Check;
 use crate::document::{Document, looks};
 use crate::failure::{Exit, Failure, Result};
 use crate::report;
+use crate::settings::{self, Settings};
 use crate::{keys, store};
 
 /// What is wrong with one value.
-struct Finding {
+pub(super) struct Finding {
     config: String,
-    pointer: String,
-    what: &'static str,
+    pub(super) pointer: String,
+    pub(super) what: &'static str,
 }
 
 pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
@@ -29,13 +31,13 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     if args.staged {
         for name in staged()? {
             let document = Document::parse(name.clone(), git(&["show", &format!(":{name}")])?)?;
-            look(&document, &args.required, &mut findings)?;
+            findings.extend(look(&document, &staged_settings(&name)?.secrets, &args.required)?);
             configs += 1;
         }
     } else {
         for config in store::find(&args.paths)?.configs {
             let (_, document) = super::load(&config, context)?;
-            look(&document, &args.required, &mut findings)?;
+            findings.extend(look(&document, &Settings::beside(&config)?.secrets, &args.required)?);
             configs += 1;
         }
     }
@@ -62,9 +64,10 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
 }
 
 /// Looks at the values that must not be plain, and at all that look like tokens and are none.
-fn look(document: &Document, required: &[String], findings: &mut Vec<Finding>) -> Result<()> {
+pub(super) fn look(document: &Document, secrets: &[String], required: &[String]) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
     let mut found = |pointer: String, what| findings.push(Finding { config: document.name.clone(), pointer, what });
-    for pointer in [TOKEN_VALUE].into_iter().chain(required.iter().map(String::as_str)) {
+    for pointer in [TOKEN_VALUE].into_iter().chain(secrets.iter().chain(required).map(String::as_str)) {
         let value = match json::find(&document.text, pointer) {
             Err(Error::NotFound) => continue,
             found => found.map_err(|error| document.failure(pointer, error))?,
@@ -79,7 +82,17 @@ fn look(document: &Document, required: &[String], findings: &mut Vec<Finding>) -
             found(value.pointer().to_string(), "looks like a token, but is none");
         }
     }
-    Ok(())
+    Ok(findings)
+}
+
+/// The settings that are staged beside a staged config.
+fn staged_settings(config: &str) -> Result<Settings> {
+    let name = Path::new(config).with_file_name(settings::NAME);
+    let name = name.to_string_lossy();
+    if git(&["ls-files", "--cached", "-z", "--", &format!(":(top,literal){name}")])?.is_empty() {
+        return Ok(Settings::default());
+    }
+    Settings::parse(&name, &git(&["show", &format!(":{name}")])?)
 }
 
 /// The names of the JSON files that are staged, as git has them.

@@ -2,17 +2,23 @@
 //! Every string with the `enc:` prefix is opened; if one does not open, nothing is written.
 //! Everything else in the config stays byte for byte.
 
-use super::{config_or_default, open, read};
+use std::path::Path;
+
+use super::{config_or_default, into_text, open, read};
 use crate::Context;
 use crate::args::Decrypt;
 use crate::audit::Entry;
-use crate::document::Edit;
+use crate::document::{Document, Edit};
 use crate::failure::Result;
+use crate::keys::{self, Keyring};
 use crate::report::{self, shown};
-use crate::store;
+use crate::store::{self, Config};
 
 pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
+    if args.textconv {
+        return textconv(&path, context);
+    }
     let (source, document) = read(&path, context)?;
     let tokens: Vec<_> = document.tokens.iter().collect();
     let mut edits = Vec::new();
@@ -37,4 +43,27 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     context.report.note(format_args!("{} values decrypted into {} (mode 600)", edits.len(), shown(out)));
     context.report.warn(format_args!("{} holds secrets in plain text: delete it when done", shown(out)));
     Ok(())
+}
+
+/// The config for `git diff`: what opens is opened, all else stays, and nobody is asked for a key.
+fn textconv(path: &Path, context: &Context) -> Result<()> {
+    let mut source = Config::named(path).read()?;
+    let bytes = source.take_bytes();
+    let Ok(document) = Document::parse(shown(path), bytes.clone()) else { return report::result_bytes(&[&bytes]) };
+    let mut edits = Vec::new();
+    if !document.tokens.is_empty() && Keyring::is_set(context.key_file.as_deref()) {
+        let keys = context.keys()?;
+        let tokens: Vec<_> = document.tokens.iter().map(|token| (&document, token)).collect();
+        let mut pointers = Vec::new();
+        for ((_, token), opened) in tokens.iter().zip(keys::open(&tokens, &keys, context.threads)) {
+            if let Ok(secret) = opened.and_then(|opened| into_text(opened.plain)) {
+                edits.push(token.replaced_by(&secret));
+                pointers.push(&*token.pointer);
+            }
+        }
+        let entry =
+            Entry { command: "decrypt", outcome: "done", files: &[path], pointers: &pointers, keys: &[keys.current()] };
+        context.audit.record(&entry)?;
+    }
+    report::result_bytes(&document.edited(&edits))
 }

@@ -17,7 +17,8 @@ use crate::audit::Entry;
 use crate::document::{self, Document, Edit, looks, unescaped};
 use crate::failure::{Exit, Failure, Result};
 use crate::report::shown;
-use crate::store;
+use crate::settings::Settings;
+use crate::store::{self, Config};
 
 pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     let (source, document) = read(&args.config, context)?;
@@ -26,7 +27,8 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         super::refuse_same_file(&source, &out)?;
     }
 
-    let secrets = find_secrets(&document, &args.fields, context)?;
+    let settings = Settings::beside(&Config::named(&args.config))?;
+    let secrets = find_secrets(&document, &args.fields, &settings, context)?;
     if secrets.is_empty() && args.output.is_none() {
         context.report.note(format_args!("Nothing to encrypt in {}; nothing written", document.name));
         return Ok(());
@@ -87,13 +89,22 @@ struct Secret<'a> {
     text: Zeroizing<String>,
 }
 
-/// The values at the default pointer and the named ones that are neither sealed nor placeholders.
-fn find_secrets<'a>(document: &'a Document, fields: &'a [String], context: &Context) -> Result<Vec<Secret<'a>>> {
+/// The values at the guide's pointer and the named ones that are neither sealed nor placeholders. Only what the command
+/// line names must be there.
+fn find_secrets<'a>(
+    document: &'a Document,
+    fields: &'a [String],
+    settings: &'a Settings,
+    context: &Context,
+) -> Result<Vec<Secret<'a>>> {
     let mut secrets: Vec<Secret<'a>> = Vec::new();
-    for pointer in [TOKEN_VALUE].into_iter().chain(fields.iter().map(String::as_str)) {
+    let others_named = !fields.is_empty() || !settings.secrets.is_empty();
+    let optional = [TOKEN_VALUE].into_iter().chain(settings.secrets.iter().map(String::as_str));
+    let wanted = fields.iter().map(|pointer| (pointer.as_str(), true));
+    for (pointer, is_wanted) in optional.map(|pointer| (pointer, false)).chain(wanted) {
         let value = match json::find(&document.text, pointer) {
-            Err(Error::NotFound) if pointer == TOKEN_VALUE && !fields.is_empty() => continue,
-            Err(Error::NotFound) if pointer == TOKEN_VALUE => {
+            Err(Error::NotFound) if !is_wanted && others_named => continue,
+            Err(Error::NotFound) if !is_wanted => {
                 return Err(Failure::new(
                     Exit::Malformed,
                     format!("no auth.token_value in {}", document.name),

@@ -2,13 +2,15 @@
 //! The program takes this process's place (exec), so signals, exit codes and the terminal are its own.
 //! The master key stays behind, unless the caller wants it otherwise.
 
-use std::ffi::OsString;
+use std::borrow::Cow;
+use std::env;
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use fernseal_core::json;
 use rustix::fs::MemfdFlags;
 use rustix::process::Resource;
 use zeroize::Zeroizing;
@@ -17,9 +19,10 @@ use super::{config_or_default, open, read, unsealed};
 use crate::Context;
 use crate::args::Run;
 use crate::audit::Entry;
-use crate::document::{Document, Edit};
+use crate::document::{self, Document, Edit, unescaped};
 use crate::failure::{Exit, Failure, Result};
 use crate::keys::{self, Keyring};
+use crate::placeholder;
 
 pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
@@ -43,9 +46,9 @@ pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
                 let next = "write the variable, =, and the value's pointer, as in TOKEN=/auth/token_value";
                 Failure::new(Exit::Usage, format!("{wish} is not NAME=POINTER"), next)
             })?;
-            let secret = value(&document, pointer, &keys, context)?;
+            let secret = value(&document, pointer, args.expand, &keys, context)?;
             if in_file {
-                command.env(name, in_memory(name, &[secret.as_bytes()], &mut files)?);
+                command.env(name, path_of(in_memory(name, &[secret.as_bytes()], &mut files)?));
             } else if secret.contains('\0') {
                 let next = "hand it over in a file, with --file";
                 return Err(Failure::new(Exit::Malformed, format!("the value at {pointer} holds a NUL"), next));
@@ -55,12 +58,17 @@ pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
             pointers.push(pointer);
         }
     }
-    if let Some(name) = &args.config_env {
-        let tokens: Vec<_> = document.tokens.iter().collect();
-        let secrets = open(&document, &tokens, &keys, context)?;
-        let edits: Vec<Edit> = tokens.iter().zip(&secrets).map(|(token, secret)| token.replaced_by(secret)).collect();
-        command.env(name, in_memory("config", &document.edited(&edits), &mut files)?);
-        pointers.extend(tokens.iter().map(|token| &*token.pointer));
+    if args.config_env.is_some() || args.config_fd.is_some() {
+        let edits = edits_of_all(&document, args.expand, &keys, context)?;
+        let pieces = document.edited(&edits);
+        // A file each: whoever reads one does not move the place at which another reads on.
+        if let Some(name) = &args.config_env {
+            command.env(name, path_of(in_memory("config", &pieces, &mut files)?));
+        }
+        if let Some(name) = &args.config_fd {
+            command.env(name, in_memory("config", &pieces, &mut files)?.to_string());
+        }
+        pointers.extend(document.tokens.iter().map(|token| &*token.pointer));
     }
     let entry =
         Entry { command: "run", outcome: "started", files: &[&path], pointers: &pointers, keys: &[keys.current()] };
@@ -74,16 +82,51 @@ pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
 }
 
 /// The value at `pointer`, opened if it is sealed.
-fn value(document: &Document, pointer: &str, keys: &Keyring, context: &Context) -> Result<Zeroizing<String>> {
+fn value(
+    document: &Document,
+    pointer: &str,
+    expand: bool,
+    keys: &Keyring,
+    context: &Context,
+) -> Result<Zeroizing<String>> {
     let value = document.find(pointer)?;
-    match document.token_at(&value) {
-        Some(token) => Ok(open(document, &[token], keys, context)?.pop().unwrap_or_default()),
-        None => unsealed(document, &value, pointer),
+    if let Some(token) = document.token_at(&value) {
+        return Ok(open(document, &[token], keys, context)?.pop().unwrap_or_default());
     }
+    let text = unsealed(document, &value, pointer)?;
+    Ok(if expand { Zeroizing::new(expanded(&text)?.into_owned()) } else { text })
 }
 
-/// A file in memory with these pieces; its path, which holds for the program that inherits it.
-fn in_memory(name: &str, pieces: &[&[u8]], files: &mut Vec<OwnedFd>) -> Result<OsString> {
+/// The edits that open the whole config, and fill in its placeholders if that is wanted.
+fn edits_of_all(document: &Document, expand: bool, keys: &Keyring, context: &Context) -> Result<Vec<Edit>> {
+    let tokens: Vec<_> = document.tokens.iter().collect();
+    let secrets = open(document, &tokens, keys, context)?;
+    let mut edits: Vec<Edit> = tokens.iter().zip(&secrets).map(|(token, secret)| token.replaced_by(secret)).collect();
+    if expand {
+        for value in json::strings(&document.text) {
+            let value = value.map_err(|error| document.failure("", error))?;
+            let Ok(text) = unescaped(value.raw()) else { continue };
+            if document.token_at(&value).is_none() && text.contains("${") {
+                edits.push(Edit::of(&value, &expanded(&text)?));
+            }
+        }
+        document::in_order(&mut edits);
+    }
+    Ok(edits)
+}
+
+/// `text` with its placeholders filled in from the environment.
+fn expanded(text: &str) -> Result<Cow<'_, str>> {
+    placeholder::expand(text, |name| Some(env::var_os(name)?.to_string_lossy().into_owned()))
+}
+
+/// The path of an open file, for the program that inherits it.
+fn path_of(file: RawFd) -> String {
+    format!("/proc/self/fd/{file}")
+}
+
+/// A file in memory with these pieces, at its start.
+fn in_memory(name: &str, pieces: &[&[u8]], files: &mut Vec<OwnedFd>) -> Result<RawFd> {
     let make = || -> io::Result<OwnedFd> {
         // Not closed on exec: that is what it is for.
         let mut file = File::from(rustix::fs::memfd_create(name, MemfdFlags::empty())?);
@@ -94,7 +137,7 @@ fn in_memory(name: &str, pieces: &[&[u8]], files: &mut Vec<OwnedFd>) -> Result<O
     let file = make().map_err(|error| {
         Failure::new(Exit::File, format!("no file in memory: {error}"), "free some memory, or use --env")
     })?;
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let number = file.as_raw_fd();
     files.push(file);
-    Ok(path.into())
+    Ok(number)
 }

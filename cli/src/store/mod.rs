@@ -4,10 +4,12 @@
 
 mod find;
 mod lock;
+mod memory;
 mod write;
 
 pub(crate) use find::{Found, backup_stamp, backups_of, find};
 pub(crate) use lock::lock;
+pub(crate) use memory::{MemoryFile, sweep};
 pub(crate) use write::{append_line, check_backup_dir, check_creatable, create, create_key, make_durable};
 
 use std::ffi::OsString;
@@ -77,6 +79,15 @@ impl Config {
         let source = Source { config: self.clone(), dir, name, bytes, stat };
         source.refuse_changed()?;
         Ok(source)
+    }
+
+    /// The file `name` in the config's directory, and what is in it, if there is one.
+    pub(crate) fn beside(&self, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
+        let beside = Self { path: self.path.with_file_name(name), root: self.root.clone() };
+        match beside.path.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            _ => beside.read().map(|mut source| Some((beside.path, source.take_bytes()))),
+        }
     }
 
     /// Removes the file.

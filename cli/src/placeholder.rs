@@ -1,0 +1,105 @@
+//! `${NAME}` in a config's values, filled in from the environment, for `run --expand`.
+//! `${NAME:-default}` stands in for a variable that is not set or empty; `${NAME:?message}` is an error then.
+//! Of the master key's variables nothing is filled in: who writes the config has no business with them.
+
+use std::borrow::Cow;
+
+use crate::failure::{Exit, Failure, Result};
+use crate::keys;
+
+/// `text` with its placeholders filled in by `variable`. A variable that is not set is an error.
+pub(crate) fn expand<'t>(text: &'t str, variable: impl Fn(&str) -> Option<String>) -> Result<Cow<'t, str>> {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, inner, after)) = next(rest) {
+        let (name, rule) = inner.split_at(name_len(inner));
+        if keys::VARIABLES.contains(&name) {
+            return Err(refused(name, "holds the master key", "take it out of the config"));
+        }
+        filled += before;
+        let value = variable(name);
+        filled += &match (rule.get(..2), value) {
+            (None, Some(value)) if rule.is_empty() => value,
+            (Some(":-" | ":?"), Some(value)) if !value.is_empty() => value,
+            (Some(":-"), _) => rule[2..].to_owned(),
+            (Some(":?"), _) => return Err(refused(name, &format!("is not set: {}", &rule[2..]), "set it")),
+            (None, None) if rule.is_empty() => {
+                return Err(refused(name, "is not set", "set it, or give it a default: ${NAME:-default}"));
+            }
+            _ => {
+                let next = "what is understood is ${NAME}, ${NAME:-default} and ${NAME:?message}";
+                return Err(refused(name, "stands in a placeholder of another form", next));
+            }
+        };
+        rest = after;
+    }
+    Ok(if rest.len() == text.len() { Cow::Borrowed(text) } else { Cow::Owned(filled + rest) })
+}
+
+/// The text before the next placeholder, what is in it, and the text after it.
+fn next(text: &str) -> Option<(&str, &str, &str)> {
+    let mut from = 0;
+    while let Some(at) = text[from..].find("${") {
+        let (before, after) = text.split_at(from + at);
+        let (inner, after) = after[2..].split_once('}')?;
+        if name_len(inner) > 0 {
+            return Some((before, inner, after));
+        }
+        from += at + 2;
+    }
+    None
+}
+
+/// The length of the variable's name at the start of `text`.
+fn name_len(text: &str) -> usize {
+    let len = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+    if text.starts_with(|char: char| char.is_ascii_digit()) { 0 } else { len }
+}
+
+fn refused(name: &str, what: &str, next: &str) -> Failure {
+    Failure::new(Exit::Other, format!("the config's variable {name} {what}"), next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(text: &str) -> std::result::Result<String, String> {
+        let variable = |name: &str| match name {
+            "HOST" => Some("pve".to_owned()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        };
+        expand(text, variable).map(Cow::into_owned).map_err(|failure| failure.what)
+    }
+
+    #[test]
+    fn placeholders_are_filled_in_and_all_else_stays() {
+        for (text, result) in [
+            ("${HOST}", "pve"),
+            ("https://${HOST}:${PORT:-8006}/${EMPTY}", "https://pve:8006/"),
+            ("${EMPTY:-x}${EMPTY}${NO:-}", "x"),
+            ("${HOST:?m}${HOST:-n}", "pvepve"),
+            ("$HOST ${} ${1} ${", "$HOST ${} ${1} ${"),
+            ("${ ${HOST}}", "${ pve}"),
+            ("${NO:-ü}é", "üé"),
+            ("", ""),
+        ] {
+            assert_eq!(expanded(text).as_deref(), Ok(result), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_unknown_or_the_master_key_is_an_error() {
+        for (text, said) in [
+            ("${NO}", "variable NO is not set"),
+            ("${EMPTY:?say it}", "variable EMPTY is not set: say it"),
+            ("${HOST-x}", "variable HOST stands in a placeholder of another form"),
+            ("${HOST:+x}", "variable HOST stands in a placeholder of another form"),
+            ("${PROXMOX_MCP_MASTER_KEY:-}", "variable PROXMOX_MCP_MASTER_KEY holds the master key"),
+        ] {
+            let what = expanded(text).unwrap_err();
+            assert!(what.ends_with(said), "{text}: {what}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `.fernseal.toml`, beside configs: which of their values are secrets, besides the guide's.
+//! `check` wants them encrypted, `encrypt` and `edit` encrypt them, without an option for each.
+//! A config of the folder need not have all of them.
+
+use serde::Deserialize;
+
+use crate::failure::{Exit, Failure, Result};
+use crate::report::shown;
+use crate::store::Config;
+
+/// The file's name.
+pub(crate) const NAME: &str = ".fernseal.toml";
+
+/// What a folder says of its configs.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Pointers of the values that are secrets.
+    #[serde(default)]
+    pub(crate) secrets: Vec<String>,
+}
+
+impl Settings {
+    /// The settings beside `config`; none, if there is no such file.
+    pub(crate) fn beside(config: &Config) -> Result<Self> {
+        match config.beside(NAME)? {
+            Some((path, bytes)) => Self::parse(&shown(&path), &bytes),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Reads the settings in `bytes`; `name` is their file, for messages.
+    pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
+        let wrong = |what: &dyn std::fmt::Display| {
+            let next = "it looks like this: secrets = [\"/database/password\", \"/smtp/password\"]";
+            Failure::new(Exit::Malformed, format!("{name} cannot be used: {what}"), next)
+        };
+        let text = std::str::from_utf8(bytes).map_err(|error| wrong(&error))?;
+        toml::from_str(text).map_err(|error: toml::de::Error| {
+            let line =
+                error.span().and_then(|span| text.get(..span.start)).map_or(1, |text| text.matches('\n').count() + 1);
+            wrong(&format_args!("line {line}: {}", error.message()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pointers_are_read_and_anything_else_is_refused() {
+        let settings =
+            Settings::parse("s", b"# of the database\nsecrets = [\"/db/password\", 'smtp.password']\n").unwrap();
+        assert_eq!(settings.secrets, ["/db/password", "smtp.password"]);
+        assert!(Settings::parse("s", b"").unwrap().secrets.is_empty());
+        for (text, said) in [
+            ("secrets = \"/a\"", "line 1: invalid type"),
+            ("\n\nsecret = [\"/a\"]", "line 3: unknown field `secret`"),
+            ("secrets = [", "line 1: "),
+        ] {
+            let failure = Settings::parse("s", text.as_bytes()).unwrap_err();
+            assert!(failure.what.starts_with(&format!("s cannot be used: {said}")), "{}", failure.what);
+        }
+    }
+}

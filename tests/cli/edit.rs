@@ -1,0 +1,160 @@
+//! `fernseal edit`: what was changed is sealed, what was not keeps its token, and the opened text is nowhere afterwards.
+//! The editors are scripts; each gets the text's path in $1.
+#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
+
+mod common;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use common::{Folder, Said};
+
+const CONFIG: &str =
+    "{ \"auth\": {\"user\": \"root@pam\", \"token_value\": \"first\"},\n  \"more\": [\"second\", 1.50] }\n";
+
+/// A folder with a sealed config, and one in memory for the opened text.
+struct Desk {
+    folder: Folder,
+    memory: PathBuf,
+}
+
+impl Desk {
+    fn new(name: &str) -> Self {
+        let folder = Folder::new(name);
+        folder.write("c.json", CONFIG);
+        assert_eq!(folder.run(&["encrypt", "-q", "--in-place", "c.json", "--field", "/more/0"]).code, Some(0));
+        let memory = PathBuf::from(format!("/dev/shm/fernseal-test-{}-{name}", std::process::id()));
+        fs::create_dir_all(&memory).unwrap();
+        Self { folder, memory }
+    }
+
+    fn command(&self, editor: &str, arguments: &[&str]) -> Command {
+        let mut command = self.folder.command(&[], &[&["edit", "c.json"][..], arguments].concat());
+        command.env("EDITOR", format!("sh -c '{editor}' --")).env("XDG_RUNTIME_DIR", &self.memory);
+        command
+    }
+
+    fn edit(&self, editor: &str, arguments: &[&str]) -> Said {
+        let said = Said::of(self.command(editor, arguments).output().unwrap());
+        assert_eq!(self.in_memory(), 0, "nothing is left in memory");
+        assert!(!["first", "second"].iter().any(|secret| said.err.contains(secret)), "{said:?}");
+        said
+    }
+
+    fn in_memory(&self) -> usize {
+        fs::read_dir(&self.memory).unwrap().count()
+    }
+
+    fn opened(&self) -> String {
+        self.folder.run(&["decrypt", "c.json"]).out
+    }
+
+    fn tokens(&self) -> Vec<String> {
+        let text = self.folder.read("c.json");
+        text.split('"').filter(|part| part.starts_with("enc:")).map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.memory).unwrap();
+    }
+}
+
+#[test]
+fn the_editor_sees_the_opened_config_in_a_private_file_and_no_master_key() {
+    let desk = Desk::new("sees");
+    let editor = "cp \"$1\" seen; stat -c %a \"$1\" \"$(dirname \"$1\")\" >modes; env >environment";
+    let before = desk.folder.read("c.json");
+    let said = desk.edit(editor, &[]);
+    assert_eq!((said.code, &*said.err), (Some(0), "c.json: nothing was changed\n"));
+    assert_eq!(desk.folder.read("c.json"), before);
+    assert_eq!(desk.folder.read("seen"), CONFIG);
+    assert_eq!(desk.folder.read("modes"), "600\n700\n");
+    assert!(!desk.folder.read("environment").contains(common::KEY));
+}
+
+#[test]
+fn only_what_was_changed_is_sealed_anew() {
+    let desk = Desk::new("changed");
+    let before = desk.tokens();
+    let said = desk.edit("sed -i s/second/third/ \"$1\"", &[]);
+    assert_eq!((said.code, &*said.err), (Some(0), "encrypted /more/0\nc.json saved; 1 value encrypted anew\n"));
+    assert_eq!(desk.opened(), CONFIG.replace("second", "third"));
+    let after = desk.tokens();
+    assert_eq!(after[0], before[0]);
+    assert_ne!(after[1], before[1]);
+
+    // Everything but the secrets: the tokens stay, byte for byte.
+    assert_eq!(desk.edit("sed -i s/root@pam/admin@pve/ \"$1\"", &[]).code, Some(0));
+    assert_eq!(desk.tokens(), after);
+    assert!(desk.opened().contains("admin@pve"));
+}
+
+#[test]
+fn a_secret_that_was_moved_or_copied_is_not_saved_in_plain_text() {
+    let desk = Desk::new("moved");
+    let before = desk.tokens();
+    let text = r#"{"renamed": {"t": "first"}, "more": ["new one", "second", "second"], "x": "plain", "auth": {}}"#;
+    desk.folder.write("new", text);
+    assert_eq!(desk.edit("cp new \"$1\"", &["--field", "/x"]).code, Some(0));
+    assert_eq!(desk.opened(), text);
+    let saved = desk.folder.read("c.json");
+    for secret in ["first", "second", "new one", "plain"] {
+        assert!(!saved.contains(secret), "{secret}: {saved}");
+    }
+    let after = desk.tokens();
+    assert_eq!((&after[0], &after[2], &after[3]), (&before[0], &before[1], &before[1]));
+}
+
+#[test]
+fn what_cannot_be_saved_changes_nothing() {
+    let desk = Desk::new("refused");
+    let before = desk.folder.read("c.json");
+    for (editor, code) in [
+        ("exit 1", 1),
+        ("echo { >\"$1\"", 6),
+        ("rm \"$1\"", 7),
+        ("sed -i \"s/.first./12345/\" \"$1\"", 6),
+        ("sed -i \"s/first/ENC:zzz/\" \"$1\"", 6),
+        ("sed -i \"s/.user./\\\"token_value\\\"/\" \"$1\"", 6),
+        ("echo \" \" >>c.json; cp c.json kept; echo {} >\"$1\"", 7),
+    ] {
+        let said = desk.edit(editor, &[]);
+        assert_eq!(said.code, Some(code), "{editor}: {said:?}");
+        assert!(code == 1 || said.err.contains("next: "), "{said:?}");
+        assert!(desk.folder.read("c.json").starts_with(&before), "{editor}");
+    }
+}
+
+#[test]
+fn nothing_is_left_when_the_command_is_killed() {
+    for signal in ["KILL", "TERM", "HUP"] {
+        let desk = Desk::new(&format!("killed-{signal}"));
+        let mut child = desk.command("touch started; exec sleep 60", &[]).spawn().unwrap();
+        let wait = |done: &mut dyn FnMut() -> bool| {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while !done() {
+                assert!(Instant::now() < deadline);
+                thread::sleep(Duration::from_millis(10));
+            }
+        };
+        wait(&mut || desk.folder.path("started").exists());
+        assert_eq!(desk.in_memory(), 1);
+        let pid = child.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        let kill = |signal: &str, pid: &str| Command::new("kill").args(["-s", signal, pid]).status().unwrap();
+        kill(signal, &pid.to_string());
+        wait(&mut || child.try_wait().unwrap().is_some());
+        wait(&mut || desk.in_memory() == 0);
+        // The editor outlives the command; it has nothing left to edit.
+        for editor in children
+            .split_whitespace()
+            .filter(|child| fs::read_to_string(format!("/proc/{child}/comm")).is_ok_and(|name| name.trim() == "sleep"))
+        {
+            kill("TERM", editor);
+        }
+    }
+}
