@@ -105,6 +105,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Start a program with secrets, decrypted in its environment or in files of its own
     Run(Run),
+    /// Find out what is wrong with a config and its master key, and what to do
+    Doctor(Doctor),
     /// Remove the folder of an edit once stdin ends
     #[command(hide = true)]
     Sweep {
@@ -163,6 +165,16 @@ pub(crate) struct Run {
     pub(crate) program: Vec<OsString>,
 }
 
+/// Find out what is wrong with a config and its master key, and what to do
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// The config to look at [default: $PROXMOX_MCP_CONFIG]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Print completions for a shell
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
@@ -200,6 +212,9 @@ pub(crate) struct Encrypt {
     /// Seal even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Write a config with its secrets in plain text
@@ -232,6 +247,9 @@ pub(crate) struct Get {
     /// The config [default: $PROXMOX_MCP_CONFIG], and the value, as in /auth/token_value or auth.token_value
     #[arg(required = true, num_args = 1..=2, value_names = ["CONFIG", "POINTER"])]
     pub(crate) what: Vec<OsString>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Replace one value by a secret, which is read from stdin or a prompt
@@ -244,6 +262,9 @@ pub(crate) struct Set {
     /// Seal even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Edit a config in plain text, in memory alone; what changed is encrypted again
@@ -261,6 +282,9 @@ pub(crate) struct Edit {
     /// Seal even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Show what is encrypted, without a key
@@ -296,6 +320,9 @@ pub(crate) struct Keygen {
     /// Print the key to stdout, where it may end up in a log
     #[arg(long, conflicts_with = "output")]
     pub(crate) print: bool,
+    /// Print JSON: the key's id and file
+    #[arg(long, requires = "output")]
+    pub(crate) json: bool,
 }
 
 /// Give configs a new master key, without a way to lose a secret

@@ -48,7 +48,7 @@ impl Audit {
         let user = env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_default();
         let ids = derive::ids(entry.keys, self.threads);
         let mut line = json!({
-            "schema": 1,
+            "schema": report::SCHEMA,
             "time": report::date(seconds).replace(' ', "T") + "Z",
             "uid": rustix::process::getuid().as_raw(),
             "user": user,

@@ -84,6 +84,15 @@ impl Keyring {
         !sources(key_file).is_empty()
     }
 
+    /// The files that the master key would be read from.
+    pub(crate) fn files(key_file: Option<&Path>) -> Vec<PathBuf> {
+        let file = |source| match source {
+            Source::File { path, .. } => Some(path),
+            Source::Text { .. } => None,
+        };
+        sources(key_file).into_iter().filter_map(file).collect()
+    }
+
     /// Only the given key.
     pub(crate) fn of(key: MasterKey) -> Self {
         Self(vec![key])

@@ -74,6 +74,7 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check::run(args, &context),
         Command::Run(args) => commands::run::run(args, &context),
         Command::Sweep { folder } => store::sweep(folder),
+        Command::Doctor(args) => commands::doctor::run(args, &context),
         Command::Completions(args) => commands::completions::completions(args),
         Command::Man(args) => commands::completions::man(args),
     };

@@ -9,7 +9,12 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::{Value, json};
+
 use crate::failure::{Exit, Failure, Result};
+
+/// The version of cli/schema.json: it changes when a field goes or means something else.
+pub(crate) const SCHEMA: u32 = 1;
 
 /// How much is said on stderr.
 pub(crate) struct Report {
@@ -60,6 +65,17 @@ pub(crate) fn say(text: &str) {
 /// Writes a line of the result to stdout.
 pub(crate) fn result(text: impl Display) -> Result<()> {
     writeln!(io::stdout(), "{}", clean(&text.to_string())).map_err(|error| stdout_failed(&error))
+}
+
+/// Writes a result for machines to stdout, in a line: `fields` under the version of the schema (cli/schema.json) and the
+/// command's name.
+pub(crate) fn json(command: &str, fields: Value) -> Result<()> {
+    let mut whole = json!({ "schema": SCHEMA, "command": command });
+    if let (Value::Object(whole), Value::Object(fields)) = (&mut whole, fields) {
+        whole.extend(fields);
+    }
+    // JSON escapes control characters itself.
+    result(whole)
 }
 
 /// Writes bytes to stdout as they are.

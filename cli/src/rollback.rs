@@ -78,9 +78,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
     }
     let left = found.configs.len() - reached;
     told = told.and_then(|()| match args.json {
-        true => report::result(json!({
-            "schema": 1, "command": "rollback", "dry_run": args.dry_run, "files": results, "left": left,
-        })),
+        true => report::json("rollback", json!({ "dry_run": args.dry_run, "files": results, "left": left })),
         false => report::result(format_args!("{rolled_back} put back, {failed} failed, of {}", found.configs.len())),
     });
     if !args.dry_run {

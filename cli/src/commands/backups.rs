@@ -43,7 +43,7 @@ fn list(at: &BackupsAt) -> Result<()> {
                 json!({ "config": shown(&config.path), "backups": backups })
             })
             .collect();
-        return report::result(json!({ "schema": 1, "command": "backups list", "configs": entries }));
+        return report::json("backups list", json!({ "configs": entries }));
     }
     for (config, backups) in &found {
         report::result(format_args!("{}:", shown(&config.path)))?;
@@ -72,8 +72,10 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
     for (config, failure) in &kept {
         context.report.warn(format_args!("the backups of {} stay: {}", shown(&config.path), failure.what));
     }
-    for backup in &removable {
-        report::result(shown(&backup.path))?;
+    if !args.at.json {
+        for backup in &removable {
+            report::result(shown(&backup.path))?;
+        }
     }
     if !removable.is_empty() {
         let question = format!("Remove {}? Type yes: ", report::count(removable.len(), "backup"));
@@ -96,7 +98,16 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         entry.outcome = "done";
         context.audit.record(&entry)?;
     }
-    report::result(format_args!("{} removed", report::count(removable.len(), "backup")))?;
+    if args.at.json {
+        let kept: Vec<_> = kept
+            .iter()
+            .map(|(config, failure)| json!({ "config": shown(&config.path), "reason": failure.what }))
+            .collect();
+        let removed: Vec<_> = removable.iter().map(|backup| shown(&backup.path)).collect();
+        report::json("backups prune", json!({ "removed": removed, "kept": kept }))?;
+    } else {
+        report::result(format_args!("{} removed", report::count(removable.len(), "backup")))?;
+    }
     match kept.len() {
         0 => Ok(()),
         count => Err(Failure::new(

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
             .iter()
             .map(|finding| json!({ "config": finding.config, "pointer": finding.pointer, "finding": finding.what }))
             .collect();
-        report::result(json!({ "schema": 1, "command": "check", "configs": configs, "findings": entries }))?;
+        report::json("check", json!({ "configs": configs, "findings": entries }))?;
     } else {
         for finding in &findings {
             report::result(format_args!("{} {}: {}", finding.config, finding.pointer, finding.what))?;

@@ -11,6 +11,7 @@ use std::process::Command;
 use fernseal_core::Error;
 use fernseal_core::config::{Looks, TOKEN_VALUE};
 use fernseal_core::json::{self, Kind};
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{open, read, seal_all};
@@ -19,7 +20,7 @@ use crate::args::Edit as Args;
 use crate::audit::Entry;
 use crate::document::{self, Document, Edit, looks, unescaped};
 use crate::failure::{Exit, Failure, Result};
-use crate::report::{count, say};
+use crate::report::{self, count, say};
 use crate::settings::Settings;
 use crate::store::{Config, MemoryFile};
 use crate::{interrupt, keys, terminal};
@@ -56,12 +57,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         start_editor(file.path())?;
         let text = file.read()?;
         if *text == *opened {
-            context.report.note(format_args!("{}: nothing was changed", document.name));
-            return Ok(());
+            break None;
         }
         let saved = Document::parse(document.name.clone(), text.to_vec());
         match saved.and_then(|saved| save(&saved, &Plan::make(&document, &secrets, &saved, &named)?)) {
-            Ok(sealed) => break sealed,
+            Ok(sealed) => break Some(sealed),
             Err(failure) if terminal::is_interactive() => {
                 say(&failure.to_string());
                 if !terminal::ask_yes("Edit it again? Anything but yes throws the changes away: ")? {
@@ -72,13 +72,26 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         }
     };
     entry.outcome = "done";
-    let pointers: Vec<&str> = sealed.iter().map(String::as_str).collect();
+    let pointers: Vec<&str> = sealed.iter().flatten().map(String::as_str).collect();
     entry.pointers = &pointers;
     context.audit.record(&entry)?;
-    for pointer in &sealed {
+    if args.json {
+        return report::json(
+            "edit",
+            json!({ "config": document.name, "saved": sealed.is_some(), "encrypted": pointers }),
+        );
+    }
+    for pointer in &pointers {
         context.report.note(format_args!("encrypted {pointer}"));
     }
-    context.report.note(format_args!("{} saved; {} encrypted anew", document.name, count(sealed.len(), "value")));
+    match sealed {
+        Some(_) => context.report.note(format_args!(
+            "{} saved; {} encrypted anew",
+            document.name,
+            count(pointers.len(), "value")
+        )),
+        None => context.report.note(format_args!("{}: nothing was changed", document.name)),
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use fernseal_core::Error;
 use fernseal_core::config::{Looks, TOKEN_VALUE};
 use fernseal_core::json::{self, Kind};
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{read, seal_all};
@@ -16,7 +17,7 @@ use crate::args::Encrypt;
 use crate::audit::Entry;
 use crate::document::{self, Document, Edit, looks, unescaped};
 use crate::failure::{Exit, Failure, Result};
-use crate::report::shown;
+use crate::report::{self, shown};
 use crate::settings::Settings;
 use crate::store::{self, Config};
 
@@ -29,9 +30,20 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
 
     let settings = Settings::beside(&Config::named(&args.config))?;
     let secrets = find_secrets(&document, &args.fields, &settings, context)?;
+    let tell = |written: Option<&Path>| match args.json {
+        true => report::json(
+            "encrypt",
+            json!({
+                "config": document.name,
+                "output": written.map(shown),
+                "encrypted": secrets.iter().map(|secret| secret.pointer).collect::<Vec<_>>(),
+            }),
+        ),
+        false => Ok(()),
+    };
     if secrets.is_empty() && args.output.is_none() {
         context.report.note(format_args!("Nothing to encrypt in {}; nothing written", document.name));
-        return Ok(());
+        return tell(None);
     }
 
     let keys = context.keys()?;
@@ -79,7 +91,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
             document.name
         ));
     }
-    Ok(())
+    tell(Some(target))
 }
 
 /// A value that is to be sealed.

@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::{config_or_default, open, read, unsealed};
 use crate::Context;
 use crate::args::Get;
@@ -38,5 +40,8 @@ pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
         }
         None => unsealed(&document, &value, pointer)?,
     };
+    if args.json {
+        return report::json("get", json!({ "config": document.name, "pointer": pointer, "value": &**text }));
+    }
     report::result_bytes(&[text.as_bytes(), b"\n"])
 }

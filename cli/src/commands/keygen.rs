@@ -4,6 +4,7 @@
 
 use fernseal_core::{KeyText, MasterKey};
 use getrandom::SysRng;
+use serde_json::json;
 
 use crate::Context;
 use crate::args::Keygen;
@@ -45,6 +46,9 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
     context.audit.record(&entry)?;
 
     let id = derive::ids(&[&master], context.threads).pop().map(|id| id.to_string()).unwrap_or_default();
+    if args.json {
+        report::json("keygen", json!({ "file": args.output.as_deref().map(shown), "id": id }))?;
+    }
     context.report.note(format_args!("Its id is {id}. To use it:\n  {export}"));
     context
         .report

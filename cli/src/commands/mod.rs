@@ -6,6 +6,7 @@ pub(crate) mod backups;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod decrypt;
+pub(crate) mod doctor;
 pub(crate) mod edit;
 pub(crate) mod encrypt;
 pub(crate) mod get;

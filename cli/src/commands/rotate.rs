@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
         return rollback::run(args, context);
     }
     let outcome = rotate::run(args, context)?;
-    let told = if args.json { report::result(in_json(&outcome, args)) } else { in_words(&outcome, args) };
+    let told = if args.json { report::json("rotate", in_json(&outcome, args)) } else { in_words(&outcome, args) };
     // How to go on matters more than that stdout is full or closed.
     verdict(&outcome, args)?;
     told?;
@@ -78,8 +78,6 @@ fn in_words(outcome: &Outcome, args: &Rotate) -> Result<()> {
 
 fn in_json(outcome: &Outcome, args: &Rotate) -> serde_json::Value {
     json!({
-        "schema": 1,
-        "command": "rotate",
         "dry_run": args.dry_run,
         "rotated": outcome.rotated.iter().map(|file| json!({
             "file": file.file, "tokens": file.tokens, "backup": file.backup.as_ref().map(|path| shown(path)),

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Read};
 
 use fernseal_core::Error;
 use fernseal_core::json::Kind;
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{into_text, read, seal_all};
@@ -14,7 +15,7 @@ use crate::args::Set;
 use crate::audit::Entry;
 use crate::document::Edit;
 use crate::failure::{Exit, Failure, Result};
-use crate::terminal;
+use crate::{report, terminal};
 
 /// The longest secret, in bytes.
 const MAX_SECRET: u64 = 1 << 20;
@@ -42,6 +43,9 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     source.replace(&document.edited(&edits))?;
     entry.outcome = "done";
     context.audit.record(&entry)?;
+    if args.json {
+        return report::json("set", json!({ "config": document.name, "encrypted": [args.pointer] }));
+    }
     context.report.note(format_args!("{} at {} is encrypted", document.name, args.pointer));
     Ok(())
 }

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     };
 
     if args.json {
-        report::result(in_json(&document, token_value, key_is_set, checked.as_ref()))?;
+        report::json("status", in_json(&document, token_value, key_is_set, checked.as_ref()))?;
     } else {
         in_words(&document, token_value, key_is_set, checked.as_ref())?;
     }
@@ -94,8 +94,6 @@ fn in_json(document: &Document, token_value: &str, key_is_set: bool, checked: Op
         })
         .collect();
     json!({
-        "schema": 1,
-        "command": "status",
         "config": document.name,
         "token_value": token_value,
         "master_key": if key_is_set { "SET" } else { "NOT SET" },

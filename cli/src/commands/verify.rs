@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
         }
     }
     if args.json {
-        report::result(json!({ "schema": 1, "command": "verify", "tokens": entries }))?;
+        report::json("verify", json!({ "tokens": entries }))?;
     }
     // The first failure is the command's own; main says it.
     let mut failures = failures.into_iter();

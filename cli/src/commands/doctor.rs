@@ -1,0 +1,240 @@
+//! `doctor`: walks through what can be wrong with a config and its master key, and says what to do about each.
+//! It is the guide's chapter on troubleshooting, asked of the machine; it goes on after what is wrong.
+//! It never asks for a key, and changes nothing.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::check::look;
+use super::verify::check;
+use super::{config_or_default, format_name};
+use crate::Context;
+use crate::args::Doctor as Args;
+use crate::derive;
+use crate::document::Document;
+use crate::failure::{Exit, Failure, Result};
+use crate::keys::Keyring;
+use crate::report::{self, count, quoted, shown};
+use crate::settings::Settings;
+use crate::store::{self, Config};
+
+/// How far ahead of this clock a token's may be, in seconds.
+const CLOCK_SKEW: u64 = fernseal_core::fernet::MAX_CLOCK_SKEW;
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
+    let mut doctor = Doctor::default();
+    let path = config_or_default(args.config.as_deref());
+    let document = match &path {
+        Ok(path) => doctor.config(path),
+        Err(failure) => {
+            doctor.wrong("config file", failure);
+            None
+        }
+    };
+    let keys = doctor.keys(path.as_deref().ok(), document.as_ref(), context);
+    if let (Some(document), Some(keys)) = (&document, &keys) {
+        doctor.opening(document, keys, context);
+    }
+    if let (Ok(path), true) = (&path, document.is_some()) {
+        doctor.left_behind(path);
+    }
+    doctor.tell(args.json)
+}
+
+/// How a check came out.
+#[derive(Clone, Copy)]
+enum State {
+    Good,
+    /// It works; it could be better.
+    Note,
+    Wrong(Exit),
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Note => "note",
+            Self::Wrong(_) => "WRONG",
+        }
+    }
+}
+
+/// One thing that was looked at.
+struct Finding {
+    check: &'static str,
+    state: State,
+    what: String,
+    next: Option<String>,
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Doctor(Vec<Finding>);
+
+impl Doctor {
+    fn good(&mut self, check: &'static str, what: impl Into<String>) {
+        self.0.push(Finding { check, state: State::Good, what: what.into(), next: None });
+    }
+
+    fn note(&mut self, check: &'static str, what: impl Into<String>, next: impl Into<String>) {
+        self.0.push(Finding { check, state: State::Note, what: what.into(), next: Some(next.into()) });
+    }
+
+    fn wrong(&mut self, check: &'static str, failure: &Failure) {
+        let state = State::Wrong(failure.exit);
+        self.0.push(Finding { check, state, what: failure.what.clone(), next: Some(failure.next.clone()) });
+    }
+
+    /// The file itself, its JSON, and what is encrypted in it.
+    fn config(&mut self, path: &Path) -> Option<Document> {
+        let config = Config::named(path);
+        let name = shown(path);
+        let mut source = config.read().map_err(|failure| self.wrong("config file", &failure)).ok()?;
+        let mode = source.mode() & 0o777;
+        if mode & 0o022 == 0 {
+            self.good("config file", format!("{name} can be read (mode {mode:03o})"));
+        } else {
+            let next = format!("chmod 600 {}: who can write it can swap its secrets", quoted(&name));
+            self.note("config file", format!("{name} can be written by others (mode {mode:03o})"), next);
+        }
+        let document = Document::parse(name.clone(), source.take_bytes());
+        let document = document.map_err(|failure| self.wrong("JSON", &failure)).ok()?;
+        self.good("JSON", "the config is valid JSON in UTF-8");
+        if document.wants_debug() {
+            let next = "take \"level\": \"DEBUG\" out of \"logging\" when you are done";
+            self.note("debug mode", "the config asks for debug messages", next);
+        }
+
+        let found = Settings::beside(&config).and_then(|settings| look(&document, &settings.secrets, &[]));
+        match found {
+            Err(failure) => self.wrong("plain text", &failure),
+            Ok(findings) if findings.is_empty() => self.good("plain text", "no secret is in plain text"),
+            Ok(findings) => {
+                for finding in findings {
+                    let what = format!("{}: {}", finding.pointer, finding.what);
+                    let next = format!("fernseal encrypt --in-place {}", quoted(&name));
+                    self.wrong("plain text", &Failure::new(Exit::PlainText, what, next));
+                }
+            }
+        }
+        let broken = document.tokens.iter().filter_map(|token| Some((token, token.form.err()?)));
+        let failures: Vec<Failure> = broken.map(|(token, error)| document.failure(&token.pointer, error)).collect();
+        if document.tokens.is_empty() {
+            let next = format!("encrypt them: fernseal encrypt {}", quoted(&name));
+            self.note("tokens", "the config has no encrypted values", next);
+        } else if failures.is_empty() {
+            let legacy =
+                document.tokens.iter().filter(|token| token.form.is_ok_and(|(form, _)| format_name(&form) == "legacy"));
+            match legacy.count() {
+                0 => self.good("tokens", format!("{} in the right form", count(document.tokens.len(), "token"))),
+                old => {
+                    let what = format!("{} in the old form, with one salt for all", count(old, "token"));
+                    self.note("tokens", what, format!("a rotation renews them: fernseal rotate {}", quoted(&name)));
+                }
+            }
+        }
+        failures.iter().for_each(|failure| self.wrong("tokens", failure));
+        Some(document)
+    }
+
+    /// The master key, where it comes from, and who else can read it.
+    fn keys(&mut self, config: Option<&Path>, document: Option<&Document>, context: &Context) -> Option<Keyring> {
+        let key_file = context.key_file.as_deref();
+        if !Keyring::is_set(key_file) {
+            let what = "PROXMOX_MCP_MASTER_KEY is not set, nor is a key file named";
+            let next = "export PROXMOX_MCP_MASTER_KEY=\"$(cat KEYFILE)\", or name the file with --key-file";
+            if document.is_some_and(|document| document.tokens.is_empty()) {
+                self.note("master key", what, "`fernseal keygen` makes one");
+            } else {
+                self.wrong("master key", &Failure::new(Exit::Key, what, next));
+            }
+            return None;
+        }
+        let keys = context.keys().map_err(|failure| self.wrong("master key", &failure)).ok()?;
+        let ids = derive::ids(&[keys.current()], context.threads);
+        let id = ids.first().map(ToString::to_string).unwrap_or_default();
+        let previous = match keys.all().len() - 1 {
+            0 => String::new(),
+            more => format!(", and {}", count(more, "previous key")),
+        };
+        match keys.sealing(false) {
+            Ok(_) => self.good("master key", format!("set, its id is {id}{previous}")),
+            Err(failure) => self.note("master key", failure.what, failure.next),
+        }
+        let folder = |path: &Path| Some(path.canonicalize().ok()?.parent()?.to_owned());
+        for file in Keyring::files(key_file) {
+            if config.and_then(folder).is_some_and(|config| folder(&file) == Some(config)) {
+                let what = format!("the key file {} lies beside the config", shown(&file));
+                self.note("key file", what, "keep it elsewhere: whoever gets the folder has both");
+            }
+        }
+        Some(keys)
+    }
+
+    /// Whether the key opens the tokens.
+    fn opening(&mut self, document: &Document, keys: &Keyring, context: &Context) {
+        let checked = check(document, keys, context);
+        let opened = (0..document.tokens.len()).filter(|at| checked.opens(*at).is_some()).count();
+        if opened > 0 {
+            self.good(
+                "decryption",
+                format!("{} of {} with the key at hand", count(opened, "token"), document.tokens.len()),
+            );
+        }
+        for (at, token) in document.tokens.iter().enumerate() {
+            match checked.opens(at) {
+                Some("previous") => {
+                    let next = format!("fernseal rotate {}", quoted(&document.name));
+                    self.note("decryption", format!("{}: {}", token.pointer, checked.words(at)), next);
+                }
+                None if token.form.is_ok() => {
+                    self.wrong("decryption", &document.failure(&token.pointer, fernseal_core::Error::Unauthentic));
+                }
+                _ => {}
+            }
+        }
+        let ahead = report::now().saturating_add(CLOCK_SKEW);
+        if document.tokens.iter().any(|token| token.form.is_ok_and(|(_, time)| time > ahead)) {
+            self.note("clock", "a token was sealed in the future", "check the clocks here and where it was sealed");
+        }
+    }
+
+    /// Backups and temporary files beside the config.
+    fn left_behind(&mut self, path: &Path) {
+        let backups = store::backups_of(&Config::named(path), None).unwrap_or_default();
+        if !backups.is_empty() {
+            let what = format!("{} beside the config: old keys still open them", count(backups.len(), "backup"));
+            let next = format!("once all is well: fernseal backups prune {}", quoted(&shown(path)));
+            self.note("backups", what, next);
+        }
+    }
+
+    fn tell(&self, as_json: bool) -> Result<()> {
+        if as_json {
+            let checks = self.0.iter().map(|finding| {
+                let state = finding.state.name().to_lowercase();
+                json!({ "check": finding.check, "state": state, "what": finding.what, "next": finding.next })
+            });
+            report::json("doctor", json!({ "checks": checks.collect::<Vec<_>>() }))?;
+        } else {
+            for Finding { check, state, what, next } in &self.0 {
+                report::result(format_args!("{:5} {check}: {what}", state.name()))?;
+                if let Some(next) = next {
+                    report::result(format_args!("      next: {next}"))?;
+                }
+            }
+        }
+        let mut wrong = self.0.iter().filter_map(|finding| match finding.state {
+            State::Wrong(exit) => Some(exit),
+            _ => None,
+        });
+        let Some(first) = wrong.next() else { return Ok(()) };
+        let what = match wrong.count() {
+            0 => "one thing is wrong".to_owned(),
+            more => format!("{} things are wrong", more + 1),
+        };
+        Err(Failure::new(first, what, "begin with the first line that says WRONG"))
+    }
+}

@@ -1,0 +1,97 @@
+//! What the command says with `--json`, and its audit log: each line fits cli/schema.json, which scripts may rely on.
+//! Every form in the schema is met here, so that none is out of date.
+#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use common::{Folder, Said};
+use serde_json::Value;
+
+/// The schema's forms, and which of them were met.
+struct Schema {
+    schemas: Schemas,
+    whole: SchemaIndex,
+    forms: Vec<(String, SchemaIndex)>,
+    met: BTreeSet<String>,
+}
+
+impl Schema {
+    fn load() -> Self {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.json");
+        let text: Value = serde_json::from_str(&std::fs::read_to_string(Path::new(path)).unwrap()).unwrap();
+        let references = text["oneOf"].as_array().unwrap().clone();
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.add_resource("schema.json", text).unwrap();
+        let whole = compiler.compile("schema.json", &mut schemas).unwrap();
+        let forms = references.iter().map(|reference| {
+            let reference = reference["$ref"].as_str().unwrap();
+            let form = compiler.compile(&format!("schema.json{reference}"), &mut schemas).unwrap();
+            (reference.to_owned(), form)
+        });
+        let forms = forms.collect();
+        Self { schemas, whole, forms, met: BTreeSet::new() }
+    }
+
+    /// One line that fits one form.
+    fn check(&mut self, line: &str) -> Value {
+        let value: Value = serde_json::from_str(line).unwrap();
+        if let Err(error) = self.schemas.validate(&value, self.whole) {
+            panic!("{line}\n{error:#}");
+        }
+        let fits = self.forms.iter().find(|(_, form)| self.schemas.validate(&value, *form).is_ok());
+        self.met.insert(fits.unwrap().0.clone());
+        value
+    }
+}
+
+#[test]
+fn all_that_is_said_in_json_fits_the_schema_and_all_of_the_schema_is_met() {
+    let folder = Folder::new("json");
+    let mut schema = Schema::load();
+    let plain = "{\"auth\": {\"token_value\": \"s\", \"user\": \"u\"}, \"db\": \"p\"}\n";
+    folder.write("tree/a.json", plain);
+    folder.write("tree/none.json", "{}");
+    folder.write("secret", "secret\n");
+    let mut run = |code: i32, arguments: &[&str], more: &[(&str, &str)]| {
+        let mut command = folder.command(&[], &[arguments, &["--json", "--audit-log", "audit"]].concat());
+        command.stdin(File::open(folder.path("secret")).unwrap());
+        let said = Said::of(command.envs(more.iter().copied()).output().unwrap());
+        assert_eq!(said.code, Some(code), "{arguments:?}: {said:?}");
+        assert_eq!(said.out.lines().count(), 1, "{arguments:?}: {said:?}");
+        schema.check(&said.out)
+    };
+    run(3, &["check", "tree"], &[]);
+    run(3, &["doctor", "tree/a.json"], &[]);
+    run(0, &["encrypt", "--in-place", "tree/a.json"], &[]);
+    run(0, &["encrypt", "tree/a.json"], &[]);
+    run(0, &["set", "tree/a.json", "/db"], &[]);
+    run(0, &["get", "tree/a.json", "auth.user"], &[]);
+    run(0, &["edit", "tree/a.json"], &[("EDITOR", "true")]);
+    run(0, &["edit", "tree/a.json"], &[("EDITOR", "sed -i s/secret/new/")]);
+    run(0, &["keygen", "-o", "new.key"], &[]);
+    run(0, &["status", "tree/a.json"], &[]);
+    run(0, &["status", "tree/a.json", "--verify"], &[]);
+    run(0, &["verify", "tree/a.json"], &[]);
+    run(0, &["doctor", "tree/a.json"], &[]);
+    run(0, &["rotate", "--dry-run", "tree"], &[]);
+    run(0, &["rotate", "--new-key-file", "new.key", "tree"], &[]);
+    let old_and_new = [
+        ("PROXMOX_MCP_MASTER_KEY_FILE", "new.key"),
+        ("PROXMOX_MCP_MASTER_KEY", ""),
+        ("PROXMOX_MCP_MASTER_KEY_PREVIOUS", common::KEY),
+    ];
+    run(0, &["backups", "list", "tree"], &[]);
+    run(0, &["rotate", "--rollback", "--dry-run", "tree"], &old_and_new);
+    run(8, &["backups", "prune", "--yes", "tree"], &[]);
+    run(0, &["backups", "prune", "--yes", "tree"], &old_and_new);
+    for line in folder.read("audit").lines() {
+        schema.check(line);
+    }
+    let forms: BTreeSet<String> = schema.forms.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(schema.met, forms);
+}
