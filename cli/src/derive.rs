@@ -4,12 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use fernseal_core::kdf::{self, Job, Salt};
-use fernseal_core::{Key, KeyId, MasterKey};
+use fernseal_core::{Key, KeyId, MasterKey, stack};
+
+/// The stack that a batch of derivations uses, and more, in bytes.
+const USED_STACK: usize = 64 * 1024;
 
 /// Derivations that were asked for since the start.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -26,8 +30,24 @@ pub(crate) struct Task<'a> {
     pub(crate) salt: Salt,
 }
 
+/// A key of a batch. The batch stays where it is, as keys that are moved leave copies behind, until its last key is done.
+#[derive(Clone)]
+pub(crate) struct Derived {
+    batch: Rc<Vec<Key>>,
+    at: usize,
+}
+
+impl Deref for Derived {
+    type Target = Key;
+
+    fn deref(&self) -> &Key {
+        // Each place was worked out for its batch.
+        &self.batch[self.at]
+    }
+}
+
 /// Derives the key of each task on `threads` threads. Tasks that are equal share one derivation and one key.
-pub(crate) fn keys(tasks: &[Task<'_>], threads: NonZeroUsize) -> Vec<Rc<Key>> {
+pub(crate) fn keys(tasks: &[Task<'_>], threads: NonZeroUsize) -> Vec<Derived> {
     let mut place_of: BTreeMap<(*const MasterKey, Salt), usize> = BTreeMap::new();
     let mut jobs = Vec::new();
     let places: Vec<usize> = tasks
@@ -39,8 +59,8 @@ pub(crate) fn keys(tasks: &[Task<'_>], threads: NonZeroUsize) -> Vec<Rc<Key>> {
             })
         })
         .collect();
-    let derived: Vec<Rc<Key>> = run(&jobs, threads).into_iter().map(Rc::new).collect();
-    places.iter().filter_map(|place| derived.get(*place).cloned()).collect()
+    let batch = Rc::new(run(&jobs, threads));
+    places.into_iter().map(|at| Derived { batch: Rc::clone(&batch), at }).collect()
 }
 
 /// The ids of `masters`.
@@ -59,7 +79,7 @@ fn run(jobs: &[Job<'_>], threads: NonZeroUsize) -> Vec<Key> {
     let first = shares.next();
     thread::scope(|scope| {
         for (jobs, out) in shares {
-            scope.spawn(|| kdf::derive_many(jobs, out));
+            scope.spawn(|| stack::wiped_after::<USED_STACK, _>(|| kdf::derive_many(jobs, out)));
         }
         // This thread works too: for one token none is started.
         if let Some((jobs, out)) = first {

@@ -18,7 +18,8 @@ use crate::report;
 pub(crate) struct Document {
     /// The file, for messages.
     pub(crate) name: String,
-    pub(crate) text: String,
+    /// Secrets may stand in it in plain text.
+    pub(crate) text: Zeroizing<String>,
     /// Every string value that begins with `enc:`, in order.
     pub(crate) tokens: Vec<Sealed>,
 }
@@ -89,11 +90,13 @@ enum Level<'a> {
 impl Document {
     /// Reads a config's bytes. `name` is the file, for messages.
     pub(crate) fn parse(name: String, bytes: Vec<u8>) -> Result<Self> {
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let offset = error.utf8_error().valid_up_to();
+        let mut bytes = Zeroizing::new(bytes);
+        if let Err(error) = std::str::from_utf8(&bytes) {
+            let what = format!("{name} is not UTF-8 at byte {}", error.valid_up_to());
             let next = "a config is JSON in UTF-8; convert it, for example with iconv";
-            Failure::new(Exit::Malformed, format!("{name} is not UTF-8 at byte {offset}"), next)
-        })?;
+            return Err(Failure::new(Exit::Malformed, what, next));
+        }
+        let text = Zeroizing::new(String::from_utf8(std::mem::take(&mut *bytes)).unwrap_or_default());
         let tokens = find_tokens(&name, &text)?;
         Ok(Self { name, text, tokens })
     }

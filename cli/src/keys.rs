@@ -14,7 +14,7 @@ use fernseal_core::{Error, Key, MasterKey, token};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::derive::{self, Task};
+use crate::derive::{self, Derived, Task};
 use crate::document::{Document, Sealed};
 use crate::failure::{Exit, Failure, Result};
 use crate::report::{Report, shown};
@@ -33,7 +33,9 @@ pub(crate) const VARIABLES: [&str; 4] = [KEY, KEY_FILE, PREVIOUS, PREVIOUS_FILE]
 const MAX_KEY_FILE: u64 = 64 * 1024;
 
 /// The master key, then the previous ones.
-pub(crate) struct Keyring(Vec<MasterKey>);
+///
+/// Each stays where it is: a list of the keys themselves would leave copies behind when it grows.
+pub(crate) struct Keyring(Vec<Rc<MasterKey>>);
 
 impl Keyring {
     /// Takes the keys from where they are; asks at the terminal if there is none.
@@ -68,11 +70,11 @@ impl Keyring {
                 }
             },
         };
-        let mut keys = vec![current];
+        let mut keys = vec![Rc::new(current)];
         for source in previous_sources() {
             let text = source.read(report)?;
             for part in text.split([',', '\n']).filter(|part| !part.trim().is_empty()) {
-                keys.push(parse(part, &source.name())?);
+                keys.push(Rc::new(parse(part, &source.name())?));
             }
         }
         report.trace(format_args!("{} previous keys", keys.len() - 1));
@@ -95,13 +97,13 @@ impl Keyring {
 
     /// Only the given key.
     pub(crate) fn of(key: MasterKey) -> Self {
-        Self(vec![key])
+        Self(vec![Rc::new(key)])
     }
 
     /// Adds a key, unless it is there already, and says at which place.
     pub(crate) fn add(&mut self, key: MasterKey) -> usize {
         self.place_of(&key).unwrap_or_else(|| {
-            self.0.push(key);
+            self.0.push(Rc::new(key));
             self.0.len() - 1
         })
     }
@@ -112,7 +114,7 @@ impl Keyring {
     }
 
     /// All keys, the one that seals first.
-    pub(crate) fn all(&self) -> &[MasterKey] {
+    pub(crate) fn all(&self) -> &[Rc<MasterKey>] {
         &self.0
     }
 
@@ -140,7 +142,7 @@ pub(crate) struct Opened {
     pub(crate) plain: Zeroizing<Vec<u8>>,
     /// The place of the master key in the keyring.
     pub(crate) master: usize,
-    pub(crate) key: Rc<Key>,
+    pub(crate) key: Derived,
 }
 
 /// Opens `tokens`, each with the first of the keys that fits. No key is derived twice.

@@ -23,6 +23,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use fernseal_core::stack;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
 use args::{Cli, Command};
@@ -47,7 +48,14 @@ impl Context {
     }
 }
 
+/// The stack that a command uses, and more, in bytes.
+const USED_STACK: usize = 256 * 1024;
+
 fn main() -> ExitCode {
+    stack::wiped_after::<USED_STACK, _>(run)
+}
+
+fn run() -> ExitCode {
     let core_limit = keep_memory_private();
     interrupt::outlive_size_limit();
     let cli = Cli::from_process();

@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -80,12 +82,13 @@ pub(crate) fn json(command: &str, fields: Value) -> Result<()> {
 
 /// Writes bytes to stdout as they are.
 pub(crate) fn result_bytes(pieces: &[&[u8]]) -> Result<()> {
-    let mut out = io::stdout().lock();
-    pieces
-        .iter()
-        .try_for_each(|piece| out.write_all(piece))
-        .and_then(|()| out.flush())
-        .map_err(|error| stdout_failed(&error))
+    // Not through the buffer of stdout, in which a secret would stay.
+    let write = || {
+        io::stdout().flush()?;
+        let mut out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        pieces.iter().try_for_each(|piece| out.write_all(piece))
+    };
+    write().map_err(|error| stdout_failed(&error))
 }
 
 /// A failure to write to stdout. A reader that went away (`| head`) is no fault of ours: main keeps quiet about it.

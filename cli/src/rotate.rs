@@ -6,17 +6,16 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use fernseal_core::token::{self, Format};
-use fernseal_core::{Error, Key, KeyText, MasterKey};
+use fernseal_core::{Error, KeyText, MasterKey};
 use getrandom::SysRng;
 use subtle::ConstantTimeEq;
 
 use crate::Context;
 use crate::args::Rotate;
 use crate::audit::Entry;
-use crate::derive::{self, Task};
+use crate::derive::{self, Derived, Task};
 use crate::document::{Document, Edit, Sealed};
 use crate::failure::{Exit, Failure, Result};
 use crate::interrupt;
@@ -191,7 +190,7 @@ struct Checked {
     name: String,
     identity: Identity,
     /// For each token the key that opens it; none if it is under the new master key already.
-    keys: Vec<Option<Rc<Key>>>,
+    keys: Vec<Option<Derived>>,
 }
 
 /// A config as it was read.
@@ -354,7 +353,7 @@ impl Rotation<'_> {
             let mut sealing = formats.into_iter().flatten().zip(derived);
             for (file, loaded) in group {
                 progress.step();
-                let own: Vec<(Format, Rc<Key>)> = sealing.by_ref().take(file.keys.iter().flatten().count()).collect();
+                let own: Vec<(Format, Derived)> = sealing.by_ref().take(file.keys.iter().flatten().count()).collect();
                 if interrupt::requested() {
                     self.outcome.left += 1;
                     continue;
@@ -374,7 +373,7 @@ impl Rotation<'_> {
         }
     }
 
-    fn reseal_one(&self, file: &Checked, loaded: &Loaded, sealing: Vec<(Format, Rc<Key>)>) -> Result<Rotated> {
+    fn reseal_one(&self, file: &Checked, loaded: &Loaded, sealing: Vec<(Format, Derived)>) -> Result<Rotated> {
         let document = &loaded.document;
         let now = report::now();
         let mut sealing = sealing.into_iter();
@@ -410,7 +409,7 @@ impl Rotation<'_> {
     }
 
     fn record(&self, command: &str, outcome: &str, files: &[PathBuf]) -> Result<()> {
-        let keys = [&self.keys.all()[self.old_at], &self.keys.all()[self.new_at]];
+        let keys: [&MasterKey; 2] = [&self.keys.all()[self.old_at], &self.keys.all()[self.new_at]];
         self.context.audit.record(&Entry {
             command,
             outcome,

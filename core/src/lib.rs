@@ -26,6 +26,7 @@ pub mod fernet;
 pub mod json;
 pub mod kdf;
 mod key;
+pub mod stack;
 pub mod token;
 
 pub use error::Error;

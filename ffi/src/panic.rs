@@ -2,12 +2,21 @@
 //! On an operating system it becomes FERNSEAL_INTERNAL; on bare metal it goes to the firmware's `fernseal_panic`.
 //! None is expected: a check links the firmware so that a panic path that is linked fails the link.
 
+use fernseal_core::stack;
+
 use crate::status::{FERNSEAL_OK, Failure, fernseal_status};
+
+/// As much of the stack as any function here uses, in bytes: what keys and secrets leave on it is overwritten.
+#[cfg(feature = "std")]
+const USED_STACK: usize = 16 * 1024;
+#[cfg(not(feature = "std"))]
+const USED_STACK: usize = 1280;
 
 /// Runs the body of an exported function.
 #[cfg(feature = "std")]
 pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> fernseal_status {
     // Nothing that the body borrows is looked at after a panic: outputs are zeroed while it unwinds.
+    let body = || stack::wiped_after::<USED_STACK, _>(body);
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)) {
         Ok(result) => result.err().unwrap_or(FERNSEAL_OK),
         Err(_) => crate::status::FERNSEAL_INTERNAL,
@@ -17,7 +26,7 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> fernseal_stat
 /// Runs the body of an exported function.
 #[cfg(not(feature = "std"))]
 pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> fernseal_status {
-    body().err().unwrap_or(FERNSEAL_OK)
+    stack::wiped_after::<USED_STACK, _>(body).err().unwrap_or(FERNSEAL_OK)
 }
 
 #[cfg(not(feature = "std"))]

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Does the time of opening and sealing depend on a secret? Asks valgrind, of the C library as it ships.
+
+    tests/setup.sh c && tests/constant-time/run.py          about two minutes
+
+constant_time.c marks secrets as undefined; valgrind reports each branch and each address that depends on one. What may
+depend on a secret is listed in ALLOWED, with the reason; NEVER names the code in which nothing may. Each rule must be
+needed, and a leaky comparison must be reported: the check can fail.
+
+Checked are two builds: the release as it is, and one with AES in software. Valgrind 3.19 has AES-NI, AVX2 and no SHA
+extensions: the first build's AES is the processor's instructions, and SHA-256 is the portable code in both. What is not
+checked: SHA-NI, AVX-512 and Arm's instructions, which take their time whatever the data, and batches (derive_many)."""
+
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+OUT = ROOT / "target/constant-time"
+OPERATIONS = ["parse", "derive", "seal", "open", "open_wrong_key", "fernet", "config"]
+BUILDS = {"release": "", "release, AES in software": '--cfg aes_backend="soft"'}
+
+# (what may depend on a secret, where: the stack, innermost first, as `function@file < function@file < …`)
+ALLOWED = [
+    ("whether the MAC is right, told as a whole: that is the answer",
+     r"^find@macros.rs < fernseal_core::fernet::open_raw@"),
+    ("the plaintext's padding, once the MAC is right: only who has the key gets there",
+     r"^([^<]+ < ){0,4}unpad@lib.rs < fernseal_core::fernet::decrypt@"),
+    ("whether an opened secret, a token or a key is UTF-8: all ASCII texts of a length are alike",
+     r"^run_utf8_validation@"),
+    ("that a master key is too short to seal with",
+     r"^fernseal_core::token::seal_in_place@"),
+    ("the plaintext's length, once the MAC is right: where it is moved to, and what is zeroed behind it",
+     r"^((?![^<]*@(fernet|token|key).rs)[^<]+ < ){0,8}[^<]+@buffer.rs"),
+    ("how long a key is, where its white space and padding are, and whether all else is base64",
+     r"^([^<]+ < ){0,12}[^<]+@key.rs"),
+]
+# Nothing may here, whatever the rules say: the arithmetic, and comparisons that end early.
+NEVER = r"decode_6bits|decode_3bytes|encode_6bits|compress|ct_eq|memcmp|bcmp|[^a-z_]eq@|fixslice|soft"
+
+
+def build(flags):
+    environment = {**os.environ, "RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(OUT),
+                   # As it ships, but with its symbols; they change no instruction.
+                   "CARGO_PROFILE_RELEASE_STRIP": "false", "CARGO_PROFILE_RELEASE_DEBUG": "1"}
+    cargo = ["cargo", "rustc", "--release", "--locked", "-q", "-p", "fernseal-ffi", "--lib", "--crate-type", "staticlib"]
+    subprocess.run(cargo, check=True, env=environment, cwd=ROOT)
+    subprocess.run(["gcc", "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/include",
+                    HERE / "constant_time.c", OUT / "release/libfernseal.a", "-lpthread", "-ldl", "-lm",
+                    "-o", OUT / "constant_time"], check=True)
+
+
+def reports(operation):
+    """Each place that valgrind reports, as a stack; and the program's exit code."""
+    report = OUT / f"{operation}.xml"
+    done = subprocess.run(["valgrind", "-q", "--error-limit=no", "--read-inline-info=yes", "--num-callers=40", "--xml=yes",
+                           f"--xml-file={report}", OUT / "constant_time", operation], capture_output=True, text=True)
+    places = []
+    for error in xml.parse(report).getroot().findall("error"):
+        if error.findtext("kind") not in ("UninitCondition", "UninitValue"):
+            continue
+        frames = error.find("stack").findall("frame")
+        # Generic parameters and hashes say nothing.
+        names = [re.sub(r"<.*>|::h[0-9a-f]{16}$", "", frame.findtext("fn") or "?") for frame in frames]
+        files = [(frame.findtext("file") or "?").split("/")[-1] for frame in frames]
+        lines = [f"{file}:{frame.findtext('line')}" for file, frame in zip(files, frames)]
+        places.append((error.findtext("kind"), " < ".join(f"{name}@{file}" for name, file in zip(names, files)), lines))
+    return places, done.returncode
+
+
+def main():
+    failed = False
+    for name, flags in BUILDS.items():
+        build(flags)
+        needed = {reason: 0 for reason, _ in ALLOWED}
+        print(f"{name}:")
+        for operation in OPERATIONS:
+            places, code = reports(operation)
+            if code != 0:
+                print(f"  FAIL {operation}: exit code {code}")
+                failed = True
+            unknown = 0
+            for kind, stack, lines in places:
+                reason = next((reason for reason, where in ALLOWED if re.search(where, stack)), None)
+                innermost = " < ".join(stack.split(" < ")[:3])
+                if reason is None or re.search(NEVER, innermost):
+                    unknown += 1
+                    failed = True
+                    if unknown <= 5:
+                        print(f"  FAIL {operation}: {kind} at {', '.join(lines[:6])}\n       {stack[:300]}")
+                else:
+                    needed[reason] += 1
+            print(f"  {operation}: {len(places)} places depend on a secret, {unknown} of them not allowed")
+        for reason, count in needed.items():
+            if count == 0:
+                print(f"  FAIL a rule that nothing needs: {reason}")
+                failed = True
+        leaks = [stack for _, stack, _ in reports("leaky")[0] if stack.startswith("leaky@")]
+        print(f"  leaky: {'reported, as it must be' if leaks else 'FAIL: not reported'}")
+        failed = failed or not leaks
+    if not failed:
+        print("What may depend on a secret:")
+        for reason, _ in ALLOWED:
+            print(f"  {reason}")
+    sys.exit(failed)
+
+
+main()
