@@ -49,7 +49,7 @@ impl Context {
 }
 
 /// The stack that a command uses, and more, in bytes.
-const USED_STACK: usize = 256 * 1024;
+const USED_STACK: usize = 64 * 1024;
 
 fn main() -> ExitCode {
     stack::wiped_after::<USED_STACK, _>(run)

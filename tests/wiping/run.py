@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 OUT = ROOT / "target/wiping"
 KEY = "ObZIJcp620H6InDDQzNIhnX3zy4kQiYySE7Rwe4vans="
-NEW = "4OHi4-Tl5ufo6err7O3u7_Dx8vP09fb3-Pn6-_z9_v8="
+NEW = "kJ8xW2v0Qm5rT7yZcN1pLsD4gHfB6aKeUiVoXtRwYqE="
 SECRET = "Zq8-tW3x_kLm05RvYb71-hGd4"
 WINDOW = 8
 
