@@ -129,7 +129,7 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
 /// [`Error::Malformed`].
 pub fn timestamp(token: &str) -> Result<u64, Error> {
     let mut scan = Scan::default();
-    base64::Pieces::default().push(token.as_bytes(), |bytes| scan.push(bytes))?;
+    base64::Pieces::default().push(token.as_bytes(), &mut |bytes| scan.push(bytes))?;
     scan.finish()
 }
 
@@ -142,7 +142,7 @@ pub fn verified_timestamp(key: &Key, token: &str) -> Result<u64, Error> {
     let mut mac = mac(key)?;
     // Which bytes are the tag is known only at the end: a byte goes into the MAC once as many follow it.
     let mut tail = [0; field::MAC];
-    base64::Pieces::default().push(token.as_bytes(), |bytes| {
+    base64::Pieces::default().push(token.as_bytes(), &mut |bytes| {
         for byte in bytes {
             let [oldest, ..] = tail;
             if scan.len >= field::MAC {

@@ -384,15 +384,14 @@ pub(crate) fn escape_in_place(len: usize, buf: &mut [u8]) -> Result<usize, Error
     let plain = buf.get(..len).ok_or(Error::BufferTooSmall)?;
     let escaped_len: usize = plain.iter().map(|byte| escape_of(*byte).len()).sum();
     let buf = buf.get_mut(..escaped_len).ok_or(Error::BufferTooSmall)?;
-    // With the plain text at the end, the escaped text that grows from the front never overtakes it.
-    let start = escaped_len - len;
-    buffer::slide(buf, 0, len, start)?;
-    let mut written = 0;
-    for read in start..escaped_len {
+    // From the last to the first: the escaped text grows away from the bytes that are still to be read.
+    let mut at = escaped_len;
+    for read in (0..len).rev() {
         let escape = escape_of(buf.get(read).copied().unwrap_or_default());
-        written += buffer::put(buf.get_mut(written..).ok_or(Error::BufferTooSmall)?, escape.as_bytes())?;
+        at -= escape.len();
+        buffer::put(buf.get_mut(at..).ok_or(Error::BufferTooSmall)?, escape.as_bytes())?;
     }
-    Ok(written)
+    Ok(escaped_len)
 }
 
 pub(crate) fn unescape_into(raw: &str, out: &mut [u8]) -> Result<usize, Error> {

@@ -2,7 +2,7 @@
 //! Both are wiped when dropped, are hidden by `Debug`, and can be neither cloned nor compared.
 //! Key text is base64; it is decoded without branches or look-ups that depend on it.
 
-use base64ct::{Base64Url, Encoding};
+use base64ct::{Base64UrlUnpadded, Encoding};
 use core::fmt;
 use heapless::String;
 use rand_core::TryCryptoRng;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{Error, kdf};
+use crate::{Error, base64, kdf};
 
 /// SHA-256's block, and so the width to which HMAC brings every key (RFC 2104 §2).
 const BLOCK_LEN: usize = 64;
@@ -243,22 +243,19 @@ fn decode_quantum(chars: [u8; 4]) -> Result<Zeroizing<[u8; 3]>, Error> {
     if chars.contains(&b'=') {
         return Err(Error::KeyPadding);
     }
-    let chars = Zeroizing::new(chars.map(|char| {
+    let mut chars = Zeroizing::new(chars.map(|char| {
         let char = u8::conditional_select(&char, &b'-', char.ct_eq(&b'+'));
         u8::conditional_select(&char, &b'_', char.ct_eq(&b'/'))
     }));
-    let mut bytes = Zeroizing::new([0_u8; 3]);
-    match Base64Url::decode(chars.as_slice(), bytes.as_mut()) {
-        Ok(_) => Ok(bytes),
-        Err(_) => Err(Error::KeyCharacter),
-    }
+    let bytes = Base64UrlUnpadded::decode_in_place(chars.as_mut()).map_err(|_| Error::KeyCharacter)?;
+    bytes.first_chunk().map(|bytes| Zeroizing::new(*bytes)).ok_or(Error::KeyCharacter)
 }
 
 fn generate_text<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error> {
-    let mut bytes = Zeroizing::new([0_u8; 32]);
-    rng.try_fill_bytes(bytes.as_mut()).map_err(|_| Error::RandomFailed)?;
-    let mut chars = Zeroizing::new([0_u8; 44]);
-    let text = Base64Url::encode(bytes.as_ref(), chars.as_mut()).map_err(|_| Error::BufferTooSmall)?;
+    let mut text = Zeroizing::new([0_u8; 44]);
+    rng.try_fill_bytes(text.split_at_mut(32).0).map_err(|_| Error::RandomFailed)?;
+    base64::encode_in_place(text.as_mut(), 32)?;
+    let text = core::str::from_utf8(text.as_ref()).map_err(|_| Error::NotText)?;
     let mut key = KeyText::default();
     key.push_str(text).map_err(|_| Error::BufferTooSmall)?;
     Ok(key)

@@ -94,7 +94,7 @@ impl<'a> Token<'a> {
             }
         };
         let mut scan = fernet::Scan::default();
-        base64::TwoLayers::default().push(body.as_bytes(), |raw| scan.push(raw))?;
+        base64::TwoLayers::default().push(body.as_bytes(), &mut |raw| scan.push(raw))?;
         let timestamp = scan.finish()?;
         Ok(Self { format, body, timestamp })
     }
@@ -102,7 +102,7 @@ impl<'a> Token<'a> {
     /// Takes off both layers of base64, into the front of `out`.
     fn decode_body(&self, out: &mut [u8]) -> Result<usize, Error> {
         let mut written = 0;
-        base64::TwoLayers::default().push(self.body.as_bytes(), |raw| base64::put_at(out, &mut written, raw))?;
+        base64::TwoLayers::default().push(self.body.as_bytes(), &mut |raw| base64::put_at(out, &mut written, raw))?;
         Ok(written)
     }
 
