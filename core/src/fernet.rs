@@ -6,6 +6,8 @@ use aes::Aes128;
 use aes::cipher::array::Array;
 use aes::cipher::block_padding::{Padding, Pkcs7};
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+use hmac::block_api::HmacCore;
+use hmac::digest::block_api::{Buffer, FixedOutputCore, UpdateCore};
 use hmac::{Hmac, KeyInit, Mac};
 use rand_core::TryCryptoRng;
 use sha2::Sha256;
@@ -173,7 +175,7 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     let (signed, tag) = raw.split_last_chunk_mut::<{ field::MAC }>().ok_or(Error::BufferTooSmall)?;
     let (head, body) = signed.split_first_chunk_mut::<{ field::HEAD }>().ok_or(Error::BufferTooSmall)?;
     let (version, rest) = head.split_at_mut(1);
-    let (seconds, iv) = rest.split_at_mut(8);
+    let (seconds, iv) = rest.split_last_chunk_mut::<{ field::IV }>().ok_or(Error::BufferTooSmall)?;
     version.fill(field::VERSION);
     seconds.copy_from_slice(&now.to_be_bytes());
     rng.try_fill_bytes(iv).map_err(|_| Error::RandomFailed)?;
@@ -205,28 +207,32 @@ pub(crate) fn open_raw(keys: &[Key], freshness: Freshness, raw: &mut [u8]) -> Re
 /// The MAC of `signed`.
 #[inline(never)]
 fn tag_of(key: &Key, signed: &[u8]) -> Result<[u8; field::MAC], Error> {
-    let mut mac = mac(key)?;
-    mac.update(signed);
-    Ok(mac.finalize().into_bytes().into())
+    let mut mac = HmacCore::<Sha256>::new_from_slice(key.signing()).map_err(|_| Error::Malformed)?;
+    let (blocks, tail) = signed.as_chunks();
+    mac.update_blocks(Array::cast_slice_from_core(blocks));
+    let mut tag = Array::default();
+    mac.finalize_fixed_core(&mut Buffer::<HmacCore<Sha256>>::try_new(tail).map_err(|_| Error::Malformed)?, &mut tag);
+    Ok(tag.into())
 }
 
 /// Pads and encrypts the first `len` bytes of `body`.
 #[inline(never)]
-fn encrypt(key: &Key, iv: &[u8], body: &mut [u8], len: usize) -> Result<(), Error> {
+fn encrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8], len: usize) -> Result<(), Error> {
     let pad = body.len().checked_sub(len).and_then(|pad| u8::try_from(pad).ok()).ok_or(Error::BufferTooSmall)?;
     body.iter_mut().skip(len).for_each(|byte| *byte = pad);
     let blocks = Array::cast_slice_from_core_mut(body.as_chunks_mut::<{ field::BLOCK }>().0);
-    cbc::Encryptor::<Aes128>::new_from_slices(key.encrypting(), iv)
-        .map_err(|_| Error::Malformed)?
-        .encrypt_blocks(blocks);
+    let key = key.encrypting().try_into().map_err(|_| Error::Malformed)?;
+    let mut cipher = cbc::Encryptor::<Aes128>::new(key, iv.into());
+    blocks.iter_mut().for_each(|block| cipher.encrypt_block(block));
     Ok(())
 }
 
 /// Decrypts `body` and says how many of its bytes are not padding.
 #[inline(never)]
-fn decrypt(key: &Key, iv: &[u8], body: &mut [u8]) -> Result<usize, Error> {
+fn decrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8]) -> Result<usize, Error> {
     let blocks = Array::cast_slice_from_core_mut(body.as_chunks_mut::<{ field::BLOCK }>().0);
-    let mut cipher = cbc::Decryptor::<Aes128>::new_from_slices(key.encrypting(), iv).map_err(|_| Error::Malformed)?;
+    let key = key.encrypting().try_into().map_err(|_| Error::Malformed)?;
+    let mut cipher = cbc::Decryptor::<Aes128>::new(key, iv.into());
     if cfg!(target_os = "none") {
         // Several blocks at once would take another kilobyte of flash, and of stack.
         blocks.iter_mut().for_each(|block| cipher.decrypt_block(block));

@@ -197,7 +197,9 @@ impl<'a> Events<'a> {
             self.skip_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20));
             match self.take_if(|byte| matches!(byte, b'"' | b'\\')) {
                 Some(b'"') => return Ok(start..self.offset),
-                Some(_) => match self.take_if(|byte| b"\"\\/bfnrtu".contains(&byte)) {
+                Some(_) => match self
+                    .take_if(|byte| matches!(byte, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u'))
+                {
                     Some(b'u') => {
                         for _ in 0..4 {
                             self.take_if(|byte| byte.is_ascii_hexdigit()).ok_or(Error::InvalidJson)?;
@@ -343,12 +345,13 @@ pub fn strings(text: &str) -> impl Iterator<Item = Result<Value<'_>, Error>> {
 pub fn find<'a>(text: &'a str, pointer: &str) -> Result<Value<'a>, Error> {
     let mut value = root(text)?;
     for step in Steps::new(pointer)? {
-        let mut fitting = value.children().filter(|child| step.leads_to(child));
-        let found = fitting.next().ok_or(Error::NotFound)?;
-        if fitting.next().is_some() {
-            return Err(Error::DuplicateKey);
+        let mut found = None;
+        for child in value.children() {
+            if step.leads_to(&child) && found.replace(child.value).is_some() {
+                return Err(Error::DuplicateKey);
+            }
         }
-        value = found.value;
+        value = found.ok_or(Error::NotFound)?;
     }
     Ok(value)
 }
@@ -449,8 +452,13 @@ impl<'a> Unescape<'a> {
         Self(raw.chars())
     }
 
+    #[inline(never)] // decoding UTF-8 takes a hundred bytes wherever it is done
+    fn char(&mut self) -> Option<char> {
+        self.0.next()
+    }
+
     fn escaped(&mut self) -> Option<u32> {
-        Some(match self.0.next()? {
+        Some(match self.char()? {
             'b' => 0x08,
             'f' => 0x0c,
             'n' => 0x0a,
@@ -459,7 +467,7 @@ impl<'a> Unescape<'a> {
             'u' => {
                 let high = self.hex()?;
                 let mut ahead = self.clone();
-                match (high, ahead.0.next(), ahead.0.next()) {
+                match (high, ahead.char(), ahead.char()) {
                     (0xd800..0xdc00, Some('\\'), Some('u')) => match ahead.hex()? {
                         low @ 0xdc00..0xe000 => {
                             *self = ahead;
@@ -476,7 +484,7 @@ impl<'a> Unescape<'a> {
     }
 
     fn hex(&mut self) -> Option<u32> {
-        (0..4).try_fold(0, |value, _| Some(value << 4 | self.0.next()?.to_digit(16)?))
+        (0..4).try_fold(0, |value, _| Some(value << 4 | self.char()?.to_digit(16)?))
     }
 }
 
@@ -484,7 +492,7 @@ impl Iterator for Unescape<'_> {
     type Item = Result<u32, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.0.next()? {
+        match self.char()? {
             '\\' => Some(self.escaped().ok_or(Error::InvalidJson)),
             char => Some(Ok(char.into())),
         }
@@ -602,7 +610,7 @@ struct Steps<'p> {
 
 impl<'p> Steps<'p> {
     fn new(pointer: &'p str) -> Result<Self, Error> {
-        let Some(first) = pointer.strip_prefix('/') else {
+        let Some(first) = pointer.strip_prefix("/") else {
             let rest = if pointer.is_empty() { None } else { Some(pointer) };
             return Ok(Self { rest, separator: b'.' });
         };
@@ -648,7 +656,10 @@ impl Step<'_> {
         match child.name {
             Some(name) => Unescape::new(name).eq(self.chars().map(|char| Ok(char.into()))),
             // RFC 6901 §4: no leading zeros.
-            None => (self.text == "0" || !self.text.starts_with(['0', '+'])) && self.text.parse() == Ok(child.index),
+            None => {
+                (self.text == "0" || !matches!(self.text.bytes().next(), Some(b'0' | b'+')))
+                    && self.text.parse() == Ok(child.index)
+            }
         }
     }
 

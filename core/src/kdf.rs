@@ -7,6 +7,7 @@ mod simd;
 
 use core::fmt;
 use core::num::NonZeroU32;
+use core::slice;
 use heapless::Vec;
 use sha2::block_api::compress256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -26,6 +27,7 @@ pub type Salt = [u8; 16];
 
 /// Derives the key of one token: PBKDF2's first block over `salt` (16 bytes in a token, any number here).
 #[must_use]
+#[inline(never)] // its states would lie on the stack of all that goes on with the key
 pub fn derive(master: &MasterKey, salt: &[u8], iterations: NonZeroU32) -> Key {
     Derivation::new(master, salt, iterations).finish()
 }
@@ -146,25 +148,28 @@ impl fmt::Debug for Chain {
 impl Chain {
     /// Starts block 1 and does its first iteration.
     fn new(key: &[u8; 64], salt: &[u8], iterations: NonZeroU32) -> Self {
-        let mut inner = INITIAL;
-        let mut outer = INITIAL;
-        compress256(&mut inner, &[*Zeroizing::new(key.map(|byte| byte ^ 0x36))]);
-        compress256(&mut outer, &[*Zeroizing::new(key.map(|byte| byte ^ 0x5c))]);
+        let mut block = Zeroizing::new([0_u8; 64]);
+        let [inner, outer] = [0x36, 0x5c].map(|pad| {
+            block.iter_mut().zip(key).for_each(|(slot, byte)| *slot = byte ^ pad);
+            let mut state = INITIAL;
+            compress256(&mut state, slice::from_ref(&block));
+            state
+        });
 
         // U1 = HMAC(key, salt ‖ 00000001); the salt may be of any length.
         let mut state = inner;
         let (blocks, tail) = salt.as_chunks::<64>();
         compress256(&mut state, blocks);
-        let mut last = [0_u8; 128];
-        let message = tail.iter().copied().chain([0, 0, 0, 1, 0x80]);
-        last.iter_mut().zip(message).for_each(|(slot, byte)| *slot = byte);
+        let mut message = tail.iter().chain(&[0, 0, 0, 1, 0x80]);
         let bits = (64 + salt.len() as u64 + 4) * 8;
-        let (first, second) = last.split_at_mut(64);
-        let end = if tail.len() + 5 + 8 <= 64 { &mut *first } else { &mut *second };
-        end.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
-        let used = if tail.len() + 5 + 8 <= 64 { 1 } else { 2 };
-        for block in last.as_chunks::<64>().0.iter().take(used) {
-            compress256(&mut state, &[*block]);
+        let last = if tail.len() + 5 + 8 <= 64 { 0 } else { 1 };
+        for at in 0..=last {
+            *block = [0; 64];
+            block.iter_mut().zip(&mut message).for_each(|(slot, byte)| *slot = *byte);
+            if at == last {
+                block.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
+            }
+            compress256(&mut state, slice::from_ref(&block));
         }
         let u = finish_digest(&outer, &state);
         state.zeroize();
@@ -220,6 +225,6 @@ fn finish_digest(state: &[u32; 8], digest: &[u32; 8]) -> [u32; 8] {
     let words = digest.iter().copied().chain([0x8000_0000, 0, 0, 0, 0, 0, 0, (64 + 32) * 8]);
     block.as_chunks_mut::<4>().0.iter_mut().zip(words).for_each(|(slot, word)| *slot = word.to_be_bytes());
     let mut state = *state;
-    compress256(&mut state, &[block]);
+    compress256(&mut state, slice::from_ref(&block));
     state
 }
