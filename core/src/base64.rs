@@ -23,7 +23,7 @@ pub(crate) const fn decoded_len(len: usize) -> usize {
 /// Decodes `text` to the front of `out` and says how many bytes it wrote.
 pub(crate) fn decode(text: &str, out: &mut [u8]) -> Result<usize, Error> {
     let mut written = 0;
-    Pieces::default().push(text.as_bytes(), &mut |bytes| put_at(out, &mut written, bytes))?;
+    Pieces::default().push(text.as_bytes(), &mut |bytes: &[u8]| put_at(out, &mut written, bytes))?;
     Ok(written)
 }
 
@@ -45,8 +45,17 @@ pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error
     Ok(text_len)
 }
 
-/// Takes the bytes of a piecewise step, one after the other; a `dyn`, so that a microcontroller has one copy of each step.
-pub(crate) type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), Error> + 'a;
+/// What takes the bytes of a text that is decoded in pieces. Used as a `dyn`, of which a microcontroller has one copy for
+/// all sinks; a trait of its own, because each `dyn FnMut` brings a `FnOnce` that nobody calls.
+pub(crate) trait Sink {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Error>;
+}
+
+impl<F: FnMut(&[u8]) -> Result<(), Error>> Sink for F {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self(bytes)
+    }
+}
 
 /// Decodes a text that arrives in pieces, without a buffer for the whole.
 /// Every piece must have a multiple of four characters, and only the last may be padded.
@@ -57,7 +66,7 @@ pub(crate) struct Pieces {
 
 impl Pieces {
     /// Decodes one piece and hands on its bytes, at most 48 at a time.
-    pub(crate) fn push(&mut self, text: &[u8], sink: &mut Sink<'_>) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, text: &[u8], sink: &mut dyn Sink) -> Result<(), Error> {
         let mut buf = [0_u8; CHARS];
         for chars in text.chunks(CHARS) {
             if self.ended || chars.len() % 4 != 0 {
@@ -74,7 +83,7 @@ impl Pieces {
                 return Err(Error::Malformed);
             }
             self.ended = padding > 0;
-            sink(bytes)?;
+            sink.take(bytes)?;
         }
         Ok(())
     }
@@ -89,9 +98,9 @@ pub(crate) struct TwoLayers {
 
 impl TwoLayers {
     /// Decodes one piece and hands on its bytes, at most 48 at a time.
-    pub(crate) fn push(&mut self, text: &[u8], sink: &mut Sink<'_>) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, text: &[u8], sink: &mut dyn Sink) -> Result<(), Error> {
         let Self { outer, inner } = self;
-        outer.push(text, &mut |text| inner.push(text, sink))
+        outer.push(text, &mut |text: &[u8]| inner.push(text, sink))
     }
 
     /// Decodes `buf` onto itself and says how many bytes it wrote.
@@ -102,7 +111,7 @@ impl TwoLayers {
             let step = CHARS.min(buf.len() - read);
             let chars = chars.get_mut(..step).ok_or(Error::BufferTooSmall)?;
             chars.copy_from_slice(buf.get(read..read + step).ok_or(Error::BufferTooSmall)?);
-            self.push(chars, &mut |bytes| put_at(buf, &mut written, bytes))?;
+            self.push(chars, &mut |bytes: &[u8]| put_at(buf, &mut written, bytes))?;
             read += step;
         }
         Ok(written)

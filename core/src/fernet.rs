@@ -13,7 +13,8 @@ use rand_core::TryCryptoRng;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::{Error, Key, base64, buffer};
+use crate::base64::{self, Sink};
+use crate::{Error, Key, buffer};
 
 /// The lengths of the fields, in bytes, in the order in which they lie.
 mod field {
@@ -131,7 +132,7 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
 /// [`Error::Malformed`].
 pub fn timestamp(token: &str) -> Result<u64, Error> {
     let mut scan = Scan::default();
-    base64::Pieces::default().push(token.as_bytes(), &mut |bytes| scan.push(bytes))?;
+    base64::Pieces::default().push(token.as_bytes(), &mut scan)?;
     scan.finish()
 }
 
@@ -144,7 +145,7 @@ pub fn verified_timestamp(key: &Key, token: &str) -> Result<u64, Error> {
     let mut mac = mac(key)?;
     // Which bytes are the tag is known only at the end: a byte goes into the MAC once as many follow it.
     let mut tail = [0; field::MAC];
-    base64::Pieces::default().push(token.as_bytes(), &mut |bytes| {
+    base64::Pieces::default().push(token.as_bytes(), &mut |bytes: &[u8]| {
         for byte in bytes {
             let [oldest, ..] = tail;
             if scan.len >= field::MAC {
@@ -153,7 +154,7 @@ pub fn verified_timestamp(key: &Key, token: &str) -> Result<u64, Error> {
             tail.rotate_left(1);
             let [.., newest] = &mut tail;
             *newest = *byte;
-            scan.push(core::slice::from_ref(byte))?;
+            scan.take(core::slice::from_ref(byte))?;
         }
         Ok(())
     })?;
@@ -208,10 +209,10 @@ pub(crate) fn open_raw(keys: &[Key], freshness: Freshness, raw: &mut [u8]) -> Re
 #[inline(never)]
 fn tag_of(key: &Key, signed: &[u8]) -> Result<[u8; field::MAC], Error> {
     let mut mac = HmacCore::<Sha256>::new_from_slice(key.signing()).map_err(|_| Error::Malformed)?;
-    let (blocks, tail) = signed.as_chunks();
-    mac.update_blocks(Array::cast_slice_from_core(blocks));
+    let mut buffer = Buffer::<HmacCore<Sha256>>::default();
+    buffer.digest_blocks(signed, |blocks| mac.update_blocks(blocks));
     let mut tag = Array::default();
-    mac.finalize_fixed_core(&mut Buffer::<HmacCore<Sha256>>::try_new(tail).map_err(|_| Error::Malformed)?, &mut tag);
+    mac.finalize_fixed_core(&mut buffer, &mut tag);
     Ok(tag.into())
 }
 
@@ -267,15 +268,17 @@ pub(crate) struct Scan {
     len: usize,
 }
 
-impl Scan {
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
+impl Sink for Scan {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Error> {
         for (slot, byte) in self.head.iter_mut().skip(self.len).zip(bytes) {
             *slot = *byte;
         }
         self.len += bytes.len();
         Ok(())
     }
+}
 
+impl Scan {
     /// The timestamp, if it is the structure of a token.
     pub(crate) fn finish(&self) -> Result<u64, Error> {
         structure(self.len, &self.head)

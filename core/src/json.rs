@@ -78,6 +78,10 @@ impl<'a> Events<'a> {
         self.text.as_bytes().get(self.offset).copied()
     }
 
+    fn take(&mut self, wanted: u8) -> bool {
+        self.take_if(|byte| byte == wanted).is_some()
+    }
+
     fn take_if(&mut self, wanted: impl Fn(u8) -> bool) -> Option<u8> {
         let byte = self.peek().filter(|byte| wanted(*byte))?;
         self.offset += 1;
@@ -116,7 +120,7 @@ impl<'a> Events<'a> {
             (Expect::Name | Expect::NameOrEnd, b'"') => {
                 let name = self.string()?;
                 self.skip_white_space();
-                self.take_if(|byte| byte == b':').ok_or(Error::InvalidJson)?;
+                self.take(b':').then_some(()).ok_or(Error::InvalidJson)?;
                 self.expect = Some(Expect::Value);
                 Ok(Some(Event::Name(name)))
             }
@@ -164,19 +168,16 @@ impl<'a> Events<'a> {
 
     fn word(&mut self, word: &str) -> Result<Range<usize>, Error> {
         let start = self.offset;
-        for wanted in word.bytes() {
-            self.take_if(|byte| byte == wanted).ok_or(Error::InvalidJson)?;
-        }
-        Ok(start..self.offset)
+        if word.bytes().all(|byte| self.take(byte)) { Ok(start..self.offset) } else { Err(Error::InvalidJson) }
     }
 
     fn number(&mut self) -> Result<Range<usize>, Error> {
         let start = self.offset;
-        self.take_if(|byte| byte == b'-');
-        if self.take_if(|byte| byte == b'0').is_none() {
+        self.take(b'-');
+        if !self.take(b'0') {
             self.digits()?;
         }
-        if self.take_if(|byte| byte == b'.').is_some() {
+        if self.take(b'.') {
             self.digits()?;
         }
         if self.take_if(|byte| matches!(byte, b'e' | b'E')).is_some() {
@@ -278,6 +279,7 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// [`Error::DuplicateKey`] if one does, [`Error::InvalidJson`] or [`Error::TooDeep`] if the text is no JSON.
+    #[inline(never)] // its walks would lie on the stack of all that goes on with the value
     pub fn is_unique(&self) -> Result<(), Error> {
         let mut level = root(self.text)?;
         while let Some(child) = level.child_around(self.span.start) {
@@ -452,7 +454,6 @@ impl<'a> Unescape<'a> {
         Self(raw.chars())
     }
 
-    #[inline(never)] // decoding UTF-8 takes a hundred bytes wherever it is done
     fn char(&mut self) -> Option<char> {
         self.0.next()
     }
@@ -654,7 +655,10 @@ struct Step<'p> {
 impl Step<'_> {
     fn leads_to(&self, child: &Child<'_>) -> bool {
         match child.name {
-            Some(name) => Unescape::new(name).eq(self.chars().map(|char| Ok(char.into()))),
+            Some(name) => {
+                let mut points = Unescape::new(name);
+                self.chars().all(|char| points.next() == Some(Ok(char.into()))) && points.next().is_none()
+            }
             // RFC 6901 §4: no leading zeros.
             None => {
                 (self.text == "0" || !matches!(self.text.bytes().next(), Some(b'0' | b'+')))
@@ -664,9 +668,9 @@ impl Step<'_> {
     }
 
     fn chars(&self) -> impl Iterator<Item = char> {
-        let mut chars = self.text.chars();
-        core::iter::from_fn(move || match chars.next()? {
-            '~' if self.tildes => Some(if chars.next() == Some('1') { '/' } else { '~' }),
+        let mut text = Unescape::new(self.text);
+        core::iter::from_fn(move || match text.char()? {
+            '~' if self.tildes => Some(if text.char() == Some('1') { '/' } else { '~' }),
             char => Some(char),
         })
     }

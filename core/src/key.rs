@@ -202,7 +202,7 @@ impl Gather {
             return Err(Error::KeyEmpty);
         }
         if self.len > BLOCK_LEN {
-            let mut digest = self.hash.finalize();
+            let mut digest = self.hash.finalize_reset();
             self.block.0 = [0; BLOCK_LEN];
             for (slot, byte) in self.block.0.iter_mut().zip(&digest) {
                 *slot = *byte;

@@ -94,7 +94,7 @@ impl<'a> Token<'a> {
             }
         };
         let mut scan = fernet::Scan::default();
-        base64::TwoLayers::default().push(body.as_bytes(), &mut |raw| scan.push(raw))?;
+        base64::TwoLayers::default().push(body.as_bytes(), &mut scan)?;
         let timestamp = scan.finish()?;
         Ok(Self { format, body, timestamp })
     }
@@ -102,7 +102,8 @@ impl<'a> Token<'a> {
     /// Takes off both layers of base64, into the front of `out`, and returns that.
     fn decode_body<'o>(&self, out: &'o mut [u8]) -> Result<&'o mut [u8], Error> {
         let mut written = 0;
-        base64::TwoLayers::default().push(self.body.as_bytes(), &mut |raw| base64::put_at(out, &mut written, raw))?;
+        base64::TwoLayers::default()
+            .push(self.body.as_bytes(), &mut |raw: &[u8]| base64::put_at(out, &mut written, raw))?;
         out.get_mut(..written).ok_or(Error::BufferTooSmall)
     }
 
