@@ -7,12 +7,10 @@ mod simd;
 
 use core::fmt;
 use core::num::NonZeroU32;
-use core::slice;
 use heapless::Vec;
-use sha2::block_api::compress256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{Key, MasterKey};
+use crate::{Key, MasterKey, hmac};
 #[cfg(feature = "simd")]
 #[doc(hidden)]
 pub use simd::Backend;
@@ -120,10 +118,6 @@ pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: NonZeroU32, out: &mut [u
     pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password, salt, iterations.get(), out);
 }
 
-/// The state of SHA-256 before any input (FIPS 180-4 §5.3.3).
-const INITIAL: [u32; 8] =
-    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
-
 /// One PBKDF2 block on its way: the two key states, the last HMAC and the sum so far.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Chain {
@@ -148,31 +142,10 @@ impl fmt::Debug for Chain {
 impl Chain {
     /// Starts block 1 and does its first iteration.
     fn new(key: &[u8; 64], salt: &[u8], iterations: NonZeroU32) -> Self {
-        let mut block = Zeroizing::new([0_u8; 64]);
-        let [inner, outer] = [0x36, 0x5c].map(|pad| {
-            block.iter_mut().zip(key).for_each(|(slot, byte)| *slot = byte ^ pad);
-            let mut state = INITIAL;
-            compress256(&mut state, slice::from_ref(&block));
-            state
-        });
-
+        let states = Zeroizing::new(hmac::states(key));
         // U1 = HMAC(key, salt ‖ 00000001); the salt may be of any length.
-        let mut state = inner;
-        let (blocks, tail) = salt.as_chunks::<64>();
-        compress256(&mut state, blocks);
-        let mut message = tail.iter().chain(&[0, 0, 0, 1, 0x80]);
-        let bits = (64 + salt.len() as u64 + 4) * 8;
-        let last = if tail.len() + 5 + 8 <= 64 { 0 } else { 1 };
-        for at in 0..=last {
-            *block = [0; 64];
-            block.iter_mut().zip(&mut message).for_each(|(slot, byte)| *slot = *byte);
-            if at == last {
-                block.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
-            }
-            compress256(&mut state, slice::from_ref(&block));
-        }
-        let u = finish_digest(&outer, &state);
-        state.zeroize();
+        let u = hmac::mac(&states, salt, &[0, 0, 0, 1]);
+        let [inner, outer] = *states;
         Self { inner, outer, u, sum: u, left: iterations.get() - 1 }
     }
 
@@ -185,19 +158,15 @@ impl Chain {
     /// The portable loop: `steps` iterations, which are not counted here.
     fn step(&mut self, steps: u32) {
         for _ in 0..steps {
-            let inner = finish_digest(&self.inner, &self.u);
-            self.u = finish_digest(&self.outer, &inner);
+            let inner = hmac::finish(&self.inner, &self.u);
+            self.u = hmac::finish(&self.outer, &inner);
             self.sum.iter_mut().zip(&self.u).for_each(|(sum, u)| *sum ^= u);
         }
     }
 
     /// The result; meaningful once nothing is left to do.
     fn key(&self) -> Key {
-        let mut bytes = Zeroizing::new([0_u8; 32]);
-        for (slot, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(&self.sum) {
-            *slot = word.to_be_bytes();
-        }
-        Key::from_bytes(&bytes)
+        Key::from_bytes(&Zeroizing::new(hmac::bytes(&self.sum)))
     }
 }
 
@@ -217,14 +186,4 @@ fn advance(chains: &mut [&mut Chain], steps: u32, _: Backend) {
         chain.step(steps);
         chain.left -= steps;
     }
-}
-
-/// The hash of `key block ‖ 32-byte digest`, from the state after the key block: one compression.
-fn finish_digest(state: &[u32; 8], digest: &[u32; 8]) -> [u32; 8] {
-    let mut block = [0_u8; 64];
-    let words = digest.iter().copied().chain([0x8000_0000, 0, 0, 0, 0, 0, 0, (64 + 32) * 8]);
-    block.as_chunks_mut::<4>().0.iter_mut().zip(words).for_each(|(slot, word)| *slot = word.to_be_bytes());
-    let mut state = *state;
-    compress256(&mut state, slice::from_ref(&block));
-    state
 }

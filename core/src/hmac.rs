@@ -1,0 +1,68 @@
+//! HMAC-SHA256 (RFC 2104) of a message that is there as a whole, over the compression function of `sha2`.
+//! What never changes under a key is worked out once and kept: the two hash states after the padded key.
+//! PBKDF2 needs these states for its chain; the MAC of a token shares them, and firmware has one HMAC, not two.
+
+use core::slice;
+use sha2::block_api::compress256;
+use zeroize::{Zeroize, Zeroizing};
+
+/// A state of SHA-256, and as the last one its digest.
+pub(crate) type State = [u32; 8];
+
+/// The state before any input (FIPS 180-4 §5.3.3).
+const INITIAL: State =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// The states after the key, filled up with zeros to a block, xored with `0x36` (the inner) and `0x5c` (the outer).
+pub(crate) fn states(key: &[u8; 64]) -> [State; 2] {
+    let mut block = Zeroizing::new([0_u8; 64]);
+    [0x36, 0x5c].map(|pad| {
+        block.iter_mut().zip(key).for_each(|(slot, byte)| *slot = byte ^ pad);
+        let mut state = INITIAL;
+        compress256(&mut state, slice::from_ref(&block));
+        state
+    })
+}
+
+/// The MAC of `message ‖ end`, of which `end` has at most four bytes.
+pub(crate) fn mac([inner, outer]: &[State; 2], message: &[u8], end: &[u8]) -> State {
+    let mut state = *inner;
+    let (blocks, tail) = message.as_chunks::<64>();
+    compress256(&mut state, blocks);
+    // What is left, a set bit, and at the end of a block the length in bits (FIPS 180-4 §5.1.1).
+    let bits = (64 + message.len() as u64 + end.len() as u64) * 8;
+    let last = if tail.len() + end.len() + 1 + 8 <= 64 { 0 } else { 1 };
+    let mut rest = tail.iter().chain(end).chain(&[0x80]);
+    let mut block = [0_u8; 64];
+    for at in 0..=last {
+        block = [0; 64];
+        block.iter_mut().zip(&mut rest).for_each(|(slot, byte)| *slot = *byte);
+        if at == last {
+            block.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
+        }
+        compress256(&mut state, slice::from_ref(&block));
+    }
+    block.zeroize();
+    let mac = finish(outer, &state);
+    state.zeroize();
+    mac
+}
+
+/// The hash of `key block ‖ digest`, from the state after the key block: one compression.
+pub(crate) fn finish(state: &State, digest: &State) -> State {
+    let mut block = [0_u8; 64];
+    let words = digest.iter().copied().chain([0x8000_0000, 0, 0, 0, 0, 0, 0, (64 + 32) * 8]);
+    block.as_chunks_mut::<4>().0.iter_mut().zip(words).for_each(|(slot, word)| *slot = word.to_be_bytes());
+    let mut state = *state;
+    compress256(&mut state, slice::from_ref(&block));
+    state
+}
+
+/// A digest as bytes.
+pub(crate) fn bytes(digest: &State) -> [u8; 32] {
+    let mut bytes = [0_u8; 32];
+    for (slot, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(digest) {
+        *slot = word.to_be_bytes();
+    }
+    bytes
+}
