@@ -13,7 +13,8 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::base64::{self, Sink};
-use crate::{Error, Key, buffer, hmac};
+use crate::hmac::{self, End};
+use crate::{Error, Key, buffer};
 
 /// The lengths of the fields, in bytes, in the order in which they lie.
 mod field {
@@ -207,10 +208,8 @@ pub(crate) fn open_raw(keys: &[Key], freshness: Freshness, raw: &mut [u8]) -> Re
 /// The MAC of `signed`.
 #[inline(never)]
 fn tag_of(key: &Key, signed: &[u8]) -> [u8; field::MAC] {
-    let mut block = Zeroizing::new([0; 64]);
-    block.iter_mut().zip(key.signing()).for_each(|(slot, byte)| *slot = *byte);
-    let states = Zeroizing::new(hmac::states(&block));
-    hmac::bytes(&hmac::mac(&states, signed, &[]))
+    let states = Zeroizing::new(hmac::states(key.signing()));
+    hmac::bytes(&hmac::mac(&states, signed, End::PLAIN))
 }
 
 /// Pads and encrypts the first `len` bytes of `body`.

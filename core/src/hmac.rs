@@ -13,39 +13,58 @@ pub(crate) type State = [u32; 8];
 const INITIAL: State =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// The states after the key, filled up with zeros to a block, xored with `0x36` (the inner) and `0x5c` (the outer).
-pub(crate) fn states(key: &[u8; 64]) -> [State; 2] {
+/// What a message ends with, and the set bit that SHA-256 puts behind it (FIPS 180-4 §5.1.1).
+#[derive(Clone, Copy)]
+pub(crate) struct End(&'static [u8]);
+
+impl End {
+    /// Nothing.
+    pub(crate) const PLAIN: Self = Self(&[0x80]);
+    /// The number of PBKDF2's first block.
+    pub(crate) const BLOCK_1: Self = Self(&[0, 0, 0, 1, 0x80]);
+}
+
+/// The states after the key, of at most 64 bytes: filled up with zeros to a block, and xored with `0x36` (the inner) and
+/// `0x5c` (the outer).
+pub(crate) fn states(key: &[u8]) -> [State; 2] {
     let mut block = Zeroizing::new([0_u8; 64]);
     [0x36, 0x5c].map(|pad| {
-        block.iter_mut().zip(key).for_each(|(slot, byte)| *slot = byte ^ pad);
+        block.fill(pad);
+        block.iter_mut().zip(key).for_each(|(slot, byte)| *slot ^= byte);
         let mut state = INITIAL;
         compress256(&mut state, slice::from_ref(&block));
         state
     })
 }
 
-/// The MAC of `message ‖ end`, of which `end` has at most four bytes.
-pub(crate) fn mac([inner, outer]: &[State; 2], message: &[u8], end: &[u8]) -> State {
-    let mut state = *inner;
+/// The MAC of `message` and `end`.
+pub(crate) fn mac([inner, outer]: &[State; 2], message: &[u8], end: End) -> State {
+    let mut digest = hash(inner, message, end.0);
+    let mac = finish(outer, &digest);
+    digest.zeroize();
+    mac
+}
+
+/// The hash of `key block ‖ message ‖ end`, from the state after the key block.
+#[inline(never)] // its block would lie on the stack beneath that of `finish`
+fn hash(state: &State, message: &[u8], end: &[u8]) -> State {
+    let mut state = *state;
     let (blocks, tail) = message.as_chunks::<64>();
     compress256(&mut state, blocks);
-    // What is left, a set bit, and at the end of a block the length in bits (FIPS 180-4 §5.1.1).
-    let bits = (64 + message.len() as u64 + end.len() as u64) * 8;
-    let last = if tail.len() + end.len() + 1 + 8 <= 64 { 0 } else { 1 };
-    let mut rest = tail.iter().chain(end).chain(&[0x80]);
-    let mut block = [0_u8; 64];
-    for at in 0..=last {
-        block = [0; 64];
+    // At the end of the last block stands the length in bits, of which `end` has one byte too many.
+    let bits = (64 + message.len() as u64 + end.len() as u64 - 1) * 8;
+    let count = if tail.len() + end.len() + 8 <= 64 { 1 } else { 2 };
+    let mut rest = tail.iter().chain(end);
+    let mut block = Zeroizing::new([0_u8; 64]);
+    for left in (0..count).rev() {
+        block.fill(0);
         block.iter_mut().zip(&mut rest).for_each(|(slot, byte)| *slot = *byte);
-        if at == last {
+        if left == 0 {
             block.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
         }
         compress256(&mut state, slice::from_ref(&block));
     }
-    block.zeroize();
-    let mac = finish(outer, &state);
-    state.zeroize();
-    mac
+    state
 }
 
 /// The hash of `key block ‖ digest`, from the state after the key block: one compression.

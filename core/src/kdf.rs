@@ -10,7 +10,8 @@ use core::num::NonZeroU32;
 use heapless::Vec;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{Key, MasterKey, hmac};
+use crate::hmac::{self, End};
+use crate::{Key, MasterKey};
 #[cfg(feature = "simd")]
 #[doc(hidden)]
 pub use simd::Backend;
@@ -144,7 +145,7 @@ impl Chain {
     fn new(key: &[u8; 64], salt: &[u8], iterations: NonZeroU32) -> Self {
         let states = Zeroizing::new(hmac::states(key));
         // U1 = HMAC(key, salt ‖ 00000001); the salt may be of any length.
-        let u = hmac::mac(&states, salt, &[0, 0, 0, 1]);
+        let u = hmac::mac(&states, salt, End::BLOCK_1);
         let [inner, outer] = *states;
         Self { inner, outer, u, sum: u, left: iterations.get() - 1 }
     }
