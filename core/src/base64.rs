@@ -27,6 +27,12 @@ pub(crate) fn decode(text: &str, out: &mut [u8]) -> Result<usize, Error> {
     Ok(written)
 }
 
+/// Decodes characters among which is no padding onto themselves, and returns the bytes.
+#[inline(never)] // once, and there without what base64ct would do with a rest
+pub(crate) fn decode_quanta(quanta: &mut [[u8; 4]]) -> Result<&[u8], Error> {
+    Base64UrlUnpadded::decode_in_place(quanta.as_flattened_mut()).map_err(|_| Error::Malformed)
+}
+
 /// Encodes the first `len` bytes of `buf` onto itself and says how many characters it wrote.
 pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error> {
     let text_len = encoded_len(len);
@@ -67,17 +73,21 @@ pub(crate) struct Pieces {
 impl Pieces {
     /// Decodes one piece and hands on its bytes, at most 48 at a time.
     pub(crate) fn push(&mut self, text: &[u8], sink: &mut dyn Sink) -> Result<(), Error> {
-        let mut buf = [0_u8; CHARS];
-        for chars in text.chunks(CHARS) {
-            if self.ended || chars.len() % 4 != 0 {
+        let (quanta, rest) = text.as_chunks();
+        if !rest.is_empty() {
+            return Err(Error::Malformed);
+        }
+        let mut buf = [[0; 4]; CHARS / 4];
+        for quanta in quanta.chunks(buf.len()) {
+            if self.ended {
                 return Err(Error::Malformed);
             }
-            let buf = buf.get_mut(..chars.len()).ok_or(Error::Malformed)?;
-            buf.copy_from_slice(chars);
+            let buf = buf.get_mut(..quanta.len()).ok_or(Error::Malformed)?;
+            buf.copy_from_slice(quanta);
             // Padding is taken for zeros, and the bytes that come of it must then be zero, or there were stray bits.
-            let padding =
-                buf.iter_mut().rev().take(2).take_while(|char| **char == b'=').map(|char| *char = b'A').count();
-            let bytes = Base64UrlUnpadded::decode_in_place(buf).map_err(|_| Error::Malformed)?;
+            let tail = buf.as_flattened_mut().iter_mut().rev().take(2);
+            let padding = tail.take_while(|char| **char == b'=').map(|char| *char = b'A').count();
+            let bytes = decode_quanta(buf)?;
             let (bytes, rest) = bytes.split_at_checked(bytes.len() - padding).ok_or(Error::Malformed)?;
             if rest.iter().any(|byte| *byte != 0) {
                 return Err(Error::Malformed);

@@ -2,8 +2,7 @@
 //! Both are wiped when dropped, are hidden by `Debug`, and can be neither cloned nor compared.
 //! Key text is base64; it is decoded without branches or look-ups that depend on it.
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-use core::fmt;
+use core::{fmt, slice};
 use heapless::String;
 use rand_core::TryCryptoRng;
 use sha2::{Digest, Sha256};
@@ -247,7 +246,7 @@ fn decode_quantum(chars: [u8; 4]) -> Result<Zeroizing<[u8; 3]>, Error> {
         let char = u8::conditional_select(&char, &b'-', char.ct_eq(&b'+'));
         u8::conditional_select(&char, &b'_', char.ct_eq(&b'/'))
     }));
-    let bytes = Base64UrlUnpadded::decode_in_place(chars.as_mut()).map_err(|_| Error::KeyCharacter)?;
+    let bytes = base64::decode_quanta(slice::from_mut(&mut *chars)).map_err(|_| Error::KeyCharacter)?;
     bytes.first_chunk().map(|bytes| Zeroizing::new(*bytes)).ok_or(Error::KeyCharacter)
 }
 
