@@ -209,7 +209,9 @@ pub(crate) fn open_raw(keys: &[Key], freshness: Freshness, raw: &mut [u8]) -> Re
 #[inline(never)]
 fn tag_of(key: &Key, signed: &[u8]) -> [u8; field::MAC] {
     let states = Zeroizing::new(hmac::states(key.signing()));
-    hmac::bytes(&hmac::mac(&states, signed, End::PLAIN))
+    let mut tag = [0; field::MAC];
+    hmac::write(&hmac::mac(&states, signed, End::PLAIN), &mut tag);
+    tag
 }
 
 /// Pads and encrypts the first `len` bytes of `body`.

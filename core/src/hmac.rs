@@ -77,11 +77,9 @@ pub(crate) fn finish(state: &State, digest: &State) -> State {
     state
 }
 
-/// A digest as bytes.
-pub(crate) fn bytes(digest: &State) -> [u8; 32] {
-    let mut bytes = [0_u8; 32];
-    for (slot, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(digest) {
+/// Writes a digest as bytes: to where it stays, because it may be a key.
+pub(crate) fn write(digest: &State, out: &mut [u8; 32]) {
+    for (slot, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(digest) {
         *slot = word.to_be_bytes();
     }
-    bytes
 }

@@ -167,7 +167,7 @@ impl Chain {
 
     /// The result; meaningful once nothing is left to do.
     fn key(&self) -> Key {
-        Key::from_bytes(&Zeroizing::new(hmac::bytes(&self.sum)))
+        Key::from_digest(&self.sum)
     }
 }
 

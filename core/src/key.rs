@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{Error, base64, kdf};
+use crate::{Error, base64, hmac, kdf};
 
 /// SHA-256's block, and so the width to which HMAC brings every key (RFC 2104 §2).
 const BLOCK_LEN: usize = 64;
@@ -102,6 +102,13 @@ impl Key {
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self(*bytes)
+    }
+
+    /// Takes the digest that a derivation comes to.
+    pub(crate) fn from_digest(digest: &hmac::State) -> Self {
+        let mut key = Self([0; 32]);
+        hmac::write(digest, &mut key.0);
+        key
     }
 
     /// Reads a Fernet key's text: 44 characters of base64url, with the liberties of [`MasterKey::from_text`].
