@@ -10,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 pub(crate) type State = [u32; 8];
 
 /// The state before any input (FIPS 180-4 §5.3.3).
-const INITIAL: State =
+pub(crate) const INITIAL: State =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
 /// What a message ends with, and the set bit that SHA-256 puts behind it (FIPS 180-4 §5.1.1).
@@ -39,20 +39,20 @@ pub(crate) fn states(key: &[u8]) -> [State; 2] {
 
 /// The MAC of `message` and `end`.
 pub(crate) fn mac([inner, outer]: &[State; 2], message: &[u8], end: End) -> State {
-    let mut digest = hash(inner, message, end.0);
+    let mut digest = hash(inner, 64, message, end);
     let mac = finish(outer, &digest);
     digest.zeroize();
     mac
 }
 
-/// The hash of `key block ‖ message ‖ end`, from the state after the key block.
+/// The hash of what ends with `message` and `end`, from the state after the `before` bytes (whole blocks) ahead of them.
 #[inline(never)] // its block would lie on the stack beneath that of `finish`
-fn hash(state: &State, message: &[u8], end: &[u8]) -> State {
+pub(crate) fn hash(state: &State, before: usize, message: &[u8], End(end): End) -> State {
     let mut state = *state;
     let (blocks, tail) = message.as_chunks::<64>();
     compress256(&mut state, blocks);
     // At the end of the last block stands the length in bits, of which `end` has one byte too many.
-    let bits = (64 + message.len() as u64 + end.len() as u64 - 1) * 8;
+    let bits = (before + message.len() + end.len() - 1) as u64 * 8;
     let count = if tail.len() + end.len() + 8 <= 64 { 1 } else { 2 };
     let mut rest = tail.iter().chain(end);
     let mut block = Zeroizing::new([0_u8; 64]);

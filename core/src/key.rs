@@ -5,11 +5,12 @@
 use core::{fmt, slice};
 use heapless::String;
 use rand_core::TryCryptoRng;
-use sha2::{Digest, Sha256};
+use sha2::block_api::compress256;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{Error, base64, hmac, kdf};
+use crate::hmac::{self, End, State};
+use crate::{Error, base64, kdf};
 
 /// SHA-256's block, and so the width to which HMAC brings every key (RFC 2104 §2).
 const BLOCK_LEN: usize = 64;
@@ -105,7 +106,7 @@ impl Key {
     }
 
     /// Takes the digest that a derivation comes to.
-    pub(crate) fn from_digest(digest: &hmac::State) -> Self {
+    pub(crate) fn from_digest(digest: &State) -> Self {
         let mut key = Self([0; 32]);
         hmac::write(digest, &mut key.0);
         key
@@ -183,37 +184,41 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// Gathers a key's bytes into HMAC's block, hashing them as soon as there are more than fit.
+/// Gathers a key's bytes into HMAC's block, hashing the block as soon as there are more than fit.
 struct Gather {
     block: MasterKey,
     len: usize,
-    hash: Sha256,
+    hash: Zeroizing<State>,
 }
 
 impl Gather {
     fn new() -> Self {
-        Self { block: MasterKey([0; BLOCK_LEN]), len: 0, hash: Sha256::new() }
+        Self { block: MasterKey([0; BLOCK_LEN]), len: 0, hash: Zeroizing::new(hmac::INITIAL) }
     }
 
     fn push(&mut self, bytes: &[u8]) {
-        for (slot, byte) in self.block.0.iter_mut().skip(self.len).zip(bytes) {
-            *slot = *byte;
+        for byte in bytes {
+            let at = self.len % BLOCK_LEN;
+            if at == 0 && self.len > 0 {
+                compress256(&mut self.hash, slice::from_ref(&self.block.0));
+            }
+            if let Some(slot) = self.block.0.get_mut(at) {
+                *slot = *byte;
+            }
+            self.len += 1;
         }
-        self.len = self.len.saturating_add(bytes.len());
-        self.hash.update(bytes);
     }
 
     fn finish(mut self) -> Result<MasterKey, Error> {
+        let whole = self.len.saturating_sub(1) / BLOCK_LEN * BLOCK_LEN;
         if self.len == 0 {
             return Err(Error::KeyEmpty);
         }
-        if self.len > BLOCK_LEN {
-            let mut digest = self.hash.finalize_reset();
-            self.block.0 = [0; BLOCK_LEN];
-            for (slot, byte) in self.block.0.iter_mut().zip(&digest) {
-                *slot = *byte;
-            }
-            digest.as_mut_slice().zeroize();
+        if whole > 0 {
+            let last = self.block.0.get(..self.len - whole).unwrap_or_default();
+            let digest = Zeroizing::new(hmac::hash(&self.hash, whole, last, End::PLAIN));
+            self.block.0.fill(0);
+            hmac::write(&digest, self.block.0.first_chunk_mut().ok_or(Error::KeyEmpty)?);
         }
         Ok(self.block)
     }
