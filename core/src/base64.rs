@@ -2,14 +2,13 @@
 //! base64ct does the characters; here are what it lacks: encoding in place, and decoding piece by piece,
 //! which checks a text without a buffer for it.
 
-use base64ct::{Base64Url, Encoding};
+use base64ct::{Base64Url, Base64UrlUnpadded, Encoding};
 use zeroize::Zeroize;
 
 use crate::{Error, buffer};
 
-/// Characters that a piecewise step takes, and the bytes they stand for.
+/// Characters that a piecewise step takes.
 const CHARS: usize = 64;
-const BYTES: usize = 48;
 
 /// The text length of `len` bytes; `usize::MAX` if that does not fit.
 pub(crate) const fn encoded_len(len: usize) -> usize {
@@ -24,30 +23,44 @@ pub(crate) const fn decoded_len(len: usize) -> usize {
 /// Decodes `text` to the front of `out` and says how many bytes it wrote.
 pub(crate) fn decode(text: &str, out: &mut [u8]) -> Result<usize, Error> {
     let mut written = 0;
-    Pieces::default().push(text.as_bytes(), |bytes| put_at(out, &mut written, bytes))?;
+    Pieces::default().push(text.as_bytes(), &mut |bytes: &[u8]| put_at(out, &mut written, bytes))?;
     Ok(written)
+}
+
+/// Decodes characters among which is no padding onto themselves, and returns the bytes.
+#[inline(never)] // once, and there without what base64ct would do with a rest
+pub(crate) fn decode_quanta(quanta: &mut [[u8; 4]]) -> Result<&[u8], Error> {
+    Base64UrlUnpadded::decode_in_place(quanta.as_flattened_mut()).map_err(|_| Error::Malformed)
 }
 
 /// Encodes the first `len` bytes of `buf` onto itself and says how many characters it wrote.
 pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error> {
     let text_len = encoded_len(len);
-    let buf = buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?;
-    // With the bytes at the end, the text that grows from the front never overtakes them.
-    let start = text_len.checked_sub(len).ok_or(Error::BufferTooSmall)?;
-    buffer::slide(buf, 0, len, start)?;
-    let mut bytes = [0_u8; BYTES];
-    let (mut read, mut written) = (start, 0);
-    while read < text_len {
-        let step = BYTES.min(text_len - read);
-        let source = buf.get(read..read + step).ok_or(Error::BufferTooSmall)?;
-        let bytes = bytes.get_mut(..step).ok_or(Error::BufferTooSmall)?;
-        bytes.copy_from_slice(source);
-        let target = buf.get_mut(written..).ok_or(Error::BufferTooSmall)?;
-        written += Base64Url::encode(bytes, target).map_err(|_| Error::BufferTooSmall)?.len();
-        read += step;
+    let (quanta, _) = buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?.as_chunks_mut::<4>();
+    let mut bytes = [0_u8; 3];
+    // From the last to the first: the text grows away from the bytes that are still to be read.
+    for at in (0..quanta.len()).rev() {
+        let source = quanta.as_flattened().iter().take(len).skip(at * 3);
+        bytes = [0; 3];
+        let used = bytes.iter_mut().zip(source).map(|(slot, byte)| *slot = *byte).count();
+        let target = quanta.get_mut(at).ok_or(Error::BufferTooSmall)?;
+        Base64Url::encode(&bytes, target).map_err(|_| Error::BufferTooSmall)?;
+        target.iter_mut().skip(used + 1).for_each(|char| *char = b'=');
     }
     bytes.zeroize();
-    Ok(written)
+    Ok(text_len)
+}
+
+/// What takes the bytes of a text that is decoded in pieces. Used as a `dyn`, of which a microcontroller has one copy for
+/// all sinks; a trait of its own, because each `dyn FnMut` brings a `FnOnce` that nobody calls.
+pub(crate) trait Sink {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Error>;
+}
+
+impl<F: FnMut(&[u8]) -> Result<(), Error>> Sink for F {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self(bytes)
+    }
 }
 
 /// Decodes a text that arrives in pieces, without a buffer for the whole.
@@ -59,15 +72,28 @@ pub(crate) struct Pieces {
 
 impl Pieces {
     /// Decodes one piece and hands on its bytes, at most 48 at a time.
-    pub(crate) fn push(&mut self, text: &[u8], mut sink: impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
-        let mut bytes = [0_u8; BYTES];
-        for chars in text.chunks(CHARS) {
+    pub(crate) fn push(&mut self, text: &[u8], sink: &mut dyn Sink) -> Result<(), Error> {
+        let (quanta, rest) = text.as_chunks();
+        if !rest.is_empty() {
+            return Err(Error::Malformed);
+        }
+        let mut buf = [[0; 4]; CHARS / 4];
+        for quanta in quanta.chunks(buf.len()) {
             if self.ended {
                 return Err(Error::Malformed);
             }
-            let bytes = Base64Url::decode(chars, &mut bytes).map_err(|_| Error::Malformed)?;
-            self.ended = bytes.len() < decoded_len(chars.len());
-            sink(bytes)?;
+            let buf = buf.get_mut(..quanta.len()).ok_or(Error::Malformed)?;
+            buf.copy_from_slice(quanta);
+            // Padding is taken for zeros, and the bytes that come of it must then be zero, or there were stray bits.
+            let tail = buf.as_flattened_mut().iter_mut().rev().take(2);
+            let padding = tail.take_while(|char| **char == b'=').map(|char| *char = b'A').count();
+            let bytes = decode_quanta(buf)?;
+            let (bytes, rest) = bytes.split_at_checked(bytes.len() - padding).ok_or(Error::Malformed)?;
+            if rest.iter().any(|byte| *byte != 0) {
+                return Err(Error::Malformed);
+            }
+            self.ended = padding > 0;
+            sink.take(bytes)?;
         }
         Ok(())
     }
@@ -82,9 +108,9 @@ pub(crate) struct TwoLayers {
 
 impl TwoLayers {
     /// Decodes one piece and hands on its bytes, at most 48 at a time.
-    pub(crate) fn push(&mut self, text: &[u8], mut sink: impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, text: &[u8], sink: &mut dyn Sink) -> Result<(), Error> {
         let Self { outer, inner } = self;
-        outer.push(text, |text| inner.push(text, &mut sink))
+        outer.push(text, &mut |text: &[u8]| inner.push(text, sink))
     }
 
     /// Decodes `buf` onto itself and says how many bytes it wrote.
@@ -95,7 +121,7 @@ impl TwoLayers {
             let step = CHARS.min(buf.len() - read);
             let chars = chars.get_mut(..step).ok_or(Error::BufferTooSmall)?;
             chars.copy_from_slice(buf.get(read..read + step).ok_or(Error::BufferTooSmall)?);
-            self.push(chars, |bytes| put_at(buf, &mut written, bytes))?;
+            self.push(chars, &mut |bytes: &[u8]| put_at(buf, &mut written, bytes))?;
             read += step;
         }
         Ok(written)

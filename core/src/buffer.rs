@@ -32,18 +32,18 @@ pub(crate) fn put(out: &mut [u8], bytes: &[u8]) -> Result<usize, Error> {
     Ok(bytes.len())
 }
 
-/// Moves `len` bytes of `buf` to another place in it; the two may overlap.
-/// (`copy_within` could panic: on a microcontroller that alone would link all that a panic needs.)
+/// Moves `len` bytes of `buf` to another place in it; the two may overlap. Where they were, there is no telling.
+/// (`copy_within` could panic, and a loop that copies becomes a call of `memmove`: on a microcontroller the one would
+/// link all that a panic needs, the other takes 800 bytes. So bytes change places.)
 pub(crate) fn slide(buf: &mut [u8], from: usize, len: usize, to: usize) -> Result<(), Error> {
     let cells = Cell::from_mut(buf).as_slice_of_cells();
     let part = |at: usize| cells.get(at..).and_then(|rest| rest.get(..len)).ok_or(Error::BufferTooSmall);
-    let mut pairs = part(from)?.iter().zip(part(to)?);
+    let swap = |(from, to): (&Cell<u8>, &Cell<u8>)| from.set(to.replace(from.get()));
+    let pairs = part(from)?.iter().zip(part(to)?);
     if to <= from {
-        pairs.for_each(|(from, to)| to.set(from.get()));
+        pairs.for_each(swap);
     } else {
-        while let Some((from, to)) = pairs.next_back() {
-            to.set(from.get());
-        }
+        pairs.rev().for_each(swap);
     }
     Ok(())
 }

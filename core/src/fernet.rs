@@ -2,16 +2,19 @@
 //! `0x80 ‖ seconds (u64, big-endian) ‖ IV (16) ‖ ciphertext (PKCS #7) ‖ MAC (32)`, in padded base64url.
 //! Time is an argument, randomness a trait; opening checks structure, MAC, freshness, and decrypts last.
 
+use ::hmac::{Hmac, KeyInit, Mac};
 use aes::Aes128;
 use aes::cipher::array::Array;
 use aes::cipher::block_padding::{Padding, Pkcs7};
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
-use hmac::{Hmac, KeyInit, Mac};
 use rand_core::TryCryptoRng;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
-use crate::{Error, Key, base64, buffer};
+use crate::base64::{self, Sink};
+use crate::hmac::{self, End};
+use crate::{Error, Key, buffer};
 
 /// The lengths of the fields, in bytes, in the order in which they lie.
 mod field {
@@ -129,7 +132,7 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
 /// [`Error::Malformed`].
 pub fn timestamp(token: &str) -> Result<u64, Error> {
     let mut scan = Scan::default();
-    base64::Pieces::default().push(token.as_bytes(), |bytes| scan.push(bytes))?;
+    base64::Pieces::default().push(token.as_bytes(), &mut scan)?;
     scan.finish()
 }
 
@@ -142,7 +145,7 @@ pub fn verified_timestamp(key: &Key, token: &str) -> Result<u64, Error> {
     let mut mac = mac(key)?;
     // Which bytes are the tag is known only at the end: a byte goes into the MAC once as many follow it.
     let mut tail = [0; field::MAC];
-    base64::Pieces::default().push(token.as_bytes(), |bytes| {
+    base64::Pieces::default().push(token.as_bytes(), &mut |bytes: &[u8]| {
         for byte in bytes {
             let [oldest, ..] = tail;
             if scan.len >= field::MAC {
@@ -151,7 +154,7 @@ pub fn verified_timestamp(key: &Key, token: &str) -> Result<u64, Error> {
             tail.rotate_left(1);
             let [.., newest] = &mut tail;
             *newest = *byte;
-            scan.push(core::slice::from_ref(byte))?;
+            scan.take(core::slice::from_ref(byte))?;
         }
         Ok(())
     })?;
@@ -173,12 +176,12 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     let (signed, tag) = raw.split_last_chunk_mut::<{ field::MAC }>().ok_or(Error::BufferTooSmall)?;
     let (head, body) = signed.split_first_chunk_mut::<{ field::HEAD }>().ok_or(Error::BufferTooSmall)?;
     let (version, rest) = head.split_at_mut(1);
-    let (seconds, iv) = rest.split_at_mut(8);
+    let (seconds, iv) = rest.split_last_chunk_mut::<{ field::IV }>().ok_or(Error::BufferTooSmall)?;
     version.fill(field::VERSION);
     seconds.copy_from_slice(&now.to_be_bytes());
     rng.try_fill_bytes(iv).map_err(|_| Error::RandomFailed)?;
     encrypt(key, iv, body, len)?;
-    *tag = tag_of(key, signed)?;
+    *tag = tag_of(key, signed);
     base64::encode_in_place(buf, raw_len)
 }
 
@@ -187,7 +190,7 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
 pub(crate) fn open_raw(keys: &[Key], freshness: Freshness, raw: &mut [u8]) -> Result<(usize, u64), Error> {
     let timestamp = structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?)?;
     let (signed, tag) = raw.split_last_chunk_mut::<{ field::MAC }>().ok_or(Error::Malformed)?;
-    let is_tag = |key: &&Key| tag_of(key, signed).is_ok_and(|right| right.ct_eq(tag).into());
+    let is_tag = |key: &&Key| tag_of(key, signed).ct_eq(tag).into();
     let key = keys.iter().find(is_tag).ok_or(Error::Unauthentic)?;
     if !freshness.accepts(timestamp) {
         return Err(Error::Expired);
@@ -204,29 +207,31 @@ pub(crate) fn open_raw(keys: &[Key], freshness: Freshness, raw: &mut [u8]) -> Re
 
 /// The MAC of `signed`.
 #[inline(never)]
-fn tag_of(key: &Key, signed: &[u8]) -> Result<[u8; field::MAC], Error> {
-    let mut mac = mac(key)?;
-    mac.update(signed);
-    Ok(mac.finalize().into_bytes().into())
+fn tag_of(key: &Key, signed: &[u8]) -> [u8; field::MAC] {
+    let states = Zeroizing::new(hmac::states(key.signing()));
+    let mut tag = [0; field::MAC];
+    hmac::write(&hmac::mac(&states, signed, End::PLAIN), &mut tag);
+    tag
 }
 
 /// Pads and encrypts the first `len` bytes of `body`.
 #[inline(never)]
-fn encrypt(key: &Key, iv: &[u8], body: &mut [u8], len: usize) -> Result<(), Error> {
+fn encrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8], len: usize) -> Result<(), Error> {
     let pad = body.len().checked_sub(len).and_then(|pad| u8::try_from(pad).ok()).ok_or(Error::BufferTooSmall)?;
     body.iter_mut().skip(len).for_each(|byte| *byte = pad);
     let blocks = Array::cast_slice_from_core_mut(body.as_chunks_mut::<{ field::BLOCK }>().0);
-    cbc::Encryptor::<Aes128>::new_from_slices(key.encrypting(), iv)
-        .map_err(|_| Error::Malformed)?
-        .encrypt_blocks(blocks);
+    let key = key.encrypting().try_into().map_err(|_| Error::Malformed)?;
+    let mut cipher = cbc::Encryptor::<Aes128>::new(key, iv.into());
+    blocks.iter_mut().for_each(|block| cipher.encrypt_block(block));
     Ok(())
 }
 
 /// Decrypts `body` and says how many of its bytes are not padding.
 #[inline(never)]
-fn decrypt(key: &Key, iv: &[u8], body: &mut [u8]) -> Result<usize, Error> {
+fn decrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8]) -> Result<usize, Error> {
     let blocks = Array::cast_slice_from_core_mut(body.as_chunks_mut::<{ field::BLOCK }>().0);
-    let mut cipher = cbc::Decryptor::<Aes128>::new_from_slices(key.encrypting(), iv).map_err(|_| Error::Malformed)?;
+    let key = key.encrypting().try_into().map_err(|_| Error::Malformed)?;
+    let mut cipher = cbc::Decryptor::<Aes128>::new(key, iv.into());
     if cfg!(target_os = "none") {
         // Several blocks at once would take another kilobyte of flash, and of stack.
         blocks.iter_mut().for_each(|block| cipher.decrypt_block(block));
@@ -261,15 +266,17 @@ pub(crate) struct Scan {
     len: usize,
 }
 
-impl Scan {
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
+impl Sink for Scan {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Error> {
         for (slot, byte) in self.head.iter_mut().skip(self.len).zip(bytes) {
             *slot = *byte;
         }
         self.len += bytes.len();
         Ok(())
     }
+}
 
+impl Scan {
     /// The timestamp, if it is the structure of a token.
     pub(crate) fn finish(&self) -> Result<u64, Error> {
         structure(self.len, &self.head)
@@ -298,7 +305,7 @@ mod tests {
             for case in group["tests"].as_array().unwrap() {
                 let mut bytes = [0xa5; 32];
                 bytes[..16].copy_from_slice(&unhex(&case["key"]));
-                let tag = tag_of(&Key::from_bytes(&bytes), &unhex(&case["msg"])).unwrap();
+                let tag = tag_of(&Key::from_bytes(&bytes), &unhex(&case["msg"]));
                 let wanted = unhex(&case["tag"]);
                 assert_eq!(tag[..wanted.len()] == wanted, case["result"] == "valid", "case {}", case["tcId"]);
                 seen += 1;

@@ -78,6 +78,10 @@ impl<'a> Events<'a> {
         self.text.as_bytes().get(self.offset).copied()
     }
 
+    fn take(&mut self, wanted: u8) -> bool {
+        self.take_if(|byte| byte == wanted).is_some()
+    }
+
     fn take_if(&mut self, wanted: impl Fn(u8) -> bool) -> Option<u8> {
         let byte = self.peek().filter(|byte| wanted(*byte))?;
         self.offset += 1;
@@ -116,7 +120,7 @@ impl<'a> Events<'a> {
             (Expect::Name | Expect::NameOrEnd, b'"') => {
                 let name = self.string()?;
                 self.skip_white_space();
-                self.take_if(|byte| byte == b':').ok_or(Error::InvalidJson)?;
+                self.take(b':').then_some(()).ok_or(Error::InvalidJson)?;
                 self.expect = Some(Expect::Value);
                 Ok(Some(Event::Name(name)))
             }
@@ -164,19 +168,16 @@ impl<'a> Events<'a> {
 
     fn word(&mut self, word: &str) -> Result<Range<usize>, Error> {
         let start = self.offset;
-        for wanted in word.bytes() {
-            self.take_if(|byte| byte == wanted).ok_or(Error::InvalidJson)?;
-        }
-        Ok(start..self.offset)
+        if word.bytes().all(|byte| self.take(byte)) { Ok(start..self.offset) } else { Err(Error::InvalidJson) }
     }
 
     fn number(&mut self) -> Result<Range<usize>, Error> {
         let start = self.offset;
-        self.take_if(|byte| byte == b'-');
-        if self.take_if(|byte| byte == b'0').is_none() {
+        self.take(b'-');
+        if !self.take(b'0') {
             self.digits()?;
         }
-        if self.take_if(|byte| byte == b'.').is_some() {
+        if self.take(b'.') {
             self.digits()?;
         }
         if self.take_if(|byte| matches!(byte, b'e' | b'E')).is_some() {
@@ -197,7 +198,9 @@ impl<'a> Events<'a> {
             self.skip_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20));
             match self.take_if(|byte| matches!(byte, b'"' | b'\\')) {
                 Some(b'"') => return Ok(start..self.offset),
-                Some(_) => match self.take_if(|byte| b"\"\\/bfnrtu".contains(&byte)) {
+                Some(_) => match self
+                    .take_if(|byte| matches!(byte, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u'))
+                {
                     Some(b'u') => {
                         for _ in 0..4 {
                             self.take_if(|byte| byte.is_ascii_hexdigit()).ok_or(Error::InvalidJson)?;
@@ -276,6 +279,7 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// [`Error::DuplicateKey`] if one does, [`Error::InvalidJson`] or [`Error::TooDeep`] if the text is no JSON.
+    #[inline(never)] // its walks would lie on the stack of all that goes on with the value
     pub fn is_unique(&self) -> Result<(), Error> {
         let mut level = root(self.text)?;
         while let Some(child) = level.child_around(self.span.start) {
@@ -343,12 +347,13 @@ pub fn strings(text: &str) -> impl Iterator<Item = Result<Value<'_>, Error>> {
 pub fn find<'a>(text: &'a str, pointer: &str) -> Result<Value<'a>, Error> {
     let mut value = root(text)?;
     for step in Steps::new(pointer)? {
-        let mut fitting = value.children().filter(|child| step.leads_to(child));
-        let found = fitting.next().ok_or(Error::NotFound)?;
-        if fitting.next().is_some() {
-            return Err(Error::DuplicateKey);
+        let mut found = None;
+        for child in value.children() {
+            if step.leads_to(&child) && found.replace(child.value).is_some() {
+                return Err(Error::DuplicateKey);
+            }
         }
-        value = found.value;
+        value = found.ok_or(Error::NotFound)?;
     }
     Ok(value)
 }
@@ -384,15 +389,14 @@ pub(crate) fn escape_in_place(len: usize, buf: &mut [u8]) -> Result<usize, Error
     let plain = buf.get(..len).ok_or(Error::BufferTooSmall)?;
     let escaped_len: usize = plain.iter().map(|byte| escape_of(*byte).len()).sum();
     let buf = buf.get_mut(..escaped_len).ok_or(Error::BufferTooSmall)?;
-    // With the plain text at the end, the escaped text that grows from the front never overtakes it.
-    let start = escaped_len - len;
-    buffer::slide(buf, 0, len, start)?;
-    let mut written = 0;
-    for read in start..escaped_len {
+    // From the last to the first: the escaped text grows away from the bytes that are still to be read.
+    let mut at = escaped_len;
+    for read in (0..len).rev() {
         let escape = escape_of(buf.get(read).copied().unwrap_or_default());
-        written += buffer::put(buf.get_mut(written..).ok_or(Error::BufferTooSmall)?, escape.as_bytes())?;
+        at -= escape.len();
+        buffer::put(buf.get_mut(at..).ok_or(Error::BufferTooSmall)?, escape.as_bytes())?;
     }
-    Ok(written)
+    Ok(escaped_len)
 }
 
 pub(crate) fn unescape_into(raw: &str, out: &mut [u8]) -> Result<usize, Error> {
@@ -450,8 +454,12 @@ impl<'a> Unescape<'a> {
         Self(raw.chars())
     }
 
+    fn char(&mut self) -> Option<char> {
+        self.0.next()
+    }
+
     fn escaped(&mut self) -> Option<u32> {
-        Some(match self.0.next()? {
+        Some(match self.char()? {
             'b' => 0x08,
             'f' => 0x0c,
             'n' => 0x0a,
@@ -460,7 +468,7 @@ impl<'a> Unescape<'a> {
             'u' => {
                 let high = self.hex()?;
                 let mut ahead = self.clone();
-                match (high, ahead.0.next(), ahead.0.next()) {
+                match (high, ahead.char(), ahead.char()) {
                     (0xd800..0xdc00, Some('\\'), Some('u')) => match ahead.hex()? {
                         low @ 0xdc00..0xe000 => {
                             *self = ahead;
@@ -477,7 +485,7 @@ impl<'a> Unescape<'a> {
     }
 
     fn hex(&mut self) -> Option<u32> {
-        (0..4).try_fold(0, |value, _| Some(value << 4 | self.0.next()?.to_digit(16)?))
+        (0..4).try_fold(0, |value, _| Some(value << 4 | self.char()?.to_digit(16)?))
     }
 }
 
@@ -485,7 +493,7 @@ impl Iterator for Unescape<'_> {
     type Item = Result<u32, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.0.next()? {
+        match self.char()? {
             '\\' => Some(self.escaped().ok_or(Error::InvalidJson)),
             char => Some(Ok(char.into())),
         }
@@ -603,7 +611,7 @@ struct Steps<'p> {
 
 impl<'p> Steps<'p> {
     fn new(pointer: &'p str) -> Result<Self, Error> {
-        let Some(first) = pointer.strip_prefix('/') else {
+        let Some(first) = pointer.strip_prefix("/") else {
             let rest = if pointer.is_empty() { None } else { Some(pointer) };
             return Ok(Self { rest, separator: b'.' });
         };
@@ -647,16 +655,22 @@ struct Step<'p> {
 impl Step<'_> {
     fn leads_to(&self, child: &Child<'_>) -> bool {
         match child.name {
-            Some(name) => Unescape::new(name).eq(self.chars().map(|char| Ok(char.into()))),
+            Some(name) => {
+                let mut points = Unescape::new(name);
+                self.chars().all(|char| points.next() == Some(Ok(char.into()))) && points.next().is_none()
+            }
             // RFC 6901 §4: no leading zeros.
-            None => (self.text == "0" || !self.text.starts_with(['0', '+'])) && self.text.parse() == Ok(child.index),
+            None => {
+                (self.text == "0" || !matches!(self.text.bytes().next(), Some(b'0' | b'+')))
+                    && self.text.parse() == Ok(child.index)
+            }
         }
     }
 
     fn chars(&self) -> impl Iterator<Item = char> {
-        let mut chars = self.text.chars();
-        core::iter::from_fn(move || match chars.next()? {
-            '~' if self.tildes => Some(if chars.next() == Some('1') { '/' } else { '~' }),
+        let mut text = Unescape::new(self.text);
+        core::iter::from_fn(move || match text.char()? {
+            '~' if self.tildes => Some(if text.char() == Some('1') { '/' } else { '~' }),
             char => Some(char),
         })
     }

@@ -8,9 +8,9 @@ mod simd;
 use core::fmt;
 use core::num::NonZeroU32;
 use heapless::Vec;
-use sha2::block_api::compress256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::hmac::{self, End};
 use crate::{Key, MasterKey};
 #[cfg(feature = "simd")]
 #[doc(hidden)]
@@ -26,6 +26,7 @@ pub type Salt = [u8; 16];
 
 /// Derives the key of one token: PBKDF2's first block over `salt` (16 bytes in a token, any number here).
 #[must_use]
+#[inline(never)] // its states would lie on the stack of all that goes on with the key
 pub fn derive(master: &MasterKey, salt: &[u8], iterations: NonZeroU32) -> Key {
     Derivation::new(master, salt, iterations).finish()
 }
@@ -118,10 +119,6 @@ pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: NonZeroU32, out: &mut [u
     pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password, salt, iterations.get(), out);
 }
 
-/// The state of SHA-256 before any input (FIPS 180-4 §5.3.3).
-const INITIAL: [u32; 8] =
-    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
-
 /// One PBKDF2 block on its way: the two key states, the last HMAC and the sum so far.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Chain {
@@ -146,28 +143,10 @@ impl fmt::Debug for Chain {
 impl Chain {
     /// Starts block 1 and does its first iteration.
     fn new(key: &[u8; 64], salt: &[u8], iterations: NonZeroU32) -> Self {
-        let mut inner = INITIAL;
-        let mut outer = INITIAL;
-        compress256(&mut inner, &[*Zeroizing::new(key.map(|byte| byte ^ 0x36))]);
-        compress256(&mut outer, &[*Zeroizing::new(key.map(|byte| byte ^ 0x5c))]);
-
+        let states = Zeroizing::new(hmac::states(key));
         // U1 = HMAC(key, salt ‖ 00000001); the salt may be of any length.
-        let mut state = inner;
-        let (blocks, tail) = salt.as_chunks::<64>();
-        compress256(&mut state, blocks);
-        let mut last = [0_u8; 128];
-        let message = tail.iter().copied().chain([0, 0, 0, 1, 0x80]);
-        last.iter_mut().zip(message).for_each(|(slot, byte)| *slot = byte);
-        let bits = (64 + salt.len() as u64 + 4) * 8;
-        let (first, second) = last.split_at_mut(64);
-        let end = if tail.len() + 5 + 8 <= 64 { &mut *first } else { &mut *second };
-        end.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
-        let used = if tail.len() + 5 + 8 <= 64 { 1 } else { 2 };
-        for block in last.as_chunks::<64>().0.iter().take(used) {
-            compress256(&mut state, &[*block]);
-        }
-        let u = finish_digest(&outer, &state);
-        state.zeroize();
+        let u = hmac::mac(&states, salt, End::BLOCK_1);
+        let [inner, outer] = *states;
         Self { inner, outer, u, sum: u, left: iterations.get() - 1 }
     }
 
@@ -180,19 +159,15 @@ impl Chain {
     /// The portable loop: `steps` iterations, which are not counted here.
     fn step(&mut self, steps: u32) {
         for _ in 0..steps {
-            let inner = finish_digest(&self.inner, &self.u);
-            self.u = finish_digest(&self.outer, &inner);
+            let inner = hmac::finish(&self.inner, &self.u);
+            self.u = hmac::finish(&self.outer, &inner);
             self.sum.iter_mut().zip(&self.u).for_each(|(sum, u)| *sum ^= u);
         }
     }
 
     /// The result; meaningful once nothing is left to do.
     fn key(&self) -> Key {
-        let mut bytes = Zeroizing::new([0_u8; 32]);
-        for (slot, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(&self.sum) {
-            *slot = word.to_be_bytes();
-        }
-        Key::from_bytes(&bytes)
+        Key::from_digest(&self.sum)
     }
 }
 
@@ -212,14 +187,4 @@ fn advance(chains: &mut [&mut Chain], steps: u32, _: Backend) {
         chain.step(steps);
         chain.left -= steps;
     }
-}
-
-/// The hash of `key block ‖ 32-byte digest`, from the state after the key block: one compression.
-fn finish_digest(state: &[u32; 8], digest: &[u32; 8]) -> [u32; 8] {
-    let mut block = [0_u8; 64];
-    let words = digest.iter().copied().chain([0x8000_0000, 0, 0, 0, 0, 0, 0, (64 + 32) * 8]);
-    block.as_chunks_mut::<4>().0.iter_mut().zip(words).for_each(|(slot, word)| *slot = word.to_be_bytes());
-    let mut state = *state;
-    compress256(&mut state, &[block]);
-    state
 }

@@ -2,15 +2,15 @@
 //! Both are wiped when dropped, are hidden by `Debug`, and can be neither cloned nor compared.
 //! Key text is base64; it is decoded without branches or look-ups that depend on it.
 
-use base64ct::{Base64Url, Encoding};
-use core::fmt;
+use core::{fmt, slice};
 use heapless::String;
 use rand_core::TryCryptoRng;
-use sha2::{Digest, Sha256};
+use sha2::block_api::compress256;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{Error, kdf};
+use crate::hmac::{self, End, State};
+use crate::{Error, base64, kdf};
 
 /// SHA-256's block, and so the width to which HMAC brings every key (RFC 2104 §2).
 const BLOCK_LEN: usize = 64;
@@ -105,6 +105,13 @@ impl Key {
         Self(*bytes)
     }
 
+    /// Takes the digest that a derivation comes to.
+    pub(crate) fn from_digest(digest: &State) -> Self {
+        let mut key = Self([0; 32]);
+        hmac::write(digest, &mut key.0);
+        key
+    }
+
     /// Reads a Fernet key's text: 44 characters of base64url, with the liberties of [`MasterKey::from_text`].
     ///
     /// # Errors
@@ -177,37 +184,41 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// Gathers a key's bytes into HMAC's block, hashing them as soon as there are more than fit.
+/// Gathers a key's bytes into HMAC's block, hashing the block as soon as there are more than fit.
 struct Gather {
     block: MasterKey,
     len: usize,
-    hash: Sha256,
+    hash: Zeroizing<State>,
 }
 
 impl Gather {
     fn new() -> Self {
-        Self { block: MasterKey([0; BLOCK_LEN]), len: 0, hash: Sha256::new() }
+        Self { block: MasterKey([0; BLOCK_LEN]), len: 0, hash: Zeroizing::new(hmac::INITIAL) }
     }
 
     fn push(&mut self, bytes: &[u8]) {
-        for (slot, byte) in self.block.0.iter_mut().skip(self.len).zip(bytes) {
-            *slot = *byte;
+        for byte in bytes {
+            let at = self.len % BLOCK_LEN;
+            if at == 0 && self.len > 0 {
+                compress256(&mut self.hash, slice::from_ref(&self.block.0));
+            }
+            if let Some(slot) = self.block.0.get_mut(at) {
+                *slot = *byte;
+            }
+            self.len += 1;
         }
-        self.len = self.len.saturating_add(bytes.len());
-        self.hash.update(bytes);
     }
 
     fn finish(mut self) -> Result<MasterKey, Error> {
+        let whole = self.len.saturating_sub(1) / BLOCK_LEN * BLOCK_LEN;
         if self.len == 0 {
             return Err(Error::KeyEmpty);
         }
-        if self.len > BLOCK_LEN {
-            let mut digest = self.hash.finalize();
-            self.block.0 = [0; BLOCK_LEN];
-            for (slot, byte) in self.block.0.iter_mut().zip(&digest) {
-                *slot = *byte;
-            }
-            digest.as_mut_slice().zeroize();
+        if whole > 0 {
+            let last = self.block.0.get(..self.len - whole).unwrap_or_default();
+            let digest = Zeroizing::new(hmac::hash(&self.hash, whole, last, End::PLAIN));
+            self.block.0.fill(0);
+            hmac::write(&digest, self.block.0.first_chunk_mut().ok_or(Error::KeyEmpty)?);
         }
         Ok(self.block)
     }
@@ -243,22 +254,19 @@ fn decode_quantum(chars: [u8; 4]) -> Result<Zeroizing<[u8; 3]>, Error> {
     if chars.contains(&b'=') {
         return Err(Error::KeyPadding);
     }
-    let chars = Zeroizing::new(chars.map(|char| {
+    let mut chars = Zeroizing::new(chars.map(|char| {
         let char = u8::conditional_select(&char, &b'-', char.ct_eq(&b'+'));
         u8::conditional_select(&char, &b'_', char.ct_eq(&b'/'))
     }));
-    let mut bytes = Zeroizing::new([0_u8; 3]);
-    match Base64Url::decode(chars.as_slice(), bytes.as_mut()) {
-        Ok(_) => Ok(bytes),
-        Err(_) => Err(Error::KeyCharacter),
-    }
+    let bytes = base64::decode_quanta(slice::from_mut(&mut *chars)).map_err(|_| Error::KeyCharacter)?;
+    bytes.first_chunk().map(|bytes| Zeroizing::new(*bytes)).ok_or(Error::KeyCharacter)
 }
 
 fn generate_text<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error> {
-    let mut bytes = Zeroizing::new([0_u8; 32]);
-    rng.try_fill_bytes(bytes.as_mut()).map_err(|_| Error::RandomFailed)?;
-    let mut chars = Zeroizing::new([0_u8; 44]);
-    let text = Base64Url::encode(bytes.as_ref(), chars.as_mut()).map_err(|_| Error::BufferTooSmall)?;
+    let mut text = Zeroizing::new([0_u8; 44]);
+    rng.try_fill_bytes(text.split_at_mut(32).0).map_err(|_| Error::RandomFailed)?;
+    base64::encode_in_place(text.as_mut(), 32)?;
+    let text = core::str::from_utf8(text.as_ref()).map_err(|_| Error::NotText)?;
     let mut key = KeyText::default();
     key.push_str(text).map_err(|_| Error::BufferTooSmall)?;
     Ok(key)

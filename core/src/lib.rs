@@ -23,6 +23,7 @@ mod buffer;
 pub mod config;
 mod error;
 pub mod fernet;
+mod hmac;
 pub mod json;
 pub mod kdf;
 mod key;

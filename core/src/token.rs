@@ -2,7 +2,7 @@
 //! Salted, as written: `enc:` base64url(16-byte salt) `:` base64url(text of the Fernet token).
 //! Legacy, still read: `enc:` base64url(text of the Fernet token), with one salt for all.
 
-use core::borrow::Borrow;
+use core::slice;
 use rand_core::TryCryptoRng;
 
 use crate::fernet::{self, Freshness};
@@ -94,16 +94,17 @@ impl<'a> Token<'a> {
             }
         };
         let mut scan = fernet::Scan::default();
-        base64::TwoLayers::default().push(body.as_bytes(), |raw| scan.push(raw))?;
+        base64::TwoLayers::default().push(body.as_bytes(), &mut scan)?;
         let timestamp = scan.finish()?;
         Ok(Self { format, body, timestamp })
     }
 
-    /// Takes off both layers of base64, into the front of `out`.
-    fn decode_body(&self, out: &mut [u8]) -> Result<usize, Error> {
+    /// Takes off both layers of base64, into the front of `out`, and returns that.
+    fn decode_body<'o>(&self, out: &'o mut [u8]) -> Result<&'o mut [u8], Error> {
         let mut written = 0;
-        base64::TwoLayers::default().push(self.body.as_bytes(), |raw| base64::put_at(out, &mut written, raw))?;
-        Ok(written)
+        base64::TwoLayers::default()
+            .push(self.body.as_bytes(), &mut |raw: &[u8]| base64::put_at(out, &mut written, raw))?;
+        out.get_mut(..written).ok_or(Error::BufferTooSmall)
     }
 
     /// Salted or legacy, with the salt.
@@ -184,7 +185,7 @@ pub fn seal_with<'o, R: TryCryptoRng + ?Sized>(
 /// # Errors
 /// [`Error::Malformed`], [`Error::Unauthentic`], [`Error::BufferTooSmall`]; `out` is zeroed then.
 pub fn open<'o>(master: &MasterKey, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
-    open_any(core::slice::from_ref(master), token, out)
+    open_any(slice::from_ref(master), token, out)
 }
 
 /// As [`open`], with the first of several master keys that fits. Costs a derivation for each that is tried.
@@ -194,8 +195,7 @@ pub fn open<'o>(master: &MasterKey, token: &str, out: &'o mut [u8]) -> Result<&'
 pub fn open_any<'o>(masters: &[MasterKey], token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
         let token = Token::parse(token)?;
-        let len = token.decode_body(out)?;
-        open_raw(masters.iter().map(|master| kdf::derive(master, token.salt(), kdf::ITERATIONS)), len, out)
+        open_raw(masters, token.salt(), token.decode_body(out)?).map(|(len, _)| len)
     })
 }
 
@@ -205,9 +205,8 @@ pub fn open_any<'o>(masters: &[MasterKey], token: &str, out: &'o mut [u8]) -> Re
 /// As [`open`].
 pub fn open_with<'o>(key: &Key, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
-        let token = Token::parse(token)?;
-        let len = token.decode_body(out)?;
-        open_raw([key], len, out)
+        let raw = Token::parse(token)?.decode_body(out)?;
+        fernet::open_raw(slice::from_ref(key), Freshness::Any, raw).map(|(len, _)| len)
     })
 }
 
@@ -232,25 +231,15 @@ impl<'k> Opener<'k> {
         let body = buf.get_mut(..body_len).ok_or(Error::BufferTooSmall)?;
         let raw_len = base64::TwoLayers::default().decode_in_place(body)?;
         let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
-        // A key that does not fit leaves the token as it is.
-        let mut open = |key: &Key| fernet::open_raw(core::slice::from_ref(key), Freshness::Any, raw);
         if let Some((_, key)) = self.last.as_ref().filter(|(last, _)| *last == salt) {
-            match open(key) {
+            match fernet::open_raw(slice::from_ref(key), Freshness::Any, raw) {
                 Err(Error::Unauthentic) => {}
                 opened => return opened.map(|(len, _)| len),
             }
         }
-        for master in self.masters {
-            let key = kdf::derive(master, &salt, kdf::ITERATIONS);
-            match open(&key) {
-                Err(Error::Unauthentic) => {}
-                opened => {
-                    self.last = Some((salt, key));
-                    return opened.map(|(len, _)| len);
-                }
-            }
-        }
-        Err(Error::Unauthentic)
+        let (len, key) = open_raw(self.masters, &salt, raw)?;
+        self.last = Some((salt, key));
+        Ok(len)
     }
 }
 
@@ -296,14 +285,15 @@ fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
     Ok(head_len + body_len)
 }
 
-/// Opens the Fernet token (base64 taken off) that is the first `len` bytes of `buf`, with the first key that fits.
-fn open_raw(keys: impl IntoIterator<Item: Borrow<Key>>, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
-    let raw = buf.get_mut(..len).ok_or(Error::BufferTooSmall)?;
-    for key in keys {
+/// Opens the Fernet token (base64 taken off) that fills `raw`, with the first master key that fits; says how long the
+/// secret is, and with which key it was sealed.
+fn open_raw(masters: &[MasterKey], salt: &Salt, raw: &mut [u8]) -> Result<(usize, Key), Error> {
+    for master in masters {
+        let key = kdf::derive(master, salt, kdf::ITERATIONS);
         // A key that does not fit leaves the token as it is.
-        match fernet::open_raw(core::slice::from_ref(key.borrow()), Freshness::Any, raw) {
+        match fernet::open_raw(slice::from_ref(&key), Freshness::Any, raw) {
             Err(Error::Unauthentic) => {}
-            opened => return opened.map(|(len, _)| len),
+            opened => return opened.map(|(len, _)| (len, key)),
         }
     }
     Err(Error::Unauthentic)

@@ -232,6 +232,7 @@ pub(crate) fn fill_field(
 ///
 /// # Safety
 /// As [`input`].
+#[inline(never)] // once, not once for each function
 pub(crate) unsafe fn token<'a>(pointer: *const c_char, len: usize) -> Result<&'a str, Failure> {
     // SAFETY: the caller's promise is the same.
     let bytes = unsafe { input(pointer.cast::<u8>(), len) }?;

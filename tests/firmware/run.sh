@@ -29,22 +29,22 @@ features=seal,config,no-panic-check
 # The functions that the two rows of a table link, and that take no more stack than this (bytes, without the buffers).
 open_derive="token_open derive token_open_with"
 everything="$open_derive master_key_parse token_seal config_get"
-stack_budget=2560
+stack_budget=1792
 
 # Sets a board's target, start-up, compiler, emulator, and budgets of flash (bytes, for the two rows).
 board() { # NAME
     board=$1
     case $board in
         microbit)
-            target=thumbv6m-none-eabi budgets="12544 23808"
+            target=thumbv6m-none-eabi budgets="9984 19712"
             start=cortex-m.c tools=arm-none-eabi- machine="-mcpu=cortex-m0 -mthumb"
             emulator="qemu-system-arm -M microbit" ;;
         mps2-an386)
-            target=thumbv7em-none-eabi budgets="12544 23808"
+            target=thumbv7em-none-eabi budgets="10240 19712"
             start=cortex-m.c tools=arm-none-eabi- machine="-mcpu=cortex-m4 -mthumb"
             emulator="qemu-system-arm -M mps2-an386" ;;
         virt)
-            target=riscv32imac-unknown-none-elf budgets="15104 29184"
+            target=riscv32imac-unknown-none-elf budgets="12416 24576"
             start=riscv.c tools=riscv64-unknown-elf- machine="-march=rv32imac_zicsr -mabi=ilp32"
             emulator="qemu-system-riscv32 -M virt -bios none" ;;
     esac

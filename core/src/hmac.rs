@@ -1,0 +1,85 @@
+//! HMAC-SHA256 (RFC 2104) of a message that is there as a whole, over the compression function of `sha2`.
+//! What never changes under a key is worked out once and kept: the two hash states after the padded key.
+//! PBKDF2 needs these states for its chain; the MAC of a token shares them, and firmware has one HMAC, not two.
+
+use core::slice;
+use sha2::block_api::compress256;
+use zeroize::{Zeroize, Zeroizing};
+
+/// A state of SHA-256, and as the last one its digest.
+pub(crate) type State = [u32; 8];
+
+/// The state before any input (FIPS 180-4 §5.3.3).
+pub(crate) const INITIAL: State =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// What a message ends with, and the set bit that SHA-256 puts behind it (FIPS 180-4 §5.1.1).
+#[derive(Clone, Copy)]
+pub(crate) struct End(&'static [u8]);
+
+impl End {
+    /// Nothing.
+    pub(crate) const PLAIN: Self = Self(&[0x80]);
+    /// The number of PBKDF2's first block.
+    pub(crate) const BLOCK_1: Self = Self(&[0, 0, 0, 1, 0x80]);
+}
+
+/// The states after the key, of at most 64 bytes: filled up with zeros to a block, and xored with `0x36` (the inner) and
+/// `0x5c` (the outer).
+pub(crate) fn states(key: &[u8]) -> [State; 2] {
+    let mut block = Zeroizing::new([0_u8; 64]);
+    [0x36, 0x5c].map(|pad| {
+        block.fill(pad);
+        block.iter_mut().zip(key).for_each(|(slot, byte)| *slot ^= byte);
+        let mut state = INITIAL;
+        compress256(&mut state, slice::from_ref(&block));
+        state
+    })
+}
+
+/// The MAC of `message` and `end`.
+pub(crate) fn mac([inner, outer]: &[State; 2], message: &[u8], end: End) -> State {
+    let mut digest = hash(inner, 64, message, end);
+    let mac = finish(outer, &digest);
+    digest.zeroize();
+    mac
+}
+
+/// The hash of what ends with `message` and `end`, from the state after the `before` bytes (whole blocks) ahead of them.
+#[inline(never)] // its block would lie on the stack beneath that of `finish`
+pub(crate) fn hash(state: &State, before: usize, message: &[u8], End(end): End) -> State {
+    let mut state = *state;
+    let (blocks, tail) = message.as_chunks::<64>();
+    compress256(&mut state, blocks);
+    // At the end of the last block stands the length in bits, of which `end` has one byte too many.
+    let bits = (before + message.len() + end.len() - 1) as u64 * 8;
+    let count = if tail.len() + end.len() + 8 <= 64 { 1 } else { 2 };
+    let mut rest = tail.iter().chain(end);
+    let mut block = Zeroizing::new([0_u8; 64]);
+    for left in (0..count).rev() {
+        block.fill(0);
+        block.iter_mut().zip(&mut rest).for_each(|(slot, byte)| *slot = *byte);
+        if left == 0 {
+            block.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
+        }
+        compress256(&mut state, slice::from_ref(&block));
+    }
+    state
+}
+
+/// The hash of `key block ‖ digest`, from the state after the key block: one compression.
+pub(crate) fn finish(state: &State, digest: &State) -> State {
+    let mut block = [0_u8; 64];
+    let words = digest.iter().copied().chain([0x8000_0000, 0, 0, 0, 0, 0, 0, (64 + 32) * 8]);
+    block.as_chunks_mut::<4>().0.iter_mut().zip(words).for_each(|(slot, word)| *slot = word.to_be_bytes());
+    let mut state = *state;
+    compress256(&mut state, slice::from_ref(&block));
+    state
+}
+
+/// Writes a digest as bytes: to where it stays, because it may be a key.
+pub(crate) fn write(digest: &State, out: &mut [u8; 32]) {
+    for (slot, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(digest) {
+        *slot = word.to_be_bytes();
+    }
+}
