@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use fernseal_core::{Error, Key, MasterKey, token};
+use fernseal_core::{Error, Key, MasterKey, stack, token};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -18,7 +18,7 @@ use crate::derive::{self, Derived, Task};
 use crate::document::{Document, Sealed};
 use crate::failure::{Exit, Failure, Result};
 use crate::report::{Report, shown};
-use crate::terminal;
+use crate::{USED_STACK, terminal};
 
 const KEY: &str = "PROXMOX_MCP_MASTER_KEY";
 const KEY_FILE: &str = "PROXMOX_MCP_MASTER_KEY_FILE";
@@ -40,7 +40,7 @@ pub(crate) struct Keyring(Vec<Rc<MasterKey>>);
 impl Keyring {
     /// Takes the keys from where they are; asks at the terminal if there is none.
     pub(crate) fn load(key_file: Option<&Path>, report: &Report) -> Result<Self> {
-        let mut found: Option<(MasterKey, String)> = None;
+        let mut found: Option<(Rc<MasterKey>, String)> = None;
         for source in sources(key_file) {
             let key = parse(&source.read(report)?, &source.name())?;
             report.trace(format_args!("master key from {}", source.name()));
@@ -70,11 +70,11 @@ impl Keyring {
                 }
             },
         };
-        let mut keys = vec![Rc::new(current)];
+        let mut keys = vec![current];
         for source in previous_sources() {
             let text = source.read(report)?;
             for part in text.split([',', '\n']).filter(|part| !part.trim().is_empty()) {
-                keys.push(Rc::new(parse(part, &source.name())?));
+                keys.push(parse(part, &source.name())?);
             }
         }
         report.trace(format_args!("{} previous keys", keys.len() - 1));
@@ -96,14 +96,14 @@ impl Keyring {
     }
 
     /// Only the given key.
-    pub(crate) fn of(key: MasterKey) -> Self {
-        Self(vec![Rc::new(key)])
+    pub(crate) fn of(key: Rc<MasterKey>) -> Self {
+        Self(vec![key])
     }
 
     /// Adds a key, unless it is there already, and says at which place.
-    pub(crate) fn add(&mut self, key: MasterKey) -> usize {
+    pub(crate) fn add(&mut self, key: Rc<MasterKey>) -> usize {
         self.place_of(&key).unwrap_or_else(|| {
-            self.0.push(Rc::new(key));
+            self.0.push(key);
             self.0.len() - 1
         })
     }
@@ -253,13 +253,14 @@ fn read_key_file(path: &Path, report: &Report) -> Result<Zeroizing<String>> {
 }
 
 /// Reads the master key in the file at `path`.
-pub(crate) fn from_file(path: &Path, report: &Report) -> Result<MasterKey> {
+pub(crate) fn from_file(path: &Path, report: &Report) -> Result<Rc<MasterKey>> {
     parse(&read_key_file(path, report)?, &shown(path))
 }
 
 /// Reads key text; a slip that is often made gets words of its own.
-fn parse(text: &str, source: &str) -> Result<MasterKey> {
-    MasterKey::from_text(text).map_err(|error| {
+fn parse(text: &str, source: &str) -> Result<Rc<MasterKey>> {
+    let parsed = stack::wiped_after::<USED_STACK, _>(|| MasterKey::from_text(text).map(Rc::new));
+    parsed.map_err(|error| {
         let text = text.trim();
         let count = text.chars().count();
         let quoted = |quote| text.starts_with(quote) || text.ends_with(quote);

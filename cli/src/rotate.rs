@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use fernseal_core::token::{self, Format};
 use fernseal_core::{Error, KeyText, MasterKey};
@@ -122,7 +123,7 @@ pub(crate) fn resume(args: &Rotate, key_file: &Path) -> String {
 
 /// The key that is rotated to, and the file that it is in or will be in.
 struct NewKey {
-    master: MasterKey,
+    master: Rc<MasterKey>,
     /// None if the file is there already.
     text: Option<KeyText>,
     path: PathBuf,

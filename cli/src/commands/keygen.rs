@@ -2,6 +2,8 @@
 //! Without either it refuses, so that no key lands in a log; `--print` is the explicit way to stdout.
 //! Everywhere else the key is named by its id.
 
+use std::rc::Rc;
+
 use fernseal_core::{KeyText, MasterKey};
 use getrandom::SysRng;
 use serde_json::json;
@@ -57,12 +59,12 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
 }
 
 /// A new master key and its text.
-pub(crate) fn new_key() -> Result<(MasterKey, KeyText)> {
+pub(crate) fn new_key() -> Result<(Rc<MasterKey>, KeyText)> {
     let text = MasterKey::generate(&mut SysRng).map_err(|_| {
         let next = "no key was made; without random numbers none can be";
         Failure::new(Exit::Other, "the system's random source failed", next)
     })?;
     let master = MasterKey::from_text(&text)
         .map_err(|error| Failure::new(Exit::Other, format!("the new key is no key: {error}"), "report this"))?;
-    Ok((master, text))
+    Ok((Rc::new(master), text))
 }
