@@ -9,7 +9,7 @@ venv=${FERNSEAL_VENV:-$PWD/target/venv}
 node=$PWD/target/node
 
 # Debian packages of each part.
-tools="strace gdb tmux"
+tools="strace gdb tmux systemd"
 python="python3 python3-venv"
 c="gcc g++ libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
 go="golang-go"

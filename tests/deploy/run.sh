@@ -1,0 +1,75 @@
+#!/bin/sh
+# Tries the recipes in cli/deploy: the static command in a root that holds nothing else, as the image does, its key handed
+# over as each platform does it; the unit by systemd-analyze; the YAML by a parser. As root, in about a minute.
+#   tests/setup.sh python && tests/deploy/run.sh
+# Not tried: a running systemd, a Docker daemon, a cluster.
+set -eu
+cd "$(dirname "$0")/../.."
+recipes=$PWD/cli/deploy
+python=${FERNSEAL_VENV:-$PWD/target/venv}/bin/python
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() { echo "FAIL $*" >&2; exit 1; }
+
+# The command of cli/deploy/README.md.
+host=$(rustc -vV | sed -n 's/^host: //p')
+RUSTFLAGS="-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\"" CARGO_TARGET_DIR=$PWD/target/static \
+    cargo build --release --locked --quiet -p fernseal --target "$host"
+binary=$PWD/target/static/$host/release/fernseal
+if readelf -d "$binary" 2>/dev/null | grep -q NEEDED; then fail "the static command needs shared libraries"; fi
+
+# As in `FROM scratch`: the command, and what is mounted.
+root=$work/root
+mkdir -p "$root/config" "$root/run/secrets"
+cp "$binary" "$root/fernseal"
+chroot=$(PATH=$PATH:/usr/sbin:/sbin command -v chroot)
+run() { # ENVIRONMENT… -- ARGUMENT…
+    environment=
+    while [ "$1" != -- ]; do environment="$environment $1"; shift; done
+    shift
+    # shellcheck disable=SC2086 # a list of words
+    env -i $environment "$chroot" "$root" /fernseal "$@"
+}
+[ "$(id -u)" = 0 ] || { echo "SKIPPED: the static command in an empty root needs root"; exit 0; }
+key=/run/secrets/proxmox_mcp_master_key
+run -- keygen -q -o "$key"
+run -- keygen -q -o /run/secrets/new
+printf '{"auth": {"token_value": "from the image"}}\n' >"$root/config/config.json"
+run PROXMOX_MCP_MASTER_KEY_FILE="$key" -- encrypt -q /config/config.json
+rm "$root/config/config.json"
+# Compose and Kubernetes: the key in a file.
+[ "$(run PROXMOX_MCP_MASTER_KEY_FILE="$key" -- get /config/config.encrypted.json /auth/token_value)" = "from the image" ] ||
+    fail "a key in a file"
+# systemd: the key as a credential; the config as another.
+cp "$root/config/config.encrypted.json" "$root/run/secrets/config"
+[ "$(run CREDENTIALS_DIRECTORY=/run/secrets -- get /run/secrets/config /auth/token_value)" = "from the image" ] ||
+    fail "a key in a credential"
+# The server that each recipe starts; here it is another command of the only program there is.
+started=$(run CREDENTIALS_DIRECTORY=/run/secrets -- run /run/secrets/config --config-env PROXMOX_MCP_CONFIG -- /fernseal --version)
+[ "${started%% *}" = fernseal ] || fail "the program was not started: $started"
+# The Job: a rotation to a key that was made before, and once more, as after a restart.
+for _ in 1 2; do
+    run PROXMOX_MCP_MASTER_KEY_FILE="$key" -- rotate -q --no-backup /config --new-key-file /run/secrets/new >/dev/null
+done
+run PROXMOX_MCP_MASTER_KEY_FILE=/run/secrets/new -- verify -q /config/config.encrypted.json >/dev/null || fail "the Job's rotation"
+echo "static command in an empty root: seals, opens, starts a program, rotates ($(stat -c %s "$binary") bytes)"
+
+if command -v systemd-analyze >/dev/null; then
+    sed "s|/usr/bin/fernseal|$binary|; s|/usr/bin/python3|$(command -v python3)|" "$recipes/proxmox-mcp.service" >"$work/proxmox-mcp.service"
+    said=$(systemd-analyze verify --man=no "$work/proxmox-mcp.service" 2>&1) || fail "systemd-analyze: $said"
+    [ -z "$said" ] || fail "systemd-analyze: $said"
+    echo "proxmox-mcp.service: $(systemd-analyze security --offline=yes "$work/proxmox-mcp.service" 2>/dev/null | tail -n 1 | sed 's/[^ -~]*//g')"
+else
+    echo "SKIPPED: no systemd-analyze"
+fi
+
+"$python" -c 'import yaml' 2>/dev/null || "$python" -m pip install -q --no-cache-dir PyYAML==6.0.3
+for file in compose.yaml kubernetes.yaml; do
+    "$python" - "$recipes/$file" <<'PYTHON' || fail "$file"
+import sys, yaml
+documents = list(yaml.safe_load_all(open(sys.argv[1])))
+text = str(documents)
+assert documents and "PROXMOX_MCP_MASTER_KEY_FILE" in text and "'PROXMOX_MCP_MASTER_KEY'" not in text
+PYTHON
+    echo "$file: valid YAML, the key in a file"
+done
