@@ -12,6 +12,7 @@
 //! | pay for the derivation once, or elsewhere | [`kdf::derive`], [`token::open_with`], [`token::seal_with`] |
 //! | work with bare Fernet tokens | [`fernet`] |
 //! | find the strings of a JSON text | [`json`] |
+//! | overwrite the stack that keys were on | [`stack::wiped_after`] |
 #![no_std]
 // With `simd` one module, kdf/simd, may call processor instructions; without it nothing can.
 #![cfg_attr(not(feature = "simd"), forbid(unsafe_code))]

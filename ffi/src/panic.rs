@@ -10,6 +10,7 @@ use crate::status::{FERNSEAL_OK, Failure, fernseal_status};
 /// As much of the stack as any function here uses, in bytes: what keys and secrets leave on it is overwritten.
 #[cfg(feature = "std")]
 const USED_STACK: usize = 16 * 1024;
+
 /// Runs the body of an exported function.
 #[cfg(feature = "std")]
 pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> fernseal_status {
