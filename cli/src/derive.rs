@@ -70,6 +70,11 @@ pub(crate) fn ids(masters: &[&MasterKey], threads: NonZeroUsize) -> Vec<KeyId> {
     run(&jobs, threads).iter().map(KeyId::from_derived).collect()
 }
 
+/// The id of `master`, as it is shown.
+pub(crate) fn id(master: &MasterKey, threads: NonZeroUsize) -> String {
+    ids(&[master], threads).pop().map(|id| id.to_string()).unwrap_or_default()
+}
+
 /// Shares the jobs out among the threads, in runs as even as can be.
 fn run(jobs: &[Job<'_>], threads: NonZeroUsize) -> Vec<Key> {
     COUNT.fetch_add(jobs.len(), Ordering::Relaxed);

@@ -117,6 +117,16 @@ impl Document {
         self.tokens.get(at)
     }
 
+    /// Where the tokens are.
+    pub(crate) fn pointers(&self) -> Vec<&str> {
+        self.tokens.iter().map(|token| &*token.pointer).collect()
+    }
+
+    /// The edits that put `secrets` in the places of the tokens, one for each.
+    pub(crate) fn opened_to(&self, secrets: &[Zeroizing<String>]) -> Vec<Edit> {
+        self.tokens.iter().zip(secrets).map(|(token, secret)| token.replaced_by(secret)).collect()
+    }
+
     /// Whether the two texts are the same but for the tokens in them.
     pub(crate) fn differs_only_in_tokens(&self, other: &Self) -> bool {
         self.around_tokens().eq(other.around_tokens())

@@ -153,8 +153,7 @@ impl NewKey {
             Some(path) => path.clone(),
             None => {
                 let home = home()?;
-                let id = derive::ids(&[&master], context.threads).pop();
-                let id = id.map(|id| id.to_string()).unwrap_or_default();
+                let id = derive::id(&master, context.threads);
                 home.join(format!("{KEY_FILE_PREFIX}{id}"))
             }
         };

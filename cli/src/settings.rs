@@ -2,6 +2,7 @@
 //! `check` wants them encrypted, `encrypt` and `edit` encrypt them, without an option for each.
 //! A config of the folder need not have all of them.
 
+use fernseal_core::config::TOKEN_VALUE;
 use serde::Deserialize;
 
 use crate::failure::{Exit, Failure, Result};
@@ -27,6 +28,11 @@ impl Settings {
             Some((path, bytes)) => Self::parse(&shown(&path), &bytes),
             None => Ok(Self::default()),
         }
+    }
+
+    /// The pointers of all values that are secrets: the guide's, those of the settings, and what a command names.
+    pub(crate) fn places<'a>(&'a self, named: &'a [String]) -> impl Iterator<Item = &'a str> {
+        [TOKEN_VALUE].into_iter().chain(self.secrets.iter().chain(named).map(String::as_str))
     }
 
     /// Reads the settings in `bytes`; `name` is their file, for messages.

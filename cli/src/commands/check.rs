@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use fernseal_core::Error;
-use fernseal_core::config::{Looks, TOKEN_VALUE};
+use fernseal_core::config::Looks;
 use fernseal_core::json;
 use serde_json::json;
 
@@ -31,13 +31,13 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     if args.staged {
         for name in staged()? {
             let document = Document::parse(name.clone(), git(&["show", &format!(":{name}")])?)?;
-            findings.extend(look(&document, &staged_settings(&name)?.secrets, &args.required)?);
+            findings.extend(look(&document, &staged_settings(&name)?, &args.required)?);
             configs += 1;
         }
     } else {
         for config in store::find(&args.paths)?.configs {
             let (_, document) = super::load(&config, context)?;
-            findings.extend(look(&document, &Settings::beside(&config)?.secrets, &args.required)?);
+            findings.extend(look(&document, &Settings::beside(&config)?, &args.required)?);
             configs += 1;
         }
     }
@@ -64,10 +64,10 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
 }
 
 /// Looks at the values that must not be plain, and at all that look like tokens and are none.
-pub(super) fn look(document: &Document, secrets: &[String], required: &[String]) -> Result<Vec<Finding>> {
+pub(super) fn look(document: &Document, settings: &Settings, required: &[String]) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let mut found = |pointer: String, what| findings.push(Finding { config: document.name.clone(), pointer, what });
-    for pointer in [TOKEN_VALUE].into_iter().chain(secrets.iter().chain(required).map(String::as_str)) {
+    for pointer in settings.places(required) {
         let value = match json::find(&document.text, pointer) {
             Err(Error::NotFound) => continue,
             found => found.map_err(|error| document.failure(pointer, error))?,

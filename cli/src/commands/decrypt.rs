@@ -4,11 +4,11 @@
 
 use std::path::Path;
 
-use super::{config_or_default, into_text, open, read};
+use super::{config_or_default, into_text, open_all, read};
 use crate::Context;
 use crate::args::Decrypt;
 use crate::audit::Entry;
-use crate::document::{Document, Edit};
+use crate::document::Document;
 use crate::failure::Result;
 use crate::keys::{self, Keyring};
 use crate::report::{self, shown};
@@ -20,19 +20,17 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
         return textconv(&path, context);
     }
     let (source, document) = read(&path, context)?;
-    let tokens: Vec<_> = document.tokens.iter().collect();
     let mut edits = Vec::new();
-    if tokens.is_empty() {
+    if document.tokens.is_empty() {
         context.report.note(format_args!("{} has no encrypted values", document.name));
     } else {
         let keys = context.keys()?;
-        let secrets = open(&document, &tokens, &keys, context)?;
-        edits.extend(tokens.iter().zip(&secrets).map(|(token, secret)| -> Edit { token.replaced_by(secret) }));
+        edits = document.opened_to(&open_all(&document, &keys, context)?);
         context.audit.record(&Entry {
             command: "decrypt",
             outcome: "done",
             files: &[&path],
-            pointers: &tokens.iter().map(|token| &*token.pointer).collect::<Vec<_>>(),
+            pointers: &document.pointers(),
             keys: &[keys.current()],
         })?;
     }

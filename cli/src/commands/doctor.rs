@@ -4,11 +4,14 @@
 
 use std::path::Path;
 
+use fernseal_core::Error;
+use fernseal_core::fernet::MAX_CLOCK_SKEW;
+use fernseal_core::token::Format;
 use serde_json::json;
 
 use super::check::look;
+use super::config_or_default;
 use super::verify::check;
-use super::{config_or_default, format_name};
 use crate::Context;
 use crate::args::Doctor as Args;
 use crate::derive;
@@ -18,9 +21,6 @@ use crate::keys::Keyring;
 use crate::report::{self, count, quoted, shown};
 use crate::settings::Settings;
 use crate::store::{self, Config};
-
-/// How far ahead of this clock a token's may be, in seconds.
-const CLOCK_SKEW: u64 = fernseal_core::fernet::MAX_CLOCK_SKEW;
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let mut doctor = Doctor::default();
@@ -107,7 +107,7 @@ impl Doctor {
             self.note("debug mode", "the config asks for debug messages", next);
         }
 
-        let found = Settings::beside(&config).and_then(|settings| look(&document, &settings.secrets, &[]));
+        let found = Settings::beside(&config).and_then(|settings| look(&document, &settings, &[]));
         match found {
             Err(failure) => self.wrong("plain text", &failure),
             Ok(mut findings) => {
@@ -129,8 +129,7 @@ impl Doctor {
             let next = format!("encrypt them: fernseal encrypt {}", quoted(&name));
             self.note("tokens", "the config has no encrypted values", next);
         } else if failures.is_empty() {
-            let legacy =
-                document.tokens.iter().filter(|token| token.form.is_ok_and(|(form, _)| format_name(&form) == "legacy"));
+            let legacy = document.tokens.iter().filter(|token| matches!(token.form, Ok((Format::Legacy, _))));
             match legacy.count() {
                 0 => self.good("tokens", format!("{} in the right form", count(document.tokens.len(), "token"))),
                 old => {
@@ -157,8 +156,7 @@ impl Doctor {
             return None;
         }
         let keys = context.keys().map_err(|failure| self.wrong("master key", &failure)).ok()?;
-        let ids = derive::ids(&[keys.current()], context.threads);
-        let id = ids.first().map(ToString::to_string).unwrap_or_default();
+        let id = derive::id(keys.current(), context.threads);
         let previous = match keys.all().len() - 1 {
             0 => String::new(),
             more => format!(", and {}", count(more, "previous key")),
@@ -194,12 +192,12 @@ impl Doctor {
                     self.note("decryption", format!("{}: {}", token.pointer, checked.words(at)), next);
                 }
                 None if token.form.is_ok() => {
-                    self.wrong("decryption", &document.failure(&token.pointer, fernseal_core::Error::Unauthentic));
+                    self.wrong("decryption", &document.failure(&token.pointer, Error::Unauthentic));
                 }
                 _ => {}
             }
         }
-        let ahead = report::now().saturating_add(CLOCK_SKEW);
+        let ahead = report::now().saturating_add(MAX_CLOCK_SKEW);
         if document.tokens.iter().any(|token| token.form.is_ok_and(|(_, time)| time > ahead)) {
             self.note("clock", "a token was sealed in the future", "check the clocks here and where it was sealed");
         }

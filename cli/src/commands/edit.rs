@@ -9,12 +9,12 @@ use std::path::Path;
 use std::process::Command;
 
 use fernseal_core::Error;
-use fernseal_core::config::{Looks, TOKEN_VALUE};
+use fernseal_core::config::Looks;
 use fernseal_core::json::{self, Kind};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{open, read, seal_all};
+use super::{open_all, read, seal_all};
 use crate::Context;
 use crate::args::Edit as Args;
 use crate::audit::Entry;
@@ -31,15 +31,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let settings = Settings::beside(&Config::named(&args.config))?;
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
-    let tokens: Vec<_> = document.tokens.iter().collect();
-    let secrets = open(&document, &tokens, &keys, context)?;
-    let pointers: Vec<&str> = tokens.iter().map(|token| &*token.pointer).collect();
+    let secrets = open_all(&document, &keys, context)?;
+    let pointers = document.pointers();
     let mut entry =
         Entry { command: "edit", outcome: "started", files: &[&args.config], pointers: &pointers, keys: &[master] };
     context.audit.record(&entry)?;
 
-    let edits: Vec<Edit> = tokens.iter().zip(&secrets).map(|(token, secret)| token.replaced_by(secret)).collect();
-    let opened = Zeroizing::new(document.edited(&edits).concat());
+    let opened = Zeroizing::new(document.edited(&document.opened_to(&secrets)).concat());
     let file = MemoryFile::create(args.config.file_name().unwrap_or_default(), &[&opened])?;
     let save = |saved: &Document, plan: &Plan<'_>| -> Result<Vec<String>> {
         let texts: Vec<&str> = plan.new.iter().map(|new| new.text.as_str()).collect();
@@ -51,8 +49,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         source.replace(&saved.edited(&edits))?;
         Ok(plan.new.iter().map(|new| new.pointer.clone()).collect())
     };
-    let named: Vec<&str> =
-        [TOKEN_VALUE].into_iter().chain(settings.secrets.iter().chain(&args.fields).map(String::as_str)).collect();
+    let named: Vec<&str> = settings.places(&args.fields).collect();
     let sealed = loop {
         start_editor(file.path())?;
         let text = file.read()?;
@@ -129,15 +126,16 @@ impl<'s> Plan<'s> {
         for value in json::strings(&saved.text) {
             let value = value.map_err(|error| saved.failure("", error))?;
             let Ok(text) = unescaped(value.raw()) else { continue };
-            let pointer = value.pointer().to_string();
-            let known = before.tokens.iter().zip(secrets).filter(|(_, secret)| !text.is_empty() && *text == ***secret);
-            // Of two equal secrets each keeps its own token.
-            let (at_place, elsewhere): (Vec<_>, Vec<_>) = known.partition(|(token, _)| token.pointer == pointer);
-            if let Some((token, _)) = at_place.first().or(elsewhere.first()) {
-                plan.kept.push((value, token.text(before)));
+            let known = before.tokens.iter().zip(secrets).filter(|(_, secret)| *text == ***secret);
+            let known: Vec<_> = known.map(|(token, _)| token).collect();
+            if text.is_empty() || (known.is_empty() && !places.contains(&value.span().start)) {
                 continue;
             }
-            if !places.contains(&value.span().start) || text.is_empty() {
+            // Only for these few: it costs a look at all of the text before the value.
+            let pointer = value.pointer().to_string();
+            // Of two equal secrets each keeps its own token.
+            if let Some(token) = known.iter().find(|token| token.pointer == pointer).or(known.first()) {
+                plan.kept.push((value, token.text(before)));
                 continue;
             }
             match looks(value.raw()) {

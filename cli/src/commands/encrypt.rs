@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
-use fernseal_core::config::{Looks, TOKEN_VALUE};
+use fernseal_core::config::Looks;
 use fernseal_core::json::{self, Kind};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -111,9 +111,9 @@ fn find_secrets<'a>(
 ) -> Result<Vec<Secret<'a>>> {
     let mut secrets: Vec<Secret<'a>> = Vec::new();
     let others_named = !fields.is_empty() || !settings.secrets.is_empty();
-    let optional = [TOKEN_VALUE].into_iter().chain(settings.secrets.iter().map(String::as_str));
+    let optional = settings.places(&[]).map(|pointer| (pointer, false));
     let wanted = fields.iter().map(|pointer| (pointer.as_str(), true));
-    for (pointer, is_wanted) in optional.map(|pointer| (pointer, false)).chain(wanted) {
+    for (pointer, is_wanted) in optional.chain(wanted) {
         let value = match json::find(&document.text, pointer) {
             Err(Error::NotFound) if !is_wanted && others_named => continue,
             Err(Error::NotFound) if !is_wanted => {

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
     entry.outcome = "done";
     context.audit.record(&entry)?;
 
-    let id = derive::ids(&[&master], context.threads).pop().map(|id| id.to_string()).unwrap_or_default();
+    let id = derive::id(&master, context.threads);
     if args.json {
         report::json("keygen", json!({ "file": args.output.as_deref().map(shown), "id": id }))?;
     }

@@ -98,6 +98,11 @@ fn open(document: &Document, tokens: &[&Sealed], keys: &Keyring, context: &Conte
         .collect()
 }
 
+/// The secrets of all tokens, or the first failure.
+fn open_all(document: &Document, keys: &Keyring, context: &Context) -> Result<Vec<Zeroizing<String>>> {
+    open(document, &document.tokens.iter().collect::<Vec<_>>(), keys, context)
+}
+
 /// A value that is no token, as text: a string without its escapes, a number or a truth value as it is written.
 fn unsealed(document: &Document, value: &json::Value<'_>, pointer: &str) -> Result<Zeroizing<String>> {
     match value.kind() {

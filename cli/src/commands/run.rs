@@ -15,7 +15,7 @@ use rustix::fs::MemfdFlags;
 use rustix::process::Resource;
 use zeroize::Zeroizing;
 
-use super::{config_or_default, open, read, unsealed};
+use super::{config_or_default, open, open_all, read, unsealed};
 use crate::Context;
 use crate::args::Run;
 use crate::audit::Entry;
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
         if let Some(name) = &args.config_fd {
             command.env(name, in_memory("config", &pieces, &mut files)?.to_string());
         }
-        pointers.extend(document.tokens.iter().map(|token| &*token.pointer));
+        pointers.extend(document.pointers());
     }
     let entry =
         Entry { command: "run", outcome: "started", files: &[&path], pointers: &pointers, keys: &[keys.current()] };
@@ -99,9 +99,7 @@ fn value(
 
 /// The edits that open the whole config, and fill in its placeholders if that is wanted.
 fn edits_of_all(document: &Document, expand: bool, keys: &Keyring, context: &Context) -> Result<Vec<Edit>> {
-    let tokens: Vec<_> = document.tokens.iter().collect();
-    let secrets = open(document, &tokens, keys, context)?;
-    let mut edits: Vec<Edit> = tokens.iter().zip(&secrets).map(|(token, secret)| token.replaced_by(secret)).collect();
+    let mut edits = document.opened_to(&open_all(document, keys, context)?);
     if expand {
         for value in json::strings(&document.text) {
             let value = value.map_err(|error| document.failure("", error))?;

@@ -62,7 +62,7 @@ fn verify(
         command: "verify",
         outcome: verdict.as_ref().map_or_else(|failure| &*failure.what, |()| "done"),
         files: &[path],
-        pointers: &document.tokens.iter().map(|token| &*token.pointer).collect::<Vec<_>>(),
+        pointers: &document.pointers(),
         keys: &[keys.current()],
     })?;
     verdict

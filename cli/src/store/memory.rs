@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 
 use zeroize::Zeroizing;
 
-use super::MAX_CONFIG;
+use super::{MAX_CONFIG, random_digits};
 use crate::failure::{Exit, Failure, Result};
 use crate::interrupt;
 
@@ -36,8 +36,8 @@ impl MemoryFile {
             let next = "mount a tmpfs at /dev/shm, or set XDG_RUNTIME_DIR to a folder on one";
             Failure::new(Exit::File, format!("no file can be made in memory: {error}"), next)
         };
-        let folder =
-            memory().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?.join(random_name().map_err(failed)?);
+        let memory = memory().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+        let folder = memory.join(format!("{FOLDER}{}", random_digits().map_err(failed)?));
         // The sweeper first: from here on there is nothing that stays.
         let sweeper = sweeper(&folder).map_err(failed)?;
         let file = Self { path: folder.join(name), sweeper };
@@ -80,11 +80,6 @@ fn memory() -> Option<PathBuf> {
     let is_in_memory =
         |path: &PathBuf| rustix::fs::statfs(path).is_ok_and(|stat| IN_MEMORY.contains(&(stat.f_type as u32)));
     own.into_iter().chain([PathBuf::from("/dev/shm")]).find(is_in_memory)
-}
-
-fn random_name() -> io::Result<String> {
-    let number = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(format!("{FOLDER}{number:016x}"))
 }
 
 /// Starts the process that removes `folder` once this one has ended. It is of a process group of its own, so that what

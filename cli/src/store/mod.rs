@@ -215,6 +215,11 @@ impl Source {
     }
 }
 
+/// Sixteen random hexadecimal digits, for a name that nobody else has.
+fn random_digits() -> io::Result<String> {
+    Ok(format!("{:016x}", getrandom::u64().map_err(io::Error::other)?))
+}
+
 /// The directory part of a path; `.` if it has none.
 fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))

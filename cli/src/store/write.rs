@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, RenameFlags, Uid, XattrFlags};
 use rustix::io::Errno;
 
-use super::{Source, open_dir, open_dir_in, parent};
+use super::{Source, open_dir, open_dir_in, parent, random_digits};
 use crate::failure::{Exit, Failure, Result};
 use crate::report::{quoted, shown};
 
@@ -232,10 +232,9 @@ struct Temporary<'d> {
 impl<'d> Temporary<'d> {
     /// Mode 0600 from the first byte.
     fn create(dir: &'d OwnedFd, target: &OsStr) -> io::Result<Self> {
-        let random = getrandom::u64().map_err(io::Error::other)?;
         let mut name = OsString::from(".");
         name.push(OsStr::from_bytes(shortened(target)));
-        name.push(format!("{TEMPORARY_MARK}{random:016x}{TEMPORARY_END}"));
+        name.push(format!("{TEMPORARY_MARK}{}{TEMPORARY_END}", random_digits()?));
         let file = create_exclusively(dir, &name)?;
         Ok(Self { dir, name, file, renamed: false })
     }
