@@ -485,7 +485,7 @@ impl<'a> Unescape<'a> {
     }
 
     fn hex(&mut self) -> Option<u32> {
-        (0..4).try_fold(0, |value, _| Some(value << 4 | self.char()?.to_digit(16)?))
+        (0..4).try_fold(0, |value, _| Some(value * 16 + self.char()?.to_digit(16)?))
     }
 }
 

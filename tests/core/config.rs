@@ -160,6 +160,8 @@ fn values_are_told_apart_by_their_looks() {
         ("${VAR:-default}", Looks::Placeholder),
         ("${VAR:?must be set}", Looks::Placeholder),
         ("${}", Looks::Plain),
+        ("${A B}", Looks::Plain),
+        ("${A:-}}", Looks::Plain),
         ("${1A}", Looks::Plain),
         ("x${VAR}", Looks::Plain),
         ("${A}${B}", Looks::Plain),
@@ -198,4 +200,24 @@ fn rotating_moves_every_token_to_the_new_key_and_changes_nothing_else() {
     let mut out = vec![0xa5; json.len() + 50];
     let refused = config::rotate(&json, &old[..1], &new, 99, &mut counting(), &mut out).unwrap_err();
     assert_eq!((refused, out.iter().all(|byte| *byte == 0)), (Error::Unauthentic, true));
+}
+
+#[test]
+fn a_token_whose_secret_is_no_text_is_rotated_but_never_opened_into_a_config() {
+    let json = format!("{{\"a\":\"{}\"}}", token_for(&master(), b"\xff\xfe", token::Format::Legacy));
+    let mut out = vec![0xa5; json.len()];
+    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::NotText));
+    assert!(out.iter().all(|byte| *byte == 0));
+    assert_eq!(config::get(&json, "/a", &[master()], &mut out), Err(Error::NotText));
+    let mut out = vec![0xa5; json.len() + 25];
+    assert!(config::rotate(&json, &[master()], &master(), 0, &mut counting(), &mut out).is_ok());
+}
+
+#[test]
+fn two_tokens_of_one_salt_open_and_so_does_a_third_of_another() {
+    let salts = [token::Format::Salted([1; 16]), token::Format::Salted([1; 16]), token::Format::Salted([2; 16])];
+    let [one, two, three] = salts.map(|format| token_for(&master(), b"s3cret", format));
+    let json = format!("[\"{one}\",\"{two}\",\"{three}\"]");
+    let mut out = vec![0xa5; json.len()];
+    assert_eq!(config::open(&json, &[master()], &mut out), Ok("[\"s3cret\",\"s3cret\",\"s3cret\"]"));
 }

@@ -184,6 +184,14 @@ fn pyca_invalid_start_byte_timestamp_too_short_and_non_base64_are_refused() {
 }
 
 #[test]
+fn a_token_without_a_block_has_no_timestamp() {
+    let head_and_mac = format!("gAAAAAAdwJ6w{}", "A".repeat(64));
+    assert_eq!(fernet::timestamp(&head_and_mac), Err(Error::Malformed));
+    let with_a_block = format!("gAAAAAAdwJ6w{}==", "A".repeat(86));
+    assert_eq!(fernet::timestamp(&with_a_block), Ok(499_162_800));
+}
+
+#[test]
 fn pyca_roundtrips_and_extract_timestamp() {
     let [key, other] = pyca_keys();
     for message in [&b""[..], b"Abc!", b"\x00\xff\x00\x80"] {

@@ -52,6 +52,16 @@ fn a_derivation_in_slices_is_the_derivation() {
 }
 
 #[test]
+fn a_derivation_tells_how_far_it_has_come() {
+    let master = MasterKey::from_text(MASTER).unwrap();
+    let mut derivation = kdf::Derivation::new(&master, b"salt", 10.try_into().unwrap());
+    for (budget, done) in [(0, 1), (3, 4), (5, 9), (1, 10), (7, 10)] {
+        let progress = derivation.advance(budget);
+        assert_eq!((progress.done, progress.total, progress.is_done()), (done, 10, done == 10));
+    }
+}
+
+#[test]
 fn key_text_may_have_white_space_around_it_and_the_other_alphabet() {
     let raw = [0xfb, 0xff, 0xfe, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
     let wanted = *MasterKey::from_bytes(&raw).unwrap().as_bytes();
@@ -101,6 +111,7 @@ fn what_is_no_key_is_refused_for_the_right_reason() {
 fn a_key_of_fifteen_bytes_opens_and_does_not_seal() {
     let fifteen = MasterKey::from_bytes(&[1; 15]).unwrap();
     let sixteen = MasterKey::from_bytes(&[1; 16]).unwrap();
+    assert!(!MasterKey::from_bytes(&[1; 17]).unwrap().is_short(), "equal bytes do not undo each other");
     assert!(fifteen.is_short());
     assert!(!sixteen.is_short());
     let mut out = [0xa5; 512];
@@ -146,6 +157,8 @@ fn keys_hide_and_are_wiped_and_errors_carry_nothing() {
     let master = MasterKey::from_text(MASTER).unwrap();
     let key = Key::from_text(MASTER).unwrap();
     assert_eq!(format!("{master:?} {key:?}"), "MasterKey(hidden) Key(hidden)");
+    let derivation = kdf::Derivation::new(&master, b"salt", kdf::ITERATIONS);
+    assert_eq!(format!("{derivation:?}"), "Derivation { chain: Chain(hidden), total: 100000 }");
     assert!(core::mem::needs_drop::<MasterKey>());
     assert!(core::mem::needs_drop::<Key>());
     assert!(core::mem::needs_drop::<kdf::Derivation>());
@@ -153,6 +166,12 @@ fn keys_hide_and_are_wiped_and_errors_carry_nothing() {
     assert!(!format!("{derivation:?}").contains(|char: char| char.is_ascii_digit() && char != '1' && char != '0'));
     assert_eq!(size_of::<Error>(), 1);
     assert_eq!(size_of::<Result<(), Error>>(), 1);
+}
+
+#[test]
+fn each_error_says_what_it_is() {
+    assert_eq!(Error::KeyShort.to_string(), "the key is shorter than 16 bytes, too short to seal with");
+    assert_eq!(Error::Unauthentic.to_string(), "token decryption failed: wrong key, or the token was changed");
 }
 
 #[test]

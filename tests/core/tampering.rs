@@ -160,6 +160,13 @@ fn one_spelling_of_a_token_is_accepted_and_no_other() {
 }
 
 #[test]
+fn what_begins_with_the_prefix_counts_as_sealed() {
+    for (text, sealed) in [("enc:", true), ("enc:AAAA", true), ("enc", false), ("ENC:AAAA", false), (" enc:", false)] {
+        assert_eq!(token::is_sealed(text), sealed, "{text:?}");
+    }
+}
+
+#[test]
 fn padding_in_the_middle_of_a_text_is_no_token() {
     // Two base64 texts in a row, of 35 and 38 bytes: as one they would have the length of a Fernet token.
     let raw = [0x80; 73];

@@ -74,6 +74,12 @@ fn escapes_are_taken_off_and_surrogate_pairs_joined() {
     assert_eq!(user.as_str(), None);
     let mut out = [0xa5; 64];
     assert_eq!(user.unescape(&mut out), Ok("ü/\n\"\\😀"));
+    assert_eq!(user, Config::read(&json.replace("\\/", "/")).unwrap().auth.user, "written otherwise");
+    assert_ne!(user, Config::read(LEAST).unwrap().auth.user);
+    for other in ["ü/\n\"\\", "ü/\n\"\\😀.", "x", ""] {
+        assert_ne!(user, other);
+        assert_ne!(user, *other);
+    }
     let half = LEAST.replace("\"u\"", r#""\ud83d""#);
     assert_eq!(Config::read(&half).unwrap().auth.user.unescape(&mut out), Err(Error::NotText));
     assert_eq!(Config::read(LEAST).unwrap().auth.user.as_str(), Some("u"));
