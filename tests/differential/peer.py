@@ -1,0 +1,117 @@
+"""Python's side of the comparison: pyca/cryptography, the original's scheme on it, and the json module.
+
+Each line from stdin is a list of cases, each answered by a line with a list of answers, in order. Binary values are
+hex. With one iteration for a key, as it is not the derivations that are compared here.
+"""
+
+import json
+import pathlib
+import sys
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "interop"))
+import original
+from cryptography.fernet import Fernet
+
+original.ITERATIONS = 1
+
+
+def canonical(text):
+    return urlsafe_b64encode(urlsafe_b64decode(text)).decode()
+
+
+def attempt(work, *arguments):
+    try:
+        return work(*arguments)
+    except Exception:
+        return None
+
+
+def fernet(case):
+    """The token of the same IV and time; for each text what it opens to, and its canonical spelling."""
+    cipher = Fernet(case["key"])
+    token = original.fernet_seal(cipher, bytes.fromhex(case["plain"]), case["time"], bytes.fromhex(case["iv"]))
+    opened = [(attempt(lambda text=text: cipher.decrypt(text).hex()), attempt(canonical, text)) for text in case["texts"]]
+    return {"token": token.decode(), "opened": opened}
+
+
+def canonical_envelope(text):
+    """The text with both its layers spelt canonically, and the length of its salt (None: a legacy token)."""
+    *salt, body = text.removeprefix(original.PREFIX).split(":")
+    body = urlsafe_b64encode(canonical(urlsafe_b64decode(body)).encode()).decode()
+    spelt = ":".join([canonical(part) for part in salt] + [body])
+    return [original.PREFIX + spelt, len(urlsafe_b64decode(salt[0])) if salt else None]
+
+
+def envelope(case):
+    parts = {"iv": bytes.fromhex(case["iv"]), "time": case["time"]}
+    if case["salt"] is None:
+        token = original.seal_legacy_token(case["master_key"], case["plain"], **parts)
+    else:
+        token = original.seal_token(case["master_key"], case["plain"], bytes.fromhex(case["salt"]), **parts)
+    opened = [
+        (attempt(original.open_token, case["master_key"], text), attempt(canonical_envelope, text))
+        for text in case["texts"]
+    ]
+    return {"token": token, "opened": opened}
+
+
+def key(case):
+    """The bytes of a master key's text, as the original takes them."""
+    return attempt(lambda: urlsafe_b64decode(case["text"].encode()).hex())
+
+
+class Pairs(list):
+    """An object's names and values, with all that have the same name."""
+
+
+def refuse(constant):
+    raise ValueError(constant)
+
+
+def strings(value, pointer="", ambiguous=False):
+    """(pointer, text, whether a name on the way stands twice) of each string, in the order of the document."""
+    if isinstance(value, str):
+        yield pointer, value, ambiguous
+    elif isinstance(value, Pairs):
+        names = [name for name, _ in value]
+        for name, inner in value:
+            step = name.replace("~", "~0").replace("/", "~1")
+            yield from strings(inner, f"{pointer}/{step}", ambiguous or names.count(name) > 1)
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            yield from strings(inner, f"{pointer}/{at}", ambiguous)
+
+
+def halves(text):
+    """Halves of surrogate pairs as one sign each, as they have no spelling in UTF-8."""
+    return "".join("\ufffd" if "\ud800" <= sign <= "\udfff" else sign for sign in text)
+
+
+def document(case):
+    """None if the text is no JSON, or if all is as we read it; else the first difference, in words."""
+    text, ours = case["text"], case["strings"]
+    try:
+        value = json.loads(text, object_pairs_hook=Pairs, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return None if ours is None else "refused"
+    if ours is None:
+        return "accepted"
+    theirs = list(strings(value))
+    if len(ours) != len(theirs):
+        return f"{len(theirs)} strings"
+    for (our_pointer, raw, our_ambiguous), (pointer, plain, ambiguous) in zip(ours, theirs):
+        if our_pointer != halves(pointer):
+            return f"pointer {pointer!r}, not {our_pointer!r}"
+        if json.loads(raw) != plain:
+            return f"{plain!r} at {pointer!r}, not {raw}"
+        # A half has no spelling that a pointer could name.
+        if our_ambiguous != ambiguous and halves(pointer) == pointer and "\ufffd" not in pointer:
+            return f"twice at {pointer!r}: {ambiguous}"
+    return None
+
+
+KINDS = {"fernet": fernet, "envelope": envelope, "key": key, "document": document}
+
+for line in sys.stdin:
+    print(json.dumps([KINDS[case["kind"]](case) for case in json.loads(line)]), flush=True)

@@ -1,0 +1,44 @@
+//! Python at the other end of a pipe.
+//! A list of cases is one line there, their answers are one line back.
+//! peer.py says what it answers.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+pub struct Python {
+    child: Child,
+    requests: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Python {
+    pub fn start() -> Self {
+        let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+        let peer = concat!(env!("CARGO_MANIFEST_DIR"), "/peer.py");
+        let mut command = Command::new(python);
+        command.arg(peer).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("Python is there: tests/setup.sh python");
+        let answers = BufReader::new(child.stdout.take().expect("a pipe"));
+        Self { requests: child.stdin.take(), answers, child }
+    }
+
+    /// One answer for each case.
+    pub fn ask(&mut self, cases: Vec<Value>) -> Vec<Value> {
+        let count = cases.len();
+        writeln!(self.requests.as_mut().expect("open"), "{}", Value::Array(cases)).expect("Python reads");
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("Python answers");
+        let answers: Vec<Value> = serde_json::from_str(&line).expect("a list");
+        assert_eq!(answers.len(), count);
+        answers
+    }
+}
+
+impl Drop for Python {
+    fn drop(&mut self) {
+        self.requests = None; // the end of its input is the end of it
+        let _ = self.child.wait();
+    }
+}
