@@ -240,7 +240,7 @@ fn a_name_that_occurs_twice_on_the_way_is_reported() {
 
 #[test]
 fn each_control_character_has_its_one_escape() {
-    let plain: String = (0..0x22_u8).chain([b'/', b'\\', 0x7f]).map(char::from).collect();
+    let plain: String = (0..=0x22_u8).chain([b'/', b'\\', 0x7f]).map(char::from).collect();
     let escaped = "\\u0000\\u0001\\u0002\\u0003\\u0004\\u0005\\u0006\\u0007\\b\\t\\n\\u000b\\f\\r\\u000e\\u000f\\u0010\\u0011\\u0012\\u0013\
                    \\u0014\\u0015\\u0016\\u0017\\u0018\\u0019\\u001a\\u001b\\u001c\\u001d\\u001e\\u001f !\\\"/\\\\\u{7f}";
     let mut out = [0xa5; 256];
