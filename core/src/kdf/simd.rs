@@ -15,7 +15,7 @@ mod sha_ni;
 
 /// SHA-256's round constants (FIPS 180-4 §4.2.2).
 #[rustfmt::skip] // as the standard prints them
-static K: [u32; 64] = [
+const K: [u32; 64] = [
     0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
     0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe, 0x9bdc_06a7, 0xc19b_f174,
     0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f, 0x4a74_84aa, 0x5cb0_a9dc, 0x76f9_88da,
@@ -63,10 +63,10 @@ impl Backend {
         }
     }
 
-    /// What is fastest for `count` chains. A full set of 32 lanes costs as much as 14 chains of SHA-NI where AVX-512 has
-    /// its full width (Zen 5), as 29 where it has half of it (Zen 4): 20 is never far off. Without SHA-NI two are enough.
+    /// What is fastest for `count` chains. Sixteen lanes cost as much as 8 chains of SHA-NI where AVX-512 has its full width
+    /// (Zen 5), as 16 where it has half of it (Zen 4): 12 is never far off. Without SHA-NI two are enough.
     fn best(count: usize) -> Self {
-        let enough = if Self::ShaNi.is_available() { 20 } else { 2 };
+        let enough = if Self::ShaNi.is_available() { 12 } else { 2 };
         match count {
             _ if Self::Sha2.is_available() => Self::Sha2,
             _ if count >= enough && Self::Avx512.is_available() => Self::Avx512,

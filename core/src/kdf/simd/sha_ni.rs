@@ -4,9 +4,10 @@
 
 use core::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_extract_epi32, _mm_set_epi32, _mm_sha256msg1_epu32,
-    _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32, _mm_shuffle_epi32, _mm_unpackhi_epi64, _mm_unpacklo_epi64,
-    _mm_xor_si128,
+    _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32, _mm_shuffle_epi32, _mm_slli_si128, _mm_srli_si128, _mm_sub_epi32,
+    _mm_unpackhi_epi64, _mm_unpacklo_epi64, _mm_xor_si128,
 };
+use core::hint::black_box;
 use zeroize::Zeroize;
 
 use super::K;
@@ -20,6 +21,23 @@ pub(super) fn is_available() -> bool {
 
 /// A SHA-256 state: (F E B A) and (H G D C), the lowest lane first.
 type State = [__m128i; 2];
+
+/// What a hash goes on from, and adds to what its rounds come to.
+struct Before {
+    state: State,
+    /// The part of it in the first eight words of the hash that follows, with the constants of their rounds: so the next
+    /// rounds can begin before the sum is there.
+    words: State,
+}
+
+impl Before {
+    #[target_feature(enable = "sse2")]
+    fn new(state: State) -> Self {
+        let words = plus(turned(state), [constants([0, 1, 4, 5]), constants([2, 3, 6, 7])]);
+        // Out of the compiler's sight, as it would have the sum first after all.
+        Self { state, words: black_box(words) }
+    }
+}
 
 /// Does `steps` iterations of one to four chains.
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
@@ -35,23 +53,29 @@ pub(super) fn advance(chains: &mut [&mut Chain], steps: u32) {
 
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn together<const N: usize>(chains: [&mut Chain; N], steps: u32) {
-    let mut inner: [State; N] = core::array::from_fn(|at| load(&chains[at].inner));
-    let mut outer: [State; N] = core::array::from_fn(|at| load(&chains[at].outer));
+    let mut inner: [Before; N] = core::array::from_fn(|at| Before::new(load(&chains[at].inner)));
+    let mut outer: [Before; N] = core::array::from_fn(|at| Before::new(load(&chains[at].outer)));
     let mut u: [State; N] = core::array::from_fn(|at| load(&chains[at].u));
     let mut sum: [State; N] = core::array::from_fn(|at| load(&chains[at].sum));
+    let mut rounds: [State; N] = core::array::from_fn(|at| minus(u[at], outer[at].state));
     for _ in 0..steps {
-        u = compress(&inner, &u);
-        u = compress(&outer, &u);
-        for (sum, u) in sum.iter_mut().zip(&u) {
-            *sum = [_mm_xor_si128(sum[0], u[0]), _mm_xor_si128(sum[1], u[1])];
+        rounds = compress(&inner, &outer, &rounds);
+        rounds = compress(&outer, &inner, &rounds);
+        for at in 0..N {
+            u[at] = plus(rounds[at], outer[at].state);
+            sum[at] = [_mm_xor_si128(sum[at][0], u[at][0]), _mm_xor_si128(sum[at][1], u[at][1])];
         }
     }
     for (at, chain) in chains.into_iter().enumerate() {
         chain.u = store(u[at]);
         chain.sum = store(sum[at]);
     }
-    for secret in [&mut inner, &mut outer, &mut u, &mut sum] {
-        secret.iter_mut().for_each(|state| state.zeroize());
+    for before in inner.iter_mut().chain(&mut outer) {
+        before.state.zeroize();
+        before.words.zeroize();
+    }
+    for secret in [&mut rounds, &mut u, &mut sum] {
+        secret.iter_mut().for_each(Zeroize::zeroize);
     }
 }
 
@@ -76,47 +100,82 @@ fn store([abef, cdgh]: State) -> [u32; 8] {
     .map(i32::cast_unsigned)
 }
 
-/// For each chain the hash of `key block ‖ digest`, from the state after the key block.
+/// For each chain what the rounds come to in the hash of `key block ‖ digest`, from the state `before` it, after the key
+/// block. The digest is the sum of `rounds` and `last`, the state before the hash whose digest it is.
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 #[inline]
-fn compress<const N: usize>(before: &[State; N], digest: &[State; N]) -> [State; N] {
-    let mut state = *before;
+fn compress<const N: usize>(before: &[Before; N], last: &[Before; N], rounds: &[State; N]) -> [State; N] {
+    let mut state: [State; N] = core::array::from_fn(|at| before[at].state);
     // The words of the block: the digest, the bit that ends it, and the length of key block and digest in bits.
+    let (end, bits) = (_mm_set_epi32(0, 0, 0, i32::MIN), _mm_set_epi32((64 + 32) * 8, 0, 0, 0));
     let mut w: [[__m128i; 4]; N] = core::array::from_fn(|at| {
-        let [abef, cdgh] = digest[at];
-        [
-            _mm_shuffle_epi32::<0x1b>(_mm_unpackhi_epi64(cdgh, abef)),
-            _mm_shuffle_epi32::<0x1b>(_mm_unpacklo_epi64(cdgh, abef)),
-            _mm_set_epi32(0, 0, 0, i32::MIN),
-            _mm_set_epi32((64 + 32) * 8, 0, 0, 0),
-        ]
+        let [abef, cdgh] = turned(plus(rounds[at], last[at].state));
+        [_mm_unpacklo_epi64(abef, cdgh), _mm_unpackhi_epi64(abef, cdgh), end, bits]
     });
+    /// Two rounds of one chain, of the words in the lower half of `$input`.
+    macro_rules! two {
+        ($state:expr, $new:literal $old:literal, $input:expr) => {
+            $state[$old] = _mm_sha256rnds2_epu32($state[$old], $state[$new], $input)
+        };
+    }
+    for at in 0..N {
+        let [w0145, w2367] = plus(turned(rounds[at]), last[at].words);
+        two!(state[at], 0 1, w0145);
+        two!(state[at], 1 0, w2367);
+        two!(state[at], 0 1, _mm_shuffle_epi32::<0x0e>(w0145));
+        two!(state[at], 1 0, _mm_shuffle_epi32::<0x0e>(w2367));
+    }
     // Four rounds of every chain; from the fifth time on their words come of the sixteen before.
     macro_rules! rounds {
         ($($four:literal)*) => {$(
-            let k = _mm_set_epi32(
-                K[4 * $four + 3].cast_signed(),
-                K[4 * $four + 2].cast_signed(),
-                K[4 * $four + 1].cast_signed(),
-                K[4 * $four].cast_signed(),
-            );
+            let k = constants([4 * $four, 4 * $four + 1, 4 * $four + 2, 4 * $four + 3]);
             for at in 0..N {
                 let w = &mut w[at];
                 if $four >= 4 {
-                    let early = _mm_sha256msg1_epu32(w[$four % 4], w[($four + 1) % 4]);
-                    let late = _mm_alignr_epi8::<4>(w[($four + 3) % 4], w[($four + 2) % 4]);
-                    w[$four % 4] = _mm_sha256msg2_epu32(_mm_add_epi32(early, late), w[($four + 3) % 4]);
+                    let [a, b, c, d] = [w[$four % 4], w[($four + 1) % 4], w[($four + 2) % 4], w[($four + 3) % 4]];
+                    let early = _mm_sha256msg1_epu32(a, b);
+                    w[$four % 4] = if N == 1 {
+                        // The word seven before that is among the last four is added apart, and late: else one chain
+                        // would wait for its words longer than for its rounds. Several wait for the instructions alone.
+                        let early = _mm_add_epi32(early, _mm_srli_si128::<4>(c));
+                        _mm_add_epi32(_mm_sha256msg2_epu32(early, d), _mm_slli_si128::<12>(d))
+                    } else {
+                        _mm_sha256msg2_epu32(_mm_add_epi32(early, _mm_alignr_epi8::<4>(d, c)), d)
+                    };
                 }
                 let input = _mm_add_epi32(w[$four % 4], k);
-                let [abef, cdgh] = &mut state[at];
-                *cdgh = _mm_sha256rnds2_epu32(*cdgh, *abef, input);
-                *abef = _mm_sha256rnds2_epu32(*abef, *cdgh, _mm_shuffle_epi32::<0x0e>(input));
+                two!(state[at], 0 1, input);
+                two!(state[at], 1 0, _mm_shuffle_epi32::<0x0e>(input));
             }
         )*};
     }
-    rounds!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-    for (state, before) in state.iter_mut().zip(before) {
-        *state = [_mm_add_epi32(state[0], before[0]), _mm_add_epi32(state[1], before[1])];
-    }
+    rounds!(2 3 4 5 6 7 8 9 10 11 12 13 14 15);
     state
+}
+
+#[target_feature(enable = "sse2")]
+#[inline]
+fn plus(a: State, b: State) -> State {
+    [_mm_add_epi32(a[0], b[0]), _mm_add_epi32(a[1], b[1])]
+}
+
+#[target_feature(enable = "sse2")]
+#[inline]
+fn minus(a: State, b: State) -> State {
+    [_mm_sub_epi32(a[0], b[0]), _mm_sub_epi32(a[1], b[1])]
+}
+
+/// A state as words of a block: (A B E F) and (C D G H), the lowest lane first.
+#[target_feature(enable = "sse2")]
+#[inline]
+fn turned([abef, cdgh]: State) -> State {
+    [_mm_shuffle_epi32::<0x1b>(abef), _mm_shuffle_epi32::<0x1b>(cdgh)]
+}
+
+/// Four round constants, the first in the lowest lane.
+#[target_feature(enable = "sse2")]
+#[inline]
+fn constants(at: [usize; 4]) -> __m128i {
+    let [a, b, c, d] = at.map(|at| K[at].cast_signed());
+    _mm_set_epi32(d, c, b, a)
 }
