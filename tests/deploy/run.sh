@@ -1,7 +1,7 @@
 #!/bin/sh
 # Tries the recipes in cli/deploy: the static command in a root that holds nothing else, as the image does, its key handed
 # over as each platform does it; the unit by systemd-analyze; the YAML by a parser. As root, in about a minute.
-#   tests/setup.sh python && tests/deploy/run.sh
+#   tests/setup.sh tools ansible && tests/deploy/run.sh
 # Not tried: a running systemd, a Docker daemon, a cluster.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -11,11 +11,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fail() { echo "FAIL $*" >&2; exit 1; }
 
-# The command of cli/deploy/README.md.
-host=$(rustc -vV | sed -n 's/^host: //p')
-RUSTFLAGS="-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\"" CARGO_TARGET_DIR=$PWD/target/static \
-    cargo build --release --locked --quiet -p fernseal --target "$host"
-binary=$PWD/target/static/$host/release/fernseal
+binary=$(cli/deploy/static.sh)
 if readelf -d "$binary" 2>/dev/null | grep -q NEEDED; then fail "the static command needs shared libraries"; fi
 
 # As in `FROM scratch`: the command, and what is mounted.
@@ -63,7 +59,7 @@ else
     echo "SKIPPED: no systemd-analyze"
 fi
 
-"$python" -c 'import yaml' 2>/dev/null || "$python" -m pip install -q --no-cache-dir PyYAML==6.0.3
+"$python" -c 'import yaml' 2>/dev/null || { echo "SKIPPED: no YAML parser: run tests/setup.sh ansible"; exit 0; }
 for file in compose.yaml kubernetes.yaml; do
     "$python" - "$recipes/$file" <<'PYTHON' || fail "$file"
 import sys, yaml
