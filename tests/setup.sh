@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs what the tests need beyond Rust, on Debian 12 as root. Quick when all is there; never writes to HOME.
-#   tests/setup.sh [tools] [python] [c] [go] [node] [mcu] [arm] [ansible]        no argument: every part
+#   tests/setup.sh [PART…]        no argument: every part
 # One line a part; the first thing that fails ends it with exit code 1 and the log of what failed.
 # shellcheck disable=SC2086,SC2048 # lists of words
 set -eu
 cd "$(dirname "$0")/.."
+parts="tools python c go node mcu arm ansible packages"
 venv=${FERNSEAL_VENV:-$PWD/target/venv}
 node=$PWD/target/node
 
@@ -15,6 +16,7 @@ c="gcc g++ libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
 go="golang-go"
 mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web"
 arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+packages="debhelper lintian man-db bash-completion fish zsh"
 # From PyPI and npm.
 wheel="cryptography==50.0.2"
 ansible="ansible-core==2.19.14"
@@ -91,9 +93,11 @@ part_ansible() {
     echo "ansible: $ansible in $venv"
 }
 
-for part in ${*:-tools python c go node mcu arm ansible}; do
-    case $part in
-        tools | python | c | go | node | mcu | arm | ansible) "part_$part" ;;
-        *) echo "setup: no part is called '$part'; there are: tools python c go node mcu arm ansible" >&2; exit 2 ;;
+part_packages() { debian $packages; echo "packages: $packages"; }
+
+for part in ${*:-$parts}; do
+    case " $parts " in
+        *" $part "*) "part_$part" ;;
+        *) echo "setup: no part is called '$part'; there are: $parts" >&2; exit 2 ;;
     esac
 done
