@@ -5,7 +5,7 @@
 # shellcheck disable=SC2086,SC2048 # lists of words
 set -eu
 cd "$(dirname "$0")/.."
-parts="tools python c go node mcu arm ansible packages"
+parts="tools python c go node mcu arm deploy packages"
 venv=${FERNSEAL_VENV:-$PWD/target/venv}
 node=$PWD/target/node
 
@@ -19,7 +19,7 @@ arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 packages="debhelper lintian man-db bash-completion fish zsh"
 # From PyPI and npm.
 wheel="cryptography==50.0.2"
-ansible="ansible-core==2.19.14"
+deploy="ansible-core==2.19.14 pre_commit==4.7.0"
 module="koffi@3.3.4"
 
 fail() { echo "setup: $*" >&2; exit 1; }
@@ -87,10 +87,10 @@ part_mcu() {
 
 part_arm() { debian $arm; echo "arm: $(aarch64-linux-gnu-gcc -dumpfullversion), $(qemu-aarch64 --version | head -n 1)"; }
 
-part_ansible() {
+part_deploy() {
     part_python >/dev/null
-    pypi "$ansible"
-    echo "ansible: $ansible in $venv"
+    pypi $deploy
+    echo "deploy: $deploy in $venv"
 }
 
 part_packages() { debian $packages; echo "packages: $packages"; }

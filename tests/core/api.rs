@@ -44,7 +44,10 @@ fn the_public_api_is_the_recorded_one() {
     }
     let recorded = fs::read_to_string(&record).unwrap();
     let only_in = |one: &str, other: &str, sign: &str| -> Vec<String> {
-        one.lines().filter(|line| !other.lines().any(|known| known == *line)).map(|line| format!("{sign} {line}")).collect()
+        one.lines()
+            .filter(|line| !other.lines().any(|known| known == *line))
+            .map(|line| format!("{sign} {line}"))
+            .collect()
     };
     let changes = [only_in(&recorded, &api, "-"), only_in(&api, &recorded, "+")].concat();
     assert!(

@@ -1,13 +1,13 @@
 #!/bin/sh
-# shellcheck disable=SC2086 # lists of words
+# shellcheck disable=SC2016,SC2086 # ${TOKEN} is meant; lists of words
 # Tries the Ansible role in cli/deploy/ansible on three hosts of this machine, each in a root of its own: installing,
 # check mode, repetition; a rotation that is killed in the middle of one host, taken up again with --limit, and finished. In two minutes.
-#   tests/setup.sh tools ansible && tests/deploy/ansible.sh
+#   tests/setup.sh tools deploy && tests/deploy/ansible.sh
 set -eu
 cd "$(dirname "$0")/../.."
 recipes=$PWD/cli/deploy/ansible
 venv=${FERNSEAL_VENV:-$PWD/target/venv}
-[ -x "$venv/bin/ansible-playbook" ] || { echo "SKIPPED: no ansible-playbook: run tests/setup.sh ansible"; exit 0; }
+[ -x "$venv/bin/ansible-playbook" ] || { echo "SKIPPED: no ansible-playbook: run tests/setup.sh deploy"; exit 0; }
 command -v strace >/dev/null || { echo "SKIPPED: no strace: run tests/setup.sh tools"; exit 0; }
 PATH=$venv/bin:$PATH
 fernseal=$(cli/deploy/static.sh)
@@ -147,7 +147,7 @@ unset trace
 if grep -q -F -f "$work/old" -f "$work/new" "$work/trace"; then fail "a key was in an argument or a variable"; fi
 grep '"verify", "--json"' "$work/trace" | grep -q PROXMOX_MCP_MASTER_KEY_FILE= || fail "arguments and variables were not traced"
 for host in $hosts; do
-    seals $host new && opens $host new || fail "$host does not open with the new key"
+    { seals $host new && opens $host new; } || fail "$host does not open with the new key"
     if grep -q -r -F -f "$work/old" "$work/$host"; then fail "the old key is left on $host"; fi
     if find "$work/$host" -name '*.backup.*' | grep -q .; then fail "backups under the old key are left on $host"; fi
 done
