@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs what the tests need beyond Rust, on Debian 12 as root. Quick when all is there; never writes to HOME.
-#   tests/setup.sh [tools] [python] [c] [go] [node] [mcu] [arm]        no argument: every part
+#   tests/setup.sh [PART…]        no argument: every part
 # One line a part; the first thing that fails ends it with exit code 1 and the log of what failed.
 # shellcheck disable=SC2086,SC2048 # lists of words
 set -eu
 cd "$(dirname "$0")/.."
+parts="tools python c go node mcu arm deploy packages"
 venv=${FERNSEAL_VENV:-$PWD/target/venv}
 node=$PWD/target/node
 
@@ -15,8 +16,10 @@ c="gcc g++ libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
 go="golang-go"
 mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web"
 arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+packages="debhelper lintian man-db bash-completion fish zsh"
 # From PyPI and npm.
 wheel="cryptography==50.0.2"
+deploy="ansible-core==2.19.14 pre_commit==4.7.0"
 module="koffi@3.3.4"
 
 fail() { echo "setup: $*" >&2; exit 1; }
@@ -42,6 +45,12 @@ debian() {
     quietly apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=600 $missing
 }
 
+# Packages of PyPI, each as NAME==VERSION, in the virtual environment.
+pypi() {
+    have='import importlib.metadata as m, sys; sys.exit(any(m.version(a.split("==")[0]) != a.split("==")[1] for a in sys.argv[1:]))'
+    "$venv/bin/python" -c "$have" "$@" 2>/dev/null || quietly "$venv/bin/pip" install -q --no-cache-dir "$@"
+}
+
 part_tools() { debian $tools; echo "tools: $tools"; }
 
 part_python() {
@@ -49,8 +58,7 @@ part_python() {
         python3 -c 'import ensurepip' 2>/dev/null || debian $python
         quietly python3 -m venv "$venv"
     }
-    have='import importlib.metadata as m, sys; sys.exit("cryptography==" + m.version("cryptography") != sys.argv[1])'
-    "$venv/bin/python" -c "$have" "$wheel" 2>/dev/null || quietly "$venv/bin/pip" install -q --no-cache-dir "$wheel"
+    pypi "$wheel"
     echo "python: $wheel in $venv"
 }
 
@@ -79,9 +87,17 @@ part_mcu() {
 
 part_arm() { debian $arm; echo "arm: $(aarch64-linux-gnu-gcc -dumpfullversion), $(qemu-aarch64 --version | head -n 1)"; }
 
-for part in ${*:-tools python c go node mcu arm}; do
-    case $part in
-        tools | python | c | go | node | mcu | arm) "part_$part" ;;
-        *) echo "setup: no part is called '$part'; there are: tools python c go node mcu arm" >&2; exit 2 ;;
+part_deploy() {
+    part_python >/dev/null
+    pypi $deploy
+    echo "deploy: $deploy in $venv"
+}
+
+part_packages() { debian $packages; echo "packages: $packages"; }
+
+for part in ${*:-$parts}; do
+    case " $parts " in
+        *" $part "*) "part_$part" ;;
+        *) echo "setup: no part is called '$part'; there are: $parts" >&2; exit 2 ;;
     esac
 done

@@ -1,21 +1,18 @@
 #!/bin/sh
 # Tries the recipes in cli/deploy: the static command in a root that holds nothing else, as the image does, its key handed
-# over as each platform does it; the unit by systemd-analyze; the YAML by a parser. As root, in about a minute.
-#   tests/setup.sh python && tests/deploy/run.sh
+# over as each platform does it; the unit by systemd-analyze; the YAML by a parser; the hook by pre-commit. As root, in about a minute.
+#   tests/setup.sh tools deploy && tests/deploy/run.sh
 # Not tried: a running systemd, a Docker daemon, a cluster.
 set -eu
 cd "$(dirname "$0")/../.."
 recipes=$PWD/cli/deploy
-python=${FERNSEAL_VENV:-$PWD/target/venv}/bin/python
+venv=${FERNSEAL_VENV:-$PWD/target/venv}
+python=$venv/bin/python
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fail() { echo "FAIL $*" >&2; exit 1; }
 
-# The command of cli/deploy/README.md.
-host=$(rustc -vV | sed -n 's/^host: //p')
-RUSTFLAGS="-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\"" CARGO_TARGET_DIR=$PWD/target/static \
-    cargo build --release --locked --quiet -p fernseal --target "$host"
-binary=$PWD/target/static/$host/release/fernseal
+binary=$(cli/deploy/static.sh)
 if readelf -d "$binary" 2>/dev/null | grep -q NEEDED; then fail "the static command needs shared libraries"; fi
 
 # As in `FROM scratch`: the command, and what is mounted.
@@ -63,7 +60,7 @@ else
     echo "SKIPPED: no systemd-analyze"
 fi
 
-"$python" -c 'import yaml' 2>/dev/null || "$python" -m pip install -q --no-cache-dir PyYAML==6.0.3
+"$python" -c 'import yaml' 2>/dev/null || { echo "SKIPPED: no YAML parser: run tests/setup.sh deploy"; exit 0; }
 for file in compose.yaml kubernetes.yaml; do
     "$python" - "$recipes/$file" <<'PYTHON' || fail "$file"
 import sys, yaml
@@ -73,3 +70,20 @@ assert documents and "PROXMOX_MCP_MASTER_KEY_FILE" in text and "'PROXMOX_MCP_MAS
 PYTHON
     echo "$file: valid YAML, the key in a file"
 done
+
+[ -x "$venv/bin/pre-commit" ] || { echo "SKIPPED: no pre-commit: run tests/setup.sh deploy"; exit 0; }
+hooks=$PWD
+cp "$binary" "$work/fernseal"
+git init -q "$work/repository"
+cd "$work/repository"
+hook() { # what the hook says of the file that is staged, with pre-commit's exit code
+    git add "$1"
+    HOME=$work PRE_COMMIT_HOME=$work/cache PATH=$work:$PATH "$venv/bin/pre-commit" try-repo "$hooks" fernseal-check --files "$1" \
+        >"$work/log" 2>&1
+}
+printf '{"auth": {"token_value": "in plain text"}}\n' >"a config.json"
+if hook "a config.json"; then fail "the hook lets a secret pass"; fi
+grep -q "a config.json /auth/token_value: plain text" "$work/log" || { cat "$work/log" >&2; fail "what the hook says"; }
+cp "$root/config/config.encrypted.json" "a config.json"
+hook "a config.json" || { cat "$work/log" >&2; fail "the hook refuses an encrypted config"; }
+echo ".pre-commit-hooks.yaml: a plain secret is refused, an encrypted one passes"

@@ -1,0 +1,41 @@
+#!/bin/sh
+# shellcheck disable=SC2086 # lists of words
+# Builds the Debian packages fernseal, libfernseal0 and libfernseal-dev for this machine's release and architecture, and
+# prints where they are. By debhelper, which knows libraries: links, triggers, and what depends on what (cargo-deb does not).
+#   cli/deploy/debian.sh
+# CARGOFLAGS   more for cargo, such as --offline; SOURCE_DATE_EPOCH   the date of the packages (the last commit's)
+set -eu
+cd "$(dirname "$0")/../.."
+export CARGO_TARGET_DIR="$PWD/target" DEB_BUILD_OPTIONS="noautodbgsym nocheck"
+out=target/debian
+work=$PWD/$out/work
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+date=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+
+rm -rf "$out"
+mkdir -p "$work"
+cp -r cli/deploy/debian "$work/debian"
+cp README.md SECURITY.md CHANGELOG.md cli/schema.json cli/deploy/proxmox-mcp.service "$work"
+cat >"$work/debian/changelog" <<CHANGELOG
+fernseal ($version-1) unstable; urgency=medium
+
+  * Made from the project's own source: changelog.gz tells its changes.
+
+ -- $(sed -n 's/^Maintainer: //p' cli/deploy/debian/control)  $(date -u -R -d "@$date")
+CHANGELOG
+
+usr=$work/usr
+share=$usr/share
+mkdir -p "$usr/bin" "$share/man/man1" "$share/bash-completion/completions" "$share/fish/vendor_completions.d" "$share/zsh/vendor-completions"
+cargo build --release --locked --quiet ${CARGOFLAGS:-} -p fernseal
+fernseal=$usr/bin/fernseal
+cp target/release/fernseal "$fernseal"
+"$fernseal" man "$share/man/man1" >/dev/null
+"$fernseal" completions bash >"$share/bash-completion/completions/fernseal"
+"$fernseal" completions fish >"$share/fish/vendor_completions.d/fernseal.fish"
+"$fernseal" completions zsh >"$share/zsh/vendor-completions/_fernseal"
+CARGOFLAGS="--quiet ${CARGOFLAGS:-}" DESTDIR=$work PREFIX=/usr \
+    LIBDIR=/usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH) ffi/install.sh >/dev/null
+
+(cd "$work" && debian/rules binary) >"$out/log" 2>&1 || { cat "$out/log" >&2; exit 1; }
+ls "$PWD/$out"/*.deb

@@ -1,0 +1,93 @@
+#!/bin/sh
+# shellcheck disable=SC2046 # lists of words
+# Packs the crates and looks at what is in them; builds the Debian packages, lets lintian judge them, and installs, uses and
+# removes them on a copy of this machine that is gone afterwards (an overlay). As root, in about two minutes.
+#   tests/setup.sh c packages && tests/deploy/packages.sh
+set -eu
+cd "$(dirname "$0")/../.."
+fail() { echo "FAIL $*" >&2; exit 1; }
+pass() { echo "PASS $*"; }
+
+# On the copy, whose /tmp/try has the packages and the C programs.
+if [ "${1:-}" = "on the copy" ]; then
+    export HOME=/tmp/try LC_ALL=C.UTF-8
+    cd /tmp/try
+    dpkg -i ./*.deb >log 2>&1 || { cat log >&2; fail "dpkg -i"; }
+    [ "$(fernseal --version)" = "fernseal $2" ] || fail "the command"
+    for page in fernseal fernseal-rotate; do
+        man "$page" 2>log | grep -q '^NAME' || { cat log >&2; fail "man $page"; }
+    done
+    cat >complete.bash <<'BASH'
+. /usr/share/bash-completion/bash_completion
+_completion_loader fernseal
+COMP_WORDS=(fernseal rot) COMP_CWORD=1
+function=$(complete -p fernseal | sed 's/.*-F \([^ ]*\).*/\1/')
+$function fernseal rot fernseal
+echo "${COMPREPLY[@]}"
+BASH
+    [ "$(bash --norc complete.bash)" = rotate ] || fail "bash does not complete 'fernseal rot'"
+    fish -c 'complete -C "fernseal rot"' | grep -q '^rotate' || fail "fish does not complete 'fernseal rot'"
+    [ "$(zsh -f -c 'autoload -U compinit; compinit -u -D; print $_comps[fernseal]')" = _fernseal ] || fail "zsh does not complete"
+    pass "the command, its manual pages, its completions in bash, fish and zsh"
+
+    [ "$(pkg-config --modversion fernseal)" = "$2" ] || fail "pkg-config"
+    gcc -std=c99 c/open_config.c $(pkg-config --cflags --libs fernseal) -o shared
+    { cmake -S c/cmake -B build && cmake --build build; } >log 2>&1 || { cat log >&2; fail "CMake"; }
+    for program in ./shared build/with_shared build/with_static; do
+        [ "$("$program" <firmware/config.json)" = "$SECRET" ] || fail "$program does not open the config"
+    done
+    mkdir debian
+    touch debian/control
+    dpkg-shlibdeps -O shared 2>log | grep -q 'libfernseal0 (>= ' || { cat log >&2; fail "no dependency for what is built with it"; }
+    pass "C programs with pkg-config and CMake, shared and static; a package of them would depend on libfernseal0"
+
+    dpkg -r libfernseal0 >log 2>&1 && fail "libfernseal0 goes while libfernseal-dev needs it"
+    dpkg -P fernseal libfernseal-dev libfernseal0 >log 2>&1 || { cat log >&2; fail "dpkg -P"; }
+    ! grep -q warning log || { cat log >&2; fail "dpkg -P warns"; }
+    exit 0
+fi
+
+for tool in lintian dh fish zsh; do
+    command -v $tool >/dev/null || { echo "SKIPPED: no $tool: run tests/setup.sh packages"; exit 0; }
+done
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The crates: their source, what describes it, and one file more for each of two; they build from that alone.
+for crate in fernseal-core= fernseal=schema.json fernseal-ffi=fernseal.h; do
+    cargo package --list --allow-dirty --offline --quiet -p "${crate%=*}" | grep -v '^src/.*\.rs$' | sort >"$work/is"
+    printf '%s\n' .cargo_vcs_info.json Cargo.lock Cargo.toml Cargo.toml.orig LICENSE README.md ${crate#*=} | sort >"$work/wanted"
+    diff "$work/wanted" "$work/is" >&2 || fail "${crate%=*} should hold (<) and holds (>)"
+done
+cargo package --workspace --exclude appliance --allow-dirty --locked --offline --quiet 2>"$work/log" ||
+    { cat "$work/log" >&2; fail "cargo package"; }
+for crate in target/package/fernseal*-"$version".crate; do
+    tar xzOf "$crate" --wildcards '*/LICENSE' | cmp - LICENSE || fail "the licence in $crate"
+done
+tar xzOf "target/package/fernseal-ffi-$version.crate" --wildcards '*/fernseal.h' | cmp - include/fernseal.h || fail "the header"
+pass "three crates: their source, README, licence, header; each builds from its package"
+
+# Meant for uploads to Debian's archive, which close the bug that asked for the package: initial-upload-closes-no-bugs.
+CARGOFLAGS=--offline cli/deploy/debian.sh >"$work/packages"
+lintian --allow-root --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs $(cat "$work/packages") || fail "lintian"
+pass "lintian has no errors and no warnings"
+
+[ "$(id -u)" = 0 ] || { echo "SKIPPED: installing the packages needs root"; exit 0; }
+mkdir -p "$work/changes/tmp/try" "$work/work" "$work/root"
+chmod 1777 "$work/changes/tmp"
+cp -r $(cat "$work/packages") tests/c tests/firmware tests/deploy/packages.sh "$work/changes/tmp/try"
+define() { sed -n "s/^#define $1 \"\(.*\)\"\$/\1/p" tests/firmware/vectors.h; }
+PROXMOX_MCP_MASTER_KEY=$(define MASTER_KEY) SECRET=$(define SECRET) unshare --mount sh -eu <<COPY || fail "on the copy"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$work/changes,workdir=$work/work" "$work/root"
+mount --rbind /dev "$work/root/dev"
+mount -t proc proc "$work/root/proc"
+chroot "$work/root" /tmp/try/packages.sh "on the copy" "$version"
+COPY
+# What purging leaves: nothing but the records of dpkg and the caches that it rebuilds.
+rm -rf "$work/changes/tmp"
+find "$work/changes" ! -type d | grep -v -E '/(var/(lib/dpkg|log|cache)/.*|etc/ld.so.cache)$' >"$work/left" || true
+find "$work/changes/var/lib/dpkg/info" -name '*fernseal*' >>"$work/left"
+grep -r -l fernseal "$work/changes/etc" "$work/changes/var/lib/dpkg/status" >>"$work/left" || true
+[ ! -s "$work/left" ] || { cat "$work/left" >&2; fail "files remain"; }
+pass "once removed, nothing remains"
