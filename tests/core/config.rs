@@ -120,6 +120,9 @@ fn a_secret_that_is_not_text_cannot_stand_in_a_config() {
     assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::NotText));
     assert_eq!(config::get(&json, "/a", &[master()], &mut out), Err(Error::NotText));
     assert!(out.iter().all(|byte| *byte == 0));
+    // It is the first value at fault that is told.
+    let json = format!("[{},\"enc:junk\"]", &json[5..json.len() - 1]);
+    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::NotText));
 }
 
 #[test]
