@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests need beyond Rust, on Debian 12 as root. Quick when all is there; never writes to HOME.
 #   tests/setup.sh [tools] [python] [c] [go] [node] [mcu] [arm]        no argument: every part
+#   tests/setup.sh [mutants] [deny]                                    on demand, as these are built for minutes
 # One line a part; the first thing that fails ends it with exit code 1 and the log of what failed.
 # shellcheck disable=SC2086,SC2048 # lists of words
 set -eu
@@ -15,7 +16,9 @@ c="gcc g++ libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
 go="golang-go"
 mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web"
 arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
-# From PyPI and npm.
+# From crates.io, PyPI and npm.
+mutants="cargo-mutants 27.1.0"
+deny="cargo-deny 0.20.2"
 wheel="cryptography==50.0.2"
 module="koffi@3.3.4"
 
@@ -79,9 +82,19 @@ part_mcu() {
 
 part_arm() { debian $arm; echo "arm: $(aarch64-linux-gnu-gcc -dumpfullversion), $(qemu-aarch64 --version | head -n 1)"; }
 
+# A cargo command, in target/tools.
+cargo_command() {
+    quietly cargo install --locked --root target/tools --version "$2" "$1"
+    echo "$1 $2 in target/tools"
+}
+
+part_mutants() { cargo_command $mutants; }
+
+part_deny() { cargo_command $deny; }
+
 for part in ${*:-tools python c go node mcu arm}; do
     case $part in
-        tools | python | c | go | node | mcu | arm) "part_$part" ;;
-        *) echo "setup: no part is called '$part'; there are: tools python c go node mcu arm" >&2; exit 2 ;;
+        tools | python | c | go | node | mcu | arm | mutants | deny) "part_$part" ;;
+        *) echo "setup: no part is called '$part'; there are: tools python c go node mcu arm mutants deny" >&2; exit 2 ;;
     esac
 done

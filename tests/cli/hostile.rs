@@ -130,7 +130,8 @@ fn limits_are_stated_and_held() {
 
 /// Exit code, the most memory in MiB, and the processor's time of a command whose output nobody reads.
 fn cost(folder: &Folder, arguments: &[&str]) -> (i32, u64, Duration) {
-    let script = "import os,sys\nnull=os.open('/dev/null',os.O_RDWR)\n\
+    // A minute of the processor's time ends what grows too fast.
+    let script = "import os,resource,sys\nresource.setrlimit(resource.RLIMIT_CPU,(60,60))\nnull=os.open('/dev/null',os.O_RDWR)\n\
                   to=[(os.POSIX_SPAWN_DUP2,null,1),(os.POSIX_SPAWN_DUP2,null,2)]\n\
                   pid=os.posix_spawn(sys.argv[1],sys.argv[1:],os.environ,file_actions=to)\n_,status,usage=os.wait4(pid,0)\n\
                   print(os.waitstatus_to_exitcode(status),usage.ru_maxrss//1024,int((usage.ru_utime+usage.ru_stime)*1000))";
