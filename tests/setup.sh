@@ -1,11 +1,12 @@
 #!/bin/sh
 # Installs what the tests need beyond Rust, on Debian 12 as root. Quick when all is there; never writes to HOME.
-#   tests/setup.sh [PART…]        no argument: every part
+#   tests/setup.sh [PART…]        no argument: every part but mutants and deny, which are built for minutes
 # One line a part; the first thing that fails ends it with exit code 1 and the log of what failed.
 # shellcheck disable=SC2086,SC2048 # lists of words
 set -eu
 cd "$(dirname "$0")/.."
 parts="tools python c go node mcu arm deploy packages"
+on_demand="mutants deny"
 venv=${FERNSEAL_VENV:-$PWD/target/venv}
 node=$PWD/target/node
 
@@ -17,7 +18,9 @@ go="golang-go"
 mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web"
 arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 packages="debhelper lintian man-db bash-completion fish zsh"
-# From PyPI and npm.
+# From crates.io, PyPI and npm.
+mutants="cargo-mutants 27.1.0"
+deny="cargo-deny 0.20.2"
 wheel="cryptography==50.0.2"
 deploy="ansible-core==2.19.14 pre_commit==4.7.0"
 module="koffi@3.3.4"
@@ -95,9 +98,19 @@ part_deploy() {
 
 part_packages() { debian $packages; echo "packages: $packages"; }
 
+# A cargo command, in target/tools.
+cargo_command() {
+    quietly cargo install --locked --root target/tools --version "$2" "$1"
+    echo "$1 $2 in target/tools"
+}
+
+part_mutants() { cargo_command $mutants; }
+
+part_deny() { cargo_command $deny; }
+
 for part in ${*:-$parts}; do
-    case " $parts " in
+    case " $parts $on_demand " in
         *" $part "*) "part_$part" ;;
-        *) echo "setup: no part is called '$part'; there are: $parts" >&2; exit 2 ;;
+        *) echo "setup: no part is called '$part'; there are: $parts $on_demand" >&2; exit 2 ;;
     esac
 done

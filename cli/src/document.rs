@@ -1,9 +1,9 @@
 //! A config as the commands see it: its text, the tokens in it with their pointers, and edits to its strings.
-//! One pass, linear in the text; everything outside an edited string stays byte for byte.
+//! Two passes, linear in the text; everything outside an edited string stays byte for byte.
 //! What bytes mean is core's to say; here they are only remembered.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use fernseal_core::json::{self, Event, Events};
@@ -22,6 +22,8 @@ pub(crate) struct Document {
     pub(crate) text: Zeroizing<String>,
     /// Every string value that begins with `enc:`, in order.
     pub(crate) tokens: Vec<Sealed>,
+    /// The pointers of all that looks like a token and is none.
+    pub(crate) lookalikes: Vec<String>,
 }
 
 /// A string value that begins with `enc:`.
@@ -75,17 +77,19 @@ impl Edit {
 /// An open level of the text.
 enum Level<'a> {
     Object {
+        /// Where it begins.
+        start: usize,
         /// The name of the present member.
         name: &'a str,
-        seen: BTreeSet<Cow<'a, str>>,
-        /// Names that occur more than once, and names that a token lies under.
-        twice: Vec<Cow<'a, str>>,
-        wanted: BTreeSet<Cow<'a, str>>,
     },
     Array {
         index: usize,
     },
 }
+
+/// The levels that are open, of a text that is walked through.
+#[derive(Default)]
+struct Levels<'a>(Vec<Level<'a>>);
 
 impl Document {
     /// Reads a config's bytes. `name` is the file, for messages.
@@ -97,8 +101,8 @@ impl Document {
             return Err(Failure::new(Exit::Malformed, what, next));
         }
         let text = Zeroizing::new(String::from_utf8(std::mem::take(&mut *bytes)).unwrap_or_default());
-        let tokens = find_tokens(&name, &text)?;
-        Ok(Self { name, text, tokens })
+        let (tokens, lookalikes) = find_tokens(&name, &text)?;
+        Ok(Self { name, text, tokens, lookalikes })
     }
 
     /// What is wrong with the value at `pointer`.
@@ -184,76 +188,94 @@ pub(crate) fn looks(raw: &str) -> config::Looks {
     unescaped(raw).map_or(config::Looks::Plain, |text| config::looks(&text))
 }
 
-fn find_tokens(file: &str, text: &str) -> Result<Vec<Sealed>> {
-    let mut tokens = Vec::new();
-    let mut levels: Vec<Level<'_>> = Vec::new();
+/// The names that tokens lie under: where their objects begin, and whether the name was met.
+type Ways<'a> = BTreeMap<(usize, Cow<'a, str>), bool>;
+
+/// The tokens of `text`, and the pointers of what merely looks like one.
+fn find_tokens(file: &str, text: &str) -> Result<(Vec<Sealed>, Vec<String>)> {
+    let (mut tokens, mut lookalikes) = (Vec::new(), Vec::new());
+    let mut ways = Ways::new();
+    let mut levels = Levels::default();
     let mut events = Events::new(text);
     while let Some(event) = events.next() {
         let event = event.map_err(|error| broken(file, text, &events, error))?;
+        levels.follow(text, &event);
+        let Event::String(span) = event else { continue };
+        let inside = span.start + 1..span.end - 1;
+        let Ok(said) = unescaped(text.get(inside.clone()).unwrap_or_default()) else { continue };
+        if config::looks(&said) == config::Looks::LooksSealed {
+            lookalikes.push(levels.pointer());
+        }
+        if !token::is_sealed(&said) {
+            continue;
+        }
+        for level in &levels.0 {
+            if let Level::Object { start, name } = level {
+                ways.insert((*start, said_by(name)), false);
+            }
+        }
+        let form = Token::parse(&said).map(|token| (*token.format(), token.timestamp()));
+        let unescaped = matches!(said, Cow::Owned(_)).then(|| said.into_owned());
+        tokens.push(Sealed { pointer: levels.pointer(), inside, unescaped, form });
+    }
+    refuse_equal_names(file, text, ways)?;
+    Ok((tokens, lookalikes))
+}
+
+/// Walks through the text once more: no name on the way to a token may occur twice in its object. Only then is it known
+/// which names those are; all names would take more memory than the text.
+fn refuse_equal_names<'a>(file: &str, text: &'a str, mut ways: Ways<'a>) -> Result<()> {
+    if ways.is_empty() {
+        return Ok(());
+    }
+    let mut levels = Levels::default();
+    for event in Events::new(text).map_while(std::result::Result::ok) {
+        levels.follow(text, &event);
+        if let (Event::Name(_), Some(Level::Object { start, name })) = (event, levels.0.last())
+            && let Some(met) = ways.get_mut(&(*start, said_by(name)))
+            && std::mem::replace(met, true)
+        {
+            return Err(Failure::at(file, &levels.pointer(), Error::DuplicateKey));
+        }
+    }
+    Ok(())
+}
+
+/// A name, its escapes taken off.
+fn said_by(name: &str) -> Cow<'_, str> {
+    unescaped(name).unwrap_or(Cow::Borrowed(name))
+}
+
+impl<'a> Levels<'a> {
+    /// Takes note of the event.
+    fn follow(&mut self, text: &'a str, event: &Event) {
         if let Event::String(_) | Event::Scalar(_) | Event::ObjectStart(_) | Event::ArrayStart(_) = event
-            && let Some(Level::Array { index }) = levels.last_mut()
+            && let Some(Level::Array { index }) = self.0.last_mut()
         {
             *index = index.wrapping_add(1);
         }
         match event {
-            Event::ObjectStart(_) => {
-                levels.push(Level::Object {
-                    name: "",
-                    seen: BTreeSet::new(),
-                    twice: Vec::new(),
-                    wanted: BTreeSet::new(),
-                });
-            }
+            Event::ObjectStart(start) => self.0.push(Level::Object { start: *start, name: "" }),
             // The first item makes it 0.
-            Event::ArrayStart(_) => levels.push(Level::Array { index: usize::MAX }),
-            Event::End(_) => {
-                if let Some(Level::Object { twice, wanted, .. }) = levels.pop()
-                    && let Some(name) = twice.iter().find(|name| wanted.contains(*name))
-                {
-                    let pointer = pointer(&levels) + &step(name);
-                    return Err(Failure::at(file, &pointer, Error::DuplicateKey));
-                }
-            }
+            Event::ArrayStart(_) => self.0.push(Level::Array { index: usize::MAX }),
+            Event::End(_) => _ = self.0.pop(),
             Event::Name(span) => {
-                if let Some(Level::Object { name, seen, twice, .. }) = levels.last_mut() {
+                if let Some(Level::Object { name, .. }) = self.0.last_mut() {
                     *name = text.get(span.start + 1..span.end - 1).unwrap_or_default();
-                    let said = unescaped(name).unwrap_or(Cow::Borrowed(name));
-                    if !seen.insert(said.clone()) {
-                        twice.push(said);
-                    }
                 }
             }
-            Event::String(span) => {
-                let inside = span.start + 1..span.end - 1;
-                let raw = text.get(inside.clone()).unwrap_or_default();
-                let Ok(said) = unescaped(raw) else { continue };
-                if !token::is_sealed(&said) {
-                    continue;
-                }
-                for level in &mut levels {
-                    if let Level::Object { name, wanted, .. } = level {
-                        wanted.insert(unescaped(name).unwrap_or(Cow::Borrowed(name)));
-                    }
-                }
-                let form = Token::parse(&said).map(|token| (*token.format(), token.timestamp()));
-                let unescaped = matches!(said, Cow::Owned(_)).then(|| said.into_owned());
-                tokens.push(Sealed { pointer: pointer(&levels), inside, unescaped, form });
-            }
-            Event::Scalar(_) => {}
+            Event::String(_) | Event::Scalar(_) => {}
         }
     }
-    Ok(tokens)
-}
 
-/// The pointer of the present value.
-fn pointer(levels: &[Level<'_>]) -> String {
-    levels
-        .iter()
-        .map(|level| match level {
+    /// The pointer of the present value.
+    fn pointer(&self) -> String {
+        let steps = self.0.iter().map(|level| match level {
             Level::Object { name, .. } => step(name),
             Level::Array { index } => format!("/{index}"),
-        })
-        .collect()
+        });
+        steps.collect()
+    }
 }
 
 fn step(raw_name: &str) -> String {

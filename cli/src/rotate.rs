@@ -400,8 +400,7 @@ impl Rotation<'_> {
             )?),
         };
         loaded.source.replace(&content)?;
-        let on_disk = loaded.config.read()?.take_bytes();
-        if on_disk != content.concat() {
+        if !loaded.config.holds(&content)? {
             let next = "another program changed it meanwhile; check it with `fernseal verify`";
             return Err(Failure::new(Exit::File, format!("{} is not what was written", file.name), next));
         }

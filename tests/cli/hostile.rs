@@ -1,5 +1,6 @@
 //! Files that somebody made to hurt: huge, deep, broken, or no files at all.
-//! Each gets an exit code and a message; memory stays within the file and a few MiB, time grows with the size.
+//! Each gets an exit code and a message; memory stays within the file and a few MiB (and a few hundred bytes for each
+//! token), time grows with the size.
 #![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
 
 mod common;
@@ -8,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
-use common::{Folder, Said};
+use common::{Folder, Said, has};
 
 /// Runs `status` on the config and looks at how it ends.
 fn status(folder: &Folder, name: &str) -> Said {
@@ -18,12 +19,17 @@ fn status(folder: &Folder, name: &str) -> Said {
 #[test]
 fn broken_texts_are_refused_with_their_place() {
     let folder = Folder::new("broken");
-    let cases: [(&str, &[u8], i32); 12] = [
+    let cases: [(&str, &[u8], i32); 17] = [
         ("empty", b"", 6),
         ("nul", b"{\"a\": \"\0\"}", 6),
         ("raw line end in a string", b"{\"a\": \"\n\"}", 6),
         ("not UTF-8", b"{\"a\": \"\xff\"}", 6),
-        ("UTF-16", b"\xff\xfe{\0}\0", 6),
+        ("UTF-16, the low byte first", b"\xff\xfe{\0}\0", 6),
+        ("UTF-16, the high byte first", b"\xfe\xff\0{\0}", 6),
+        ("UTF-16 without a mark", b"{\0}\0", 6),
+        ("a lone surrogate in UTF-8", b"[\"\xed\xa0\x80\"]", 6),
+        ("a token's name twice", b"{\"a\": \"enc:x\", \"a\": 1}", 6),
+        ("a name twice, away from tokens", b"{\"a\": 1, \"a\": 2}", 0),
         ("two values", b"{} {}", 6),
         ("a comment", b"{} // no", 6),
         ("NaN", b"[NaN]", 6),
@@ -38,9 +44,26 @@ fn broken_texts_are_refused_with_their_place() {
         assert_eq!(said.code, Some(code), "{name}: {said:?}");
         assert_eq!(said.err.is_empty(), code == 0, "{name}: {said:?}");
     }
-    let number = format!("[{}]", "9".repeat(5_000));
-    folder.write("c.json", &number);
-    assert_eq!(status(&folder, "c.json").code, Some(0), "a long number is JSON");
+}
+
+#[test]
+fn long_numbers_line_ends_marks_and_halves_of_surrogates_stay_as_they_are() {
+    let folder = Folder::new("odd");
+    let around = |value: &str| {
+        let number = "9".repeat(5_000);
+        format!("\u{feff}{{\"n\": {number},\r\n\"half\": \"\\udc00\",\r\n\"auth\": {{\"token_value\": {value}}}}}\r\n")
+    };
+    folder.write("c.json", &around("\"secret\""));
+    assert_eq!(folder.run(&["encrypt", "c.json", "--in-place"]).code, Some(0));
+    let sealed = folder.read("c.json");
+    let token = sealed.split('"').find(|text| text.starts_with("enc:")).unwrap();
+    assert_eq!(sealed, around(&format!("\"{token}\"")));
+    assert_eq!(folder.run(&["get", "c.json", "auth.token_value"]).out.trim_end(), "secret");
+    // A half that is a secret has no bytes that could be sealed.
+    folder.write("c.json", &around("\"\\ud800\""));
+    let said = folder.run(&["encrypt", "c.json", "--in-place"]);
+    assert_eq!(said.code, Some(6), "{said:?}");
+    assert_eq!(folder.read("c.json"), around("\"\\ud800\""));
 }
 
 #[test]
@@ -74,59 +97,224 @@ fn what_is_no_regular_file_is_refused_and_not_waited_for() {
 #[test]
 fn limits_are_stated_and_held() {
     let folder = Folder::new("limits");
-    let file = fs::File::create(folder.path("large.json")).unwrap();
-    file.set_len((64 << 20) + 1).unwrap();
-    let said = status(&folder, "large.json");
-    assert_eq!(said.code, Some(7));
-    assert!(said.err.contains("larger than 64 MiB"), "{said:?}");
-}
-
-/// The most memory that a command took, in KiB, and how long it ran.
-fn cost(folder: &Folder, name: &str) -> (i64, Duration) {
-    let script = format!(
-        "import os,sys\npid=os.spawnv(os.P_NOWAIT,sys.argv[1],[sys.argv[1],'status','-q','{name}'])\n\
-         _,status,usage=os.wait4(pid,0)\nassert status==0,status\nprint(usage.ru_maxrss)"
-    );
-    let start = Instant::now();
-    let said = Said::of(
-        folder.command(&["python3", "-c", &script], &[]).stdout(std::process::Stdio::piped()).output().unwrap(),
-    );
-    assert_eq!(said.code, Some(0), "{said:?}");
-    (said.out.lines().last().unwrap().parse().unwrap(), start.elapsed())
-}
-
-#[test]
-fn a_large_config_takes_the_memory_of_its_text_and_a_few_mebibytes() {
-    let folder = Folder::new("memory");
-    folder.write("small.json", "{}");
-    let members = "\"a name of some length\": [1, 2.5e3, true, null, \"a value of some length\"],\n";
-    let count = (60 << 20) / members.len();
-    let mut text = String::from("{\"x\": [");
-    for _ in 0..count {
-        text += "{";
-        text += members.trim_end_matches(",\n");
-        text += "},\n";
+    for (len, code) in [(64 << 20, 0), ((64 << 20) + 1, 7)] {
+        folder.write("large.json", &format!("{{}}{}", " ".repeat(len - 2)));
+        let said = status(&folder, "large.json");
+        assert_eq!(said.code, Some(code), "{said:?}");
+        assert_eq!(said.err.contains("larger than 64 MiB"), code == 7, "{said:?}");
     }
-    text += "0]}";
-    assert!(text.len() < 64 << 20);
+    // The token would make it larger than what can be read again.
+    let text = "{\"auth\": {\"token_value\": \"secret\"}}";
+    let text = format!("{text}{}", " ".repeat((64 << 20) - text.len()));
     folder.write("large.json", &text);
-    let (small, _) = cost(&folder, "small.json");
-    let (large, _) = cost(&folder, "large.json");
-    let taken = (large - small) / 1024;
-    let size = i64::try_from(text.len() >> 20).unwrap();
-    assert!(taken <= size + 4, "{taken} MiB for a text of {size} MiB");
+    let said = folder.run(&["encrypt", "large.json", "--in-place"]);
+    assert_eq!(said.code, Some(7), "{said:?}");
+    assert!(said.err.contains("larger than 64 MiB"), "{said:?}");
+    assert!(folder.read("large.json") == text);
+    fs::remove_file(folder.path("large.json")).unwrap();
+    for (len, code) in [(1 << 20, 0), ((1 << 20) + 1, 6)] {
+        let secret = "s".repeat(len);
+        folder.write("c.json", &format!("{{\"auth\": {{\"token_value\": \"{secret}\"}}}}"));
+        folder.write("secret", &secret);
+        for script in ["\"$0\" encrypt c.json -o sealed.json --force", "\"$0\" set c.json auth.token_value <secret"] {
+            let before = folder.files(".");
+            let said = Said::of(folder.command(&["sh", "-c", script], &[]).output().unwrap());
+            assert_eq!(said.code, Some(code), "{script}: {said:?}");
+            assert_eq!(said.err.contains("longer than 1 MiB"), code == 6, "{script}: {said:?}");
+            assert_eq!(folder.files(".") == before, code == 6, "{script}");
+        }
+        let opened = folder.run(&["get", "c.json", "auth.token_value"]).out;
+        assert!(code == 6 || opened.trim_end() == secret, "{} bytes came back", opened.len());
+    }
+}
+
+/// Exit code, the most memory in MiB, and the processor's time of a command whose output nobody reads.
+fn cost(folder: &Folder, arguments: &[&str]) -> (i32, u64, Duration) {
+    // A minute of the processor's time ends what grows too fast.
+    let script = "import os,resource,sys\nresource.setrlimit(resource.RLIMIT_CPU,(60,60))\nnull=os.open('/dev/null',os.O_RDWR)\n\
+                  to=[(os.POSIX_SPAWN_DUP2,null,1),(os.POSIX_SPAWN_DUP2,null,2)]\n\
+                  pid=os.posix_spawn(sys.argv[1],sys.argv[1:],os.environ,file_actions=to)\n_,status,usage=os.wait4(pid,0)\n\
+                  print(os.waitstatus_to_exitcode(status),usage.ru_maxrss//1024,int((usage.ru_utime+usage.ru_stime)*1000))";
+    let said = Said::of(folder.command(&["python3", "-c", script], arguments).output().unwrap());
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let [code, memory, time] = said.out.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{said:?}") };
+    (code.parse().unwrap(), memory.parse().unwrap(), Duration::from_millis(time.parse().unwrap()))
+}
+
+/// A config with one secret, of `mebibytes` in all, less a little for the token that comes of it.
+fn make_config(folder: &Folder, name: &str, mebibytes: usize) {
+    let item = "{\"a name of some length\": [1, 2.5e3, true, null, \"a value of some length\"]},\n";
+    let items = item.repeat(((mebibytes << 20) - 2048) / item.len());
+    let text = format!("{{\"auth\": {{\"token_value\": \"secret\"}}, \"x\": [{items}0]}}");
+    folder.write(name, &format!("{text}{}", " ".repeat((mebibytes << 20) - 1024 - text.len())));
 }
 
 #[test]
-fn very_many_tokens_are_listed_in_time_that_grows_with_their_number() {
+fn every_command_takes_the_memory_of_the_text_and_a_few_mebibytes_and_time_that_grows_with_it() {
+    let folder = Folder::new("large");
+    let commands: [(&[&str], i32); 8] = [
+        (&["check", "c.json"], 3),
+        (&["encrypt", "c.json", "-o", "tree/c.json"], 0),
+        (&["status", "tree/c.json"], 0),
+        (&["verify", "tree/c.json"], 0),
+        (&["get", "tree/c.json", "auth.token_value"], 0),
+        (&["decrypt", "tree/c.json", "-o", "opened.json"], 0),
+        (&["doctor", "tree/c.json"], 0),
+        (&["rotate", "tree", "--new-key-out", "new"], 0),
+    ];
+    let mut costs = Vec::new();
+    for mebibytes in [1, 5, 64] {
+        make_config(&folder, "c.json", mebibytes);
+        costs.push(commands.map(|(arguments, code)| {
+            let (ended, memory, time) = cost(&folder, arguments);
+            assert_eq!(ended, code, "{arguments:?}, {mebibytes} MiB");
+            (memory, time)
+        }));
+        for name in ["tree", "opened.json", "new"] {
+            let path = folder.path(name);
+            if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
+        }
+        fs::create_dir(folder.path("tree")).unwrap();
+    }
+    for (at, (arguments, _)) in commands.iter().enumerate() {
+        let [(least, _), (memory, time), (most, longest)] = [0, 1, 2].map(|size| costs[size][at]);
+        assert!(memory <= least + 5 + 2, "{arguments:?}: {memory} MiB for a config of 5 MiB, {least} for a small one");
+        assert!(most <= least + 64 + 3, "{arguments:?}: {most} MiB for a config of 64 MiB, {least} for a small one");
+        // Thirteen times as much text; what grows with its square would take 169 times as long.
+        assert!(longest < time * 40 + Duration::from_secs(1), "{arguments:?}: {time:?}, then {longest:?}");
+    }
+}
+
+#[test]
+fn a_million_names_cost_no_memory() {
+    let folder = Folder::new("names");
+    folder.write("small.json", "{}");
+    let names: String = (0..1_000_000).map(|at| format!("\"{at}\":0,")).collect();
+    folder.write("large.json", &format!("{{{names}\"x\":\"enc:x\"}}"));
+    let (_, least, _) = cost(&folder, &["check", "small.json"]);
+    let (code, memory, _) = cost(&folder, &["check", "large.json"]);
+    assert_eq!(code, 3);
+    assert!(memory <= least + (names.len() >> 20) as u64 + 3, "{memory} MiB, {least} for a small one");
+}
+
+#[test]
+fn a_million_tokens_and_what_looks_like_them_are_listed_in_time_and_memory_that_grow_with_their_number() {
     let folder = Folder::new("many");
+    folder.write("token.json", "{\"auth\": {\"token_value\": \"s\"}}");
+    assert_eq!(folder.run(&["encrypt", "token.json", "--legacy", "--in-place"]).code, Some(0));
+    let text = folder.read("token.json");
+    let token = text.split('"').find(|text| text.starts_with("enc:")).unwrap();
+    for (value, commands, code) in [
+        (token, ["status", "check"], [0, 0]),
+        ("enc:x", ["status", "check"], [6, 3]),
+        (" ENC:x", ["check", "check"], [3, 3]),
+    ] {
+        // A million of them in three configs, as there is no room for more in one.
+        let make = |count: usize| format!("[{}0]", format!("\"{value}\",").repeat(count));
+        folder.write("few.json", &make(40_000));
+        folder.write("many.json", &make(400_000));
+        for (command, code) in commands.into_iter().zip(code) {
+            let (ended, _, few) = cost(&folder, &[command, "few.json"]);
+            assert_eq!(ended, code, "{command} {value}");
+            let (ended, memory, many) = cost(&folder, &[command, "many.json"]);
+            assert_eq!(ended, code, "{command} {value}");
+            // Ten times as many; quadratic growth would take a hundred times as long.
+            assert!(many < few * 30 + Duration::from_secs(1), "{command} {value}: {few:?}, then {many:?}");
+            let text = (make(400_000).len() >> 20) as u64;
+            assert!(memory < 12 + text + 400_000 * 400 / (1 << 20), "{command} {value}: {memory} MiB");
+        }
+    }
+    folder.write("most.json", &format!("[{}0]", format!("\"{token}\",").repeat(1_000_000)));
+    let (code, memory, _) = cost(&folder, &["status", "most.json"]);
+    assert_eq!(code, 7, "a million in one config are more than a config may have");
+    assert!(memory < 16, "{memory} MiB");
+}
+
+#[test]
+fn a_config_that_changes_while_it_is_read_is_refused_or_read_whole() {
+    if !has("strace") {
+        return;
+    }
+    let folder = Folder::new("changing");
+    for change in ["echo '{}' >>c.json", ": >c.json", "mv other.json c.json", "rm c.json", "rm c.json; mkfifo c.json"] {
+        let _ = fs::remove_file(folder.path("c.json"));
+        folder.write("c.json", "{\"a\": 1}");
+        folder.write("other.json", "{\"a\": 2}");
+        // Once the file is open, the first read of it has to wait; with -D the program is the process that is started.
+        let script = format!(
+            "strace -D -qq -o /dev/null -P \"$PWD/c.json\" -e trace=read -e inject=read:delay_enter=1500000:when=1 \
+             \"$0\" status c.json & until ls -l /proc/$!/fd | grep -q c.json; do sleep 0.01; done; sleep 0.2; \
+             {change}; wait $!"
+        );
+        let said = Said::of(folder.command(&["sh", "-c", &script], &[]).output().unwrap());
+        assert_eq!(said.code, Some(7), "{change}: {said:?}");
+        assert!(said.err.contains("changed meanwhile"), "{change}: {said:?}");
+    }
+}
+
+#[test]
+fn a_directory_that_is_gone_or_not_ours_to_write_is_told_and_nothing_is_left_in_it() {
+    let folder = Folder::new("directories");
     folder.make_configs(1);
-    let token = folder.read("tree/0000.json").split('"').find(|text| text.starts_with("enc:")).unwrap().to_owned();
-    let make = |count: usize| format!("[{}]", vec![format!("\"{token}\""); count].join(","));
-    folder.write("few.json", &make(2_000));
-    folder.write("many.json", &make(100_000));
-    let (_, few) = cost(&folder, "few.json");
-    let (_, many) = cost(&folder, "many.json");
-    // Fifty times as many; quadratic growth would take 2 500 times as long.
-    assert!(many < (few * 500).max(Duration::from_secs(5)), "{few:?}, then {many:?}");
+    folder.write("c.json", "{\"auth\": {\"token_value\": \"s\"}}");
+    for command in ["status c.json", "encrypt ../c.json -o out.json", "rotate c.json", "keygen -o key"] {
+        let script = format!("mkdir gone; cd gone; rmdir ../gone; exec \"$0\" {command}");
+        let said = Said::of(folder.command(&["sh", "-c", &script], &[]).output().unwrap());
+        assert_eq!(said.code, Some(7), "{command}: {said:?}");
+        assert!(said.err.contains("next: "), "{command}: {said:?}");
+    }
+    if !rustix::process::geteuid().is_root() || !has("setpriv") {
+        println!("SKIPPED: only root can become a user to whom the directory does not belong");
+        return;
+    }
+    let before = (folder.files("."), folder.files("tree"));
+    let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    for command in [
+        &["encrypt", "c.json"][..],
+        &["encrypt", "c.json", "--in-place"],
+        &["decrypt", "tree/0000.json", "-o", "tree/opened.json"],
+        &["rotate", "tree", "--new-key-out", "/dev/shm/fernseal-test-key"],
+        &["keygen", "-o", "key"],
+    ] {
+        let said = Said::of(folder.command(&nobody, command).output().unwrap());
+        assert_eq!(said.code, Some(7), "{command:?}: {said:?}");
+        assert!(said.err.contains("next: "), "{command:?}: {said:?}");
+        assert_eq!((folder.files("."), folder.files("tree")), before, "{command:?}");
+    }
+    assert!(!std::path::Path::new("/dev/shm/fernseal-test-key").exists());
+}
+
+#[test]
+fn links_in_another_users_directory_make_nobody_write_elsewhere() {
+    let folder = Folder::new("links");
+    folder.make_configs(1);
+    folder.write("c.json", "{\"auth\": {\"token_value\": \"s\"}}");
+    folder.write("victim.json", &folder.read("tree/0000.json"));
+    // The owner of the directory expects what we are going to write there.
+    fs::copy(folder.path("c.json"), folder.path("tree/plain.json")).unwrap();
+    for (to, link) in [
+        ("../victim.json", "linked.json"),
+        ("../victim.json", "plain.encrypted.json"),
+        ("../victim.json", "opened.json"),
+        ("../made", "key"),
+        ("..", "inside"),
+    ] {
+        symlink(to, folder.path("tree").join(link)).unwrap();
+    }
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(folder.path("tree"), Some(65_534), Some(65_534)).unwrap();
+    }
+    let before = folder.files(".");
+    for (command, code) in [
+        (&["encrypt", "tree/plain.json"][..], 7),
+        (&["decrypt", "tree/0000.json", "-o", "tree/opened.json"], 7),
+        (&["keygen", "-o", "tree/key"], 7),
+        (&["rotate", "tree", "--new-key-out", "tree/key"], 7),
+        (&["rotate", "tree", "--new-key-out", "home/new"], 0),
+    ] {
+        let said = folder.run(command);
+        assert_eq!(said.code, Some(code), "{command:?}: {said:?}");
+        assert_eq!(folder.files("."), before, "{command:?}");
+    }
+    assert!(folder.path("tree/linked.json").is_symlink() && folder.path("tree/inside").is_symlink());
 }

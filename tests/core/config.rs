@@ -34,6 +34,23 @@ fn opening_changes_the_tokens_and_nothing_else() {
 }
 
 #[test]
+fn tokens_that_share_a_salt_cost_one_derivation() {
+    let token = token_for(&master(), b"s", token::Format::Legacy);
+    let time = |count: usize| {
+        let json = format!("[{}0]", format!("\"{token}\",").repeat(count));
+        let mut out = vec![0xa5; json.len()];
+        let once = || {
+            let start = std::time::Instant::now();
+            config::open(&json, &[master()], &mut out).unwrap();
+            start.elapsed()
+        };
+        std::iter::repeat_with(once).take(5).min().unwrap()
+    };
+    let (one, many) = (time(1), time(50));
+    assert!(many < one * 10, "{one:?} for one, {many:?} for fifty");
+}
+
+#[test]
 fn sealing_changes_the_named_values_and_nothing_else() {
     let mut out = vec![0xa5; ODD.len() + token::token_len(6)];
     let sealed = config::seal(ODD, &["/auth/token_value"], &master(), 0, &mut counting(), &mut out).unwrap().to_owned();
@@ -120,6 +137,9 @@ fn a_secret_that_is_not_text_cannot_stand_in_a_config() {
     assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::NotText));
     assert_eq!(config::get(&json, "/a", &[master()], &mut out), Err(Error::NotText));
     assert!(out.iter().all(|byte| *byte == 0));
+    // It is the first value at fault that is told.
+    let json = format!("[{},\"enc:junk\"]", &json[5..json.len() - 1]);
+    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::NotText));
 }
 
 #[test]

@@ -210,6 +210,14 @@ fn pointers_find_what_rfc_6901_says() {
 }
 
 #[test]
+fn in_names_joined_by_dots_a_tilde_is_a_tilde() {
+    let text = r#"{"a~1b":{"m~0n":"x"},"a/b":{"m~n":"y"}}"#;
+    assert_eq!(json::find(text, "a~1b.m~0n").unwrap().raw(), "x");
+    assert_eq!(json::find(text, "/a~1b/m~0n").unwrap().raw(), "y");
+    assert_eq!(json::find(text, "a/b.m~n").unwrap().raw(), "y");
+}
+
+#[test]
 fn escapes_in_names_are_seen_through() {
     let text = r#"{"\u0061uth":{"token\u005fvalue":"x","\ud83d\ude00":"y","\u00fc/":"z"}}"#;
     assert_eq!(json::find(text, "/auth/token_value").unwrap().raw(), "x");

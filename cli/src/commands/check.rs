@@ -76,11 +76,8 @@ pub(super) fn look(document: &Document, settings: &Settings, required: &[String]
             found(pointer.to_owned(), "plain text");
         }
     }
-    for value in json::strings(&document.text) {
-        let value = value.map_err(|error| document.failure("", error))?;
-        if looks(value.raw()) == Looks::LooksSealed {
-            found(value.pointer().to_string(), "looks like a token, but is none");
-        }
+    for pointer in &document.lookalikes {
+        found(pointer.clone(), "looks like a token, but is none");
     }
     Ok(findings)
 }

@@ -34,6 +34,9 @@ use crate::keys::{self, Keyring};
 use crate::report;
 use crate::store::{Config, Source};
 
+/// The longest secret that is sealed, in bytes.
+const MAX_SECRET: usize = 1 << 20;
+
 /// The config of a command that only reads: as named, or the one in PROXMOX_MCP_CONFIG.
 fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
     let default = || env::var_os("PROXMOX_MCP_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
@@ -128,6 +131,9 @@ fn into_text(mut bytes: Zeroizing<Vec<u8>>) -> std::result::Result<Zeroizing<Str
 
 /// Seals each secret under a salt of its own (or the legacy one) and checks each token by opening it.
 fn seal_all(master: &MasterKey, secrets: &[&str], legacy: bool, context: &Context) -> Result<Vec<String>> {
+    if secrets.iter().any(|secret| secret.len() > MAX_SECRET) {
+        return Err(Failure::new(Exit::Malformed, "the secret is longer than 1 MiB", "a config is no place for it"));
+    }
     let formats: Vec<Format> = secrets
         .iter()
         .map(|_| if legacy { Ok(Format::Legacy) } else { Format::salted(&mut SysRng) })

@@ -9,16 +9,13 @@ use fernseal_core::json::Kind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{into_text, read, seal_all};
+use super::{MAX_SECRET, into_text, read, seal_all};
 use crate::Context;
 use crate::args::Set;
 use crate::audit::Entry;
 use crate::document::Edit;
 use crate::failure::{Exit, Failure, Result};
 use crate::{report, terminal};
-
-/// The longest secret, in bytes.
-const MAX_SECRET: u64 = 1 << 20;
 
 pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     let (source, document) = read(&args.config, context)?;
@@ -65,8 +62,8 @@ fn read_secret(pointer: &str) -> Result<Zeroizing<String>> {
         secret
     } else {
         // Room for all of it from the start: a buffer that grows leaves copies behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET as usize + 2));
-        io::stdin().lock().take(MAX_SECRET + 2).read_to_end(&mut bytes).map_err(|error| {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 3));
+        io::stdin().lock().take(MAX_SECRET as u64 + 3).read_to_end(&mut bytes).map_err(|error| {
             Failure::new(Exit::File, format!("stdin cannot be read: {error}"), "nothing was changed; try again")
         })?;
         if bytes.ends_with(b"\n") {
@@ -80,9 +77,12 @@ fn read_secret(pointer: &str) -> Result<Zeroizing<String>> {
             Failure::new(Exit::Malformed, "the secret on stdin is not UTF-8 text", next)
         })?
     };
-    match secret.len() as u64 {
-        0 => Err(Failure::new(Exit::Usage, "the secret is empty", "nothing was changed; type or pipe the secret in")),
-        1..=MAX_SECRET => Ok(secret),
-        _ => Err(Failure::new(Exit::Malformed, "the secret is longer than 1 MiB", "a config is no place for it")),
+    if secret.is_empty() {
+        return Err(Failure::new(
+            Exit::Usage,
+            "the secret is empty",
+            "nothing was changed; type or pipe the secret in",
+        ));
     }
+    Ok(secret)
 }

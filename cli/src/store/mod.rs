@@ -54,6 +54,46 @@ impl Config {
 
     /// Reads the config, which must be a regular file of at most 64 MiB.
     pub(crate) fn read(&self) -> Result<Source> {
+        let (dir, name, file, stat) = self.open()?;
+        let too_large = || {
+            let what = format!("{} is larger than 64 MiB", shown(&self.path));
+            Failure::new(Exit::File, what, "no config is that large; check the path")
+        };
+        let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= MAX_CONFIG).ok_or_else(too_large)?;
+        let mut bytes = Vec::with_capacity(size as usize + 1);
+        file.take(MAX_CONFIG + 1).read_to_end(&mut bytes).map_err(|error| self.unreadable(&error))?;
+        // It may have grown since.
+        if bytes.len() as u64 > MAX_CONFIG {
+            return Err(too_large());
+        }
+        let source = Source { config: self.clone(), dir, name, bytes, stat };
+        source.refuse_changed()?;
+        Ok(source)
+    }
+
+    /// Whether the file holds `pieces`, one after the other, and no more; looked at bit by bit, as it may be large.
+    pub(crate) fn holds(&self, pieces: &[&[u8]]) -> Result<bool> {
+        let (_, _, mut file, _) = self.open()?;
+        let mut holds = || -> io::Result<bool> {
+            const PART: usize = 1 << 14;
+            let mut buf = [0; PART];
+            for part in pieces.iter().flat_map(|piece| piece.chunks(PART)) {
+                let read = &mut buf[..part.len()];
+                file.read_exact(read)?;
+                if read != part {
+                    return Ok(false);
+                }
+            }
+            Ok(file.read(&mut buf)? == 0)
+        };
+        match holds() {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            held => held.map_err(|error| self.unreadable(&error)),
+        }
+    }
+
+    /// Opens the file, which must be a regular one: its directory, its name there, itself and what it is.
+    fn open(&self) -> Result<(OwnedFd, OsString, File, Stat)> {
         let (dir, name) = self.open_directory().map_err(|error| self.unreadable(&error))?;
         // Not blocking: a FIFO is noticed, not waited for.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
@@ -64,21 +104,7 @@ impl Config {
             let next = "a config is a regular file";
             return Err(Failure::new(Exit::File, format!("{} is not a regular file", shown(&self.path)), next));
         }
-        let too_large = || {
-            let what = format!("{} is larger than 64 MiB", shown(&self.path));
-            Failure::new(Exit::File, what, "no config is that large; check the path")
-        };
-        let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= MAX_CONFIG).ok_or_else(too_large)?;
-        let mut bytes = Vec::with_capacity(size as usize + 1);
-        let read = File::from(fd).take(MAX_CONFIG + 1).read_to_end(&mut bytes);
-        read.map_err(|error| self.unreadable(&error))?;
-        // It may have grown since.
-        if bytes.len() as u64 > MAX_CONFIG {
-            return Err(too_large());
-        }
-        let source = Source { config: self.clone(), dir, name, bytes, stat };
-        source.refuse_changed()?;
-        Ok(source)
+        Ok((dir, name, File::from(fd), stat))
     }
 
     /// The file `name` in the config's directory, and what is in it, if there is one.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, RenameFlags, Uid, XattrFlags};
 use rustix::io::Errno;
 
-use super::{Source, open_dir, open_dir_in, parent, random_digits};
+use super::{MAX_CONFIG, Source, open_dir, open_dir_in, parent, random_digits};
 use crate::failure::{Exit, Failure, Result};
 use crate::report::{quoted, shown};
 
@@ -239,8 +239,11 @@ impl<'d> Temporary<'d> {
         Ok(Self { dir, name, file, renamed: false })
     }
 
-    /// Writes and syncs.
+    /// Writes and syncs; not what would be too large to be read again.
     fn write(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
+        if pieces.iter().map(|piece| piece.len() as u64).sum::<u64>() > MAX_CONFIG {
+            return Err(io::Error::other("it would be larger than 64 MiB"));
+        }
         let mut out = BufWriter::with_capacity(1 << 16, &self.file);
         pieces.iter().try_for_each(|piece| out.write_all(piece))?;
         out.flush()?;

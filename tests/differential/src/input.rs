@@ -35,6 +35,11 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+pub fn unhex(digits: &str) -> Vec<u8> {
+    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hex");
+    (0..digits.len()).step_by(2).map(byte).collect()
+}
+
 /// Mostly short, now and then long, so that each length about a block is met often.
 pub fn length(rng: &mut Rng) -> usize {
     if rng.u8(..) < 4 { rng.usize(..4096) } else { rng.usize(..80) }
@@ -58,9 +63,11 @@ pub fn mutated(rng: &mut Rng, text: &str) -> String {
         5 if at < signs.len() => drop(signs.remove(at)),
         6 if at < signs.len() => signs[at] = sign(rng),
         7 if at < signs.len() => signs[at] = char::from((signs[at] as u8) ^ (1 << rng.u8(..7))),
-        8 => while signs.last() == Some(&'=') {
-            signs.pop();
-        },
+        8 => {
+            while signs.last() == Some(&'=') {
+                signs.pop();
+            }
+        }
         // Bits that no byte is made of, in the last character before the padding.
         9 => {
             if let Some(last) = signs.iter_mut().rev().find(|sign| **sign != '=') {

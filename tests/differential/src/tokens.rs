@@ -1,33 +1,49 @@
 //! Tokens and keys: sealed to the same bytes, opened alike, and refused alike once they were changed.
 //! Python reads base64 leniently and a salt of any length; those differences must be just that, and no others.
-//! Tokens with a right MAC over any contents are among them, so that padding and lengths are compared too.
+//! Tokens with a right MAC over any contents are among them, so that padding, lengths and times are compared too.
 
 use std::num::NonZeroU32;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::fernet::Fernet as Peer;
 use fastrand::Rng;
 use fernseal_core::fernet::{self, Freshness};
 use fernseal_core::token::{self, Format, Token};
-use fernseal_core::{Key, MasterKey, kdf};
+use fernseal_core::{Error, Key, MasterKey, kdf};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
 
-use crate::Differences;
+use crate::differences::{BASE64, Differences, KEY, SALT, SHORT_KEY};
 use crate::input::{self, Script, base64, bytes, hex, mutated};
 use crate::python::Python;
 
 const ONCE: NonZeroU32 = NonZeroU32::MIN;
 
-fn open(key: &Key, text: &str) -> Option<Vec<u8>> {
+/// The age that a token may have, and when it is opened; none: at any time.
+type Moment = Option<(u64, u64)>;
+
+fn open(key: &Key, text: &str, moment: Moment) -> Option<Vec<u8>> {
+    let freshness = moment.map_or(Freshness::Any, |(ttl, now)| Freshness::Within { ttl, now });
     let mut out = vec![0xa5; fernet::open_len(text.len())];
-    fernet::open(key, text, Freshness::Any, &mut out).ok().map(<[u8]>::to_vec)
+    fernet::open(key, text, freshness, &mut out).ok().map(<[u8]>::to_vec)
 }
 
-/// Mostly in the past, as one of the readers refuses the future.
+fn peer_open(peer: &Peer, text: &str, moment: Moment) -> Option<Vec<u8>> {
+    // Without a time it would refuse the future; this is as late as it can count.
+    let (ttl, now) = moment.map_or((None, u64::MAX - fernet::MAX_CLOCK_SKEW), |(ttl, now)| (Some(ttl), now));
+    peer.decrypt_at_time(text, ttl, now).ok()
+}
+
+/// Mostly days that were, now and then any number; the fernet crate adds to it, so not the last of all.
 fn any_time(rng: &mut Rng) -> u64 {
-    if rng.u8(..16) == 0 { rng.u64(..) } else { rng.u64(..1_700_000_000) }
+    if rng.u8(..16) == 0 { rng.u64(..u64::MAX - 1_000) } else { rng.u64(..1_700_000_000) }
+}
+
+/// About the ages at which a token of this `time` goes stale, or is too new to be true.
+fn any_moment(rng: &mut Rng, time: u64) -> Moment {
+    let ttl = rng.u64(..100);
+    let now = time.saturating_sub(63) + rng.u64(..166);
+    rng.bool().then_some((ttl, now))
 }
 
 /// Any contents under a right MAC: another version, no block, half a block, padding that is none.
@@ -55,47 +71,49 @@ pub fn fernet(rng: &mut Rng, python: &mut Python, count: usize, differences: &mu
 
         let mut out = vec![0xa5; fernet::token_len(plain.len())];
         let token = fernet::seal(&key, &plain, time, &mut Script(iv.clone()), &mut out).expect("fits").to_owned();
+        assert_eq!(open(&key, &token, None).as_ref(), Some(&plain), "our own: {token}");
         let theirs = peer.encrypt(&plain);
-        assert_eq!(open(&key, &theirs).as_ref(), Some(&plain), "the fernet crate's: {theirs}");
+        assert_eq!(open(&key, &theirs, None).as_ref(), Some(&plain), "the fernet crate's: {theirs}");
 
-        let mut texts = vec![token.clone(), remade(rng, &key_bytes), remade(rng, &key_bytes)];
-        texts.extend((0..3).map(|_| mutated(rng, &token)));
-        let opened: Vec<_> = texts.iter().map(|text| (open(&key, text), peer.decrypt(text).ok())).collect();
-        assert_eq!(opened[0].0.as_ref(), Some(&plain), "our own: {token}");
-        let (key_text, plain, iv) = (base64(&key_bytes), hex(&plain), hex(&iv));
-        cases.push(json!({"kind": "fernet", "key": key_text, "plain": plain, "time": time, "iv": iv, "texts": texts}));
-        ours.push((key, token, texts, opened));
+        let mut texts = vec![token.clone(), token.clone(), remade(rng, &key_bytes), remade(rng, &key_bytes)];
+        texts.extend((0..2).map(|_| mutated(rng, &token)));
+        let texts: Vec<_> = texts.into_iter().map(|text| (text, any_moment(rng, time))).collect();
+        cases.push(json!({"kind": "fernet", "key": base64(&key_bytes), "plain": hex(&plain), "time": time,
+            "iv": hex(&iv), "texts": texts}));
+        ours.push((key, peer, token, texts));
     }
-    let now = &SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     let mut compared = 0;
-    for ((key, token, texts, opened), answer) in ours.iter().zip(python.ask(cases)) {
+    for ((key, peer, token, texts), answer) in ours.iter().zip(python.ask(cases)) {
         assert_eq!(answer["token"], **token, "Python seals the same bytes");
-        for (at, (text, (ours, peer))) in texts.iter().zip(opened).enumerate() {
-            let (python, canonical) = (&answer["opened"][at][0], answer["opened"][at][1].as_str());
-            let ours_hex = ours.as_ref().map(|plain| hex(plain));
-            let spelt_otherwise = canonical.is_some_and(|canonical| canonical != text);
-            if python.as_str() != ours_hex.as_deref() {
-                // Refused, as it is not the one spelling; in that it opens to the same.
-                assert!(ours.is_none() && spelt_otherwise, "Python: {python}, ours: {ours_hex:?}, of {text:?}");
-                let again = open(key, canonical.expect("some")).map(|plain| hex(&plain));
-                assert_eq!(again.as_deref(), python.as_str(), "{text:?}");
-                *differences.entry("Python takes base64 that is not canonical").or_default() += 1;
+        for (at, (text, moment)) in texts.iter().enumerate() {
+            let (python, respelt) = (&answer["opened"][at][0], answer["opened"][at][1].as_str());
+            let python = python.as_str().map(input::unhex);
+            let peer = peer_open(peer, text, *moment);
+            let respelt_for_peer = input::canonical(text);
+            for (who, theirs, respelt) in
+                [("Python", python, respelt), ("the fernet crate", peer, respelt_for_peer.as_deref())]
+            {
+                let ours = open(key, text, *moment);
+                assert!(ours.is_none() || respelt == Some(text), "opened, but not the one spelling: {text:?}");
+                if theirs != ours {
+                    // Refused, as it is not the one spelling; in that it opens to the same.
+                    let respelt = respelt.unwrap_or_else(|| panic!("{who} opens {text:?}, which is no base64"));
+                    assert!(ours.is_none() && respelt != text, "{who}: {theirs:?}, ours: {ours:?}, of {text:?}");
+                    assert_eq!(open(key, respelt, *moment), theirs, "{who}: {text:?}");
+                    differences.note(BASE64, who);
+                }
             }
-            if peer.is_none() && fernet::timestamp(text).is_ok_and(|time| time > *now + fernet::MAX_CLOCK_SKEW) {
-                *differences.entry("the fernet crate refuses a token of the future").or_default() += 1;
-            } else if peer != ours {
-                let canonical = input::canonical(text).expect("it was opened");
-                assert!(ours.is_none() && canonical != *text, "fernet: {peer:?}, ours: {ours_hex:?}, of {text:?}");
-                assert_eq!(open(key, &canonical), *peer, "{text:?}");
-                *differences.entry("the fernet crate takes base64 that is not canonical").or_default() += 1;
-            }
-            compared += 2;
         }
+        compared += texts.len();
     }
     compared
 }
 
+/// As in a config, where a text that does not begin as a token does stands for itself.
 fn open_envelope(master: &MasterKey, text: &str) -> Option<String> {
+    if !token::is_sealed(text) {
+        return Some(text.to_owned());
+    }
     let token = Token::parse(text).ok()?;
     let mut out = vec![0xa5; token::open_len(text.len())];
     let plain = token::open_with(&kdf::derive(master, token.salt(), ONCE), text, &mut out).ok()?;
@@ -105,6 +123,16 @@ fn open_envelope(master: &MasterKey, text: &str) -> Option<String> {
 fn any_text(rng: &mut Rng) -> String {
     let len = rng.usize(..50);
     (0..len).map(|_| if rng.u8(..9) == 0 { rng.char(..) } else { rng.char(' '..'\u{7f}') }).collect()
+}
+
+/// A token whose salt has any length.
+fn salted_otherwise(rng: &mut Rng, master: &MasterKey, plain: &str) -> String {
+    let (salt_len, time) = (rng.usize(..40), any_time(rng));
+    let (salt, iv) = (bytes(rng, salt_len), bytes(rng, 16));
+    let mut out = vec![0xa5; fernet::token_len(plain.len())];
+    let key = kdf::derive(master, &salt, ONCE);
+    let inner = fernet::seal(&key, plain.as_bytes(), time, &mut Script(iv), &mut out).expect("fits");
+    format!("enc:{}:{}", base64(&salt), base64(inner.as_bytes()))
 }
 
 pub fn envelope(rng: &mut Rng, python: &mut Python, count: usize, differences: &mut Differences) -> usize {
@@ -122,8 +150,8 @@ pub fn envelope(rng: &mut Rng, python: &mut Python, count: usize, differences: &
         let key = kdf::derive(&master, format.salt(), ONCE);
         let token = token::seal_with(&key, &format, plain.as_bytes(), time, &mut Script(iv.clone()), &mut out);
         let token = token.expect("fits").to_owned();
-        let mut texts = vec![token.clone()];
-        texts.extend((0..5).map(|_| mutated(rng, &token)));
+        let mut texts = vec![token.clone(), salted_otherwise(rng, &master, &plain)];
+        texts.extend((0..4).map(|_| mutated(rng, &token)));
         let opened: Vec<_> = texts.iter().map(|text| open_envelope(&master, text)).collect();
         assert_eq!(opened[0].as_ref(), Some(&plain), "our own: {token}");
         let (salt, iv) = (salt.map(|salt| hex(&salt)), hex(&iv));
@@ -135,28 +163,35 @@ pub fn envelope(rng: &mut Rng, python: &mut Python, count: usize, differences: &
     for ((master, token, texts, opened), answer) in ours.iter().zip(python.ask(cases)) {
         assert_eq!(answer["token"], **token, "Python seals the same bytes");
         for (at, (text, ours)) in texts.iter().zip(opened).enumerate() {
-            let (python, canonical) = (&answer["opened"][at][0], &answer["opened"][at][1]);
-            compared += 1;
+            let (python, respelt) = (&answer["opened"][at][0], answer["opened"][at][1][0].as_str());
+            let salt_len = answer["opened"][at][1][1].as_u64();
+            if token::is_sealed(text) && ours.is_some() {
+                assert_eq!(respelt, Some(&**text), "opened, but not the one spelling");
+            }
             if python.as_str() == ours.as_deref() {
                 continue;
             }
             assert_eq!(*ours, None, "Python: {python}, of {text:?}");
-            let name = if !token::is_sealed(text) {
-                // Plain text, as the original says by giving it back.
-                assert_eq!(python, text);
-                "the original takes what is no token for a secret in plain text"
-            } else if canonical[1].as_u64().is_some_and(|len| len != 16) {
-                "the original takes a salt of any length"
+            let row = if salt_len.is_some_and(|len| len != 16) {
+                SALT
             } else {
-                let canonical = canonical[0].as_str().expect("it was opened");
-                assert_ne!(canonical, text, "Python: {python}");
-                assert_eq!(open_envelope(master, canonical).as_deref(), python.as_str(), "{text:?}");
-                "the original takes base64 that is not canonical"
+                let respelt = respelt.expect("it was opened");
+                assert_ne!(respelt, text, "Python: {python}");
+                assert_eq!(open_envelope(master, respelt).as_deref(), python.as_str(), "{text:?}");
+                BASE64
             };
-            *differences.entry(name).or_default() += 1;
+            differences.note(row, "Python");
         }
+        compared += texts.len();
     }
     compared
+}
+
+/// A key's bytes and how they are spelt canonically, of Python's answer.
+fn taken(answer: &serde_json::Value) -> Option<(Vec<u8>, String)> {
+    let bytes = input::unhex(answer.as_str()?);
+    let text = base64(&bytes);
+    Some((bytes, text))
 }
 
 pub fn key(rng: &mut Rng, python: &mut Python, count: usize, differences: &mut Differences) -> usize {
@@ -167,36 +202,22 @@ pub fn key(rng: &mut Rng, python: &mut Python, count: usize, differences: &mut D
         texts.push(if rng.u8(..4) == 0 { text } else { mutated(rng, &text) });
     }
     let answers = python.ask(texts.iter().map(|text| json!({"kind": "key", "text": text})).collect());
-    // Where ours takes a text, it takes the bytes that Python reads of the text as ours spells it.
-    let spelt = |text: &str| text.trim_ascii().replace('+', "-").replace('/', "_");
-    let again = texts.iter().map(|text| json!({"kind": "key", "text": spelt(text)})).collect();
-    for ((text, python), respelt) in texts.iter().zip(answers).zip(python.ask(again)) {
-        let ours = MasterKey::from_text(text).ok();
-        let block = |hex: &serde_json::Value| {
-            let bytes: Vec<u8> = hex.as_str()?.as_bytes().chunks(2).map(unhex).collect();
-            MasterKey::from_bytes(&bytes).ok()
-        };
-        let same = |key: &Option<MasterKey>| {
-            key.as_ref().map(|key| *key.as_bytes()) == ours.as_ref().map(|key| *key.as_bytes())
-        };
-        if same(&block(&python)) {
-            continue;
+    for (text, python) in texts.iter().zip(answers) {
+        match (MasterKey::from_text(text), taken(&python)) {
+            (Err(_), None) => {}
+            (Ok(ours), Some((bytes, respelt))) => {
+                assert_eq!(text.trim_ascii().len(), respelt.len(), "taken, but not as a whole: {text:?}");
+                assert_eq!(*ours.as_bytes(), *MasterKey::from_bytes(&bytes).expect("a byte").as_bytes(), "{text:?}");
+            }
+            (Err(Error::KeyEmpty), Some((bytes, _))) if bytes.is_empty() => differences.note(SHORT_KEY, "Python"),
+            // What is refused is spelt otherwise than it must be.
+            (Err(error), Some((bytes, respelt))) => {
+                assert_ne!(*text, respelt, "{error}");
+                assert!(bytes.is_empty() || MasterKey::from_text(&respelt).is_ok(), "{text:?}");
+                differences.note(KEY, "Python");
+            }
+            (Ok(_), None) => panic!("Python refuses the key {text:?}"),
         }
-        let name = if ours.is_some() {
-            assert!(same(&block(&respelt)), "{text:?}");
-            assert_ne!(spelt(text), *text);
-            "the original drops + and /"
-        } else {
-            let canonical = respelt.as_str().map(|hex| base64(&hex.as_bytes().chunks(2).map(unhex).collect::<Vec<_>>()));
-            assert_ne!(canonical.as_deref(), Some(&*spelt(text)), "refused, though canonical: {text:?}");
-            "the original skips what is not base64 in a key"
-        };
-        *differences.entry(name).or_default() += 1;
     }
     count
-}
-
-fn unhex(digits: &[u8]) -> u8 {
-    let digits = std::str::from_utf8(digits).expect("hex");
-    u8::from_str_radix(digits, 16).expect("hex")
 }
