@@ -106,10 +106,14 @@ impl Arg {
         self.at as *mut T
     }
 
+    fn parts<T>(self) -> (*const T, usize) {
+        (self.ptr(), self.len)
+    }
+
     /// How many master keys these are.
     fn count(self) -> usize {
         // A length that no object can have is a number of keys that there cannot be.
-        if isize::try_from(self.len).is_ok() { self.len / 64 } else { self.len }
+        if self.len > isize::MAX as usize { self.len } else { self.len / 64 }
     }
 
     fn overlaps(self, other: Self) -> bool {
@@ -133,16 +137,9 @@ impl From<Arg> for Output {
 }
 
 impl Output {
-    fn ptr<T>(&self) -> *mut T {
-        self.buffer.mut_ptr()
-    }
-
-    fn cap(&self) -> usize {
-        self.buffer.len
-    }
-
-    fn len(&self) -> *mut usize {
-        self.len.map_or(ptr::null_mut(), Arg::mut_ptr)
+    /// As C's functions take it.
+    fn parts<T>(&self) -> (*mut T, usize, *mut usize) {
+        (self.buffer.mut_ptr(), self.buffer.len, self.len.map_or(ptr::null_mut(), Arg::mut_ptr))
     }
 }
 
@@ -174,10 +171,6 @@ impl Shadow {
 
     fn token(&self, arg: Arg) -> Result<&str, fernseal_status> {
         if self.bytes(arg).is_ascii() { self.text(arg, FERNSEAL_MALFORMED) } else { Err(FERNSEAL_MALFORMED) }
-    }
-
-    fn key(&self, arg: Arg) -> Result<Key, fernseal_status> {
-        Key::from_text(self.text(arg, FERNSEAL_INVALID_KEY)?).map_err(of)
     }
 
     fn masters(&self, arg: Arg) -> Vec<MasterKey> {
@@ -232,6 +225,8 @@ struct Sequence<'a> {
     pieces: Vec<Range<usize>>,
     script: &'a [u8],
     out: Piece,
+    /// What the library draws from; core has a copy.
+    random: Random<'static>,
 }
 
 impl<'a> Sequence<'a> {
@@ -240,8 +235,9 @@ impl<'a> Sequence<'a> {
         let place = &mut pieces[Piece::Wild as usize];
         place.end = place.start + wild.len();
         bytes[place.clone()].copy_from_slice(wild);
-        let arena = bytes.clone();
-        Self { copy: Shadow { base: arena.as_ptr() as usize, bytes }, arena, pieces, script, out: Piece::Out }
+        let mut arena = bytes.clone();
+        let copy = Shadow { base: arena.as_mut_ptr() as usize, bytes };
+        Self { arena, copy, pieces, script, out: Piece::Out, random: Random::of(b"another salt, another IV") }
     }
 
     /// The next byte of the script; 0 after its end.
@@ -290,14 +286,24 @@ impl<'a> Sequence<'a> {
         Arg { at: if at < self.copy.base { 0 } else { at.min(last) }, len: size }
     }
 
+    /// A token of either form.
+    fn token(&mut self) -> Arg {
+        let piece = if self.script.len().is_multiple_of(2) { Piece::Token } else { Piece::LegacyToken };
+        self.arg(piece)
+    }
+
+    /// A time around that of the Fernet token.
+    fn time(&mut self) -> u64 {
+        990 + self.byte() as u64
+    }
+
     /// One master key, as one (`true`) or as some of them.
     fn masters(&mut self) -> (bool, Arg) {
         if self.byte() >= 128 {
             return (true, self.object(Piece::Masters, 64));
         }
         let masters = self.arg(Piece::Masters);
-        let whole = if isize::try_from(masters.len).is_ok() { masters.len / 64 * 64 } else { masters.len };
-        (false, Arg { len: whole, ..masters })
+        (false, Arg { len: masters.count().saturating_mul(64), ..masters })
     }
 
     /// An output and the place for its length, where `wanted` bytes are enough.
@@ -315,14 +321,15 @@ impl<'a> Sequence<'a> {
         self.arg(self.out)
     }
 
-    /// A source that is NULL, fails, or works.
-    fn random(&mut self) -> (fernseal_random_fn, Random<'static>) {
+    /// A source that works, fails, or is NULL, its context, and the same source for core.
+    fn random(&mut self) -> (fernseal_random_fn, *mut c_void, Random<'static>) {
         let (source, left): (fernseal_random_fn, _) = match self.byte() {
             0..160 => (Some(random), usize::MAX),
             160..240 => (Some(random), self.byte() % 3),
             _ => (None, 0),
         };
-        (source, Random { bytes: b"other salt, other IV", left })
+        self.random.left = left;
+        (source, (&raw mut self.random).cast(), self.random.clone())
     }
 
     /// Holds the arena after a call that ended in `status` against what it must be: as `model` fills the output in a buffer
@@ -375,11 +382,10 @@ impl<'a> Sequence<'a> {
                 });
             }
             1 => {
-                let (out, (source, mut rng)) = (self.output(45), self.random());
-                let lent = &mut rng.clone();
-                let status = unsafe {
-                    fernseal_master_key_generate(out.ptr(), out.cap(), out.len(), source, ptr::from_mut(lent).cast())
-                };
+                let out = self.output(45);
+                let (to, cap, len) = out.parts();
+                let (source, ctx, mut rng) = self.random();
+                let status = unsafe { fernseal_master_key_generate(to, cap, len, source, ctx) };
                 self.hold(status, out, &[], |_, out| {
                     text(out, |out| {
                         let text = MasterKey::generate(&mut rng)?;
@@ -395,37 +401,24 @@ impl<'a> Sequence<'a> {
                 assert_eq!(is_sealed == 1, self.copy.bytes(text).starts_with(b"enc:"));
             }
             3 => {
-                let (master, plain, now) =
-                    (self.object(Piece::Masters, 64), self.arg(Piece::Plain), self.byte() as u64);
-                let (out, (source, mut rng)) = (self.output(fernseal_token_seal_cap(plain.len)), self.random());
-                let lent = &mut rng.clone();
-                let status = unsafe {
-                    let plain = (plain.ptr(), plain.len);
-                    fernseal_token_seal(
-                        out.ptr(),
-                        out.cap(),
-                        out.len(),
-                        master.ptr(),
-                        plain.0,
-                        plain.1,
-                        now,
-                        source,
-                        ptr::from_mut(lent).cast(),
-                    )
-                };
+                let (master, plain, now) = (self.object(Piece::Masters, 64), self.arg(Piece::Plain), self.time());
+                let out = self.output(fernseal_token_seal_cap(plain.len));
+                let ((to, cap, len), (from, plain_len)) = (out.parts(), plain.parts());
+                let (source, ctx, mut rng) = self.random();
+                let status =
+                    unsafe { fernseal_token_seal(to, cap, len, master.ptr(), from, plain_len, now, source, ctx) };
                 self.hold(status, out, &[master, plain], |copy, out| {
                     text(out, |out| token::seal(&copy.masters(master)[0], copy.bytes(plain), now, &mut rng, out))
                 });
             }
             4 => {
                 let ((one, masters), token) = (self.masters(), self.token());
-                let (out, count) = (self.output(fernseal_token_open_cap(token.len)), masters.count());
-                let (to, cap, len) = (out.ptr(), out.cap(), out.len());
+                let out = self.output(fernseal_token_open_cap(token.len));
+                let ((to, cap, len), (from, token_len)) = (out.parts(), token.parts());
+                let (keys, count) = (masters.ptr(), masters.count());
                 let status = match one {
-                    true => unsafe { fernseal_token_open(to, cap, len, masters.ptr(), token.ptr(), token.len) },
-                    false => unsafe {
-                        fernseal_token_open_any(to, cap, len, masters.ptr(), count, token.ptr(), token.len)
-                    },
+                    true => unsafe { fernseal_token_open(to, cap, len, keys, from, token_len) },
+                    false => unsafe { fernseal_token_open_any(to, cap, len, keys, count, from, token_len) },
                 };
                 self.hold(status, out, &[masters, token], |copy, out| {
                     token::open_any(&copy.masters(masters), copy.token(token)?, out).map(<[u8]>::len).map_err(of)
@@ -448,31 +441,26 @@ impl<'a> Sequence<'a> {
                     if cancels {
                         return Err(FERNSEAL_CANCELLED);
                     }
-                    out.copy_from_slice(
-                        kdf::derive(&copy.masters(master)[0], token.salt(), kdf::ITERATIONS).as_bytes(),
-                    );
+                    let key = kdf::derive(&copy.masters(master)[0], token.salt(), kdf::ITERATIONS);
+                    out.copy_from_slice(key.as_bytes());
                     Ok(32)
                 });
             }
             6 => {
                 let (key, token) = (self.object(Piece::Key, 32), self.token());
                 let out = self.output(fernseal_token_open_cap(token.len));
-                let status = unsafe {
-                    fernseal_token_open_with(out.ptr(), out.cap(), out.len(), key.ptr(), token.ptr(), token.len)
-                };
+                let ((to, cap, len), (from, token_len)) = (out.parts(), token.parts());
+                let status = unsafe { fernseal_token_open_with(to, cap, len, key.ptr(), from, token_len) };
                 self.hold(status, out, &[key, token], |copy, out| {
                     let key = Key::from_bytes(copy.bytes(key).first_chunk().expect("32 bytes"));
                     token::open_with(&key, copy.token(token)?, out).map(<[u8]>::len).map_err(of)
                 });
             }
             7 => {
-                let (password, salt, iterations) =
-                    (self.arg(Piece::Plain), self.arg(Piece::Wild), self.byte() as u32 % 4);
-                let out = Output::from(self.buffer());
-                let status = unsafe {
-                    let password = (password.ptr(), password.len);
-                    fernseal_pbkdf2(out.ptr(), out.cap(), password.0, password.1, salt.ptr(), salt.len, iterations)
-                };
+                let (password, salt) = (self.arg(Piece::Plain), self.arg(Piece::Wild));
+                let (iterations, out) = (self.byte() as u32 % 4, Output::from(self.buffer()));
+                let ((to, cap, _), (from, len), (salt_at, salt_len)) = (out.parts(), password.parts(), salt.parts());
+                let status = unsafe { fernseal_pbkdf2(to, cap, from, len, salt_at, salt_len, iterations) };
                 if self.copy.is_sound(password) && self.copy.is_sound(salt) {
                     self.hold(status, out, &[password, salt], |copy, out| {
                         let iterations = iterations.try_into().map_err(|_| FERNSEAL_INVALID_ARGUMENT)?;
@@ -488,37 +476,23 @@ impl<'a> Sequence<'a> {
                 }
             }
             8 => {
-                let (key, plain, now) = (self.arg(Piece::KeyText), self.arg(Piece::Plain), self.byte() as u64);
-                let (out, (source, mut rng)) = (self.output(fernseal_fernet_seal_cap(plain.len)), self.random());
-                let lent = &mut rng.clone();
-                let status = unsafe {
-                    let (key, plain) = ((key.ptr(), key.len), (plain.ptr(), plain.len));
-                    fernseal_fernet_seal(
-                        out.ptr(),
-                        out.cap(),
-                        out.len(),
-                        key.0,
-                        key.1,
-                        plain.0,
-                        plain.1,
-                        now,
-                        source,
-                        ptr::from_mut(lent).cast(),
-                    )
-                };
+                let (key, plain, now) = (self.arg(Piece::KeyText), self.arg(Piece::Plain), self.time());
+                let out = self.output(fernseal_fernet_seal_cap(plain.len));
+                let ((to, cap, len), (key_at, key_len), (from, plain_len)) = (out.parts(), key.parts(), plain.parts());
+                let (source, ctx, mut rng) = self.random();
+                let status =
+                    unsafe { fernseal_fernet_seal(to, cap, len, key_at, key_len, from, plain_len, now, source, ctx) };
                 self.hold(status, out, &[key, plain], |copy, out| {
-                    let key = copy.key(key)?;
+                    let key = Key::from_text(copy.text(key, FERNSEAL_INVALID_KEY)?).map_err(of)?;
                     text(out, |out| fernet::seal(&key, copy.bytes(plain), now, &mut rng, out))
                 });
             }
             9 => {
                 let (key, token) = (self.arg(Piece::KeyText), self.arg(Piece::Fernet));
-                let (now, ttl) = (990 + self.byte() as u64, self.byte() as u64 % 32);
+                let (now, ttl) = (self.time(), self.byte() as u64 % 32);
                 let out = self.output(fernseal_fernet_open_cap(token.len));
-                let status = unsafe {
-                    let (key, token) = ((key.ptr(), key.len), (token.ptr(), token.len));
-                    fernseal_fernet_open(out.ptr(), out.cap(), out.len(), key.0, key.1, token.0, token.1, now, ttl)
-                };
+                let ((to, cap, len), (key_at, key_len), (from, token_len)) = (out.parts(), key.parts(), token.parts());
+                let status = unsafe { fernseal_fernet_open(to, cap, len, key_at, key_len, from, token_len, now, ttl) };
                 let freshness = if ttl == 0 { Freshness::Any } else { Freshness::Within { now, ttl } };
                 self.hold(status, out, &[key, token], |copy, out| {
                     let (key, token) = (copy.text(key, FERNSEAL_INVALID_KEY)?, copy.token(token)?);
@@ -528,13 +502,12 @@ impl<'a> Sequence<'a> {
             }
             10 => {
                 let ((one, masters), json) = (self.masters(), self.arg(Piece::Json));
-                let (out, count) = (self.output(json.len.saturating_add(1)), masters.count());
-                let (to, cap, len) = (out.ptr(), out.cap(), out.len());
+                let out = self.output(json.len.saturating_add(1));
+                let ((to, cap, len), (from, json_len)) = (out.parts(), json.parts());
+                let (keys, count) = (masters.ptr(), masters.count());
                 let status = match one {
-                    true => unsafe { fernseal_config_open(to, cap, len, masters.ptr(), json.ptr(), json.len) },
-                    false => unsafe {
-                        fernseal_config_open_any(to, cap, len, masters.ptr(), count, json.ptr(), json.len)
-                    },
+                    true => unsafe { fernseal_config_open(to, cap, len, keys, from, json_len) },
+                    false => unsafe { fernseal_config_open_any(to, cap, len, keys, count, from, json_len) },
                 };
                 self.hold(status, out, &[masters, json], |copy, out| {
                     let json = copy.text(json, FERNSEAL_INVALID_JSON)?;
@@ -542,18 +515,13 @@ impl<'a> Sequence<'a> {
                 });
             }
             11 => {
-                let ((one, masters), json, pointer) =
-                    (self.masters(), self.arg(Piece::Json), self.arg(Piece::SecretPointer));
-                let (out, count) = (self.output(json.len), masters.count());
-                let (to, cap, len) = (out.ptr(), out.cap(), out.len());
-                let (json_at, at) = ((json.ptr(), json.len), (pointer.ptr(), pointer.len));
+                let ((one, masters), json) = (self.masters(), self.arg(Piece::Json));
+                let (pointer, out) = (self.arg(Piece::SecretPointer), self.output(json.len));
+                let ((to, cap, len), (from, json_len)) = (out.parts(), json.parts());
+                let ((keys, count), (at, at_len)) = ((masters.ptr(), masters.count()), pointer.parts());
                 let status = match one {
-                    true => unsafe {
-                        fernseal_config_get(to, cap, len, masters.ptr(), json_at.0, json_at.1, at.0, at.1)
-                    },
-                    false => unsafe {
-                        fernseal_config_get_any(to, cap, len, masters.ptr(), count, json_at.0, json_at.1, at.0, at.1)
-                    },
+                    true => unsafe { fernseal_config_get(to, cap, len, keys, from, json_len, at, at_len) },
+                    false => unsafe { fernseal_config_get_any(to, cap, len, keys, count, from, json_len, at, at_len) },
                 };
                 self.hold(status, out, &[masters, json, pointer], |copy, out| {
                     let json = copy.text(json, FERNSEAL_INVALID_JSON)?;
@@ -563,25 +531,12 @@ impl<'a> Sequence<'a> {
             }
             12 => {
                 let (master, json) = (self.object(Piece::Masters, 64), self.arg(Piece::Json));
-                let (pointer, now) = (self.arg(Piece::PlainPointer), self.byte() as u64);
-                let (out, (source, mut rng)) = (self.output(json.len.saturating_add(128)), self.random());
-                let lent = &mut rng.clone();
-                let status = unsafe {
-                    let (json, at) = ((json.ptr(), json.len), (pointer.ptr(), pointer.len));
-                    fernseal_config_seal(
-                        out.ptr(),
-                        out.cap(),
-                        out.len(),
-                        master.ptr(),
-                        json.0,
-                        json.1,
-                        at.0,
-                        at.1,
-                        now,
-                        source,
-                        ptr::from_mut(lent).cast(),
-                    )
-                };
+                let (pointer, now) = (self.arg(Piece::PlainPointer), self.time());
+                let out = self.output(json.len.saturating_add(token::token_len(1)));
+                let ((to, cap, len), (from, json_len), (at, at_len)) = (out.parts(), json.parts(), pointer.parts());
+                let ((source, ctx, mut rng), key) = (self.random(), master.ptr());
+                let status =
+                    unsafe { fernseal_config_seal(to, cap, len, key, from, json_len, at, at_len, now, source, ctx) };
                 self.hold(status, out, &[master, json, pointer], |copy, out| {
                     let json = copy.text(json, FERNSEAL_INVALID_JSON)?;
                     let pointer = copy.text(pointer, FERNSEAL_INVALID_ARGUMENT)?;
@@ -590,25 +545,12 @@ impl<'a> Sequence<'a> {
             }
             13 => {
                 let ((_, old), new) = (self.masters(), self.object(Piece::Masters, 64));
-                let (json, now) = (self.arg(Piece::Json), self.byte() as u64);
-                let (out, (source, mut rng)) = (self.output(json.len.saturating_add(26)), self.random());
-                let lent = &mut rng.clone();
-                let status = unsafe {
-                    let (old, json) = ((old.ptr(), old.count()), (json.ptr(), json.len));
-                    fernseal_config_rotate(
-                        out.ptr(),
-                        out.cap(),
-                        out.len(),
-                        old.0,
-                        old.1,
-                        new.ptr(),
-                        json.0,
-                        json.1,
-                        now,
-                        source,
-                        ptr::from_mut(lent).cast(),
-                    )
-                };
+                let (json, now) = (self.arg(Piece::Json), self.time());
+                let out = self.output(json.len.saturating_add(26));
+                let ((to, cap, len), (from, json_len)) = (out.parts(), json.parts());
+                let ((source, ctx, mut rng), (keys, count), key) = (self.random(), (old.ptr(), old.count()), new.ptr());
+                let status =
+                    unsafe { fernseal_config_rotate(to, cap, len, keys, count, key, from, json_len, now, source, ctx) };
                 self.hold(status, out, &[old, new, json], |copy, out| {
                     let json = copy.text(json, FERNSEAL_INVALID_JSON)?;
                     let (old, new) = (copy.masters(old), copy.masters(new));
@@ -618,9 +560,8 @@ impl<'a> Sequence<'a> {
             14 => {
                 let ((_, masters), json) = (self.masters(), self.arg(Piece::Json));
                 let out = self.object(Piece::Out, size_of::<fernseal_config>());
-                let status = unsafe {
-                    fernseal_config_read(out.mut_ptr(), masters.ptr(), masters.count(), json.ptr(), json.len)
-                };
+                let (keys, count) = (masters.ptr(), masters.count());
+                let status = unsafe { fernseal_config_read(out.mut_ptr(), keys, count, json.ptr(), json.len) };
                 self.hold(status, Output { align: 2, ..out.into() }, &[masters, json], |copy, out| {
                     read(copy.text(json, FERNSEAL_INVALID_JSON)?, &copy.masters(masters), out)
                 });
@@ -643,7 +584,8 @@ impl<'a> Sequence<'a> {
                 }
             }
             _ => {
-                let len = self.below(4096).wrapping_sub(2048); // a little, or nearly all there is
+                // A little, or nearly all that there is.
+                let len = self.below(4096).wrapping_sub(2048);
                 assert_eq!(fernseal_token_seal_cap(len), token::token_len(len).saturating_add(1));
                 assert_eq!(fernseal_token_open_cap(len), token::open_len(len));
                 assert_eq!(fernseal_fernet_seal_cap(len), fernet::token_len(len).saturating_add(1));
@@ -655,10 +597,6 @@ impl<'a> Sequence<'a> {
         }
         let differs = self.copy.bytes.iter().zip(&self.arena).position(|(wanted, found)| wanted != found);
         assert_eq!(differs, None, "the first byte that is not as it must be");
-    }
-
-    fn token(&mut self) -> Arg {
-        self.arg(if self.script.len() % 2 == 0 { Piece::Token } else { Piece::LegacyToken })
     }
 }
 
