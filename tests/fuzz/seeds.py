@@ -27,9 +27,10 @@ valid, invalid = cases("valid.json"), cases("invalid.json")
 fernet = [case["token"] for case in cases("fernet-spec-verify.json") + cases("fernet-spec-invalid.json")]
 configs = []
 for at, case in enumerate(valid):
-    secret = json.dumps({"auth": {"token_value": case["token"]}, "x": [1.5e3, None, {"\u00e9\n": "v"}]}, indent=at % 3 or None)
-    plain = '{"proxmox": {"host": "h", "port": %d}, "auth": {"user": "u", "token_name": "n", "token_value": "a\\n%d"}}' % (at, at)
-    configs += [secret, plain]
+    sealed = {"auth": {"token_value": case["token"]}, "x": [1.5e3, None, {"\u00e9\n": "v"}]}
+    auth = {"user": "u", "token_name": "n", "token_value": f"a\n{at}"}
+    plain = {"proxmox": {"host": "h", "port": at}, "auth": auth, "logging": {"file": "\u00e9"}}
+    configs += [json.dumps(config, indent=at % 3 or None) for config in (sealed, plain)]
 commands = [
     line
     for path in sorted(Path("../cli/transcripts").glob("*.md"))
@@ -42,6 +43,8 @@ seed("token", [case["token"] for case in valid + invalid] + fernet + signed)
 seed("key", [case["master_key"] for case in valid])
 seed("json", configs)
 seed("config", configs)
-# A wild piece and a call of each function, twice, with the arguments that are meant for it.
+# A wild piece of three bytes, and a call of each function with the arguments that are meant for it.
 seed("c", [bytes([3, 1, 2, 3, function, *[0] * 24]) for function in range(C_FUNCTIONS)])
-seed("args", [bytes([at % 5]) + line.strip().encode() for at, line in enumerate(sorted(set(commands)))])
+# Each by one of the guide's spellings, and behind an option that has a verb for its value.
+commands = list(enumerate(line.strip().encode() for line in sorted(set(commands))))
+seed("args", [bytes([choice]) + line for at, line in commands for choice in (at % 5, 128 + at % 100)])
