@@ -59,7 +59,8 @@ static ARENA: LazyLock<(Vec<u8>, Vec<Range<usize>>)> = LazyLock::new(|| {
     let bare = Key::from_text(&key_text).expect("32 bytes");
     let bare = fernet::seal(&bare, b"bare secret", 1_000, &mut random, &mut buffer).expect("fits").to_owned();
     let json = format!(
-        r#"{{"proxmox":{{"host":"h","port":1}},"auth":{{"user":"u","token_name":"t","token_value":"{salted}"}},"x":["{legacy}","p"]}}"#
+        r#"{{"proxmox":{{"host":"h","port":1,"verify_ssl":false}},"auth":{{"user":"u","token_name":"t","token_value":"{salted}"}},
+        "logging":{{"level":"DEBUG","file":"\u00e9"}},"x":["{legacy}","p"]}}"#
     );
     let pieces: [&[u8]; 16] = [
         &[0xa5; 8],
@@ -590,7 +591,8 @@ impl<'a> Sequence<'a> {
                 assert_eq!(fernseal_token_open_cap(len), token::open_len(len));
                 assert_eq!(fernseal_fernet_seal_cap(len), fernet::token_len(len).saturating_add(1));
                 assert_eq!(fernseal_fernet_open_cap(len), fernet::open_len(len));
-                for words in [fernseal_status_str(len as i32), fernseal_version_string()] {
+                let words = |status| fernseal_status_str(status);
+                for words in [words(len as i32), words(len as i32 % 16), fernseal_version_string()] {
                     assert!(!unsafe { CStr::from_ptr(words) }.is_empty());
                 }
             }
