@@ -409,7 +409,8 @@ impl Cli {
         Self::from_args(std::env::args_os().collect()).unwrap_or_else(|error| error.exit())
     }
 
-    fn from_args(args: Vec<OsString>) -> Result<Self, clap::Error> {
+    /// Parses arguments, the program's name first.
+    pub(crate) fn from_args(args: Vec<OsString>) -> Result<Self, clap::Error> {
         Self::try_parse_from(into_verbs(args)?)
     }
 }

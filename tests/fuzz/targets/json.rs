@@ -1,33 +1,60 @@
-//! Any text as JSON: accepted as serde_json accepts it; each string is found by its own pointer and read the same.
+//! Any text as JSON: accepted as serde_json accepts it; each string is found by its own pointer and reads the same.
+//! A string that is replaced, here by control characters and the text itself, changes nothing around it, and is found again.
 #![no_main]
 
 use fernseal_core::{Error, json};
 use libfuzzer_sys::fuzz_target;
+use serde::de::IgnoredAny;
+
+fn unescape(raw: &str) -> Result<String, Error> {
+    let mut plain = vec![0xa5; raw.len()];
+    json::unescape(raw, &mut plain).map(str::to_owned)
+}
+
+fn raw_strings(text: &str) -> Vec<&str> {
+    json::strings(text).map(|value| value.expect("the text is JSON").raw()).collect()
+}
 
 fuzz_target!(|text: &str| {
-    let ours = json::root(text).map(|_| ());
-    let without_mark = text.strip_prefix('\u{feff}').unwrap_or(text);
-    match serde_json::from_str::<serde_json::Value>(without_mark) {
-        // serde_json stops at 128 levels and at numbers beyond f64, and builds no lone surrogates.
-        Ok(_) => assert_eq!(ours, Ok(())),
-        Err(_) => {}
+    let unmarked = text.strip_prefix('\u{feff}').unwrap_or(text);
+    match json::root(text) {
+        Err(Error::TooDeep) => return,
+        // What serde_json ignores it reads for grammar alone: any depth, any number, half a surrogate pair.
+        ours => assert_eq!(ours.is_ok(), serde_json::from_str::<IgnoredAny>(unmarked).is_ok()),
     }
-    if ours.is_err() {
+    if json::root(text).is_err() {
         return;
     }
-    for value in json::strings(text).take(20) {
+    let theirs = serde_json::from_str::<serde_json::Value>(unmarked);
+    let raws = raw_strings(text);
+    let new: String = (0..0x20).map(char::from).chain(text.chars()).collect();
+    for (at, value) in json::strings(text).take(16).enumerate() {
         let value = value.expect("the text is JSON");
         let pointer = value.pointer().to_string();
+        let unique = value.is_unique();
         match json::find(text, &pointer) {
-            Ok(found) => assert_eq!(found.span(), value.span()),
-            Err(error) => assert!(error == Error::DuplicateKey || pointer.contains('\u{fffd}'), "{error:?} {pointer}"),
+            Ok(found) => assert_eq!((found.span(), unique), (value.span(), Ok(()))),
+            // A name with half a surrogate pair has no pointer.
+            Err(error) => assert!(unique == Err(error) || pointer.contains('\u{fffd}'), "{error:?} {pointer}"),
         }
-        let mut plain = vec![0xa5; value.raw().len()];
-        if let Ok(plain) = json::unescape(value.raw(), &mut plain) {
-            let mut escaped = vec![0xa5; json::escaped_len(plain)];
-            let escaped = json::escape(plain, &mut escaped).expect("fits");
-            let replaced = format!("{}{escaped}{}", &text[..value.span().start + 1], &text[value.span().end - 1..]);
-            assert_eq!(json::root(&replaced).map(|_| ()), Ok(()));
+        if unique.is_ok()
+            && let Ok(theirs) = &theirs
+        {
+            let read = theirs.pointer(&pointer).and_then(serde_json::Value::as_str);
+            assert_eq!(unescape(value.raw()).as_deref().ok(), read);
+        }
+
+        let mut escaped = vec![0xa5; json::escaped_len(&new)];
+        let escaped = json::escape(&new, &mut escaped).expect("fits");
+        let (before, after) = (&text[..=value.span().start], &text[value.span().end - 1..]);
+        let replaced = format!("{before}{escaped}{after}");
+        assert!(json::root(&replaced).is_ok());
+        let mut wanted = raws.clone();
+        wanted[at] = escaped;
+        assert_eq!(raw_strings(&replaced), wanted);
+        if json::find(text, &pointer).is_ok() {
+            let found = json::find(&replaced, &pointer).expect("where it was");
+            assert_eq!(unescape(found.raw()).as_deref(), Ok(&*new));
         }
     }
 });

@@ -1,0 +1,642 @@
+//! The C API by any sequence of calls: NULLs, lengths, overlaps, capacities, ticks that cancel, random sources that fail.
+//! All arguments lie in one arena. After each call it must be, byte for byte, what the header's rules and core make of it:
+//! untouched outside the outputs, zeroed after a failure, the right result. Core is asked apart, in memory of its own.
+#![no_main]
+
+mod common;
+
+use std::ffi::{CStr, c_int, c_void};
+use std::ops::Range;
+use std::ptr;
+use std::sync::LazyLock;
+
+use common::Random;
+use fernseal::*;
+use fernseal_core::config::{self, Config};
+use fernseal_core::fernet::{self, Freshness};
+use fernseal_core::token::{self, Token};
+use fernseal_core::{Error, Key, MasterKey, kdf};
+use libfuzzer_sys::fuzz_target;
+use rand_core::TryRng;
+
+/// What lies in the arena. An argument is half of the time the piece that is meant for it.
+#[derive(Clone, Copy)]
+enum Piece {
+    Len,
+    Out,
+    OtherOut,
+    Masters,
+    Key,
+    KeyText,
+    MasterText,
+    Plain,
+    Token,
+    LegacyToken,
+    Fernet,
+    Json,
+    SecretPointer,
+    PlainPointer,
+    /// Bytes that the fuzzer chooses.
+    Wild,
+    /// The result of the last call that had one.
+    Last,
+}
+
+const OUT_LEN: usize = 2048;
+const WILD_LEN: usize = 255;
+
+/// The arena as each sequence finds it, and where its pieces lie.
+static ARENA: LazyLock<(Vec<u8>, Vec<Range<usize>>)> = LazyLock::new(|| {
+    let masters = [[1; 32], [2; 32]].map(|bytes| MasterKey::from_bytes(&bytes).expect("32 bytes"));
+    let mut random = Random::of(b"salt and IV");
+    let mut buffer = [0; 512];
+    let salted = token::seal(&masters[0], b"secret", 1, &mut random, &mut buffer).expect("fits").to_owned();
+    let legacy =
+        token::seal_legacy(&masters[1], b"a \"secret\"\n", 2, &mut random, &mut buffer).expect("fits").to_owned();
+    let format = Token::parse(&salted).map(|token| *token.format()).expect("a token");
+    let key = kdf::derive(&masters[0], format.salt(), kdf::ITERATIONS);
+    let key_text = MasterKey::generate(&mut Random::of(b"key")).expect("random enough");
+    let bare = Key::from_text(&key_text).expect("32 bytes");
+    let bare = fernet::seal(&bare, b"bare secret", 1_000, &mut random, &mut buffer).expect("fits").to_owned();
+    let json = format!(
+        r#"{{"proxmox":{{"host":"h","port":1,"verify_ssl":false}},"auth":{{"user":"u","token_name":"t","token_value":"{salted}"}},
+        "logging":{{"level":"DEBUG","file":"\u00e9"}},"x":["{legacy}","p"]}}"#
+    );
+    let pieces: [&[u8]; 16] = [
+        &[0xa5; 8],
+        &[0xa5; OUT_LEN],
+        &[0xa5; OUT_LEN],
+        &masters.map(|master| *master.as_bytes()).concat(),
+        key.as_bytes(),
+        key_text.as_bytes(),
+        b" AAEC+/8= \n",
+        b"plain \0 secret",
+        salted.as_bytes(),
+        legacy.as_bytes(),
+        bare.as_bytes(),
+        json.as_bytes(),
+        b"/auth/token_value",
+        b"x.1",
+        &[0xa5; WILD_LEN],
+        &[],
+    ];
+    let mut arena = Vec::new();
+    let pieces = pieces.map(|piece| {
+        let start = arena.len();
+        arena.extend(piece);
+        // Aligned, with something between any two.
+        arena.resize(arena.len().next_multiple_of(8) + 8, 0xa5);
+        start..start + piece.len()
+    });
+    (arena, pieces.to_vec())
+});
+
+/// An argument as C sees it: an address, and how many bytes are said to be there.
+#[derive(Clone, Copy)]
+struct Arg {
+    at: usize,
+    len: usize,
+}
+
+impl Arg {
+    fn ptr<T>(self) -> *const T {
+        self.at as *const T
+    }
+
+    fn mut_ptr<T>(self) -> *mut T {
+        self.at as *mut T
+    }
+
+    fn parts<T>(self) -> (*const T, usize) {
+        (self.ptr(), self.len)
+    }
+
+    /// How many master keys these are.
+    fn count(self) -> usize {
+        // A length that no object can have is a number of keys that there cannot be.
+        if self.len > isize::MAX as usize { self.len } else { self.len / 64 }
+    }
+
+    fn overlaps(self, other: Self) -> bool {
+        let end = |arg: Self| arg.at as u128 + arg.len as u128;
+        self.len > 0 && other.len > 0 && (self.at as u128) < end(other) && (other.at as u128) < end(self)
+    }
+}
+
+/// Where a result goes.
+struct Output {
+    buffer: Arg,
+    /// Of functions that say how long it is.
+    len: Option<Arg>,
+    align: usize,
+}
+
+impl From<Arg> for Output {
+    fn from(buffer: Arg) -> Self {
+        Self { buffer, len: None, align: 1 }
+    }
+}
+
+impl Output {
+    /// As C's functions take it.
+    fn parts<T>(&self) -> (*mut T, usize, *mut usize) {
+        (self.buffer.mut_ptr(), self.buffer.len, self.len.map_or(ptr::null_mut(), Arg::mut_ptr))
+    }
+}
+
+/// A copy of the arena, by its addresses: what core reads.
+struct Shadow {
+    base: usize,
+    bytes: Vec<u8>,
+}
+
+impl Shadow {
+    fn range(&self, arg: Arg) -> Option<Range<usize>> {
+        let start = arg.at.checked_sub(self.base)?;
+        let end = start.checked_add(arg.len)?;
+        (end <= self.bytes.len()).then_some(start..end)
+    }
+
+    /// The header's rule on one argument.
+    fn is_sound(&self, arg: Arg) -> bool {
+        arg.len == 0 || self.range(arg).is_some()
+    }
+
+    fn bytes(&self, arg: Arg) -> &[u8] {
+        self.range(arg).map_or(&[], |range| &self.bytes[range])
+    }
+
+    fn text(&self, arg: Arg, otherwise: fernseal_status) -> Result<&str, fernseal_status> {
+        str::from_utf8(self.bytes(arg)).map_err(|_| otherwise)
+    }
+
+    fn token(&self, arg: Arg) -> Result<&str, fernseal_status> {
+        if self.bytes(arg).is_ascii() { self.text(arg, FERNSEAL_MALFORMED) } else { Err(FERNSEAL_MALFORMED) }
+    }
+
+    fn masters(&self, arg: Arg) -> Vec<MasterKey> {
+        self.bytes(arg).chunks_exact(64).map(|block| MasterKey::from_bytes(block).expect("64 bytes")).collect()
+    }
+
+    fn put(&mut self, arg: Arg, bytes: &[u8]) {
+        if let Some(range) = self.range(arg) {
+            self.bytes[range].copy_from_slice(bytes);
+        }
+    }
+}
+
+/// Core's errors by the header's words for them.
+fn of(error: Error) -> fernseal_status {
+    match error {
+        Error::NotText | Error::LooksSealed => FERNSEAL_MALFORMED,
+        Error::KeyEmpty | Error::KeyPadding | Error::KeyCharacter | Error::KeyShort => FERNSEAL_INVALID_KEY,
+        Error::BadPointer => FERNSEAL_INVALID_ARGUMENT,
+        error if (error as i32) <= FERNSEAL_INVALID_JSON => error as i32,
+        _ => FERNSEAL_INVALID_JSON,
+    }
+}
+
+/// A text as C gets it: with room for a NUL behind it.
+fn text<'o>(
+    out: &'o mut [u8],
+    fill: impl FnOnce(&'o mut [u8]) -> Result<&'o str, Error>,
+) -> Result<usize, fernseal_status> {
+    let (_, out) = out.split_last_mut().ok_or(FERNSEAL_BUFFER_TOO_SMALL)?;
+    fill(out).map(str::len).map_err(of)
+}
+
+unsafe extern "C" fn random(ctx: *mut c_void, out: *mut u8, len: usize) -> c_int {
+    // SAFETY: handed over by `call`, which lends it to this call alone; the library's buffer.
+    let (random, out) = unsafe { (&mut *ctx.cast::<Random<'_>>(), std::slice::from_raw_parts_mut(out, len)) };
+    random.try_fill_bytes(out).map_or(-1, |()| 0)
+}
+
+/// Counts down, and cancels at 0.
+unsafe extern "C" fn tick(ctx: *mut c_void) -> c_int {
+    // SAFETY: handed over by `call`, which lends it to this call alone.
+    let left = unsafe { &mut *ctx.cast::<u32>() };
+    *left = left.saturating_sub(1);
+    c_int::from(*left == 0)
+}
+
+/// One sequence of calls.
+struct Sequence<'a> {
+    arena: Vec<u8>,
+    copy: Shadow,
+    pieces: Vec<Range<usize>>,
+    script: &'a [u8],
+    out: Piece,
+    /// What the library draws from; core has a copy.
+    random: Random<'static>,
+}
+
+impl<'a> Sequence<'a> {
+    fn new(wild: &[u8], script: &'a [u8]) -> Self {
+        let (mut bytes, mut pieces) = ARENA.clone();
+        let place = &mut pieces[Piece::Wild as usize];
+        place.end = place.start + wild.len();
+        bytes[place.clone()].copy_from_slice(wild);
+        let mut arena = bytes.clone();
+        let copy = Shadow { base: arena.as_mut_ptr() as usize, bytes };
+        Self { arena, copy, pieces, script, out: Piece::Out, random: Random::of(b"another salt, another IV") }
+    }
+
+    /// The next byte of the script; 0 after its end.
+    fn byte(&mut self) -> usize {
+        self.script.split_off_first().copied().unwrap_or(0).into()
+    }
+
+    /// A number below `end`.
+    fn below(&mut self, end: usize) -> usize {
+        (self.byte() + 256 * self.byte()) % end
+    }
+
+    fn piece(&self, piece: usize) -> Arg {
+        let range = &self.pieces[piece];
+        Arg { at: self.copy.base + range.start, len: range.len() }
+    }
+
+    /// An argument that should be `piece`.
+    fn arg(&mut self, piece: Piece) -> Arg {
+        let meant = self.piece(piece as usize);
+        match self.byte() {
+            0..128 => meant,
+            128..152 => Arg { len: self.below(meant.len + 1), ..meant },
+            152..176 => self.piece(Piece::Last as usize),
+            176..192 => {
+                let any = self.byte() % self.pieces.len();
+                self.piece(any)
+            }
+            192..208 => self.piece(Piece::Wild as usize),
+            208..216 => Arg { at: 0, len: 0 },
+            216..224 => Arg { at: 0, len: meant.len },
+            224..228 => Arg { at: 1, len: 0 },
+            228..232 => Arg { len: usize::MAX - self.byte(), ..meant },
+            232..236 => Arg { len: isize::MAX as usize + 1 + self.byte(), ..meant },
+            _ => {
+                let start = self.below(self.arena.len());
+                Arg { at: self.copy.base + start, len: self.below(self.arena.len() - start + 1) }
+            }
+        }
+    }
+
+    /// An argument that is one object of `size` bytes, or NULL.
+    fn object(&mut self, piece: Piece, size: usize) -> Arg {
+        let Arg { at, .. } = self.arg(piece);
+        let last = self.copy.base + self.arena.len() - size;
+        Arg { at: if at < self.copy.base { 0 } else { at.min(last) }, len: size }
+    }
+
+    /// A token of either form.
+    fn token(&mut self) -> Arg {
+        let piece = if self.script.len().is_multiple_of(2) { Piece::Token } else { Piece::LegacyToken };
+        self.arg(piece)
+    }
+
+    /// A time around that of the Fernet token.
+    fn time(&mut self) -> u64 {
+        990 + self.byte() as u64
+    }
+
+    /// One master key, as one (`true`) or as some of them.
+    fn masters(&mut self) -> (bool, Arg) {
+        if self.byte() >= 128 {
+            return (true, self.object(Piece::Masters, 64));
+        }
+        let masters = self.arg(Piece::Masters);
+        (false, Arg { len: masters.count().saturating_mul(64), ..masters })
+    }
+
+    /// An output and the place for its length, where `wanted` bytes are enough.
+    fn output(&mut self, wanted: usize) -> Output {
+        let mut buffer = self.buffer();
+        if self.byte() >= 128 {
+            buffer.len = buffer.len.min(wanted.saturating_add(self.byte() % 3).saturating_sub(1));
+        }
+        Output { len: Some(self.object(Piece::Len, 8)), ..buffer.into() }
+    }
+
+    fn buffer(&mut self) -> Arg {
+        // The other one, so that a result may be an argument of the next call.
+        self.out = if let Piece::Out = self.out { Piece::OtherOut } else { Piece::Out };
+        self.arg(self.out)
+    }
+
+    /// A source that works, fails, or is NULL, its context, and the same source for core.
+    fn random(&mut self) -> (fernseal_random_fn, *mut c_void, Random<'static>) {
+        let (source, left): (fernseal_random_fn, _) = match self.byte() {
+            0..160 => (Some(random), usize::MAX),
+            160..240 => (Some(random), self.byte() % 3),
+            _ => (None, 0),
+        };
+        self.random.left = left;
+        (source, (&raw mut self.random).cast(), self.random.clone())
+    }
+
+    /// Holds the arena after a call that ended in `status` against what it must be: as `model` fills the output in a buffer
+    /// of its own, from the copy of the arena.
+    fn hold(
+        &mut self,
+        status: fernseal_status,
+        Output { buffer, len, align }: Output,
+        inputs: &[Arg],
+        model: impl FnOnce(&Shadow, &mut [u8]) -> Result<usize, fernseal_status>,
+    ) {
+        let apart = |arg: Arg| !inputs.iter().any(|input| input.overlaps(arg));
+        let len_is_sound = len.is_none_or(|len| self.copy.is_sound(len) && len.at.is_multiple_of(8) && apart(len));
+        let out_is_sound = self.copy.is_sound(buffer)
+            && buffer.at.is_multiple_of(align)
+            && apart(buffer)
+            && len.is_none_or(|len| !len.overlaps(buffer));
+        let mut out = vec![0; if len_is_sound && out_is_sound { buffer.len } else { 0 }];
+        let used = if len_is_sound && out_is_sound && inputs.iter().all(|input| self.copy.is_sound(*input)) {
+            let result = model(&self.copy, &mut out);
+            assert_eq!(status, result.err().unwrap_or(FERNSEAL_OK));
+            result.ok()
+        } else {
+            assert_ne!(status, FERNSEAL_OK);
+            None
+        };
+        out[used.unwrap_or(0)..].fill(0);
+        if len_is_sound && out_is_sound {
+            self.copy.put(buffer, &out);
+        }
+        if let Some(len) = len.filter(|_| len_is_sound) {
+            self.copy.put(len, &used.unwrap_or(0).to_ne_bytes());
+        }
+        if let Some(range) = self.copy.range(Arg { len: used.unwrap_or(0), ..buffer }).filter(|_| used.is_some()) {
+            self.pieces[Piece::Last as usize] = range;
+        }
+    }
+
+    /// One call. What the library accepts of its arguments lies in the arena, is of bytes, and nobody else's meanwhile: that
+    /// is what makes these calls sound. What lies elsewhere it must refuse: that is what is tested.
+    fn call(&mut self) {
+        match self.byte() % 18 {
+            0 => {
+                let (text, out) = (self.arg(Piece::MasterText), self.object(Piece::Out, 64));
+                let status = unsafe { fernseal_master_key_parse(out.mut_ptr(), text.ptr(), text.len) };
+                self.hold(status, out.into(), &[text], |copy, out| {
+                    let master = MasterKey::from_text(copy.text(text, FERNSEAL_INVALID_KEY)?).map_err(of)?;
+                    out.copy_from_slice(master.as_bytes());
+                    Ok(64)
+                });
+            }
+            1 => {
+                let out = self.output(45);
+                let (to, cap, len) = out.parts();
+                let (source, ctx, mut rng) = self.random();
+                let status = unsafe { fernseal_master_key_generate(to, cap, len, source, ctx) };
+                self.hold(status, out, &[], |_, out| {
+                    text(out, |out| {
+                        let text = MasterKey::generate(&mut rng)?;
+                        let out = out.get_mut(..text.len()).ok_or(Error::BufferTooSmall)?;
+                        out.copy_from_slice(text.as_bytes());
+                        Ok(str::from_utf8(out).expect("base64"))
+                    })
+                });
+            }
+            2 => {
+                let text = self.arg(Piece::Token);
+                let is_sealed = unsafe { fernseal_token_is_sealed(text.ptr(), text.len) };
+                assert_eq!(is_sealed == 1, self.copy.bytes(text).starts_with(b"enc:"));
+            }
+            3 => {
+                let (master, plain, now) = (self.object(Piece::Masters, 64), self.arg(Piece::Plain), self.time());
+                let out = self.output(fernseal_token_seal_cap(plain.len));
+                let ((to, cap, len), (from, plain_len)) = (out.parts(), plain.parts());
+                let (source, ctx, mut rng) = self.random();
+                let status =
+                    unsafe { fernseal_token_seal(to, cap, len, master.ptr(), from, plain_len, now, source, ctx) };
+                self.hold(status, out, &[master, plain], |copy, out| {
+                    text(out, |out| token::seal(&copy.masters(master)[0], copy.bytes(plain), now, &mut rng, out))
+                });
+            }
+            4 => {
+                let ((one, masters), token) = (self.masters(), self.token());
+                let out = self.output(fernseal_token_open_cap(token.len));
+                let ((to, cap, len), (from, token_len)) = (out.parts(), token.parts());
+                let (keys, count) = (masters.ptr(), masters.count());
+                let status = match one {
+                    true => unsafe { fernseal_token_open(to, cap, len, keys, from, token_len) },
+                    false => unsafe { fernseal_token_open_any(to, cap, len, keys, count, from, token_len) },
+                };
+                self.hold(status, out, &[masters, token], |copy, out| {
+                    token::open_any(&copy.masters(masters), copy.token(token)?, out).map(<[u8]>::len).map_err(of)
+                });
+            }
+            5 => {
+                let (out, master) = (self.object(Piece::Out, 32), self.object(Piece::Masters, 64));
+                let token = self.token();
+                // It cancels at one of the first ticks, not at all, or is NULL.
+                let (tick, mut left): (fernseal_tick_fn, u32) = match self.byte() {
+                    at @ 1..64 => (Some(tick), at as u32),
+                    64..128 => (Some(tick), u32::MAX),
+                    _ => (None, 0),
+                };
+                let cancels = tick.is_some() && left < 64;
+                let ctx = (&raw mut left).cast();
+                let status = unsafe { fernseal_derive(out.mut_ptr(), master.ptr(), token.ptr(), token.len, tick, ctx) };
+                self.hold(status, out.into(), &[master, token], |copy, out| {
+                    let token = Token::parse(copy.token(token)?).map_err(of)?;
+                    if cancels {
+                        return Err(FERNSEAL_CANCELLED);
+                    }
+                    let key = kdf::derive(&copy.masters(master)[0], token.salt(), kdf::ITERATIONS);
+                    out.copy_from_slice(key.as_bytes());
+                    Ok(32)
+                });
+            }
+            6 => {
+                let (key, token) = (self.object(Piece::Key, 32), self.token());
+                let out = self.output(fernseal_token_open_cap(token.len));
+                let ((to, cap, len), (from, token_len)) = (out.parts(), token.parts());
+                let status = unsafe { fernseal_token_open_with(to, cap, len, key.ptr(), from, token_len) };
+                self.hold(status, out, &[key, token], |copy, out| {
+                    let key = Key::from_bytes(copy.bytes(key).first_chunk().expect("32 bytes"));
+                    token::open_with(&key, copy.token(token)?, out).map(<[u8]>::len).map_err(of)
+                });
+            }
+            7 => {
+                let (password, salt) = (self.arg(Piece::Plain), self.arg(Piece::Wild));
+                let (iterations, out) = (self.byte() as u32 % 4, Output::from(self.buffer()));
+                let ((to, cap, _), (from, len), (salt_at, salt_len)) = (out.parts(), password.parts(), salt.parts());
+                let status = unsafe { fernseal_pbkdf2(to, cap, from, len, salt_at, salt_len, iterations) };
+                if self.copy.is_sound(password) && self.copy.is_sound(salt) {
+                    self.hold(status, out, &[password, salt], |copy, out| {
+                        let iterations = iterations.try_into().map_err(|_| FERNSEAL_INVALID_ARGUMENT)?;
+                        kdf::pbkdf2(copy.bytes(password), copy.bytes(salt), iterations, out);
+                        Ok(out.len())
+                    });
+                } else {
+                    // A length that no object can have may reach the library's own stack: then the output is as it was.
+                    assert_eq!(status, FERNSEAL_INVALID_ARGUMENT);
+                    let kept = self.copy.range(out.buffer).map_or(Vec::new(), |range| self.arena[range].to_vec());
+                    assert!(kept.iter().all(|byte| *byte == 0) || kept == self.copy.bytes(out.buffer));
+                    self.copy.put(out.buffer, &kept);
+                }
+            }
+            8 => {
+                let (key, plain, now) = (self.arg(Piece::KeyText), self.arg(Piece::Plain), self.time());
+                let out = self.output(fernseal_fernet_seal_cap(plain.len));
+                let ((to, cap, len), (key_at, key_len), (from, plain_len)) = (out.parts(), key.parts(), plain.parts());
+                let (source, ctx, mut rng) = self.random();
+                let status =
+                    unsafe { fernseal_fernet_seal(to, cap, len, key_at, key_len, from, plain_len, now, source, ctx) };
+                self.hold(status, out, &[key, plain], |copy, out| {
+                    let key = Key::from_text(copy.text(key, FERNSEAL_INVALID_KEY)?).map_err(of)?;
+                    text(out, |out| fernet::seal(&key, copy.bytes(plain), now, &mut rng, out))
+                });
+            }
+            9 => {
+                let (key, token) = (self.arg(Piece::KeyText), self.arg(Piece::Fernet));
+                let (now, ttl) = (self.time(), self.byte() as u64 % 32);
+                let out = self.output(fernseal_fernet_open_cap(token.len));
+                let ((to, cap, len), (key_at, key_len), (from, token_len)) = (out.parts(), key.parts(), token.parts());
+                let status = unsafe { fernseal_fernet_open(to, cap, len, key_at, key_len, from, token_len, now, ttl) };
+                let freshness = if ttl == 0 { Freshness::Any } else { Freshness::Within { now, ttl } };
+                self.hold(status, out, &[key, token], |copy, out| {
+                    let (key, token) = (copy.text(key, FERNSEAL_INVALID_KEY)?, copy.token(token)?);
+                    let key = Key::from_text(key).map_err(of)?;
+                    fernet::open(&key, token, freshness, out).map(<[u8]>::len).map_err(of)
+                });
+            }
+            10 => {
+                let ((one, masters), json) = (self.masters(), self.arg(Piece::Json));
+                let out = self.output(json.len.saturating_add(1));
+                let ((to, cap, len), (from, json_len)) = (out.parts(), json.parts());
+                let (keys, count) = (masters.ptr(), masters.count());
+                let status = match one {
+                    true => unsafe { fernseal_config_open(to, cap, len, keys, from, json_len) },
+                    false => unsafe { fernseal_config_open_any(to, cap, len, keys, count, from, json_len) },
+                };
+                self.hold(status, out, &[masters, json], |copy, out| {
+                    let json = copy.text(json, FERNSEAL_INVALID_JSON)?;
+                    text(out, |out| config::open(json, &copy.masters(masters), out))
+                });
+            }
+            11 => {
+                let ((one, masters), json) = (self.masters(), self.arg(Piece::Json));
+                let (pointer, out) = (self.arg(Piece::SecretPointer), self.output(json.len));
+                let ((to, cap, len), (from, json_len)) = (out.parts(), json.parts());
+                let ((keys, count), (at, at_len)) = ((masters.ptr(), masters.count()), pointer.parts());
+                let status = match one {
+                    true => unsafe { fernseal_config_get(to, cap, len, keys, from, json_len, at, at_len) },
+                    false => unsafe { fernseal_config_get_any(to, cap, len, keys, count, from, json_len, at, at_len) },
+                };
+                self.hold(status, out, &[masters, json, pointer], |copy, out| {
+                    let json = copy.text(json, FERNSEAL_INVALID_JSON)?;
+                    let pointer = copy.text(pointer, FERNSEAL_INVALID_ARGUMENT)?;
+                    text(out, |out| config::get(json, pointer, &copy.masters(masters), out))
+                });
+            }
+            12 => {
+                let (master, json) = (self.object(Piece::Masters, 64), self.arg(Piece::Json));
+                let (pointer, now) = (self.arg(Piece::PlainPointer), self.time());
+                let out = self.output(json.len.saturating_add(token::token_len(1)));
+                let ((to, cap, len), (from, json_len), (at, at_len)) = (out.parts(), json.parts(), pointer.parts());
+                let ((source, ctx, mut rng), key) = (self.random(), master.ptr());
+                let status =
+                    unsafe { fernseal_config_seal(to, cap, len, key, from, json_len, at, at_len, now, source, ctx) };
+                self.hold(status, out, &[master, json, pointer], |copy, out| {
+                    let json = copy.text(json, FERNSEAL_INVALID_JSON)?;
+                    let pointer = copy.text(pointer, FERNSEAL_INVALID_ARGUMENT)?;
+                    text(out, |out| config::seal(json, &[pointer], &copy.masters(master)[0], now, &mut rng, out))
+                });
+            }
+            13 => {
+                let ((_, old), new) = (self.masters(), self.object(Piece::Masters, 64));
+                let (json, now) = (self.arg(Piece::Json), self.time());
+                let out = self.output(json.len.saturating_add(26));
+                let ((to, cap, len), (from, json_len)) = (out.parts(), json.parts());
+                let ((source, ctx, mut rng), (keys, count), key) = (self.random(), (old.ptr(), old.count()), new.ptr());
+                let status =
+                    unsafe { fernseal_config_rotate(to, cap, len, keys, count, key, from, json_len, now, source, ctx) };
+                self.hold(status, out, &[old, new, json], |copy, out| {
+                    let json = copy.text(json, FERNSEAL_INVALID_JSON)?;
+                    let (old, new) = (copy.masters(old), copy.masters(new));
+                    text(out, |out| config::rotate(json, &old, &new[0], now, &mut rng, out))
+                });
+            }
+            14 => {
+                let ((_, masters), json) = (self.masters(), self.arg(Piece::Json));
+                let out = self.object(Piece::Out, size_of::<fernseal_config>());
+                let (keys, count) = (masters.ptr(), masters.count());
+                let status = unsafe { fernseal_config_read(out.mut_ptr(), keys, count, json.ptr(), json.len) };
+                self.hold(status, Output { align: 2, ..out.into() }, &[masters, json], |copy, out| {
+                    read(copy.text(json, FERNSEAL_INVALID_JSON)?, &copy.masters(masters), out)
+                });
+            }
+            15 => {
+                let out = self.buffer();
+                unsafe { fernseal_wipe(out.mut_ptr(), out.len) };
+                if self.copy.range(out).is_some() {
+                    self.copy.put(out, &vec![0; out.len]);
+                }
+            }
+            16 => {
+                let out = self.buffer();
+                let status = unsafe { fernseal_random_os(ptr::null_mut(), out.mut_ptr(), out.len) };
+                assert_eq!(status == 0, self.copy.is_sound(out));
+                if let Some(range) = self.copy.range(out) {
+                    let bytes = self.arena[range].to_vec();
+                    assert!(bytes.len() < 16 || bytes.iter().any(|byte| *byte != 0));
+                    self.copy.put(out, &bytes);
+                }
+            }
+            _ => {
+                // A little, or nearly all that there is.
+                let len = self.below(4096).wrapping_sub(2048);
+                assert_eq!(fernseal_token_seal_cap(len), token::token_len(len).saturating_add(1));
+                assert_eq!(fernseal_token_open_cap(len), token::open_len(len));
+                assert_eq!(fernseal_fernet_seal_cap(len), fernet::token_len(len).saturating_add(1));
+                assert_eq!(fernseal_fernet_open_cap(len), fernet::open_len(len));
+                let words = |status| fernseal_status_str(status);
+                for words in [words(len as i32), words(len as i32 % 16), fernseal_version_string()] {
+                    assert!(!unsafe { CStr::from_ptr(words) }.is_empty());
+                }
+            }
+        }
+        let differs = self.copy.bytes.iter().zip(&self.arena).position(|(wanted, found)| wanted != found);
+        assert_eq!(differs, None, "the first byte that is not as it must be");
+    }
+}
+
+/// What `fernseal_config_read` does, field by field as the header has them.
+fn read(json: &str, masters: &[MasterKey], out: &mut [u8]) -> Result<usize, fernseal_status> {
+    let Config { proxmox, auth, logging, .. } = Config::read(json).map_err(of)?;
+    let fields = [
+        (256, Some(proxmox.host)),
+        (64, Some(proxmox.service)),
+        (256, Some(auth.user)),
+        (256, Some(auth.token_name)),
+        (512, Some(auth.token_value)),
+        (16, Some(logging.level)),
+        (256, Some(logging.format)),
+        (256, logging.file),
+    ];
+    let mut at = 0;
+    for (size, field) in fields {
+        if let Some(field) = field
+            && field.open(masters, &mut out[at..at + size - 1]).map_err(of)?.contains('\0')
+        {
+            return Err(FERNSEAL_MALFORMED);
+        }
+        at += size;
+    }
+    out[at..at + 2].copy_from_slice(&proxmox.port.to_ne_bytes());
+    out[at + 2] = proxmox.verify_ssl.into();
+    Ok(out.len())
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some((len, rest)) = data.split_first() else { return };
+    let (wild, script) = rest.split_at(rest.len().min(usize::from(*len).min(WILD_LEN)));
+    let mut sequence = Sequence::new(wild, script);
+    for _ in 0..16 {
+        if sequence.script.is_empty() {
+            break;
+        }
+        sequence.call();
+    }
+});
