@@ -43,12 +43,11 @@ pub enum Freshness {
 }
 
 impl Freshness {
-    fn accepts(self, timestamp: u64) -> bool {
+    /// The oldest and the newest timestamp that is accepted.
+    const fn bounds(self) -> (u64, u64) {
         match self {
-            Self::Any => true,
-            Self::Within { now, ttl } => {
-                timestamp.saturating_add(ttl) >= now && now.saturating_add(MAX_CLOCK_SKEW) >= timestamp
-            }
+            Self::Any => (0, u64::MAX),
+            Self::Within { now, ttl } => (now.saturating_sub(ttl), now.saturating_add(MAX_CLOCK_SKEW)),
         }
     }
 }
@@ -101,8 +100,8 @@ pub fn open<'o>(key: &Key, token: &str, freshness: Freshness, out: &'o mut [u8])
 /// As [`open`]; [`Error::Unauthentic`] if no key fits.
 pub fn open_any<'o>(keys: &[Key], token: &str, freshness: Freshness, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
-        let len = base64::decode(token, out)?;
-        open_raw(keys, freshness, out.get_mut(..len).ok_or(Error::BufferTooSmall)?).map(|(len, _)| len)
+        let len = base64::decode(token.as_bytes(), out)?;
+        open_raw(keys, freshness, out.get_mut(..len).ok_or(Error::BufferTooSmall)?)
     })
 }
 
@@ -119,10 +118,11 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
 ) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
         let first = keys.first().ok_or(Error::Unauthentic)?;
-        let len = base64::decode(token, out)?;
+        let len = base64::decode(token.as_bytes(), out)?;
         let raw = out.get_mut(..len).ok_or(Error::BufferTooSmall)?;
-        let (plain_len, timestamp) = open_raw(keys, Freshness::Any, raw)?;
-        seal_in_place(first, plain_len, timestamp, rng, out)
+        let timestamp = structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?)?;
+        let plain_len = open_raw(keys, Freshness::Any, raw)?;
+        seal_in_place(first, plain_len, u64::from_be_bytes(timestamp), rng, out)
     })
 }
 
@@ -133,7 +133,7 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
 pub fn timestamp(token: &str) -> Result<u64, Error> {
     let mut scan = Scan::default();
     base64::Pieces::default().push(token.as_bytes(), &mut scan)?;
-    scan.finish()
+    scan.finish().map(u64::from_be_bytes)
 }
 
 /// The time at which `token` was sealed, in Unix seconds, once its MAC has been checked with `key`.
@@ -159,7 +159,7 @@ pub fn verified_timestamp(key: &Key, token: &str) -> Result<u64, Error> {
         Ok(())
     })?;
     let timestamp = scan.finish()?;
-    mac.verify_slice(&tail).map(|()| timestamp).map_err(|_| Error::Unauthentic)
+    mac.verify_slice(&tail).map(|()| u64::from_be_bytes(timestamp)).map_err(|_| Error::Unauthentic)
 }
 
 /// Seals the first `len` bytes of `buf` onto themselves; says how many characters the token has.
@@ -185,21 +185,27 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     base64::encode_in_place(buf, raw_len)
 }
 
-/// Opens the token (base64 taken off) that fills `raw`; leaves the secret at its front and says how long it is,
-/// and when it was sealed.
-pub(crate) fn open_raw(keys: &[Key], freshness: Freshness, raw: &mut [u8]) -> Result<(usize, u64), Error> {
-    let timestamp = structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?)?;
+/// Opens the token (base64 taken off) that fills `raw`; leaves the secret at its front and says how long it is.
+#[inline]
+pub(crate) fn open_raw(keys: &[Key], freshness: Freshness, raw: &mut [u8]) -> Result<usize, Error> {
+    let (oldest, newest) = freshness.bounds();
+    open_within(keys, oldest, newest, raw)
+}
+
+/// As [`open_raw`]. (Numbers: where all is accepted, as firmware does, the compiler leaves out the comparison.)
+fn open_within(keys: &[Key], oldest: u64, newest: u64, raw: &mut [u8]) -> Result<usize, Error> {
+    let timestamp = u64::from_be_bytes(structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?)?);
     let (signed, tag) = raw.split_last_chunk_mut::<{ field::MAC }>().ok_or(Error::Malformed)?;
     let is_tag = |key: &&Key| tag_of(key, signed).ct_eq(tag).into();
     let key = keys.iter().find(is_tag).ok_or(Error::Unauthentic)?;
-    if !freshness.accepts(timestamp) {
+    if timestamp < oldest || newest < timestamp {
         return Err(Error::Expired);
     }
     let (head, body) = signed.split_first_chunk_mut::<{ field::HEAD }>().ok_or(Error::Malformed)?;
     let iv = head.last_chunk::<{ field::IV }>().ok_or(Error::Malformed)?;
     let len = decrypt(key, iv, body)?;
     buffer::slide(raw, field::HEAD, len, 0)?;
-    Ok((len, timestamp))
+    Ok(len)
 }
 
 // The steps of opening and sealing stay functions of their own (`inline(never)`): together, their hash states and key
@@ -238,6 +244,7 @@ fn decrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8]) -> Result<usize, Er
     } else {
         cipher.decrypt_blocks(blocks);
     }
+    drop(cipher);
     let (last, full) = blocks.split_last().ok_or(Error::Malformed)?;
     // Wrong padding under a right MAC: the sealer was broken. It is refused in the words of a wrong key.
     let len = Pkcs7::unpad(last).map_err(|_| Error::Unauthentic)?.len();
@@ -248,12 +255,12 @@ fn mac(key: &Key) -> Result<Hmac<Sha256>, Error> {
     Hmac::new_from_slice(key.signing()).map_err(|_| Error::Malformed)
 }
 
-/// Checks what can be told from the length and the first nine bytes, and returns the timestamp.
-fn structure(raw_len: usize, head: &[u8; 9]) -> Result<u64, Error> {
+/// Checks what can be told from the length and the first nine bytes, and returns the timestamp as it stands there.
+fn structure(raw_len: usize, head: &[u8; 9]) -> Result<[u8; 8], Error> {
     let [version, timestamp @ ..] = *head;
     let body = raw_len.checked_sub(field::HEAD + field::MAC).ok_or(Error::Malformed)?;
     if version == field::VERSION && body > 0 && body % field::BLOCK == 0 {
-        Ok(u64::from_be_bytes(timestamp))
+        Ok(timestamp)
     } else {
         Err(Error::Malformed)
     }
@@ -277,8 +284,8 @@ impl Sink for Scan {
 }
 
 impl Scan {
-    /// The timestamp, if it is the structure of a token.
-    pub(crate) fn finish(&self) -> Result<u64, Error> {
+    /// The timestamp (big-endian), if it is the structure of a token.
+    pub(crate) fn finish(&self) -> Result<[u8; 8], Error> {
         structure(self.len, &self.head)
     }
 }

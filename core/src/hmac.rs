@@ -27,14 +27,14 @@ impl End {
 /// The states after the key, of at most 64 bytes: filled up with zeros to a block, and xored with `0x36` (the inner) and
 /// `0x5c` (the outer).
 pub(crate) fn states(key: &[u8]) -> [State; 2] {
+    let mut states = [INITIAL; 2];
     let mut block = Zeroizing::new([0_u8; 64]);
-    [0x36, 0x5c].map(|pad| {
+    for (state, pad) in states.iter_mut().zip([0x36, 0x5c]) {
         block.fill(pad);
         block.iter_mut().zip(key).for_each(|(slot, byte)| *slot ^= byte);
-        let mut state = INITIAL;
-        compress256(&mut state, slice::from_ref(&block));
-        state
-    })
+        compress256(state, slice::from_ref(&block));
+    }
+    states
 }
 
 /// The MAC of `message` and `end`.
@@ -70,8 +70,10 @@ pub(crate) fn hash(state: &State, before: usize, message: &[u8], End(end): End) 
 /// The hash of `key block ‖ digest`, from the state after the key block: one compression.
 pub(crate) fn finish(state: &State, digest: &State) -> State {
     let mut block = [0_u8; 64];
-    let words = digest.iter().copied().chain([0x8000_0000, 0, 0, 0, 0, 0, 0, (64 + 32) * 8]);
-    block.as_chunks_mut::<4>().0.iter_mut().zip(words).for_each(|(slot, word)| *slot = word.to_be_bytes());
+    block.as_chunks_mut::<4>().0.iter_mut().zip(digest).for_each(|(slot, word)| *slot = word.to_be_bytes());
+    // The set bit, and the length in bits.
+    block[32] = 0x80;
+    [block[62], block[63]] = ((64 + 32) * 8_u16).to_be_bytes();
     let mut state = *state;
     compress256(&mut state, slice::from_ref(&block));
     state

@@ -6,9 +6,10 @@ use core::ffi::c_char;
 use core::slice;
 use core::str;
 
+use fernseal_core::Error;
 use zeroize::Zeroize;
 
-use crate::status::{FERNSEAL_BUFFER_TOO_SMALL, FERNSEAL_INVALID_ARGUMENT, FERNSEAL_MALFORMED, Failure};
+use crate::status::{self, FERNSEAL_BUFFER_TOO_SMALL, FERNSEAL_INVALID_ARGUMENT, FERNSEAL_MALFORMED, Failure};
 
 /// The bytes of an argument, by address: for the check that nothing overlaps.
 #[derive(Clone, Copy)]
@@ -93,11 +94,10 @@ pub(crate) unsafe fn output_one<'a, T>(pointer: *mut T, initial: T, inputs: &[Ex
     }
 }
 
-/// An output buffer with the place for its used length. Unless a result is filled in, the buffer is zeroed in the end.
+/// An output buffer with the place for its used length. It begins zeroed, and core leaves it so when it fails.
 pub(crate) struct Output<'a> {
     buffer: &'a mut [u8],
     len: &'a mut usize,
-    filled: bool,
 }
 
 /// An output buffer of `cap` bytes at `pointer`, and its length at `len`; neither may overlap the other or an input.
@@ -129,44 +129,45 @@ pub(crate) unsafe fn output<'a, T>(
             slice::from_raw_parts_mut(pointer.cast(), cap)
         }
     };
-    Ok(Output { buffer, len, filled: false })
+    Ok(Output { buffer, len })
 }
 
 impl Output<'_> {
+    /// Zeroes the buffer, whatever the compiler thinks of its use.
+    pub(crate) fn wipe(self) {
+        self.buffer.zeroize();
+    }
+
     /// Lets `fill` write bytes; what it returns is the used part, at the buffer's front.
     pub(crate) fn bytes(
         self,
-        fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Failure>,
+        fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Error>,
     ) -> Result<(), Failure> {
-        let result = fill(self.buffer).map(<[u8]>::len);
-        self.finish(result)
-    }
-
-    #[inline(never)] // once, not once for each function
-    fn finish(mut self, result: Result<usize, Failure>) -> Result<(), Failure> {
-        *self.len = result?;
-        self.filled = true;
-        Ok(())
+        let used = fill(self.buffer).map(<[u8]>::len);
+        set_len(self.len, used)
     }
 
     /// As [`Output::bytes`], for text: a NUL follows it, which the length does not count.
-    pub(crate) fn text(
-        self,
-        fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Failure>,
-    ) -> Result<(), Failure> {
+    pub(crate) fn text(self, fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Error>) -> Result<(), Failure> {
         self.bytes(|buffer| {
             // Core zeroes what lies behind the used part; the last byte stays zero as it was made.
-            let (_, buffer) = buffer.split_last_mut().ok_or(FERNSEAL_BUFFER_TOO_SMALL)?;
+            let (_, buffer) = buffer.split_last_mut().ok_or(Error::BufferTooSmall)?;
             fill(buffer).map(str::as_bytes)
         })
     }
 }
 
+#[inline(never)] // once, not once for each function
+fn set_len(len: &mut usize, used: Result<usize, Error>) -> Result<(), Failure> {
+    *len = used.map_err(status::of)?;
+    Ok(())
+}
+
+/// A panic that unwinds (on bare metal none does) leaves no half of a result either.
+#[cfg(feature = "std")]
 impl Drop for Output<'_> {
-    #[inline(never)] // once, not once for each way out of each function
     fn drop(&mut self) {
-        if !self.filled {
-            *self.len = 0;
+        if *self.len == 0 {
             self.buffer.zeroize();
         }
     }
