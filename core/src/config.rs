@@ -161,7 +161,8 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
 
 /// Whether a string, as written between its quotes, begins with `enc:` once its escapes are taken off.
 fn begins_sealed(raw: &[u8]) -> bool {
-    json::Unescape::new(raw).take(token::PREFIX.len()).eq(token::PREFIX.bytes().map(Ok))
+    let mut start = json::Unescape::new(raw);
+    token::PREFIX.bytes().all(|byte| start.next() == Some(Ok(byte)))
 }
 
 /// Copies `json` to `out`, but for the strings that `replace` replaces: it leaves the new inside of the string, ready

@@ -51,20 +51,30 @@ pub(crate) fn hash(state: &State, before: usize, message: &[u8], End(end): End) 
     let mut state = *state;
     let (blocks, tail) = message.as_chunks::<64>();
     compress256(&mut state, blocks);
+    let mut block = Zeroizing::new([0_u8; 64]);
+    block.iter_mut().zip(tail).for_each(|(slot, byte)| *slot = *byte);
+    for (at, byte) in (tail.len()..).zip(end) {
+        if at == 64 {
+            flush(&mut state, &mut block);
+        }
+        if let Some(slot) = block.get_mut(at % 64) {
+            *slot = *byte;
+        }
+    }
+    if (tail.len() + end.len() - 1) % 64 >= 56 {
+        flush(&mut state, &mut block);
+    }
     // At the end of the last block stands the length in bits, of which `end` has one byte too many.
     let bits = (before + message.len() + end.len() - 1) as u64 * 8;
-    let count = if tail.len() + end.len() + 8 <= 64 { 1 } else { 2 };
-    let mut rest = tail.iter().chain(end);
-    let mut block = Zeroizing::new([0_u8; 64]);
-    for left in (0..count).rev() {
-        block.fill(0);
-        block.iter_mut().zip(&mut rest).for_each(|(slot, byte)| *slot = *byte);
-        if left == 0 {
-            block.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
-        }
-        compress256(&mut state, slice::from_ref(&block));
-    }
+    block.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
+    flush(&mut state, &mut block);
     state
+}
+
+/// Hashes a block and begins the next one.
+fn flush(state: &mut State, block: &mut [u8; 64]) {
+    compress256(state, slice::from_ref(block));
+    block.fill(0);
 }
 
 /// The hash of `key block ‖ digest`, from the state after the key block: one compression.

@@ -239,9 +239,10 @@ fn decode(text: &str, mut sink: impl FnMut(&[u8])) -> Result<(), Error> {
     if unpadded.is_empty() {
         return Err(Error::KeyEmpty);
     }
+    let mut chars = Zeroizing::new([[0; 4]]);
     for quantum in unpadded.chunks(4) {
         // What is missing is taken for zeros.
-        let mut chars = Zeroizing::new([[b'A'; 4]]);
+        *chars = [[b'A'; 4]];
         for (slot, char) in chars.as_flattened_mut().iter_mut().zip(quantum) {
             *slot = u8::conditional_select(char, &b'-', char.ct_eq(&b'+'));
             slot.conditional_assign(&b'_', char.ct_eq(&b'/'));

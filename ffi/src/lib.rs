@@ -198,8 +198,8 @@ pub unsafe extern "C" fn fernseal_master_key_parse(
         // SAFETY: the caller's promise is the same.
         let out = unsafe { output_one(out, fernseal_master_key { bytes: [0; 64] }, &[Extent::of(text, len)]) }?;
         // SAFETY: the caller's promise is the same.
-        let text = unsafe { self::text(text, len, FERNSEAL_INVALID_KEY) }?;
-        let master = MasterKey::from_text(text).map_err(status::of)?;
+        let text = unsafe { self::text(text, len, Error::KeyCharacter) }?;
+        let master = MasterKey::from_text(text)?;
         out.bytes = *master.as_bytes();
         Ok(())
     })
@@ -348,12 +348,12 @@ pub unsafe extern "C" fn fernseal_derive(
         let out = unsafe { output_one(out, fernseal_key { bytes: [0; 32] }, &inputs) }?;
         // SAFETY: the caller's promise is the same.
         let (master, token) = unsafe { (master_key(master)?, pointer::token(token, token_len)?) };
-        let token = Token::parse(token).map_err(status::of)?;
+        let token = Token::parse(token)?;
         let mut derivation = kdf::Derivation::new(master, token.salt(), kdf::ITERATIONS);
         while !derivation.advance(SLICE).is_done() {
             // SAFETY: the header's rule: `tick`, if not NULL, may be called with `ctx`.
             if tick.is_some_and(|tick| unsafe { tick(ctx) } != 0) {
-                return Err(FERNSEAL_CANCELLED);
+                return Err(Failure::Cancelled);
             }
         }
         out.bytes = *derivation.finish().as_bytes();
@@ -409,7 +409,7 @@ pub unsafe extern "C" fn fernseal_pbkdf2(
         let out = unsafe { output(out, out_len, &raw mut used, &inputs) }?;
         // SAFETY: the caller's promise is the same.
         let (password, salt) = unsafe { (input(password, password_len)?, input(salt, salt_len)?) };
-        let iterations = NonZeroU32::new(iterations).ok_or(FERNSEAL_INVALID_ARGUMENT)?;
+        let iterations = NonZeroU32::new(iterations).ok_or(Failure::InvalidArgument)?;
         out.bytes(|out| {
             kdf::pbkdf2(password, salt, iterations, out);
             Ok(out)
@@ -454,8 +454,8 @@ pub unsafe extern "C" fn fernseal_fernet_seal(
         // SAFETY: the caller's promise is the same.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
         // SAFETY: the caller's promise is the same.
-        let (key, plain) = unsafe { (text(key_text, key_len, FERNSEAL_INVALID_KEY)?, input(plain, plain_len)?) };
-        let key = Key::from_text(key).map_err(status::of)?;
+        let (key, plain) = unsafe { (text(key_text, key_len, Error::KeyCharacter)?, input(plain, plain_len)?) };
+        let key = Key::from_text(key)?;
         out.text(|out| fernet::seal(&key, plain, now, &mut rng, out))
     })
 }
@@ -484,8 +484,8 @@ pub unsafe extern "C" fn fernseal_fernet_open(
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller's promise is the same.
         let (key, token) =
-            unsafe { (text(key_text, key_len, FERNSEAL_INVALID_KEY)?, pointer::token(token, token_len)?) };
-        let key = Key::from_text(key).map_err(status::of)?;
+            unsafe { (text(key_text, key_len, Error::KeyCharacter)?, pointer::token(token, token_len)?) };
+        let key = Key::from_text(key)?;
         let freshness = if ttl == 0 { Freshness::Any } else { Freshness::Within { now, ttl } };
         out.bytes(|out| fernet::open(&key, token, freshness, out))
     })
@@ -534,7 +534,7 @@ pub unsafe extern "C" fn fernseal_config_open_any(
         // SAFETY: the caller's promise is the same.
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller's promise is the same.
-        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, FERNSEAL_INVALID_JSON)?) };
+        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
         out.text(|out| config::open(json, masters, out))
     })
 }
@@ -584,9 +584,9 @@ pub unsafe extern "C" fn fernseal_config_get_any(
         // SAFETY: the caller's promise is the same.
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller's promise is the same.
-        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, FERNSEAL_INVALID_JSON)?) };
+        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller's promise is the same.
-        let pointer = unsafe { text(pointer, pointer_len, FERNSEAL_INVALID_ARGUMENT) }?;
+        let pointer = unsafe { text(pointer, pointer_len, Error::BadPointer) }?;
         out.text(|out| config::get(json, pointer, masters, out))
     })
 }
@@ -617,9 +617,9 @@ pub unsafe extern "C" fn fernseal_config_seal(
         // SAFETY: the caller's promise is the same.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
         // SAFETY: the caller's promise is the same.
-        let (master, json) = unsafe { (master_key(master)?, text(json, json_len, FERNSEAL_INVALID_JSON)?) };
+        let (master, json) = unsafe { (master_key(master)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller's promise is the same.
-        let pointer = unsafe { text(pointer, pointer_len, FERNSEAL_INVALID_ARGUMENT) }?;
+        let pointer = unsafe { text(pointer, pointer_len, Error::BadPointer) }?;
         out.text(|out| config::seal(json, &[pointer], master, now, &mut rng, out))
     })
 }
@@ -653,7 +653,7 @@ pub unsafe extern "C" fn fernseal_config_rotate(
         // SAFETY: the caller's promise is the same.
         let (old, new) = unsafe { (master_keys(old_masters, count)?, master_key(new_master)?) };
         // SAFETY: the caller's promise is the same.
-        let json = unsafe { text(json, json_len, FERNSEAL_INVALID_JSON) }?;
+        let json = unsafe { text(json, json_len, Error::InvalidJson) }?;
         out.text(|out| config::rotate(json, old, new, now, &mut rng, out))
     })
 }
@@ -679,11 +679,9 @@ pub unsafe extern "C" fn fernseal_config_read(
         // SAFETY: the caller's promise is the same.
         let mut out = Wiped::new(unsafe { output_one(out, fernseal_config::EMPTY, &inputs) }?);
         // SAFETY: the caller's promise is the same.
-        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, FERNSEAL_INVALID_JSON)?) };
-        let config::Config { proxmox, auth, logging, .. } = config::Config::read(json).map_err(status::of)?;
-        let fill = |field: &mut [c_char], text: config::Text<'_>| {
-            fill_field(field, |out| text.open(masters, out).map_err(status::of))
-        };
+        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
+        let config::Config { proxmox, auth, logging, .. } = config::Config::read(json)?;
+        let fill = |field: &mut [c_char], text: config::Text<'_>| fill_field(field, |out| text.open(masters, out));
         fill(&mut out.host, proxmox.host)?;
         fill(&mut out.service, proxmox.service)?;
         fill(&mut out.user, auth.user)?;
@@ -717,7 +715,7 @@ unsafe fn derived_key<'a>(pointer: *const fernseal_key) -> Result<&'a Key, Failu
 /// As [`input_one`].
 unsafe fn master_key<'a>(pointer: *const fernseal_master_key) -> Result<&'a MasterKey, Failure> {
     // SAFETY: the caller's promise is the same.
-    unsafe { master_keys(pointer, 1) }?.first().ok_or(FERNSEAL_INVALID_ARGUMENT)
+    unsafe { master_keys(pointer, 1) }?.first().ok_or(Failure::InvalidArgument)
 }
 
 /// The `count` master keys at `pointer`.

@@ -9,7 +9,7 @@ use core::str;
 use fernseal_core::Error;
 use zeroize::Zeroize;
 
-use crate::status::{self, FERNSEAL_BUFFER_TOO_SMALL, FERNSEAL_INVALID_ARGUMENT, FERNSEAL_MALFORMED, Failure};
+use crate::status::Failure;
 
 /// The bytes of an argument, by address: for the check that nothing overlaps.
 #[derive(Clone, Copy)]
@@ -50,7 +50,7 @@ fn is_sound<T>(pointer: *const T, count: usize) -> bool {
 /// If `count` is not 0, `pointer` leads to `count` initialised objects that nobody changes during `'a`.
 pub(crate) unsafe fn input<'a, T>(pointer: *const T, count: usize) -> Result<&'a [T], Failure> {
     if !is_sound(pointer, count) {
-        return Err(FERNSEAL_INVALID_ARGUMENT);
+        return Err(Failure::InvalidArgument);
     }
     if count == 0 {
         return Ok(&[]);
@@ -65,17 +65,17 @@ pub(crate) unsafe fn input<'a, T>(pointer: *const T, count: usize) -> Result<&'a
 /// As [`input`], with one object.
 pub(crate) unsafe fn input_one<'a, T>(pointer: *const T) -> Result<&'a T, Failure> {
     // SAFETY: the caller's promise is the same.
-    unsafe { input(pointer, 1) }?.first().ok_or(FERNSEAL_INVALID_ARGUMENT)
+    unsafe { input(pointer, 1) }?.first().ok_or(Failure::InvalidArgument)
 }
 
 /// An input that is text. What is not UTF-8 is `otherwise`.
 ///
 /// # Safety
 /// As [`input`].
-pub(crate) unsafe fn text<'a>(pointer: *const c_char, len: usize, otherwise: Failure) -> Result<&'a str, Failure> {
+pub(crate) unsafe fn text<'a>(pointer: *const c_char, len: usize, otherwise: Error) -> Result<&'a str, Failure> {
     // SAFETY: the caller's promise is the same.
     let bytes = unsafe { input(pointer.cast::<u8>(), len) }?;
-    str::from_utf8(bytes).map_err(|_| otherwise)
+    str::from_utf8(bytes).map_err(|_| otherwise.into())
 }
 
 /// An output that is one object; it begins as `initial`.
@@ -85,7 +85,7 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char, len: usize, otherwise: Fai
 pub(crate) unsafe fn output_one<'a, T>(pointer: *mut T, initial: T, inputs: &[Extent]) -> Result<&'a mut T, Failure> {
     let extent = Extent::of(pointer, 1);
     if !is_sound(pointer, 1) || inputs.iter().any(|input| input.overlaps(extent)) {
-        return Err(FERNSEAL_INVALID_ARGUMENT);
+        return Err(Failure::InvalidArgument);
     }
     // SAFETY: not NULL, aligned, overlaps no input (checked); writable, and nobody else's (the caller's promise).
     unsafe {
@@ -117,7 +117,7 @@ pub(crate) unsafe fn output<'a, T>(
     let len = unsafe { output_one(len, 0, inputs) }?;
     let overlap = extent.overlaps(Extent::of(core::ptr::from_ref(len), 1));
     if !is_sound(pointer, cap) || overlap || inputs.iter().any(|input| input.overlaps(extent)) {
-        return Err(FERNSEAL_INVALID_ARGUMENT);
+        return Err(Failure::InvalidArgument);
     }
     let buffer: &mut [u8] = if cap == 0 {
         &mut []
@@ -143,24 +143,17 @@ impl Output<'_> {
         self,
         fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Error>,
     ) -> Result<(), Failure> {
-        let used = fill(self.buffer).map(<[u8]>::len);
-        set_len(self.len, used)
+        *self.len = fill(self.buffer)?.len();
+        Ok(())
     }
 
     /// As [`Output::bytes`], for text: a NUL follows it, which the length does not count.
     pub(crate) fn text(self, fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Error>) -> Result<(), Failure> {
-        self.bytes(|buffer| {
-            // Core zeroes what lies behind the used part; the last byte stays zero as it was made.
-            let (_, buffer) = buffer.split_last_mut().ok_or(Error::BufferTooSmall)?;
-            fill(buffer).map(str::as_bytes)
-        })
+        // Core zeroes what lies behind the used part; the last byte stays zero as it was made.
+        let (_, buffer) = self.buffer.split_last_mut().ok_or(Error::BufferTooSmall)?;
+        *self.len = fill(buffer)?.len();
+        Ok(())
     }
-}
-
-#[inline(never)] // once, not once for each function
-fn set_len(len: &mut usize, used: Result<usize, Error>) -> Result<(), Failure> {
-    *len = used.map_err(status::of)?;
-    Ok(())
 }
 
 /// A panic that unwinds (on bare metal none does) leaves no half of a result either.
@@ -220,13 +213,13 @@ impl<T: Zeroize> Drop for Wiped<'_, T> {
 #[cfg(feature = "config")]
 pub(crate) fn fill_field(
     field: &mut [c_char],
-    fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Failure>,
+    fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Error>,
 ) -> Result<(), Failure> {
     // SAFETY: a c_char is a byte, of whatever sign, and the field is borrowed for as long.
     let bytes = unsafe { slice::from_raw_parts_mut(field.as_mut_ptr().cast::<u8>(), field.len()) };
     // Core zeroes what lies behind the used part; the last byte is zero as it was made.
-    let (_, bytes) = bytes.split_last_mut().ok_or(FERNSEAL_BUFFER_TOO_SMALL)?;
-    if fill(bytes)?.contains('\0') { Err(FERNSEAL_MALFORMED) } else { Ok(()) }
+    let (_, bytes) = bytes.split_last_mut().ok_or(Error::BufferTooSmall)?;
+    if fill(bytes)?.contains('\0') { Err(Error::Malformed.into()) } else { Ok(()) }
 }
 
 /// An input that is a token's text: ASCII, or it is none.
@@ -241,6 +234,6 @@ pub(crate) unsafe fn token<'a>(pointer: *const c_char, len: usize) -> Result<&'a
         // SAFETY: ASCII is UTF-8. (from_utf8 would add 370 bytes to firmware that does nothing but open tokens.)
         Ok(unsafe { str::from_utf8_unchecked(bytes) })
     } else {
-        Err(FERNSEAL_MALFORMED)
+        Err(Error::Malformed.into())
     }
 }
