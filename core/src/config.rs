@@ -86,7 +86,7 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
     let mut opener = Opener::new(old);
     rewrite(json, out, |value, buf| {
         let Some(len) = open_value(value, &mut opener, buf)? else { return Ok(None) };
-        token::seal_in_place(new, Format::salted(rng)?, len, now, rng, buf).map(Some)
+        token::seal_in_place(new, &Format::salted(rng)?, len, now, rng, buf).map(Some)
     })
 }
 
@@ -155,7 +155,7 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
             Looks::LooksSealed => return Err(Error::LooksSealed),
             Looks::Plain => {}
         }
-        token::seal_in_place(master, Format::salted(rng)?, len, now, rng, buf).map(Some)
+        token::seal_in_place(master, &Format::salted(rng)?, len, now, rng, buf).map(Some)
     })
 }
 

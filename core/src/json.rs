@@ -28,6 +28,7 @@ pub enum Event {
 }
 
 /// What a step of a walk came to, for this module's own use: where it lies is between the walk's `start` and `offset`.
+#[derive(Debug, Clone, Copy)]
 enum Found {
     /// The name of an object's member.
     Name,
@@ -58,7 +59,8 @@ enum Expect {
 #[derive(Debug, Clone)]
 pub struct Events<'a> {
     text: &'a str,
-    /// Where what was found last begins.
+    /// What was found last, and where it begins.
+    found: Found,
     start: usize,
     offset: usize,
     depth: usize,
@@ -71,12 +73,14 @@ impl<'a> Events<'a> {
     /// A walk through the whole of `text`.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
-        Self::at(text, if text.starts_with('\u{feff}') { 3 } else { 0 })
+        const MARK: &[u8] = "\u{feff}".as_bytes();
+        Self::at(text, if text.as_bytes().starts_with(MARK) { MARK.len() } else { 0 })
     }
 
     /// A walk from the value that begins at `offset`, to its end if the caller stops there.
     fn at(text: &'a str, offset: usize) -> Self {
-        Self { text, start: offset, offset, depth: 0, objects: [0; MAX_DEPTH / 32], expect: Expect::Value }
+        let (found, expect) = (Found::Nothing, Expect::Value);
+        Self { text, found, start: offset, offset, depth: 0, objects: [0; MAX_DEPTH / 32], expect }
     }
 
     /// How far the walk has come, in bytes; after an error, where it lies.
@@ -116,21 +120,28 @@ impl<'a> Events<'a> {
     }
 
     /// The next step. After an error, as after the end of the text, there is [`Found::Nothing`].
+    #[inline]
     fn advance(&mut self) -> Result<Found, Error> {
+        self.step().map(|()| self.found)
+    }
+
+    fn step(&mut self) -> Result<(), Error> {
         let expect = mem::replace(&mut self.expect, Expect::Nothing);
+        self.found = Found::Nothing;
         if expect == Expect::Nothing {
-            return Ok(Found::Nothing);
+            return Ok(());
         }
         self.skip_white_space();
         self.start = self.offset;
         if expect == Expect::Next && self.depth == 0 {
-            return if self.offset == self.text.len() { Ok(Found::Nothing) } else { Err(Error::InvalidJson) };
+            return if self.offset == self.text.len() { Ok(()) } else { Err(Error::InvalidJson) };
         }
         let in_object = self.in_object();
         if matches!(expect, Expect::First | Expect::Next) && self.take(if in_object { b'}' } else { b']' }) {
             self.depth -= 1;
+            self.found = Found::End;
             self.expect = Expect::Next;
-            return Ok(Found::End);
+            return Ok(());
         }
         if expect == Expect::Next && !self.take(b',') || expect == Expect::Colon && !self.take(b':') {
             return Err(Error::InvalidJson);
@@ -138,14 +149,15 @@ impl<'a> Events<'a> {
         self.skip_white_space();
         self.start = self.offset;
         if !in_object || matches!(expect, Expect::Value | Expect::Colon) {
-            return self.value().map(Found::Value);
+            return self.value();
         }
         self.string()?;
+        self.found = Found::Name;
         self.expect = Expect::Colon;
-        Ok(Found::Name)
+        Ok(())
     }
 
-    fn value(&mut self) -> Result<Kind, Error> {
+    fn value(&mut self) -> Result<(), Error> {
         let mut kind = Kind::Scalar;
         match self.peek() {
             b'{' => return self.open(Kind::Object),
@@ -159,18 +171,20 @@ impl<'a> Events<'a> {
             b'n' => self.word(b"null"),
             _ => self.number(),
         }?;
+        self.found = Found::Value(kind);
         self.expect = Expect::Next;
-        Ok(kind)
+        Ok(())
     }
 
-    fn open(&mut self, kind: Kind) -> Result<Kind, Error> {
+    fn open(&mut self, kind: Kind) -> Result<(), Error> {
         let bits = self.objects.get_mut(self.depth / 32).ok_or(Error::TooDeep)?;
         let bit = 1 << (self.depth % 32);
         *bits = if kind == Kind::Object { *bits | bit } else { *bits & !bit };
         self.depth += 1;
         self.offset += 1;
+        self.found = Found::Value(kind);
         self.expect = Expect::First;
-        Ok(kind)
+        Ok(())
     }
 
     #[inline(never)] // once, not once for each word
@@ -193,6 +207,7 @@ impl<'a> Events<'a> {
         Ok(())
     }
 
+    #[inline(never)] // once, not once for each part of a number
     fn digits(&mut self) -> Result<(), Error> {
         let start = self.offset;
         while self.peek().is_ascii_digit() {
@@ -530,9 +545,9 @@ pub(crate) struct Unescape<'a> {
     raw: slice::Iter<'a, u8>,
     /// What escapes begin with: `\\`, or in a JSON Pointer `~`.
     mark: u8,
-    /// The code point of which bytes are still to come, and how many.
+    /// The code point of which bytes are still to come, and the bits that these stand for.
     point: u32,
-    left: u32,
+    bits: u32,
 }
 
 impl<'a> Unescape<'a> {
@@ -541,7 +556,7 @@ impl<'a> Unescape<'a> {
     }
 
     fn with_mark(raw: &'a [u8], mark: u8) -> Self {
-        Self { raw: raw.iter(), mark, point: 0, left: 0 }
+        Self { raw: raw.iter(), mark, point: 0, bits: 0 }
     }
 
     /// What stands for a code point behind the mark.
@@ -585,7 +600,7 @@ impl Iterator for Unescape<'_> {
     type Item = Result<u8, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (marks, mask) = if self.left == 0 {
+        let (marks, mask) = if self.bits == 0 {
             let byte = *self.raw.next()?;
             if byte != self.mark {
                 return Some(Ok(byte));
@@ -594,19 +609,19 @@ impl Iterator for Unescape<'_> {
             self.point = point;
             // The first byte says how many follow.
             let marks;
-            (self.left, marks) = match point {
+            (self.bits, marks) = match point {
                 0..0x80 => (0, 0),
-                0x80..0x800 => (1, 0xc0),
-                0x800..0x1_0000 => (2, 0xe0),
-                _ => (3, 0xf0),
+                0x80..0x800 => (6, 0xc0),
+                0x800..0x1_0000 => (12, 0xe0),
+                _ => (18, 0xf0),
             };
             (marks, 0xff)
         } else {
-            self.left -= 1;
+            self.bits -= 6;
             (0x80, 0x3f)
         };
-        let [bits, ..] = (self.point >> (6 * self.left)).to_le_bytes();
-        Some(Ok(marks | bits & mask))
+        let [byte, ..] = (self.point >> self.bits).to_le_bytes();
+        Some(Ok(marks | byte & mask))
     }
 }
 

@@ -41,7 +41,7 @@ impl MasterKey {
     pub fn from_text(text: &str) -> Result<Self, Error> {
         let mut gather = Gather::new();
         decode(text, |bytes| gather.push(bytes))?;
-        gather.finish()?;
+        gather.finish();
         Ok(gather.block)
     }
 
@@ -50,9 +50,12 @@ impl MasterKey {
     /// # Errors
     /// [`Error::KeyEmpty`] if there are none.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.is_empty() {
+            return Err(Error::KeyEmpty);
+        }
         let mut gather = Gather::new();
         gather.push(bytes);
-        gather.finish()?;
+        gather.finish();
         Ok(gather.block)
     }
 
@@ -212,18 +215,16 @@ impl Gather {
         }
     }
 
-    fn finish(&mut self) -> Result<(), Error> {
+    fn finish(&mut self) {
         let whole = self.len.saturating_sub(1) / BLOCK_LEN * BLOCK_LEN;
-        if self.len == 0 {
-            return Err(Error::KeyEmpty);
-        }
         if whole > 0 {
             let last = self.block.0.get(..self.len - whole).unwrap_or_default();
             let digest = Zeroizing::new(hmac::hash(&self.hash, whole, last, End::PLAIN));
             self.block.0.fill(0);
-            hmac::write(&digest, self.block.0.first_chunk_mut().ok_or(Error::KeyEmpty)?);
+            if let Some(front) = self.block.0.first_chunk_mut() {
+                hmac::write(&digest, front);
+            }
         }
-        Ok(())
     }
 }
 

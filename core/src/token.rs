@@ -146,7 +146,7 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
 ) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
         buffer::put(out, plain)?;
-        seal_in_place(master, Format::salted(rng)?, plain.len(), now, rng, out)
+        seal_in_place(master, &Format::salted(rng)?, plain.len(), now, rng, out)
     })
 }
 
@@ -163,7 +163,7 @@ pub fn seal_legacy<'o, R: TryCryptoRng + ?Sized>(
 ) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
         buffer::put(out, plain)?;
-        seal_in_place(master, Format::Legacy, plain.len(), now, rng, out)
+        seal_in_place(master, &Format::Legacy, plain.len(), now, rng, out)
     })
 }
 
@@ -276,7 +276,7 @@ impl Open for Opener<'_> {
 /// Seals the first `len` bytes of `buf` onto themselves.
 pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     master: &MasterKey,
-    format: Format,
+    format: &Format,
     len: usize,
     now: u64,
     rng: &mut R,
@@ -286,7 +286,7 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
         return Err(Error::KeyShort);
     }
     let key = kdf::derive(master, format.salt(), kdf::ITERATIONS);
-    seal_with_in_place(&key, &format, len, now, rng, buf)
+    seal_with_in_place(&key, format, len, now, rng, buf)
 }
 
 fn seal_with_in_place<R: TryCryptoRng + ?Sized>(

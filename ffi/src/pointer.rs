@@ -64,8 +64,12 @@ pub(crate) unsafe fn input<'a, T>(pointer: *const T, count: usize) -> Result<&'a
 /// # Safety
 /// As [`input`], with one object.
 pub(crate) unsafe fn input_one<'a, T>(pointer: *const T) -> Result<&'a T, Failure> {
-    // SAFETY: the caller's promise is the same.
-    unsafe { input(pointer, 1) }?.first().ok_or(Failure::InvalidArgument)
+    const { assert!(size_of::<T>() > 0) };
+    if !is_sound(pointer, 1) {
+        return Err(Failure::InvalidArgument);
+    }
+    // SAFETY: not NULL, aligned (is_sound, and it has a size); initialised and unchanged (the caller's promise).
+    Ok(unsafe { &*pointer })
 }
 
 /// An input that is text. What is not UTF-8 is `otherwise`.
