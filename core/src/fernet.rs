@@ -103,8 +103,8 @@ pub fn open_any<'o>(keys: &[Key], token: &str, freshness: Freshness, out: &'o mu
     buffer::fill_bytes(out, |out| {
         let len = base64::decode(token.as_bytes(), out)?;
         let raw = out.get_mut(..len).ok_or(Error::BufferTooSmall)?;
-        let (key, timestamp) = authenticate(keys, raw)?;
-        if !freshness.accepts(timestamp) {
+        let key = authenticate(keys, raw)?;
+        if !freshness.accepts(sealed_at(raw)?) {
             return Err(Error::Expired);
         }
         decrypt_raw(key, raw)
@@ -126,7 +126,8 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
         let first = keys.first().ok_or(Error::Unauthentic)?;
         let len = base64::decode(token.as_bytes(), out)?;
         let raw = out.get_mut(..len).ok_or(Error::BufferTooSmall)?;
-        let (key, timestamp) = authenticate(keys, raw)?;
+        let key = authenticate(keys, raw)?;
+        let timestamp = sealed_at(raw)?;
         let plain_len = decrypt_raw(key, raw)?;
         seal_in_place(first, plain_len, timestamp, rng, out)
     })
@@ -194,18 +195,22 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
 /// Opens the token (base64 taken off) that fills `raw`, whatever its age; leaves the secret at its front and says how long
 /// it is.
 pub(crate) fn open_raw(keys: &[Key], raw: &mut [u8]) -> Result<usize, Error> {
-    let (key, _) = authenticate(keys, raw)?;
+    let key = authenticate(keys, raw)?;
     decrypt_raw(key, raw)
 }
 
-/// Checks structure and MAC of the token that fills `raw`; says which key fits, and when the token was sealed.
-#[inline] // firmware, which does not ask when, is spared the answer
-fn authenticate<'k>(keys: &'k [Key], raw: &[u8]) -> Result<(&'k Key, u64), Error> {
-    let timestamp = structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?)?;
+/// When the token that fills `raw` says that it was sealed.
+fn sealed_at(raw: &[u8]) -> Result<u64, Error> {
+    structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?).map(u64::from_be_bytes)
+}
+
+/// Checks structure and MAC of the token that fills `raw`, and says which key fits.
+#[inline(never)] // for the same reason as the steps below
+fn authenticate<'k>(keys: &'k [Key], raw: &[u8]) -> Result<&'k Key, Error> {
+    structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?)?;
     let (signed, tag) = raw.split_last_chunk::<{ field::MAC }>().ok_or(Error::Malformed)?;
     let is_tag = |key: &&Key| tag_of(key, signed).ct_eq(tag).into();
-    let key = keys.iter().find(is_tag).ok_or(Error::Unauthentic)?;
-    Ok((key, u64::from_be_bytes(timestamp)))
+    keys.iter().find(is_tag).ok_or(Error::Unauthentic)
 }
 
 /// Decrypts the token that fills `raw` onto its front, once it has been authenticated; says how long the secret is.
@@ -254,7 +259,6 @@ fn decrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8]) -> Result<usize, Er
     } else {
         cipher.decrypt_blocks(blocks);
     }
-    drop(cipher);
     let (last, full) = blocks.split_last().ok_or(Error::Malformed)?;
     // Wrong padding under a right MAC: the sealer was broken. It is refused in the words of a wrong key.
     let len = Pkcs7::unpad(last).map_err(|_| Error::Unauthentic)?.len();

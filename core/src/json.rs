@@ -252,6 +252,7 @@ impl<'a> Events<'a> {
     }
 
     /// Walks to the end of the value of which the beginning was found last.
+    #[inline(never)] // once, not once for each who passes something
     fn pass(&mut self, kind: Kind) -> Result<(), Error> {
         let outside = self.depth - usize::from(matches!(kind, Kind::Object | Kind::Array));
         while self.depth > outside {

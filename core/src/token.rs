@@ -240,7 +240,7 @@ pub(crate) struct Opener<'k> {
 
 impl<'k> Opener<'k> {
     pub(crate) const fn new(masters: &'k [MasterKey]) -> Self {
-        Self { masters, salt: LEGACY_SALT, key: None }
+        Self { masters, salt: [0; 16], key: None }
     }
 
     /// Opens the token that is the first `len` bytes of `buf`, onto itself.
