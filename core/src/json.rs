@@ -51,7 +51,7 @@ enum Expect {
     Next,
     /// The colon behind a name, and a value.
     Colon,
-    /// Nothing: there was an error.
+    /// Nothing: the walk is over.
     Nothing,
 }
 

@@ -32,22 +32,22 @@ features=seal,config,no-panic-check
 # whole config takes the most).
 open_derive="token_open derive token_open_with"
 everything="$open_derive master_key_parse token_seal config_get"
-stack_budgets="1280 1536"
+stack_budgets="1152 1408"
 
 # Sets a board's target with its rustc flags, start-up, compiler, emulator, and budgets of flash (bytes, for the two rows).
 board() { # NAME
     board=$1
     case $board in
         microbit)
-            target=thumbv6m-none-eabi budgets="9216 16384" flags=
+            target=thumbv6m-none-eabi budgets="9088 16384" flags=
             start=cortex-m.c tools=arm-none-eabi- machine="-mcpu=cortex-m0 -mthumb"
             emulator="qemu-system-arm -M microbit" ;;
         mps2-an386)
-            target=thumbv7em-none-eabi budgets="9472 16896" flags=
+            target=thumbv7em-none-eabi budgets="9376 16896" flags=
             start=cortex-m.c tools=arm-none-eabi- machine="-mcpu=cortex-m4 -mthumb"
             emulator="qemu-system-arm -M mps2-an386" ;;
         virt)
-            target=riscv32imac-unknown-none-elf budgets="11008 20480" flags="-C target-feature=+relax"
+            target=riscv32imac-unknown-none-elf budgets="10880 20480" flags="-C target-feature=+relax"
             start=riscv.c tools=riscv64-unknown-elf- machine="-march=rv32imac_zicsr -mabi=ilp32"
             emulator="qemu-system-riscv32 -M virt -bios none" ;;
     esac
