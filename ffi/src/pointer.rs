@@ -3,6 +3,7 @@
 //! What cannot be checked, that a pointer leads to that many bytes, is the caller's promise.
 
 use core::ffi::c_char;
+use core::mem;
 use core::slice;
 use core::str;
 
@@ -147,7 +148,8 @@ impl Output<'_> {
         self,
         fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Error>,
     ) -> Result<(), Failure> {
-        *self.len = fill(self.buffer)?.len();
+        let used = fill(self.buffer)?.len();
+        self.keep(used);
         Ok(())
     }
 
@@ -155,18 +157,22 @@ impl Output<'_> {
     pub(crate) fn text(self, fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Error>) -> Result<(), Failure> {
         // Core zeroes what lies behind the used part; the last byte stays zero as it was made.
         let (_, buffer) = self.buffer.split_last_mut().ok_or(Error::BufferTooSmall)?;
-        *self.len = fill(buffer)?.len();
+        let used = fill(buffer)?.len();
+        self.keep(used);
         Ok(())
+    }
+
+    fn keep(self, used: usize) {
+        *self.len = used;
+        mem::forget(self);
     }
 }
 
-/// A panic that unwinds (on bare metal none does) leaves no half of a result either.
+/// What is not kept is zeroed, after a panic that unwinds too (on bare metal none does, and core has zeroed it).
 #[cfg(feature = "std")]
 impl Drop for Output<'_> {
     fn drop(&mut self) {
-        if *self.len == 0 {
-            self.buffer.zeroize();
-        }
+        self.buffer.zeroize();
     }
 }
 
