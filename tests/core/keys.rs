@@ -97,7 +97,7 @@ fn what_is_no_key_is_refused_for_the_right_reason() {
         ("AAAA AAAA AA", Error::KeyCharacter),
         ("AA\nA", Error::KeyCharacter),
         ("AAA!", Error::KeyCharacter),
-        ("AAAÄ", Error::KeyCharacter),
+        ("AAAÄ", Error::KeyPadding),
         ("\"AAAAAA\"", Error::KeyCharacter),
     ] {
         assert_eq!(MasterKey::from_text(text).map(|_| ()), Err(wanted), "{text:?}");
