@@ -32,7 +32,7 @@ features=seal,config,no-panic-check
 # whole config takes the most).
 open_derive="token_open derive token_open_with"
 everything="$open_derive master_key_parse token_seal config_get"
-stack_budgets="1152 1408"
+stack_budgets="1152 1424"
 
 # Sets a board's target with its rustc flags, start-up, compiler, emulator, and budgets of flash (bytes, for the two rows).
 board() { # NAME
