@@ -2,6 +2,8 @@
 //! base64ct does the characters; here are what it lacks: encoding in place, and decoding piece by piece,
 //! which checks a text without a buffer for it.
 
+use core::ops::Range;
+
 use base64ct::{Base64Url, Base64UrlUnpadded, Encoding};
 use zeroize::Zeroize;
 
@@ -12,7 +14,17 @@ const CHARS: usize = 64;
 
 /// The text length of `len` bytes; `usize::MAX` if that does not fit.
 pub(crate) const fn encoded_len(len: usize) -> usize {
-    len.div_ceil(3).saturating_mul(4)
+    // A third, rounded up; processors that cannot divide would have 180 bytes linked for a division.
+    let (mut quanta, mut rest) = (0, len);
+    while rest > 3 {
+        // rest = 4 × q + r = 3 × q + (q + r)
+        quanta += rest / 4;
+        rest = rest / 4 + rest % 4;
+    }
+    if rest > 0 {
+        quanta += 1;
+    }
+    quanta.saturating_mul(4)
 }
 
 /// An upper bound (at most 2 too many) of the bytes that `len` characters stand for.
@@ -21,9 +33,9 @@ pub(crate) const fn decoded_len(len: usize) -> usize {
 }
 
 /// Decodes `text` to the front of `out` and says how many bytes it wrote.
-pub(crate) fn decode(text: &str, out: &mut [u8]) -> Result<usize, Error> {
+pub(crate) fn decode(text: &[u8], out: &mut [u8]) -> Result<usize, Error> {
     let mut written = 0;
-    Pieces::default().push(text.as_bytes(), &mut |bytes: &[u8]| put_at(out, &mut written, bytes))?;
+    Pieces::default().push(text, &mut |bytes: &[u8]| put_at(out, &mut written, bytes))?;
     Ok(written)
 }
 
@@ -113,16 +125,17 @@ impl TwoLayers {
         outer.push(text, &mut |text: &[u8]| inner.push(text, sink))
     }
 
-    /// Decodes `buf` onto itself and says how many bytes it wrote.
-    pub(crate) fn decode_in_place(mut self, buf: &mut [u8]) -> Result<usize, Error> {
-        let (mut read, mut written) = (0, 0);
-        while read < buf.len() {
+    /// Decodes the text at `from` to the front of the same `buf` and says how many bytes it wrote.
+    #[inline(never)] // its buffer would lie on the stack of all that goes on with the bytes
+    pub(crate) fn decode_in_place(mut self, buf: &mut [u8], mut from: Range<usize>) -> Result<usize, Error> {
+        let mut written = 0;
+        while !from.is_empty() {
             let mut chars = [0_u8; CHARS];
-            let step = CHARS.min(buf.len() - read);
+            let step = CHARS.min(from.len());
             let chars = chars.get_mut(..step).ok_or(Error::BufferTooSmall)?;
-            chars.copy_from_slice(buf.get(read..read + step).ok_or(Error::BufferTooSmall)?);
+            chars.copy_from_slice(buf.get(from.start..from.start + step).ok_or(Error::BufferTooSmall)?);
             self.push(chars, &mut |bytes: &[u8]| put_at(buf, &mut written, bytes))?;
-            read += step;
+            from.start += step;
         }
         Ok(written)
     }

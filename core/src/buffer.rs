@@ -10,20 +10,35 @@ use crate::Error;
 
 /// Runs `fill`, which says how many bytes at the front of `out` are its result.
 pub(crate) fn fill_bytes(out: &mut [u8], fill: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Result<&[u8], Error> {
-    let result = fill(out).and_then(|len| if len <= out.len() { Ok(len) } else { Err(Error::BufferTooSmall) });
-    let (used, rest) = out.split_at_mut_checked(result.unwrap_or(0)).ok_or(Error::BufferTooSmall)?;
-    rest.zeroize();
-    result.map(|_| &*used)
+    let filled = fill(out);
+    used(out, filled)
 }
 
 /// As [`fill_bytes`], for results that are text.
 pub(crate) fn fill_text(out: &mut [u8], fill: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Result<&str, Error> {
-    let bytes = fill_bytes(out, |out| {
-        let len = fill(out)?;
-        let text = out.get(..len).ok_or(Error::BufferTooSmall)?;
-        str::from_utf8(text).map(str::len).map_err(|_| Error::NotText)
-    })?;
-    str::from_utf8(bytes).map_err(|_| Error::NotText)
+    let filled = fill(out);
+    used_text(out, filled)
+}
+
+// What follows a filling stays in functions of its own (`inline(never)`), once and not once for each filling.
+
+#[inline(never)]
+fn used(out: &mut [u8], filled: Result<usize, Error>) -> Result<&[u8], Error> {
+    let filled = filled.and_then(|len| if len <= out.len() { Ok(len) } else { Err(Error::BufferTooSmall) });
+    let (used, rest) = out.split_at_mut_checked(filled.unwrap_or(0)).ok_or(Error::BufferTooSmall)?;
+    rest.zeroize();
+    filled.map(|_| &*used)
+}
+
+#[inline(never)]
+fn used_text(out: &mut [u8], filled: Result<usize, Error>) -> Result<&str, Error> {
+    let filled = filled.and_then(|len| text(out, len).map(str::len));
+    str::from_utf8(used(out, filled)?).map_err(|_| Error::NotText)
+}
+
+/// The text that is the first `len` bytes of `buf`.
+pub(crate) fn text(buf: &[u8], len: usize) -> Result<&str, Error> {
+    str::from_utf8(buf.get(..len).ok_or(Error::BufferTooSmall)?).map_err(|_| Error::NotText)
 }
 
 /// Copies `bytes` to the front of `out`.

@@ -64,7 +64,7 @@ pub fn open<'o>(json: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o
     let mut opener = Opener::new(keys);
     rewrite(json, out, |value, buf| {
         let Some(len) = open_value(value, &mut opener, buf)? else { return Ok(None) };
-        check_text(buf, len)?;
+        buffer::text(buf, len)?;
         json::escape_in_place(len, buf).map(Some)
     })
 }
@@ -86,21 +86,21 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
     let mut opener = Opener::new(old);
     rewrite(json, out, |value, buf| {
         let Some(len) = open_value(value, &mut opener, buf)? else { return Ok(None) };
-        token::seal_in_place(new, Format::salted(rng)?, len, now, rng, buf).map(Some)
+        token::seal_in_place(new, &Format::salted(rng)?, len, now, rng, buf).map(Some)
     })
 }
 
 /// Opens the value to the front of `buf`, if it is sealed.
 fn open_value(value: &Value<'_>, opener: &mut Opener<'_>, buf: &mut [u8]) -> Result<Option<usize>, Error> {
-    if !begins_sealed(value.raw()) {
+    if !begins_sealed(value.raw_bytes()) {
         return Ok(None);
     }
     value.is_unique()?;
-    open_string(value.raw(), opener, buf).map(Some)
+    open_string(value.raw_bytes(), opener, buf).map(Some)
 }
 
 /// Takes the escapes off a string and opens it, if it is sealed, at the front of `buf`; says how long it is.
-fn open_string(raw: &str, opener: &mut Opener<'_>, buf: &mut [u8]) -> Result<usize, Error> {
+fn open_string(raw: &[u8], opener: &mut Opener<'_>, buf: &mut [u8]) -> Result<usize, Error> {
     let len = json::unescape_into(raw, buf)?;
     if begins_sealed(raw) { opener.open_in_place(len, buf) } else { Ok(len) }
 }
@@ -117,8 +117,8 @@ pub fn get<'o>(json: &str, pointer: &str, keys: &[MasterKey], out: &'o mut [u8])
         let value = json::find(json, pointer)?;
         match value.kind() {
             Kind::Object | Kind::Array => Err(Error::NotAString),
-            Kind::Scalar => buffer::put(out, value.raw().as_bytes()),
-            Kind::String => open_string(value.raw(), &mut Opener::new(keys), out),
+            // A scalar has no escapes and is not sealed: it comes as it is.
+            Kind::String | Kind::Scalar => open_string(value.raw_bytes(), &mut Opener::new(keys), out),
         }
     })
 }
@@ -149,29 +149,20 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
         if !pointers.iter().any(named) {
             return Ok(None);
         }
-        let len = json::unescape_into(value.raw(), buf)?;
-        match looks(text(buf, len)?) {
+        let len = json::unescape_into(value.raw_bytes(), buf)?;
+        match looks(buffer::text(buf, len)?) {
             Looks::Sealed | Looks::Placeholder => return Ok(None),
             Looks::LooksSealed => return Err(Error::LooksSealed),
             Looks::Plain => {}
         }
-        token::seal_in_place(master, Format::salted(rng)?, len, now, rng, buf).map(Some)
+        token::seal_in_place(master, &Format::salted(rng)?, len, now, rng, buf).map(Some)
     })
 }
 
 /// Whether a string, as written between its quotes, begins with `enc:` once its escapes are taken off.
-fn begins_sealed(raw: &str) -> bool {
-    let mut points = json::Unescape::new(raw);
-    token::PREFIX.chars().all(|char| points.next() == Some(Ok(char.into())))
-}
-
-fn text(buf: &[u8], len: usize) -> Result<&str, Error> {
-    let bytes = buf.get(..len).ok_or(Error::BufferTooSmall)?;
-    core::str::from_utf8(bytes).map_err(|_| Error::NotText)
-}
-
-fn check_text(buf: &[u8], len: usize) -> Result<(), Error> {
-    text(buf, len).map(|_| ())
+fn begins_sealed(raw: &[u8]) -> bool {
+    let mut start = json::Unescape::new(raw);
+    token::PREFIX.bytes().all(|byte| start.next() == Some(Ok(byte)))
 }
 
 /// Copies `json` to `out`, but for the strings that `replace` replaces: it leaves the new inside of the string, ready
@@ -186,19 +177,19 @@ fn rewrite<'o>(
         let (mut read, mut written) = (0, 0);
         for value in json::strings(json) {
             let value = value?;
-            let inside = value.span().start + 1..value.span().end - 1;
-            let before = json.get(read..inside.start).ok_or(Error::InvalidJson)?;
+            let inside = value.inside();
+            let before = json.as_bytes().get(read..inside.start).ok_or(Error::InvalidJson)?;
             let rest = out.get_mut(written..).ok_or(Error::BufferTooSmall)?;
-            let here = buffer::put(rest, before.as_bytes())?;
+            let here = buffer::put(rest, before)?;
             let rest = rest.get_mut(here..).ok_or(Error::BufferTooSmall)?;
             read = inside.end;
             written += here
                 + match replace(&value, rest)? {
                     Some(len) => len,
-                    None => buffer::put(rest, value.raw().as_bytes())?,
+                    None => buffer::put(rest, value.raw_bytes())?,
                 };
         }
-        let after = json.get(read..).ok_or(Error::InvalidJson)?;
-        Ok(written + buffer::put(out.get_mut(written..).ok_or(Error::BufferTooSmall)?, after.as_bytes())?)
+        let after = json.as_bytes().get(read..).ok_or(Error::InvalidJson)?;
+        Ok(written + buffer::put(out.get_mut(written..).ok_or(Error::BufferTooSmall)?, after)?)
     })
 }

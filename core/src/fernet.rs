@@ -101,8 +101,13 @@ pub fn open<'o>(key: &Key, token: &str, freshness: Freshness, out: &'o mut [u8])
 /// As [`open`]; [`Error::Unauthentic`] if no key fits.
 pub fn open_any<'o>(keys: &[Key], token: &str, freshness: Freshness, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
-        let len = base64::decode(token, out)?;
-        open_raw(keys, freshness, out.get_mut(..len).ok_or(Error::BufferTooSmall)?).map(|(len, _)| len)
+        let len = base64::decode(token.as_bytes(), out)?;
+        let raw = out.get_mut(..len).ok_or(Error::BufferTooSmall)?;
+        let key = authenticate(keys, raw)?;
+        if !freshness.accepts(sealed_at(raw)?) {
+            return Err(Error::Expired);
+        }
+        decrypt_raw(key, raw)
     })
 }
 
@@ -119,9 +124,11 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
 ) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
         let first = keys.first().ok_or(Error::Unauthentic)?;
-        let len = base64::decode(token, out)?;
+        let len = base64::decode(token.as_bytes(), out)?;
         let raw = out.get_mut(..len).ok_or(Error::BufferTooSmall)?;
-        let (plain_len, timestamp) = open_raw(keys, Freshness::Any, raw)?;
+        let key = authenticate(keys, raw)?;
+        let timestamp = sealed_at(raw)?;
+        let plain_len = decrypt_raw(key, raw)?;
         seal_in_place(first, plain_len, timestamp, rng, out)
     })
 }
@@ -133,7 +140,7 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
 pub fn timestamp(token: &str) -> Result<u64, Error> {
     let mut scan = Scan::default();
     base64::Pieces::default().push(token.as_bytes(), &mut scan)?;
-    scan.finish()
+    scan.finish().map(u64::from_be_bytes)
 }
 
 /// The time at which `token` was sealed, in Unix seconds, once its MAC has been checked with `key`.
@@ -159,7 +166,7 @@ pub fn verified_timestamp(key: &Key, token: &str) -> Result<u64, Error> {
         Ok(())
     })?;
     let timestamp = scan.finish()?;
-    mac.verify_slice(&tail).map(|()| timestamp).map_err(|_| Error::Unauthentic)
+    mac.verify_slice(&tail).map(|()| u64::from_be_bytes(timestamp)).map_err(|_| Error::Unauthentic)
 }
 
 /// Seals the first `len` bytes of `buf` onto themselves; says how many characters the token has.
@@ -185,21 +192,35 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     base64::encode_in_place(buf, raw_len)
 }
 
-/// Opens the token (base64 taken off) that fills `raw`; leaves the secret at its front and says how long it is,
-/// and when it was sealed.
-pub(crate) fn open_raw(keys: &[Key], freshness: Freshness, raw: &mut [u8]) -> Result<(usize, u64), Error> {
-    let timestamp = structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?)?;
-    let (signed, tag) = raw.split_last_chunk_mut::<{ field::MAC }>().ok_or(Error::Malformed)?;
+/// Opens the token (base64 taken off) that fills `raw`, whatever its age; leaves the secret at its front and says how long
+/// it is.
+pub(crate) fn open_raw(keys: &[Key], raw: &mut [u8]) -> Result<usize, Error> {
+    let key = authenticate(keys, raw)?;
+    decrypt_raw(key, raw)
+}
+
+/// When the token that fills `raw` says that it was sealed.
+fn sealed_at(raw: &[u8]) -> Result<u64, Error> {
+    structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?).map(u64::from_be_bytes)
+}
+
+/// Checks structure and MAC of the token that fills `raw`, and says which key fits.
+#[inline(never)] // for the same reason as the steps below
+fn authenticate<'k>(keys: &'k [Key], raw: &[u8]) -> Result<&'k Key, Error> {
+    structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?)?;
+    let (signed, tag) = raw.split_last_chunk::<{ field::MAC }>().ok_or(Error::Malformed)?;
     let is_tag = |key: &&Key| tag_of(key, signed).ct_eq(tag).into();
-    let key = keys.iter().find(is_tag).ok_or(Error::Unauthentic)?;
-    if !freshness.accepts(timestamp) {
-        return Err(Error::Expired);
-    }
+    keys.iter().find(is_tag).ok_or(Error::Unauthentic)
+}
+
+/// Decrypts the token that fills `raw` onto its front, once it has been authenticated; says how long the secret is.
+fn decrypt_raw(key: &Key, raw: &mut [u8]) -> Result<usize, Error> {
+    let (signed, _) = raw.split_last_chunk_mut::<{ field::MAC }>().ok_or(Error::Malformed)?;
     let (head, body) = signed.split_first_chunk_mut::<{ field::HEAD }>().ok_or(Error::Malformed)?;
     let iv = head.last_chunk::<{ field::IV }>().ok_or(Error::Malformed)?;
     let len = decrypt(key, iv, body)?;
     buffer::slide(raw, field::HEAD, len, 0)?;
-    Ok((len, timestamp))
+    Ok(len)
 }
 
 // The steps of opening and sealing stay functions of their own (`inline(never)`): together, their hash states and key
@@ -248,12 +269,12 @@ fn mac(key: &Key) -> Result<Hmac<Sha256>, Error> {
     Hmac::new_from_slice(key.signing()).map_err(|_| Error::Malformed)
 }
 
-/// Checks what can be told from the length and the first nine bytes, and returns the timestamp.
-fn structure(raw_len: usize, head: &[u8; 9]) -> Result<u64, Error> {
+/// Checks what can be told from the length and the first nine bytes, and returns the timestamp as it stands there.
+fn structure(raw_len: usize, head: &[u8; 9]) -> Result<[u8; 8], Error> {
     let [version, timestamp @ ..] = *head;
     let body = raw_len.checked_sub(field::HEAD + field::MAC).ok_or(Error::Malformed)?;
     if version == field::VERSION && body > 0 && body % field::BLOCK == 0 {
-        Ok(u64::from_be_bytes(timestamp))
+        Ok(timestamp)
     } else {
         Err(Error::Malformed)
     }
@@ -277,8 +298,8 @@ impl Sink for Scan {
 }
 
 impl Scan {
-    /// The timestamp, if it is the structure of a token.
-    pub(crate) fn finish(&self) -> Result<u64, Error> {
+    /// The timestamp (big-endian), if it is the structure of a token.
+    pub(crate) fn finish(&self) -> Result<[u8; 8], Error> {
         structure(self.len, &self.head)
     }
 }

@@ -27,14 +27,14 @@ impl End {
 /// The states after the key, of at most 64 bytes: filled up with zeros to a block, and xored with `0x36` (the inner) and
 /// `0x5c` (the outer).
 pub(crate) fn states(key: &[u8]) -> [State; 2] {
+    let mut states = [INITIAL; 2];
     let mut block = Zeroizing::new([0_u8; 64]);
-    [0x36, 0x5c].map(|pad| {
+    for (state, pad) in states.iter_mut().zip([0x36, 0x5c]) {
         block.fill(pad);
         block.iter_mut().zip(key).for_each(|(slot, byte)| *slot ^= byte);
-        let mut state = INITIAL;
-        compress256(&mut state, slice::from_ref(&block));
-        state
-    })
+        compress256(state, slice::from_ref(&block));
+    }
+    states
 }
 
 /// The MAC of `message` and `end`.
@@ -51,27 +51,40 @@ pub(crate) fn hash(state: &State, before: usize, message: &[u8], End(end): End) 
     let mut state = *state;
     let (blocks, tail) = message.as_chunks::<64>();
     compress256(&mut state, blocks);
+    let mut block = Zeroizing::new([0_u8; 64]);
+    block.iter_mut().zip(tail).for_each(|(slot, byte)| *slot = *byte);
+    for (at, byte) in (tail.len()..).zip(end) {
+        if at == 64 {
+            flush(&mut state, &mut block);
+        }
+        if let Some(slot) = block.get_mut(at % 64) {
+            *slot = *byte;
+        }
+    }
+    if (tail.len() + end.len() - 1) % 64 >= 56 {
+        flush(&mut state, &mut block);
+    }
     // At the end of the last block stands the length in bits, of which `end` has one byte too many.
     let bits = (before + message.len() + end.len() - 1) as u64 * 8;
-    let count = if tail.len() + end.len() + 8 <= 64 { 1 } else { 2 };
-    let mut rest = tail.iter().chain(end);
-    let mut block = Zeroizing::new([0_u8; 64]);
-    for left in (0..count).rev() {
-        block.fill(0);
-        block.iter_mut().zip(&mut rest).for_each(|(slot, byte)| *slot = *byte);
-        if left == 0 {
-            block.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
-        }
-        compress256(&mut state, slice::from_ref(&block));
-    }
+    block.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
+    flush(&mut state, &mut block);
     state
+}
+
+/// Hashes a block and begins the next one.
+#[inline(never)] // once, not three times
+fn flush(state: &mut State, block: &mut [u8; 64]) {
+    compress256(state, slice::from_ref(block));
+    block.fill(0);
 }
 
 /// The hash of `key block ‖ digest`, from the state after the key block: one compression.
 pub(crate) fn finish(state: &State, digest: &State) -> State {
     let mut block = [0_u8; 64];
-    let words = digest.iter().copied().chain([0x8000_0000, 0, 0, 0, 0, 0, 0, (64 + 32) * 8]);
-    block.as_chunks_mut::<4>().0.iter_mut().zip(words).for_each(|(slot, word)| *slot = word.to_be_bytes());
+    block.as_chunks_mut::<4>().0.iter_mut().zip(digest).for_each(|(slot, word)| *slot = word.to_be_bytes());
+    // The set bit, and the length in bits.
+    block[32] = 0x80;
+    [block[62], block[63]] = ((64 + 32) * 8_u16).to_be_bytes();
     let mut state = *state;
     compress256(&mut state, slice::from_ref(&block));
     state

@@ -2,9 +2,8 @@
 //! Strict to RFC 8259 (a byte order mark is let pass), without recursion, without allocation: a bit per
 //! open level, and at most [`MAX_DEPTH`] levels. Pointers are JSON Pointers (RFC 6901), or names joined by dots.
 
-use core::fmt;
 use core::ops::Range;
-use core::str::Chars;
+use core::{fmt, iter, mem, slice, str};
 
 use crate::{Error, buffer};
 
@@ -28,14 +27,31 @@ pub enum Event {
     Scalar(Range<usize>),
 }
 
+/// What a step of a walk came to, for this module's own use: where it lies is between the walk's `start` and `offset`.
+#[derive(Debug, Clone, Copy)]
+enum Found {
+    /// The name of an object's member.
+    Name,
+    /// A string or scalar, or the first character of an object or array.
+    Value(Kind),
+    /// The end of the innermost level.
+    End,
+    /// The end of the text.
+    Nothing,
+}
+
 /// What may stand next in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expect {
+    /// A value.
     Value,
-    ItemOrEnd,
-    NameOrEnd,
-    Name,
-    CommaOrEnd,
+    /// A level's end, or its first member or item.
+    First,
+    /// A level's end, or a comma and its next member or item; outside all levels the end of the text.
+    Next,
+    /// The colon behind a name, and a value.
+    Colon,
+    /// Nothing: the walk is over.
     Nothing,
 }
 
@@ -43,23 +59,28 @@ enum Expect {
 #[derive(Debug, Clone)]
 pub struct Events<'a> {
     text: &'a str,
+    /// What was found last, and where it begins.
+    found: Found,
+    start: usize,
     offset: usize,
     depth: usize,
     /// One bit a level: set for an object.
     objects: [u32; MAX_DEPTH / 32],
-    expect: Option<Expect>,
+    expect: Expect,
 }
 
 impl<'a> Events<'a> {
     /// A walk through the whole of `text`.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
-        Self::at(text, if text.starts_with('\u{feff}') { 3 } else { 0 })
+        const MARK: &[u8] = "\u{feff}".as_bytes();
+        Self::at(text, if text.as_bytes().starts_with(MARK) { MARK.len() } else { 0 })
     }
 
     /// A walk from the value that begins at `offset`, to its end if the caller stops there.
     fn at(text: &'a str, offset: usize) -> Self {
-        Self { text, offset, depth: 0, objects: [0; MAX_DEPTH / 32], expect: Some(Expect::Value) }
+        let (found, expect) = (Found::Nothing, Expect::Value);
+        Self { text, found, start: offset, offset, depth: 0, objects: [0; MAX_DEPTH / 32], expect }
     }
 
     /// How far the walk has come, in bytes; after an error, where it lies.
@@ -74,28 +95,23 @@ impl<'a> Events<'a> {
         self.depth
     }
 
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.offset).copied()
+    /// The next byte; 0, which no more belongs here, at the end of the text.
+    fn peek(&self) -> u8 {
+        self.text.as_bytes().get(self.offset).copied().unwrap_or_default()
     }
 
+    #[inline(never)] // once, not once for each character
     fn take(&mut self, wanted: u8) -> bool {
-        self.take_if(|byte| byte == wanted).is_some()
+        let there = self.peek() == wanted;
+        self.offset += usize::from(there);
+        there
     }
 
-    fn take_if(&mut self, wanted: impl Fn(u8) -> bool) -> Option<u8> {
-        let byte = self.peek().filter(|byte| wanted(*byte))?;
-        self.offset += 1;
-        Some(byte)
-    }
-
-    fn skip_while(&mut self, wanted: impl Fn(u8) -> bool) -> usize {
-        let start = self.offset;
-        while self.take_if(&wanted).is_some() {}
-        self.offset - start
-    }
-
+    #[inline(never)] // once, not twice a step
     fn skip_white_space(&mut self) {
-        self.skip_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        while let b' ' | b'\t' | b'\n' | b'\r' = self.peek() {
+            self.offset += 1;
+        }
     }
 
     fn in_object(&self) -> bool {
@@ -103,76 +119,80 @@ impl<'a> Events<'a> {
         self.objects.get(level / 32).is_some_and(|bits| bits >> (level % 32) & 1 == 1)
     }
 
-    fn step(&mut self, expect: Expect) -> Result<Option<Event>, Error> {
-        self.skip_white_space();
-        let Some(byte) = self.peek() else {
-            return if expect == Expect::Nothing { Ok(None) } else { Err(Error::InvalidJson) };
-        };
-        match (expect, byte) {
-            (Expect::CommaOrEnd, b',') => {
-                self.offset += 1;
-                let next = if self.in_object() { Expect::Name } else { Expect::Value };
-                self.step(next)
-            }
-            (Expect::ItemOrEnd, b']') | (Expect::NameOrEnd, b'}') => Ok(Some(self.close())),
-            (Expect::CommaOrEnd, b']') if !self.in_object() => Ok(Some(self.close())),
-            (Expect::CommaOrEnd, b'}') if self.in_object() => Ok(Some(self.close())),
-            (Expect::Name | Expect::NameOrEnd, b'"') => {
-                let name = self.string()?;
-                self.skip_white_space();
-                self.take(b':').then_some(()).ok_or(Error::InvalidJson)?;
-                self.expect = Some(Expect::Value);
-                Ok(Some(Event::Name(name)))
-            }
-            (Expect::Value | Expect::ItemOrEnd, byte) => self.value(byte).map(Some),
-            _ => Err(Error::InvalidJson),
+    /// The next step. After an error, as after the end of the text, there is [`Found::Nothing`].
+    #[inline]
+    fn advance(&mut self) -> Result<Found, Error> {
+        self.step().map(|()| self.found)
+    }
+
+    fn step(&mut self) -> Result<(), Error> {
+        let expect = mem::replace(&mut self.expect, Expect::Nothing);
+        self.found = Found::Nothing;
+        if expect == Expect::Nothing {
+            return Ok(());
         }
-    }
-
-    fn value(&mut self, first: u8) -> Result<Event, Error> {
-        let start = self.offset;
-        let event = match first {
-            b'{' => return self.open(true).map(|()| Event::ObjectStart(start)),
-            b'[' => return self.open(false).map(|()| Event::ArrayStart(start)),
-            b'"' => Event::String(self.string()?),
-            b't' => Event::Scalar(self.word("true")?),
-            b'f' => Event::Scalar(self.word("false")?),
-            b'n' => Event::Scalar(self.word("null")?),
-            _ => Event::Scalar(self.number()?),
-        };
-        self.after_value();
-        Ok(event)
-    }
-
-    fn after_value(&mut self) {
-        self.expect = Some(if self.depth == 0 { Expect::Nothing } else { Expect::CommaOrEnd });
-    }
-
-    fn open(&mut self, object: bool) -> Result<(), Error> {
-        let bits = self.objects.get_mut(self.depth / 32).ok_or(Error::TooDeep)?;
-        let bit = 1 << (self.depth % 32);
-        *bits = if object { *bits | bit } else { *bits & !bit };
-        self.depth += 1;
-        self.offset += 1;
-        self.expect = Some(if object { Expect::NameOrEnd } else { Expect::ItemOrEnd });
+        self.skip_white_space();
+        self.start = self.offset;
+        if expect == Expect::Next && self.depth == 0 {
+            return if self.offset == self.text.len() { Ok(()) } else { Err(Error::InvalidJson) };
+        }
+        let in_object = self.in_object();
+        if matches!(expect, Expect::First | Expect::Next) && self.take(if in_object { b'}' } else { b']' }) {
+            self.depth -= 1;
+            self.found = Found::End;
+            self.expect = Expect::Next;
+            return Ok(());
+        }
+        if expect == Expect::Next && !self.take(b',') || expect == Expect::Colon && !self.take(b':') {
+            return Err(Error::InvalidJson);
+        }
+        self.skip_white_space();
+        self.start = self.offset;
+        if !in_object || matches!(expect, Expect::Value | Expect::Colon) {
+            return self.value();
+        }
+        self.string()?;
+        self.found = Found::Name;
+        self.expect = Expect::Colon;
         Ok(())
     }
 
-    fn close(&mut self) -> Event {
-        let at = self.offset;
-        self.depth -= 1;
+    fn value(&mut self) -> Result<(), Error> {
+        let mut kind = Kind::Scalar;
+        match self.peek() {
+            b'{' => return self.open(Kind::Object),
+            b'[' => return self.open(Kind::Array),
+            b'"' => {
+                kind = Kind::String;
+                self.string()
+            }
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => self.number(),
+        }?;
+        self.found = Found::Value(kind);
+        self.expect = Expect::Next;
+        Ok(())
+    }
+
+    fn open(&mut self, kind: Kind) -> Result<(), Error> {
+        let bits = self.objects.get_mut(self.depth / 32).ok_or(Error::TooDeep)?;
+        let bit = 1 << (self.depth % 32);
+        *bits = if kind == Kind::Object { *bits | bit } else { *bits & !bit };
+        self.depth += 1;
         self.offset += 1;
-        self.after_value();
-        Event::End(at)
+        self.found = Found::Value(kind);
+        self.expect = Expect::First;
+        Ok(())
     }
 
-    fn word(&mut self, word: &str) -> Result<Range<usize>, Error> {
-        let start = self.offset;
-        if word.bytes().all(|byte| self.take(byte)) { Ok(start..self.offset) } else { Err(Error::InvalidJson) }
+    #[inline(never)] // once, not once for each word
+    fn word(&mut self, word: &[u8]) -> Result<(), Error> {
+        if word.iter().all(|byte| self.take(*byte)) { Ok(()) } else { Err(Error::InvalidJson) }
     }
 
-    fn number(&mut self) -> Result<Range<usize>, Error> {
-        let start = self.offset;
+    fn number(&mut self) -> Result<(), Error> {
         self.take(b'-');
         if !self.take(b'0') {
             self.digits()?;
@@ -180,38 +200,72 @@ impl<'a> Events<'a> {
         if self.take(b'.') {
             self.digits()?;
         }
-        if self.take_if(|byte| matches!(byte, b'e' | b'E')).is_some() {
-            self.take_if(|byte| matches!(byte, b'+' | b'-'));
+        if self.take(b'e') || self.take(b'E') {
+            let _sign = self.take(b'+') || self.take(b'-');
             self.digits()?;
         }
-        Ok(start..self.offset)
+        Ok(())
     }
 
+    #[inline(never)] // once, not once for each part of a number
     fn digits(&mut self) -> Result<(), Error> {
-        if self.skip_while(|byte| byte.is_ascii_digit()) == 0 { Err(Error::InvalidJson) } else { Ok(()) }
+        let start = self.offset;
+        while self.peek().is_ascii_digit() {
+            self.offset += 1;
+        }
+        if self.offset == start { Err(Error::InvalidJson) } else { Ok(()) }
     }
 
-    fn string(&mut self) -> Result<Range<usize>, Error> {
-        let start = self.offset;
-        self.offset += 1;
-        loop {
-            self.skip_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20));
-            match self.take_if(|byte| matches!(byte, b'"' | b'\\')) {
-                Some(b'"') => return Ok(start..self.offset),
-                Some(_) => match self
-                    .take_if(|byte| matches!(byte, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'u'))
-                {
-                    Some(b'u') => {
-                        for _ in 0..4 {
-                            self.take_if(|byte| byte.is_ascii_hexdigit()).ok_or(Error::InvalidJson)?;
-                        }
-                    }
-                    Some(_) => {}
-                    None => return Err(Error::InvalidJson),
-                },
-                None => return Err(Error::InvalidJson),
-            }
+    fn string(&mut self) -> Result<(), Error> {
+        if !self.take(b'"') {
+            return Err(Error::InvalidJson);
         }
+        loop {
+            match self.peek() {
+                0..0x20 => return Err(Error::InvalidJson),
+                b'"' => break,
+                b'\\' => self.escape()?,
+                _ => {}
+            }
+            self.offset += 1;
+        }
+        self.offset += 1;
+        Ok(())
+    }
+
+    /// Walks from the backslash of an escape to its last character.
+    fn escape(&mut self) -> Result<(), Error> {
+        self.offset += 1;
+        match self.peek() {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
+            b'u' => (0..4).try_for_each(|_| {
+                self.offset += 1;
+                if self.peek().is_ascii_hexdigit() { Ok(()) } else { Err(Error::InvalidJson) }
+            }),
+            _ => Err(Error::InvalidJson),
+        }
+    }
+
+    /// The name that was found last, as written between its quotes.
+    fn name(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.start + 1..self.offset - 1).unwrap_or_default()
+    }
+
+    /// Walks to the end of the value of which the beginning was found last.
+    #[inline(never)] // once, not once for each who passes something
+    fn pass(&mut self, kind: Kind) -> Result<(), Error> {
+        let outside = self.depth - usize::from(matches!(kind, Kind::Object | Kind::Array));
+        while self.depth > outside {
+            self.advance()?;
+        }
+        Ok(())
+    }
+
+    /// The value of which the beginning was found last, once it is passed.
+    fn whole(&mut self, kind: Kind) -> Result<Value<'a>, Error> {
+        let start = self.start;
+        self.pass(kind)?;
+        Ok(Value { text: self.text, kind, span: start..self.offset })
     }
 }
 
@@ -219,9 +273,18 @@ impl Iterator for Events<'_> {
     type Item = Result<Event, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        // Whatever goes wrong in the step, there is no next one.
-        let expect = self.expect.take()?;
-        self.step(expect).transpose()
+        let found = self.advance();
+        let span = self.start..self.offset;
+        match found {
+            Ok(Found::Nothing) => None,
+            Ok(Found::Name) => Some(Ok(Event::Name(span))),
+            Ok(Found::End) => Some(Ok(Event::End(span.start))),
+            Ok(Found::Value(Kind::Object)) => Some(Ok(Event::ObjectStart(span.start))),
+            Ok(Found::Value(Kind::Array)) => Some(Ok(Event::ArrayStart(span.start))),
+            Ok(Found::Value(Kind::String)) => Some(Ok(Event::String(span))),
+            Ok(Found::Value(Kind::Scalar)) => Some(Ok(Event::Scalar(span))),
+            Err(error) => Some(Err(error)),
+        }
     }
 }
 
@@ -262,10 +325,18 @@ impl<'a> Value<'a> {
     /// The value as it is written; of a string what stands between the quotes, escapes and all.
     #[must_use]
     pub fn raw(&self) -> &'a str {
-        match self.kind {
-            Kind::String => between_quotes(self.text, &self.span),
-            _ => self.text.get(self.span()).unwrap_or_default(),
-        }
+        self.text.get(self.inside()).unwrap_or_default()
+    }
+
+    /// As [`Value::raw`], for those who need no `str`: a microcontroller is spared what makes sure that it is one.
+    pub(crate) fn raw_bytes(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.inside()).unwrap_or_default()
+    }
+
+    /// Where the value as it is written lies, without a string's quotes.
+    pub(crate) fn inside(&self) -> Range<usize> {
+        let quote = usize::from(self.kind == Kind::String);
+        self.span.start + quote..self.span.end - quote
     }
 
     /// Its JSON Pointer, worked out when displayed, at the cost of one look at the text before it for each level.
@@ -295,7 +366,7 @@ impl<'a> Value<'a> {
 
     /// The member called `name` of an object, with its name as it is written; none if there is no such member.
     #[cfg(feature = "typed")]
-    pub(crate) fn member(&self, name: &str) -> Result<Option<(&'a str, Self)>, Error> {
+    pub(crate) fn member(&self, name: &str) -> Result<Option<(&'a [u8], Self)>, Error> {
         let wanted = |child: Child<'a>| Some((child.name.filter(|raw| says(raw, name))?, child.value));
         let mut fitting = self.children().filter_map(wanted);
         let found = fitting.next();
@@ -305,7 +376,7 @@ impl<'a> Value<'a> {
     /// The members of an object or the items of an array; of anything else none.
     fn children(&self) -> Children<'a> {
         let mut events = Events::at(self.text, self.span.start);
-        events.next();
+        let _opened = events.advance();
         Children { events, index: 0 }
     }
 
@@ -320,22 +391,21 @@ impl<'a> Value<'a> {
 /// # Errors
 /// [`Error::InvalidJson`], [`Error::TooDeep`].
 pub fn root(text: &str) -> Result<Value<'_>, Error> {
-    let mut events = Events::new(text);
-    let first = events.next().ok_or(Error::InvalidJson)??;
-    let (kind, span) = events.rest_of(first).ok_or(Error::InvalidJson)??;
-    match events.next() {
-        None => Ok(Value { text, kind, span }),
-        Some(Err(error)) => Err(error),
-        Some(Ok(_)) => Err(Error::InvalidJson),
-    }
+    find(text, "")
 }
 
 /// The string values of `text`, in order. Ends after the first error.
 pub fn strings(text: &str) -> impl Iterator<Item = Result<Value<'_>, Error>> {
-    Events::new(text).filter_map(move |event| match event {
-        Ok(Event::String(span)) => Some(Ok(Value { text, kind: Kind::String, span })),
-        Ok(_) => None,
-        Err(error) => Some(Err(error)),
+    let mut events = Events::new(text);
+    iter::from_fn(move || {
+        loop {
+            match events.advance() {
+                Ok(Found::Nothing) => return None,
+                Ok(Found::Value(Kind::String)) => return Some(events.whole(Kind::String)),
+                Ok(_) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
     })
 }
 
@@ -345,17 +415,41 @@ pub fn strings(text: &str) -> impl Iterator<Item = Result<Value<'_>, Error>> {
 /// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::BadPointer`], [`Error::NotFound`]; [`Error::DuplicateKey`] if a
 /// name on the way occurs twice in its object.
 pub fn find<'a>(text: &'a str, pointer: &str) -> Result<Value<'a>, Error> {
-    let mut value = root(text)?;
-    for step in Steps::new(pointer)? {
-        let mut found = None;
-        for child in value.children() {
-            if step.leads_to(&child) && found.replace(child.value).is_some() {
-                return Err(Error::DuplicateKey);
+    let steps = Steps::new(pointer)?;
+    let mut events = Events::new(text);
+    let mut value = Value { text, kind: Kind::Scalar, span: 0..0 };
+    let mut found = Err(Error::NotFound);
+    // One walk, into the levels that the pointer leads through and past all others: how many levels it has led through,
+    // how many items of this level are past, and, unless an item is next, whether it leads there.
+    let (mut led, mut index, mut leads) = (0, 0, Some(true));
+    loop {
+        let level = events.depth;
+        let step = steps.within(level);
+        match events.advance()? {
+            Found::Nothing => return found.map(|()| value),
+            Found::End => {}
+            Found::Name => leads = Some(step.is_name(events.name())),
+            Found::Value(kind) => {
+                let leads = leads.take().unwrap_or_else(|| {
+                    index += 1;
+                    led == level && step.is_index(index - 1)
+                });
+                let first = led == level;
+                let start = events.start;
+                if leads && first {
+                    (led, index) = (level + 1, 0);
+                    if led <= steps.count {
+                        continue;
+                    }
+                }
+                events.pass(kind)?;
+                if leads {
+                    value = Value { text, kind, span: start..events.offset };
+                    found = if first { Ok(()) } else { Err(Error::DuplicateKey) };
+                }
             }
         }
-        value = found.ok_or(Error::NotFound)?;
     }
-    Ok(value)
 }
 
 /// The length of `plain` as the inside of a JSON string, in bytes.
@@ -381,7 +475,7 @@ pub fn escape<'o>(plain: &str, out: &'o mut [u8]) -> Result<&'o str, Error> {
 /// [`Error::InvalidJson`] for a wrong escape, [`Error::NotText`] for half a surrogate pair,
 /// [`Error::BufferTooSmall`]; `out` is zeroed then.
 pub fn unescape<'o>(raw: &str, out: &'o mut [u8]) -> Result<&'o str, Error> {
-    buffer::fill_text(out, |out| unescape_into(raw, out))
+    buffer::fill_text(out, |out| unescape_into(raw.as_bytes(), out))
 }
 
 /// Writes the first `len` bytes of `buf`, which are text, onto themselves as the inside of a JSON string.
@@ -399,12 +493,12 @@ pub(crate) fn escape_in_place(len: usize, buf: &mut [u8]) -> Result<usize, Error
     Ok(escaped_len)
 }
 
-pub(crate) fn unescape_into(raw: &str, out: &mut [u8]) -> Result<usize, Error> {
+/// As [`unescape`], to the front of `out`; half a surrogate pair makes bytes that are no text.
+pub(crate) fn unescape_into(raw: &[u8], out: &mut [u8]) -> Result<usize, Error> {
     let mut written = 0;
-    for point in Unescape::new(raw) {
-        let char = char::from_u32(point?).ok_or(Error::NotText)?;
-        let rest = out.get_mut(written..).ok_or(Error::BufferTooSmall)?;
-        written += buffer::put(rest, char.encode_utf8(&mut [0; 4]).as_bytes())?;
+    for byte in Unescape::new(raw) {
+        *out.get_mut(written).ok_or(Error::BufferTooSmall)? = byte?;
+        written += 1;
     }
     Ok(written)
 }
@@ -445,65 +539,97 @@ fn escape_of(byte: u8) -> Escape {
     }
 }
 
-/// The code points of a JSON string's inside. Half a surrogate pair comes as it is: RFC 8259 §8.2 lets it stand.
+/// The UTF-8 of a JSON string's inside, a byte at a time. Half a surrogate pair, which RFC 8259 §8.2 lets stand, comes in
+/// the three bytes that it would have, which are not UTF-8.
 #[derive(Clone)]
-pub(crate) struct Unescape<'a>(Chars<'a>);
+pub(crate) struct Unescape<'a> {
+    raw: slice::Iter<'a, u8>,
+    /// What escapes begin with: `\\`, or in a JSON Pointer `~`.
+    mark: u8,
+    /// The code point of which bytes are still to come, and the bits that these stand for.
+    point: u32,
+    bits: u32,
+}
 
 impl<'a> Unescape<'a> {
-    pub(crate) fn new(raw: &'a str) -> Self {
-        Self(raw.chars())
+    pub(crate) fn new(raw: &'a [u8]) -> Self {
+        Self::with_mark(raw, b'\\')
     }
 
-    fn char(&mut self) -> Option<char> {
-        self.0.next()
+    fn with_mark(raw: &'a [u8], mark: u8) -> Self {
+        Self { raw: raw.iter(), mark, point: 0, bits: 0 }
     }
 
+    /// What stands for a code point behind the mark.
     fn escaped(&mut self) -> Option<u32> {
-        Some(match self.char()? {
-            'b' => 0x08,
-            'f' => 0x0c,
-            'n' => 0x0a,
-            'r' => 0x0d,
-            't' => 0x09,
-            'u' => {
+        let byte = *self.raw.next()?;
+        if self.mark == b'~' {
+            return match byte {
+                b'0' => Some('~'.into()),
+                b'1' => Some('/'.into()),
+                _ => None,
+            };
+        }
+        Some(match byte {
+            b'b' => 0x08,
+            b'f' => 0x0c,
+            b'n' => 0x0a,
+            b'r' => 0x0d,
+            b't' => 0x09,
+            b'u' => {
                 let high = self.hex()?;
-                let mut ahead = self.clone();
-                match (high, ahead.char(), ahead.char()) {
-                    (0xd800..0xdc00, Some('\\'), Some('u')) => match ahead.hex()? {
-                        low @ 0xdc00..0xe000 => {
-                            *self = ahead;
-                            0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00)
-                        }
-                        _ => high,
-                    },
-                    _ => high,
+                if let (0xd800..0xdc00, [b'\\', b'u', ahead @ ..]) = (high, self.raw.as_slice()) {
+                    let mut ahead = Self::new(ahead);
+                    if let low @ 0xdc00..0xe000 = ahead.hex()? {
+                        self.raw = ahead.raw;
+                        return Some(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00));
+                    }
                 }
+                high
             }
-            char @ ('"' | '\\' | '/') => char.into(),
+            b'"' | b'\\' | b'/' => byte.into(),
             _ => return None,
         })
     }
 
     fn hex(&mut self) -> Option<u32> {
-        (0..4).try_fold(0, |value, _| Some(value * 16 + self.char()?.to_digit(16)?))
+        (0..4).try_fold(0, |value, _| Some(value << 4 | char::from(*self.raw.next()?).to_digit(16)?))
     }
 }
 
 impl Iterator for Unescape<'_> {
-    type Item = Result<u32, Error>;
+    type Item = Result<u8, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.char()? {
-            '\\' => Some(self.escaped().ok_or(Error::InvalidJson)),
-            char => Some(Ok(char.into())),
-        }
+        let (marks, mask) = if self.bits == 0 {
+            let byte = *self.raw.next()?;
+            if byte != self.mark {
+                return Some(Ok(byte));
+            }
+            let Some(point) = self.escaped() else { return Some(Err(Error::InvalidJson)) };
+            self.point = point;
+            // The first byte says how many follow.
+            let marks;
+            (self.bits, marks) = match point {
+                0..0x80 => (0, 0),
+                0x80..0x800 => (6, 0xc0),
+                0x800..0x1_0000 => (12, 0xe0),
+                _ => (18, 0xf0),
+            };
+            (marks, 0xff)
+        } else {
+            self.bits -= 6;
+            (0x80, 0x3f)
+        };
+        let [byte, ..] = (self.point >> self.bits).to_le_bytes();
+        Some(Ok(marks | byte & mask))
     }
 }
 
 /// A member of an object or an item of an array.
 struct Child<'a> {
     /// The member's name, as written between the quotes; an item has none.
-    name: Option<&'a str>,
+    name: Option<&'a [u8]>,
     index: usize,
     value: Value<'a>,
 }
@@ -522,35 +648,17 @@ impl<'a> Iterator for Children<'a> {
         if self.events.depth() == 0 {
             return None;
         }
-        let text = self.events.text;
-        let (name, first) = match self.events.next()?.ok()? {
-            Event::Name(span) => (Some(between_quotes(text, &span)), self.events.next()?.ok()?),
-            event => (None, event),
-        };
-        let (kind, span) = self.events.rest_of(first)?.ok()?;
+        let mut found = self.events.advance().ok()?;
+        let mut name = None;
+        if let Found::Name = found {
+            name = Some(self.events.name());
+            found = self.events.advance().ok()?;
+        }
+        let Found::Value(kind) = found else { return None };
+        let value = self.events.whole(kind).ok()?;
         let index = self.index;
         self.index += 1;
-        Some(Child { name, index, value: Value { text, kind, span } })
-    }
-}
-
-impl Events<'_> {
-    /// Walks to the end of the value that `first` begins; none if it begins none.
-    fn rest_of(&mut self, first: Event) -> Option<Result<(Kind, Range<usize>), Error>> {
-        let (kind, start) = match first {
-            Event::String(span) => return Some(Ok((Kind::String, span))),
-            Event::Scalar(span) => return Some(Ok((Kind::Scalar, span))),
-            Event::ObjectStart(start) => (Kind::Object, start),
-            Event::ArrayStart(start) => (Kind::Array, start),
-            Event::Name(_) | Event::End(_) => return None,
-        };
-        let outside = self.depth() - 1;
-        while self.depth() > outside {
-            if let Err(error) = self.next()? {
-                return Some(Err(error));
-            }
-        }
-        Some(Ok((kind, start..self.offset())))
+        Some(Child { name, index, value })
     }
 }
 
@@ -568,7 +676,7 @@ impl fmt::Display for PointerTo<'_> {
         while let Some(child) = level.child_around(self.offset) {
             match child.name {
                 None => write!(f, "/{}", child.index)?,
-                Some(name) => write_step(f, name)?,
+                Some(name) => write_name(f, name)?,
             }
             level = child.value;
         }
@@ -581,102 +689,97 @@ impl fmt::Display for PointerTo<'_> {
 /// # Errors
 /// Those of `f`.
 pub fn write_step(f: &mut impl fmt::Write, raw_name: &str) -> fmt::Result {
+    write_name(f, raw_name.as_bytes())
+}
+
+fn write_name(f: &mut impl fmt::Write, raw: &[u8]) -> fmt::Result {
     f.write_char('/')?;
-    for point in Unescape::new(raw_name) {
-        match point.ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER) {
-            '~' => f.write_str("~0")?,
-            '/' => f.write_str("~1")?,
-            char => f.write_char(char)?,
-        }
+    // A wrong escape becomes what no character begins with.
+    let mut bytes = Unescape::new(raw).map(|byte| byte.unwrap_or(0x80));
+    while let Some(first) = bytes.next() {
+        let mut char = [first, 0, 0, 0];
+        let len = match first {
+            0..0xc0 => 1,
+            0xc0..0xe0 => 2,
+            0xe0..0xf0 => 3,
+            _ => 4,
+        };
+        char.iter_mut().take(len).skip(1).zip(&mut bytes).for_each(|(slot, byte)| *slot = byte);
+        f.write_str(match str::from_utf8(char.get(..len).unwrap_or_default()) {
+            Ok("~") => "~0",
+            Ok("/") => "~1",
+            Ok(char) => char,
+            Err(_) => "\u{fffd}",
+        })?;
     }
     Ok(())
 }
 
 /// Whether a JSON string, as written between the quotes, says `plain`.
 #[cfg(feature = "typed")]
-pub(crate) fn says(raw: &str, plain: &str) -> bool {
-    Unescape::new(raw).eq(plain.chars().map(|char| Ok(char.into())))
+pub(crate) fn says(raw: &[u8], plain: &str) -> bool {
+    Unescape::new(raw).eq(plain.bytes().map(Ok))
 }
 
 /// Whether two JSON strings, as written between the quotes, say the same.
-pub(crate) fn same_text(a: &str, b: &str) -> bool {
+pub(crate) fn same_text(a: &[u8], b: &[u8]) -> bool {
     Unescape::new(a).eq(Unescape::new(b))
 }
 
-/// The steps of a pointer, each still in its notation.
+/// The steps of a pointer.
 struct Steps<'p> {
-    rest: Option<&'p str>,
+    text: &'p [u8],
     separator: u8,
+    /// What escapes begin with; dotted names have none.
+    mark: u8,
+    count: usize,
 }
 
 impl<'p> Steps<'p> {
     fn new(pointer: &'p str) -> Result<Self, Error> {
-        let Some(first) = pointer.strip_prefix("/") else {
-            let rest = if pointer.is_empty() { None } else { Some(pointer) };
-            return Ok(Self { rest, separator: b'.' });
+        let (text, separator, mark) = match pointer.as_bytes() {
+            [b'/', text @ ..] => (text, b'/', b'~'),
+            text => (text, b'.', 0xff),
         };
-        let mut bytes = first.bytes().peekable();
-        while let Some(byte) = bytes.next() {
-            if byte == b'~' && !matches!(bytes.peek(), Some(b'0' | b'1')) {
-                return Err(Error::BadPointer);
-            }
+        if Unescape::with_mark(text, mark).any(|byte| byte.is_err()) {
+            return Err(Error::BadPointer);
         }
-        Ok(Self { rest: Some(first), separator: b'/' })
+        let separators = text.iter().filter(|byte| **byte == separator).count();
+        Ok(Self { text, separator, mark, count: separators + usize::from(!pointer.is_empty()) })
+    }
+
+    /// The step that leads on from a value when so many levels are open; an empty one behind the last.
+    fn within(&self, levels: usize) -> Step<'p> {
+        let text = self.text.split(|byte| *byte == self.separator).nth(levels.wrapping_sub(1)).unwrap_or_default();
+        Step { text, mark: self.mark }
     }
 }
 
-impl<'p> Iterator for Steps<'p> {
-    type Item = Step<'p>;
-
-    fn next(&mut self) -> Option<Step<'p>> {
-        let rest = self.rest?;
-        let (text, rest) = match split_once(rest, self.separator) {
-            Some((text, rest)) => (text, Some(rest)),
-            None => (rest, None),
-        };
-        self.rest = rest;
-        Some(Step { text, tildes: self.separator == b'/' })
-    }
-}
-
-/// As `str::split_once`, for an ASCII character; that one can panic, as far as the compiler knows.
-pub(crate) fn split_once(text: &str, separator: u8) -> Option<(&str, &str)> {
-    let at = text.bytes().position(|byte| byte == separator)?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
-}
-
-/// One step of a pointer.
+/// One step of a pointer, still in its notation.
 struct Step<'p> {
-    text: &'p str,
-    /// Whether `~0` and `~1` stand for `~` and `/`.
-    tildes: bool,
+    text: &'p [u8],
+    mark: u8,
 }
 
 impl Step<'_> {
-    fn leads_to(&self, child: &Child<'_>) -> bool {
-        match child.name {
-            Some(name) => {
-                let mut points = Unescape::new(name);
-                self.chars().all(|char| points.next() == Some(Ok(char.into()))) && points.next().is_none()
-            }
-            // RFC 6901 §4: no leading zeros.
-            None => {
-                (self.text == "0" || !matches!(self.text.bytes().next(), Some(b'0' | b'+')))
-                    && self.text.parse() == Ok(child.index)
-            }
+    /// Whether it leads to the member whose name is written `raw`.
+    fn is_name(&self, raw: &[u8]) -> bool {
+        Unescape::new(raw).eq(Unescape::with_mark(self.text, self.mark))
+    }
+
+    /// Whether it leads to the item with this index. RFC 6901 §4: digits, without leading zeros.
+    fn is_index(&self, index: usize) -> bool {
+        if let [] | [b'0', _, ..] = self.text {
+            return false;
         }
+        let mut value = 0;
+        for byte in self.text {
+            // A greater one no text is long enough for.
+            if !byte.is_ascii_digit() || value >= usize::MAX / 10 {
+                return false;
+            }
+            value = value * 10 + usize::from(byte - b'0');
+        }
+        value == index
     }
-
-    fn chars(&self) -> impl Iterator<Item = char> {
-        let mut text = Unescape::new(self.text);
-        core::iter::from_fn(move || match text.char()? {
-            '~' if self.tildes => Some(if text.char() == Some('1') { '/' } else { '~' }),
-            char => Some(char),
-        })
-    }
-}
-
-/// What stands between the quotes of the string at `span`.
-fn between_quotes<'a>(text: &'a str, span: &Range<usize>) -> &'a str {
-    text.get(span.start + 1..span.end.saturating_sub(1)).unwrap_or_default()
 }

@@ -37,10 +37,12 @@ impl MasterKey {
     ///
     /// # Errors
     /// [`Error::KeyEmpty`], [`Error::KeyPadding`] or [`Error::KeyCharacter`].
+    #[inline(never)] // else the compiler makes much of the copies of a key that is returned
     pub fn from_text(text: &str) -> Result<Self, Error> {
         let mut gather = Gather::new();
         decode(text, |bytes| gather.push(bytes))?;
-        gather.finish()
+        gather.finish();
+        Ok(gather.block)
     }
 
     /// Takes the raw bytes of a master key, of any length from one up.
@@ -48,9 +50,13 @@ impl MasterKey {
     /// # Errors
     /// [`Error::KeyEmpty`] if there are none.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.is_empty() {
+            return Err(Error::KeyEmpty);
+        }
         let mut gather = Gather::new();
         gather.push(bytes);
-        gather.finish()
+        gather.finish();
+        Ok(gather.block)
     }
 
     /// Makes a new 32-byte master key and returns its text, the form in which it is kept.
@@ -209,18 +215,16 @@ impl Gather {
         }
     }
 
-    fn finish(mut self) -> Result<MasterKey, Error> {
+    fn finish(&mut self) {
         let whole = self.len.saturating_sub(1) / BLOCK_LEN * BLOCK_LEN;
-        if self.len == 0 {
-            return Err(Error::KeyEmpty);
-        }
         if whole > 0 {
             let last = self.block.0.get(..self.len - whole).unwrap_or_default();
             let digest = Zeroizing::new(hmac::hash(&self.hash, whole, last, End::PLAIN));
             self.block.0.fill(0);
-            hmac::write(&digest, self.block.0.first_chunk_mut().ok_or(Error::KeyEmpty)?);
+            if let Some(front) = self.block.0.first_chunk_mut() {
+                hmac::write(&digest, front);
+            }
         }
-        Ok(self.block)
     }
 }
 
@@ -228,38 +232,30 @@ impl Gather {
 ///
 /// The only branches on the text are those that its length and the validity of its characters decide.
 fn decode(text: &str, mut sink: impl FnMut(&[u8])) -> Result<(), Error> {
-    let (quanta, rest) = text.trim_ascii().as_bytes().as_chunks::<4>();
-    let Some((last, whole)) = quanta.split_last() else {
-        return Err(if rest.is_empty() { Error::KeyEmpty } else { Error::KeyPadding });
-    };
-    for quantum in whole {
-        sink(decode_quantum(*quantum)?.as_ref());
+    let text = text.trim_ascii().as_bytes();
+    let mut unpadded = text;
+    while let [rest @ .., b'='] = unpadded {
+        unpadded = rest;
     }
-    if !rest.is_empty() {
-        return Err(Error::KeyPadding);
+    if unpadded.is_empty() {
+        return Err(Error::KeyEmpty);
     }
-    let (filled, len) = match *last {
-        [b'=', b'=', b'=', b'='] => return Err(if whole.is_empty() { Error::KeyEmpty } else { Error::KeyPadding }),
-        [a, b, b'=', b'='] => ([a, b, b'A', b'A'], 1),
-        [a, b, c, b'='] => ([a, b, c, b'A'], 2),
-        all => (all, 3),
-    };
-    let bytes = decode_quantum(filled)?;
-    sink(bytes.get(..len).unwrap_or_default());
-    Ok(())
-}
-
-/// Four characters without padding to three bytes.
-fn decode_quantum(chars: [u8; 4]) -> Result<Zeroizing<[u8; 3]>, Error> {
-    if chars.contains(&b'=') {
-        return Err(Error::KeyPadding);
+    // If the length is wrong, that is said before the last whole quantum is looked at.
+    let (quanta, extra) = text.as_chunks::<4>();
+    let judged = if extra.is_empty() { quanta.len() } else { quanta.len().saturating_sub(1) };
+    let mut chars = Zeroizing::new([[0; 4]]);
+    for quantum in unpadded.chunks(4).take(judged) {
+        // What is missing is taken for zeros.
+        *chars = [[b'A'; 4]];
+        for (slot, char) in chars.as_flattened_mut().iter_mut().zip(quantum) {
+            *slot = u8::conditional_select(char, &b'-', char.ct_eq(&b'+'));
+            slot.conditional_assign(&b'_', char.ct_eq(&b'/'));
+        }
+        let wrong = |_| if quantum.contains(&b'=') { Error::KeyPadding } else { Error::KeyCharacter };
+        let bytes = base64::decode_quanta(&mut *chars).map_err(wrong)?;
+        sink(bytes.get(..quantum.len() - 1).unwrap_or_default());
     }
-    let mut chars = Zeroizing::new(chars.map(|char| {
-        let char = u8::conditional_select(&char, &b'-', char.ct_eq(&b'+'));
-        u8::conditional_select(&char, &b'_', char.ct_eq(&b'/'))
-    }));
-    let bytes = base64::decode_quanta(slice::from_mut(&mut *chars)).map_err(|_| Error::KeyCharacter)?;
-    bytes.first_chunk().map(|bytes| Zeroizing::new(*bytes)).ok_or(Error::KeyCharacter)
+    if extra.is_empty() && text.len() - unpadded.len() < 3 { Ok(()) } else { Err(Error::KeyPadding) }
 }
 
 fn generate_text<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error> {

@@ -5,9 +5,9 @@
 use core::slice;
 use rand_core::TryCryptoRng;
 
-use crate::fernet::{self, Freshness};
+use crate::fernet;
 use crate::kdf::{self, Salt};
-use crate::{Error, Key, MasterKey, base64, buffer, json};
+use crate::{Error, Key, MasterKey, base64, buffer};
 
 /// What every token begins with.
 pub const PREFIX: &str = "enc:";
@@ -71,8 +71,9 @@ impl Format {
 pub struct Token<'a> {
     format: Format,
     /// Base64 of the Fernet token's text.
-    body: &'a str,
-    timestamp: u64,
+    body: &'a [u8],
+    /// In seconds, big-endian.
+    timestamp: [u8; 8],
 }
 
 impl<'a> Token<'a> {
@@ -81,10 +82,14 @@ impl<'a> Token<'a> {
     /// # Errors
     /// [`Error::Malformed`].
     pub fn parse(text: &'a str) -> Result<Self, Error> {
-        let rest = text.strip_prefix(PREFIX).ok_or(Error::Malformed)?;
-        let (format, body) = match json::split_once(rest, b':') {
-            None => (Format::Legacy, rest),
-            Some((salt_text, body)) => {
+        Self::parse_bytes(text.as_bytes())
+    }
+
+    fn parse_bytes(text: &'a [u8]) -> Result<Self, Error> {
+        let rest = text.strip_prefix(PREFIX.as_bytes()).ok_or(Error::Malformed)?;
+        let mut parts = rest.splitn(2, |byte| *byte == b':');
+        let (format, body) = match (parts.next(), parts.next()) {
+            (Some(salt_text), Some(body)) => {
                 let mut salt = Salt::default();
                 // Sixteen bytes have one spelling of 24 characters; longer ones do not fit, shorter ones fall short.
                 match base64::decode(salt_text, &mut salt) {
@@ -92,9 +97,10 @@ impl<'a> Token<'a> {
                     _ => return Err(Error::Malformed),
                 }
             }
+            _ => (Format::Legacy, rest),
         };
         let mut scan = fernet::Scan::default();
-        base64::TwoLayers::default().push(body.as_bytes(), &mut scan)?;
+        base64::TwoLayers::default().push(body, &mut scan)?;
         let timestamp = scan.finish()?;
         Ok(Self { format, body, timestamp })
     }
@@ -102,8 +108,7 @@ impl<'a> Token<'a> {
     /// Takes off both layers of base64, into the front of `out`, and returns that.
     fn decode_body<'o>(&self, out: &'o mut [u8]) -> Result<&'o mut [u8], Error> {
         let mut written = 0;
-        base64::TwoLayers::default()
-            .push(self.body.as_bytes(), &mut |raw: &[u8]| base64::put_at(out, &mut written, raw))?;
+        base64::TwoLayers::default().push(self.body, &mut |raw: &[u8]| base64::put_at(out, &mut written, raw))?;
         out.get_mut(..written).ok_or(Error::BufferTooSmall)
     }
 
@@ -122,7 +127,7 @@ impl<'a> Token<'a> {
     /// When the token says that it was sealed, in Unix seconds; proven only by opening it.
     #[must_use]
     pub const fn timestamp(&self) -> u64 {
-        self.timestamp
+        u64::from_be_bytes(self.timestamp)
     }
 }
 
@@ -141,7 +146,7 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
 ) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
         buffer::put(out, plain)?;
-        seal_in_place(master, Format::salted(rng)?, plain.len(), now, rng, out)
+        seal_in_place(master, &Format::salted(rng)?, plain.len(), now, rng, out)
     })
 }
 
@@ -158,7 +163,7 @@ pub fn seal_legacy<'o, R: TryCryptoRng + ?Sized>(
 ) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
         buffer::put(out, plain)?;
-        seal_in_place(master, Format::Legacy, plain.len(), now, rng, out)
+        seal_in_place(master, &Format::Legacy, plain.len(), now, rng, out)
     })
 }
 
@@ -193,10 +198,7 @@ pub fn open<'o>(master: &MasterKey, token: &str, out: &'o mut [u8]) -> Result<&'
 /// # Errors
 /// As [`open`]; [`Error::Unauthentic`] if no key fits.
 pub fn open_any<'o>(masters: &[MasterKey], token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
-    buffer::fill_bytes(out, |out| {
-        let token = Token::parse(token)?;
-        open_raw(masters, token.salt(), token.decode_body(out)?).map(|(len, _)| len)
-    })
+    open_by(&mut Opener::new(masters), token, out)
 }
 
 /// As [`open`], with the key that [`kdf`] derived with the token's salt: no derivation.
@@ -204,49 +206,77 @@ pub fn open_any<'o>(masters: &[MasterKey], token: &str, out: &'o mut [u8]) -> Re
 /// # Errors
 /// As [`open`].
 pub fn open_with<'o>(key: &Key, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
+    open_by(&mut &*key, token, out)
+}
+
+/// What opens the Fernet token (base64 taken off) that fills `raw`: leaves the secret at its front and says how long it is.
+/// Used as a `dyn`, so that a microcontroller has one copy of what goes before it.
+trait Open {
+    fn open_raw(&mut self, salt: &Salt, raw: &mut [u8]) -> Result<usize, Error>;
+}
+
+fn open_by<'o>(how: &mut dyn Open, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
-        let raw = Token::parse(token)?.decode_body(out)?;
-        fernet::open_raw(slice::from_ref(key), Freshness::Any, raw).map(|(len, _)| len)
+        let parsed = Token::parse(token);
+        // Looked at where it is: a copy takes 40 bytes of flash and of stack.
+        let token = parsed.as_ref().map_err(|error| *error)?;
+        how.open_raw(token.salt(), token.decode_body(out)?)
     })
+}
+
+impl Open for &Key {
+    fn open_raw(&mut self, _: &Salt, raw: &mut [u8]) -> Result<usize, Error> {
+        fernet::open_raw(slice::from_ref(*self), raw)
+    }
 }
 
 /// Opens tokens with the first of several master keys that fits. The last key is kept: a next token with the same salt,
 /// as all legacy tokens have, costs no derivation.
 pub(crate) struct Opener<'k> {
     masters: &'k [MasterKey],
-    last: Option<(Salt, Key)>,
+    salt: Salt,
+    key: Option<Key>,
 }
 
 impl<'k> Opener<'k> {
     pub(crate) const fn new(masters: &'k [MasterKey]) -> Self {
-        Self { masters, last: None }
+        Self { masters, salt: [0; 16], key: None }
     }
 
     /// Opens the token that is the first `len` bytes of `buf`, onto itself.
     pub(crate) fn open_in_place(&mut self, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
-        let text = buf.get(..len).ok_or(Error::BufferTooSmall)?;
-        let token = Token::parse(core::str::from_utf8(text).map_err(|_| Error::Malformed)?)?;
+        let token = Token::parse_bytes(buf.get(..len).ok_or(Error::BufferTooSmall)?)?;
         let (salt, body_len) = (*token.salt(), token.body.len());
-        buffer::slide(buf, len - body_len, body_len, 0)?;
-        let body = buf.get_mut(..body_len).ok_or(Error::BufferTooSmall)?;
-        let raw_len = base64::TwoLayers::default().decode_in_place(body)?;
-        let raw = buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?;
-        if let Some((_, key)) = self.last.as_ref().filter(|(last, _)| *last == salt) {
-            match fernet::open_raw(slice::from_ref(key), Freshness::Any, raw) {
-                Err(Error::Unauthentic) => {}
-                opened => return opened.map(|(len, _)| len),
-            }
+        let raw_len = base64::TwoLayers::default().decode_in_place(buf, len - body_len..len)?;
+        self.open_raw(&salt, buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?)
+    }
+}
+
+impl Open for Opener<'_> {
+    fn open_raw(&mut self, salt: &Salt, raw: &mut [u8]) -> Result<usize, Error> {
+        if self.salt != *salt {
+            self.salt = *salt;
+            self.key = None;
         }
-        let (len, key) = open_raw(self.masters, &salt, raw)?;
-        self.last = Some((salt, key));
-        Ok(len)
+        let mut masters = self.masters.iter();
+        loop {
+            if let Some(key) = &self.key {
+                // A key that does not fit leaves the token as it is.
+                match fernet::open_raw(slice::from_ref(key), raw) {
+                    Err(Error::Unauthentic) => {}
+                    opened => return opened,
+                }
+            }
+            let master = masters.next().ok_or(Error::Unauthentic)?;
+            self.key = Some(kdf::derive(master, salt, kdf::ITERATIONS));
+        }
     }
 }
 
 /// Seals the first `len` bytes of `buf` onto themselves.
 pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     master: &MasterKey,
-    format: Format,
+    format: &Format,
     len: usize,
     now: u64,
     rng: &mut R,
@@ -256,7 +286,7 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
         return Err(Error::KeyShort);
     }
     let key = kdf::derive(master, format.salt(), kdf::ITERATIONS);
-    seal_with_in_place(&key, &format, len, now, rng, buf)
+    seal_with_in_place(&key, format, len, now, rng, buf)
 }
 
 fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
@@ -269,32 +299,19 @@ fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
 ) -> Result<usize, Error> {
     let text_len = fernet::seal_in_place(key, len, now, rng, buf)?;
     let body_len = base64::encode_in_place(buf, text_len)?;
-    let mut head = [0; PREFIX.len() + SALT_TEXT_LEN + 1];
-    let mut head_len = buffer::put(&mut head, PREFIX.as_bytes())?;
-    if let Format::Salted(salt) = format {
-        let rest = head.get_mut(head_len..).ok_or(Error::BufferTooSmall)?;
-        buffer::put(rest, salt)?;
-        base64::encode_in_place(rest, salt.len())?;
-        let [.., colon] = &mut head;
-        *colon = b':';
-        head_len = head.len();
-    }
+    let head_len = match format {
+        Format::Salted(_) => PREFIX.len() + SALT_TEXT_LEN + 1,
+        Format::Legacy => PREFIX.len(),
+    };
     let text = buf.get_mut(..head_len + body_len).ok_or(Error::BufferTooSmall)?;
     buffer::slide(text, 0, body_len, head_len)?;
-    buffer::put(text, head.get(..head_len).ok_or(Error::BufferTooSmall)?)?;
-    Ok(head_len + body_len)
-}
-
-/// Opens the Fernet token (base64 taken off) that fills `raw`, with the first master key that fits; says how long the
-/// secret is, and with which key it was sealed.
-fn open_raw(masters: &[MasterKey], salt: &Salt, raw: &mut [u8]) -> Result<(usize, Key), Error> {
-    for master in masters {
-        let key = kdf::derive(master, salt, kdf::ITERATIONS);
-        // A key that does not fit leaves the token as it is.
-        match fernet::open_raw(slice::from_ref(&key), Freshness::Any, raw) {
-            Err(Error::Unauthentic) => {}
-            opened => return opened.map(|(len, _)| (len, key)),
-        }
+    buffer::put(text, PREFIX.as_bytes())?;
+    if let Format::Salted(salt) = format {
+        let salt_text = text.get_mut(PREFIX.len()..head_len).ok_or(Error::BufferTooSmall)?;
+        let (colon, salt_text) = salt_text.split_last_mut().ok_or(Error::BufferTooSmall)?;
+        buffer::put(salt_text, salt)?;
+        base64::encode_in_place(salt_text, salt.len())?;
+        *colon = b':';
     }
-    Err(Error::Unauthentic)
+    Ok(head_len + body_len)
 }

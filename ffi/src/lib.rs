@@ -19,7 +19,7 @@ use core::num::NonZeroU32;
 use fernseal_core::config;
 use fernseal_core::fernet::{self, Freshness};
 use fernseal_core::token::{self, Token};
-use fernseal_core::{Key, MasterKey, kdf};
+use fernseal_core::{Error, Key, MasterKey, kdf};
 
 use panic::guard;
 use pointer::{Extent, input, input_one, output, output_one, text};
@@ -157,8 +157,7 @@ pub unsafe extern "C" fn fernseal_wipe(bytes: *mut c_void, len: usize) {
     let mut used = 0;
     // SAFETY: the caller's promise is the same.
     if let Ok(output) = unsafe { output(bytes.cast::<u8>(), len, &raw mut used, &[]) } {
-        // An output that is not filled is zeroed.
-        drop(output);
+        output.wipe();
     }
 }
 
@@ -175,7 +174,7 @@ pub unsafe extern "C" fn fernseal_random_os(ctx: *mut c_void, buf: *mut u8, len:
     let status = guard(|| {
         // SAFETY: the caller's promise is the same.
         unsafe { output(buf, len, &raw mut used, &[]) }?.bytes(|out| {
-            getrandom::fill(out).map_err(|_| FERNSEAL_RANDOM_FAILED)?;
+            getrandom::fill(out).map_err(|_| Error::RandomFailed)?;
             Ok(out)
         })
     });
@@ -199,8 +198,8 @@ pub unsafe extern "C" fn fernseal_master_key_parse(
         // SAFETY: the caller's promise is the same.
         let out = unsafe { output_one(out, fernseal_master_key { bytes: [0; 64] }, &[Extent::of(text, len)]) }?;
         // SAFETY: the caller's promise is the same.
-        let text = unsafe { self::text(text, len, FERNSEAL_INVALID_KEY) }?;
-        let master = MasterKey::from_text(text).map_err(status::of)?;
+        let text = unsafe { self::text(text, len, Error::KeyCharacter) }?;
+        let master = MasterKey::from_text(text)?;
         out.bytes = *master.as_bytes();
         Ok(())
     })
@@ -224,10 +223,10 @@ pub unsafe extern "C" fn fernseal_master_key_generate(
         // SAFETY: the caller's promise is the same.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &[])?, Random::new(random, ctx)) };
         out.text(|out| {
-            let text = MasterKey::generate(&mut rng).map_err(status::of)?;
-            let out = out.get_mut(..text.len()).ok_or(FERNSEAL_BUFFER_TOO_SMALL)?;
+            let text = MasterKey::generate(&mut rng)?;
+            let out = out.get_mut(..text.len()).ok_or(Error::BufferTooSmall)?;
             out.copy_from_slice(text.as_bytes());
-            core::str::from_utf8(out).map_err(|_| FERNSEAL_INTERNAL)
+            core::str::from_utf8(out).map_err(|_| Error::NotText)
         })
     })
 }
@@ -282,7 +281,7 @@ pub unsafe extern "C" fn fernseal_token_seal(
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
         // SAFETY: the caller's promise is the same.
         let (master, plain) = unsafe { (master_key(master)?, input(plain, plain_len)?) };
-        out.text(|out| token::seal(master, plain, now, &mut rng, out).map_err(status::of))
+        out.text(|out| token::seal(master, plain, now, &mut rng, out))
     })
 }
 
@@ -325,7 +324,7 @@ pub unsafe extern "C" fn fernseal_token_open_any(
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller's promise is the same.
         let (masters, token) = unsafe { (master_keys(masters, count)?, pointer::token(token, token_len)?) };
-        out.bytes(|out| token::open_any(masters, token, out).map_err(status::of))
+        out.bytes(|out| token::open_any(masters, token, out))
     })
 }
 
@@ -349,12 +348,14 @@ pub unsafe extern "C" fn fernseal_derive(
         let out = unsafe { output_one(out, fernseal_key { bytes: [0; 32] }, &inputs) }?;
         // SAFETY: the caller's promise is the same.
         let (master, token) = unsafe { (master_key(master)?, pointer::token(token, token_len)?) };
-        let token = Token::parse(token).map_err(status::of)?;
+        let parsed = Token::parse(token);
+        // Looked at where it is: a copy takes 40 bytes of flash and of stack.
+        let token = parsed.as_ref().map_err(|error| *error)?;
         let mut derivation = kdf::Derivation::new(master, token.salt(), kdf::ITERATIONS);
         while !derivation.advance(SLICE).is_done() {
             // SAFETY: the header's rule: `tick`, if not NULL, may be called with `ctx`.
             if tick.is_some_and(|tick| unsafe { tick(ctx) } != 0) {
-                return Err(FERNSEAL_CANCELLED);
+                return Err(Failure::Cancelled);
             }
         }
         out.bytes = *derivation.finish().as_bytes();
@@ -381,9 +382,8 @@ pub unsafe extern "C" fn fernseal_token_open_with(
         // SAFETY: the caller's promise is the same.
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller's promise is the same.
-        let (key, token) = unsafe { (input_one(key)?, pointer::token(token, token_len)?) };
-        let key = Key::from_bytes(&key.bytes);
-        out.bytes(|out| token::open_with(&key, token, out).map_err(status::of))
+        let (key, token) = unsafe { (derived_key(key)?, pointer::token(token, token_len)?) };
+        out.bytes(|out| token::open_with(key, token, out))
     })
 }
 
@@ -411,7 +411,7 @@ pub unsafe extern "C" fn fernseal_pbkdf2(
         let out = unsafe { output(out, out_len, &raw mut used, &inputs) }?;
         // SAFETY: the caller's promise is the same.
         let (password, salt) = unsafe { (input(password, password_len)?, input(salt, salt_len)?) };
-        let iterations = NonZeroU32::new(iterations).ok_or(FERNSEAL_INVALID_ARGUMENT)?;
+        let iterations = NonZeroU32::new(iterations).ok_or(Failure::InvalidArgument)?;
         out.bytes(|out| {
             kdf::pbkdf2(password, salt, iterations, out);
             Ok(out)
@@ -456,9 +456,9 @@ pub unsafe extern "C" fn fernseal_fernet_seal(
         // SAFETY: the caller's promise is the same.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
         // SAFETY: the caller's promise is the same.
-        let (key, plain) = unsafe { (text(key_text, key_len, FERNSEAL_INVALID_KEY)?, input(plain, plain_len)?) };
-        let key = Key::from_text(key).map_err(status::of)?;
-        out.text(|out| fernet::seal(&key, plain, now, &mut rng, out).map_err(status::of))
+        let (key, plain) = unsafe { (text(key_text, key_len, Error::KeyCharacter)?, input(plain, plain_len)?) };
+        let key = Key::from_text(key)?;
+        out.text(|out| fernet::seal(&key, plain, now, &mut rng, out))
     })
 }
 
@@ -486,10 +486,10 @@ pub unsafe extern "C" fn fernseal_fernet_open(
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller's promise is the same.
         let (key, token) =
-            unsafe { (text(key_text, key_len, FERNSEAL_INVALID_KEY)?, pointer::token(token, token_len)?) };
-        let key = Key::from_text(key).map_err(status::of)?;
+            unsafe { (text(key_text, key_len, Error::KeyCharacter)?, pointer::token(token, token_len)?) };
+        let key = Key::from_text(key)?;
         let freshness = if ttl == 0 { Freshness::Any } else { Freshness::Within { now, ttl } };
-        out.bytes(|out| fernet::open(&key, token, freshness, out).map_err(status::of))
+        out.bytes(|out| fernet::open(&key, token, freshness, out))
     })
 }
 
@@ -536,8 +536,8 @@ pub unsafe extern "C" fn fernseal_config_open_any(
         // SAFETY: the caller's promise is the same.
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller's promise is the same.
-        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, FERNSEAL_INVALID_JSON)?) };
-        out.text(|out| config::open(json, masters, out).map_err(status::of))
+        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
+        out.text(|out| config::open(json, masters, out))
     })
 }
 
@@ -586,10 +586,10 @@ pub unsafe extern "C" fn fernseal_config_get_any(
         // SAFETY: the caller's promise is the same.
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller's promise is the same.
-        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, FERNSEAL_INVALID_JSON)?) };
+        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller's promise is the same.
-        let pointer = unsafe { text(pointer, pointer_len, FERNSEAL_INVALID_ARGUMENT) }?;
-        out.text(|out| config::get(json, pointer, masters, out).map_err(status::of))
+        let pointer = unsafe { text(pointer, pointer_len, Error::BadPointer) }?;
+        out.text(|out| config::get(json, pointer, masters, out))
     })
 }
 
@@ -619,10 +619,10 @@ pub unsafe extern "C" fn fernseal_config_seal(
         // SAFETY: the caller's promise is the same.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
         // SAFETY: the caller's promise is the same.
-        let (master, json) = unsafe { (master_key(master)?, text(json, json_len, FERNSEAL_INVALID_JSON)?) };
+        let (master, json) = unsafe { (master_key(master)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller's promise is the same.
-        let pointer = unsafe { text(pointer, pointer_len, FERNSEAL_INVALID_ARGUMENT) }?;
-        out.text(|out| config::seal(json, &[pointer], master, now, &mut rng, out).map_err(status::of))
+        let pointer = unsafe { text(pointer, pointer_len, Error::BadPointer) }?;
+        out.text(|out| config::seal(json, &[pointer], master, now, &mut rng, out))
     })
 }
 
@@ -655,8 +655,8 @@ pub unsafe extern "C" fn fernseal_config_rotate(
         // SAFETY: the caller's promise is the same.
         let (old, new) = unsafe { (master_keys(old_masters, count)?, master_key(new_master)?) };
         // SAFETY: the caller's promise is the same.
-        let json = unsafe { text(json, json_len, FERNSEAL_INVALID_JSON) }?;
-        out.text(|out| config::rotate(json, old, new, now, &mut rng, out).map_err(status::of))
+        let json = unsafe { text(json, json_len, Error::InvalidJson) }?;
+        out.text(|out| config::rotate(json, old, new, now, &mut rng, out))
     })
 }
 
@@ -681,11 +681,9 @@ pub unsafe extern "C" fn fernseal_config_read(
         // SAFETY: the caller's promise is the same.
         let mut out = Wiped::new(unsafe { output_one(out, fernseal_config::EMPTY, &inputs) }?);
         // SAFETY: the caller's promise is the same.
-        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, FERNSEAL_INVALID_JSON)?) };
-        let config::Config { proxmox, auth, logging, .. } = config::Config::read(json).map_err(status::of)?;
-        let fill = |field: &mut [c_char], text: config::Text<'_>| {
-            fill_field(field, |out| text.open(masters, out).map_err(status::of))
-        };
+        let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
+        let config::Config { proxmox, auth, logging, .. } = config::Config::read(json)?;
+        let fill = |field: &mut [c_char], text: config::Text<'_>| fill_field(field, |out| text.open(masters, out));
         fill(&mut out.host, proxmox.host)?;
         fill(&mut out.service, proxmox.service)?;
         fill(&mut out.user, auth.user)?;
@@ -703,13 +701,23 @@ pub unsafe extern "C" fn fernseal_config_read(
     })
 }
 
+/// The key at `pointer`.
+///
+/// # Safety
+/// As [`input_one`].
+unsafe fn derived_key<'a>(pointer: *const fernseal_key) -> Result<&'a Key, Failure> {
+    // SAFETY: the caller's promise, and the layout: both types are 32 bytes and nothing else (repr(C) around an array
+    // here, repr(transparent) around one in core), and any bytes are a key.
+    unsafe { input_one(pointer.cast::<Key>()) }
+}
+
 /// The master key at `pointer`.
 ///
 /// # Safety
 /// As [`input_one`].
 unsafe fn master_key<'a>(pointer: *const fernseal_master_key) -> Result<&'a MasterKey, Failure> {
-    // SAFETY: the caller's promise is the same.
-    unsafe { master_keys(pointer, 1) }?.first().ok_or(FERNSEAL_INVALID_ARGUMENT)
+    // SAFETY: the caller's promise, and the layout, as for `master_keys`.
+    unsafe { input_one(pointer.cast::<MasterKey>()) }
 }
 
 /// The `count` master keys at `pointer`.

@@ -5,7 +5,7 @@
 #[cfg(feature = "std")]
 use fernseal_core::stack;
 
-use crate::status::{FERNSEAL_OK, Failure, fernseal_status};
+use crate::status::{self, Failure, fernseal_status};
 
 /// As much of the stack as any function here uses, in bytes: what keys and secrets leave on it is overwritten.
 #[cfg(feature = "std")]
@@ -17,8 +17,8 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> fernseal_stat
     // Nothing that the body borrows is looked at after a panic: outputs are zeroed while it unwinds.
     let body = || stack::wiped_after::<USED_STACK, _>(body);
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)) {
-        Ok(result) => result.err().unwrap_or(FERNSEAL_OK),
-        Err(_) => crate::status::FERNSEAL_INTERNAL,
+        Ok(result) => status::of(result),
+        Err(_) => status::FERNSEAL_INTERNAL,
     }
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> fernseal_stat
 /// and a firmware's stack is one region that it can wipe itself.
 #[cfg(not(feature = "std"))]
 pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> fernseal_status {
-    body().err().unwrap_or(FERNSEAL_OK)
+    status::of(body())
 }
 
 #[cfg(not(feature = "std"))]

@@ -3,12 +3,14 @@
 //! What cannot be checked, that a pointer leads to that many bytes, is the caller's promise.
 
 use core::ffi::c_char;
+use core::mem;
 use core::slice;
 use core::str;
 
+use fernseal_core::Error;
 use zeroize::Zeroize;
 
-use crate::status::{FERNSEAL_BUFFER_TOO_SMALL, FERNSEAL_INVALID_ARGUMENT, FERNSEAL_MALFORMED, Failure};
+use crate::status::Failure;
 
 /// The bytes of an argument, by address: for the check that nothing overlaps.
 #[derive(Clone, Copy)]
@@ -49,7 +51,7 @@ fn is_sound<T>(pointer: *const T, count: usize) -> bool {
 /// If `count` is not 0, `pointer` leads to `count` initialised objects that nobody changes during `'a`.
 pub(crate) unsafe fn input<'a, T>(pointer: *const T, count: usize) -> Result<&'a [T], Failure> {
     if !is_sound(pointer, count) {
-        return Err(FERNSEAL_INVALID_ARGUMENT);
+        return Err(Failure::InvalidArgument);
     }
     if count == 0 {
         return Ok(&[]);
@@ -63,18 +65,22 @@ pub(crate) unsafe fn input<'a, T>(pointer: *const T, count: usize) -> Result<&'a
 /// # Safety
 /// As [`input`], with one object.
 pub(crate) unsafe fn input_one<'a, T>(pointer: *const T) -> Result<&'a T, Failure> {
-    // SAFETY: the caller's promise is the same.
-    unsafe { input(pointer, 1) }?.first().ok_or(FERNSEAL_INVALID_ARGUMENT)
+    const { assert!(size_of::<T>() > 0) };
+    if !is_sound(pointer, 1) {
+        return Err(Failure::InvalidArgument);
+    }
+    // SAFETY: not NULL, aligned (is_sound, and it has a size); initialised and unchanged (the caller's promise).
+    Ok(unsafe { &*pointer })
 }
 
 /// An input that is text. What is not UTF-8 is `otherwise`.
 ///
 /// # Safety
 /// As [`input`].
-pub(crate) unsafe fn text<'a>(pointer: *const c_char, len: usize, otherwise: Failure) -> Result<&'a str, Failure> {
+pub(crate) unsafe fn text<'a>(pointer: *const c_char, len: usize, otherwise: Error) -> Result<&'a str, Failure> {
     // SAFETY: the caller's promise is the same.
     let bytes = unsafe { input(pointer.cast::<u8>(), len) }?;
-    str::from_utf8(bytes).map_err(|_| otherwise)
+    str::from_utf8(bytes).map_err(|_| otherwise.into())
 }
 
 /// An output that is one object; it begins as `initial`.
@@ -84,7 +90,7 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char, len: usize, otherwise: Fai
 pub(crate) unsafe fn output_one<'a, T>(pointer: *mut T, initial: T, inputs: &[Extent]) -> Result<&'a mut T, Failure> {
     let extent = Extent::of(pointer, 1);
     if !is_sound(pointer, 1) || inputs.iter().any(|input| input.overlaps(extent)) {
-        return Err(FERNSEAL_INVALID_ARGUMENT);
+        return Err(Failure::InvalidArgument);
     }
     // SAFETY: not NULL, aligned, overlaps no input (checked); writable, and nobody else's (the caller's promise).
     unsafe {
@@ -93,11 +99,10 @@ pub(crate) unsafe fn output_one<'a, T>(pointer: *mut T, initial: T, inputs: &[Ex
     }
 }
 
-/// An output buffer with the place for its used length. Unless a result is filled in, the buffer is zeroed in the end.
+/// An output buffer with the place for its used length. It begins zeroed, and core leaves it so when it fails.
 pub(crate) struct Output<'a> {
     buffer: &'a mut [u8],
     len: &'a mut usize,
-    filled: bool,
 }
 
 /// An output buffer of `cap` bytes at `pointer`, and its length at `len`; neither may overlap the other or an input.
@@ -117,7 +122,7 @@ pub(crate) unsafe fn output<'a, T>(
     let len = unsafe { output_one(len, 0, inputs) }?;
     let overlap = extent.overlaps(Extent::of(core::ptr::from_ref(len), 1));
     if !is_sound(pointer, cap) || overlap || inputs.iter().any(|input| input.overlaps(extent)) {
-        return Err(FERNSEAL_INVALID_ARGUMENT);
+        return Err(Failure::InvalidArgument);
     }
     let buffer: &mut [u8] = if cap == 0 {
         &mut []
@@ -129,46 +134,45 @@ pub(crate) unsafe fn output<'a, T>(
             slice::from_raw_parts_mut(pointer.cast(), cap)
         }
     };
-    Ok(Output { buffer, len, filled: false })
+    Ok(Output { buffer, len })
 }
 
 impl Output<'_> {
+    /// Zeroes the buffer, whatever the compiler thinks of its use.
+    pub(crate) fn wipe(self) {
+        self.buffer.zeroize();
+    }
+
     /// Lets `fill` write bytes; what it returns is the used part, at the buffer's front.
     pub(crate) fn bytes(
         self,
-        fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Failure>,
+        fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Error>,
     ) -> Result<(), Failure> {
-        let result = fill(self.buffer).map(<[u8]>::len);
-        self.finish(result)
-    }
-
-    #[inline(never)] // once, not once for each function
-    fn finish(mut self, result: Result<usize, Failure>) -> Result<(), Failure> {
-        *self.len = result?;
-        self.filled = true;
+        let used = fill(self.buffer)?.len();
+        self.keep(used);
         Ok(())
     }
 
     /// As [`Output::bytes`], for text: a NUL follows it, which the length does not count.
-    pub(crate) fn text(
-        self,
-        fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Failure>,
-    ) -> Result<(), Failure> {
-        self.bytes(|buffer| {
-            // Core zeroes what lies behind the used part; the last byte stays zero as it was made.
-            let (_, buffer) = buffer.split_last_mut().ok_or(FERNSEAL_BUFFER_TOO_SMALL)?;
-            fill(buffer).map(str::as_bytes)
-        })
+    pub(crate) fn text(self, fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Error>) -> Result<(), Failure> {
+        // Core zeroes what lies behind the used part; the last byte stays zero as it was made.
+        let (_, buffer) = self.buffer.split_last_mut().ok_or(Error::BufferTooSmall)?;
+        let used = fill(buffer)?.len();
+        self.keep(used);
+        Ok(())
+    }
+
+    fn keep(self, used: usize) {
+        *self.len = used;
+        mem::forget(self);
     }
 }
 
+/// What is not kept is zeroed, after a panic that unwinds too (on bare metal none does, and core has zeroed it).
+#[cfg(feature = "std")]
 impl Drop for Output<'_> {
-    #[inline(never)] // once, not once for each way out of each function
     fn drop(&mut self) {
-        if !self.filled {
-            *self.len = 0;
-            self.buffer.zeroize();
-        }
+        self.buffer.zeroize();
     }
 }
 
@@ -219,13 +223,13 @@ impl<T: Zeroize> Drop for Wiped<'_, T> {
 #[cfg(feature = "config")]
 pub(crate) fn fill_field(
     field: &mut [c_char],
-    fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Failure>,
+    fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Error>,
 ) -> Result<(), Failure> {
     // SAFETY: a c_char is a byte, of whatever sign, and the field is borrowed for as long.
     let bytes = unsafe { slice::from_raw_parts_mut(field.as_mut_ptr().cast::<u8>(), field.len()) };
     // Core zeroes what lies behind the used part; the last byte is zero as it was made.
-    let (_, bytes) = bytes.split_last_mut().ok_or(FERNSEAL_BUFFER_TOO_SMALL)?;
-    if fill(bytes)?.contains('\0') { Err(FERNSEAL_MALFORMED) } else { Ok(()) }
+    let (_, bytes) = bytes.split_last_mut().ok_or(Error::BufferTooSmall)?;
+    if fill(bytes)?.contains('\0') { Err(Error::Malformed.into()) } else { Ok(()) }
 }
 
 /// An input that is a token's text: ASCII, or it is none.
@@ -240,6 +244,6 @@ pub(crate) unsafe fn token<'a>(pointer: *const c_char, len: usize) -> Result<&'a
         // SAFETY: ASCII is UTF-8. (from_utf8 would add 370 bytes to firmware that does nothing but open tokens.)
         Ok(unsafe { str::from_utf8_unchecked(bytes) })
     } else {
-        Err(FERNSEAL_MALFORMED)
+        Err(Error::Malformed.into())
     }
 }

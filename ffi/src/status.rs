@@ -37,11 +37,28 @@ pub const FERNSEAL_NOT_FOUND: fernseal_status = 10;
 pub const FERNSEAL_INVALID_JSON: fernseal_status = 11;
 
 /// Why a function fails.
-pub(crate) type Failure = fernseal_status;
+#[derive(Clone, Copy)]
+pub(crate) enum Failure {
+    InvalidArgument,
+    Cancelled,
+    Core(Error),
+}
 
-/// Core's errors as C has them.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Core(error)
+    }
+}
+
+/// What a function returns.
 #[inline(never)] // once, not once for each function
-pub(crate) fn of(error: Error) -> Failure {
+pub(crate) fn of(result: Result<(), Failure>) -> fernseal_status {
+    let error = match result {
+        Ok(()) => return FERNSEAL_OK,
+        Err(Failure::InvalidArgument) => return FERNSEAL_INVALID_ARGUMENT,
+        Err(Failure::Cancelled) => return FERNSEAL_CANCELLED,
+        Err(Failure::Core(error)) => error,
+    };
     match error {
         Error::BufferTooSmall => FERNSEAL_BUFFER_TOO_SMALL,
         Error::Unauthentic => FERNSEAL_UNAUTHENTIC,

@@ -152,7 +152,7 @@ fn check_depth(json: &str) -> Result<(), Error> {
 fn plain_member<'a>(object: &Value<'a>, name: &str) -> Result<Option<Value<'a>>, Error> {
     match object.member(name)? {
         None => Ok(None),
-        Some((raw, value)) if raw == name => Ok(Some(value)),
+        Some((raw, value)) if raw == name.as_bytes() => Ok(Some(value)),
         Some(_) => Err(Error::EscapedName),
     }
 }
@@ -177,7 +177,7 @@ impl<'a> Text<'a> {
     /// Whether the string begins as a token does (`enc:`), so that [`Text::open`] needs a key.
     #[must_use]
     pub fn is_sealed(&self) -> bool {
-        super::begins_sealed(self.0)
+        super::begins_sealed(self.0.as_bytes())
     }
 
     /// The string, into at most `raw().len()` bytes of `out`.
@@ -194,7 +194,7 @@ impl<'a> Text<'a> {
     /// # Errors
     /// As [`Text::unescape`]; [`Error::Malformed`] or [`Error::Unauthentic`] if it begins with `enc:` and does not open.
     pub fn open<'o>(&self, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
-        buffer::fill_text(out, |out| super::open_string(self.0, &mut Opener::new(keys), out))
+        buffer::fill_text(out, |out| super::open_string(self.0.as_bytes(), &mut Opener::new(keys), out))
     }
 }
 
@@ -207,7 +207,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
-        json::same_text(self.0, other.0)
+        json::same_text(self.0.as_bytes(), other.0.as_bytes())
     }
 }
 
@@ -215,7 +215,7 @@ impl Eq for Text<'_> {}
 
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
-        json::says(self.0, other)
+        json::says(self.0.as_bytes(), other)
     }
 }
 
