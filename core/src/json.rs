@@ -100,14 +100,14 @@ impl<'a> Events<'a> {
         self.text.as_bytes().get(self.offset).copied().unwrap_or_default()
     }
 
-    #[inline(never)] // once, not once for each character
+    #[cfg_attr(target_os = "none", inline(never))] // once, not once for each character
     fn take(&mut self, wanted: u8) -> bool {
         let there = self.peek() == wanted;
         self.offset += usize::from(there);
         there
     }
 
-    #[inline(never)] // once, not twice a step
+    #[cfg_attr(target_os = "none", inline(never))] // once, not twice a step
     fn skip_white_space(&mut self) {
         while let b' ' | b'\t' | b'\n' | b'\r' = self.peek() {
             self.offset += 1;
@@ -187,7 +187,7 @@ impl<'a> Events<'a> {
         Ok(())
     }
 
-    #[inline(never)] // once, not once for each word
+    #[cfg_attr(target_os = "none", inline(never))] // once, not once for each word
     fn word(&mut self, word: &[u8]) -> Result<(), Error> {
         if word.iter().all(|byte| self.take(*byte)) { Ok(()) } else { Err(Error::InvalidJson) }
     }
@@ -207,7 +207,7 @@ impl<'a> Events<'a> {
         Ok(())
     }
 
-    #[inline(never)] // once, not once for each part of a number
+    #[cfg_attr(target_os = "none", inline(never))] // once, not once for each part of a number
     fn digits(&mut self) -> Result<(), Error> {
         let start = self.offset;
         while self.peek().is_ascii_digit() {
@@ -252,7 +252,7 @@ impl<'a> Events<'a> {
     }
 
     /// Walks to the end of the value of which the beginning was found last.
-    #[inline(never)] // once, not once for each who passes something
+    #[cfg_attr(target_os = "none", inline(never))] // once, not once for each who passes something
     fn pass(&mut self, kind: Kind) -> Result<(), Error> {
         let outside = self.depth - usize::from(matches!(kind, Kind::Object | Kind::Array));
         while self.depth > outside {
