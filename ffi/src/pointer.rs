@@ -31,11 +31,12 @@ impl Extent {
         fits && (self.len == 0 || self.start != 0)
     }
 
-    /// What can be no argument, and is refused for that, overlaps nothing: the outputs are zeroed all the same.
+    /// Whether it shares a byte with `other`, which is sound. What is not, and is refused for that, overlaps nothing: the
+    /// outputs are zeroed all the same.
     #[inline(never)] // once, not once for each argument
     fn overlaps(self, other: Self) -> bool {
-        let end = self.start.saturating_add(self.len);
-        let other_end = other.start.saturating_add(other.len);
+        // No end of what is sound lies past the last address.
+        let (end, other_end) = (self.start.wrapping_add(self.len), other.start.wrapping_add(other.len));
         self.is_sound() && self.len > 0 && other.len > 0 && self.start < other_end && other.start < end
     }
 }
