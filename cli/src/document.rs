@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 use fernseal_core::json::{self, Event, Events};
 use fernseal_core::token::{self, Format, Token};
@@ -174,13 +174,39 @@ pub(crate) fn in_order(edits: &mut Vec<Edit>) {
     edits.dedup_by_key(|edit| edit.inside.start);
 }
 
-/// A string value's text, its escapes taken off.
-pub(crate) fn unescaped(raw: &str) -> std::result::Result<Cow<'_, str>, Error> {
+/// A string value's text, its escapes taken off: as it is written, or a copy that is wiped in the end.
+pub(crate) enum Said<'a> {
+    AsWritten(&'a str),
+    Copy(Zeroizing<String>),
+}
+
+impl Deref for Said<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::AsWritten(text) => text,
+            Self::Copy(text) => text,
+        }
+    }
+}
+
+impl Said<'_> {
+    pub(crate) fn into_owned(self) -> Zeroizing<String> {
+        match self {
+            Self::AsWritten(text) => Zeroizing::new(text.to_owned()),
+            Self::Copy(text) => text,
+        }
+    }
+}
+
+/// What a string value says.
+pub(crate) fn unescaped(raw: &str) -> std::result::Result<Said<'_>, Error> {
     if !raw.contains('\\') {
-        return Ok(Cow::Borrowed(raw));
+        return Ok(Said::AsWritten(raw));
     }
     let mut buf = Zeroizing::new(vec![0; raw.len()]);
-    json::unescape(raw, &mut buf).map(|text| Cow::Owned(text.to_owned()))
+    json::unescape(raw, &mut buf).map(|text| Said::Copy(Zeroizing::new(text.to_owned())))
 }
 
 /// What the string value `raw` is, by its looks.
@@ -195,6 +221,16 @@ type Ways<'a> = BTreeMap<(usize, Cow<'a, str>), bool>;
 fn find_tokens(file: &str, text: &str) -> Result<(Vec<Sealed>, Vec<String>)> {
     let (mut tokens, mut lookalikes) = (Vec::new(), Vec::new());
     let mut ways = Ways::new();
+    // A few long names above many tokens would come to many times the text.
+    let mut room = text.len().saturating_mul(4) + (1 << 20);
+    let mut told = |levels: &Levels<'_>| {
+        let pointer = levels.pointer();
+        room = room.checked_sub(pointer.len()).ok_or_else(|| {
+            let what = format!("{file} has names too long to be told above so many tokens");
+            Failure::new(Exit::Malformed, what, "no config is like that; check where the file comes from")
+        })?;
+        Ok(pointer)
+    };
     let mut levels = Levels::default();
     let mut events = Events::new(text);
     while let Some(event) = events.next() {
@@ -204,7 +240,7 @@ fn find_tokens(file: &str, text: &str) -> Result<(Vec<Sealed>, Vec<String>)> {
         let inside = span.start + 1..span.end - 1;
         let Ok(said) = unescaped(text.get(inside.clone()).unwrap_or_default()) else { continue };
         if config::looks(&said) == config::Looks::LooksSealed {
-            lookalikes.push(levels.pointer());
+            lookalikes.push(told(&levels)?);
         }
         if !token::is_sealed(&said) {
             continue;
@@ -215,8 +251,8 @@ fn find_tokens(file: &str, text: &str) -> Result<(Vec<Sealed>, Vec<String>)> {
             }
         }
         let form = Token::parse(&said).map(|token| (*token.format(), token.timestamp()));
-        let unescaped = matches!(said, Cow::Owned(_)).then(|| said.into_owned());
-        tokens.push(Sealed { pointer: levels.pointer(), inside, unescaped, form });
+        let unescaped = matches!(said, Said::Copy(_)).then(|| said.to_owned());
+        tokens.push(Sealed { pointer: told(&levels)?, inside, unescaped, form });
     }
     refuse_equal_names(file, text, ways)?;
     Ok((tokens, lookalikes))
@@ -243,7 +279,10 @@ fn refuse_equal_names<'a>(file: &str, text: &'a str, mut ways: Ways<'a>) -> Resu
 
 /// A name, its escapes taken off.
 fn said_by(name: &str) -> Cow<'_, str> {
-    unescaped(name).unwrap_or(Cow::Borrowed(name))
+    match unescaped(name) {
+        Ok(Said::Copy(text)) => Cow::Owned(text.to_string()),
+        Ok(Said::AsWritten(_)) | Err(_) => Cow::Borrowed(name),
+    }
 }
 
 impl<'a> Levels<'a> {

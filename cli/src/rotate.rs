@@ -326,7 +326,7 @@ impl Rotation<'_> {
         Ok(())
     }
 
-    /// Replaces the configs, one by one. A failure concerns one file and leaves it as it was.
+    /// Replaces the configs, one by one. A failure concerns one file, which is as it was or whole under the new key.
     fn reseal(&mut self, checked: Vec<Checked>) {
         let progress = Progress::new("rotating", checked.len(), self.context);
         let mut waiting = checked.into_iter().peekable();
@@ -359,10 +359,7 @@ impl Rotation<'_> {
                     continue;
                 }
                 match self.reseal_one(&file, &loaded, own) {
-                    Ok(rotated) => {
-                        self.outcome.new_key_in_use = true;
-                        self.outcome.rotated.push(rotated);
-                    }
+                    Ok(rotated) => self.outcome.rotated.push(rotated),
                     Err(failure) => self.outcome.failed.push((file.name, failure)),
                 }
             }
@@ -373,7 +370,7 @@ impl Rotation<'_> {
         }
     }
 
-    fn reseal_one(&self, file: &Checked, loaded: &Loaded, sealing: Vec<(Format, Derived)>) -> Result<Rotated> {
+    fn reseal_one(&mut self, file: &Checked, loaded: &Loaded, sealing: Vec<(Format, Derived)>) -> Result<Rotated> {
         let document = &loaded.document;
         let now = report::now();
         let mut sealing = sealing.into_iter();
@@ -399,8 +396,12 @@ impl Rotation<'_> {
                 self.args.backup_dir.as_deref(),
             )?),
         };
-        loaded.source.replace(&content)?;
-        if !loaded.config.holds(&content)? {
+        let replaced = loaded.source.replace(&content);
+        let held = loaded.config.holds(&content);
+        // Even where the directory could not be synced after it.
+        self.outcome.new_key_in_use |= replaced.is_ok() || matches!(held, Ok(true));
+        replaced?;
+        if !held? {
             let next = "another program changed it meanwhile; check it with `fernseal verify`";
             return Err(Failure::new(Exit::File, format!("{} is not what was written", file.name), next));
         }

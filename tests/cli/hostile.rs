@@ -198,6 +198,24 @@ fn a_million_names_cost_no_memory() {
 }
 
 #[test]
+fn long_names_above_many_tokens_are_refused_before_they_cost_memory() {
+    let folder = Folder::new("long-names");
+    folder.write("small.json", "{}");
+    let (name, tokens) = ("n".repeat(100_000), "\"enc:x\",".repeat(2_000));
+    folder.write("wide.json", &format!("{{\"{name}\":[{tokens}0]}}"));
+    let (open, close) = ("{\"n\":".repeat(1_000), "}".repeat(1_000));
+    folder.write("deep.json", &format!("{open}[{}0]{close}", "\"enc:x\",".repeat(20_000)));
+    let (_, least, _) = cost(&folder, &["check", "small.json"]);
+    for (command, config) in [("check", "wide.json"), ("status", "wide.json"), ("check", "deep.json")] {
+        let (code, memory, _) = cost(&folder, &[command, config]);
+        assert_eq!(code, 6, "{command} {config}");
+        assert!(memory <= least + 8, "{command} {config}: {memory} MiB, {least} for a small one");
+        let said = folder.run(&[command, config]);
+        assert!(said.err.contains("names too long"), "{said:?}");
+    }
+}
+
+#[test]
 fn a_million_tokens_and_what_looks_like_them_are_listed_in_time_and_memory_that_grow_with_their_number() {
     let folder = Folder::new("many");
     folder.write("token.json", "{\"auth\": {\"token_value\": \"s\"}}");

@@ -96,7 +96,8 @@ def main():
     fernseal = release / "fernseal"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        plain = '{"auth": {"token_value": "%s"}, "port": 8006}\n' % SECRET
+        # With an escape, so that there is a copy without it.
+        plain = '{"auth": {"token_value": "%s\\n"}, "port": 8006}\n' % SECRET
         for file, text in (("key", KEY), ("new", NEW), ("plain.json", plain)):
             (folder / file).write_text(text)
             (folder / file).chmod(0o600)
@@ -130,4 +131,5 @@ def main():
     sys.exit(failed)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,7 @@ use fernseal_core::json::{self, Kind};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{open_all, read, seal_all};
+use super::{check_length, open_all, read, seal_all};
 use crate::Context;
 use crate::args::Edit as Args;
 use crate::audit::Entry;
@@ -40,6 +40,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let opened = Zeroizing::new(document.edited(&document.opened_to(&secrets)).concat());
     let file = MemoryFile::create(args.config.file_name().unwrap_or_default(), &[&opened])?;
     let save = |saved: &Document, plan: &Plan<'_>| -> Result<Vec<String>> {
+        for new in &plan.new {
+            check_length(saved, &new.pointer, new.text.len())?;
+        }
         let texts: Vec<&str> = plan.new.iter().map(|new| new.text.as_str()).collect();
         let sealed = seal_all(master, &texts, false, context)?;
         let kept = plan.kept.iter().map(|(value, token)| Edit::of(value, token));
@@ -139,7 +142,7 @@ impl<'s> Plan<'s> {
                 continue;
             }
             match looks(value.raw()) {
-                Looks::Plain => plan.new.push(New { value, pointer, text: Zeroizing::new(text.into_owned()) }),
+                Looks::Plain => plan.new.push(New { value, pointer, text: text.into_owned() }),
                 Looks::LooksSealed => return Err(saved.failure(&pointer, Error::LooksSealed)),
                 Looks::Sealed | Looks::Placeholder => {}
             }

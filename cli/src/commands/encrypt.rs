@@ -11,7 +11,7 @@ use fernseal_core::json::{self, Kind};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{read, seal_all};
+use super::{check_length, read, seal_all};
 use crate::Context;
 use crate::args::Encrypt;
 use crate::audit::Entry;
@@ -143,7 +143,8 @@ fn find_secrets<'a>(
                     context.report.warn(format_args!("{pointer} begins like a token; it is encrypted as it is"));
                 }
                 let text = unescaped(value.raw()).map_err(|error| document.failure(pointer, error))?;
-                let text = Zeroizing::new(text.into_owned());
+                let text = text.into_owned();
+                check_length(document, pointer, text.len())?;
                 if secrets.iter().all(|secret| secret.value.span() != value.span()) {
                     secrets.push(Secret { pointer, value, text });
                 }

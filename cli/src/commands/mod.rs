@@ -111,10 +111,7 @@ fn unsealed(document: &Document, value: &json::Value<'_>, pointer: &str) -> Resu
     match value.kind() {
         Kind::Object | Kind::Array => Err(document.failure(pointer, Error::NotAString)),
         Kind::Scalar => Ok(Zeroizing::new(value.raw().to_owned())),
-        Kind::String => {
-            let text = unescaped(value.raw()).map_err(|error| document.failure(pointer, error))?;
-            Ok(Zeroizing::new(text.into_owned()))
-        }
+        Kind::String => Ok(unescaped(value.raw()).map_err(|error| document.failure(pointer, error))?.into_owned()),
     }
 }
 
@@ -129,11 +126,17 @@ fn into_text(mut bytes: Zeroizing<Vec<u8>>) -> std::result::Result<Zeroizing<Str
     }
 }
 
+/// Refuses a secret for `pointer` of more bytes than are sealed.
+fn check_length(document: &Document, pointer: &str, len: usize) -> Result<()> {
+    if len <= MAX_SECRET {
+        return Ok(());
+    }
+    let what = format!("the secret is longer than 1 MiB: {} {pointer}", document.name);
+    Err(Failure::new(Exit::Malformed, what, "nothing was written; a config is no place for it"))
+}
+
 /// Seals each secret under a salt of its own (or the legacy one) and checks each token by opening it.
 fn seal_all(master: &MasterKey, secrets: &[&str], legacy: bool, context: &Context) -> Result<Vec<String>> {
-    if secrets.iter().any(|secret| secret.len() > MAX_SECRET) {
-        return Err(Failure::new(Exit::Malformed, "the secret is longer than 1 MiB", "a config is no place for it"));
-    }
     let formats: Vec<Format> = secrets
         .iter()
         .map(|_| if legacy { Ok(Format::Legacy) } else { Format::salted(&mut SysRng) })

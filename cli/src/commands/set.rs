@@ -9,11 +9,11 @@ use fernseal_core::json::Kind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{MAX_SECRET, into_text, read, seal_all};
+use super::{MAX_SECRET, check_length, into_text, read, seal_all};
 use crate::Context;
 use crate::args::Set;
 use crate::audit::Entry;
-use crate::document::Edit;
+use crate::document::{Document, Edit};
 use crate::failure::{Exit, Failure, Result};
 use crate::{report, terminal};
 
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     }
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
-    let secret = read_secret(&args.pointer)?;
+    let secret = read_secret(&document, &args.pointer)?;
     let token = seal_all(master, &[&secret], false, context)?.pop().unwrap_or_default();
 
     let edits = [Edit::of(&value, &token)];
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
 }
 
 /// The secret, without the line end that `echo` or Enter put there.
-fn read_secret(pointer: &str) -> Result<Zeroizing<String>> {
+fn read_secret(document: &Document, pointer: &str) -> Result<Zeroizing<String>> {
     let secret = if io::stdin().is_terminal() {
         let ask = |question: &str| {
             let next = "pipe the secret in: printf %s \"$SECRET\" | fernseal set …";
@@ -56,6 +56,7 @@ fn read_secret(pointer: &str) -> Result<Zeroizing<String>> {
                 .ok_or_else(|| Failure::new(Exit::Usage, "nobody to ask for the secret", next))
         };
         let secret = ask(&format!("Secret for {pointer}: "))?;
+        check_length(document, pointer, secret.len())?;
         if ask("The same again: ")? != secret {
             return Err(Failure::new(Exit::Usage, "the two are not the same", "nothing was changed; try again"));
         }
@@ -72,6 +73,8 @@ fn read_secret(pointer: &str) -> Result<Zeroizing<String>> {
                 bytes.pop();
             }
         }
+        // What is longer was cut, perhaps in the middle of a character.
+        check_length(document, pointer, bytes.len())?;
         into_text(bytes).map_err(|_| {
             let next = "such bytes cannot stand in a JSON string; encode them, for example as base64";
             Failure::new(Exit::Malformed, "the secret on stdin is not UTF-8 text", next)
