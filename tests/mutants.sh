@@ -1,14 +1,18 @@
 #!/bin/sh
 # Changes core in one place at a time and runs its tests, of which one must fail: tests/mutants.sh [OPTIONS]
-# The options go to cargo-mutants: -f core/src/key.rs for one file, --shard 0/8 for a part. All of it takes an hour.
+# The options go to cargo-mutants: -f core/src/key.rs for one file, --shard 0/8 for a part; without any, what processors
+# have for derivations is changed too. All of it takes an hour.
 # What no test can notice stands in .cargo/mutants.toml, with the reason. Needs tests/setup.sh mutants.
 set -eu
 cd "$(dirname "$0")/.."
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
+trap 'exit 130' INT TERM
 PATH=$PWD/target/tools/bin:$PATH
 unset FERNSEAL_VENV
 mutants() { cargo mutants -p fernseal-core --no-shuffle --output "$out" "$@"; }
 # The portable derivation first; what processors have for it is compiled in its place.
-mutants --exclude 'core/src/kdf/**' "$@"
-[ $# -gt 0 ] || mutants --features simd --file 'core/src/kdf/**'
+failed=0
+mutants --exclude 'core/src/kdf/**' "$@" || failed=$?
+[ $# -gt 0 ] || mutants --features simd --file 'core/src/kdf/**' || failed=$?
+exit $failed

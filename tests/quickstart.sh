@@ -9,6 +9,7 @@ python=${FERNSEAL_VENV:-$PWD/target/venv}/bin/python
 original=$PWD/tests/interop/original.py
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 cd "$work"
 
 cat >config.json <<'JSON'

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the tests need beyond Rust, on Debian 12 as root. Quick when all is there; never writes to HOME.
+# Installs what the tests need beyond Rust, on Debian 12 as root. Quick when all is there; writes to HOME nothing but
+# cargo's own cache.
 #   tests/setup.sh [PART…]        no argument: every part but mutants and deny, which are built for minutes
 # One line a part; the first thing that fails ends it with exit code 1 and the log of what failed.
 # shellcheck disable=SC2086,SC2048 # lists of words
@@ -11,7 +12,7 @@ venv=${FERNSEAL_VENV:-$PWD/target/venv}
 node=$PWD/target/node
 
 # Debian packages of each part.
-tools="strace gdb tmux systemd"
+tools="git strace gdb tmux systemd"
 python="python3 python3-venv"
 c="gcc g++ libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
 go="golang-go"
@@ -70,7 +71,7 @@ part_c() { debian $c; echo "c: gcc $(gcc -dumpfullversion), clang $(clang -dumpv
 part_go() { debian $go; echo "go: $(go version)"; }
 
 part_node() {
-    command -v npm >/dev/null || { echo "node: npm is not there, so its test will skip"; return 0; }
+    command -v npm >/dev/null || debian nodejs npm
     npm ls --prefix "$node" "$module" >/dev/null 2>&1 ||
         quietly npm install --prefix "$node" --cache "$node/.cache" --no-audit --no-fund "$module"
     echo "node: $(node --version), $module in $node"

@@ -56,4 +56,5 @@ def main():
         print("|", " | ".join([name, *cells]), "|")
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

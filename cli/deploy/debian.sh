@@ -6,6 +6,8 @@
 # CARGOFLAGS   more for cargo, such as --offline; SOURCE_DATE_EPOCH   the date of the packages (the last commit's)
 set -eu
 cd "$(dirname "$0")/../.."
+command -v dh dpkg-architecture >/dev/null || { echo "this needs Debian's debhelper (tests/setup.sh packages)" >&2; exit 1; }
+libdir=/usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)
 export CARGO_TARGET_DIR="$PWD/target" DEB_BUILD_OPTIONS="noautodbgsym nocheck"
 out=target/debian
 work=$PWD/$out/work
@@ -26,7 +28,8 @@ CHANGELOG
 
 usr=$work/usr
 share=$usr/share
-mkdir -p "$usr/bin" "$share/man/man1" "$share/bash-completion/completions" "$share/fish/vendor_completions.d" "$share/zsh/vendor-completions"
+mkdir -p "$usr/bin" "$share/man/man1" "$share/bash-completion/completions" \
+    "$share/fish/vendor_completions.d" "$share/zsh/vendor-completions"
 cargo build --release --locked --quiet ${CARGOFLAGS:-} -p fernseal
 fernseal=$usr/bin/fernseal
 cp target/release/fernseal "$fernseal"
@@ -34,8 +37,7 @@ cp target/release/fernseal "$fernseal"
 "$fernseal" completions bash >"$share/bash-completion/completions/fernseal"
 "$fernseal" completions fish >"$share/fish/vendor_completions.d/fernseal.fish"
 "$fernseal" completions zsh >"$share/zsh/vendor-completions/_fernseal"
-CARGOFLAGS="--quiet ${CARGOFLAGS:-}" DESTDIR=$work PREFIX=/usr \
-    LIBDIR=/usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH) ffi/install.sh >/dev/null
+CARGOFLAGS="--quiet ${CARGOFLAGS:-}" DESTDIR=$work PREFIX=/usr LIBDIR=$libdir ffi/install.sh >/dev/null
 
 (cd "$work" && debian/rules binary) >"$out/log" 2>&1 || { cat "$out/log" >&2; exit 1; }
 ls "$PWD/$out"/*.deb

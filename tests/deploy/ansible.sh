@@ -14,6 +14,7 @@ PATH=$venv/bin:$PATH
 fernseal=$(cli/deploy/static.sh)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 fail() { echo "FAIL $*" >&2; tail -n 40 "$work/log" >&2; exit 1; }
 pass() { echo "PASS $*"; }
 export HOME="$work" ANSIBLE_NOCOLOR=1 ANSIBLE_PIPELINING=1 LC_ALL=C.UTF-8

@@ -5,6 +5,7 @@
 #   tests/setup.sh c packages && tests/deploy/packages.sh
 set -eu
 cd "$(dirname "$0")/../.."
+PATH=$PATH:/usr/sbin:/sbin
 fail() { echo "FAIL $*" >&2; exit 1; }
 pass() { echo "PASS $*"; }
 
@@ -53,6 +54,7 @@ done
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 
 # The crates: their source, what describes it, and one file more for each of two; they build from that alone.
 for crate in fernseal-core= fernseal=schema.json fernseal-ffi=fernseal.h; do

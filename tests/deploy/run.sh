@@ -10,6 +10,7 @@ venv=${FERNSEAL_VENV:-$PWD/target/venv}
 python=$venv/bin/python
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 fail() { echo "FAIL $*" >&2; exit 1; }
 
 binary=$(cli/deploy/static.sh)

@@ -15,8 +15,8 @@
 # Rust's own library `core` is built from source, by the very compiler that it belongs to; RUSTC_BOOTSTRAP lets a stable
 # compiler do that and is set nowhere else. The cfgs choose the small forms of AES and SHA-256; cpubits is what the crate
 # of that name finds by itself, but for RUSTC_BOOTSTRAP. For RISC-V, `relax` lets the linker shorten calls, by 7 % of the
-# whole; rustc warns that the feature's name is not stable. At home, after `rustup target add TARGET`, the same library comes of
-#   RUSTFLAGS='--cfg aes_backend_soft="compact" --cfg sha2_backend_soft="compact"' \   and on RISC-V -C target-feature=+relax
+# whole (-C target-feature=+relax; rustc warns that its name is not stable). At home, after `rustup target add TARGET`, the same library comes of
+#   RUSTFLAGS='--cfg aes_backend_soft="compact" --cfg sha2_backend_soft="compact"' \
 #   cargo rustc --profile mcu -p fernseal-ffi --lib --crate-type staticlib --no-default-features --features FEATURES --target TARGET
 set -eu
 cd "$(dirname "$0")"

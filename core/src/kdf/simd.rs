@@ -1,7 +1,8 @@
 //! Derivations with the processor's own instructions: SHA-NI, AVX-512, AVX2, and SHA2 on aarch64.
 //! Each back end does what the portable loop in `kdf` does, for one chain or for several at once; tests hold them equal.
-//! The one module of the crate where unsafe code may be: only to call what the processor was asked for first.
-#![allow(unsafe_code)] // calls of functions that need an instruction set, each behind the check that it is there
+//! The one module of the crate where unsafe code may be: to call what the processor was asked for first, to take words for
+//! vectors, and to keep the compiler from regrouping sums.
+#![allow(unsafe_code)] // each block says what it rests on
 #![allow(clippy::indexing_slicing)] // of arrays, by counters that end with them
 
 use super::Chain;
