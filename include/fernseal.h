@@ -200,19 +200,21 @@ FERNSEAL_MUST_USE fernseal_status fernseal_token_seal(char *out, size_t cap, siz
     const fernseal_master_key *master, const uint8_t *plain, size_t plain_len, uint64_t now, fernseal_random_fn random,
     void *ctx);
 
-/** Opens a token, at the cost of a derivation; cap is FERNSEAL_TOKEN_OPEN_CAP(token_len). */
+/** Opens a token, at the cost of a derivation; cap is FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_token_open(uint8_t *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *token, size_t token_len);
 
-/** As fernseal_token_open, with the first of count master keys that fits: the present one, then previous ones. */
+/** As fernseal_token_open, with the first of count master keys that fits: the present one, then previous ones.
+ *  Feature open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_token_open_any(uint8_t *out, size_t cap, size_t *out_len,
     const fernseal_master_key *masters, size_t count, const char *token, size_t token_len);
 
-/** Derives the key of a token, in slices between which tick, if not NULL, is called with ctx. */
+/** Derives the key of a token, in slices between which tick, if not NULL, is called with ctx. Feature open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_derive(fernseal_key *out, const fernseal_master_key *master,
     const char *token, size_t token_len, fernseal_tick_fn tick, void *ctx);
 
-/** Opens a token with the key that fernseal_derive made for it, at once; cap is FERNSEAL_TOKEN_OPEN_CAP(token_len). */
+/** Opens a token with the key that fernseal_derive made for it, at once; cap is FERNSEAL_TOKEN_OPEN_CAP(token_len).
+ *  Feature open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_token_open_with(uint8_t *out, size_t cap, size_t *out_len,
     const fernseal_key *key, const char *token, size_t token_len);
 
@@ -234,7 +236,7 @@ FERNSEAL_MUST_USE fernseal_status fernseal_fernet_seal(char *out, size_t cap, si
     size_t key_len, const uint8_t *plain, size_t plain_len, uint64_t now, fernseal_random_fn random, void *ctx);
 
 /** Opens a Fernet token that is at most ttl seconds old at now (Unix seconds), or of any age if ttl is 0.
- *  cap is FERNSEAL_FERNET_OPEN_CAP(token_len). */
+ *  cap is FERNSEAL_FERNET_OPEN_CAP(token_len). Feature open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_fernet_open(uint8_t *out, size_t cap, size_t *out_len, const char *key_text,
     size_t key_len, const char *token, size_t token_len, uint64_t now, uint64_t ttl);
 

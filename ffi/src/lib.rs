@@ -6,6 +6,8 @@
 #![allow(unsafe_code)]
 // The names are C's.
 #![allow(non_camel_case_types)]
+// With some features off, some of the helpers help nobody.
+#![cfg_attr(not(all(feature = "open", feature = "seal", feature = "config")), allow(unused))]
 
 mod panic;
 mod pointer;
@@ -285,10 +287,11 @@ pub unsafe extern "C" fn fernseal_token_seal(
     })
 }
 
-/// Opens a token, at the cost of a derivation; `cap` is FERNSEAL_TOKEN_OPEN_CAP(token_len).
+/// Opens a token, at the cost of a derivation; `cap` is FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature `open`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_open(
@@ -304,9 +307,11 @@ pub unsafe extern "C" fn fernseal_token_open(
 }
 
 /// As `fernseal_token_open`, with the first of `count` master keys that fits: the present one, then previous ones.
+/// Feature `open`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_open_any(
@@ -328,10 +333,11 @@ pub unsafe extern "C" fn fernseal_token_open_any(
     })
 }
 
-/// Derives the key of a token, in slices between which `tick`, if not NULL, is called with `ctx`.
+/// Derives the key of a token, in slices between which `tick`, if not NULL, is called with `ctx`. Feature `open`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_derive(
@@ -364,9 +370,11 @@ pub unsafe extern "C" fn fernseal_derive(
 }
 
 /// Opens a token with the key that `fernseal_derive` made for it, at once; `cap` is FERNSEAL_TOKEN_OPEN_CAP(token_len).
+/// Feature `open`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_open_with(
@@ -463,10 +471,11 @@ pub unsafe extern "C" fn fernseal_fernet_seal(
 }
 
 /// Opens a Fernet token that is at most `ttl` seconds old at `now` (Unix seconds), or of any age if `ttl` is 0.
-/// `cap` is FERNSEAL_FERNET_OPEN_CAP(token_len).
+/// `cap` is FERNSEAL_FERNET_OPEN_CAP(token_len). Feature `open`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
+#[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_fernet_open(
