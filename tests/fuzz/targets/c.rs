@@ -313,7 +313,9 @@ impl<'a> Sequence<'a> {
     fn output(&mut self, wanted: usize) -> Output {
         let mut buffer = self.buffer();
         if self.byte() >= 128 {
-            buffer.len = buffer.len.min(wanted.saturating_add(self.byte() % 3).saturating_sub(1));
+            let enough = wanted.saturating_add(self.byte() % 3).saturating_sub(1);
+            // A length that no object has stays one: the library believes any other.
+            buffer.len = if buffer.len > isize::MAX as usize { buffer.len } else { buffer.len.min(enough) };
         }
         Output { len: Some(self.object(Piece::Len, 8)), ..buffer.into() }
     }
