@@ -239,18 +239,22 @@ fn find_tokens(file: &str, text: &str) -> Result<(Vec<Sealed>, Vec<String>)> {
         let Event::String(span) = event else { continue };
         let inside = span.start + 1..span.end - 1;
         let Ok(said) = unescaped(text.get(inside.clone()).unwrap_or_default()) else { continue };
-        if config::looks(&said) == config::Looks::LooksSealed {
+        // A token is parsed once: all of it is decoded for that.
+        let form =
+            token::is_sealed(&said).then(|| Token::parse(&said).map(|token| (*token.format(), token.timestamp())));
+        let looks_sealed = match &form {
+            Some(form) => form.is_err(),
+            None => config::looks(&said) == config::Looks::LooksSealed,
+        };
+        if looks_sealed {
             lookalikes.push(told(&levels)?);
         }
-        if !token::is_sealed(&said) {
-            continue;
-        }
+        let Some(form) = form else { continue };
         for level in &levels.0 {
             if let Level::Object { start, name } = level {
                 ways.insert((*start, said_by(name)), false);
             }
         }
-        let form = Token::parse(&said).map(|token| (*token.format(), token.timestamp()));
         let unescaped = matches!(said, Said::Copy(_)).then(|| said.to_owned());
         tokens.push(Sealed { pointer: told(&levels)?, inside, unescaped, form });
     }
