@@ -1,7 +1,7 @@
 //! Derivations with the processor's own instructions: SHA-NI, AVX-512, AVX2, and SHA2 on aarch64.
 //! Each back end does what the portable loop in `kdf` does, for one chain or for several at once; tests hold them equal.
 //! The one module of the crate where unsafe code may be: to call what the processor was asked for first, to take words for
-//! vectors, and to keep the compiler from regrouping sums.
+//! vectors, and for sums in the order and from the places that the processor likes.
 #![allow(unsafe_code)] // each block says what it rests on
 #![allow(clippy::indexing_slicing)] // of arrays, by counters that end with them
 

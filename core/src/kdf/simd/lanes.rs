@@ -1,14 +1,8 @@
 //! Many chains, one in each lane of a vector: AVX2 has eight lanes, AVX-512 sixteen.
 //! SHA-256 is written once, over the few operations in which the two differ.
-//! Two sets of sixteen lanes side by side hide each other's latency.
+//! Two sets of sixteen lanes side by side hide each other's latency, and keep all of the processor's ports busy.
 
 use super::K;
-
-/// SHA-256's round constants, sixteen by sixteen.
-const SIXTEENS: [[u32; 16]; 4] = {
-    let (sixteens, _) = K.as_chunks();
-    [sixteens[0], sixteens[1], sixteens[2], sixteens[3]]
-};
 
 /// The kernel, over `V`, `LANES` and the operations of the module that it stands in.
 macro_rules! kernel {
@@ -16,11 +10,13 @@ macro_rules! kernel {
         /// Does `steps` iterations of at most `SETS * LANES` chains; lanes without a chain idle.
         #[target_feature(enable = $features)]
         pub(in crate::kdf::simd) fn advance<const SETS: usize>(chains: &mut [&mut Chain], steps: u32) {
-            let mut states = [gather::<SETS>(chains, |chain| &chain.inner), gather(chains, |chain| &chain.outer)];
-            let (mut u, mut sum) = (gather::<SETS>(chains, |chain| &chain.u), gather(chains, |chain| &chain.sum));
+            let states = [gather::<SETS>(chains, |chain| &chain.inner), gather(chains, |chain| &chain.outer)];
+            let mut keys = states.map(|state| Start::new(&state));
+            let (mut u, mut sum) = (gather::<SETS>(chains, |chain| &chain.u), gather::<SETS>(chains, |chain| &chain.sum));
+            let (mut words, mut last) = ([[splat(0); SETS]; 48], keys[0].before);
             for _ in 0..steps {
-                for before in &states {
-                    u = compress(before, &u);
+                for key in &keys {
+                    compress(key, &mut u, &mut words, &mut last);
                 }
                 for (sum, u) in sum.as_flattened_mut().iter_mut().zip(u.as_flattened()) {
                     *sum = xor(*sum, *u);
@@ -28,9 +24,16 @@ macro_rules! kernel {
             }
             scatter(&u, chains, |chain| &mut chain.u);
             scatter(&sum, chains, |chain| &mut chain.sum);
-            for secret in states.iter_mut().chain([&mut u, &mut sum]) {
-                secret.as_flattened_mut().iter_mut().for_each(Zeroize::zeroize);
+            let [inner, outer] = &mut keys;
+            for Recent { a, e } in [&mut inner.before, &mut outer.before, &mut last] {
+                a.iter_mut().chain(e).for_each(wipe);
             }
+            let first = inner.first.iter_mut().chain(&mut outer.first);
+            first.chain(&mut u).chain(&mut sum).chain(&mut words).for_each(wipe);
+        }
+
+        fn wipe<const SETS: usize>(secret: &mut [V; SETS]) {
+            secret.iter_mut().for_each(Zeroize::zeroize);
         }
 
         /// A state of each chain, a word of all of them in a vector.
@@ -65,99 +68,164 @@ macro_rules! kernel {
             }
         }
 
-        /// In each lane the hash of `key block ‖ digest`, from the state after the key block.
+        /// The words a and e of a state before each of the last four rounds, that before round `t` at `t % 4`: so all of
+        /// the state, as what is a today is b, c and d in the next rounds. Of these d and h are only added, and can be so
+        /// from memory, which spares registers and copies.
+        #[derive(Clone, Copy)]
+        struct Recent<const SETS: usize> {
+            a: [[V; SETS]; 4],
+            e: [[V; SETS]; 4],
+        }
+
+        /// The state after a key block.
+        struct Start<const SETS: usize> {
+            before: Recent<SETS>,
+            /// a and e after round 0, but for its word.
+            first: [[V; SETS]; 2],
+        }
+
+        impl<const SETS: usize> Start<SETS> {
+            #[target_feature(enable = $features)]
+            fn new(&[a, b, c, d, e, f, g, h]: &[[V; SETS]; 8]) -> Self {
+                let [mut first_a, mut first_e] = [a, e];
+                for set in 0..SETS {
+                    let one = add(add(h[set], splat(K[0])), add(big1(e[set]), choose(e[set], f[set], g[set])));
+                    let two = add(big0(a[set]), majority(a[set], b[set], c[set]));
+                    first_a[set] = add(one, two);
+                    first_e[set] = add(d[set], one);
+                }
+                Self { before: Recent { a: [a, d, c, b], e: [e, h, g, f] }, first: [first_a, first_e] }
+            }
+        }
+
+        /// In each lane `digest` becomes the hash of `key block ‖ digest`. `words` and `last` are memory to work in: for the
+        /// message schedule from word 16 on, and for the state.
         #[target_feature(enable = $features)]
         #[inline]
-        fn compress<const SETS: usize>(before: &[[V; SETS]; 8], digest: &[[V; SETS]; 8]) -> [[V; SETS]; 8] {
+        fn compress<const SETS: usize>(
+            key: &Start<SETS>,
+            digest: &mut [[V; SETS]; 8],
+            words: &mut [[V; SETS]; 48],
+            last: &mut Recent<SETS>,
+        ) {
+            let Start { before, first } = key;
+            let [mut a, mut e] = *first;
+            let ([mut b, _, _, mut c], [mut f, _, _, mut g]) = (before.a, before.e);
             // The words of the block: the digest, the bit that ends it, and the length of key block and digest in bits.
             let [w0, w1, w2, w3, w4, w5, w6, w7] = *digest;
             let (zero, end, bits) = ([splat(0); SETS], [splat(0x8000_0000); SETS], [splat((64 + 32) * 8); SETS]);
             let mut w = [w0, w1, w2, w3, w4, w5, w6, w7, end, zero, zero, zero, zero, zero, zero, bits];
-            let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *before;
 
-            /// A round. Its word and constant are in `h` already, as those of the next round get into `g`: what hangs on the
-            /// last round comes last, and `choose` may have `g`'s register. The barriers keep the compiler from regrouping.
+            /// For each set, round `$at` with d and h `$from` and its word and constant added up; then `$meanwhile`.
+            /// The barriers keep the compiler from adding in another order: what hangs on the last round comes last.
             macro_rules! round {
-                ($a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident, $next:expr) => {
-                    let next: [V; SETS] = $next;
-                    for set in 0..SETS {
-                        let with_next = barrier(add($g[set], next[set]));
-                        let big1 = xor3(ror::<6>($e[set]), ror::<11>($e[set]), ror::<25>($e[set]));
-                        let late = barrier(add(big1, choose($e[set], $f[set], $g[set])));
-                        $g[set] = with_next;
-                        let big0 = xor3(ror::<2>($a[set]), ror::<13>($a[set]), ror::<22>($a[set]));
-                        let early = barrier(add($h[set], add(big0, majority($a[set], $b[set], $c[set]))));
-                        $d[set] = add(add($d[set], $h[set]), late);
-                        $h[set] = add(early, late);
+                ($at:expr, $from:ident, $set:ident, $word:expr, $meanwhile:expr) => {
+                    for $set in 0..SETS {
+                        let (d, h) = (&$from.a[($at + 1) % 4][$set], &$from.e[($at + 1) % 4][$set]);
+                        let one = add(add_stored($word, h), choose(e[$set], f[$set], g[$set]));
+                        let one = barrier(add(one, big1(e[$set])));
+                        let two = barrier(add(big0(a[$set]), majority(a[$set], b[$set], c[$set])));
+                        (e[$set], f[$set], g[$set]) = (add_stored(one, d), e[$set], f[$set]);
+                        (a[$set], b[$set], c[$set]) = (add(one, two), a[$set], b[$set]);
+                        last.e[($at + 1) % 4][$set] = e[$set];
+                        last.a[($at + 1) % 4][$set] = a[$set];
+                        $meanwhile
                     }
                 };
             }
-            /// Rounds 0 to 14 of sixteen; `$next!` makes the words of 1 to 15. The last one needs those of the next sixteen.
-            macro_rules! fifteen {
-                ($next:ident) => {
-                    round!(a b c d e f g h, $next!(1));
-                    round!(h a b c d e f g, $next!(2));
-                    round!(g h a b c d e f, $next!(3));
-                    round!(f g h a b c d e, $next!(4));
-                    round!(e f g h a b c d, $next!(5));
-                    round!(d e f g h a b c, $next!(6));
-                    round!(c d e f g h a b, $next!(7));
-                    round!(b c d e f g h a, $next!(8));
-                    round!(a b c d e f g h, $next!(9));
-                    round!(h a b c d e f g, $next!(10));
-                    round!(g h a b c d e f, $next!(11));
-                    round!(f g h a b c d e, $next!(12));
-                    round!(e f g h a b c d, $next!(13));
-                    round!(d e f g h a b c, $next!(14));
-                    round!(c d e f g h a b, $next!(15));
+            /// One of the first sixteen rounds, and the word for sixteen rounds later. Half of the sixteen words are the same
+            /// in every block, and much is settled before the program runs.
+            macro_rules! first {
+                ($at:literal, $from:ident) => {
+                    round!($at, $from, set, add(w[$at][set], splat(K[$at])), {
+                        let at = |at: usize| w[($at + at) % 16][set];
+                        words[$at][set] = extend(at(0), at(1), at(9), at(14));
+                        w[$at][set] = words[$at][set];
+                    });
                 };
             }
-            let [k, later @ ..] = &SIXTEENS;
-            macro_rules! given {
-                ($at:expr) => {
-                    plus(&w[$at], k[$at])
-                };
+            for set in 0..SETS {
+                a[set] = add(a[set], w0[set]);
+                e[set] = add(e[set], w0[set]);
+                w[0][set] = extend(w0[set], w1[set], w[9][set], w[14][set]);
+                words[0][set] = w[0][set];
             }
-            for (h, word) in h.iter_mut().zip(given!(0)) {
-                *h = add(*h, word);
-            }
-            fifteen!(given);
-            for k in later {
-                macro_rules! extended {
-                    ($at:expr) => {{
-                        w[$at] = extend(&w[$at], &w[($at + 1) % 16], &w[($at + 9) % 16], &w[($at + 14) % 16]);
-                        plus(&w[$at], k[$at])
-                    }};
+            (last.a[1], last.e[1]) = (a, e);
+            first!(1, before);
+            first!(2, before);
+            first!(3, before);
+            first!(4, last);
+            first!(5, last);
+            first!(6, last);
+            first!(7, last);
+            first!(8, last);
+            first!(9, last);
+            first!(10, last);
+            first!(11, last);
+            first!(12, last);
+            first!(13, last);
+            first!(14, last);
+            first!(15, last);
+            // Twelve rounds and eight words at a time: as much to do in each step, and each word in time for its round.
+            for step in 0..4 {
+                let (k, now, new) = (&K[16 + 12 * step..], 12 * step, 8 * step);
+                macro_rules! later {
+                    ($at:literal) => {
+                        later!($at, set, {});
+                    };
+                    ($at:literal $new:literal) => {
+                        later!($at, set, {
+                            let w = |at: usize| words[new + $new + at][set];
+                            words[new + $new + 16][set] = extend(w(0), w(1), w(9), w(14));
+                        });
+                    };
+                    ($at:literal, $set:ident, $meanwhile:expr) => {
+                        round!($at, last, $set, add(words[now + $at][$set], splat(k[$at])), $meanwhile);
+                    };
                 }
-                round!(b c d e f g h a, extended!(0));
-                fifteen!(extended);
+                later!(0 0);
+                later!(1 1);
+                later!(2);
+                later!(3 2);
+                later!(4 3);
+                later!(5);
+                later!(6 4);
+                later!(7 5);
+                later!(8);
+                later!(9 6);
+                later!(10 7);
+                later!(11);
             }
-            round!(b c d e f g h a, zero);
-
-            let mut state = [a, b, c, d, e, f, g, h];
-            for (word, before) in state.as_flattened_mut().iter_mut().zip(before.as_flattened()) {
-                *word = add(*word, *before);
+            let ([a0, d0, c0, b0], [e0, h0, g0, f0]) = (before.a, before.e);
+            *digest = [a, b, c, last.a[1], e, f, g, last.e[1]];
+            for (word, before) in digest.iter_mut().zip([a0, b0, c0, d0, e0, f0, g0, h0]) {
+                for (word, before) in word.iter_mut().zip(before) {
+                    *word = add(*word, before);
+                }
             }
-            state
-        }
-
-        /// Words with their round's constant.
-        #[target_feature(enable = $features)]
-        #[inline]
-        fn plus<const SETS: usize>(words: &[V; SETS], k: u32) -> [V; SETS] {
-            let k = splat(k);
-            words.map(|word| add(word, k))
         }
 
         /// A word of the message schedule, from those 16, 15, 7 and 2 before it (FIPS 180-4 §6.2.2).
         #[target_feature(enable = $features)]
         #[inline]
-        fn extend<const SETS: usize>(w16: &[V; SETS], w15: &[V; SETS], w7: &[V; SETS], w2: &[V; SETS]) -> [V; SETS] {
-            core::array::from_fn(|set| {
-                let small0 = xor3(ror::<7>(w15[set]), ror::<18>(w15[set]), shr::<3>(w15[set]));
-                let small1 = xor3(ror::<17>(w2[set]), ror::<19>(w2[set]), shr::<10>(w2[set]));
-                add(add(w16[set], small0), add(w7[set], small1))
-            })
+        fn extend(w16: V, w15: V, w7: V, w2: V) -> V {
+            let small0 = xor3(ror::<7>(w15), ror::<18>(w15), shr::<3>(w15));
+            let small1 = xor3(ror::<17>(w2), ror::<19>(w2), shr::<10>(w2));
+            add(add(w16, small0), add(w7, small1))
+        }
+
+        /// Σ0 of FIPS 180-4 §4.1.2.
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn big0(a: V) -> V {
+            xor3(ror::<2>(a), ror::<13>(a), ror::<22>(a))
+        }
+
+        /// Σ1.
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn big1(e: V) -> V {
+            xor3(ror::<6>(e), ror::<11>(e), ror::<25>(e))
         }
     };
 }
@@ -172,7 +240,7 @@ pub(super) mod avx2 {
     use core::mem::transmute;
     use zeroize::Zeroize;
 
-    use super::SIXTEENS;
+    use super::K;
     use crate::kdf::Chain;
 
     type V = __m256i;
@@ -255,6 +323,19 @@ pub(super) mod avx2 {
         a
     }
 
+    /// `a` plus what is in memory: the compiler would have it in a register since it was written.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn add_stored(a: V, b: &V) -> V {
+        let sum;
+        // SAFETY: reads `b`.
+        unsafe {
+            asm!("vpaddd {}, {}, [{}]", lateout(ymm_reg) sum, in(ymm_reg) a, in(reg) b,
+                options(pure, readonly, nostack, preserves_flags));
+        }
+        sum
+    }
+
     kernel!("avx2");
 }
 
@@ -268,7 +349,7 @@ pub(super) mod avx512 {
     use core::mem::transmute;
     use zeroize::Zeroize;
 
-    use super::SIXTEENS;
+    use super::K;
     use crate::kdf::Chain;
 
     type V = __m512i;
@@ -348,6 +429,19 @@ pub(super) mod avx512 {
         // SAFETY: no instruction; the register goes in and comes out.
         unsafe { asm!("/* {} */", inout(zmm_reg) a, options(pure, nomem, nostack, preserves_flags)) }
         a
+    }
+
+    /// `a` plus what is in memory: the compiler would have it in a register since it was written.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn add_stored(a: V, b: &V) -> V {
+        let sum;
+        // SAFETY: reads `b`.
+        unsafe {
+            asm!("vpaddd {}, {}, [{}]", lateout(zmm_reg) sum, in(zmm_reg) a, in(reg) b,
+                options(pure, readonly, nostack, preserves_flags));
+        }
+        sum
     }
 
     kernel!("avx512f");

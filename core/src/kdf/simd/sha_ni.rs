@@ -14,6 +14,7 @@ use super::K;
 use crate::kdf::Chain;
 
 cpufeatures::new!(cpu, "sha", "sse2", "ssse3", "sse4.1");
+cpufeatures::new!(avx, "avx");
 
 pub(super) fn is_available() -> bool {
     cpu::get()
@@ -43,40 +44,130 @@ impl Before {
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 pub(super) fn advance(chains: &mut [&mut Chain], steps: u32) {
     match chains {
-        [a] => together([a], steps),
-        [a, b] => together([a, b], steps),
-        [a, b, c] => together([a, b, c], steps),
-        [a, b, c, d] => together([a, b, c, d], steps),
+        [a] => plain::together([a], steps),
+        [a, b] => plain::together([a, b], steps),
+        // SAFETY: AVX is there.
+        [a, b, c] if avx::get() => unsafe { vex::together([a, b, c], steps) },
+        [a, b, c] => plain::together([a, b, c], steps),
+        // SAFETY: as above.
+        [a, b, c, d] if avx::get() => unsafe { vex::together([a, b, c, d], steps) },
+        [a, b, c, d] => plain::together([a, b, c, d], steps),
         _ => {}
     }
 }
 
-#[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-fn together<const N: usize>(chains: [&mut Chain; N], steps: u32) {
-    let mut inner: [Before; N] = core::array::from_fn(|at| Before::new(load(&chains[at].inner)));
-    let mut outer: [Before; N] = core::array::from_fn(|at| Before::new(load(&chains[at].outer)));
-    let mut u: [State; N] = core::array::from_fn(|at| load(&chains[at].u));
-    let mut sum: [State; N] = core::array::from_fn(|at| load(&chains[at].sum));
-    let mut rounds: [State; N] = core::array::from_fn(|at| minus(u[at], outer[at].state));
-    for _ in 0..steps {
-        rounds = compress(&inner, &outer, &rounds);
-        rounds = compress(&outer, &inner, &rounds);
-        for at in 0..N {
-            u[at] = plus(rounds[at], outer[at].state);
-            sum[at] = [_mm_xor_si128(sum[at][0], u[at][0]), _mm_xor_si128(sum[at][1], u[at][1])];
+/// Two rounds of one chain, of the words in the lower half of `$input`.
+macro_rules! two {
+    ($state:expr, $new:literal $old:literal, $input:expr) => {
+        $state[$old] = _mm_sha256rnds2_epu32($state[$old], $state[$new], $input)
+    };
+}
+
+/// The kernel, in the encoding that the features lead to.
+macro_rules! kernel {
+    ($features:literal) => {
+        use super::*;
+
+        #[target_feature(enable = $features)]
+        pub(super) fn together<const N: usize>(chains: [&mut Chain; N], steps: u32) {
+            let mut inner: [Before; N] = core::array::from_fn(|at| Before::new(load(&chains[at].inner)));
+            let mut outer: [Before; N] = core::array::from_fn(|at| Before::new(load(&chains[at].outer)));
+            let mut u: [State; N] = core::array::from_fn(|at| load(&chains[at].u));
+            let mut sum: [State; N] = core::array::from_fn(|at| load(&chains[at].sum));
+            let mut rounds: [State; N] = core::array::from_fn(|at| minus(u[at], outer[at].state));
+            for _ in 0..steps {
+                rounds = compress(&inner, &outer, &rounds);
+                rounds = compress(&outer, &inner, &rounds);
+                for at in 0..N {
+                    u[at] = plus(rounds[at], outer[at].state);
+                    sum[at] = [_mm_xor_si128(sum[at][0], u[at][0]), _mm_xor_si128(sum[at][1], u[at][1])];
+                }
+            }
+            for (at, chain) in chains.into_iter().enumerate() {
+                chain.u = store(u[at]);
+                chain.sum = store(sum[at]);
+            }
+            for before in inner.iter_mut().chain(&mut outer) {
+                before.state.zeroize();
+                before.words.zeroize();
+            }
+            for secret in [&mut rounds, &mut u, &mut sum] {
+                secret.iter_mut().for_each(Zeroize::zeroize);
+            }
         }
-    }
-    for (at, chain) in chains.into_iter().enumerate() {
-        chain.u = store(u[at]);
-        chain.sum = store(sum[at]);
-    }
-    for before in inner.iter_mut().chain(&mut outer) {
-        before.state.zeroize();
-        before.words.zeroize();
-    }
-    for secret in [&mut rounds, &mut u, &mut sum] {
-        secret.iter_mut().for_each(Zeroize::zeroize);
-    }
+
+        /// For each chain what the rounds come to in the hash of `key block ‖ digest`, from the state `before` it, after
+        /// the key block. The digest is the sum of `rounds` and `last`, the state before the hash whose digest it is.
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn compress<const N: usize>(before: &[Before; N], last: &[Before; N], rounds: &[State; N]) -> [State; N] {
+            let mut state: [State; N] = core::array::from_fn(|at| before[at].state);
+            // The words of the block: the digest, the bit that ends it, and the length of key block and digest in bits.
+            let (end, bits) = (_mm_set_epi32(0, 0, 0, i32::MIN), _mm_set_epi32((64 + 32) * 8, 0, 0, 0));
+            let mut w: [[__m128i; 4]; N] = core::array::from_fn(|at| {
+                let [abef, cdgh] = turned(plus(rounds[at], last[at].state));
+                [_mm_unpacklo_epi64(abef, cdgh), _mm_unpackhi_epi64(abef, cdgh), end, bits]
+            });
+            for at in 0..N {
+                let [w0145, w2367] = plus(turned(rounds[at]), last[at].words);
+                two!(state[at], 0 1, w0145);
+                two!(state[at], 1 0, w2367);
+                two!(state[at], 0 1, _mm_shuffle_epi32::<0x0e>(w0145));
+                two!(state[at], 1 0, _mm_shuffle_epi32::<0x0e>(w2367));
+            }
+            // Four rounds of every chain; from the fifth time on their words come of the sixteen before.
+            macro_rules! rounds {
+                ($four:literal) => {
+                    let k = constants([4 * $four, 4 * $four + 1, 4 * $four + 2, 4 * $four + 3]);
+                    for at in 0..N {
+                        let w = &mut w[at];
+                        if $four >= 4 {
+                            let [a, b, c, d] = core::array::from_fn(|at| w[($four + at) % 4]);
+                            let early = _mm_sha256msg1_epu32(a, b);
+                            w[$four % 4] = if N == 1 {
+                                // The word seven before that is among the last four is added apart, and late: else one
+                                // chain would wait for its words longer than for its rounds. Several wait for the
+                                // instructions alone.
+                                let early = _mm_add_epi32(early, _mm_srli_si128::<4>(c));
+                                _mm_add_epi32(_mm_sha256msg2_epu32(early, d), _mm_slli_si128::<12>(d))
+                            } else {
+                                _mm_sha256msg2_epu32(_mm_add_epi32(early, _mm_alignr_epi8::<4>(d, c)), d)
+                            };
+                        }
+                        let input = _mm_add_epi32(w[$four % 4], k);
+                        two!(state[at], 0 1, input);
+                        two!(state[at], 1 0, _mm_shuffle_epi32::<0x0e>(input));
+                    }
+                };
+            }
+            rounds!(2);
+            rounds!(3);
+            rounds!(4);
+            rounds!(5);
+            rounds!(6);
+            rounds!(7);
+            rounds!(8);
+            rounds!(9);
+            rounds!(10);
+            rounds!(11);
+            rounds!(12);
+            rounds!(13);
+            rounds!(14);
+            rounds!(15);
+            state
+        }
+    };
+}
+
+mod plain {
+    //! Instructions that overwrite an operand.
+    kernel!("sha,sse2,ssse3,sse4.1");
+}
+
+mod vex {
+    //! Instructions that leave their operands as they are, but for SHA's own: fewer copies, which three chains and
+    //! more notice.
+    kernel!("sha,sse2,ssse3,sse4.1,avx");
 }
 
 #[target_feature(enable = "sse2")]
@@ -98,59 +189,6 @@ fn store([abef, cdgh]: State) -> [u32; 8] {
         _mm_extract_epi32::<0>(cdgh),
     ]
     .map(i32::cast_unsigned)
-}
-
-/// For each chain what the rounds come to in the hash of `key block ‖ digest`, from the state `before` it, after the key
-/// block. The digest is the sum of `rounds` and `last`, the state before the hash whose digest it is.
-#[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-#[inline]
-fn compress<const N: usize>(before: &[Before; N], last: &[Before; N], rounds: &[State; N]) -> [State; N] {
-    let mut state: [State; N] = core::array::from_fn(|at| before[at].state);
-    // The words of the block: the digest, the bit that ends it, and the length of key block and digest in bits.
-    let (end, bits) = (_mm_set_epi32(0, 0, 0, i32::MIN), _mm_set_epi32((64 + 32) * 8, 0, 0, 0));
-    let mut w: [[__m128i; 4]; N] = core::array::from_fn(|at| {
-        let [abef, cdgh] = turned(plus(rounds[at], last[at].state));
-        [_mm_unpacklo_epi64(abef, cdgh), _mm_unpackhi_epi64(abef, cdgh), end, bits]
-    });
-    /// Two rounds of one chain, of the words in the lower half of `$input`.
-    macro_rules! two {
-        ($state:expr, $new:literal $old:literal, $input:expr) => {
-            $state[$old] = _mm_sha256rnds2_epu32($state[$old], $state[$new], $input)
-        };
-    }
-    for at in 0..N {
-        let [w0145, w2367] = plus(turned(rounds[at]), last[at].words);
-        two!(state[at], 0 1, w0145);
-        two!(state[at], 1 0, w2367);
-        two!(state[at], 0 1, _mm_shuffle_epi32::<0x0e>(w0145));
-        two!(state[at], 1 0, _mm_shuffle_epi32::<0x0e>(w2367));
-    }
-    // Four rounds of every chain; from the fifth time on their words come of the sixteen before.
-    macro_rules! rounds {
-        ($($four:literal)*) => {$(
-            let k = constants([4 * $four, 4 * $four + 1, 4 * $four + 2, 4 * $four + 3]);
-            for at in 0..N {
-                let w = &mut w[at];
-                if $four >= 4 {
-                    let [a, b, c, d] = [w[$four % 4], w[($four + 1) % 4], w[($four + 2) % 4], w[($four + 3) % 4]];
-                    let early = _mm_sha256msg1_epu32(a, b);
-                    w[$four % 4] = if N == 1 {
-                        // The word seven before that is among the last four is added apart, and late: else one chain
-                        // would wait for its words longer than for its rounds. Several wait for the instructions alone.
-                        let early = _mm_add_epi32(early, _mm_srli_si128::<4>(c));
-                        _mm_add_epi32(_mm_sha256msg2_epu32(early, d), _mm_slli_si128::<12>(d))
-                    } else {
-                        _mm_sha256msg2_epu32(_mm_add_epi32(early, _mm_alignr_epi8::<4>(d, c)), d)
-                    };
-                }
-                let input = _mm_add_epi32(w[$four % 4], k);
-                two!(state[at], 0 1, input);
-                two!(state[at], 1 0, _mm_shuffle_epi32::<0x0e>(input));
-            }
-        )*};
-    }
-    rounds!(2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-    state
 }
 
 #[target_feature(enable = "sse2")]
