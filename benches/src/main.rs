@@ -194,6 +194,7 @@ fn tokens() -> String {
     let key_text = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
     let key = Key::from_text(key_text).expect("a key");
     let peer = ::fernet::Fernet::new(key_text).expect("a key");
+    let by_openssl = fernet_openssl::Fernet::new(key_text).expect("a key");
     let text = peer.encrypt(&plain);
     let (mut sealed, mut opened) = (vec![0; fernet::token_len(plain.len())], vec![0; fernet::open_len(text.len())]);
     let mut timed: Vec<Timed<'_>> = vec![
@@ -203,14 +204,16 @@ fn tokens() -> String {
                 let _ = black_box(fernet::seal(&key, &plain, 0, &mut SysRng, &mut sealed).map(str::len));
             }),
         ),
-        ("fernet crate (RustCrypto), seal".into(), Box::new(|| drop(black_box(peer.encrypt(&plain))))),
+        ("fernet crate 0.2 (RustCrypto), seal".into(), Box::new(|| drop(black_box(peer.encrypt(&plain))))),
+        ("fernet crate 0.1 (OpenSSL), seal".into(), Box::new(|| drop(black_box(by_openssl.encrypt(&plain))))),
         (
             "fernseal, open".into(),
             Box::new(|| {
                 let _ = black_box(fernet::open(&key, &text, fernet::Freshness::Any, &mut opened).map(<[u8]>::len));
             }),
         ),
-        ("fernet crate (RustCrypto), open".into(), Box::new(|| drop(black_box(peer.decrypt(&text))))),
+        ("fernet crate 0.2 (RustCrypto), open".into(), Box::new(|| drop(black_box(peer.decrypt(&text))))),
+        ("fernet crate 0.1 (OpenSSL), open".into(), Box::new(|| drop(black_box(by_openssl.decrypt(&text))))),
     ];
     let best = best_times(&mut timed);
     let mut table = "| a secret of 1 MiB | ms |\n|---|---|\n".to_owned();

@@ -1,5 +1,5 @@
 //! Base64url as tokens want it: canonical, padded, nothing else.
-//! base64ct does the characters; here are what it lacks: encoding in place, and decoding piece by piece,
+//! base64ct does the characters, large texts apart; here are what it lacks: encoding in place, and decoding piece by piece,
 //! which checks a text without a buffer for it.
 
 use core::ops::Range;
@@ -7,10 +7,12 @@ use core::ops::Range;
 use base64ct::{Base64Url, Base64UrlUnpadded, Encoding};
 use zeroize::Zeroize;
 
-use crate::{Error, buffer};
+use crate::{Error, SMALL, buffer};
+
+mod wide;
 
 /// Characters that a piecewise step takes.
-const CHARS: usize = 64;
+const CHARS: usize = if SMALL { 64 } else { 1024 };
 
 /// The text length of `len` bytes; `usize::MAX` if that does not fit.
 pub(crate) const fn encoded_len(len: usize) -> usize {
@@ -42,16 +44,27 @@ pub(crate) fn decode(text: &[u8], out: &mut [u8]) -> Result<usize, Error> {
 /// Decodes characters among which is no padding onto themselves, and returns the bytes.
 #[inline(never)] // once, and there without what base64ct would do with a rest
 pub(crate) fn decode_quanta(quanta: &mut [[u8; 4]]) -> Result<&[u8], Error> {
-    Base64UrlUnpadded::decode_in_place(quanta.as_flattened_mut()).map_err(|_| Error::Malformed)
+    let malformed = |_| Error::Malformed;
+    if SMALL {
+        return Base64UrlUnpadded::decode_in_place(quanta.as_flattened_mut()).map_err(malformed);
+    }
+    let blocks = wide::decode_blocks(quanta)?;
+    let (before, after) = (blocks * wide::BYTES, blocks * wide::CHARS);
+    let text = quanta.as_flattened_mut();
+    let rest = text.get_mut(after..).ok_or(Error::Malformed)?;
+    let len = Base64UrlUnpadded::decode_in_place(rest).map_err(malformed)?.len();
+    buffer::slide(text, after, len, before)?;
+    text.get(..before + len).ok_or(Error::Malformed)
 }
 
 /// Encodes the first `len` bytes of `buf` onto itself and says how many characters it wrote.
 pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error> {
     let text_len = encoded_len(len);
     let (quanta, _) = buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?.as_chunks_mut::<4>();
+    let blocks = if SMALL { 0 } else { len / wide::BYTES };
     let mut bytes = [0_u8; 3];
     // From the last to the first: the text grows away from the bytes that are still to be read.
-    for at in (0..quanta.len()).rev() {
+    for at in (blocks * wide::CHARS / 4..quanta.len()).rev() {
         let source = quanta.as_flattened().iter().take(len).skip(at * 3);
         bytes = [0; 3];
         let used = bytes.iter_mut().zip(source).map(|(slot, byte)| *slot = *byte).count();
@@ -60,6 +73,7 @@ pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error
         target.iter_mut().skip(used + 1).for_each(|char| *char = b'=');
     }
     bytes.zeroize();
+    wide::encode_blocks(quanta, blocks);
     Ok(text_len)
 }
 
@@ -83,7 +97,7 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    /// Decodes one piece and hands on its bytes, at most 48 at a time.
+    /// Decodes one piece and hands on its bytes, a few at a time.
     pub(crate) fn push(&mut self, text: &[u8], sink: &mut dyn Sink) -> Result<(), Error> {
         let (quanta, rest) = text.as_chunks();
         if !rest.is_empty() {
@@ -119,7 +133,7 @@ pub(crate) struct TwoLayers {
 }
 
 impl TwoLayers {
-    /// Decodes one piece and hands on its bytes, at most 48 at a time.
+    /// Decodes one piece and hands on its bytes, a few at a time.
     pub(crate) fn push(&mut self, text: &[u8], sink: &mut dyn Sink) -> Result<(), Error> {
         let Self { outer, inner } = self;
         outer.push(text, &mut |text: &[u8]| inner.push(text, sink))

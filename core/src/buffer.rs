@@ -6,7 +6,7 @@ use core::cell::Cell;
 use core::str;
 use zeroize::Zeroize;
 
-use crate::Error;
+use crate::{Error, SMALL};
 
 /// Runs `fill`, which says how many bytes at the front of `out` are its result.
 pub(crate) fn fill_bytes(out: &mut [u8], fill: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Result<&[u8], Error> {
@@ -48,9 +48,14 @@ pub(crate) fn put(out: &mut [u8], bytes: &[u8]) -> Result<usize, Error> {
 }
 
 /// Moves `len` bytes of `buf` to another place in it; the two may overlap. Where they were, there is no telling.
-/// (`copy_within` could panic, and a loop that copies becomes a call of `memmove`: on a microcontroller the one would
-/// link all that a panic needs, the other takes 800 bytes. So bytes change places.)
+/// (On a microcontroller `copy_within` would link all that a panic needs, and a loop that copies becomes a call of
+/// `memmove`, which takes 800 bytes. So bytes change places there.)
 pub(crate) fn slide(buf: &mut [u8], from: usize, len: usize, to: usize) -> Result<(), Error> {
+    if !SMALL {
+        let end = from.max(to).checked_add(len).ok_or(Error::BufferTooSmall)?;
+        buf.get_mut(..end).ok_or(Error::BufferTooSmall)?.copy_within(from..from + len, to);
+        return Ok(());
+    }
     let cells = Cell::from_mut(buf).as_slice_of_cells();
     let part = |at: usize| cells.get(at..).and_then(|rest| rest.get(..len)).ok_or(Error::BufferTooSmall);
     let swap = |(from, to): (&Cell<u8>, &Cell<u8>)| from.set(to.replace(from.get()));

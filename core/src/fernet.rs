@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::base64::{self, Sink};
 use crate::hmac::{self, End};
-use crate::{Error, Key, buffer};
+use crate::{Error, Key, SMALL, buffer};
 
 /// The lengths of the fields, in bytes, in the order in which they lie.
 mod field {
@@ -243,7 +243,7 @@ fn encrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8], len: usize) -> Resu
     let blocks = Array::cast_slice_from_core_mut(body.as_chunks_mut::<{ field::BLOCK }>().0);
     let key = key.encrypting().try_into().map_err(|_| Error::Malformed)?;
     let mut cipher = cbc::Encryptor::<Aes128>::new(key, iv.into());
-    blocks.iter_mut().for_each(|block| cipher.encrypt_block(block));
+    cipher.encrypt_blocks(blocks);
     Ok(())
 }
 
@@ -253,7 +253,7 @@ fn decrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8]) -> Result<usize, Er
     let blocks = Array::cast_slice_from_core_mut(body.as_chunks_mut::<{ field::BLOCK }>().0);
     let key = key.encrypting().try_into().map_err(|_| Error::Malformed)?;
     let mut cipher = cbc::Decryptor::<Aes128>::new(key, iv.into());
-    if cfg!(target_os = "none") {
+    if SMALL {
         // Several blocks at once would take another kilobyte of flash, and of stack.
         blocks.iter_mut().for_each(|block| cipher.decrypt_block(block));
     } else {

@@ -34,6 +34,9 @@ pub mod token;
 pub use error::Error;
 pub use key::{Key, KeyId, KeyText, MIN_SEALING_LEN, MasterKey};
 
+/// Whether flash and stack are dear, and worth more than time.
+const SMALL: bool = cfg!(target_os = "none");
+
 /// The README's Rust is compiled with the tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

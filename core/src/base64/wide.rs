@@ -1,0 +1,139 @@
+//! Sixty-four characters at a time, where programs are large anyway: large secrets would spend most of their time in
+//! base64 otherwise. All by arithmetic, without a branch or an index that depends on what is encoded, as base64ct does it,
+//! and written so that compilers make vectors of it.
+
+use crate::Error;
+
+/// Characters of a block.
+pub(super) const CHARS: usize = 64;
+/// Bytes of a block.
+pub(super) const BYTES: usize = 48;
+
+/// Decodes as many blocks as `quanta` have, to its front, and says how many. None of the characters is padding.
+pub(super) fn decode_blocks(quanta: &mut [[u8; 4]]) -> Result<usize, Error> {
+    let blocks = quanta.as_flattened().len() / CHARS;
+    for at in 0..blocks {
+        let text = quanta.as_flattened_mut();
+        let bytes = decode(text.get(at * CHARS..).and_then(<[u8]>::first_chunk).ok_or(Error::Malformed)?)?;
+        *text.get_mut(at * BYTES..).and_then(<[u8]>::first_chunk_mut).ok_or(Error::Malformed)? = bytes;
+    }
+    Ok(blocks)
+}
+
+/// Encodes the first `blocks` of bytes in `quanta` onto themselves, from the last to the first.
+pub(super) fn encode_blocks(quanta: &mut [[u8; 4]], blocks: usize) {
+    for at in (0..blocks).rev() {
+        let text = quanta.as_flattened_mut();
+        let Some(bytes) = text.get(at * BYTES..).and_then(<[u8]>::first_chunk) else { return };
+        let chars = encode(bytes);
+        let Some(target) = text.get_mut(at * CHARS..).and_then(<[u8]>::first_chunk_mut) else { return };
+        *target = chars;
+    }
+}
+
+/// The bytes that `chars` stand for.
+fn decode(chars: &[u8; CHARS]) -> Result<[u8; BYTES], Error> {
+    let (mut values, mut all) = ([0; CHARS], 0);
+    for (value, char) in values.iter_mut().zip(chars) {
+        // Each value and one: a foreign character leaves nothing, which is then no value but all bits.
+        let mut sum = 0;
+        for (first, count, value) in [(b'A', 26, 0), (b'a', 26, 26), (b'0', 10, 52), (b'-', 1, 62), (b'_', 1, 63)] {
+            let at = char.wrapping_sub(first);
+            sum |= mask(at < count) & at.wrapping_add(value + 1);
+        }
+        *value = u8::wrapping_sub(sum, 1);
+        all |= *value;
+    }
+    let mut bytes = [0; BYTES];
+    for (six, eight) in bytes.as_chunks_mut::<6>().0.iter_mut().zip(values.as_chunks::<8>().0) {
+        // Eight times six bits, the first in the lowest byte, of which neighbours join: to twelve, twenty-four, forty-eight.
+        let values = u64::from_le_bytes(*eight);
+        let values = ((values & 0x003f_003f_003f_003f) << 6) | (values >> 8 & 0x003f_003f_003f_003f);
+        let values = ((values & 0x0000_0fff_0000_0fff) << 12) | (values >> 16 & 0x0000_0fff_0000_0fff);
+        let values = ((values & 0x0000_0000_00ff_ffff) << 24) | (values >> 32);
+        let [_, _, joined @ ..] = values.to_be_bytes();
+        *six = joined;
+    }
+    if all == u8::MAX { Err(Error::Malformed) } else { Ok(bytes) }
+}
+
+/// The characters that stand for `bytes`.
+fn encode(bytes: &[u8; BYTES]) -> [u8; CHARS] {
+    let mut chars = [0; CHARS];
+    for (eight, six) in chars.as_chunks_mut::<8>().0.iter_mut().zip(bytes.as_chunks::<6>().0) {
+        // The way back.
+        let [a, b, c, d, e, f] = *six;
+        let values = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        let values = ((values & 0x0000_0000_00ff_ffff) << 32) | (values >> 24);
+        let values = ((values & 0x0000_0fff_0000_0fff) << 16) | (values >> 12 & 0x0000_0fff_0000_0fff);
+        let values = ((values & 0x003f_003f_003f_003f) << 8) | (values >> 6 & 0x003f_003f_003f_003f);
+        *eight = values.to_le_bytes();
+    }
+    for char in &mut chars {
+        let value = char.cast_signed();
+        // From each of these values on, the characters are elsewhere.
+        *char = char.wrapping_add(b'A');
+        for (from, further) in [(26, 6), (52, 181), (62, 243), (63, 49)] {
+            *char = char.wrapping_add(mask(value >= from) & further);
+        }
+    }
+    chars
+}
+
+/// All bits if `condition`, none otherwise.
+const fn mask(condition: bool) -> u8 {
+    (condition as u8).wrapping_neg()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may panic
+mod tests {
+    use base64ct::{Base64UrlUnpadded, Encoding};
+
+    use super::*;
+
+    #[test]
+    fn a_block_is_what_base64ct_makes_of_it_and_each_byte_counts() {
+        let mut bytes = [0; BYTES];
+        for (at, settled) in (0..BYTES).zip(0x5a..) {
+            for byte in 0..=255 {
+                bytes[at] = byte;
+                let mut wanted = [0xa5; CHARS];
+                Base64UrlUnpadded::encode(&bytes, &mut wanted).unwrap();
+                assert_eq!(encode(&bytes), wanted);
+                assert_eq!(decode(&wanted), Ok(bytes));
+            }
+            bytes[at] = settled;
+        }
+    }
+
+    #[test]
+    fn a_character_is_refused_wherever_base64ct_refuses_it() {
+        for at in 0..CHARS {
+            for char in 0..=255 {
+                let mut chars = *b"AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSYnKCkqKywtLi8w";
+                chars[at] = char;
+                let mut wanted = [0xa5; BYTES];
+                let wanted = Base64UrlUnpadded::decode(chars, &mut wanted).map_err(|_| Error::Malformed);
+                assert_eq!(decode(&chars).as_ref().map(<[u8; BYTES]>::as_slice), wanted.as_ref().map(|bytes| *bytes));
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_are_coded_onto_themselves_and_what_lies_behind_stays() {
+        let mut quanta = [[0xa5; 4]; 40];
+        for (byte, value) in quanta.as_flattened_mut()[..2 * BYTES].iter_mut().zip(0..) {
+            *byte = value;
+        }
+        let (before, mut wanted) = (quanta, [0xa5; 2 * CHARS]);
+        Base64UrlUnpadded::encode(&before.as_flattened()[..2 * BYTES], &mut wanted).unwrap();
+        encode_blocks(&mut quanta, 2);
+        assert_eq!(quanta.as_flattened()[..2 * CHARS], wanted);
+        assert_eq!(quanta.as_flattened()[2 * CHARS..], [0xa5; 32]);
+        assert_eq!(decode_blocks(&mut quanta[..32]), Ok(2));
+        assert_eq!(quanta.as_flattened()[..2 * BYTES], before.as_flattened()[..2 * BYTES]);
+        quanta[20] = *b"ab=d";
+        assert_eq!(decode_blocks(&mut quanta[16..32]), Err(Error::Malformed));
+    }
+}
