@@ -352,7 +352,7 @@ pub(crate) struct Rotate {
     /// Put the newest backups back, where they open with the key at hand
     #[arg(long)]
     pub(crate) rollback: bool,
-    /// Derive keys on N threads [default: one for each core]
+    /// Derive keys on N threads; if more than one, files are written meanwhile [default: one for each core]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Print JSON

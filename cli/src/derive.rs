@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -33,7 +33,7 @@ pub(crate) struct Task<'a> {
 /// A key of a batch. The batch stays where it is, as keys that are moved leave copies behind, until its last key is done.
 #[derive(Clone)]
 pub(crate) struct Derived {
-    batch: Rc<Vec<Key>>,
+    batch: Arc<Vec<Key>>,
     at: usize,
 }
 
@@ -59,8 +59,8 @@ pub(crate) fn keys(tasks: &[Task<'_>], threads: NonZeroUsize) -> Vec<Derived> {
             })
         })
         .collect();
-    let batch = Rc::new(run(&jobs, threads));
-    places.into_iter().map(|at| Derived { batch: Rc::clone(&batch), at }).collect()
+    let batch = Arc::new(run(&jobs, threads));
+    places.into_iter().map(|at| Derived { batch: Arc::clone(&batch), at }).collect()
 }
 
 /// The ids of `masters`.

@@ -10,6 +10,7 @@ mod document;
 mod failure;
 mod interrupt;
 mod keys;
+mod parallel;
 mod placeholder;
 mod progress;
 mod report;

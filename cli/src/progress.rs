@@ -2,8 +2,9 @@
 //! It appears from a few files or a second of work on, when there is something to wait for.
 //! It goes to stderr and is gone when the work is done.
 
-use std::cell::{Cell, OnceCell};
 use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,20 +21,20 @@ pub(crate) struct Progress {
     files: usize,
     wanted: bool,
     begun: Instant,
-    done: Cell<u64>,
-    bar: OnceCell<ProgressBar>,
+    done: AtomicU64,
+    bar: OnceLock<ProgressBar>,
 }
 
 impl Progress {
     pub(crate) fn new(what: &'static str, files: usize, context: &Context) -> Self {
         let wanted = io::stderr().is_terminal() && !context.report.is_quiet();
-        Self { what, files, wanted, begun: Instant::now(), done: Cell::new(0), bar: OnceCell::new() }
+        Self { what, files, wanted, begun: Instant::now(), done: AtomicU64::new(0), bar: OnceLock::new() }
     }
 
     pub(crate) fn step(&self) {
-        self.done.set(self.done.get() + 1);
+        self.done.fetch_add(1, Ordering::Relaxed);
         if self.wanted && (self.files >= A_FEW || self.begun.elapsed() >= LONG) {
-            self.bar.get_or_init(|| self.start()).set_position(self.done.get());
+            self.bar.get_or_init(|| self.start()).set_position(self.done.load(Ordering::Relaxed));
         }
     }
 

@@ -1,12 +1,15 @@
 //! Rotation: every token of every config goes from the present master key to a new one, and no secret is lost.
-//! First everything is opened and checked, then the new key is made durable, then the configs are replaced one by one.
+//! First everything is opened and checked, then the new key is made durable, then the configs are replaced.
 //! There is no journal: at every moment each config opens with one of two keys that the user has, and a rerun with
 //! the new key finishes what is left.
 
 use std::collections::BTreeSet;
 use std::env;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{thread, vec};
 
 use fernseal_core::token::{self, Format};
 use fernseal_core::{Error, KeyText, MasterKey};
@@ -21,6 +24,7 @@ use crate::document::{Document, Edit, Sealed};
 use crate::failure::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::keys::{self, Keyring};
+use crate::parallel::{self, Begun};
 use crate::progress::Progress;
 use crate::report::{self, quoted, shown};
 use crate::store::{self, Config, Identity, Source};
@@ -51,10 +55,15 @@ pub(crate) struct Rotated {
     pub(crate) backup: Option<PathBuf>,
 }
 
-/// Tokens that are worked on at once: enough to keep all lanes of all cores busy.
+/// Tokens that are worked on at once for each thread: enough to keep all lanes of a core busy.
+const THREAD_TOKENS: usize = 64;
+/// And on all threads: each file's directory is held open, and a process may have a thousand files open.
 const GROUP_TOKENS: usize = 256;
 /// Text that is held at once, in bytes; a larger config is a group of its own.
 const GROUP_BYTES: usize = 8 << 20;
+/// Threads that write, where any do. They wait for the disk nearly all the time, and a file system syncs for several that
+/// wait as fast as for one.
+const WRITERS: usize = 8;
 
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     interrupt::listen();
@@ -225,7 +234,7 @@ impl Rotation<'_> {
                 Ok(loaded) => group.extend(loaded),
                 Err(failure) => self.leave_out(shown(&config.path), failure)?,
             }
-            if is_full(&group) {
+            if is_full(group.iter(), self.context.threads) {
                 self.check_group(&std::mem::take(&mut group), &mut checked)?;
             }
         }
@@ -326,86 +335,66 @@ impl Rotation<'_> {
         Ok(())
     }
 
-    /// Replaces the configs, one by one. A failure concerns one file, which is as it was or whole under the new key.
+    /// Replaces the configs. A failure concerns one file, which is as it was or whole under the new key.
+    /// With threads, one group is written while the next is read and its keys are derived; no more are held.
     fn reseal(&mut self, checked: Vec<Checked>) {
         let progress = Progress::new("rotating", checked.len(), self.context);
-        let mut waiting = checked.into_iter().peekable();
-        while waiting.peek().is_some() {
-            let mut group: Vec<(Checked, Loaded)> = Vec::new();
-            while group.iter().map(|(file, _)| file.keys.len()).sum::<usize>() < GROUP_TOKENS
-                && group.iter().map(|(_, loaded)| loaded.document.text.len()).sum::<usize>() < GROUP_BYTES
-                && let Some(file) = waiting.next()
-            {
-                match load_again(&file) {
-                    Ok(loaded) => group.push((file, loaded)),
-                    Err(failure) => self.outcome.failed.push((file.name, failure)),
-                }
+        let new_key_in_use = AtomicBool::new(false);
+        let writers = if self.context.threads.get() > 1 { WRITERS } else { 0 };
+        let args = self.args;
+        let reseal = |file: Moving| {
+            let end = file.reseal(args, &new_key_in_use);
+            progress.step();
+            end
+        };
+        let mut waiting = checked.into_iter();
+        thread::scope(|scope| {
+            let mut writing = None;
+            while waiting.len() > 0 && !interrupt::requested() {
+                let group = self.next_group(&mut waiting);
+                self.take_note(writing.take());
+                writing = Some(parallel::begin(scope, writers, group, reseal));
             }
-            let mut formats = Vec::new();
-            for (file, _) in &group {
-                for _ in file.keys.iter().flatten() {
-                    formats.push(Format::salted(&mut SysRng));
-                }
-            }
-            let salts = formats.iter().flatten().map(|format| *format.salt());
-            let tasks: Vec<Task<'_>> = salts.map(|salt| Task { master: &self.keys.all()[self.new_at], salt }).collect();
-            let derived = derive::keys(&tasks, self.context.threads);
-            let mut sealing = formats.into_iter().flatten().zip(derived);
-            for (file, loaded) in group {
-                progress.step();
-                let own: Vec<(Format, Derived)> = sealing.by_ref().take(file.keys.iter().flatten().count()).collect();
-                if interrupt::requested() {
-                    self.outcome.left += 1;
-                    continue;
-                }
-                match self.reseal_one(&file, &loaded, own) {
-                    Ok(rotated) => self.outcome.rotated.push(rotated),
-                    Err(failure) => self.outcome.failed.push((file.name, failure)),
-                }
-            }
-            if interrupt::requested() {
-                self.outcome.left += waiting.len();
-                return;
-            }
-        }
+            self.take_note(writing);
+        });
+        self.outcome.left += waiting.len();
+        self.outcome.new_key_in_use |= new_key_in_use.into_inner();
     }
 
-    fn reseal_one(&mut self, file: &Checked, loaded: &Loaded, sealing: Vec<(Format, Derived)>) -> Result<Rotated> {
-        let document = &loaded.document;
-        let now = report::now();
-        let mut sealing = sealing.into_iter();
-        let mut edits: Vec<Edit> = Vec::new();
-        for (token, old_key) in document.tokens.iter().zip(&file.keys) {
-            let Some(old_key) = old_key else { continue };
-            let failed = |error| document.failure(&token.pointer, error);
-            let (format, key) = sealing.next().ok_or_else(|| failed(Error::RandomFailed))?;
-            let plain = keys::open_with(old_key, token.text(document)).map_err(failed)?;
-            let mut out = vec![0; token::token_len(plain.len())];
-            let sealed = token::seal_with(&key, &format, &plain, now, &mut SysRng, &mut out).map_err(failed)?;
-            if *keys::open_with(&key, sealed).map_err(failed)? != *plain {
-                return Err(failed(Error::Unauthentic));
+    /// Reads the next configs again, and derives the keys that their tokens will be sealed with.
+    fn next_group(&self, waiting: &mut vec::IntoIter<Checked>) -> Vec<Moving> {
+        let mut group: Vec<Moving> = Vec::new();
+        while !is_full(group.iter().flat_map(|file| &file.loaded), self.context.threads)
+            && let Some(checked) = waiting.next()
+        {
+            let loaded = load_again(&checked);
+            group.push(Moving { checked, loaded, sealing: Vec::new() });
+        }
+        let mut formats = Vec::new();
+        for file in group.iter().filter(|file| file.loaded.is_ok()) {
+            for _ in file.checked.keys.iter().flatten() {
+                formats.push(Format::salted(&mut SysRng));
             }
-            edits.push(token.replaced_by(sealed));
         }
-        let content = document.edited(&edits);
-        let backup = match self.args.no_backup {
-            true => None,
-            false => Some(loaded.source.back_up(
-                document.text.as_bytes(),
-                &report::stamp(now),
-                self.args.backup_dir.as_deref(),
-            )?),
-        };
-        let replaced = loaded.source.replace(&content);
-        let held = loaded.config.holds(&content);
-        // Even where the directory could not be synced after it.
-        self.outcome.new_key_in_use |= replaced.is_ok() || matches!(held, Ok(true));
-        replaced?;
-        if !held? {
-            let next = "another program changed it meanwhile; check it with `fernseal verify`";
-            return Err(Failure::new(Exit::File, format!("{} is not what was written", file.name), next));
+        let salts = formats.iter().flatten().map(|format| *format.salt());
+        let tasks: Vec<Task<'_>> = salts.map(|salt| Task { master: &self.keys.all()[self.new_at], salt }).collect();
+        let derived = derive::keys(&tasks, self.context.threads);
+        let mut sealing = formats.into_iter().flatten().zip(derived);
+        for file in group.iter_mut().filter(|file| file.loaded.is_ok()) {
+            file.sealing = sealing.by_ref().take(file.checked.keys.iter().flatten().count()).collect();
         }
-        Ok(Rotated { file: file.name.clone(), tokens: edits.len(), backup })
+        group
+    }
+
+    /// Waits until a group is written.
+    fn take_note(&mut self, writing: Option<Begun<'_, End>>) {
+        for end in writing.into_iter().flat_map(Begun::finish) {
+            match end {
+                End::Rotated(rotated) => self.outcome.rotated.push(rotated),
+                End::Failed(file, failure) => self.outcome.failed.push((file, failure)),
+                End::Left => self.outcome.left += 1,
+            }
+        }
     }
 
     fn record(&self, command: &str, outcome: &str, files: &[PathBuf]) -> Result<()> {
@@ -427,6 +416,82 @@ impl Rotation<'_> {
     }
 }
 
+/// A config on its way to the new key.
+struct Moving {
+    checked: Checked,
+    /// As it was read again.
+    loaded: Result<Loaded>,
+    /// What each token is sealed with.
+    sealing: Vec<(Format, Derived)>,
+}
+
+/// What came of a config.
+enum End {
+    Rotated(Rotated),
+    Failed(String, Failure),
+    /// It was not begun, because of an interruption.
+    Left,
+}
+
+impl Moving {
+    /// Puts the config under the new key, unless it is interrupted before that begins.
+    fn reseal(self, args: &Rotate, new_key_in_use: &AtomicBool) -> End {
+        if interrupt::requested() {
+            return End::Left;
+        }
+        let Self { checked, loaded, sealing } = self;
+        match loaded.and_then(|loaded| replace(&checked, &loaded, &sealing, args, new_key_in_use)) {
+            Ok(rotated) => End::Rotated(rotated),
+            Err(failure) => End::Failed(checked.name, failure),
+        }
+    }
+}
+
+/// Seals the config's tokens anew, and puts the config in its place once its backup is durable.
+fn replace(
+    checked: &Checked,
+    loaded: &Loaded,
+    sealing: &[(Format, Derived)],
+    args: &Rotate,
+    new_key_in_use: &AtomicBool,
+) -> Result<Rotated> {
+    let document = &loaded.document;
+    let now = report::now();
+    let mut sealing = sealing.iter();
+    let mut edits: Vec<Edit> = Vec::new();
+    for (token, old_key) in document.tokens.iter().zip(&checked.keys) {
+        let Some(old_key) = old_key else { continue };
+        let failed = |error| document.failure(&token.pointer, error);
+        let (format, key) = sealing.next().ok_or_else(|| failed(Error::RandomFailed))?;
+        let plain = keys::open_with(old_key, token.text(document)).map_err(failed)?;
+        let mut out = vec![0; token::token_len(plain.len())];
+        let sealed = token::seal_with(key, format, &plain, now, &mut SysRng, &mut out).map_err(failed)?;
+        if *keys::open_with(key, sealed).map_err(failed)? != *plain {
+            return Err(failed(Error::Unauthentic));
+        }
+        edits.push(token.replaced_by(sealed));
+    }
+    let content = document.edited(&edits);
+    let backup = match args.no_backup {
+        true => None,
+        false => {
+            Some(loaded.source.back_up(document.text.as_bytes(), &report::stamp(now), args.backup_dir.as_deref())?)
+        }
+    };
+    let replaced = loaded.source.replace(&content);
+    let held = loaded.config.holds(&content);
+    // Even where the directory could not be synced after it.
+    if replaced.is_ok() || matches!(held, Ok(true)) {
+        new_key_in_use.store(true, Ordering::Relaxed);
+    }
+    replaced?;
+    if !held? {
+        let next = "another program changed it meanwhile; check it with `fernseal verify`";
+        return Err(Failure::new(Exit::File, format!("{} is not what was written", checked.name), next));
+    }
+    Ok(Rotated { file: checked.name.clone(), tokens: edits.len(), backup })
+}
+
 fn stop_if_interrupted() -> Result<()> {
     if interrupt::requested() {
         let next = "nothing was changed; run it again when ready";
@@ -440,9 +505,13 @@ fn unchanged(failure: Failure, or: &str) -> Failure {
     Failure { next: format!("nothing was changed; {}{or}", failure.next), ..failure }
 }
 
-fn is_full(group: &[Loaded]) -> bool {
-    group.iter().map(|file| file.document.tokens.len()).sum::<usize>() >= GROUP_TOKENS
-        || group.iter().map(|file| file.document.text.len()).sum::<usize>() >= GROUP_BYTES
+fn is_full<'a>(group: impl Iterator<Item = &'a Loaded>, threads: NonZeroUsize) -> bool {
+    let (mut tokens, mut bytes) = (0, 0);
+    for file in group {
+        tokens += file.document.tokens.len();
+        bytes += file.document.text.len();
+    }
+    tokens >= THREAD_TOKENS.saturating_mul(threads.get()).min(GROUP_TOKENS) || bytes >= GROUP_BYTES
 }
 
 /// Reads a checked config again; it must be what was checked.

@@ -53,6 +53,88 @@ fn a_thousand_configs_are_rotated_with_two_derivations_for_each_token() {
 }
 
 #[test]
+fn what_came_of_the_files_is_told_in_their_order_however_many_threads_there_are() {
+    for jobs in ["1", "2", "5"] {
+        let folder = Folder::new(&format!("order-{jobs}"));
+        folder.make_configs(300);
+        let rotated = folder.run(&["rotate", "-v", "tree", "--jobs", jobs, "--new-key-out", "new"]);
+        assert_eq!(rotated.code, Some(0), "{}", rotated.err);
+        let lines: Vec<String> = rotated.out.lines().map(|line| line.chars().take(22).collect()).collect();
+        let expected: Vec<String> = (0..300).map(|at| format!("rotated tree/{at:04}.json")).collect();
+        assert_eq!(lines[..300], expected);
+        assert!(rotated.out.contains("300 rotated, 0 skipped, 0 failed\n"));
+        assert!(rotated.err.contains("debug: keys derived: 602\n"), "two for each token, and two that name the keys");
+        assert!(folder.all_open_with("new"));
+    }
+}
+
+#[test]
+fn threads_that_are_interrupted_finish_what_they_have_begun_and_what_is_left_is_counted() {
+    if !has("strace") {
+        return;
+    }
+    let folder = Folder::new("interrupted-threads");
+    // More than one group.
+    folder.make_configs(200);
+    let slow = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync:delay_enter=50000"];
+    let child = folder
+        .command(&slow, &["rotate", "tree", "--jobs", "2", "--new-key-out", "new"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("the first backup", || folder.files("tree").iter().any(|(name, _)| name.contains(".backup.")));
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let said = Said::of(child.wait_with_output().unwrap());
+    assert_eq!(said.code, Some(9), "{said:?}");
+    let rotated = said.out.lines().filter(|line| line.starts_with("rotated ")).count();
+    assert!((1..100).contains(&rotated), "not even of the first group all files are begun: {said:?}");
+    let told = format!("{rotated} rotated, 0 skipped, 0 failed, {} not reached\n", 200 - rotated);
+    assert!(said.out.contains(&told), "{said:?}");
+    let names: Vec<String> = folder.files("tree").into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names.iter().filter(|name| name.contains(".backup.")).count(), rotated);
+    assert!(!names.iter().any(|name| name.ends_with(".tmp")), "{names:?}");
+
+    let resumed = folder.run(&["rotate", "tree", "--new-key-file", "new"]);
+    assert_eq!(resumed.code, Some(0), "{resumed:?}");
+    let told = format!("{} rotated, {rotated} skipped, 0 failed\n", 200 - rotated);
+    assert!(resumed.out.contains(&told), "{resumed:?}");
+    assert!(folder.all_open_with("new"));
+}
+
+#[test]
+fn of_several_threads_each_tells_of_the_file_that_it_could_not_replace() {
+    if !has("strace") {
+        return;
+    }
+    let folder = Folder::new("failing-threads");
+    folder.make_configs(20);
+    // The first config that each thread comes to stays as it is.
+    let failing = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat:error=EIO:when=1"];
+    let command = &["rotate", "tree", "--jobs", "2", "--new-key-out", "new", "--json"];
+    let said = Said::of(folder.command(&failing, command).output().unwrap());
+    assert_eq!(said.code, Some(8), "{said:?}");
+    let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let files = |what: &str| -> Vec<String> {
+        told[what].as_array().unwrap().iter().map(|file| file["file"].as_str().unwrap().to_owned()).collect()
+    };
+    let (rotated, failed) = (files("rotated"), files("failed"));
+    assert!(failed.len() > 1 && !rotated.is_empty(), "{said:?}");
+    assert!(failed.is_sorted() && rotated.is_sorted(), "{said:?}");
+    let mut all = [rotated.clone(), failed.clone()].concat();
+    all.sort();
+    assert_eq!(all, (0..20).map(|at| format!("tree/{at:04}.json")).collect::<Vec<_>>());
+
+    let verify = |files: &[String], key: &str| {
+        let arguments =
+            [&["verify", "-q", "--key-file", key], &*files.iter().map(String::as_str).collect::<Vec<_>>()].concat();
+        folder.command(&[], &arguments).env_remove("PROXMOX_MCP_MASTER_KEY").output().unwrap().status.code()
+    };
+    folder.write("old", KEY);
+    assert_eq!((verify(&rotated, "new"), verify(&failed, "old")), (Some(0), Some(0)));
+}
+
+#[test]
 fn an_interrupted_rotation_says_how_to_go_on_and_then_does() {
     for signal in [Signal::INT, Signal::TERM] {
         let folder = Folder::new(&format!("interrupted-{}", signal.as_raw()));

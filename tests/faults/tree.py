@@ -23,6 +23,13 @@ CONFIGS = {
     "sub/legacy.json": (0o640, '{"auth":{"token_value":"legacy-secret-0003"}}', [], True),
     "sub/deeper/third.json": (0o400, '\ufeff{ "auth" : { "token_value" : "third-secret-0004" } }\n', [], False),
 }
+# For several threads. The first is a group of its own by its size: while it is written, the next group is read. That has
+# more configs than there are writers.
+MANY = {
+    "big.json": (0o600, '{"auth": {"token_value": "big-secret-0005"}}' + " " * (8 << 20) + "\n", [], False),
+    **CONFIGS,
+    **{f"sub/{at}.json": (0o600, f'{{"auth": {{"token_value": "many-secret-{at}"}}}}\n', [], False) for at in range(6)},
+}
 BYSTANDERS = {
     "notes.txt": (0o644, "not a config\n"),
     "plain.json": (0o644, '{"logging": {"level": "INFO"}}\n'),
@@ -30,17 +37,18 @@ BYSTANDERS = {
     ".hidden/config.json": (0o600, '{"auth": {"token_value": "enc:hidden"}}\n'),
     "config.json.backup.20200101_000000": (0o600, '{"auth": {"token_value": "old"}}\n'),
 }
-SECRETS = ["first-secret-0001", 'second "secret" 0002', "legacy-secret-0003", "third-secret-0004"]
+SECRETS = ["first-secret-0001", 'second "secret" 0002', "legacy-secret-0003", "third-secret-0004", "big-secret",
+           "many-secret"]
 
 
-def make(fernseal, root):
+def make(fernseal, root, configs):
     """Makes the tree below `root`, once; runs work on copies."""
-    for name, (mode, text, *_) in {**BYSTANDERS, **CONFIGS}.items():
+    for name, (mode, text, *_) in {**BYSTANDERS, **configs}.items():
         path = pathlib.Path(root, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode())
-        if name in CONFIGS:
-            _, _, fields, legacy = CONFIGS[name]
+        if name in configs:
+            _, _, fields, legacy = configs[name]
             command = [fernseal, "encrypt", "--in-place", "-q", str(path)] + ["--legacy"] * legacy
             command += [f"--field={field}" for field in fields]
             subprocess.run(command, check=True, env={"PROXMOX_MCP_MASTER_KEY": OLD_KEY})
@@ -96,11 +104,11 @@ def key_files(home):
     return found
 
 
-def harm(root, home, said):
+def harm(root, home, configs, said):
     """What a rotation that was disturbed did wrong; nothing, if every secret is where a key of the user's opens it."""
     keys = [OLD_KEY, *key_files(home).values()]
     secrets = []
-    for name, (mode, text, *_) in CONFIGS.items():
+    for name, (mode, text, *_) in configs.items():
         path = pathlib.Path(root, name)
         if not path.is_file():
             yield f"{name} is gone"
@@ -127,7 +135,7 @@ def harm(root, home, said):
             if not is_key and any(key.encode() in data for key in keys):
                 yield f"{path.name} holds a key"
             bystander = place == root and str(path.relative_to(root)) in BYSTANDERS
-            allowed = [mode for name, (mode, *_) in CONFIGS.items() if os.path.basename(name) in path.name]
+            allowed = [mode for name, (mode, *_) in configs.items() if os.path.basename(name) in path.name]
             if mode & 0o077 & ~(allowed or [0o600])[0] and not bystander:
                 yield f"{path.name} has mode {mode:o}"
     if any(word in said for word in [*SECRETS, *keys]):
@@ -142,10 +150,10 @@ def plain_again(data, keys):
     return re.sub(rb'"(enc:[^"]*)"', opened, data)
 
 
-def unfinished(root, home, goal):
+def unfinished(root, home, configs, goal):
     """What is missing from a rotation that says that it is done: all under one new key, or under the old one again."""
     goals = [OLD_KEY] if goal == "old" else key_files(home).values()
-    if not any(all(open_token(token, [key])[0] for name in CONFIGS for token in tokens_in(pathlib.Path(root, name)))
+    if not any(all(open_token(token, [key])[0] for name in configs for token in tokens_in(pathlib.Path(root, name)))
                for key in goals):
         yield f"the configs are not under one {goal} key"
     for place in (root, home):

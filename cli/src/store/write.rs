@@ -2,12 +2,14 @@
 //! Owner, mode and extended attributes are right before the first byte is written, and never wider than before.
 //! If a step fails, what was there before is there still, and the temporary file is gone.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, RenameFlags, Uid, XattrFlags};
 use rustix::io::Errno;
@@ -294,13 +296,21 @@ fn directory_of(path: &Path) -> io::Result<(OwnedFd, &OsStr)> {
 }
 
 /// Makes the directories of `relative` below `root`, for the user alone, and opens the last; follows no link.
+/// What is there already may be of a run that was killed, or of a thread that has not synced it yet: each is made durable
+/// once, one thread after the other.
 fn make_directories(root: &Path, relative: &Path) -> io::Result<OwnedFd> {
-    let mut dir = open_dir(root)?;
+    static DURABLE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let mut durable = DURABLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut dir, mut path) = (open_dir(root)?, root.to_owned());
     for component in relative.components().filter(|component| component.as_os_str() != ".") {
+        path.push(component);
         match rustix::fs::mkdirat(&dir, component.as_os_str(), Mode::from_raw_mode(0o700)) {
-            Ok(()) => rustix::fs::fsync(&dir)?,
-            Err(Errno::EXIST) => {}
+            Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
+        }
+        if !durable.contains(&path) {
+            rustix::fs::fsync(&dir)?;
+            durable.insert(path.clone());
         }
         dir = open_dir_in(&dir, component.as_os_str().as_ref())?;
     }
