@@ -10,10 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use fernseal_core::kdf::{self, Job, Salt};
-use fernseal_core::{Key, KeyId, MasterKey, stack};
+use fernseal_core::{Key, KeyId, MasterKey};
 
-/// The stack that a batch of derivations uses, and more, in bytes.
-const USED_STACK: usize = 64 * 1024;
+use crate::parallel;
 
 /// Derivations that were asked for since the start.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -75,21 +74,19 @@ pub(crate) fn id(master: &MasterKey, threads: NonZeroUsize) -> String {
     ids(&[master], threads).pop().map(|id| id.to_string()).unwrap_or_default()
 }
 
-/// Shares the jobs out among the threads, in runs as even as can be.
+/// Shares the jobs out among the threads, in runs as even as can be. Where the system gives no thread, this one does all.
 fn run(jobs: &[Job<'_>], threads: NonZeroUsize) -> Vec<Key> {
     COUNT.fetch_add(jobs.len(), Ordering::Relaxed);
     let mut out: Vec<Key> = jobs.iter().map(|_| Key::from_bytes(&[0; 32])).collect();
     let share = jobs.len().div_ceil(threads.get()).max(1);
-    let mut shares = jobs.chunks(share).zip(out.chunks_mut(share));
-    let first = shares.next();
+    let mut shares: Vec<_> = jobs.chunks(share).zip(out.chunks_mut(share)).collect();
+    let derive = |(jobs, out): (&[Job<'_>], &mut [Key])| kdf::derive_many(jobs, out);
     thread::scope(|scope| {
-        for (jobs, out) in shares {
-            scope.spawn(|| stack::wiped_after::<USED_STACK, _>(|| kdf::derive_many(jobs, out)));
-        }
         // This thread works too: for one token none is started.
-        if let Some((jobs, out)) = first {
-            kdf::derive_many(jobs, out);
-        }
+        let own = shares.pop();
+        let others = parallel::begin(scope, shares.len(), shares, derive);
+        own.into_iter().for_each(derive);
+        others.finish();
     });
     out
 }
