@@ -6,7 +6,8 @@
 # CARGOFLAGS   more for cargo, such as --offline; SOURCE_DATE_EPOCH   the date of the packages (the last commit's)
 set -eu
 cd "$(dirname "$0")/../.."
-command -v dh dpkg-architecture >/dev/null || { echo "this needs Debian's debhelper (tests/setup.sh packages)" >&2; exit 1; }
+command -v dh dpkg-architecture python3 >/dev/null ||
+    { echo "this needs Debian's debhelper and python3 (tests/setup.sh packages)" >&2; exit 1; }
 libdir=/usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)
 export CARGO_TARGET_DIR="$PWD/target" DEB_BUILD_OPTIONS="noautodbgsym nocheck"
 out=target/debian
@@ -38,6 +39,10 @@ cp target/release/fernseal "$fernseal"
 "$fernseal" completions fish >"$share/fish/vendor_completions.d/fernseal.fish"
 "$fernseal" completions zsh >"$share/zsh/vendor-completions/_fernseal"
 CARGOFLAGS="--quiet ${CARGOFLAGS:-}" DESTDIR=$work PREFIX=/usr LIBDIR=$libdir ffi/install.sh >/dev/null
+
+mkdir "$work/command" "$work/library"
+cli/deploy/notices.py fernseal ${CARGOFLAGS:-} >"$work/command/NOTICES"
+cli/deploy/notices.py fernseal-ffi ${CARGOFLAGS:-} >"$work/library/NOTICES"
 
 (cd "$work" && debian/rules binary) >"$out/log" 2>&1 || { cat "$out/log" >&2; exit 1; }
 ls "$PWD/$out"/*.deb

@@ -30,6 +30,9 @@ BASH
     fish -c 'complete -C "fernseal rot"' | grep -q '^rotate' || fail "fish does not complete 'fernseal rot'"
     [ "$(zsh -f -c 'autoload -U compinit; compinit -u -D; print $_comps[fernseal]')" = _fernseal ] || fail "zsh does not complete"
     pass "the command, its manual pages, its completions in bash, fish and zsh"
+    for package in fernseal libfernseal0 libfernseal-dev; do
+        zcat "/usr/share/doc/$package/NOTICES.gz" | grep -q '^aes ' || fail "$package lacks the notices of its crates"
+    done
 
     [ "$(pkg-config --modversion fernseal)" = "$2" ] || fail "pkg-config"
     gcc -std=c99 c/open_config.c $(pkg-config --cflags --libs fernseal) -o shared
