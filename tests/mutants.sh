@@ -10,6 +10,7 @@ trap 'rm -rf "$out"' EXIT
 trap 'exit 130' INT TERM
 PATH=$PWD/target/tools/bin:$PATH
 unset FERNSEAL_VENV
+export CARGO_PROFILE_DEV_DEBUG=0 # linking what debuggers read takes a third of the building
 mutants() { cargo mutants -p fernseal-core --no-shuffle --output "$out" "$@"; }
 # The portable derivation first; what processors have for it is compiled in its place.
 failed=0
