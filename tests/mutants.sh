@@ -10,9 +10,21 @@ trap 'rm -rf "$out"' EXIT
 trap 'exit 130' INT TERM
 PATH=$PWD/target/tools/bin:$PATH
 unset FERNSEAL_VENV
-mutants() { cargo mutants -p fernseal-core --no-shuffle --output "$out" "$@"; }
-# The portable derivation first; what processors have for it is compiled in its place.
+export CARGO_PROFILE_DEV_DEBUG=0 # linking what debuggers read takes a third of the building
 failed=0
-mutants --exclude 'core/src/kdf/**' "$@" || failed=$?
-[ $# -gt 0 ] || mutants --features simd --file 'core/src/kdf/**' || failed=$?
+
+mutants() {
+    code=0
+    cargo mutants -p fernseal-core --no-shuffle --output "$out" "$@" || code=$?
+    case $code in
+        0) ;;
+        # Some did not come to an end, which is noticed too; the code is the same where others passed.
+        3) [ ! -s "$out/mutants.out/missed.txt" ] || failed=1 ;;
+        *) failed=1 ;;
+    esac
+}
+
+# The portable derivation first; what processors have for it is compiled in its place.
+mutants --exclude 'core/src/kdf/**' "$@"
+[ $# -gt 0 ] || mutants --features simd --file 'core/src/kdf/**'
 exit $failed

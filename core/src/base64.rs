@@ -160,3 +160,16 @@ pub(crate) fn put_at(out: &mut [u8], written: &mut usize, bytes: &[u8]) -> Resul
     *written += buffer::put(out.get_mut(*written..).ok_or(Error::BufferTooSmall)?, bytes)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From outside of core only the lengths of tokens can be asked for.
+    #[test]
+    fn a_text_has_four_characters_for_every_three_bytes_begun() {
+        for len in 0..1_000 {
+            assert_eq!(encoded_len(len), len.div_ceil(3) * 4, "{len}");
+        }
+    }
+}

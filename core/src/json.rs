@@ -593,7 +593,7 @@ impl<'a> Unescape<'a> {
     }
 
     fn hex(&mut self) -> Option<u32> {
-        (0..4).try_fold(0, |value, _| Some(value << 4 | char::from(*self.raw.next()?).to_digit(16)?))
+        (0..4).try_fold(0, |value, _| Some(value * 16 + char::from(*self.raw.next()?).to_digit(16)?))
     }
 }
 
@@ -622,7 +622,7 @@ impl Iterator for Unescape<'_> {
             (0x80, 0x3f)
         };
         let [byte, ..] = (self.point >> self.bits).to_le_bytes();
-        Some(Ok(marks | byte & mask))
+        Some(Ok(marks + (byte & mask)))
     }
 }
 

@@ -241,3 +241,13 @@ fn two_tokens_of_one_salt_open_and_so_does_a_third_of_another() {
     let mut out = vec![0xa5; json.len()];
     assert_eq!(config::open(&json, &[master()], &mut out), Ok("[\"s3cret\",\"s3cret\",\"s3cret\"]"));
 }
+
+#[test]
+fn a_token_under_anothers_salt_is_refused_though_the_key_that_fits_is_at_hand() {
+    let [one, two] = [[1; 16], [2; 16]].map(|salt| token_for(&master(), b"s3cret", token::Format::Salted(salt)));
+    let head = token::PREFIX.len() + 24;
+    let json = format!("[\"{one}\",\"{}{}\"]", &two[..head], &one[head..]);
+    let mut out = vec![0xa5; json.len()];
+    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::Unauthentic));
+    assert!(out.iter().all(|byte| *byte == 0));
+}

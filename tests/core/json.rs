@@ -210,6 +210,25 @@ fn pointers_find_what_rfc_6901_says() {
 }
 
 #[test]
+fn each_item_is_found_by_its_index() {
+    let items: Vec<String> = (1_000..1_120).map(|item| item.to_string()).collect();
+    let text = format!("[{}]", items.join(","));
+    for (index, item) in items.iter().enumerate() {
+        assert_eq!(json::find(&text, &format!("/{index}")).unwrap().raw(), item);
+    }
+    assert_eq!(json::find(&text, "/120").map(|_| ()), Err(Error::NotFound));
+}
+
+#[test]
+fn a_step_is_written_in_the_escapes_of_pointers_without_those_of_json() {
+    let mut pointer = String::new();
+    for raw_name in [r"a\/b", r"~\u00fc\/", "", r"\ud83d\ude00", r"\ud800\x"] {
+        json::write_step(&mut pointer, raw_name).unwrap();
+    }
+    assert_eq!(pointer, "/a~1b/~0ü~1//😀/\u{fffd}\u{fffd}");
+}
+
+#[test]
 fn in_names_joined_by_dots_a_tilde_is_a_tilde() {
     let text = r#"{"a~1b":{"m~0n":"x"},"a/b":{"m~n":"y"}}"#;
     assert_eq!(json::find(text, "a~1b.m~0n").unwrap().raw(), "x");

@@ -205,6 +205,8 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn it_reads_what_serde_json_reads(junk in prop::collection::vec(("[a-z]{5,9}x", value()), 0..4), port: u16, user in "\\PC{0,8}") {
         let mut json: Value = serde_json::from_str(LEAST).unwrap();
