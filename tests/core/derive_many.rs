@@ -65,6 +65,28 @@ fn every_back_end_makes_the_keys_that_the_pbkdf2_crate_makes() {
 }
 
 #[test]
+fn a_back_end_is_available_where_the_processor_has_its_instructions() {
+    assert!(Backend::Best.is_available() && Backend::Portable.is_available());
+    #[cfg(target_arch = "x86_64")]
+    let has = [
+        (Backend::ShaNi, is_x86_feature_detected!("sha")),
+        (Backend::Avx2, is_x86_feature_detected!("avx2")),
+        (Backend::Avx512, is_x86_feature_detected!("avx512f")),
+        (Backend::Sha2, false),
+    ];
+    #[cfg(target_arch = "aarch64")]
+    let has = [
+        (Backend::ShaNi, false),
+        (Backend::Avx2, false),
+        (Backend::Avx512, false),
+        (Backend::Sha2, std::arch::is_aarch64_feature_detected!("sha2")),
+    ];
+    for (backend, is_there) in has {
+        assert_eq!(backend.is_available(), is_there, "{backend:?}");
+    }
+}
+
+#[test]
 fn a_single_derivation_of_the_real_length_is_what_the_pbkdf2_crate_makes() {
     let master = MasterKey::from_bytes(b"a password of some length").unwrap();
     let mut expected = [0; 32];

@@ -45,72 +45,96 @@ pub enum Backend {
     Sha2,
 }
 
+/// How a back end does its work.
+struct Kernel {
+    is_available: fn() -> bool,
+    /// How many chains it works on at once.
+    width: usize,
+    /// Does so many iterations of at most so many chains. The processor must have the instructions.
+    advance: unsafe fn(&mut [&mut Chain], u32),
+}
+
 impl Backend {
     /// Whether this processor has it.
     #[must_use]
     pub fn is_available(self) -> bool {
-        match self {
-            Self::Best | Self::Portable => true,
+        matches!(self, Self::Best | Self::Portable) || self.kernel().is_some()
+    }
+
+    /// None if this processor does not have it, or nothing of its own is needed.
+    fn kernel(self) -> Option<Kernel> {
+        let kernel = match self {
             #[cfg(target_arch = "x86_64")]
-            Self::ShaNi => sha_ni::is_available(),
+            Self::ShaNi => Kernel { is_available: sha_ni::is_available, width: 4, advance: sha_ni::advance },
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => lanes::avx2::is_available(),
+            Self::Avx2 => Kernel { is_available: lanes::avx2::is_available, width: 8, advance: lanes::avx2::advance },
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => lanes::avx512::is_available(),
+            Self::Avx512 => {
+                Kernel { is_available: lanes::avx512::is_available, width: 32, advance: lanes::avx512::advance }
+            }
             #[cfg(target_arch = "aarch64")]
-            Self::Sha2 => aarch64::is_available(),
-            #[allow(unreachable_patterns)] // depends on the processor
-            _ => false,
-        }
+            Self::Sha2 => Kernel { is_available: aarch64::is_available, width: 4, advance: aarch64::advance },
+            _ => return None,
+        };
+        (kernel.is_available)().then_some(kernel)
     }
 
-    /// What is fastest for `count` chains. Sixteen lanes cost as much as 8 chains of SHA-NI where AVX-512 has its full width
-    /// (Zen 5), as 16 where it has half of it (Zen 4): 12 is never far off. Without SHA-NI two are enough.
-    fn best(count: usize) -> Self {
-        let enough = if Self::ShaNi.is_available() { 12 } else { 2 };
+    /// What is fastest for `count` chains on a processor that has `has`. Sixteen lanes cost as much as 8 chains of SHA-NI
+    /// where AVX-512 has its full width (Zen 5), as 16 where it has half of it (Zen 4): 12 is never far off. Without SHA-NI
+    /// two are enough.
+    fn best(count: usize, has: impl Fn(Self) -> bool) -> Self {
+        let enough = if has(Self::ShaNi) { 12 } else { 2 };
         match count {
-            _ if Self::Sha2.is_available() => Self::Sha2,
-            _ if count >= enough && Self::Avx512.is_available() => Self::Avx512,
-            _ if Self::ShaNi.is_available() => Self::ShaNi,
-            2.. if Self::Avx2.is_available() => Self::Avx2,
+            _ if has(Self::Sha2) => Self::Sha2,
+            _ if count >= enough && has(Self::Avx512) => Self::Avx512,
+            _ if has(Self::ShaNi) => Self::ShaNi,
+            2.. if has(Self::Avx2) => Self::Avx2,
             _ => Self::Portable,
-        }
-    }
-
-    /// How many chains it works on at once.
-    const fn width(self) -> usize {
-        match self {
-            Self::Best | Self::Avx512 => 32,
-            Self::Avx2 => 8,
-            Self::ShaNi | Self::Sha2 => 4,
-            Self::Portable => 1,
         }
     }
 }
 
 /// Does `steps` iterations of each chain, of which each has at least as many left.
 pub(super) fn advance(chains: &mut [&mut Chain], steps: u32, backend: Backend) {
-    let backend = if backend == Backend::Best { Backend::best(chains.len()) } else { backend };
-    let backend = if backend.is_available() { backend } else { Backend::Portable };
-    for chains in chains.chunks_mut(backend.width()) {
-        match backend {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: the instructions are there (`is_available`, above).
-            Backend::ShaNi => unsafe { sha_ni::advance(chains, steps) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Backend::Avx2 => unsafe { lanes::avx2::advance::<1>(chains, steps) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Backend::Avx512 if chains.len() <= 16 => unsafe { lanes::avx512::advance::<1>(chains, steps) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Backend::Avx512 => unsafe { lanes::avx512::advance::<2>(chains, steps) },
-            #[cfg(target_arch = "aarch64")]
-            // SAFETY: as above.
-            Backend::Sha2 => unsafe { aarch64::advance(chains, steps) },
-            _ => chains.iter_mut().for_each(|chain| chain.step(steps)),
+    let backend = match backend {
+        Backend::Best => Backend::best(chains.len(), Backend::is_available),
+        forced => forced,
+    };
+    if let Some(kernel) = backend.kernel() {
+        for chains in chains.chunks_mut(kernel.width) {
+            // SAFETY: the instructions are there, or there were no kernel.
+            unsafe { (kernel.advance)(chains, steps) }
         }
+    } else {
+        chains.iter_mut().for_each(|chain| chain.step(steps));
     }
     chains.iter_mut().for_each(|chain| chain.left -= steps);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Backend::{self, Avx2, Avx512, Portable, Sha2, ShaNi};
+
+    #[test]
+    fn what_is_fastest_depends_on_the_processor_and_on_how_many_chains_there_are() {
+        let zen: &[Backend] = &[ShaNi, Avx2, Avx512];
+        for (has, count, best) in [
+            (zen, 1, ShaNi),
+            (zen, 11, ShaNi),
+            (zen, 12, Avx512),
+            (zen, 70, Avx512),
+            (&[ShaNi, Avx2], 1, ShaNi),
+            (&[ShaNi, Avx2], 70, ShaNi),
+            (&[Avx2, Avx512], 1, Portable),
+            (&[Avx2, Avx512], 2, Avx512),
+            (&[Avx2], 1, Portable),
+            (&[Avx2], 2, Avx2),
+            (&[Sha2], 1, Sha2),
+            (&[Sha2], 70, Sha2),
+            (&[], 1, Portable),
+            (&[], 70, Portable),
+        ] {
+            assert_eq!(Backend::best(count, |backend| has.contains(&backend)), best, "{has:?}, {count}");
+        }
+    }
 }

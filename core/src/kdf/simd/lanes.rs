@@ -9,7 +9,7 @@ macro_rules! kernel {
     ($features:literal) => {
         /// Does `steps` iterations of at most `SETS * LANES` chains; lanes without a chain idle.
         #[target_feature(enable = $features)]
-        pub(in crate::kdf::simd) fn advance<const SETS: usize>(chains: &mut [&mut Chain], steps: u32) {
+        fn advance_sets<const SETS: usize>(chains: &mut [&mut Chain], steps: u32) {
             let states = [gather::<SETS>(chains, |chain| &chain.inner), gather(chains, |chain| &chain.outer)];
             let mut keys = states.map(|state| Start::new(&state));
             let (mut u, mut sum) = (gather::<SETS>(chains, |chain| &chain.u), gather::<SETS>(chains, |chain| &chain.sum));
@@ -337,6 +337,12 @@ pub(super) mod avx2 {
     }
 
     kernel!("avx2");
+
+    /// Does `steps` iterations of at most eight chains.
+    #[target_feature(enable = "avx2")]
+    pub(in crate::kdf::simd) fn advance(chains: &mut [&mut Chain], steps: u32) {
+        advance_sets::<1>(chains, steps);
+    }
 }
 
 pub(super) mod avx512 {
@@ -445,4 +451,14 @@ pub(super) mod avx512 {
     }
 
     kernel!("avx512f");
+
+    /// Does `steps` iterations of at most 32 chains.
+    #[target_feature(enable = "avx512f")]
+    pub(in crate::kdf::simd) fn advance(chains: &mut [&mut Chain], steps: u32) {
+        if chains.len() > LANES {
+            advance_sets::<2>(chains, steps);
+        } else {
+            advance_sets::<1>(chains, steps);
+        }
+    }
 }
