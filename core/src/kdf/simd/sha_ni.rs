@@ -43,16 +43,11 @@ impl Before {
 /// Does `steps` iterations of one to four chains.
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 pub(super) fn advance(chains: &mut [&mut Chain], steps: u32) {
-    match chains {
-        [a] => plain::together([a], steps),
-        [a, b] => plain::together([a, b], steps),
+    if chains.len() > 2 && avx::get() {
         // SAFETY: AVX is there.
-        [a, b, c] if avx::get() => unsafe { vex::together([a, b, c], steps) },
-        [a, b, c] => plain::together([a, b, c], steps),
-        // SAFETY: as above.
-        [a, b, c, d] if avx::get() => unsafe { vex::together([a, b, c, d], steps) },
-        [a, b, c, d] => plain::together([a, b, c, d], steps),
-        _ => {}
+        unsafe { vex::advance(chains, steps) }
+    } else {
+        plain::advance(chains, steps);
     }
 }
 
@@ -69,7 +64,18 @@ macro_rules! kernel {
         use super::*;
 
         #[target_feature(enable = $features)]
-        pub(super) fn together<const N: usize>(chains: [&mut Chain; N], steps: u32) {
+        pub(super) fn advance(chains: &mut [&mut Chain], steps: u32) {
+            match chains {
+                [a] => together([a], steps),
+                [a, b] => together([a, b], steps),
+                [a, b, c] => together([a, b, c], steps),
+                [a, b, c, d] => together([a, b, c, d], steps),
+                _ => {}
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        fn together<const N: usize>(chains: [&mut Chain; N], steps: u32) {
             let mut inner: [Before; N] = core::array::from_fn(|at| Before::new(load(&chains[at].inner)));
             let mut outer: [Before; N] = core::array::from_fn(|at| Before::new(load(&chains[at].outer)));
             let mut u: [State; N] = core::array::from_fn(|at| load(&chains[at].u));
@@ -216,4 +222,38 @@ fn turned([abef, cdgh]: State) -> State {
 fn constants(at: [usize; 4]) -> __m128i {
     let [a, b, c, d] = at.map(|at| K[at].cast_signed());
     _mm_set_epi32(d, c, b, a)
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use core::num::NonZeroU32;
+    use std::vec::Vec;
+
+    use super::*;
+
+    type Advance = unsafe fn(&mut [&mut Chain], u32);
+
+    fn new(at: u8) -> Chain {
+        Chain::new(&[at; 64], &[at; 16], NonZeroU32::MAX)
+    }
+
+    #[test]
+    fn both_encodings_do_what_the_portable_loop_does() {
+        let encodings: [(bool, Advance); 2] = [(true, plain::advance), (avx::get(), vex::advance)];
+        for (_, advance) in encodings.into_iter().filter(|(is_there, _)| is_available() && *is_there) {
+            for count in 1..=4_u8 {
+                let mut chains: Vec<Chain> = (0..count).map(new).collect();
+                let mut chains: Vec<&mut Chain> = chains.iter_mut().collect();
+                // SAFETY: the instructions are there.
+                unsafe { advance(&mut chains, 3) };
+                for (chain, at) in chains.iter().zip(0..) {
+                    let mut wanted = new(at);
+                    wanted.step(3);
+                    assert_eq!((chain.u, chain.sum), (wanted.u, wanted.sum), "chain {at} of {count}");
+                }
+            }
+        }
+    }
 }
