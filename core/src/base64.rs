@@ -1,6 +1,6 @@
 //! Base64url as tokens want it: canonical, padded, nothing else.
-//! base64ct does the characters, large texts apart; here are what it lacks: encoding in place, and decoding piece by piece,
-//! which checks a text without a buffer for it.
+//! base64ct does the characters, but for those of large texts; here is what it lacks: encoding in place, and decoding piece
+//! by piece, which checks a text without a buffer for it.
 
 use core::ops::Range;
 
@@ -44,13 +44,12 @@ pub(crate) fn decode(text: &[u8], out: &mut [u8]) -> Result<usize, Error> {
 /// Decodes characters among which is no padding onto themselves, and returns the bytes.
 #[inline(never)] // once, and there without what base64ct would do with a rest
 pub(crate) fn decode_quanta(quanta: &mut [[u8; 4]]) -> Result<&[u8], Error> {
-    let malformed = |_| Error::Malformed;
+    let (text, malformed) = (quanta.as_flattened_mut(), |_| Error::Malformed);
     if SMALL {
-        return Base64UrlUnpadded::decode_in_place(quanta.as_flattened_mut()).map_err(malformed);
+        return Base64UrlUnpadded::decode_in_place(text).map_err(malformed);
     }
-    let blocks = wide::decode_blocks(quanta)?;
+    let blocks = wide::decode_blocks(text)?;
     let (before, after) = (blocks * wide::BYTES, blocks * wide::CHARS);
-    let text = quanta.as_flattened_mut();
     let rest = text.get_mut(after..).ok_or(Error::Malformed)?;
     let len = Base64UrlUnpadded::decode_in_place(rest).map_err(malformed)?.len();
     buffer::slide(text, after, len, before)?;
@@ -73,7 +72,7 @@ pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error
         target.iter_mut().skip(used + 1).for_each(|char| *char = b'=');
     }
     bytes.zeroize();
-    wide::encode_blocks(quanta, blocks);
+    wide::encode_blocks(quanta.as_flattened_mut(), blocks)?;
     Ok(text_len)
 }
 
@@ -97,7 +96,7 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    /// Decodes one piece and hands on its bytes, a few at a time.
+    /// Decodes one piece and hands on its bytes, part by part.
     pub(crate) fn push(&mut self, text: &[u8], sink: &mut dyn Sink) -> Result<(), Error> {
         let (quanta, rest) = text.as_chunks();
         if !rest.is_empty() {
@@ -133,7 +132,7 @@ pub(crate) struct TwoLayers {
 }
 
 impl TwoLayers {
-    /// Decodes one piece and hands on its bytes, a few at a time.
+    /// Decodes one piece and hands on its bytes, part by part.
     pub(crate) fn push(&mut self, text: &[u8], sink: &mut dyn Sink) -> Result<(), Error> {
         let Self { outer, inner } = self;
         outer.push(text, &mut |text: &[u8]| inner.push(text, sink))
@@ -162,14 +161,60 @@ pub(crate) fn put_at(out: &mut [u8], written: &mut usize, bytes: &[u8]) -> Resul
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may panic
 mod tests {
     use super::*;
 
-    /// From outside of core only the lengths of tokens can be asked for.
+    /// `len` bytes, the text that base64ct makes of them, and its length.
+    fn texts(len: usize) -> ([u8; 2200], [u8; 2200], usize) {
+        let (mut buf, mut wanted) = ([0xa5; 2200], [0xa5; 2200]);
+        buf[..len].iter_mut().zip(0_u32..).for_each(|(byte, at)| *byte = (at * 167 + at / 251) as u8);
+        let text_len = Base64Url::encode(&buf[..len], &mut wanted).unwrap().len();
+        (buf, wanted, text_len)
+    }
+
     #[test]
-    fn a_text_has_four_characters_for_every_three_bytes_begun() {
-        for len in 0..1_000 {
-            assert_eq!(encoded_len(len), len.div_ceil(3) * 4, "{len}");
+    fn bytes_of_every_number_are_encoded_and_decoded_as_by_base64ct_and_what_lies_behind_stays() {
+        for len in 0..1600 {
+            let (bytes, wanted, text_len) = texts(len);
+            let mut buf = bytes;
+            assert_eq!((encode_in_place(&mut buf, len), encoded_len(len)), (Ok(text_len), text_len));
+            assert_eq!(buf, wanted, "{len} bytes");
+            let mut out = [0xa5; 2200];
+            assert_eq!(decode(&buf[..text_len], &mut out[..len]), Ok(len));
+            assert_eq!(out, bytes, "{len} bytes");
         }
+    }
+
+    #[test]
+    fn two_layers_of_every_length_are_decoded_onto_themselves() {
+        for len in 0..1200 {
+            let (bytes, mut buf, inner_len) = texts(len);
+            let outer_len = encode_in_place(&mut buf, inner_len).unwrap();
+            buf.copy_within(..outer_len, 7);
+            assert_eq!(TwoLayers::default().decode_in_place(&mut buf, 7..7 + outer_len), Ok(len));
+            assert_eq!(buf[..len], bytes[..len], "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn a_character_is_refused_where_base64ct_refuses_it_at_every_length() {
+        let (mut taken, mut refused) = (0, 0);
+        for len in 1..1600 {
+            let (_, text, text_len) = texts(len);
+            for at in [0, text_len / 2, text_len - 4, text_len - 3, text_len - 2, text_len - 1] {
+                // Padding, foreign ones, and some that leave bits which stand for nothing.
+                for char in *b"=+A-_\x80" {
+                    let (mut text, mut out, mut wanted) = (text, [0xa5; 1600], [0xa5; 1600]);
+                    text[at] = char;
+                    let text = &text[..text_len];
+                    let wanted = Base64Url::decode(text, &mut wanted).map_err(|_| Error::Malformed);
+                    let decoded = decode(text, &mut out).map(|len| &out[..len]);
+                    assert_eq!(decoded, wanted.as_ref().map(|bytes| &**bytes).map_err(|error| *error), "{len}, {at}");
+                    *(if decoded.is_ok() { &mut taken } else { &mut refused }) += 1;
+                }
+            }
+        }
+        assert!(taken > 1000 && refused > 1000, "{taken} taken, {refused} refused");
     }
 }

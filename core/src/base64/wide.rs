@@ -9,26 +9,23 @@ pub(super) const CHARS: usize = 64;
 /// Bytes of a block.
 pub(super) const BYTES: usize = 48;
 
-/// Decodes as many blocks as `quanta` have, to its front, and says how many. None of the characters is padding.
-pub(super) fn decode_blocks(quanta: &mut [[u8; 4]]) -> Result<usize, Error> {
-    let blocks = quanta.as_flattened().len() / CHARS;
+/// Decodes as many blocks as `text` has, to its front, and says how many. None of the characters is padding.
+pub(super) fn decode_blocks(text: &mut [u8]) -> Result<usize, Error> {
+    let blocks = text.len() / CHARS;
     for at in 0..blocks {
-        let text = quanta.as_flattened_mut();
         let bytes = decode(text.get(at * CHARS..).and_then(<[u8]>::first_chunk).ok_or(Error::Malformed)?)?;
         *text.get_mut(at * BYTES..).and_then(<[u8]>::first_chunk_mut).ok_or(Error::Malformed)? = bytes;
     }
     Ok(blocks)
 }
 
-/// Encodes the first `blocks` of bytes in `quanta` onto themselves, from the last to the first.
-pub(super) fn encode_blocks(quanta: &mut [[u8; 4]], blocks: usize) {
+/// Encodes the first `blocks` of bytes in `buf` onto themselves, from the last to the first.
+pub(super) fn encode_blocks(buf: &mut [u8], blocks: usize) -> Result<(), Error> {
     for at in (0..blocks).rev() {
-        let text = quanta.as_flattened_mut();
-        let Some(bytes) = text.get(at * BYTES..).and_then(<[u8]>::first_chunk) else { return };
-        let chars = encode(bytes);
-        let Some(target) = text.get_mut(at * CHARS..).and_then(<[u8]>::first_chunk_mut) else { return };
-        *target = chars;
+        let chars = encode(buf.get(at * BYTES..).and_then(<[u8]>::first_chunk).ok_or(Error::BufferTooSmall)?);
+        *buf.get_mut(at * CHARS..).and_then(<[u8]>::first_chunk_mut).ok_or(Error::BufferTooSmall)? = chars;
     }
+    Ok(())
 }
 
 /// The bytes that `chars` stand for.
@@ -70,8 +67,8 @@ fn encode(bytes: &[u8; BYTES]) -> [u8; CHARS] {
         *eight = values.to_le_bytes();
     }
     for char in &mut chars {
+        // From each of these values on, the characters are elsewhere. (Signed: x86-64's vectors compare nothing else.)
         let value = char.cast_signed();
-        // From each of these values on, the characters are elsewhere.
         *char = char.wrapping_add(b'A');
         for (from, further) in [(26, 6), (52, 181), (62, 243), (63, 49)] {
             *char = char.wrapping_add(mask(value >= from) & further);
@@ -122,18 +119,18 @@ mod tests {
 
     #[test]
     fn blocks_are_coded_onto_themselves_and_what_lies_behind_stays() {
-        let mut quanta = [[0xa5; 4]; 40];
-        for (byte, value) in quanta.as_flattened_mut()[..2 * BYTES].iter_mut().zip(0..) {
+        let mut buf = [0xa5; 2 * CHARS + 32];
+        for (byte, value) in buf[..2 * BYTES].iter_mut().zip(0..) {
             *byte = value;
         }
-        let (before, mut wanted) = (quanta, [0xa5; 2 * CHARS]);
-        Base64UrlUnpadded::encode(&before.as_flattened()[..2 * BYTES], &mut wanted).unwrap();
-        encode_blocks(&mut quanta, 2);
-        assert_eq!(quanta.as_flattened()[..2 * CHARS], wanted);
-        assert_eq!(quanta.as_flattened()[2 * CHARS..], [0xa5; 32]);
-        assert_eq!(decode_blocks(&mut quanta[..32]), Ok(2));
-        assert_eq!(quanta.as_flattened()[..2 * BYTES], before.as_flattened()[..2 * BYTES]);
-        quanta[20] = *b"ab=d";
-        assert_eq!(decode_blocks(&mut quanta[16..32]), Err(Error::Malformed));
+        let (before, mut wanted) = (buf, [0xa5; 2 * CHARS]);
+        Base64UrlUnpadded::encode(&before[..2 * BYTES], &mut wanted).unwrap();
+        assert_eq!(encode_blocks(&mut buf, 2), Ok(()));
+        assert_eq!(buf[..2 * CHARS], wanted);
+        assert_eq!(buf[2 * CHARS..], [0xa5; 32]);
+        assert_eq!(decode_blocks(&mut buf[..2 * CHARS]), Ok(2));
+        assert_eq!(buf[..2 * BYTES], before[..2 * BYTES]);
+        buf[80..84].copy_from_slice(b"ab=d");
+        assert_eq!(decode_blocks(&mut buf[CHARS..2 * CHARS]), Err(Error::Malformed));
     }
 }
