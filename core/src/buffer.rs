@@ -48,14 +48,18 @@ pub(crate) fn put(out: &mut [u8], bytes: &[u8]) -> Result<usize, Error> {
 }
 
 /// Moves `len` bytes of `buf` to another place in it; the two may overlap. Where they were, there is no telling.
-/// (On a microcontroller `copy_within` would link all that a panic needs, and a loop that copies becomes a call of
-/// `memmove`, which takes 800 bytes. So bytes change places there.)
 pub(crate) fn slide(buf: &mut [u8], from: usize, len: usize, to: usize) -> Result<(), Error> {
-    if !SMALL {
-        let end = from.max(to).checked_add(len).ok_or(Error::BufferTooSmall)?;
-        buf.get_mut(..end).ok_or(Error::BufferTooSmall)?.copy_within(from..from + len, to);
-        return Ok(());
+    if SMALL {
+        return exchange(buf, from, len, to);
     }
+    let end = from.max(to).checked_add(len).ok_or(Error::BufferTooSmall)?;
+    buf.get_mut(..end).ok_or(Error::BufferTooSmall)?.copy_within(from..from + len, to);
+    Ok(())
+}
+
+/// As [`slide`], where flash is dear: `copy_within` would link all that a panic needs, and a loop that copies becomes a call
+/// of `memmove`, which takes 800 bytes. So bytes change places.
+fn exchange(buf: &mut [u8], from: usize, len: usize, to: usize) -> Result<(), Error> {
     let cells = Cell::from_mut(buf).as_slice_of_cells();
     let part = |at: usize| cells.get(at..).and_then(|rest| rest.get(..len)).ok_or(Error::BufferTooSmall);
     let swap = |(from, to): (&Cell<u8>, &Cell<u8>)| from.set(to.replace(from.get()));
@@ -66,4 +70,31 @@ pub(crate) fn slide(buf: &mut [u8], from: usize, len: usize, to: usize) -> Resul
         pairs.rev().for_each(swap);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_slide_over_each_other_both_ways_and_not_out_of_the_buffer() {
+        for slide in [slide, exchange] {
+            for (from, len, to) in [(0, 5, 2), (2, 5, 0), (1, 3, 5), (5, 3, 1), (3, 4, 3), (8, 0, 0)] {
+                let mut buf = *b"abcdefgh";
+                let mut wanted = buf;
+                wanted.copy_within(from..from + len, to);
+                assert_eq!(slide(&mut buf, from, len, to), Ok(()));
+                assert_eq!(buf.get(to..to + len), wanted.get(to..to + len), "{len} bytes from {from} to {to}");
+            }
+            for (from, len, to) in [(0, 9, 0), (4, 5, 0), (0, 5, 4), (9, 0, 0), (1, usize::MAX, 0)] {
+                let mut buf = *b"abcdefgh";
+                assert_eq!(
+                    slide(&mut buf, from, len, to),
+                    Err(Error::BufferTooSmall),
+                    "{len} bytes from {from} to {to}"
+                );
+                assert_eq!(buf, *b"abcdefgh");
+            }
+        }
+    }
 }
