@@ -232,8 +232,9 @@ def on_full(fault, where, pages, inodes):
 
 def audit(scenario, work, calls):
     """The order of a normal run: in no thread is anything published before it is durable, nor before what that thread
-    published last is; in none does a config change before its backup, nor before the new key, is durable."""
-    synced, open_now, waiting, key_synced, replaced, backed_up = set(), {}, {}, [], [], set()
+    published last is; in none does a config change before its backup, nor before the new key, is durable, nor before the
+    directories that were made for backups are."""
+    synced, open_now, waiting, key_synced, replaced, backed_up, made = set(), {}, {}, [], [], set(), set()
     for thread, name, _, arguments, result, _ in sorted(calls, key=lambda call: call.when):
         paths, names = re.findall(r"<([^>]*)>", arguments), re.findall(r'"([^"]*)"', arguments)
         open_now.update(re.findall(r"(\d+)<([^>]*)>", arguments))
@@ -244,10 +245,13 @@ def audit(scenario, work, calls):
             synced.discard(paths[0])
         elif name == "fsync" and result == "0":
             synced.add(paths[0])
+            made.discard(paths[0])
             if tree.is_key_file(paths[0]) or paths[0] == f"{work}/home":
                 key_synced.append(paths[0])
             if waiting.get(thread) == paths[0]:
                 del waiting[thread]
+        elif name == "mkdirat" and result == "0":
+            made.add(paths[0])
         elif name == "linkat" and result == "0":
             # A new key: it gets its name when it is written and synced.
             source = open_now[names[0].removeprefix("/proc/self/fd/")]
@@ -264,6 +268,7 @@ def audit(scenario, work, calls):
                 backed_up.add((thread, names[1].split(".backup.")[0]))
                 continue
             replaced.append(thread)
+            assert not made, f"{target} is replaced before what was made in {made} is durable"
             if scenario.goal == "new":
                 assert (thread, names[1]) in backed_up, f"{target} is replaced before its backup is there"
                 durable = len(key_synced) >= 2 and tree.is_key_file(key_synced[0]) and key_synced[1] == f"{work}/home"
@@ -309,8 +314,11 @@ def faults_of(scenario):
     if scenario.name == "careless":
         return [fault for fault in faults if fault.kind in ("killed", "failing once")]
     audit(scenario, work, calls)
+    if scenario.name in ("plain", "threads"):
+        # Where the other threads create and write, strace's counting does not reach: the main one has come as far before.
+        faults += limits(scenario)
     if scenario.name == "plain":
-        faults += [*limits(scenario), *(full_file_systems(scenario) if os.geteuid() == 0 else ())]
+        faults += full_file_systems(scenario) if os.geteuid() == 0 else ()
     else:
         # Reading is the same in all.
         faults = [fault for fault in faults if fault.kind != "reading fails"]
