@@ -13,16 +13,17 @@ import sys
 TEXT = re.compile(r"(licen[cs]e|copying|copyright|notice)([-._].*)?", re.IGNORECASE)
 
 
-def cargo(*arguments):
-    return subprocess.run(["cargo", *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+def said(*command):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def main(package, *options):
-    packages = {}
-    for crate in json.loads(cargo("metadata", "--format-version", "1", "--locked", *options))["packages"]:
-        packages[crate["name"], crate["version"]] = crate
+    # What other systems need may not be here.
+    host = said("rustc", "--print", "host-tuple").strip()
+    metadata = said("cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", host, *options)
+    packages = {(crate["name"], crate["version"]): crate for crate in json.loads(metadata)["packages"]}
     # What runs while it is built is not in it.
-    tree = cargo("tree", "--locked", *options, "-p", package, "-e", "normal,no-proc-macro", "--prefix", "none")
+    tree = said("cargo", "tree", "--locked", *options, "-p", package, "-e", "normal,no-proc-macro", "--prefix", "none")
     named = {tuple(line.split()[:2]) for line in tree.splitlines() if line}
     linked = [packages[name, version.removeprefix("v")] for name, version in sorted(named)]
     texts = {}
