@@ -57,9 +57,9 @@ pub(crate) struct Rotated {
 
 /// Tokens that are worked on at once for each thread: enough to keep all lanes of a core busy.
 const THREAD_TOKENS: usize = 64;
-/// And on all threads: each file's directory is held open, and a process may have a thousand files open.
+/// And on all threads: each file's directory is held open, of two groups, and a process may have a thousand files open.
 const GROUP_TOKENS: usize = 256;
-/// Text that is held at once, in bytes; a larger config is a group of its own.
+/// The text of a group, in bytes: with the config that reaches as much it is full.
 const GROUP_BYTES: usize = 8 << 20;
 /// Threads that write, where any do. They wait for the disk nearly all the time, and a file system syncs for several that
 /// wait as fast as for one.

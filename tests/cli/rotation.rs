@@ -135,6 +135,26 @@ fn of_several_threads_each_tells_of_the_file_that_it_could_not_replace() {
 }
 
 #[test]
+fn where_the_system_gives_no_thread_or_a_few_a_rotation_does_all_the_same() {
+    if !has("strace") {
+        return;
+    }
+    for (at, when) in ["1+", "2+", "3"].into_iter().enumerate() {
+        let folder = Folder::new(&format!("threadless-{at}"));
+        folder.make_configs(40);
+        let failing = format!("inject=clone,clone3:error=EAGAIN:when={when}");
+        let strace = ["strace", "-f", "-qq", "-o", "log", "-e", "trace=clone,clone3", "-e", &failing];
+        let command = &["rotate", "-v", "tree", "--jobs", "4", "--new-key-out", "new"];
+        let said = Said::of(folder.command(&strace, command).output().unwrap());
+        assert!(folder.read("log").contains("(INJECTED)"), "{said:?}");
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(said.out.contains("40 rotated, 0 skipped, 0 failed\n"), "{said:?}");
+        assert!(said.err.contains("debug: keys derived: 82\n"), "{said:?}");
+        assert!(folder.all_open_with("new"));
+    }
+}
+
+#[test]
 fn an_interrupted_rotation_says_how_to_go_on_and_then_does() {
     for signal in [Signal::INT, Signal::TERM] {
         let folder = Folder::new(&format!("interrupted-{}", signal.as_raw()));
