@@ -49,7 +49,7 @@ impl Context {
     }
 }
 
-/// The stack that a command uses, and more, in bytes.
+/// The stack that a command or one of its threads uses, and more, in bytes.
 const USED_STACK: usize = 64 * 1024;
 
 fn main() -> ExitCode {

@@ -328,7 +328,7 @@ pub(super) mod avx2 {
     #[inline]
     fn add_stored(a: V, b: &V) -> V {
         let sum;
-        // SAFETY: reads `b`.
+        // SAFETY: reads `b`, all of it and no more; where it lies in memory is all the same to this encoding.
         unsafe {
             asm!("vpaddd {}, {}, [{}]", lateout(ymm_reg) sum, in(ymm_reg) a, in(reg) b,
                 options(pure, readonly, nostack, preserves_flags));
@@ -442,7 +442,7 @@ pub(super) mod avx512 {
     #[inline]
     fn add_stored(a: V, b: &V) -> V {
         let sum;
-        // SAFETY: reads `b`.
+        // SAFETY: reads `b`, all of it and no more; where it lies in memory is all the same to this encoding.
         unsafe {
             asm!("vpaddd {}, {}, [{}]", lateout(zmm_reg) sum, in(zmm_reg) a, in(reg) b,
                 options(pure, readonly, nostack, preserves_flags));
