@@ -57,16 +57,17 @@ pub(crate) struct Rotated {
 
 /// Tokens that are worked on at once for each thread: enough to keep all lanes of a core busy.
 const THREAD_TOKENS: usize = 64;
-/// And on all threads: each file's directory is held open, of two groups, and a process may have a thousand files open.
+/// And on all threads: each file's directory is held open, of two groups, and most processes may have a thousand files open.
 const GROUP_TOKENS: usize = 256;
 /// The text of a group, in bytes: with the config that reaches as much it is full.
-const GROUP_BYTES: usize = 8 << 20;
+const GROUP_BYTES: usize = 4 << 20;
 /// Threads that write, where any do. They wait for the disk nearly all the time, and a file system syncs for several that
 /// wait as fast as for one.
 const WRITERS: usize = 8;
 
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     interrupt::listen();
+    store::raise_file_limit();
     let mut keys = context.keys()?;
     let new_key = NewKey::choose(args, &keys, context)?;
     let mut found = store::find(&args.paths)?;
@@ -343,9 +344,9 @@ impl Rotation<'_> {
         let writers = if self.context.threads.get() > 1 { WRITERS } else { 0 };
         let args = self.args;
         let reseal = |file: Moving| {
-            let end = file.reseal(args, &new_key_in_use);
+            let fate = file.reseal(args, &new_key_in_use);
             progress.step();
-            end
+            fate
         };
         let mut waiting = checked.into_iter();
         thread::scope(|scope| {
@@ -353,7 +354,13 @@ impl Rotation<'_> {
             while waiting.len() > 0 && !interrupt::requested() {
                 let group = self.next_group(&mut waiting);
                 self.take_note(writing.take());
+                let bytes: usize =
+                    group.iter().flat_map(|file| &file.loaded).map(|file| file.document.text.len()).sum();
                 writing = Some(parallel::begin(scope, writers, group, reseal));
+                if bytes > 2 * GROUP_BYTES {
+                    // A large config is not held beside the next, which may be as large.
+                    self.take_note(writing.take());
+                }
             }
             self.take_note(writing);
         });
@@ -387,12 +394,12 @@ impl Rotation<'_> {
     }
 
     /// Waits until a group is written.
-    fn take_note(&mut self, writing: Option<Begun<'_, End>>) {
-        for end in writing.into_iter().flat_map(Begun::finish) {
-            match end {
-                End::Rotated(rotated) => self.outcome.rotated.push(rotated),
-                End::Failed(file, failure) => self.outcome.failed.push((file, failure)),
-                End::Left => self.outcome.left += 1,
+    fn take_note(&mut self, writing: Option<Begun<'_, Fate>>) {
+        for fate in writing.into_iter().flat_map(Begun::finish) {
+            match fate {
+                Fate::Rotated(rotated) => self.outcome.rotated.push(rotated),
+                Fate::Failed(file, failure) => self.outcome.failed.push((file, failure)),
+                Fate::Left => self.outcome.left += 1,
             }
         }
     }
@@ -426,7 +433,7 @@ struct Moving {
 }
 
 /// What came of a config.
-enum End {
+enum Fate {
     Rotated(Rotated),
     Failed(String, Failure),
     /// It was not begun, because of an interruption.
@@ -435,14 +442,14 @@ enum End {
 
 impl Moving {
     /// Puts the config under the new key, unless it is interrupted before that begins.
-    fn reseal(self, args: &Rotate, new_key_in_use: &AtomicBool) -> End {
+    fn reseal(self, args: &Rotate, new_key_in_use: &AtomicBool) -> Fate {
         if interrupt::requested() {
-            return End::Left;
+            return Fate::Left;
         }
         let Self { checked, loaded, sealing } = self;
         match loaded.and_then(|loaded| replace(&checked, &loaded, &sealing, args, new_key_in_use)) {
-            Ok(rotated) => End::Rotated(rotated),
-            Err(failure) => End::Failed(checked.name, failure),
+            Ok(rotated) => Fate::Rotated(rotated),
+            Err(failure) => Fate::Failed(checked.name, failure),
         }
     }
 }

@@ -186,6 +186,23 @@ fn every_command_takes_the_memory_of_the_text_and_a_few_mebibytes_and_time_that_
 }
 
 #[test]
+fn of_two_large_configs_a_rotation_holds_one_at_a_time() {
+    let folder = Folder::new("two-large");
+    let rotation = ["rotate", "tree", "--jobs", "2", "--new-key-out", "new", "--no-backup"];
+    let [small, large] = [1, 40].map(|mebibytes| {
+        for name in ["tree/a.json", "tree/b.json"] {
+            make_config(&folder, "c.json", mebibytes);
+            assert_eq!(cost(&folder, &["encrypt", "c.json", "-o", name, "--force"]).0, 0);
+        }
+        let (ended, memory, _) = cost(&folder, &rotation);
+        assert_eq!(ended, 0);
+        fs::remove_file(folder.path("new")).unwrap();
+        memory
+    });
+    assert!(large <= small + 40 + 3, "{large} MiB for two configs of 40 MiB, {small} for two small ones");
+}
+
+#[test]
 fn a_million_names_cost_no_memory() {
     let folder = Folder::new("names");
     folder.write("small.json", "{}");

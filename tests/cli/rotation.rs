@@ -53,6 +53,17 @@ fn a_thousand_configs_are_rotated_with_two_derivations_for_each_token() {
 }
 
 #[test]
+fn more_configs_than_a_process_may_have_files_open_are_rotated() {
+    let folder = Folder::new("few-files");
+    folder.make_configs(600);
+    let few = ["sh", "-c", "ulimit -S -n 100 && exec \"$0\" \"$@\""];
+    let command = &["rotate", "tree", "--jobs", "4", "--new-key-out", "new", "--no-backup"];
+    let said = Said::of(folder.command(&few, command).output().unwrap());
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(folder.all_open_with("new"));
+}
+
+#[test]
 fn what_came_of_the_files_is_told_in_their_order_however_many_threads_there_are() {
     for jobs in ["1", "2", "5"] {
         let folder = Folder::new(&format!("order-{jobs}"));

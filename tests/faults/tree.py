@@ -26,7 +26,7 @@ CONFIGS = {
 # For several threads. The first is a group of its own by its size: while it is written, the next group is read. That has
 # more configs than there are writers.
 MANY = {
-    "big.json": (0o600, '{"auth": {"token_value": "big-secret-0005"}}' + " " * (8 << 20) + "\n", [], False),
+    "big.json": (0o600, '{"auth": {"token_value": "big-secret-0005"}}' + " " * (5 << 20) + "\n", [], False),
     **CONFIGS,
     **{f"sub/{at}.json": (0o600, f'{{"auth": {{"token_value": "many-secret-{at}"}}}}\n', [], False) for at in range(6)},
 }

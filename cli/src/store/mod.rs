@@ -19,12 +19,20 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::failure::{Exit, Failure, Result};
 use crate::report::shown;
 
 /// The largest config that is read, in bytes.
 const MAX_CONFIG: u64 = 64 << 20;
+
+/// Opens the way to as many open files as the system lets a user have: a rotation holds the directories of its next configs.
+pub(crate) fn raise_file_limit() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // If it fails, what is allowed may still be enough.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
 
 /// A config's place: how to get at it, not yet opened.
 #[derive(Debug, Clone)]

@@ -10,8 +10,9 @@ macro_rules! kernel {
         /// Does `steps` iterations of at most `SETS * LANES` chains; lanes without a chain idle.
         #[target_feature(enable = $features)]
         fn advance_sets<const SETS: usize>(chains: &mut [&mut Chain], steps: u32) {
-            let states = [gather::<SETS>(chains, |chain| &chain.inner), gather(chains, |chain| &chain.outer)];
-            let mut keys = states.map(|state| Start::new(&state));
+            let mut states = [gather::<SETS>(chains, |chain| &chain.inner), gather(chains, |chain| &chain.outer)];
+            let mut keys = [Start::new(&states[0]), Start::new(&states[1])];
+            states.as_flattened_mut().iter_mut().for_each(wipe);
             let (mut u, mut sum) = (gather::<SETS>(chains, |chain| &chain.u), gather::<SETS>(chains, |chain| &chain.sum));
             let (mut words, mut last) = ([[splat(0); SETS]; 48], keys[0].before);
             for _ in 0..steps {

@@ -24,14 +24,14 @@ pub(super) fn is_available() -> bool {
 type State = [__m128i; 2];
 
 /// What a hash goes on from, and adds to what its rounds come to.
-struct Before {
+struct Start {
     state: State,
     /// The part of it in the first eight words of the hash that follows, with the constants of their rounds: so the next
     /// rounds can begin before the sum is there.
     words: State,
 }
 
-impl Before {
+impl Start {
     #[target_feature(enable = "sse2")]
     fn new(state: State) -> Self {
         let words = plus(turned(state), [constants([0, 1, 4, 5]), constants([2, 3, 6, 7])]);
@@ -76,8 +76,8 @@ macro_rules! kernel {
 
         #[target_feature(enable = $features)]
         fn together<const N: usize>(chains: [&mut Chain; N], steps: u32) {
-            let mut inner: [Before; N] = core::array::from_fn(|at| Before::new(load(&chains[at].inner)));
-            let mut outer: [Before; N] = core::array::from_fn(|at| Before::new(load(&chains[at].outer)));
+            let mut inner: [Start; N] = core::array::from_fn(|at| Start::new(load(&chains[at].inner)));
+            let mut outer: [Start; N] = core::array::from_fn(|at| Start::new(load(&chains[at].outer)));
             let mut u: [State; N] = core::array::from_fn(|at| load(&chains[at].u));
             let mut sum: [State; N] = core::array::from_fn(|at| load(&chains[at].sum));
             let mut rounds: [State; N] = core::array::from_fn(|at| minus(u[at], outer[at].state));
@@ -106,7 +106,7 @@ macro_rules! kernel {
         /// the key block. The digest is the sum of `rounds` and `last`, the state before the hash whose digest it is.
         #[target_feature(enable = $features)]
         #[inline]
-        fn compress<const N: usize>(before: &[Before; N], last: &[Before; N], rounds: &[State; N]) -> [State; N] {
+        fn compress<const N: usize>(before: &[Start; N], last: &[Start; N], rounds: &[State; N]) -> [State; N] {
             let mut state: [State; N] = core::array::from_fn(|at| before[at].state);
             // The words of the block: the digest, the bit that ends it, and the length of key block and digest in bits.
             let (end, bits) = (_mm_set_epi32(0, 0, 0, i32::MIN), _mm_set_epi32((64 + 32) * 8, 0, 0, 0));
