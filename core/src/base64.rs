@@ -190,6 +190,18 @@ mod tests {
     }
 
     #[test]
+    fn nothing_may_follow_padding_wherever_a_piece_ends() {
+        for len in (4..=2 * CHARS + 8).step_by(4) {
+            let mut text = [b'A'; 2 * CHARS + 12];
+            text[len - 1] = b'=';
+            let mut pieces = Pieces::default();
+            assert_eq!(pieces.push(&text[..len], &mut |_: &[u8]| Ok(())), Ok(()));
+            assert_eq!(pieces.push(&text[len..len + 4], &mut |_: &[u8]| Ok(())), Err(Error::Malformed));
+            assert_eq!(decode(&text[..len + 4], &mut [0; 2 * CHARS]), Err(Error::Malformed), "{len} characters");
+        }
+    }
+
+    #[test]
     fn two_layers_of_every_length_are_decoded_onto_themselves() {
         for len in 0..1200 {
             let (bytes, mut buf, inner_len) = texts(len);
