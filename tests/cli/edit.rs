@@ -31,7 +31,9 @@ impl Desk {
     }
 
     fn command(&self, editor: &str, arguments: &[&str]) -> Command {
-        let mut command = self.folder.command(&[], &[&["edit", "c.json"][..], arguments].concat());
+        // Tests that run under nohup would hand on that a hang-up is nothing to them.
+        let before = ["env", "--default-signal=HUP"];
+        let mut command = self.folder.command(&before, &[&["edit", "c.json"][..], arguments].concat());
         command.env("EDITOR", format!("sh -c '{editor}' --")).env("XDG_RUNTIME_DIR", &self.memory);
         command
     }
