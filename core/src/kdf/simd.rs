@@ -7,6 +7,19 @@
 
 use super::Chain;
 
+/// Works on as many chains together as there are, one to four.
+macro_rules! up_to_four {
+    ($chains:ident, $steps:ident) => {
+        match $chains {
+            [a] => together([a], $steps),
+            [a, b] => together([a, b], $steps),
+            [a, b, c] => together([a, b, c], $steps),
+            [a, b, c, d] => together([a, b, c, d], $steps),
+            _ => {}
+        }
+    };
+}
+
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(target_arch = "x86_64")]

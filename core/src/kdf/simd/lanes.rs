@@ -4,9 +4,9 @@
 
 use super::K;
 
-/// The kernel, over `V`, `LANES` and the operations of the module that it stands in.
+/// The kernel, over `V`, `LANES` and the operations of the module that it stands in, and the registers of a `V`.
 macro_rules! kernel {
-    ($features:literal) => {
+    ($features:literal, $register:ident) => {
         /// Does `steps` iterations of at most `SETS * LANES` chains; lanes without a chain idle.
         #[target_feature(enable = $features)]
         fn advance_sets<const SETS: usize>(chains: &mut [&mut Chain], steps: u32) {
@@ -228,6 +228,28 @@ macro_rules! kernel {
         fn big1(e: V) -> V {
             xor3(ror::<6>(e), ror::<11>(e), ror::<25>(e))
         }
+
+        /// Hands on `a`, as a value that the compiler knows nothing about.
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn barrier(mut a: V) -> V {
+            // SAFETY: no instruction; the register goes in and comes out.
+            unsafe { asm!("/* {} */", inout($register) a, options(pure, nomem, nostack, preserves_flags)) }
+            a
+        }
+
+        /// `a` plus what is in memory: the compiler would have it in a register since it was written.
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn add_stored(a: V, b: &V) -> V {
+            let sum;
+            // SAFETY: reads `b`, all of it and no more; where it lies in memory is all the same to this encoding.
+            unsafe {
+                asm!("vpaddd {}, {}, [{}]", lateout($register) sum, in($register) a, in(reg) b,
+                    options(pure, readonly, nostack, preserves_flags));
+            }
+            sum
+        }
     };
 }
 
@@ -315,29 +337,7 @@ pub(super) mod avx2 {
         _mm256_or_si256(right, left)
     }
 
-    /// Hands on `a`, as a value that the compiler knows nothing about.
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    fn barrier(mut a: V) -> V {
-        // SAFETY: no instruction; the register goes in and comes out.
-        unsafe { asm!("/* {} */", inout(ymm_reg) a, options(pure, nomem, nostack, preserves_flags)) }
-        a
-    }
-
-    /// `a` plus what is in memory: the compiler would have it in a register since it was written.
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    fn add_stored(a: V, b: &V) -> V {
-        let sum;
-        // SAFETY: reads `b`, all of it and no more; where it lies in memory is all the same to this encoding.
-        unsafe {
-            asm!("vpaddd {}, {}, [{}]", lateout(ymm_reg) sum, in(ymm_reg) a, in(reg) b,
-                options(pure, readonly, nostack, preserves_flags));
-        }
-        sum
-    }
-
-    kernel!("avx2");
+    kernel!("avx2", ymm_reg);
 
     /// Does `steps` iterations of at most eight chains.
     #[target_feature(enable = "avx2")]
@@ -429,29 +429,7 @@ pub(super) mod avx512 {
         _mm512_ror_epi32::<BITS>(a)
     }
 
-    /// Hands on `a`, as a value that the compiler knows nothing about.
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    fn barrier(mut a: V) -> V {
-        // SAFETY: no instruction; the register goes in and comes out.
-        unsafe { asm!("/* {} */", inout(zmm_reg) a, options(pure, nomem, nostack, preserves_flags)) }
-        a
-    }
-
-    /// `a` plus what is in memory: the compiler would have it in a register since it was written.
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    fn add_stored(a: V, b: &V) -> V {
-        let sum;
-        // SAFETY: reads `b`, all of it and no more; where it lies in memory is all the same to this encoding.
-        unsafe {
-            asm!("vpaddd {}, {}, [{}]", lateout(zmm_reg) sum, in(zmm_reg) a, in(reg) b,
-                options(pure, readonly, nostack, preserves_flags));
-        }
-        sum
-    }
-
-    kernel!("avx512f");
+    kernel!("avx512f", zmm_reg);
 
     /// Does `steps` iterations of at most 32 chains.
     #[target_feature(enable = "avx512f")]

@@ -65,13 +65,7 @@ macro_rules! kernel {
 
         #[target_feature(enable = $features)]
         pub(super) fn advance(chains: &mut [&mut Chain], steps: u32) {
-            match chains {
-                [a] => together([a], steps),
-                [a, b] => together([a, b], steps),
-                [a, b, c] => together([a, b, c], steps),
-                [a, b, c, d] => together([a, b, c, d], steps),
-                _ => {}
-            }
+            up_to_four!(chains, steps);
         }
 
         #[target_feature(enable = $features)]
