@@ -354,8 +354,7 @@ impl Rotation<'_> {
             while waiting.len() > 0 && !interrupt::requested() {
                 let group = self.next_group(&mut waiting);
                 self.take_note(writing.take());
-                let bytes: usize =
-                    group.iter().flat_map(|file| &file.loaded).map(|file| file.document.text.len()).sum();
+                let (_, bytes) = size(group.iter().flat_map(|file| &file.loaded));
                 writing = Some(parallel::begin(scope, writers, group, reseal));
                 if bytes > 2 * GROUP_BYTES {
                     // A large config is not held beside the next, which may be as large.
@@ -512,12 +511,15 @@ fn unchanged(failure: Failure, or: &str) -> Failure {
     Failure { next: format!("nothing was changed; {}{or}", failure.next), ..failure }
 }
 
+/// The tokens and the bytes of text of a group.
+fn size<'a>(group: impl Iterator<Item = &'a Loaded>) -> (usize, usize) {
+    group.fold((0, 0), |(tokens, bytes), Loaded { document, .. }| {
+        (tokens + document.tokens.len(), bytes + document.text.len())
+    })
+}
+
 fn is_full<'a>(group: impl Iterator<Item = &'a Loaded>, threads: NonZeroUsize) -> bool {
-    let (mut tokens, mut bytes) = (0, 0);
-    for file in group {
-        tokens += file.document.tokens.len();
-        bytes += file.document.text.len();
-    }
+    let (tokens, bytes) = size(group);
     tokens >= THREAD_TOKENS.saturating_mul(threads.get()).min(GROUP_TOKENS) || bytes >= GROUP_BYTES
 }
 
