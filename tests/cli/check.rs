@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Folder, Said, has};
+use common::{Folder, has};
 
 #[test]
 fn plain_secrets_and_damaged_tokens_are_found_and_tokens_and_placeholders_are_not() {
@@ -90,7 +90,7 @@ fn git_diff_shows_secrets_that_changed_and_none_that_were_only_sealed_anew() {
     let folder = Folder::new("textconv");
     let config =
         |secret: &str, port: u32| format!("{{\n\"auth\": {{\"token_value\": \"{secret}\"}},\n\"port\": {port}\n}}\n");
-    let git = |script: &str| Said::of(folder.command(&["sh", "-c", script], &[]).output().unwrap());
+    let git = |script: &str| folder.run_by(&["sh", "-c", script], &[]);
     let seal = |secret, port| {
         folder.write("c.json", &config(secret, port));
         assert_eq!(folder.run(&["encrypt", "-q", "--in-place", "c.json"]).code, Some(0));

@@ -73,7 +73,7 @@ fn depth_is_refused_without_a_stack_to_overflow() {
     for (levels, code) in [(1_000, 0), (1_024, 0), (1_025, 6), (200_000, 6)] {
         folder.write("c.json", &format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
         let script = format!("ulimit -s 256; exec {binary} status c.json");
-        let said = Said::of(folder.command(&["sh", "-c", &script], &[]).output().unwrap());
+        let said = folder.run_by(&["sh", "-c", &script], &[]);
         assert_eq!(said.code, Some(code), "{levels} levels: {said:?}");
     }
 }
@@ -118,7 +118,7 @@ fn limits_are_stated_and_held() {
         folder.write("secret", &secret);
         for script in ["\"$0\" encrypt c.json -o sealed.json --force", "\"$0\" set c.json auth.token_value <secret"] {
             let before = folder.files(".");
-            let said = Said::of(folder.command(&["sh", "-c", script], &[]).output().unwrap());
+            let said = folder.run_by(&["sh", "-c", script], &[]);
             assert_eq!(said.code, Some(code), "{script}: {said:?}");
             assert_eq!(said.err.contains("longer than 1 MiB"), code == 6, "{script}: {said:?}");
             assert_eq!(folder.files(".") == before, code == 6, "{script}");
@@ -135,7 +135,7 @@ fn cost(folder: &Folder, arguments: &[&str]) -> (i32, u64, Duration) {
                   to=[(os.POSIX_SPAWN_DUP2,null,1),(os.POSIX_SPAWN_DUP2,null,2)]\n\
                   pid=os.posix_spawn(sys.argv[1],sys.argv[1:],os.environ,file_actions=to)\n_,status,usage=os.wait4(pid,0)\n\
                   print(os.waitstatus_to_exitcode(status),usage.ru_maxrss//1024,int((usage.ru_utime+usage.ru_stime)*1000))";
-    let said = Said::of(folder.command(&["python3", "-c", script], arguments).output().unwrap());
+    let said = folder.run_by(&["python3", "-c", script], arguments);
     assert_eq!(said.code, Some(0), "{said:?}");
     let [code, memory, time] = said.out.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{said:?}") };
     (code.parse().unwrap(), memory.parse().unwrap(), Duration::from_millis(time.parse().unwrap()))
@@ -281,7 +281,7 @@ fn a_config_that_changes_while_it_is_read_is_refused_or_read_whole() {
              \"$0\" status c.json & until ls -l /proc/$!/fd | grep -q c.json; do sleep 0.01; done; sleep 0.2; \
              {change}; wait $!"
         );
-        let said = Said::of(folder.command(&["sh", "-c", &script], &[]).output().unwrap());
+        let said = folder.run_by(&["sh", "-c", &script], &[]);
         assert_eq!(said.code, Some(7), "{change}: {said:?}");
         assert!(said.err.contains("changed meanwhile"), "{change}: {said:?}");
     }
@@ -294,7 +294,7 @@ fn a_directory_that_is_gone_or_not_ours_to_write_is_told_and_nothing_is_left_in_
     folder.write("c.json", "{\"auth\": {\"token_value\": \"s\"}}");
     for command in ["status c.json", "encrypt ../c.json -o out.json", "rotate c.json", "keygen -o key"] {
         let script = format!("mkdir gone; cd gone; rmdir ../gone; exec \"$0\" {command}");
-        let said = Said::of(folder.command(&["sh", "-c", &script], &[]).output().unwrap());
+        let said = folder.run_by(&["sh", "-c", &script], &[]);
         assert_eq!(said.code, Some(7), "{command}: {said:?}");
         assert!(said.err.contains("next: "), "{command}: {said:?}");
     }
@@ -311,7 +311,7 @@ fn a_directory_that_is_gone_or_not_ours_to_write_is_told_and_nothing_is_left_in_
         &["rotate", "tree", "--new-key-out", "/dev/shm/fernseal-test-key"],
         &["keygen", "-o", "key"],
     ] {
-        let said = Said::of(folder.command(&nobody, command).output().unwrap());
+        let said = folder.run_by(&nobody, command);
         assert_eq!(said.code, Some(7), "{command:?}: {said:?}");
         assert!(said.err.contains("next: "), "{command:?}: {said:?}");
         assert_eq!((folder.files("."), folder.files("tree")), before, "{command:?}");

@@ -58,7 +58,7 @@ fn more_configs_than_a_process_may_have_files_open_are_rotated() {
     folder.make_configs(600);
     let few = ["sh", "-c", "ulimit -S -n 100 && exec \"$0\" \"$@\""];
     let command = &["rotate", "tree", "--jobs", "4", "--new-key-out", "new", "--no-backup"];
-    let said = Said::of(folder.command(&few, command).output().unwrap());
+    let said = folder.run_by(&few, command);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(folder.all_open_with("new"));
 }
@@ -123,7 +123,7 @@ fn of_several_threads_each_tells_of_the_file_that_it_could_not_replace() {
     // The first config that each thread comes to stays as it is.
     let failing = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat:error=EIO:when=1"];
     let command = &["rotate", "tree", "--jobs", "2", "--new-key-out", "new", "--json"];
-    let said = Said::of(folder.command(&failing, command).output().unwrap());
+    let said = folder.run_by(&failing, command);
     assert_eq!(said.code, Some(8), "{said:?}");
     let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     let files = |what: &str| -> Vec<String> {
@@ -156,7 +156,7 @@ fn where_the_system_gives_no_thread_or_a_few_a_rotation_does_all_the_same() {
         let failing = format!("inject=clone,clone3:error=EAGAIN:when={when}");
         let strace = ["strace", "-f", "-qq", "-o", "log", "-e", "trace=clone,clone3", "-e", &failing];
         let command = &["rotate", "-v", "tree", "--jobs", "4", "--new-key-out", "new"];
-        let said = Said::of(folder.command(&strace, command).output().unwrap());
+        let said = folder.run_by(&strace, command);
         assert!(folder.read("log").contains("(INJECTED)"), "{said:?}");
         assert_eq!(said.code, Some(0), "{said:?}");
         assert!(said.out.contains("40 rotated, 0 skipped, 0 failed\n"), "{said:?}");
@@ -295,7 +295,7 @@ fn where_nothing_can_be_written_nothing_is_begun() {
     folder.make_configs(2);
     let before = folder.files("tree");
     let script = "mount --bind tree tree && mount -o remount,ro,bind tree && exec \"$0\" rotate tree --new-key-out new";
-    let said = Said::of(folder.command(&["unshare", "--mount", "sh", "-c", script], &[]).output().unwrap());
+    let said = folder.run_by(&["unshare", "--mount", "sh", "-c", script], &[]);
     assert_eq!(said.code, Some(7), "{said:?}");
     assert!(said.err.contains("nothing was changed"), "{said:?}");
     assert_eq!(folder.files("tree"), before);

@@ -46,7 +46,12 @@ impl Folder {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
-        Said::of(self.command(&[], arguments).output().unwrap())
+        self.run_by(&[], arguments)
+    }
+
+    /// As [`Self::run`], by another program: `before` is its name and arguments.
+    pub(crate) fn run_by(&self, before: &[&str], arguments: &[&str]) -> Said {
+        Said::of(self.command(before, arguments).output().unwrap())
     }
 
     /// Configs with one token each, every token with a salt of its own.
