@@ -118,16 +118,25 @@ macro_rules! kernel {
             let mut w = [w0, w1, w2, w3, w4, w5, w6, w7, end, zero, zero, zero, zero, zero, zero, bits];
 
             /// For each set, round `$at` with d and h `$from` and its word and constant added up; then `$meanwhile`.
-            /// The barriers keep the compiler from adding in another order: what hangs on the last round comes last.
+            /// The barriers keep the compiler from adding in another order. What hangs on the last round comes late. One set
+            /// waits for its own last round, so there it comes last, for an addition more; two sets have other work meanwhile.
             macro_rules! round {
                 ($at:expr, $from:ident, $set:ident, $word:expr, $meanwhile:expr) => {
                     for $set in 0..SETS {
                         let (d, h) = (&$from.a[($at + 1) % 4][$set], &$from.e[($at + 1) % 4][$set]);
-                        let one = add(add_stored($word, h), choose(e[$set], f[$set], g[$set]));
-                        let one = barrier(add(one, big1(e[$set])));
-                        let two = barrier(add(big0(a[$set]), majority(a[$set], b[$set], c[$set])));
-                        (e[$set], f[$set], g[$set]) = (add_stored(one, d), e[$set], f[$set]);
-                        (a[$set], b[$set], c[$set]) = (add(one, two), a[$set], b[$set]);
+                        let (sum, choice) = (barrier(add_stored($word, h)), choose(e[$set], f[$set], g[$set]));
+                        let sigma = barrier(big1(e[$set]));
+                        let one = barrier(add(add(sum, choice), sigma));
+                        let (next_a, next_e) = if SETS == 1 {
+                            let early = barrier(add(one, majority(a[$set], b[$set], c[$set])));
+                            let apart = barrier(add(add_stored(sum, d), choice));
+                            (add(early, big0(a[$set])), add(apart, sigma))
+                        } else {
+                            let two = barrier(add(big0(a[$set]), majority(a[$set], b[$set], c[$set])));
+                            (add(one, two), add_stored(one, d))
+                        };
+                        (a[$set], b[$set], c[$set]) = (next_a, a[$set], b[$set]);
+                        (e[$set], f[$set], g[$set]) = (next_e, e[$set], f[$set]);
                         last.e[($at + 1) % 4][$set] = e[$set];
                         last.a[($at + 1) % 4][$set] = a[$set];
                         $meanwhile
