@@ -6,10 +6,9 @@ use std::env;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use fernseal_core::MasterKey;
 use serde_json::json;
 
-use crate::derive;
+use crate::derive::{self, Master};
 use crate::failure::{Exit, Failure, Result};
 use crate::report::{self, shown};
 use crate::store;
@@ -31,7 +30,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) files: &'a [&'a Path],
     pub(crate) pointers: &'a [&'a str],
     /// They are logged by their ids.
-    pub(crate) keys: &'a [&'a MasterKey],
+    pub(crate) keys: &'a [&'a Master],
 }
 
 impl Audit {

@@ -2,6 +2,7 @@
 //! This is where nearly all of the command's time goes.
 //! How one core does several at a time is core's matter (`kdf::derive_many`).
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
@@ -20,6 +21,26 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 /// How many keys were derived since the start.
 pub(crate) fn count() -> usize {
     COUNT.load(Ordering::Relaxed)
+}
+
+/// A master key, and its id once that was asked for.
+pub(crate) struct Master {
+    key: MasterKey,
+    id: OnceCell<KeyId>,
+}
+
+impl From<MasterKey> for Master {
+    fn from(key: MasterKey) -> Self {
+        Self { key, id: OnceCell::new() }
+    }
+}
+
+impl Deref for Master {
+    type Target = MasterKey;
+
+    fn deref(&self) -> &MasterKey {
+        &self.key
+    }
 }
 
 /// One key to derive.
@@ -62,15 +83,19 @@ pub(crate) fn keys(tasks: &[Task<'_>], threads: NonZeroUsize) -> Vec<Derived> {
     places.into_iter().map(|at| Derived { batch: Arc::clone(&batch), at }).collect()
 }
 
-/// The ids of `masters`.
-pub(crate) fn ids(masters: &[&MasterKey], threads: NonZeroUsize) -> Vec<KeyId> {
+/// The ids of `masters`. What is asked for together is derived together.
+pub(crate) fn ids(masters: &[&Master], threads: NonZeroUsize) -> Vec<KeyId> {
+    let unknown: Vec<&Master> = masters.iter().copied().filter(|master| master.id.get().is_none()).collect();
     let jobs: Vec<Job<'_>> =
-        masters.iter().map(|master| Job { master, salt: KeyId::LABEL, iterations: kdf::ITERATIONS }).collect();
-    run(&jobs, threads).iter().map(KeyId::from_derived).collect()
+        unknown.iter().map(|master| Job { master, salt: KeyId::LABEL, iterations: kdf::ITERATIONS }).collect();
+    for (master, key) in unknown.iter().zip(run(&jobs, threads)) {
+        master.id.get_or_init(|| KeyId::from_derived(&key));
+    }
+    masters.iter().filter_map(|master| master.id.get().copied()).collect()
 }
 
 /// The id of `master`, as it is shown.
-pub(crate) fn id(master: &MasterKey, threads: NonZeroUsize) -> String {
+pub(crate) fn id(master: &Master, threads: NonZeroUsize) -> String {
     ids(&[master], threads).pop().map(|id| id.to_string()).unwrap_or_default()
 }
 

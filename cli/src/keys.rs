@@ -14,7 +14,7 @@ use fernseal_core::{Error, Key, MasterKey, stack, token};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::derive::{self, Derived, Task};
+use crate::derive::{self, Derived, Master, Task};
 use crate::document::{Document, Sealed};
 use crate::failure::{Exit, Failure, Result};
 use crate::report::{Report, shown};
@@ -35,12 +35,12 @@ const MAX_KEY_FILE: u64 = 64 * 1024;
 /// The master key, then the previous ones.
 ///
 /// Each stays where it is: a list of the keys themselves would leave copies behind when it grows.
-pub(crate) struct Keyring(Vec<Rc<MasterKey>>);
+pub(crate) struct Keyring(Vec<Rc<Master>>);
 
 impl Keyring {
     /// Takes the keys from where they are; asks at the terminal if there is none.
     pub(crate) fn load(key_file: Option<&Path>, report: &Report) -> Result<Self> {
-        let mut found: Option<(Rc<MasterKey>, String)> = None;
+        let mut found: Option<(Rc<Master>, String)> = None;
         for source in sources(key_file) {
             let key = parse(&source.read(report)?, &source.name())?;
             report.trace(format_args!("master key from {}", source.name()));
@@ -96,12 +96,12 @@ impl Keyring {
     }
 
     /// Only the given key.
-    pub(crate) fn of(key: Rc<MasterKey>) -> Self {
+    pub(crate) fn of(key: Rc<Master>) -> Self {
         Self(vec![key])
     }
 
     /// Adds a key, unless it is there already, and says at which place.
-    pub(crate) fn add(&mut self, key: Rc<MasterKey>) -> usize {
+    pub(crate) fn add(&mut self, key: Rc<Master>) -> usize {
         self.place_of(&key).unwrap_or_else(|| {
             self.0.push(key);
             self.0.len() - 1
@@ -114,18 +114,18 @@ impl Keyring {
     }
 
     /// All keys, the one that seals first.
-    pub(crate) fn all(&self) -> &[Rc<MasterKey>] {
+    pub(crate) fn all(&self) -> &[Rc<Master>] {
         &self.0
     }
 
     /// The key that seals.
-    pub(crate) fn current(&self) -> &MasterKey {
+    pub(crate) fn current(&self) -> &Master {
         // There is always one: the constructors see to it.
         &self.0[0]
     }
 
     /// The key that seals, if it is long enough to.
-    pub(crate) fn sealing(&self, allow_short: bool) -> Result<&MasterKey> {
+    pub(crate) fn sealing(&self, allow_short: bool) -> Result<&Master> {
         if self.current().is_short() && !allow_short {
             return Err(Failure::new(
                 Exit::Key,
@@ -253,13 +253,13 @@ fn read_key_file(path: &Path, report: &Report) -> Result<Zeroizing<String>> {
 }
 
 /// Reads the master key in the file at `path`.
-pub(crate) fn from_file(path: &Path, report: &Report) -> Result<Rc<MasterKey>> {
+pub(crate) fn from_file(path: &Path, report: &Report) -> Result<Rc<Master>> {
     parse(&read_key_file(path, report)?, &shown(path))
 }
 
 /// Reads key text; a slip that is often made gets words of its own.
-fn parse(text: &str, source: &str) -> Result<Rc<MasterKey>> {
-    let parsed = stack::wiped_after::<USED_STACK, _>(|| MasterKey::from_text(text).map(Rc::new));
+fn parse(text: &str, source: &str) -> Result<Rc<Master>> {
+    let parsed = stack::wiped_after::<USED_STACK, _>(|| MasterKey::from_text(text).map(|key| Rc::new(key.into())));
     parsed.map_err(|error| {
         let text = text.trim();
         let count = text.chars().count();

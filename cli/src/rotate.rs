@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::{thread, vec};
 
 use fernseal_core::token::{self, Format};
-use fernseal_core::{Error, KeyText, MasterKey};
+use fernseal_core::{Error, KeyText};
 use getrandom::SysRng;
 use subtle::ConstantTimeEq;
 
 use crate::Context;
 use crate::args::Rotate;
 use crate::audit::Entry;
-use crate::derive::{self, Derived, Task};
+use crate::derive::{self, Derived, Master, Task};
 use crate::document::{Document, Edit, Sealed};
 use crate::failure::{Exit, Failure, Result};
 use crate::interrupt;
@@ -133,7 +133,7 @@ pub(crate) fn resume(args: &Rotate, key_file: &Path) -> String {
 
 /// The key that is rotated to, and the file that it is in or will be in.
 struct NewKey {
-    master: Rc<MasterKey>,
+    master: Rc<Master>,
     /// None if the file is there already.
     text: Option<KeyText>,
     path: PathBuf,
@@ -163,8 +163,9 @@ impl NewKey {
             Some(path) => path.clone(),
             None => {
                 let home = home()?;
-                let id = derive::id(&master, context.threads);
-                home.join(format!("{KEY_FILE_PREFIX}{id}"))
+                // The old key's id will be wanted too: both together take no longer.
+                derive::ids(&[&master, keys.current()], context.threads);
+                home.join(format!("{KEY_FILE_PREFIX}{}", derive::id(&master, context.threads)))
             }
         };
         store::check_creatable(&path)?;
@@ -404,7 +405,7 @@ impl Rotation<'_> {
     }
 
     fn record(&self, command: &str, outcome: &str, files: &[PathBuf]) -> Result<()> {
-        let keys: [&MasterKey; 2] = [&self.keys.all()[self.old_at], &self.keys.all()[self.new_at]];
+        let keys: [&Master; 2] = [&self.keys.all()[self.old_at], &self.keys.all()[self.new_at]];
         self.context.audit.record(&Entry {
             command,
             outcome,

@@ -354,6 +354,21 @@ fn the_audit_log_has_a_line_for_the_new_key_and_one_for_the_rotation_and_no_secr
 }
 
 #[test]
+fn a_key_that_is_named_in_many_places_is_derived_once_for_its_name() {
+    let folder = Folder::new("names");
+    folder.make_configs(1);
+    fs::create_dir_all(folder.path("home")).unwrap();
+    // In the name of the new key's file, in four lines of the log, and in what is said at the end.
+    let rotated = folder.run(&["rotate", "-v", "tree", "--audit-log", "log"]);
+    assert_eq!(rotated.code, Some(0), "{rotated:?}");
+    assert_eq!(folder.read("log").lines().count(), 4);
+    assert!(
+        rotated.err.contains("debug: keys derived: 4\n"),
+        "two for the token, and two that name the keys: {rotated:?}"
+    );
+}
+
+#[test]
 fn a_rotation_whose_output_cannot_be_written_is_done_all_the_same() {
     for (name, redirect) in [("full", ">/dev/full"), ("closed", ">&-"), ("gone", "| true")] {
         let folder = Folder::new(&format!("output-{name}"));

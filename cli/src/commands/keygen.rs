@@ -11,9 +11,10 @@ use serde_json::json;
 use crate::Context;
 use crate::args::Keygen;
 use crate::audit::Entry;
+use crate::derive::{self, Master};
 use crate::failure::{Exit, Failure, Result};
 use crate::report::{self, quoted, shown};
-use crate::{derive, store, terminal};
+use crate::{store, terminal};
 
 pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
     if args.output.is_none() && !args.print && !terminal::is_interactive() {
@@ -59,12 +60,12 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
 }
 
 /// A new master key and its text.
-pub(crate) fn new_key() -> Result<(Rc<MasterKey>, KeyText)> {
+pub(crate) fn new_key() -> Result<(Rc<Master>, KeyText)> {
     let text = MasterKey::generate(&mut SysRng).map_err(|_| {
         let next = "no key was made; without random numbers none can be";
         Failure::new(Exit::Other, "the system's random source failed", next)
     })?;
     let master = MasterKey::from_text(&text)
         .map_err(|error| Failure::new(Exit::Other, format!("the new key is no key: {error}"), "report this"))?;
-    Ok((Rc::new(master), text))
+    Ok((Rc::new(master.into()), text))
 }
