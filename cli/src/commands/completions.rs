@@ -13,8 +13,16 @@ use crate::report::{self, shown};
 
 pub(crate) fn completions(args: &Completions) -> Result<()> {
     let mut script = Vec::new();
-    generate(args.shell, &mut Cli::command(), "fernseal", &mut script);
+    generate(args.shell, &mut without_hidden(&Cli::command()), "fernseal", &mut script);
     report::result_bytes(&[&script])
+}
+
+/// The tree without its hidden verbs, which clap_complete would offer.
+fn without_hidden(tree: &clap::Command) -> clap::Command {
+    clap::Command::new("fernseal")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(tree.get_arguments().cloned())
+        .subcommands(tree.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned())
 }
 
 pub(crate) fn man(args: &Man) -> Result<()> {
