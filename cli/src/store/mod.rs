@@ -108,11 +108,14 @@ impl Config {
         let fd =
             rustix::fs::openat(&dir, &name, flags, Mode::empty()).map_err(|error| self.unreadable(&error.into()))?;
         let stat = rustix::fs::fstat(&fd).map_err(|error| self.unreadable(&error.into()))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            let next = "a config is a regular file";
-            return Err(Failure::new(Exit::File, format!("{} is not a regular file", shown(&self.path)), next));
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok((dir, name, File::from(fd), stat)),
+            FileType::Directory => Err(self.unreadable(&io::ErrorKind::IsADirectory.into())),
+            _ => {
+                let next = "a config is a regular file";
+                Err(Failure::new(Exit::File, format!("{} is not a regular file", shown(&self.path)), next))
+            }
         }
-        Ok((dir, name, File::from(fd), stat))
     }
 
     /// The file `name` in the config's directory, and what is in it, if there is one.
@@ -156,11 +159,14 @@ impl Config {
 
     fn unreadable(&self, error: &io::Error) -> Failure {
         let path = shown(&self.path);
-        if error.kind() == io::ErrorKind::NotFound {
-            let next = "check the path and PROXMOX_MCP_CONFIG";
-            return Failure::new(Exit::File, format!("Config file not found: {path}"), next);
-        }
-        Failure::new(Exit::File, format!("{path} cannot be read: {error}"), "check the path and its permissions")
+        let (what, next) = match error.kind() {
+            io::ErrorKind::NotFound => {
+                (format!("Config file not found: {path}"), "check the path and PROXMOX_MCP_CONFIG")
+            }
+            io::ErrorKind::IsADirectory => (format!("{path} is a directory"), "name a config in it"),
+            _ => (format!("{path} cannot be read: {error}"), "check the path and its permissions"),
+        };
+        Failure::new(Exit::File, what, next)
     }
 }
 
