@@ -1,121 +1,315 @@
 //! `check`: does a config hold a secret in plain text? For git hooks and CI; it needs no key.
 //! Looked at are the guide's secret, those that `.fernseal.toml` or the caller names, and what merely looks like a token.
-//! All configs are looked at; one finding makes the exit code 3.
+//! All configs are looked at, whatever is wrong with one of them; one finding makes the exit code 3.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::slice;
 
 use fernseal_core::Error;
-use fernseal_core::config::Looks;
-use fernseal_core::json;
+use fernseal_core::config;
+use fernseal_core::json::{self, Kind};
+use rustix::fs::FileType;
 use serde_json::json;
 
 use crate::Context;
 use crate::args::Check;
 use crate::document::{Document, looks};
 use crate::failure::{Exit, Failure, Result};
-use crate::report;
+use crate::report::{self, count, quoted, say, shown};
 use crate::settings::{self, Settings};
 use crate::{keys, store};
+
+pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
+    for pointer in &args.required {
+        // It is wrong in all configs alike.
+        if json::find("{}", pointer).is_err_and(|error| error == Error::BadPointer) {
+            return Err(Failure::at("--require", pointer, Error::BadPointer));
+        }
+    }
+    let mut looked = Looked::default();
+    if args.staged {
+        looked.at_staged(&args.required)?;
+    } else {
+        looked.at_paths(&args.paths, &args.required, context);
+    }
+    looked.tell(args.json)?;
+
+    let missing: Vec<&String> = args.required.iter().filter(|pointer| !looked.met.contains(*pointer)).collect();
+    let mut failures: Vec<Failure> = looked.failed.into_iter().map(|(_, failure)| failure).collect();
+    for pointer in missing {
+        let what = format!("no config has a value at {pointer}");
+        if !args.staged {
+            failures.push(Failure::new(Exit::Malformed, what, "check the pointer's spelling"));
+        } else if looked.configs > 0 {
+            context.report.note(format_args!("{what}, of those that are staged"));
+        }
+    }
+    // Settings that cannot be used fail all configs beside them.
+    failures.dedup_by(|failure, before| failure.what == before.what);
+    // The findings are the command's own failure, or else the first: main says it.
+    let mut failures = failures.into_iter();
+    let own = match &*looked.findings {
+        [] => failures.next(),
+        findings => Some(in_plain_text(findings)),
+    };
+    failures.for_each(|failure| say(&failure.to_string()));
+    if own.is_none() {
+        context.report.note(format_args!("{}: no secret in plain text", count(looked.configs, "config")));
+    }
+    own.map_or(Ok(()), Err)
+}
 
 /// What is wrong with one value.
 pub(super) struct Finding {
     config: String,
     pub(super) pointer: String,
-    pub(super) what: &'static str,
+    looks: Looks,
 }
 
-pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
-    let mut findings = Vec::new();
-    let mut configs = 0;
-    if args.staged {
-        for name in staged()? {
-            let document = Document::parse(name.clone(), git(&["show", &format!(":{name}")])?)?;
-            findings.extend(look(&document, &staged_settings(&name)?, &args.required)?);
-            configs += 1;
-        }
-    } else {
-        for config in store::find(&args.paths)?.configs {
-            let (_, document) = super::load(&config, context)?;
-            findings.extend(look(&document, &Settings::beside(&config)?, &args.required)?);
-            configs += 1;
-        }
-    }
-    if args.json {
-        let entries: Vec<_> = findings
-            .iter()
-            .map(|finding| json!({ "config": finding.config, "pointer": finding.pointer, "finding": finding.what }))
-            .collect();
-        report::json("check", json!({ "configs": configs, "findings": entries }))?;
-    } else {
-        for finding in &findings {
-            report::result(format_args!("{} {}: {}", finding.config, finding.pointer, finding.what))?;
-        }
-    }
-    if findings.is_empty() {
-        context.report.note(format_args!("{}: no secret in plain text", report::count(configs, "config")));
-        return Ok(());
-    }
-    Err(Failure::new(
-        Exit::PlainText,
-        format!("{} in plain text or damaged", report::count(findings.len(), "secret")),
-        "encrypt them: fernseal encrypt --in-place CONFIG [--field POINTER]; what was committed before is no secret any more",
-    ))
+/// How a value that is no token looks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Looks {
+    String,
+    /// A number or a truth value.
+    Scalar,
+    /// An object or an array.
+    Group,
+    /// It begins nearly as a token does.
+    Token,
 }
 
-/// Looks at the values that must not be plain, and at all that look like tokens and are none.
-pub(super) fn look(document: &Document, settings: &Settings, required: &[String]) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
-    let mut found = |pointer: String, what| findings.push(Finding { config: document.name.clone(), pointer, what });
-    for pointer in settings.places(required) {
-        let value = match json::find(&document.text, pointer) {
-            Err(Error::NotFound) => continue,
-            found => found.map_err(|error| document.failure(pointer, error))?,
-        };
-        if value.kind() != json::Kind::String || (looks(value.raw()) == Looks::Plain && !value.raw().is_empty()) {
-            found(pointer.to_owned(), "plain text");
+impl Looks {
+    /// How a value looks that is to be a secret; nothing, if that is as it must be.
+    fn of(value: &json::Value<'_>) -> Option<Self> {
+        match value.kind() {
+            Kind::String => {
+                (!value.raw().is_empty() && looks(value.raw()) == config::Looks::Plain).then_some(Self::String)
+            }
+            Kind::Scalar => (value.raw() != "null").then_some(Self::Scalar),
+            Kind::Object | Kind::Array => Some(Self::Group),
         }
     }
-    for pointer in &document.lookalikes {
-        found(pointer.clone(), "looks like a token, but is none");
+
+    /// What to do about it, at `pointer` in `config`.
+    fn next(self, config: &str, pointer: &str) -> String {
+        match self {
+            Self::String => format!("fernseal encrypt --in-place {config} --field {pointer}"),
+            Self::Scalar => format!("fernseal set {config} {pointer}"),
+            Self::Group => Failure::at(config, pointer, Error::NotAString).next,
+            Self::Token => Failure::at(config, pointer, Error::LooksSealed).next,
+        }
     }
-    Ok(findings)
+}
+
+impl Finding {
+    pub(super) fn what(&self) -> &'static str {
+        match self.looks {
+            Looks::String | Looks::Scalar => "plain text",
+            Looks::Group => "not a string, but an object or array",
+            Looks::Token => "looks like a token, but is none",
+        }
+    }
+
+    pub(super) fn next(&self) -> String {
+        self.looks.next(&quoted(&self.config), &quoted(&self.pointer))
+    }
+}
+
+/// What came of a look at configs.
+#[derive(Default)]
+pub(super) struct Looked {
+    configs: usize,
+    pub(super) findings: Vec<Finding>,
+    /// What was left out, and why.
+    skipped: Vec<(String, String)>,
+    /// What could not be looked at.
+    pub(super) failed: Vec<(String, Failure)>,
+    /// The pointers at which a config has a value.
+    met: BTreeSet<String>,
+}
+
+impl Looked {
+    fn at_paths(&mut self, paths: &[PathBuf], required: &[String], context: &Context) {
+        for path in paths {
+            let found = match store::find(slice::from_ref(path)) {
+                Ok(found) => found,
+                Err(failure) => {
+                    self.failed.push((shown(path), failure));
+                    continue;
+                }
+            };
+            self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
+            for config in &found.configs {
+                let read =
+                    super::load(config, context).and_then(|(_, document)| Ok((document, Settings::beside(config)?)));
+                self.add(&config.path, read, required);
+            }
+        }
+    }
+
+    /// Fails where git does; of a file that is not as it must be it only takes note.
+    fn at_staged(&mut self, required: &[String]) -> Result<()> {
+        for Staged { path, kind, blob } in staged()? {
+            let mut folders = path.parent().into_iter().flatten();
+            let reason = if folders.any(|name| name.as_bytes().starts_with(b".")) {
+                Some("in a hidden directory")
+            } else {
+                store::left_out(path.file_name().unwrap_or_default(), kind)
+            };
+            match reason {
+                Some(reason) => self.skipped.push((shown(&path), reason.to_owned())),
+                None => {
+                    let document = Document::parse(shown(&path), git(&["cat-file", "blob", &blob])?);
+                    self.add(&path, document.and_then(|document| Ok((document, staged_settings(&path)?))), required);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the config at `path`, or takes note of why it cannot be read.
+    fn add(&mut self, path: &Path, read: Result<(Document, Settings)>, required: &[String]) {
+        match read {
+            Ok((document, settings)) => {
+                self.configs += 1;
+                self.look(&document, &settings, required);
+            }
+            Err(failure) => self.failed.push((shown(path), failure)),
+        }
+    }
+
+    /// Looks at the values that must not be plain, and at all that look like tokens and are none.
+    pub(super) fn look(&mut self, document: &Document, settings: &Settings, required: &[String]) {
+        let config = &document.name;
+        // Two pointers may lead to one value.
+        let mut seen = BTreeSet::new();
+        for pointer in settings.places(required) {
+            let found = json::find(&document.text, pointer);
+            if !matches!(found, Err(Error::NotFound)) {
+                self.met.insert(pointer.to_owned());
+            }
+            match found {
+                Err(Error::NotFound) => {}
+                Err(error) => self.failed.push((config.clone(), document.failure(pointer, error))),
+                Ok(value) if !seen.insert(value.span().start) => {}
+                Ok(value) => self.findings.extend(Looks::of(&value).map(|looks| Finding {
+                    config: config.clone(),
+                    pointer: pointer.to_owned(),
+                    looks,
+                })),
+            }
+        }
+        self.findings.extend(document.lookalikes.iter().map(|pointer| Finding {
+            config: config.clone(),
+            pointer: pointer.clone(),
+            looks: Looks::Token,
+        }));
+    }
+
+    fn tell(&self, as_json: bool) -> Result<()> {
+        if as_json {
+            let findings = self.findings.iter().map(
+                |finding| json!({ "config": finding.config, "pointer": finding.pointer, "finding": finding.what() }),
+            );
+            let skipped = self.skipped.iter().map(|(file, reason)| json!({ "file": file, "reason": reason }));
+            let failed = self
+                .failed
+                .iter()
+                .map(|(file, failure)| json!({ "file": file, "reason": failure.what, "next": failure.next }));
+            return report::json(
+                "check",
+                json!({
+                    "configs": self.configs,
+                    "findings": findings.collect::<Vec<_>>(),
+                    "skipped": skipped.collect::<Vec<_>>(),
+                    "failed": failed.collect::<Vec<_>>(),
+                }),
+            );
+        }
+        for (file, reason) in &self.skipped {
+            report::result(format_args!("skipped {file}: {reason}"))?;
+        }
+        for finding in &self.findings {
+            report::result(format_args!("{} {}: {}", finding.config, finding.pointer, finding.what()))?;
+        }
+        Ok(())
+    }
+}
+
+/// What the findings come to, with what to do about each kind of them.
+fn in_plain_text(findings: &[Finding]) -> Failure {
+    let mut kinds: Vec<Looks> = findings.iter().map(|finding| finding.looks).collect();
+    kinds.sort();
+    kinds.dedup();
+    let mut next: Vec<String> = kinds.iter().map(|looks| looks.next("CONFIG", "POINTER")).collect();
+    if kinds != [Looks::Token] {
+        next.push("what was committed before is no secret any more".to_owned());
+    }
+    let what = format!("{} in plain text or damaged", count(findings.len(), "secret"));
+    Failure::new(Exit::PlainText, what, next.join("; "))
+}
+
+/// A JSON file that is staged.
+struct Staged {
+    /// From the top of the repository.
+    path: PathBuf,
+    kind: FileType,
+    /// Git's name for its content.
+    blob: String,
+}
+
+/// The JSON files that are staged, wherever in the repository.
+fn staged() -> Result<Vec<Staged>> {
+    // In a folder that is no repository, `git diff` compares two files.
+    git(&["rev-parse", "--git-dir"])?;
+    let raw = ["diff", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-relative", "--diff-filter=AMT"];
+    let listed = git(&raw)?;
+    // `:MODE MODE BLOB BLOB STATUS` and a path by turns, before and after.
+    let mut fields = listed.split(|byte| *byte == 0);
+    let mut staged = Vec::new();
+    while let (Some(entry), Some(path)) = (fields.next(), fields.next()) {
+        let entry = String::from_utf8_lossy(entry);
+        let mut words = entry.split(' ').skip(1);
+        if let (Some(mode), Some(blob)) = (words.next(), words.nth(1))
+            && path.ends_with(b".json")
+        {
+            let mode = u32::from_str_radix(mode, 8).unwrap_or_default();
+            let path = PathBuf::from(OsStr::from_bytes(path));
+            staged.push(Staged { path, kind: FileType::from_raw_mode(mode), blob: blob.to_owned() });
+        }
+    }
+    Ok(staged)
 }
 
 /// The settings that are staged beside a staged config.
-fn staged_settings(config: &str) -> Result<Settings> {
-    let name = Path::new(config).with_file_name(settings::NAME);
-    let name = name.to_string_lossy();
-    if git(&["ls-files", "--cached", "-z", "--", &format!(":(top,literal){name}")])?.is_empty() {
-        return Ok(Settings::default());
+fn staged_settings(config: &Path) -> Result<Settings> {
+    let path = config.with_file_name(settings::NAME);
+    let mut only = OsString::from(":(top,literal)");
+    only.push(&path);
+    let listed = git(&["ls-files".as_ref(), "--stage".as_ref(), "-z".as_ref(), "--".as_ref(), only.as_os_str()])?;
+    // `MODE BLOB STAGE` and the path.
+    match String::from_utf8_lossy(&listed).split(' ').nth(1) {
+        Some(blob) => Settings::parse(&shown(&path), &git(&["cat-file", "blob", blob])?),
+        None => Ok(Settings::default()),
     }
-    Settings::parse(&name, &git(&["show", &format!(":{name}")])?)
-}
-
-/// The names of the JSON files that are staged, as git has them.
-fn staged() -> Result<Vec<String>> {
-    let names = git(&["diff", "--cached", "--name-only", "--diff-filter=ACMR", "-z", "--", "*.json"])?;
-    Ok(names
-        .split(|byte| *byte == 0)
-        .filter(|name| !name.is_empty())
-        .map(|name| String::from_utf8_lossy(name).into_owned())
-        .collect())
 }
 
 /// What git prints. It gets no master key.
-fn git(arguments: &[&str]) -> Result<Vec<u8>> {
+fn git<S: AsRef<OsStr>>(arguments: &[S]) -> Result<Vec<u8>> {
     let mut command = Command::new("git");
     keys::VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
-    let failed = |why: String| {
-        Failure::new(
-            Exit::Other,
-            format!("git cannot be asked: {why}"),
-            "run it in a git repository, or name the files",
-        )
+    let failed = |why: &dyn Display| {
+        let next = "run it in a git repository, or name the files";
+        Failure::new(Exit::Other, format!("git cannot be asked: {why}"), next)
     };
-    let output = command.args(arguments).output().map_err(|error| failed(error.to_string()))?;
+    let output = command.args(arguments).output().map_err(|error| failed(&error))?;
     if output.status.success() {
         return Ok(output.stdout);
     }
-    Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    Err(failed(&String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default()))
 }

@@ -9,7 +9,7 @@ use fernseal_core::fernet::MAX_CLOCK_SKEW;
 use fernseal_core::token::Format;
 use serde_json::json;
 
-use super::check::look;
+use super::check::Looked;
 use super::config_or_default;
 use super::verify::check;
 use crate::Context;
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         doctor.opening(document, keys, context);
     }
     if let (Ok(path), true) = (&path, document.is_some()) {
-        doctor.left_behind(path);
+        doctor.backups(path);
     }
     doctor.tell(args.json)
 }
@@ -107,21 +107,9 @@ impl Doctor {
             self.note("debug mode", "the config asks for debug messages", next);
         }
 
-        let found = Settings::beside(&config).and_then(|settings| look(&document, &settings, &[]));
-        match found {
+        match Settings::beside(&config) {
             Err(failure) => self.wrong("plain text", &failure),
-            Ok(mut findings) => {
-                // A broken token is told of below.
-                findings.retain(|finding| document.tokens.iter().all(|token| token.pointer != finding.pointer));
-                for finding in &findings {
-                    let what = format!("{}: {}", finding.pointer, finding.what);
-                    let next = format!("fernseal encrypt --in-place {}", quoted(&name));
-                    self.wrong("plain text", &Failure::new(Exit::PlainText, what, next));
-                }
-                if findings.is_empty() {
-                    self.good("plain text", "no secret is in plain text");
-                }
-            }
+            Ok(settings) => self.plain_text(&document, &settings),
         }
         let broken = document.tokens.iter().filter_map(|token| Some((token, token.form.err()?)));
         let failures: Vec<Failure> = broken.map(|(token, error)| document.failure(&token.pointer, error)).collect();
@@ -140,6 +128,24 @@ impl Doctor {
         }
         failures.iter().for_each(|failure| self.wrong("tokens", failure));
         Some(document)
+    }
+
+    /// What must be encrypted and is not.
+    fn plain_text(&mut self, document: &Document, settings: &Settings) {
+        let mut looked = Looked::default();
+        looked.look(document, settings, &[]);
+        // A broken token is told of elsewhere.
+        looked.findings.retain(|finding| document.tokens.iter().all(|token| token.pointer != finding.pointer));
+        if looked.findings.is_empty() && looked.failed.is_empty() {
+            self.good("plain text", "no secret is in plain text");
+        }
+        for (_, failure) in &looked.failed {
+            self.wrong("plain text", failure);
+        }
+        for finding in &looked.findings {
+            let what = format!("{}: {}", finding.pointer, finding.what());
+            self.wrong("plain text", &Failure::new(Exit::PlainText, what, finding.next()));
+        }
     }
 
     /// The master key, where it comes from, and who else can read it.
@@ -203,8 +209,8 @@ impl Doctor {
         }
     }
 
-    /// Backups and temporary files beside the config.
-    fn left_behind(&mut self, path: &Path) {
+    /// Backups beside the config.
+    fn backups(&mut self, path: &Path) {
         let backups = store::backups_of(&Config::named(path), None).unwrap_or_default();
         if !backups.is_empty() {
             let what = format!("{} beside the config: old keys still open them", count(backups.len(), "backup"));

@@ -16,6 +16,8 @@ use crate::report::shown;
 
 /// Between a config's name and the stamp of a backup of it.
 const BACKUP_MARK: &[u8] = b".backup.";
+/// The length of a backup's stamp, as in `20261124_040929`.
+const STAMP_LEN: usize = 15;
 
 /// What was found.
 #[derive(Default)]
@@ -89,26 +91,30 @@ impl Found {
             self.leftovers.push(config);
             return;
         }
-        let text = name.as_bytes();
-        if !text.ends_with(b".json") {
+        let leads_on = kind == FileType::Symlink && config.path.is_dir();
+        if !leads_on && !name.as_bytes().ends_with(b".json") {
             return;
         }
-        let reason = if kind == FileType::Symlink {
-            "a link: name it itself to rotate what it leads to"
-        } else if kind != FileType::RegularFile {
-            "not a regular file"
-        } else if text.starts_with(b"config.example")
-            || text.starts_with(b"example.")
-            || text.ends_with(b".example.json")
-        {
-            "an example"
-        } else if text.windows(BACKUP_MARK.len()).any(|part| part == BACKUP_MARK) {
-            "a backup"
-        } else {
-            self.configs.push(config);
-            return;
-        };
-        self.skipped.push((config.path, reason.to_owned()));
+        match left_out(&name, kind) {
+            Some(reason) => self.skipped.push((config.path, reason.to_owned())),
+            None => self.configs.push(config),
+        }
+    }
+}
+
+/// Why a JSON file is no config unless it is named itself; nothing, if it is one.
+pub(crate) fn left_out(name: &OsStr, kind: FileType) -> Option<&'static str> {
+    let name = name.as_bytes();
+    if kind == FileType::Symlink {
+        Some("a link: name it itself to take in what it leads to")
+    } else if kind != FileType::RegularFile {
+        Some("not a regular file")
+    } else if name.starts_with(b"config.example") || name.starts_with(b"example.") || name.ends_with(b".example.json") {
+        Some("an example")
+    } else if name.windows(BACKUP_MARK.len()).any(|part| part == BACKUP_MARK) {
+        Some("a backup")
+    } else {
+        None
     }
 }
 
@@ -128,11 +134,11 @@ pub(crate) fn backups_of(config: &Config, backup_dir: Option<&Path>) -> Result<V
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         names => names.map_err(|error| inside.unreadable(&error))?,
     };
-    let mut backups: Vec<(Vec<u8>, u32, OsString)> = names
-        .into_iter()
+    let mut backups: Vec<(String, u32, OsString)> = names
+        .iter()
         .filter_map(|file| {
-            let (stamp, count) = stamp_of(file.as_bytes(), name.as_bytes())?;
-            Some((stamp.to_owned(), count, file))
+            let (of, stamp, count) = backup_parts(file.as_bytes())?;
+            (of == name.as_bytes()).then(|| (stamp.to_owned(), count, file.clone()))
         })
         .collect();
     backups.sort();
@@ -141,24 +147,22 @@ pub(crate) fn backups_of(config: &Config, backup_dir: Option<&Path>) -> Result<V
 
 /// When a backup was made, as it stands in its name.
 pub(crate) fn backup_stamp(backup: &Path) -> Option<&str> {
-    let name = backup.file_name()?.to_str()?;
-    name.get(name.rfind(".backup.")? + BACKUP_MARK.len()..)?.get(..15)
+    backup_parts(backup.file_name()?.as_bytes()).map(|(_, stamp, _)| stamp)
 }
 
-/// Of `NAME.backup.20261124_040929_2` the stamp and the count (1 where there is none).
-fn stamp_of<'a>(file: &'a [u8], name: &[u8]) -> Option<(&'a [u8], u32)> {
-    let rest = file.strip_prefix(name)?.strip_prefix(BACKUP_MARK)?;
-    let (stamp, count) = rest.split_at_checked(15)?;
-    let (date, time) = stamp.split_at(8);
-    let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
-    if !digits(date) || !time.starts_with(b"_") || !digits(&time[1..]) {
-        return None;
-    }
-    match count.strip_prefix(b"_") {
-        None if count.is_empty() => Some((stamp, 1)),
-        None => None,
-        Some(count) => Some((stamp, std::str::from_utf8(count).ok()?.parse().ok()?)),
-    }
+/// Of `NAME.backup.20261124_040929_2` the name, the stamp and the count (1 where there is none).
+fn backup_parts(file: &[u8]) -> Option<(&[u8], &str, u32)> {
+    let mark = file.windows(BACKUP_MARK.len()).rposition(|part| part == BACKUP_MARK)?;
+    let (stamp, count) = file[mark + BACKUP_MARK.len()..].split_at_checked(STAMP_LEN)?;
+    let is_stamp =
+        stamp.iter().enumerate().all(|(at, byte)| if at == 8 { *byte == b'_' } else { byte.is_ascii_digit() });
+    let stamp = std::str::from_utf8(stamp).ok().filter(|_| is_stamp)?;
+    let count = match count.strip_prefix(b"_") {
+        None if count.is_empty() => 1,
+        None => return None,
+        Some(count) => std::str::from_utf8(count).ok()?.parse().ok()?,
+    };
+    Some((&file[..mark], stamp, count))
 }
 
 /// The temporary files in `directory` that were to become `name` or a backup of it.
@@ -193,4 +197,28 @@ fn kind_of(config: &Config) -> FileType {
     let Ok((dir, name)) = config.open_directory() else { return FileType::Unknown };
     rustix::fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW)
         .map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backups_name_is_that_of_its_config_with_a_stamp_and_perhaps_a_count() {
+        let name = b"a.json".as_slice();
+        for (file, parts) in [
+            (b"a.json.backup.20261124_040929".as_slice(), Some((name, "20261124_040929", 1))),
+            (b"a.json.backup.20261124_040929_12", Some((name, "20261124_040929", 12))),
+            (b"\xff.backup.1.backup.20261124_040929", Some((b"\xff.backup.1", "20261124_040929", 1))),
+            (b"a.json.backup.20261124_04092", None),
+            (b"a.json.backup.20261124-040929", None),
+            (b"a.json.backup.20261124_04092x", None),
+            (b"a.json.backup.20261124_040929_", None),
+            (b"a.json.backup.20261124_0409290", None),
+            (b"a.json.20261124_040929", None),
+        ] {
+            assert_eq!(backup_parts(file), parts, "{}", file.escape_ascii());
+            assert_eq!(backup_stamp(Path::new(OsStr::from_bytes(file))), parts.map(|(_, stamp, _)| stamp));
+        }
+    }
 }
