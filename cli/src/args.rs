@@ -33,8 +33,9 @@ Examples:
   fernseal rotate proxmox-config/              a new master key for all configs
   fernseal run config.encrypted.json --config-env PROXMOX_MCP_CONFIG -- python -m proxmox_mcp.server
 
-The master key comes from the first of: --key-file, PROXMOX_MCP_MASTER_KEY,
-PROXMOX_MCP_MASTER_KEY_FILE, $CREDENTIALS_DIRECTORY/proxmox_mcp_master_key, a prompt.
+The master key comes from one of these; two that differ are refused: --key-file,
+PROXMOX_MCP_MASTER_KEY, PROXMOX_MCP_MASTER_KEY_FILE,
+$CREDENTIALS_DIRECTORY/proxmox_mcp_master_key; if there is none, a prompt.
 Keys in PROXMOX_MCP_MASTER_KEY_PREVIOUS (or _FILE) open tokens and never seal.
 
 Exit codes: 0 done, 1 other failure, 2 usage, 3 check found a secret in plain text,
@@ -66,7 +67,7 @@ pub(crate) struct Common {
     /// Read the master key from FILE
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
-    /// Append a line to FILE for each key made and each secret sealed, opened or rotated
+    /// Append to FILE what each command did with keys and secrets
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
     /// Say on stderr what is found and done
@@ -122,13 +123,13 @@ pub(crate) enum Command {
 /// Find secrets in plain text, for git hooks and CI (exit code 3)
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Configs, or directories whose *.json files are all looked at
+    /// Configs, or directories whose *.json files are all looked at (examples, links and hidden directories are skipped)
     #[arg(required_unless_present = "staged", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Also ask for the value at POINTER to be encrypted (can be repeated)
+    /// Take the value at POINTER for a secret too, as in /proxmox/password; a config must have it (can be repeated)
     #[arg(long = "require", value_name = "POINTER")]
     pub(crate) required: Vec<String>,
-    /// Look at the *.json files that are staged in git instead
+    /// Look at the *.json files that are staged in git instead; none of them need have a POINTER
     #[arg(long, conflicts_with = "paths")]
     pub(crate) staged: bool,
     /// Print JSON
@@ -203,7 +204,7 @@ pub(crate) struct Encrypt {
     /// Replace CONFIG itself
     #[arg(long, conflicts_with_all = ["output", "force"])]
     pub(crate) in_place: bool,
-    /// Also encrypt the string at POINTER, as in /proxmox/password (can be repeated)
+    /// Take the value at POINTER for a secret too, as in /proxmox/password (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
     pub(crate) fields: Vec<String>,
     /// Write tokens in the old form, with one salt for all
@@ -276,7 +277,7 @@ an editor that keeps copies elsewhere (vim is told not to) should be told not to
 pub(crate) struct Edit {
     /// The config to edit
     pub(crate) config: PathBuf,
-    /// Also encrypt the string at POINTER, once it is saved (can be repeated)
+    /// Take the value at POINTER for a secret too, as in /proxmox/password (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
     pub(crate) fields: Vec<String>,
     /// Seal even with a master key of fewer than 16 bytes
