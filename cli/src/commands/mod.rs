@@ -1,5 +1,5 @@
 //! The verbs, one file each, and what several of them need.
-//! Each has one function `run`, which does all of its command or fails with the reason.
+//! Each does all of its command or fails with the reason.
 //! They read top to bottom: read the config, get the keys, work out the result, write it.
 
 pub(crate) mod backups;

@@ -1,6 +1,6 @@
 //! Files that stay whole: each is the old one or the new one, whatever fails and whenever the power goes.
 //! Reading keeps hold of the directory and of what the file was, so that a change meanwhile is noticed.
-//! All commands go through here; nothing else in the tool writes a file.
+//! Configs, keys, backups and logs are all written here.
 
 mod find;
 mod lock;
