@@ -39,9 +39,10 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     }
     looked.tell(args.json)?;
 
-    let missing: Vec<&String> = args.required.iter().filter(|pointer| !looked.met.contains(*pointer)).collect();
     let mut failures: Vec<Failure> = looked.failed.into_iter().map(|(_, failure)| failure).collect();
-    for pointer in missing {
+    // A config that cannot be read may be the one that has it.
+    let is_known = failures.is_empty();
+    for pointer in args.required.iter().filter(|pointer| is_known && !looked.met.contains(*pointer)) {
         let what = format!("no config has a value at {pointer}");
         if !args.staged {
             failures.push(Failure::new(Exit::Malformed, what, "check the pointer's spelling"));
