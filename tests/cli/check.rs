@@ -37,7 +37,7 @@ fn plain_secrets_and_damaged_tokens_are_found_and_tokens_and_placeholders_are_no
     assert!(!said.err.contains("\"p\""));
 
     folder.write("tree/plain.json", r#"{"auth": {"token_value": "aaaa-bbbb"}, "x": ["ENC:abc", " enc:z"]}"#);
-    let said = folder.run(&["check", "tree", "--json"]);
+    let said = folder.run(&["check", "tree", "--json", "--require", "auth.token_value"]);
     assert_eq!(said.code, Some(3), "{said:?}");
     assert!(said.err.starts_with("error: 3 secrets in plain text or damaged\n  next: "), "{said:?}");
     for finding in ["/auth/token_value", "/x/0", "/x/1"] {
