@@ -36,8 +36,22 @@ pub(crate) const fn decoded_len(len: usize) -> usize {
 
 /// Decodes `text` to the front of `out` and says how many bytes it wrote.
 pub(crate) fn decode(text: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+    decode_watched(text, out, |_| {})
+}
+
+/// As [`decode`]; now and then `watch` is shown all that is decoded so far.
+pub(crate) fn decode_watched(text: &[u8], out: &mut [u8], mut watch: impl FnMut(&[u8])) -> Result<usize, Error> {
+    // The last block may be padded.
+    let blocks = if SMALL { 0 } else { text.len().saturating_sub(1) / wide::CHARS };
     let mut written = 0;
-    Pieces::default().push(text, &mut |bytes: &[u8]| put_at(out, &mut written, bytes))?;
+    for block in text.as_chunks().0.iter().take(blocks) {
+        let free = out.get_mut(written..).and_then(<[u8]>::first_chunk_mut).ok_or(Error::BufferTooSmall)?;
+        wide::decode(block, free)?;
+        written += free.len();
+        watch(out.get(..written).unwrap_or_default());
+    }
+    let rest = text.get(blocks * wide::CHARS..).unwrap_or_default();
+    Pieces::default().push(rest, &mut |bytes: &[u8]| put_at(out, &mut written, bytes))?;
     Ok(written)
 }
 

@@ -54,8 +54,8 @@ fn is_placeholder(text: &str) -> bool {
 }
 
 /// Opens every sealed value of `json` with the first of `keys` that fits. Costs a derivation for each token and key;
-/// neighbours that share a salt, as legacy tokens do, share it. Beside that each token costs three walks of the text, to see
-/// that no name occurs twice. `out` takes `json.len()` bytes, more only where secrets hold many characters that JSON escapes;
+/// neighbours that share a salt, as legacy tokens do, share it. Beside that each token costs two walks of the text for each
+/// level that it lies below, to see that no name occurs twice. `out` takes `json.len()` bytes, more only where secrets hold many characters that JSON escapes;
 /// four times `json.len()` is always enough.
 ///
 /// # Errors
@@ -130,7 +130,7 @@ pub fn get<'o>(json: &str, pointer: &str, keys: &[MasterKey], out: &'o mut [u8])
 ///
 /// # Errors
 /// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::BadPointer`], [`Error::NotFound`], [`Error::DuplicateKey`],
-/// [`Error::NotAString`]; [`Error::LooksSealed`] for a value that may be a damaged token; [`Error::KeyShort`],
+/// [`Error::NotAString`], [`Error::NotText`]; [`Error::LooksSealed`] for a value that may be a damaged token; [`Error::KeyShort`],
 /// [`Error::RandomFailed`], [`Error::BufferTooSmall`]. `out` is zeroed then.
 pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     json: &str,
@@ -140,10 +140,12 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     rng: &mut R,
     out: &'o mut [u8],
 ) -> Result<&'o str, Error> {
-    for pointer in pointers {
-        if json::find(json, pointer)?.kind() != Kind::String {
-            return Err(Error::NotAString);
-        }
+    let is_string = |pointer: &&str| match json::find(json, pointer)?.kind() {
+        Kind::String => Ok(()),
+        _ => Err(Error::NotAString),
+    };
+    if let Err(error) = pointers.iter().try_for_each(is_string) {
+        return buffer::fill_text(out, |_| Err(error));
     }
     // Where the next of them begins: it is not looked for at each string of the text.
     let next_from = |offset: usize| {

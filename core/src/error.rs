@@ -1,10 +1,11 @@
 //! The one error type of the crate.
-//! One byte, no payload: it can be passed through a C border or a register, and nothing secret fits in it.
+//! A number, no payload: it can be passed through a C border or a register, and nothing secret fits in it.
 //! Where the fault lies (file, pointer, offset) is said by the caller, who knows it.
 
 use core::fmt;
 
-/// What went wrong. The numbers are those of the C API's `fernseal_status` and never change.
+/// What went wrong. The numbers never change; up to 11 they are those of the C API's `fernseal_status`, for which others are
+/// too fine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(not(target_os = "none"), repr(u8))]
@@ -13,7 +14,7 @@ use core::fmt;
 pub enum Error {
     /// The output buffer is too short; the `*_len` functions say how long it must be.
     BufferTooSmall = 1,
-    /// The text is no token: its structure (parts, base64, lengths, version) is not that of DESIGN §2.
+    /// The text is no token: its structure (parts, base64, lengths, version) is not that of [`token`](crate::token).
     Malformed = 2,
     /// The key text has a character that base64 does not have.
     KeyCharacter = 3,
@@ -35,13 +36,13 @@ pub enum Error {
     NotAString = 14,
     /// The opened bytes are not UTF-8 text, so they cannot stand in a JSON string.
     NotText = 15,
-    /// The value starts like a token (`enc`, in any case, after any white space) but is none.
+    /// The value starts like a token (`enc:`, in any case, after any white space) but is none.
     LooksSealed = 16,
     /// The key text is empty, or nothing but white space and padding.
     KeyEmpty = 17,
     /// The key text's length is no multiple of four, or its `=` padding is missing or misplaced.
     KeyPadding = 18,
-    /// The key has fewer than 16 bytes, too few to seal with; it can still open.
+    /// The key has fewer than 16 bytes, zeros at its end not counted: too few to seal with; it can still open.
     KeyShort = 19,
     /// The pointer is neither a JSON Pointer (RFC 6901) nor names joined by dots.
     BadPointer = 20,
@@ -65,7 +66,7 @@ impl fmt::Display for Error {
             Self::DuplicateKey => "a name occurs twice in one object",
             Self::NotAString => "the value is not a string",
             Self::NotText => "the opened secret is not UTF-8 text",
-            Self::LooksSealed => "the value starts with enc but is not a token",
+            Self::LooksSealed => "the value starts with enc: but is not a token",
             Self::KeyEmpty => "the key is empty",
             Self::KeyPadding => "the key's base64 padding is missing or misplaced",
             Self::KeyCharacter => "the key has a character that is not base64",

@@ -3,18 +3,18 @@
 //! Time is an argument, randomness a trait; opening checks structure, MAC, freshness, and decrypts last.
 
 use ::hmac::{Hmac, KeyInit, Mac};
-use aes::Aes128;
 use aes::cipher::array::Array;
 use aes::cipher::block_padding::{Padding, Pkcs7};
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+use aes::{Aes128, Block};
 use rand_core::TryCryptoRng;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::base64::{self, Sink};
-use crate::hmac::{self, End};
-use crate::{Error, Key, SMALL, buffer};
+use crate::hmac::{self, End, Growing};
+use crate::{Error, Key, SMALL, buffer, random};
 
 /// The lengths of the fields, in bytes, in the order in which they lie.
 mod field {
@@ -101,9 +101,10 @@ pub fn open<'o>(key: &Key, token: &str, freshness: Freshness, out: &'o mut [u8])
 /// As [`open`]; [`Error::Unauthentic`] if no key fits.
 pub fn open_any<'o>(keys: &[Key], token: &str, freshness: Freshness, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
-        let len = base64::decode(token.as_bytes(), out)?;
+        let mut mac = begin_mac(keys);
+        let len = decode(token, out, &mut mac)?;
         let raw = out.get_mut(..len).ok_or(Error::BufferTooSmall)?;
-        let key = authenticate(keys, raw)?;
+        let key = authenticate(keys, raw, mac.as_ref())?;
         if !freshness.accepts(sealed_at(raw)?) {
             return Err(Error::Expired);
         }
@@ -124,9 +125,10 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
 ) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
         let first = keys.first().ok_or(Error::Unauthentic)?;
-        let len = base64::decode(token.as_bytes(), out)?;
+        let mut mac = begin_mac(keys);
+        let len = decode(token, out, &mut mac)?;
         let raw = out.get_mut(..len).ok_or(Error::BufferTooSmall)?;
-        let key = authenticate(keys, raw)?;
+        let key = authenticate(keys, raw, mac.as_ref())?;
         let timestamp = sealed_at(raw)?;
         let plain_len = decrypt_raw(key, raw)?;
         seal_in_place(first, plain_len, timestamp, rng, out)
@@ -182,20 +184,24 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     buffer::slide(raw, 0, len, field::HEAD)?;
     let (signed, tag) = raw.split_last_chunk_mut::<{ field::MAC }>().ok_or(Error::BufferTooSmall)?;
     let (head, body) = signed.split_first_chunk_mut::<{ field::HEAD }>().ok_or(Error::BufferTooSmall)?;
-    let (version, rest) = head.split_at_mut(1);
+    let [version, rest @ ..] = head;
     let (seconds, iv) = rest.split_last_chunk_mut::<{ field::IV }>().ok_or(Error::BufferTooSmall)?;
-    version.fill(field::VERSION);
+    *version = field::VERSION;
     seconds.copy_from_slice(&now.to_be_bytes());
-    rng.try_fill_bytes(iv).map_err(|_| Error::RandomFailed)?;
-    encrypt(key, iv, body, len)?;
-    *tag = tag_of(key, signed);
+    random::fill(rng, iv)?;
+    if SMALL {
+        encrypt(key, iv, body, len)?;
+        write_tag(key, signed, tag);
+    } else {
+        encrypt_and_tag(key, signed, len, tag)?;
+    }
     base64::encode_in_place(buf, raw_len)
 }
 
 /// Opens the token (base64 taken off) that fills `raw`, whatever its age; leaves the secret at its front and says how long
 /// it is.
 pub(crate) fn open_raw(keys: &[Key], raw: &mut [u8]) -> Result<usize, Error> {
-    let key = authenticate(keys, raw)?;
+    let key = authenticate(keys, raw, None)?;
     decrypt_raw(key, raw)
 }
 
@@ -204,12 +210,34 @@ fn sealed_at(raw: &[u8]) -> Result<u64, Error> {
     structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?).map(u64::from_be_bytes)
 }
 
-/// Checks structure and MAC of the token that fills `raw`, and says which key fits.
+/// The MAC under the first of `keys`, to be worked out while base64 is taken off, where that pays.
+fn begin_mac(keys: &[Key]) -> Option<Growing> {
+    keys.first().filter(|_| !SMALL).map(|key| Growing::new(key.signing()))
+}
+
+/// Takes base64 off, to the front of `out`, and says how long that is; `mac` grows with it.
+fn decode(token: &str, out: &mut [u8], mac: &mut Option<Growing>) -> Result<usize, Error> {
+    base64::decode_watched(token.as_bytes(), out, |raw| {
+        // The last of it may be the tag, which is not signed.
+        if let (Some(mac), Some((signed, _))) = (&mut *mac, raw.split_last_chunk::<{ field::MAC }>()) {
+            mac.grow(signed);
+        }
+    })
+}
+
+/// Checks structure and MAC of the token that fills `raw`, and says which key fits. `begun` is the MAC under the first.
 #[inline(never)] // for the same reason as the steps below
-fn authenticate<'k>(keys: &'k [Key], raw: &[u8]) -> Result<&'k Key, Error> {
+fn authenticate<'k>(keys: &'k [Key], raw: &[u8], mut begun: Option<&Growing>) -> Result<&'k Key, Error> {
     structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?)?;
     let (signed, tag) = raw.split_last_chunk::<{ field::MAC }>().ok_or(Error::Malformed)?;
-    let is_tag = |key: &&Key| tag_of(key, signed).ct_eq(tag).into();
+    let is_tag = |key: &&Key| {
+        let mut found = [0; field::MAC];
+        match begun.take() {
+            Some(mac) => hmac::write(&mac.finish(signed, End::PLAIN), &mut found),
+            None => write_tag(key, signed, &mut found),
+        }
+        found.ct_eq(tag).into()
+    };
     keys.iter().find(is_tag).ok_or(Error::Unauthentic)
 }
 
@@ -226,31 +254,64 @@ fn decrypt_raw(key: &Key, raw: &mut [u8]) -> Result<usize, Error> {
 // The steps of opening and sealing stay functions of their own (`inline(never)`): together, their hash states and key
 // schedules would lie side by side on a microcontroller's stack.
 
-/// The MAC of `signed`.
+/// Writes the MAC of `signed`.
 #[inline(never)]
-fn tag_of(key: &Key, signed: &[u8]) -> [u8; field::MAC] {
+fn write_tag(key: &Key, signed: &[u8], tag: &mut [u8; field::MAC]) {
     let states = Zeroizing::new(hmac::states(key.signing()));
-    let mut tag = [0; field::MAC];
-    hmac::write(&hmac::mac(&states, signed, End::PLAIN), &mut tag);
-    tag
+    hmac::write(&hmac::mac(&states, signed, End::PLAIN), tag);
 }
 
 /// Pads and encrypts the first `len` bytes of `body`.
 #[inline(never)]
 fn encrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8], len: usize) -> Result<(), Error> {
+    pad(body, len)?;
+    encryptor(key, iv)?.encrypt_blocks(blocks(body));
+    Ok(())
+}
+
+/// Pads and encrypts the first `len` bytes of `signed` that follow its head, and writes the MAC of all. Either waits for its
+/// own block before most of the time; as they take turns, a processor that looks ahead does the other meanwhile.
+fn encrypt_and_tag(key: &Key, signed: &mut [u8], len: usize, tag: &mut [u8; field::MAC]) -> Result<(), Error> {
+    let (head, body) = signed.split_first_chunk_mut::<{ field::HEAD }>().ok_or(Error::BufferTooSmall)?;
+    pad(body, len)?;
+    let iv = head.last_chunk().ok_or(Error::BufferTooSmall)?;
+    let (mut cipher, mut mac) = (encryptor(key, iv)?, Growing::new(key.signing()));
+    let mut done = field::HEAD;
+    while done < signed.len() {
+        let (_, rest) = signed.split_at_mut_checked(done).ok_or(Error::BufferTooSmall)?;
+        let step = rest.len().min(64);
+        cipher.encrypt_blocks(blocks(rest.get_mut(..step).ok_or(Error::BufferTooSmall)?));
+        done += step;
+        mac.grow(signed.get(..done).ok_or(Error::BufferTooSmall)?);
+    }
+    hmac::write(&mac.finish(signed, End::PLAIN), tag);
+    Ok(())
+}
+
+/// Fills what lies behind the first `len` bytes of `body` as PKCS #7 has it.
+#[inline]
+fn pad(body: &mut [u8], len: usize) -> Result<(), Error> {
     let pad = body.len().checked_sub(len).and_then(|pad| u8::try_from(pad).ok()).ok_or(Error::BufferTooSmall)?;
     body.iter_mut().skip(len).for_each(|byte| *byte = pad);
-    let blocks = Array::cast_slice_from_core_mut(body.as_chunks_mut::<{ field::BLOCK }>().0);
-    let key = key.encrypting().try_into().map_err(|_| Error::Malformed)?;
-    let mut cipher = cbc::Encryptor::<Aes128>::new(key, iv.into());
-    cipher.encrypt_blocks(blocks);
     Ok(())
+}
+
+#[inline]
+fn encryptor(key: &Key, iv: &[u8; field::IV]) -> Result<cbc::Encryptor<Aes128>, Error> {
+    let key = key.encrypting().try_into().map_err(|_| Error::Malformed)?;
+    Ok(cbc::Encryptor::new(key, iv.into()))
+}
+
+/// The whole blocks of `body`.
+#[inline]
+fn blocks(body: &mut [u8]) -> &mut [Block] {
+    Array::cast_slice_from_core_mut(body.as_chunks_mut::<{ field::BLOCK }>().0)
 }
 
 /// Decrypts `body` and says how many of its bytes are not padding.
 #[inline(never)]
 fn decrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8]) -> Result<usize, Error> {
-    let blocks = Array::cast_slice_from_core_mut(body.as_chunks_mut::<{ field::BLOCK }>().0);
+    let blocks = blocks(body);
     let key = key.encrypting().try_into().map_err(|_| Error::Malformed)?;
     let mut cipher = cbc::Decryptor::<Aes128>::new(key, iv.into());
     if SMALL {
@@ -326,7 +387,8 @@ mod tests {
             for case in group["tests"].as_array().unwrap() {
                 let mut bytes = [0xa5; 32];
                 bytes[..16].copy_from_slice(&unhex(&case["key"]));
-                let tag = tag_of(&Key::from_bytes(&bytes), &unhex(&case["msg"]));
+                let mut tag = [0xa5; field::MAC];
+                write_tag(&Key::from_bytes(&bytes), &unhex(&case["msg"]), &mut tag);
                 let wanted = unhex(&case["tag"]);
                 assert_eq!(tag[..wanted.len()] == wanted, case["result"] == "valid", "case {}", case["tcId"]);
                 seen += 1;
@@ -334,4 +396,61 @@ mod tests {
         }
         assert_eq!(seen, 6);
     }
+
+    #[test]
+    #[allow(clippy::unwrap_used)] // a test may panic
+    fn encrypting_and_hashing_in_turns_comes_to_what_one_after_the_other_does() {
+        let key = Key::from_bytes(&[7; 32]);
+        for len in 0..400 {
+            let mut signed: Vec<u8> = (0..=255).cycle().take(raw_len(len) - field::MAC).collect();
+            let mut apart = signed.clone();
+            let (head, body) = apart.split_first_chunk_mut::<{ field::HEAD }>().unwrap();
+            encrypt(&key, head.last_chunk().unwrap(), body, len).unwrap();
+            let (mut tag, mut wanted) = ([0xa5; field::MAC], [0xa5; field::MAC]);
+            write_tag(&key, &apart, &mut wanted);
+            assert_eq!(encrypt_and_tag(&key, &mut signed, len, &mut tag), Ok(()));
+            assert!(signed == apart && tag == wanted, "{len} bytes");
+        }
+    }
+
+    #[test]
+    #[allow(clippy::unwrap_used)]
+    fn the_mac_that_was_begun_while_base64_was_taken_off_counts_for_the_first_key_alone() {
+        let keys = [Key::from_bytes(&[7; 32]), Key::from_bytes(&[8; 32])];
+        let [first, second] = &keys;
+        for len in 0..400 {
+            let plain: Vec<u8> = (0..=255).cycle().take(len).collect();
+            for (sealer, fits) in [(first, true), (second, false)] {
+                let mut raw = plain.clone();
+                raw.resize(token_len(len), 0xa5);
+                let text_len = seal_in_place(sealer, len, 0, &mut Ones, &mut raw).unwrap();
+                let token = core::str::from_utf8(raw.get(..text_len).unwrap()).unwrap();
+                let mut out = std::vec![0xa5; open_len(text_len)];
+                assert_eq!(open_any(&keys, token, Freshness::Any, &mut out), Ok(&*plain), "{len} bytes");
+                let opened = open(first, token, Freshness::Any, &mut out);
+                assert_eq!(opened, if fits { Ok(&*plain) } else { Err(Error::Unauthentic) }, "{len} bytes");
+            }
+        }
+    }
+
+    struct Ones;
+
+    impl rand_core::TryRng for Ones {
+        type Error = core::convert::Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Ok(1)
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            Ok(1)
+        }
+
+        fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+            out.fill(1);
+            Ok(())
+        }
+    }
+
+    impl TryCryptoRng for Ones {}
 }

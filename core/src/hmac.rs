@@ -4,7 +4,7 @@
 
 use core::slice;
 use sha2::block_api::compress256;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// A state of SHA-256, and as the last one its digest.
 pub(crate) type State = [u32; 8];
@@ -43,6 +43,37 @@ pub(crate) fn mac([inner, outer]: &[State; 2], message: &[u8], end: End) -> Stat
     let mac = finish(outer, &digest);
     digest.zeroize();
     mac
+}
+
+/// The MAC of a message that grows, as far as it is known.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Growing {
+    /// The states after the key; the inner one goes on with the message.
+    states: [State; 2],
+    /// How many bytes of the message the inner one is past: whole blocks.
+    hashed: usize,
+}
+
+impl Growing {
+    pub(crate) fn new(key: &[u8]) -> Self {
+        Self { states: states(key), hashed: 0 }
+    }
+
+    /// Hashes those whole blocks of `message` that are new: it begins with all that was there the last time.
+    pub(crate) fn grow(&mut self, message: &[u8]) {
+        let [inner, _] = &mut self.states;
+        let (blocks, _) = message.get(self.hashed..).unwrap_or_default().as_chunks::<64>();
+        compress256(inner, blocks);
+        self.hashed += blocks.as_flattened().len();
+    }
+
+    /// The MAC of `message`, which begins with all that was there the last time, and `end`.
+    pub(crate) fn finish(&self, message: &[u8], end: End) -> State {
+        let [inner, outer] = &self.states;
+        let rest = message.get(self.hashed..).unwrap_or_default();
+        let digest = Zeroizing::new(hash(inner, 64 + self.hashed, rest, end));
+        finish(outer, &digest)
+    }
 }
 
 /// The hash of what ends with `message` and `end`, from the state after the `before` bytes (whole blocks) ahead of them.

@@ -5,7 +5,7 @@
 use core::ops::Range;
 use core::{fmt, iter, mem, slice, str};
 
-use crate::{Error, buffer};
+use crate::{Error, SMALL, buffer};
 
 /// The greatest depth of nesting that is read.
 pub const MAX_DEPTH: usize = 1024;
@@ -56,7 +56,7 @@ enum Expect {
 }
 
 /// A walk through a JSON text, one [`Event`] at a time. It ends after the first error.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Events<'a> {
     text: &'a str,
     /// What was found last, and where it begins.
@@ -67,6 +67,12 @@ pub struct Events<'a> {
     /// One bit a level: set for an object.
     objects: [u32; MAX_DEPTH / 32],
     expect: Expect,
+}
+
+impl fmt::Debug for Events<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("offset", &self.offset).field("depth", &self.depth).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Events<'a> {
@@ -301,12 +307,18 @@ pub enum Kind {
     Array,
 }
 
-/// One value of a JSON text.
-#[derive(Debug, Clone)]
+/// One value of a JSON text. `Debug` says what it is and where, and nothing of the text, which may hold secrets.
+#[derive(Clone)]
 pub struct Value<'a> {
     text: &'a str,
     kind: Kind,
     span: Range<usize>,
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Value").field("kind", &self.kind).field("span", &self.span).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Value<'a> {
@@ -481,6 +493,10 @@ pub fn unescape<'o>(raw: &str, out: &'o mut [u8]) -> Result<&'o str, Error> {
 /// Writes the first `len` bytes of `buf`, which are text, onto themselves as the inside of a JSON string.
 pub(crate) fn escape_in_place(len: usize, buf: &mut [u8]) -> Result<usize, Error> {
     let plain = buf.get(..len).ok_or(Error::BufferTooSmall)?;
+    // The text is a secret, and most have nothing to escape: nothing more than that is then told by the time.
+    if !SMALL && plain.iter().fold(0, |any, byte| any | must_be_escaped(*byte)) == 0 {
+        return Ok(len);
+    }
     let escaped_len: usize = plain.iter().map(|byte| escape_of(*byte).len()).sum();
     let buf = buf.get_mut(..escaped_len).ok_or(Error::BufferTooSmall)?;
     // From the last to the first: the escaped text grows away from the bytes that are still to be read.
@@ -518,6 +534,11 @@ impl Escape {
     const fn len(self) -> usize {
         self.len
     }
+}
+
+/// 1 if [`escape_of`] escapes it, 0 if not, without a branch.
+fn must_be_escaped(byte: u8) -> u8 {
+    u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\')
 }
 
 /// RFC 8259 §7: quotes, backslashes and control characters must be escaped.
@@ -663,10 +684,16 @@ impl<'a> Iterator for Children<'a> {
 }
 
 /// The pointer of a value, for display.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct PointerTo<'a> {
     text: &'a str,
     offset: usize,
+}
+
+impl fmt::Debug for PointerTo<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PointerTo").field("offset", &self.offset).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Display for PointerTo<'_> {

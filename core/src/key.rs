@@ -10,7 +10,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::hmac::{self, End, State};
-use crate::{Error, base64, kdf};
+use crate::{Error, base64, kdf, random};
 
 /// SHA-256's block, and so the width to which HMAC brings every key (RFC 2104 §2).
 const BLOCK_LEN: usize = 64;
@@ -260,7 +260,7 @@ fn decode(text: &str, mut sink: impl FnMut(&[u8])) -> Result<(), Error> {
 
 fn generate_text<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error> {
     let mut text = Zeroizing::new([0_u8; 44]);
-    rng.try_fill_bytes(text.split_at_mut(32).0).map_err(|_| Error::RandomFailed)?;
+    random::fill(rng, text.split_at_mut(32).0)?;
     base64::encode_in_place(text.as_mut(), 32)?;
     let text = core::str::from_utf8(text.as_ref()).map_err(|_| Error::NotText)?;
     let mut key = KeyText::default();

@@ -28,6 +28,7 @@ mod hmac;
 pub mod json;
 pub mod kdf;
 mod key;
+mod random;
 pub mod stack;
 pub mod token;
 

@@ -7,7 +7,7 @@ use rand_core::TryCryptoRng;
 
 use crate::fernet;
 use crate::kdf::{self, Salt};
-use crate::{Error, Key, MasterKey, base64, buffer};
+use crate::{Error, Key, MasterKey, base64, buffer, random};
 
 /// What every token begins with.
 pub const PREFIX: &str = "enc:";
@@ -52,7 +52,7 @@ impl Format {
     /// [`Error::RandomFailed`].
     pub fn salted<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<Self, Error> {
         let mut salt = Salt::default();
-        rng.try_fill_bytes(&mut salt).map_err(|_| Error::RandomFailed)?;
+        random::fill(rng, &mut salt)?;
         Ok(Self::Salted(salt))
     }
 

@@ -94,6 +94,13 @@ static int config(void) {
               FERNSEAL_OK);
 }
 
+static int config_open(void) {
+    char json[1024];
+    int len = snprintf(json, sizeof json, "{\"auth\": {\"token_value\": \"%.*s\"}}", (int)token_len, token);
+    SECRET(master);
+    return is(fernseal_config_open((char *)out, sizeof out, &out_len, &master, json, (size_t)len), FERNSEAL_OK);
+}
+
 /* What a naive comparison of MACs does: it ends at the first byte that differs. */
 static int leaky(void) {
     static const uint8_t guess[sizeof key.bytes];
@@ -106,7 +113,7 @@ static int leaky(void) {
 int main(int argc, char **argv) {
     static const struct { const char *name; int (*run)(void); } operations[] = {
         {"parse", parse}, {"derive", derive}, {"seal", seal},     {"open", open_good}, {"open_wrong_key", open_wrong_key},
-        {"fernet", fernet}, {"config", config}, {"leaky", leaky},
+        {"fernet", fernet}, {"config", config}, {"config_open", config_open}, {"leaky", leaky},
     };
     for (size_t i = 0; argc == 2 && i < sizeof operations / sizeof *operations; i++) {
         if (strcmp(argv[1], operations[i].name) == 0) return prepare() && operations[i].run() ? 0 : 1;

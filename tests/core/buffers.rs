@@ -134,6 +134,35 @@ fn configs_need_the_stated_room_and_not_a_byte_less() {
 }
 
 #[test]
+fn whatever_is_wrong_with_a_config_the_buffer_is_zeroed() {
+    let deep = "[".repeat(1025) + &"]".repeat(1025);
+    for (json, pointer, error) in [
+        (r#"{"a": "s"}"#, "/b", Error::NotFound),
+        (r#"{"a": 1}"#, "/a", Error::NotAString),
+        (r#"{"a": "s""#, "/a", Error::InvalidJson),
+        (r#"{"a": "s", "a": "t"}"#, "/a", Error::DuplicateKey),
+        (r#"{"a": "s"}"#, "/~2", Error::BadPointer),
+        (r#"{"a": "\ud800"}"#, "/a", Error::NotText),
+        (r#"{"a": "ENC:s"}"#, "/a", Error::LooksSealed),
+        (&*deep, "/0", Error::TooDeep),
+    ] {
+        let mut out = vec![0xa5; 4096];
+        assert_eq!(config::seal(json, &[pointer], &master(), 0, &mut counting(), &mut out), Err(error));
+        assert!(out.iter().all(|byte| *byte == 0), "{error:?} leaves what was there");
+    }
+    for (json, error) in
+        [(r#"{"a": "enc:s"}"#, Error::Malformed), (r#"{"a": "s""#, Error::InvalidJson), (&*deep, Error::TooDeep)]
+    {
+        let mut out = vec![0xa5; 4096];
+        assert_eq!(config::open(json, &[master()], &mut out), Err(error));
+        assert!(out.iter().all(|byte| *byte == 0), "{error:?} leaves what was there");
+        out.fill(0xa5);
+        assert_eq!(config::rotate(json, &[master()], &master(), 0, &mut counting(), &mut out), Err(error));
+        assert!(out.iter().all(|byte| *byte == 0), "{error:?} leaves what was there");
+    }
+}
+
+#[test]
 fn escapes_need_the_stated_room_and_not_a_byte_less() {
     let plain = "q\" b\\ n\n u\u{1} ü 😀";
     holds_at("json::escape", json::escaped_len(plain), |out| json::escape(plain, out).map(str::len));
@@ -157,4 +186,48 @@ fn a_random_source_that_fails_seals_nothing() {
     assert_eq!(fernet::seal(&key(), plain, 0, &mut Script(vec![1; 15]), &mut out), Err(Error::RandomFailed));
     assert!(out.iter().all(|byte| *byte == 0));
     assert_eq!(MasterKey::generate(&mut Script(vec![1; 31])).map(|_| ()), Err(Error::RandomFailed));
+}
+
+/// Says that it has filled what it has not; fails if it is shown anything but zeros.
+struct Idle;
+
+impl rand_core::TryRng for Idle {
+    type Error = core::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(0)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(0)
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+        assert!(out.iter().all(|byte| *byte == 0), "the source sees {out:?}");
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for Idle {}
+
+#[test]
+fn a_random_source_that_does_nothing_seals_nothing_and_sees_no_secret() {
+    let plain = SECRET.as_bytes();
+    let mut out = [0xa5; 512];
+    assert_eq!(fernet::seal(&key(), plain, 0, &mut Idle, &mut out), Err(Error::RandomFailed));
+    assert!(out.iter().all(|byte| *byte == 0));
+    out.fill(0xa5);
+    let salted = token::Format::Salted([1; 16]);
+    assert_eq!(token::seal_with(&key(), &salted, plain, 0, &mut Idle, &mut out), Err(Error::RandomFailed));
+    assert!(out.iter().all(|byte| *byte == 0));
+    assert_eq!(token::Format::salted(&mut Idle), Err(Error::RandomFailed));
+    assert_eq!(MasterKey::generate(&mut Idle).map(|_| ()), Err(Error::RandomFailed));
+}
+
+#[test]
+fn debug_of_a_walk_and_of_what_it_finds_says_nothing_of_the_text() {
+    let json = format!(r#"{{"auth": {{"user": "u", "token_value": "{SECRET}"}}}}"#);
+    let value = json::find(&json, "/auth/user").unwrap();
+    let shown = format!("{value:?} {:?} {:?}", value.pointer(), json::Events::new(&json));
+    assert!(shown.contains("kind: String, span: 18..21") && !shown.contains("aaaaaaaa"), "{shown}");
 }

@@ -13,8 +13,8 @@ pub(super) const BYTES: usize = 48;
 pub(super) fn decode_blocks(text: &mut [u8]) -> Result<usize, Error> {
     let blocks = text.len() / CHARS;
     for at in 0..blocks {
-        let bytes = decode(text.get(at * CHARS..).and_then(<[u8]>::first_chunk).ok_or(Error::Malformed)?)?;
-        *text.get_mut(at * BYTES..).and_then(<[u8]>::first_chunk_mut).ok_or(Error::Malformed)? = bytes;
+        let chars = *text.get(at * CHARS..).and_then(<[u8]>::first_chunk).ok_or(Error::Malformed)?;
+        decode(&chars, text.get_mut(at * BYTES..).and_then(<[u8]>::first_chunk_mut).ok_or(Error::Malformed)?)?;
     }
     Ok(blocks)
 }
@@ -28,8 +28,8 @@ pub(super) fn encode_blocks(buf: &mut [u8], blocks: usize) -> Result<(), Error> 
     Ok(())
 }
 
-/// The bytes that `chars` stand for.
-fn decode(chars: &[u8; CHARS]) -> Result<[u8; BYTES], Error> {
+/// Writes the bytes that `chars` stand for.
+pub(super) fn decode(chars: &[u8; CHARS], bytes: &mut [u8; BYTES]) -> Result<(), Error> {
     let (mut values, mut all) = ([0; CHARS], 0);
     for (value, char) in values.iter_mut().zip(chars) {
         // Each value and one: a foreign character leaves nothing, which is then no value but all bits.
@@ -41,7 +41,6 @@ fn decode(chars: &[u8; CHARS]) -> Result<[u8; BYTES], Error> {
         *value = u8::wrapping_sub(sum, 1);
         all |= *value;
     }
-    let mut bytes = [0; BYTES];
     for (six, eight) in bytes.as_chunks_mut::<6>().0.iter_mut().zip(values.as_chunks::<8>().0) {
         // Eight times six bits, the first in the lowest byte, of which neighbours join: to twelve, twenty-four, forty-eight.
         let values = u64::from_le_bytes(*eight);
@@ -51,7 +50,7 @@ fn decode(chars: &[u8; CHARS]) -> Result<[u8; BYTES], Error> {
         let [_, _, joined @ ..] = values.to_be_bytes();
         *six = joined;
     }
-    if all == u8::MAX { Err(Error::Malformed) } else { Ok(bytes) }
+    if all == u8::MAX { Err(Error::Malformed) } else { Ok(()) }
 }
 
 /// The characters that stand for `bytes`.
@@ -89,6 +88,11 @@ mod tests {
 
     use super::*;
 
+    fn decoded(chars: &[u8; CHARS]) -> Result<[u8; BYTES], Error> {
+        let mut bytes = [0xa5; BYTES];
+        decode(chars, &mut bytes).map(|()| bytes)
+    }
+
     #[test]
     fn a_block_is_what_base64ct_makes_of_it_and_each_byte_counts() {
         let mut bytes = [0; BYTES];
@@ -98,7 +102,7 @@ mod tests {
                 let mut wanted = [0xa5; CHARS];
                 Base64UrlUnpadded::encode(&bytes, &mut wanted).unwrap();
                 assert_eq!(encode(&bytes), wanted);
-                assert_eq!(decode(&wanted), Ok(bytes));
+                assert_eq!(decoded(&wanted), Ok(bytes));
             }
             bytes[at] = settled;
         }
@@ -112,7 +116,7 @@ mod tests {
                 chars[at] = char;
                 let mut wanted = [0xa5; BYTES];
                 let wanted = Base64UrlUnpadded::decode(chars, &mut wanted).map_err(|_| Error::Malformed);
-                assert_eq!(decode(&chars).as_ref().map(<[u8; BYTES]>::as_slice), wanted.as_ref().map(|bytes| *bytes));
+                assert_eq!(decoded(&chars).as_ref().map(<[u8; BYTES]>::as_slice), wanted.as_ref().map(|bytes| *bytes));
             }
         }
     }

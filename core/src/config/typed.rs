@@ -71,7 +71,8 @@ pub struct Auth<'a> {
 
 impl fmt::Debug for Auth<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Auth").field("user", &self.user).field("token_name", &self.token_name).finish_non_exhaustive()
+        let [user, token_name] = [&self.user, &self.token_name].map(Text::raw);
+        f.debug_struct("Auth").field("user", &user).field("token_name", &token_name).finish_non_exhaustive()
     }
 }
 
@@ -227,6 +228,6 @@ impl PartialEq<&str> for Text<'_> {
 
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0)
+        write!(f, "Text({} bytes, hidden)", self.0.len())
     }
 }

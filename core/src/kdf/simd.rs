@@ -8,6 +8,7 @@
 use super::Chain;
 
 /// Works on as many chains together as there are, one to four.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! up_to_four {
     ($chains:ident, $steps:ident) => {
         match $chains {
@@ -28,6 +29,7 @@ mod lanes;
 mod sha_ni;
 
 /// SHA-256's round constants (FIPS 180-4 §4.2.2).
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[rustfmt::skip] // as the standard prints them
 const K: [u32; 64] = [
     0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
@@ -76,20 +78,22 @@ impl Backend {
 
     /// None if this processor does not have it, or nothing of its own is needed.
     fn kernel(self) -> Option<Kernel> {
-        let kernel = match self {
+        let kernel: Option<Kernel> = match self {
             #[cfg(target_arch = "x86_64")]
-            Self::ShaNi => Kernel { is_available: sha_ni::is_available, width: 4, advance: sha_ni::advance },
+            Self::ShaNi => Some(Kernel { is_available: sha_ni::is_available, width: 4, advance: sha_ni::advance }),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => Kernel { is_available: lanes::avx2::is_available, width: 8, advance: lanes::avx2::advance },
+            Self::Avx2 => {
+                Some(Kernel { is_available: lanes::avx2::is_available, width: 8, advance: lanes::avx2::advance })
+            }
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => {
-                Kernel { is_available: lanes::avx512::is_available, width: 32, advance: lanes::avx512::advance }
+                Some(Kernel { is_available: lanes::avx512::is_available, width: 32, advance: lanes::avx512::advance })
             }
             #[cfg(target_arch = "aarch64")]
-            Self::Sha2 => Kernel { is_available: aarch64::is_available, width: 4, advance: aarch64::advance },
-            _ => return None,
+            Self::Sha2 => Some(Kernel { is_available: aarch64::is_available, width: 4, advance: aarch64::advance }),
+            _ => None,
         };
-        (kernel.is_available)().then_some(kernel)
+        kernel.filter(|kernel| (kernel.is_available)())
     }
 
     /// What is fastest for `count` chains on a processor that has `has`. Sixteen lanes cost as much as 8 chains of SHA-NI
