@@ -65,7 +65,10 @@ fn all_that_is_said_in_json_fits_the_schema_and_all_of_the_schema_is_met() {
         assert_eq!(said.out.lines().count(), 1, "{arguments:?}: {said:?}");
         schema.check(&said.out)
     };
+    folder.write("tree/example.json", "{}");
+    folder.write("tree/broken.json", "{");
     run(3, &["check", "tree"], &[]);
+    std::fs::remove_file(folder.path("tree/broken.json")).unwrap();
     run(3, &["doctor", "tree/a.json"], &[]);
     run(0, &["encrypt", "--in-place", "tree/a.json"], &[]);
     run(0, &["encrypt", "tree/a.json"], &[]);
