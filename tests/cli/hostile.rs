@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
-use common::{Folder, Said, has};
+use common::{Folder, Said, has, skip};
 
 /// Runs `status` on the config and looks at how it ends.
 fn status(folder: &Folder, name: &str) -> Said {
@@ -299,7 +299,7 @@ fn a_directory_that_is_gone_or_not_ours_to_write_is_told_and_nothing_is_left_in_
         assert!(said.err.contains("next: "), "{command}: {said:?}");
     }
     if !rustix::process::geteuid().is_root() || !has("setpriv") {
-        println!("SKIPPED: only root can become a user to whom the directory does not belong");
+        skip("only root can become a user to whom the directory does not belong");
         return;
     }
     let before = (folder.files("."), folder.files("tree"));

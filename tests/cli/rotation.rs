@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, str};
 
-use common::{Folder, KEY, Said, has};
+use common::{Folder, KEY, Said, has, skip};
 use rustix::process::{Pid, Signal, kill_process};
 
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -278,7 +278,7 @@ fn mode_owner_and_extended_attributes_stay_whatever_the_umask() {
             let len = rustix::fs::getxattr(&config, "user.note", &mut value).unwrap();
             assert_eq!(&value[..len], b"kept");
         }
-        Err(_) => println!("SKIPPED: this file system has no extended attributes"),
+        Err(_) => skip("this file system has no extended attributes"),
     }
     let backup = folder.files("tree").into_iter().find(|(name, _)| name.contains(".backup.")).unwrap().0;
     assert_eq!(fs::metadata(folder.path("tree").join(backup)).unwrap().permissions().mode() & 0o7777, 0o640);
@@ -288,7 +288,7 @@ fn mode_owner_and_extended_attributes_stay_whatever_the_umask() {
 #[test]
 fn where_nothing_can_be_written_nothing_is_begun() {
     if !rustix::process::geteuid().is_root() || !has("unshare") {
-        println!("SKIPPED: only root can mount a read-only file system");
+        skip("only root can mount a read-only file system");
         return;
     }
     let folder = Folder::new("read-only");

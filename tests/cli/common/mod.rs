@@ -1,9 +1,10 @@
 //! A folder of its own for a test, and the command run in it: HOME is inside, nothing is inherited.
 #![allow(dead_code)] // each test uses its own part
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::{env, fs, process};
+use std::{env, fmt, fs, io, process};
 
 pub(crate) const KEY: &str = "ObZIJcp620H6InDDQzNIhnX3zy4kQiYySE7Rwe4vans=";
 
@@ -114,11 +115,16 @@ impl Said {
     }
 }
 
+/// Says that a test, or a part of it, is skipped, and why; not by `println!`, which a test that passes keeps to itself.
+pub(crate) fn skip(why: impl fmt::Display) {
+    io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes()).unwrap();
+}
+
 /// Whether a program is there; says so if it is not.
 pub(crate) fn has(program: &str) -> bool {
     let found = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"].iter().any(|dir| Path::new(dir).join(program).exists());
     if !found {
-        println!("SKIPPED: no {program}; tests/setup.sh installs it");
+        skip(format_args!("no {program}; tests/setup.sh installs it"));
     }
     found
 }
