@@ -15,6 +15,7 @@ has() { command -v "$1" >/dev/null || { echo "SKIPPED: no $1: run tests/setup.sh
 
 ./install.sh
 [ -e "$lib/libfernseal.so" ] || exit 0
+./readme.sh
 export LD_LIBRARY_PATH="$lib"
 warnings="-g -Wall -Wextra -Wpedantic -Werror -I$include"
 
