@@ -96,6 +96,6 @@ if [ -z "$destdir" ]; then
     ldconfig 2>/dev/null || true # for root alone
     ldconfig -p 2>/dev/null | grep -qF " => $libdir/$soname" || cat >&2 <<HINT
 install: programs do not find $soname in $libdir yet
-  run ldconfig as root if /etc/ld.so.conf has this directory; if not, set LD_LIBRARY_PATH or link with -Wl,-rpath,$libdir
+  run ldconfig as root if /etc/ld.so.conf names it; if not, set LD_LIBRARY_PATH or link with -Wl,-rpath,$libdir
 HINT
 fi
