@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds and installs libfernseal for C and C++ on GNU/Linux, in about half a minute:
+# Builds and installs libfernseal for C and C++ on GNU/Linux, in about half a minute; needs Rust.
 #   ffi/install.sh                                          into /usr/local
 #   DESTDIR=/tmp/package PREFIX=/usr LIBDIR=/usr/lib/x86_64-linux-gnu ffi/install.sh
 # PREFIX   where it will be used (/usr/local); LIBDIR   where libraries lie (PREFIX/lib); DESTDIR   put before both
@@ -30,6 +30,7 @@ esac
 cargo rustc --release --locked ${CARGOFLAGS:-} -p fernseal-ffi --lib --crate-type staticlib,cdylib -- \
     -C link-arg=-Wl,-soname,"$soname"
 
+umask 022 # what is installed is for everyone
 lib=$destdir$libdir
 install -d "$destdir$prefix/include" "$lib/pkgconfig" "$lib/cmake/fernseal"
 install -m 644 include/fernseal.h "$destdir$prefix/include/fernseal.h"
@@ -52,23 +53,26 @@ Libs: -L\${libdir} -lfernseal
 Libs.private: $private
 PC
 
-# The paths are those of PREFIX and LIBDIR, below whatever directory (DESTDIR) the file is found in.
+# The paths start from where the file is found, so that the tree may lie anywhere: below DESTDIR, behind a link.
+include=$(realpath -sm --relative-to="$libdir" "$prefix/include")
 cat >"$lib/cmake/fernseal/fernseal-config.cmake" <<CMAKE
-get_filename_component(_fernseal_root "\${CMAKE_CURRENT_LIST_DIR}" REALPATH)
-string(REGEX REPLACE "$libdir/cmake/fernseal\$" "" _fernseal_root "\${_fernseal_root}")
+get_filename_component(_fernseal_lib "\${CMAKE_CURRENT_LIST_DIR}" REALPATH)
+get_filename_component(_fernseal_lib "\${_fernseal_lib}/../.." ABSOLUTE)
+get_filename_component(_fernseal_include "\${_fernseal_lib}/$include" ABSOLUTE)
 if(NOT TARGET fernseal::fernseal)
   add_library(fernseal::fernseal SHARED IMPORTED)
   set_target_properties(fernseal::fernseal PROPERTIES
-    IMPORTED_LOCATION "\${_fernseal_root}$libdir/libfernseal.so.$version"
+    IMPORTED_LOCATION "\${_fernseal_lib}/libfernseal.so.$version"
     IMPORTED_SONAME "$soname"
-    INTERFACE_INCLUDE_DIRECTORIES "\${_fernseal_root}$prefix/include")
+    INTERFACE_INCLUDE_DIRECTORIES "\${_fernseal_include}")
   add_library(fernseal::static STATIC IMPORTED)
   set_target_properties(fernseal::static PROPERTIES
-    IMPORTED_LOCATION "\${_fernseal_root}$libdir/libfernseal.a"
-    INTERFACE_INCLUDE_DIRECTORIES "\${_fernseal_root}$prefix/include"
+    IMPORTED_LOCATION "\${_fernseal_lib}/libfernseal.a"
+    INTERFACE_INCLUDE_DIRECTORIES "\${_fernseal_include}"
     INTERFACE_LINK_LIBRARIES "$(echo "$private" | sed 's/-l//g; s/ /;/g')")
 endif()
-unset(_fernseal_root)
+unset(_fernseal_lib)
+unset(_fernseal_include)
 CMAKE
 
 cat >"$lib/cmake/fernseal/fernseal-config-version.cmake" <<CMAKE
@@ -85,3 +89,13 @@ endif()
 CMAKE
 
 echo "fernseal $version is in $destdir$prefix and $lib"
+
+# A package has ldconfig run where it is installed; here it is for whoever runs programs.
+if [ -z "$destdir" ]; then
+    PATH=$PATH:/usr/sbin:/sbin
+    ldconfig 2>/dev/null || true # for root alone
+    ldconfig -p 2>/dev/null | grep -qF " => $libdir/$soname" || cat >&2 <<HINT
+install: programs do not find $soname in $libdir yet
+  run ldconfig as root if /etc/ld.so.conf names it; if not, set LD_LIBRARY_PATH or link with -Wl,-rpath,$libdir
+HINT
+fi

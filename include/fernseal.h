@@ -6,13 +6,18 @@
  *   - Outputs come first, as (out, cap, out_len); inputs as (pointer, length). No length is ever found by strlen.
  *   - Text outputs end in a NUL, which cap must have room for and out_len does not count.
  *   - FERNSEAL_OK is 0. After any other status *out_len is 0 and out holds zeros: no plaintext, no part of a result.
- *   - A pointer may be NULL only if its length is 0 (and ctx always). An output may not overlap another argument.
- *     Both are checked, with lengths that no object can have: FERNSEAL_INVALID_ARGUMENT.
- *     An output that breaks a rule is itself left as it was.
- *   - The caller owns every byte. No heap, no initialisation, no global state: any thread, at any time, as long as no
- *     other thread changes an argument meanwhile.
+ *   - A pointer may be NULL only if its length is 0. An output may not overlap another argument. Both are checked, with
+ *     alignment and lengths that no object can have: FERNSEAL_INVALID_ARGUMENT. An output that is at fault is left as
+ *     it was; so is out if out_len is at fault. If they overlap, both are.
+ *   - ctx is for the callback: it may be NULL, and is not checked. A NULL random source is one that fails:
+ *     FERNSEAL_RANDOM_FAILED.
+ *   - The caller owns every byte. No heap, no initialisation, no global state: any thread, at any time, as long as
+ *     nobody, neither another thread nor a callback, changes an input or touches an output meanwhile. (A random source
+ *     fills buf, and nothing else.)
  *   - A callback must return: no longjmp, no C++ exception through the library. It may call the library.
- *   - A derivation takes 100 000 iterations of PBKDF2: some 20 ms on a server, seconds on a microcontroller.
+ *   - A derivation takes 100 000 iterations of PBKDF2: some 6 to 10 ms on a server, 3 to 35 s on a microcontroller.
+ *   - On an operating system a call takes up to 20 KiB of stack, of which it overwrites 16 at its end. Those of
+ *     fernseal_random_os are among them; another callback's come on top.
  *   - A fault in the library becomes FERNSEAL_INTERNAL on an operating system; on bare metal it calls fernseal_panic.
  *   - A result that must not be ignored is marked FERNSEAL_MUST_USE.
  *
@@ -47,7 +52,7 @@
 #endif
 #endif
 
-/* ---- Capacities in bytes, for arrays; each equals the function of its name ---- */
+/* ---- Capacities in bytes, for arrays; each equals the function of its name, for lengths up to SIZE_MAX / 2 ---- */
 
 /* The text of a new master key, with its NUL. */
 #define FERNSEAL_MASTER_KEY_CAP 45
@@ -126,7 +131,7 @@ typedef struct {
 /** Not a token; or a secret that is not text where text is wanted, or a value that looks like a damaged token. */
 #define FERNSEAL_MALFORMED 2
 
-/** The key's text is not base64, or the key is too short to seal with (fewer than 16 bytes). */
+/** The key's text is not base64, or the key is too short to seal with (under 16 bytes without zeros at its end). */
 #define FERNSEAL_INVALID_KEY 3
 
 /** A wrong key or a changed token: the two cannot be told apart. */
@@ -243,40 +248,41 @@ FERNSEAL_MUST_USE fernseal_status fernseal_fernet_open(uint8_t *out, size_t cap,
 /* ---- Configs ---- */
 
 /** Opens every token of a config, at the cost of a derivation each; all else stays byte for byte.
- *  cap is json_len + 1, or more where secrets hold many characters that JSON escapes: 4 * json_len + 1 always does. */
+ *  cap is json_len + 1, or more where secrets hold many characters that JSON escapes: 4 * json_len + 1 always does.
+ *  Feature config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_open(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len);
 
-/** As fernseal_config_open, each token with the first of count master keys that fits. */
+/** As fernseal_config_open, each token with the first of count master keys that fits. Feature config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_open_any(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *masters, size_t count, const char *json, size_t json_len);
 
 /** The value at pointer ("/auth/token_value" or "auth.token_value"), opened if it is a token.
- *  cap is the length of the value as it is written and a NUL: json_len always does. */
+ *  cap is the length of the value as it is written and a NUL: json_len + 1 always does. Feature config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_get(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len, const char *pointer, size_t pointer_len);
 
-/** As fernseal_config_get, with the first of count master keys that fits. */
+/** As fernseal_config_get, with the first of count master keys that fits. Feature config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_get_any(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *masters, size_t count, const char *json, size_t json_len, const char *pointer,
     size_t pointer_len);
 
 /** Seals the string at pointer at now (Unix seconds); a token or a placeholder (${NAME}) there stays.
- *  cap is json_len + FERNSEAL_TOKEN_SEAL_CAP(the string's length). Feature seal. */
+ *  cap is json_len + FERNSEAL_TOKEN_SEAL_CAP(the string's length). Features config and seal. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_seal(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len, const char *pointer, size_t pointer_len,
     uint64_t now, fernseal_random_fn random, void *ctx);
 
 /** Seals the secret of every token of a config anew, opened with the first of count old master keys that fits, under
  *  the new one at now (Unix seconds); all else stays byte for byte. Two derivations a token.
- *  cap is json_len + 1, and 25 more for each token of the legacy form. Feature seal. */
+ *  cap is json_len + 1, and 25 more for each token of the legacy form. Features config and seal. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_rotate(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *old_masters, size_t count, const fernseal_master_key *new_master, const char *json,
     size_t json_len, uint64_t now, fernseal_random_fn random, void *ctx);
 
 /** Reads a ProxmoxMCP config, at most 16 levels deep, and opens the tokens among its fields with the first of count
  *  master keys that fits (none are needed if nothing is sealed). A field that is too long is FERNSEAL_BUFFER_TOO_SMALL,
- *  a token longer than its field too; one with a NUL in it is FERNSEAL_MALFORMED. */
+ *  a token longer than its field too; one with a NUL in it is FERNSEAL_MALFORMED. Feature config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_read(fernseal_config *out, const fernseal_master_key *masters,
     size_t count, const char *json, size_t json_len);
 

@@ -2,7 +2,7 @@
 //! Each function turns its pointers into slices (`pointer`), calls core, and returns a status (`status`).
 //! What is decided is decided in core; what is unsafe is here.
 #![cfg_attr(not(feature = "std"), no_std)]
-// A C border is made of raw pointers: this is the one crate of the workspace where unsafe code may be.
+// A C border is made of raw pointers. (Of the other crates only core has unsafe code, in its module kdf::simd.)
 #![allow(unsafe_code)]
 // The names are C's.
 #![allow(non_camel_case_types)]
@@ -506,6 +506,7 @@ pub unsafe extern "C" fn fernseal_fernet_open(
 
 /// Opens every token of a config, at the cost of a derivation each; all else stays byte for byte.
 /// `cap` is `json_len` + 1, or more where secrets hold many characters that JSON escapes: 4 * `json_len` + 1 always does.
+/// Feature `config`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
@@ -524,7 +525,7 @@ pub unsafe extern "C" fn fernseal_config_open(
     unsafe { fernseal_config_open_any(out, cap, out_len, master, 1, json, json_len) }
 }
 
-/// As `fernseal_config_open`, each token with the first of `count` master keys that fits.
+/// As `fernseal_config_open`, each token with the first of `count` master keys that fits. Feature `config`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
@@ -551,7 +552,7 @@ pub unsafe extern "C" fn fernseal_config_open_any(
 }
 
 /// The value at `pointer` ("/auth/token_value" or "auth.token_value"), opened if it is a token.
-/// `cap` is the length of the value as it is written and a NUL: `json_len` always does.
+/// `cap` is the length of the value as it is written and a NUL: `json_len` + 1 always does. Feature `config`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
@@ -572,7 +573,7 @@ pub unsafe extern "C" fn fernseal_config_get(
     unsafe { fernseal_config_get_any(out, cap, out_len, master, 1, json, json_len, pointer, pointer_len) }
 }
 
-/// As `fernseal_config_get`, with the first of `count` master keys that fits.
+/// As `fernseal_config_get`, with the first of `count` master keys that fits. Feature `config`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
@@ -603,7 +604,7 @@ pub unsafe extern "C" fn fernseal_config_get_any(
 }
 
 /// Seals the string at `pointer` at `now` (Unix seconds); a token or a placeholder (`${NAME}`) there stays.
-/// `cap` is `json_len` + FERNSEAL_TOKEN_SEAL_CAP(the string's length). Feature `seal`.
+/// `cap` is `json_len` + FERNSEAL_TOKEN_SEAL_CAP(the string's length). Features `config` and `seal`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
@@ -637,7 +638,7 @@ pub unsafe extern "C" fn fernseal_config_seal(
 
 /// Seals the secret of every token of a config anew, opened with the first of `count` old master keys that fits, under
 /// the new one at `now` (Unix seconds); all else stays byte for byte. Two derivations a token.
-/// `cap` is `json_len` + 1, and 25 more for each token of the legacy form. Feature `seal`.
+/// `cap` is `json_len` + 1, and 25 more for each token of the legacy form. Features `config` and `seal`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.
@@ -671,7 +672,7 @@ pub unsafe extern "C" fn fernseal_config_rotate(
 
 /// Reads a ProxmoxMCP config, at most 16 levels deep, and opens the tokens among its fields with the first of `count`
 /// master keys that fits (none are needed if nothing is sealed). A field that is too long is FERNSEAL_BUFFER_TOO_SMALL,
-/// a token longer than its field too; one with a NUL in it is FERNSEAL_MALFORMED.
+/// a token longer than its field too; one with a NUL in it is FERNSEAL_MALFORMED. Feature `config`.
 ///
 /// # Safety
 /// The rules on arguments at the top of the header.

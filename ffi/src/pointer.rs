@@ -108,7 +108,7 @@ pub(crate) struct Output<'a> {
 }
 
 /// An output buffer of `cap` bytes at `pointer`, and its length at `len`; neither may overlap the other or an input.
-/// The length is 0 until the call succeeds.
+/// The length is 0 until the call succeeds. What is at fault is not written to.
 ///
 /// # Safety
 /// If `pointer` is not NULL, `cap` bytes there are writable, and nobody else touches them during `'a`; so is `*len`.
@@ -120,10 +120,13 @@ pub(crate) unsafe fn output<'a, T>(
 ) -> Result<Output<'a>, Failure> {
     const { assert!(size_of::<T>() == 1) };
     let extent = Extent::of(pointer, cap);
+    // Before the length becomes 0, as that would change the buffer. (A length that is not sound is refused below.)
+    if extent.overlaps(Extent::of(len, 1)) {
+        return Err(Failure::InvalidArgument);
+    }
     // SAFETY: the caller's promise is the same.
     let len = unsafe { output_one(len, 0, inputs) }?;
-    let overlap = extent.overlaps(Extent::of(core::ptr::from_ref(len), 1));
-    if !is_sound(pointer, cap) || overlap || inputs.iter().any(|input| input.overlaps(extent)) {
+    if !is_sound(pointer, cap) || inputs.iter().any(|input| input.overlaps(extent)) {
         return Err(Failure::InvalidArgument);
     }
     let buffer: &mut [u8] = if cap == 0 {

@@ -17,7 +17,7 @@ pub const FERNSEAL_OK: fernseal_status = 0;
 pub const FERNSEAL_BUFFER_TOO_SMALL: fernseal_status = 1;
 /// Not a token; or a secret that is not text where text is wanted, or a value that looks like a damaged token.
 pub const FERNSEAL_MALFORMED: fernseal_status = 2;
-/// The key's text is not base64, or the key is too short to seal with (fewer than 16 bytes).
+/// The key's text is not base64, or the key is too short to seal with (under 16 bytes without zeros at its end).
 pub const FERNSEAL_INVALID_KEY: fernseal_status = 3;
 /// A wrong key or a changed token: the two cannot be told apart.
 pub const FERNSEAL_UNAUTHENTIC: fernseal_status = 4;

@@ -65,14 +65,20 @@ static void master_keys(void)
     CHECK(out_len == 44 && strlen(out) == 44);
 }
 
+static void capacities_for(size_t len)
+{
+    CHECK(fernseal_token_seal_cap(len) == FERNSEAL_TOKEN_SEAL_CAP(len));
+    CHECK(fernseal_token_open_cap(len) == FERNSEAL_TOKEN_OPEN_CAP(len));
+    CHECK(fernseal_fernet_seal_cap(len) == FERNSEAL_FERNET_SEAL_CAP(len));
+    CHECK(fernseal_fernet_open_cap(len) == FERNSEAL_FERNET_OPEN_CAP(len));
+}
+
 static void capacities(void)
 {
-    size_t len;
-    for (len = 0; len < 5000; len++) {
-        CHECK(fernseal_token_seal_cap(len) == FERNSEAL_TOKEN_SEAL_CAP(len));
-        CHECK(fernseal_token_open_cap(len) == FERNSEAL_TOKEN_OPEN_CAP(len));
-        CHECK(fernseal_fernet_seal_cap(len) == FERNSEAL_FERNET_SEAL_CAP(len));
-        CHECK(fernseal_fernet_open_cap(len) == FERNSEAL_FERNET_OPEN_CAP(len));
+    size_t i;
+    for (i = 0; i < 5000; i++) {
+        capacities_for(i);
+        capacities_for(SIZE_MAX / 2 - i);
     }
     CHECK(fernseal_token_seal_cap(LEN(SECRET)) == LEN(SEALED) + 1);
     CHECK(fernseal_token_seal_cap(SIZE_MAX) == SIZE_MAX);
@@ -221,6 +227,8 @@ static void configs_get(void)
     YIELDS(SECRET, CAP, GET(CAP, "backup.token_value"));
     YIELDS("8006", 5, GET(5, "/proxmox/port"));
     YIELDS("root@pam", 9, GET(9, "auth.user"));
+    YIELDS("5", 2, fernseal_config_get(out, 2, &out_len, master, "5", 1, "", 0));
+    REFUSES(FERNSEAL_BUFFER_TOO_SMALL, 1, fernseal_config_get(out, 1, &out_len, master, "5", 1, "", 0));
     REFUSES(FERNSEAL_BUFFER_TOO_SMALL, 8, GET(8, "auth.user"));
     REFUSES(FERNSEAL_NOT_FOUND, CAP, GET(CAP, "/auth/nothing"));
     REFUSES(FERNSEAL_INVALID_ARGUMENT, CAP, GET(CAP, "/~2"));

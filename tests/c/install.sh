@@ -8,7 +8,7 @@ cd "$(dirname "$0")"
 root=$(cd ../.. && pwd)
 work=$root/target/c
 tree=$work/tree
-prefix=/opt/fernseal
+prefix=/opt/c++ # a link to /opt/fernseal, by a name that is another as a regular expression
 libdir=$prefix/lib/$(gcc -print-multiarch 2>/dev/null || true)
 lib=$tree$libdir
 bin=$work/bin
@@ -19,10 +19,12 @@ for tool in gcc g++ cmake pkg-config nm readelf; do
 done
 
 rm -rf "$tree" "$bin"
-mkdir -p "$bin"
-DESTDIR=$tree PREFIX=$prefix LIBDIR=$libdir CARGOFLAGS=--quiet "$root/ffi/install.sh" >/dev/null
+mkdir -p "$bin" "$tree/opt/fernseal"
+ln -s fernseal "$tree$prefix"
+(umask 077 && DESTDIR=$tree PREFIX=$prefix LIBDIR=$libdir CARGOFLAGS=--quiet "$root/ffi/install.sh" >/dev/null)
 
 # The files, and who finds whom.
+[ -z "$(find "$tree" ! -perm -444)" ] || fail "files that not everyone can read: $(find "$tree" ! -perm -444)"
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)
 cmp "$root/include/fernseal.h" "$tree$prefix/include/fernseal.h"
 [ "$(readlink "$lib/libfernseal.so")" = libfernseal.so.0 ] || fail "libfernseal.so is not a link to libfernseal.so.0"
@@ -49,11 +51,16 @@ LD_LIBRARY_PATH=$lib opens "$bin/pkg-config-shared"
 gcc -std=c99 -static -s -Wl,--gc-sections open_config.c $(pkg-config --static --cflags --libs fernseal) -o "$bin/pkg-config-static"
 opens "$bin/pkg-config-static"
 
-cmake -S cmake -B "$work/cmake" -DCMAKE_PREFIX_PATH="$tree$prefix" -DCMAKE_BUILD_TYPE=Release >"$work/cmake.log" 2>&1 ||
-    { cat "$work/cmake.log" >&2; fail "CMake does not find it"; }
-grep -q "^fernseal_DIR:PATH=$lib/" "$work/cmake/CMakeCache.txt" || fail "CMake found another fernseal"
-cmake --build "$work/cmake" >"$work/cmake.log" 2>&1 || { cat "$work/cmake.log" >&2; fail "CMake does not build"; }
-opens "$work/cmake/with_shared"
+# By its prefix, which is a link, and where it lies.
+for place in "$tree$prefix" "$tree/opt/fernseal"; do
+    rm -rf "$work/cmake"
+    cmake -S cmake -B "$work/cmake" -DCMAKE_PREFIX_PATH="$place" -DCMAKE_BUILD_TYPE=Release >"$work/cmake.log" 2>&1 ||
+        { cat "$work/cmake.log" >&2; fail "CMake does not find it in $place"; }
+    grep -q "^fernseal_DIR:PATH=$place/" "$work/cmake/CMakeCache.txt" || fail "CMake found another fernseal than in $place"
+    cmake --build "$work/cmake" >"$work/cmake.log" 2>&1 ||
+        { cat "$work/cmake.log" >&2; fail "CMake does not build with $place"; }
+    opens "$work/cmake/with_shared"
+done
 readelf -d "$work/cmake/with_static" | grep -q fernseal && fail "fernseal::static links the shared library"
 opens "$work/cmake/with_static"
 "$work/cmake/with_cpp" >/dev/null || fail "with_cpp"

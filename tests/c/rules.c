@@ -13,25 +13,27 @@ static uint8_t next;
 
 /* A call with one argument against the rules, all others being right: the outputs hold nothing. */
 #define BAD(call) REFUSES(FERNSEAL_INVALID_ARGUMENT, 512, call)
-/* The output is what is wrong: it is not touched. */
-#define BAD_OUT(call) \
+/* An output is what is wrong: it is not touched, and out not if out_len is; out_len becomes what is said. */
+#define BAD_OUT(len, call) \
     do { \
         memset(out, 0xa5, sizeof out); \
+        memset(&overlapped, 0xa5, sizeof overlapped); \
         out_len = 77; \
         CHECK((call) == FERNSEAL_INVALID_ARGUMENT); \
-        CHECK(is_all(out, sizeof out, 0xa5)); \
+        CHECK(is_all(out, sizeof out, 0xa5) && is_all(&overlapped, sizeof overlapped, 0xa5)); \
+        CHECK(out_len == (len)); \
     } while (0)
 
 /* What is wrong with an output in any function that has (out, cap, out_len), given as a call of them. */
 #define BAD_OUTPUTS(type, CALL) \
     do { \
-        BAD_OUT(CALL((type *)NULL, 512, &out_len)); \
-        CHECK(out_len == 0); \
-        BAD_OUT(CALL((type *)out, 512, NULL)); \
-        BAD_OUT(CALL((type *)out, HUGE_LEN, &out_len)); \
-        BAD_OUT(CALL((type *)out, SIZE_MAX, &out_len)); \
-        BAD_OUT(CALL((type *)(void *)&overlapped.len, 512, &overlapped.len)); \
-        BAD_OUT(CALL((type *)overlapped.bytes, sizeof overlapped, &overlapped.len)); \
+        BAD_OUT(0, CALL((type *)NULL, 512, &out_len)); \
+        BAD_OUT(77, CALL((type *)out, 512, NULL)); \
+        BAD_OUT(77, CALL((type *)out, 512, (size_t *)(void *)(overlapped.bytes + 1))); \
+        BAD_OUT(0, CALL((type *)out, HUGE_LEN, &out_len)); \
+        BAD_OUT(0, CALL((type *)out, SIZE_MAX, &out_len)); \
+        BAD_OUT(77, CALL((type *)(void *)&overlapped.len, 512, &overlapped.len)); \
+        BAD_OUT(77, CALL((type *)overlapped.bytes, 504 + sizeof(size_t), &overlapped.len)); \
     } while (0)
 
 /* An out_len that lies in out, at either end. */
@@ -156,10 +158,12 @@ static void inputs(void)
     CHECK(config.host[0] == 0 && config.token_value[511] == 0);
     CHECK(fernseal_config_read(&config, &master, 1, NULL, 1) == FERNSEAL_INVALID_ARGUMENT);
 
-    /* Without a random source nothing is sealed. */
+    /* Without a random source nothing is sealed; where nothing is to be sealed, none is missed. */
     REFUSES(FERNSEAL_RANDOM_FAILED, 64, fernseal_master_key_generate(out, 64, &out_len, NULL, NULL));
     REFUSES(FERNSEAL_RANDOM_FAILED, 512,
             fernseal_token_seal(out, 512, &out_len, &master, secret, 36, NOW, NULL, NULL));
+    YIELDS("[\"${A}\"]", 9,
+           fernseal_config_seal(out, 9, &out_len, &master, "[\"${A}\"]", 8, "/0", 2, NOW, NULL, NULL));
     /* A wipe that cannot be right does nothing. */
     fernseal_wipe(NULL, 5);
     memset(out, 0xa5, sizeof out);
@@ -179,7 +183,8 @@ static void overlaps(void)
     } *const shared = (void *)out;
     static const size_t shifts[] = {0, 1, 36};
     size_t i, shift;
-    char before[sizeof out];
+    char before[sizeof out], other[300];
+    size_t *const len_in_input = (size_t *)(void *)(out + 8);
     memset(out, 'A', sizeof out);
     memcpy(before, out, sizeof out);
 #define OVERLAPS(call) \
@@ -210,6 +215,14 @@ static void overlaps(void)
         CHECK(memcmp(out, before, sizeof out) == 0);
     }
     OVERLAPS(fernseal_token_open_with(shared->bytes, 300, &out_len, &shared->key, SALTED, LEN(SALTED)));
+    /* An out_len in an input. */
+    memset(other, 0xa5, sizeof other);
+    CHECK(fernseal_token_seal(other, 300, len_in_input, &shared->master, NULL, 0, NOW, count_up, &next) ==
+          FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_token_open((uint8_t *)other, 300, len_in_input, &master, out, 37) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_config_get(other, 300, len_in_input, &master, CONFIG, LEN(CONFIG), out, 37) ==
+          FERNSEAL_INVALID_ARGUMENT);
+    CHECK(is_all(other, sizeof other, 0xa5) && memcmp(out, before, sizeof out) == 0);
     CHECK(fernseal_derive(&shared->key, &shared->master, SALTED, LEN(SALTED), NULL, NULL) == FERNSEAL_INVALID_ARGUMENT);
     CHECK(fernseal_config_read(&shared->config, &master, 1, out + 100, 5) == FERNSEAL_INVALID_ARGUMENT);
     CHECK(memcmp(out, before, sizeof out) == 0);

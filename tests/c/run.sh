@@ -15,6 +15,7 @@ has() { command -v "$1" >/dev/null || { echo "SKIPPED: no $1: run tests/setup.sh
 
 ./install.sh
 [ -e "$lib/libfernseal.so" ] || exit 0
+./readme.sh
 export LD_LIBRARY_PATH="$lib"
 warnings="-g -Wall -Wextra -Wpedantic -Werror -I$include"
 
@@ -38,6 +39,11 @@ for cc in gcc clang; do
         done
         $(plusplus $cc) -std=c++11 $warnings $flags plusplus.cpp -L"$lib" -lfernseal -o "$bin/plusplus-$cc"
         run "$(plusplus $cc)$kind" "$bin/plusplus-$cc"
+        # (A sanitizer's own stack would be measured too.)
+        if [ -z "$flags" ]; then
+            $cc -std=c99 $warnings stack.c -L"$lib" -lfernseal -lpthread -o "$bin/stack-$cc"
+            run "$cc" "$bin/stack-$cc"
+        fi
         # The header stands alone in both languages.
         echo '#include <fernseal.h>' | $cc -x c -std=c99 $warnings -fsyntax-only -
         echo '#include <fernseal.h>' | $cc -x c++ -std=c++11 $warnings -fsyntax-only -

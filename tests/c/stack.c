@@ -1,0 +1,122 @@
+/* How much stack a call takes: each runs on a painted one, which shows how deep it went, and in a thread that has little
+ * more than the header says. */
+#define _DEFAULT_SOURCE
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "check.h"
+#include "../firmware/vectors.h"
+
+#define POINTER "/auth/token_value"
+#define FERNET_KEY "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
+/* In bytes: what the header says; with what a thread takes for itself; and more than anything takes. */
+enum { SAID = 20 * 1024, SMALL = SAID + 4 * 1024, LARGE = 256 * 1024 };
+
+static fernseal_master_key master;
+static fernseal_key key;
+static fernseal_config config;
+static char token[512];
+static size_t token_len;
+
+#define OUT out, sizeof out, &out_len
+#define BYTES (uint8_t *)out, sizeof out, &out_len
+#define PLAIN (const uint8_t *)SECRET, LEN(SECRET)
+#define RANDOM fernseal_random_os, NULL
+
+static int on(void *ctx)
+{
+    (void)ctx;
+    return 0;
+}
+
+static int parse(void) { return fernseal_master_key_parse(&master, MASTER_KEY, LEN(MASTER_KEY)); }
+static int generate(void) { return fernseal_master_key_generate(OUT, RANDOM); }
+static int token_seal(void) { return fernseal_token_seal(OUT, &master, PLAIN, NOW, RANDOM); }
+static int token_open(void) { return fernseal_token_open(BYTES, &master, SALTED, LEN(SALTED)); }
+static int token_open_any(void) { return fernseal_token_open_any(BYTES, &master, 1, LEGACY, LEN(LEGACY)); }
+static int derive(void) { return fernseal_derive(&key, &master, SALTED, LEN(SALTED), on, NULL); }
+static int open_with(void) { return fernseal_token_open_with(BYTES, &key, SALTED, LEN(SALTED)); }
+static int pbkdf2(void) { return fernseal_pbkdf2((uint8_t *)out, sizeof out, PLAIN, PLAIN, 2); }
+static int fernet_seal(void)
+{
+    return fernseal_fernet_seal(token, sizeof token, &token_len, FERNET_KEY, LEN(FERNET_KEY), PLAIN, NOW, RANDOM);
+}
+static int fernet_open(void)
+{
+    return fernseal_fernet_open(BYTES, FERNET_KEY, LEN(FERNET_KEY), token, token_len, NOW, 60);
+}
+static int config_open(void) { return fernseal_config_open(OUT, &master, CONFIG, LEN(CONFIG)); }
+static int config_open_any(void) { return fernseal_config_open_any(OUT, &master, 1, CONFIG, LEN(CONFIG)); }
+static int config_get(void) { return fernseal_config_get(OUT, &master, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)); }
+static int config_get_any(void)
+{
+    return fernseal_config_get_any(OUT, &master, 1, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER));
+}
+static int config_seal(void)
+{
+    return fernseal_config_seal(OUT, &master, CONFIG_OPENED, LEN(CONFIG_OPENED), POINTER, LEN(POINTER), NOW, RANDOM);
+}
+static int config_rotate(void)
+{
+    return fernseal_config_rotate(OUT, &master, 1, &master, CONFIG, LEN(CONFIG), NOW, RANDOM);
+}
+static int config_read(void) { return fernseal_config_read(&config, &master, 1, CONFIG, LEN(CONFIG)); }
+static int random_os(void) { return fernseal_random_os(NULL, (uint8_t *)out, sizeof out); }
+
+static const struct call {
+    const char *name;
+    int (*run)(void);
+} calls[] = {
+    {"parse", parse}, {"generate", generate}, {"token_seal", token_seal}, {"token_open", token_open},
+    {"token_open_any", token_open_any}, {"derive", derive}, {"open_with", open_with}, {"pbkdf2", pbkdf2},
+    {"fernet_seal", fernet_seal}, {"fernet_open", fernet_open}, {"config_open", config_open},
+    {"config_open_any", config_open_any}, {"config_get", config_get}, {"config_get_any", config_get_any},
+    {"config_seal", config_seal}, {"config_rotate", config_rotate}, {"config_read", config_read},
+    {"random_os", random_os},
+};
+
+static const char *top; /* where the call's stack begins */
+
+static void *called(void *which)
+{
+    const struct call *call = which;
+    char here;
+    top = &here;
+    CHECK(call->run() == FERNSEAL_OK);
+    return NULL;
+}
+
+static void in_thread(pthread_attr_t *attributes, const struct call *call)
+{
+    pthread_t thread;
+    CHECK(pthread_create(&thread, attributes, called, (void *)call) == 0 && pthread_join(thread, NULL) == 0);
+}
+
+int main(void)
+{
+    static char *stack;
+    size_t i, depth, most = 0;
+    const char *deepest = "nothing";
+    pthread_attr_t painted, small;
+    if (posix_memalign((void **)&stack, 4096, LARGE) || pthread_attr_init(&painted) || pthread_attr_init(&small))
+        return 2;
+    CHECK(pthread_attr_setstack(&painted, stack, LARGE) == 0);
+    CHECK(pthread_attr_setstacksize(&small, SMALL < PTHREAD_STACK_MIN ? (size_t)PTHREAD_STACK_MIN : SMALL) == 0);
+    for (i = 0; i < sizeof calls / sizeof *calls; i++) {
+        memset(stack, 0xa5, LARGE);
+        in_thread(&painted, &calls[i]);
+        for (depth = 0; stack[depth] == (char)0xa5; depth++)
+            ;
+        depth = (size_t)(top - (stack + depth));
+        CHECK(depth <= SAID);
+        if (depth > most) {
+            most = depth;
+            deepest = calls[i].name;
+        }
+        in_thread(&small, &calls[i]);
+    }
+    free(stack);
+    fprintf(stderr, "%zu bytes of stack in %s; ", most, deepest);
+    return checked("stack");
+}
