@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::{Deref, Range};
 
+use fernseal_core::fernet::MAX_CLOCK_SKEW;
 use fernseal_core::json::{self, Event, Events};
 use fernseal_core::token::{self, Format, Token};
 use fernseal_core::{Error, config};
@@ -113,6 +114,14 @@ impl Document {
     /// The value at `pointer`.
     pub(crate) fn find(&self, pointer: &str) -> Result<json::Value<'_>> {
         json::find(&self.text, pointer).map_err(|error| self.failure(pointer, error))
+    }
+
+    /// The time to seal at: later than all tokens here, so that what is set after a rotation, were it in the same second,
+    /// is newer than the rotation's backup. Tokens of a clock that is far ahead are not followed: half of what
+    /// [`MAX_CLOCK_SKEW`] lets pass.
+    pub(crate) fn sealing_time(&self, now: u64) -> u64 {
+        let newest = self.tokens.iter().filter_map(|token| Some(token.form.ok()?.1)).max();
+        newest.map_or(now, |newest| newest.saturating_add(1).clamp(now, now.saturating_add(MAX_CLOCK_SKEW / 2)))
     }
 
     /// The token that `value` is, if it is one.
