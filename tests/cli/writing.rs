@@ -5,6 +5,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::{FileTypeExt, symlink};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::{Folder, Said};
@@ -103,4 +104,73 @@ fn tokens_are_later_than_those_before_them_and_never_far_ahead_of_the_clock() {
         assert!(after <= now() + 30, "{round}");
         before = after;
     }
+}
+
+#[test]
+fn pipes_devices_and_links_to_nothing_are_not_replaced_even_by_force() {
+    let folder = two_tokens("irregular-output");
+    folder.write("plain.json", TWO);
+    folder.write("held", "");
+    symlink("nowhere", folder.path("dangling")).unwrap();
+    symlink("fifo", folder.path("to-fifo")).unwrap();
+    symlink("held", folder.path("to-held")).unwrap();
+    fs::create_dir(folder.path("folder")).unwrap();
+    assert!(folder.command(&["sh", "-c", "mkfifo fifo"], &[]).status().unwrap().success());
+    for force in [&["--force"][..], &[]] {
+        for (name, what) in [
+            ("fifo", "fifo is not a regular file"),
+            ("to-fifo", "to-fifo is not a regular file"),
+            ("folder", "folder is not a regular file"),
+            ("dangling", "dangling is a link that leads to no file"),
+        ] {
+            for (command, config) in [("decrypt", "c.json"), ("encrypt", "plain.json")] {
+                let said = folder.run(&[&[command, config, "-o", name], force].concat());
+                assert_eq!(said.code, Some(7), "{command} {name}: {said:?}");
+                assert!(said.err.contains(&format!("error: {what}\n  next: ")), "{said:?}");
+            }
+        }
+    }
+    assert!(fs::metadata(folder.path("fifo")).unwrap().file_type().is_fifo());
+    assert_eq!(fs::read_link(folder.path("dangling")).unwrap().to_str(), Some("nowhere"));
+    assert!(!folder.path("nowhere").exists());
+    // A link to a file stays, and the file is replaced.
+    let said = folder.run(&["decrypt", "c.json", "-o", "to-held", "--force"]);
+    assert!(said.err.starts_with("2 values decrypted into to-held (mode 600)\n"), "{said:?}");
+    assert_eq!((folder.read("held"), folder.path("to-held").is_symlink()), (TWO.to_owned(), true));
+}
+
+#[test]
+fn one_value_is_not_told_as_several() {
+    let folder = Folder::new("one");
+    folder.make_configs(1);
+    let said = folder.run(&["decrypt", "tree/0000.json", "-o", "one.json"]);
+    assert!(said.err.starts_with("1 value decrypted into one.json (mode 600)\n"), "{said:?}");
+}
+
+#[test]
+fn a_dash_is_stdout_for_decrypt_and_no_file_for_the_others() {
+    let folder = two_tokens("dash");
+    folder.write("plain.json", TWO);
+    assert_eq!(folder.run(&["decrypt", "c.json", "-o", "-"]).out, TWO);
+    for arguments in
+        [&["encrypt", "plain.json", "-o", "-"][..], &["keygen", "-o", "-"], &["rotate", "c.json", "--new-key-out", "-"]]
+    {
+        let said = folder.run(arguments);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(said.err.contains("- is no name for a file"), "{said:?}");
+        assert!(!folder.path("-").exists(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn git_goes_on_where_the_key_is_none_or_the_audit_log_cannot_be_written() {
+    let folder = two_tokens("textconv-fails");
+    let sealed = folder.read("c.json");
+    for (key, log, what) in [("no key", "log", "Invalid master key"), (common::KEY, "no/folder/log", "no/folder/log")] {
+        let line = format!("\"$0\" decrypt --textconv c.json --audit-log {log}");
+        let said = under(&folder, key, "", &line);
+        assert_eq!((said.code, &said.out), (Some(0), &sealed), "{said:?}");
+        assert!(said.err.starts_with("warning: ") && said.err.contains(what), "{said:?}");
+    }
+    assert_eq!(folder.run(&["decrypt", "--textconv", "c.json"]).out, TWO);
 }
