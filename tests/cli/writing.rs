@@ -70,7 +70,10 @@ fn the_only_token_of_a_config_is_set_under_any_key_and_of_many_one_is_tried() {
 
 #[test]
 fn a_secret_that_is_set_in_the_second_of_a_rotation_outlasts_a_rollback() {
-    let lines = ["printf new | \"$0\" set -q tree/c.json auth.token_value --key-file new"];
+    let lines = [
+        "printf new | \"$0\" set -q tree/c.json auth.token_value --key-file new",
+        "EDITOR=\"sed -i s/first/new/\" \"$0\" edit -q tree/c.json --key-file new",
+    ];
     for (at, line) in lines.into_iter().enumerate() {
         let folder = two_tokens(&format!("same-second-{at}"));
         fs::rename(folder.path("c.json"), folder.path("tree/c.json")).unwrap();
