@@ -12,7 +12,7 @@ venv=${FERNSEAL_VENV:-$PWD/target/venv}
 node=$PWD/target/node
 
 # Debian packages of each part.
-tools="git strace gdb tmux systemd"
+tools="git strace gdb tmux systemd vim"
 python="python3 python3-venv"
 c="gcc g++ libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
 go="golang-go"

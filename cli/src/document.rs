@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::{Deref, Range};
 
-use fernseal_core::json::{self, Event, Events};
+use fernseal_core::fernet::MAX_CLOCK_SKEW;
+use fernseal_core::json::{self, Event, Events, Kind};
 use fernseal_core::token::{self, Format, Token};
 use fernseal_core::{Error, config};
 use zeroize::Zeroizing;
@@ -49,6 +50,27 @@ impl Sealed {
     }
 }
 
+/// A string or scalar: a value that holds no others.
+pub(crate) struct Leaf<'a> {
+    pub(crate) pointer: String,
+    pub(crate) kind: Kind,
+    /// As it is written; of a string what stands between the quotes.
+    pub(crate) raw: &'a str,
+    span: Range<usize>,
+}
+
+impl Leaf<'_> {
+    /// Where it begins in the text.
+    pub(crate) fn start(&self) -> usize {
+        self.span.start
+    }
+
+    /// An edit that makes it the string `plain`.
+    pub(crate) fn replaced_by(&self, plain: &str) -> Edit {
+        Edit::of_value(self.kind, self.span.clone(), plain)
+    }
+}
+
 /// A new text for the inside of one string.
 pub(crate) struct Edit {
     inside: Range<usize>,
@@ -64,8 +86,11 @@ impl Edit {
 
     /// An edit of the string or scalar `value`, which becomes the string `plain`.
     pub(crate) fn of(value: &json::Value<'_>, plain: &str) -> Self {
-        let span = value.span();
-        if value.kind() == json::Kind::String {
+        Self::of_value(value.kind(), value.span(), plain)
+    }
+
+    fn of_value(kind: Kind, span: Range<usize>, plain: &str) -> Self {
+        if kind == Kind::String {
             return Self::new(span.start + 1..span.end - 1, plain);
         }
         let mut edit = Self::new(span, plain);
@@ -113,6 +138,31 @@ impl Document {
     /// The value at `pointer`.
     pub(crate) fn find(&self, pointer: &str) -> Result<json::Value<'_>> {
         json::find(&self.text, pointer).map_err(|error| self.failure(pointer, error))
+    }
+
+    /// The strings and scalars with their pointers, in order and in one pass: [`Self::find`] for each would look at the
+    /// text once a value.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = Leaf<'_>> {
+        let mut levels = Levels::default();
+        // It was read to its end before.
+        Events::new(&self.text).map_while(std::result::Result::ok).filter_map(move |event| {
+            levels.follow(&self.text, &event);
+            let (kind, span, quote) = match event {
+                Event::String(span) => (Kind::String, span, 1),
+                Event::Scalar(span) => (Kind::Scalar, span, 0),
+                _ => return None,
+            };
+            let raw = self.text.get(span.start + quote..span.end - quote).unwrap_or_default();
+            Some(Leaf { pointer: levels.pointer(), kind, raw, span })
+        })
+    }
+
+    /// The time to seal at: later than all tokens here, so that what is set after a rotation, were it in the same second,
+    /// is newer than the rotation's backup. Tokens of a clock that is far ahead are not followed: half of what
+    /// [`MAX_CLOCK_SKEW`] lets pass.
+    pub(crate) fn sealing_time(&self, now: u64) -> u64 {
+        let newest = self.tokens.iter().filter_map(|token| Some(token.form.ok()?.1)).max();
+        newest.map_or(now, |newest| newest.saturating_add(1).clamp(now, now.saturating_add(MAX_CLOCK_SKEW / 2)))
     }
 
     /// The token that `value` is, if it is one.

@@ -1,4 +1,4 @@
-//! Where master keys come from, and the opening of many tokens at once.
+//! Where master keys come from, and the opening and sealing of many tokens at once.
 //! Never an argument; two sources that disagree are an error; the prompt is the last resort.
 //! Keys named PREVIOUS open and never seal.
 
@@ -10,7 +10,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use fernseal_core::{Error, Key, MasterKey, stack, token};
+use fernseal_core::token::{self, Format};
+use fernseal_core::{Error, Key, MasterKey, stack};
+use getrandom::SysRng;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -166,6 +168,53 @@ pub(crate) fn open(
         }
     }
     results
+}
+
+/// Refuses keys that do not open what `document` holds already, where they are to seal something more in it: it would be
+/// under two keys then, and none would open all of it. Of `others`, the tokens that stay, one is tried.
+pub(crate) fn check_fit<'a>(
+    document: &Document,
+    mut others: impl Iterator<Item = &'a Sealed>,
+    keys: &Keyring,
+    threads: NonZeroUsize,
+) -> Result<()> {
+    let Some(token) = others.find(|token| token.form.is_ok()) else { return Ok(()) };
+    if open(&[(document, token)], keys, threads).iter().any(std::result::Result::is_ok) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Unopened,
+        format!("the other tokens of {} do not open with this key (tried: {})", document.name, token.pointer),
+        "set the key they were sealed with (PROXMOX_MCP_MASTER_KEY), or rotate first; \
+         `fernseal verify` says which tokens open",
+    ))
+}
+
+/// Seals each secret under a salt of its own (or the legacy one), as of the time `at`, and checks each token by opening it.
+pub(crate) fn seal(
+    master: &MasterKey,
+    secrets: &[&str],
+    legacy: bool,
+    at: u64,
+    threads: NonZeroUsize,
+) -> Result<Vec<String>> {
+    let failed = |error| {
+        let next = "nothing was written; try again, and if it stays so report it";
+        Failure::new(Exit::Other, format!("sealing failed: {error}"), next)
+    };
+    let format = |_| if legacy { Ok(Format::Legacy) } else { Format::salted(&mut SysRng) };
+    let formats: Vec<Format> = secrets.iter().map(format).collect::<std::result::Result<_, _>>().map_err(failed)?;
+    let tasks: Vec<Task<'_>> = formats.iter().map(|format| Task { master, salt: *format.salt() }).collect();
+    let keys = derive::keys(&tasks, threads);
+    let seal_one = |(secret, (format, key)): (&&str, (&Format, Derived))| {
+        let mut out = vec![0; token::token_len(secret.len())];
+        let sealed = token::seal_with(&key, format, secret.as_bytes(), at, &mut SysRng, &mut out)?.to_owned();
+        match open_with(&key, &sealed) {
+            Ok(plain) if *plain == secret.as_bytes() => Ok(sealed),
+            _ => Err(Error::Unauthentic),
+        }
+    };
+    secrets.iter().zip(formats.iter().zip(keys)).map(seal_one).collect::<std::result::Result<_, _>>().map_err(failed)
 }
 
 /// Opens one token with its derived key.

@@ -4,12 +4,13 @@
 
 mod common;
 
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use common::{Folder, Said};
+use common::{Folder, Said, has};
 
 const CONFIG: &str =
     "{ \"auth\": {\"user\": \"root@pam\", \"token_value\": \"first\"},\n  \"more\": [\"second\", 1.50] }\n";
@@ -109,6 +110,118 @@ fn a_secret_that_was_moved_or_copied_is_not_saved_in_plain_text() {
     }
     let after = desk.tokens();
     assert_eq!((&after[0], &after[2], &after[3]), (&before[0], &before[1], &before[1]));
+}
+
+#[test]
+fn what_equals_a_secret_and_was_plain_before_stays_plain_and_what_gets_a_token_is_named() {
+    let desk = Desk::new("equal");
+    let token = &desk.tokens()[0];
+    let text = format!("{{\"token_value\": \"{token}\", \"user\": \"first\", \"note\": \"a\"}}\n");
+    desk.folder.write("c.json", &text);
+    let said = desk.edit("sed -i s/\\\"a\\\"/\\\"b\\\"/ \"$1\"", &[]);
+    assert_eq!((said.code, &*said.err), (Some(0), "c.json saved; 0 values encrypted anew\n"));
+    assert_eq!(desk.folder.read("c.json"), text.replace("\"a\"", "\"b\""));
+
+    // Where the plain text is new, or named, it is a secret.
+    let copied = "encrypted /note: it holds the secret that was at /token_value\n";
+    let said = desk.edit("sed -i s/\\\"b\\\"/\\\"first\\\"/ \"$1\"", &[]);
+    assert_eq!(said.err, format!("{copied}c.json saved; 0 values encrypted anew\n"));
+    assert_eq!(desk.tokens(), [&**token; 2]);
+    let said = desk.edit("echo >>\"$1\"", &["--field", "/user", "--json"]);
+    assert!(said.out.contains("\"encrypted\":[\"/user\"]"), "{said:?}");
+    assert_eq!(desk.tokens(), [&**token; 3]);
+}
+
+#[test]
+fn what_could_not_be_read_again_is_not_written() {
+    let desk = Desk::new("twice");
+    let before = desk.folder.read("c.json");
+    // The copy of the secret becomes a token below a name that occurs twice.
+    desk.folder.write("new", r#"{"auth": {"token_value": "first"}, "a": {"b": "second"}, "a": 1}"#);
+    let said = desk.edit("cp new \"$1\"", &[]);
+    assert_eq!(said.code, Some(6), "{said:?}");
+    assert!(said.err.contains("occurs twice in its object: c.json at /a"), "{said:?}");
+    assert_eq!(desk.folder.read("c.json"), before);
+}
+
+#[test]
+fn time_grows_with_the_number_of_tokens_and_not_with_its_square() {
+    let desk = Desk::new("many");
+    desk.folder.write("one.json", r#"{"auth": {"token_value": "first"}}"#);
+    assert_eq!(desk.folder.run(&["encrypt", "one.json", "--legacy", "-o", "legacy.json"]).code, Some(0));
+    let token = desk.folder.read("legacy.json").split('"').find(|text| text.starts_with("enc:")).unwrap().to_owned();
+    let seconds = |count: usize| {
+        let members: Vec<String> = (0..count).map(|at| format!("\"s{at}\": \"{token}\"")).collect();
+        desk.folder.write("c.json", &format!("{{{}}}", members.join(", ")));
+        let start = Instant::now();
+        let said = desk.edit("echo >>\"$1\"", &[]);
+        assert_eq!(said.err, "c.json saved; 0 values encrypted anew\n");
+        start.elapsed().as_secs_f64()
+    };
+    let (few, many) = (seconds(2_000), seconds(16_000));
+    assert!(many < few * 8.0 + 2.0, "{few} s for 2 000 tokens, {many} s for 16 000");
+}
+
+/// An editor `vim` that writes down its arguments, in a folder that PATH leads to first.
+fn fake_vim(desk: &Desk, editor: &str) -> String {
+    fs::create_dir_all(desk.folder.path("bin")).unwrap();
+    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$@\" >{}\n", desk.folder.path("arguments").display());
+    for name in ["vim", "plain", "real.vim"] {
+        desk.folder.write(&format!("bin/{name}"), &script);
+        fs::set_permissions(desk.folder.path(&format!("bin/{name}")), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    if !desk.folder.path("bin/linked").exists() {
+        symlink("real.vim", desk.folder.path("bin/linked")).unwrap();
+    }
+    let path = format!("{}:/usr/bin:/bin", desk.folder.path("bin").display());
+    let mut command = desk.command("", &[]);
+    let said = Said::of(command.env("EDITOR", editor).env("PATH", path).output().unwrap());
+    assert_eq!(said.code, Some(0), "{editor}: {said:?}");
+    desk.folder.read("arguments")
+}
+
+#[test]
+fn vim_is_known_whatever_stands_around_it_and_told_to_keep_no_copy() {
+    let desk = Desk::new("vim");
+    let bin = desk.folder.path("bin").display().to_string();
+    for editor in [
+        "vim",
+        " vim -f",
+        "vim -c 'normal ggyG' -c q",
+        "linked -f",
+        "env vim",
+        "exec env -u X A=b vim -f",
+        "A=/b vim",
+        "'vim' -f",
+        "nice -n 5 linked",
+        &format!("{bin}/vim -f"),
+        &format!("\"{bin}/linked\" -f"),
+    ] {
+        assert!(fake_vim(&desk, editor).contains("-n\n-i\nNONE\n-c\nset no"), "{editor}");
+    }
+    for editor in ["plain", "plain vim", "env plain", "sh -c 'plain vim \"$1\"' --", "env sh -c 'exec vim \"$1\"' --"] {
+        assert!(!fake_vim(&desk, editor).contains("NONE"), "{editor}");
+    }
+}
+
+#[test]
+fn the_real_vim_leaves_no_secret_in_the_home_folder() {
+    if !has("vim") {
+        return;
+    }
+    let desk = Desk::new("viminfo");
+    for editor in ["vim --not-a-term -c 'normal ggyG' -c q", "vim -f --not-a-term -c 'normal ggyG' -c q"] {
+        let mut command = desk.command("", &[]);
+        command.env("EDITOR", editor).env("TERM", "dumb").env("LANG", "C.UTF-8");
+        assert_eq!(command.output().unwrap().status.code(), Some(0), "{editor}");
+        let home = desk.folder.files("home");
+        assert!(!home.iter().any(|(_, text)| String::from_utf8_lossy(text).contains("second")), "{editor}: {home:?}");
+        // The same without the command shows that vim would.
+        let plain = format!("{editor} c.json");
+        assert!(desk.folder.command(&["sh", "-c", &plain], &[]).env("TERM", "dumb").output().unwrap().status.success());
+        assert!(desk.folder.path("home/.viminfo").exists(), "vim keeps what was yanked");
+        fs::remove_file(desk.folder.path("home/.viminfo")).unwrap();
+    }
 }
 
 #[test]

@@ -8,10 +8,10 @@ use super::{config_or_default, into_text, open_all, read};
 use crate::Context;
 use crate::args::Decrypt;
 use crate::audit::Entry;
-use crate::document::Document;
+use crate::document::{Document, Edit};
 use crate::failure::Result;
 use crate::keys::{self, Keyring};
-use crate::report::{self, shown};
+use crate::report::{self, count, shown};
 use crate::store::{self, Config};
 
 pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
@@ -35,33 +35,50 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
         })?;
     }
     let pieces = document.edited(&edits);
-    let Some(out) = &args.output else { return report::result_bytes(&pieces) };
+    // By the custom of many tools `-` is stdout.
+    let Some(out) = args.output.as_ref().filter(|out| *out != Path::new("-")) else {
+        return report::result_bytes(&pieces);
+    };
     super::refuse_same_file(&source, out)?;
     store::create(out, 0o600, &pieces, args.force)?;
-    context.report.note(format_args!("{} values decrypted into {} (mode 600)", edits.len(), shown(out)));
+    context.report.note(format_args!("{} decrypted into {} (mode 600)", count(edits.len(), "value"), shown(out)));
     context.report.warn(format_args!("{} holds secrets in plain text: delete it when done", shown(out)));
     Ok(())
 }
 
-/// The config for `git diff`: what opens is opened, all else stays, and nobody is asked for a key.
+/// The config for `git diff`: what opens is opened, all else stays, and nobody is asked for a key. With a key that is none
+/// or an audit log that cannot be written nothing is opened, and `git diff` goes on.
 fn textconv(path: &Path, context: &Context) -> Result<()> {
     let mut source = Config::named(path).read()?;
     let bytes = source.take_bytes();
     let Ok(document) = Document::parse(shown(path), bytes.clone()) else { return report::result_bytes(&[&bytes]) };
-    let mut edits = Vec::new();
-    if !document.tokens.is_empty() && Keyring::is_set(context.key_file.as_deref()) {
-        let keys = context.keys()?;
-        let tokens: Vec<_> = document.tokens.iter().map(|token| (&document, token)).collect();
-        let mut pointers = Vec::new();
-        for ((_, token), opened) in tokens.iter().zip(keys::open(&tokens, &keys, context.threads)) {
-            if let Ok(secret) = opened.and_then(|opened| into_text(opened.plain)) {
-                edits.push(token.replaced_by(&secret));
-                pointers.push(&*token.pointer);
-            }
-        }
-        let entry =
-            Entry { command: "decrypt", outcome: "done", files: &[path], pointers: &pointers, keys: &[keys.current()] };
-        context.audit.record(&entry)?;
-    }
+    let edits = match document.tokens.is_empty() || !Keyring::is_set(context.key_file.as_deref()) {
+        true => Vec::new(),
+        false => open_what_opens(&document, path, context).unwrap_or_else(|failure| {
+            context.report.warn(format_args!("{}; the tokens are shown as they are", failure.what));
+            Vec::new()
+        }),
+    };
     report::result_bytes(&document.edited(&edits))
+}
+
+/// The edits that open what the keys at hand open.
+fn open_what_opens(document: &Document, path: &Path, context: &Context) -> Result<Vec<Edit>> {
+    let keys = context.keys()?;
+    let tokens: Vec<_> = document.tokens.iter().map(|token| (document, token)).collect();
+    let (mut edits, mut pointers) = (Vec::new(), Vec::new());
+    for ((_, token), opened) in tokens.iter().zip(keys::open(&tokens, &keys, context.threads)) {
+        if let Ok(secret) = opened.and_then(|opened| into_text(opened.plain)) {
+            edits.push(token.replaced_by(&secret));
+            pointers.push(&*token.pointer);
+        }
+    }
+    context.audit.record(&Entry {
+        command: "decrypt",
+        outcome: "done",
+        files: &[path],
+        pointers: &pointers,
+        keys: &[keys.current()],
+    })?;
+    Ok(edits)
 }

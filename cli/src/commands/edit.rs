@@ -2,10 +2,10 @@
 //! The opened text is in memory alone, and gone afterwards, however that comes about.
 //! A secret that was not touched keeps its token, so that a difference shows what changed and nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fernseal_core::Error;
@@ -14,11 +14,11 @@ use fernseal_core::json::{self, Kind};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{check_length, open_all, read, seal_all};
+use super::{check_length, open_all, read};
 use crate::Context;
 use crate::args::Edit as Args;
 use crate::audit::Entry;
-use crate::document::{self, Document, Edit, looks, unescaped};
+use crate::document::{self, Document, Edit, Leaf, Sealed, looks, unescaped};
 use crate::failure::{Exit, Failure, Result};
 use crate::report::{self, count, say};
 use crate::settings::Settings;
@@ -39,29 +39,36 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
 
     let opened = Zeroizing::new(document.edited(&document.opened_to(&secrets)).concat());
     let file = MemoryFile::create(args.config.file_name().unwrap_or_default(), &[&opened])?;
-    let save = |saved: &Document, plan: &Plan<'_>| -> Result<Vec<String>> {
-        for new in &plan.new {
-            check_length(saved, &new.pointer, new.text.len())?;
-        }
-        let texts: Vec<&str> = plan.new.iter().map(|new| new.text.as_str()).collect();
-        let sealed = seal_all(master, &texts, false, context)?;
-        let kept = plan.kept.iter().map(|(value, token)| Edit::of(value, token));
-        let new = plan.new.iter().zip(&sealed).map(|(new, token)| Edit::of(&new.value, token));
-        let mut edits: Vec<Edit> = kept.chain(new).collect();
-        document::in_order(&mut edits);
-        source.replace(&saved.edited(&edits))?;
-        Ok(plan.new.iter().map(|new| new.pointer.clone()).collect())
-    };
     let named: Vec<&str> = settings.places(&args.fields).collect();
-    let sealed = loop {
+    let before = Before::new(&document, &secrets);
+    let save = |text: &[u8]| -> Result<Saved> {
+        let saved = Document::parse(document.name.clone(), text.to_vec())?;
+        let Plan { kept, copied, new } = before.compare(&saved, &named)?;
+        for new in &new {
+            check_length(&saved, &new.leaf.pointer, new.text.len())?;
+        }
+        let texts: Vec<&str> = new.iter().map(|new| new.text.as_str()).collect();
+        let sealed = keys::seal(master, &texts, false, document.sealing_time(report::now()), context.threads)?;
+        let mut edits = kept;
+        edits.extend(new.iter().zip(&sealed).map(|(new, token)| new.leaf.replaced_by(token)));
+        document::in_order(&mut edits);
+        let pieces = saved.edited(&edits);
+        // What could not be read again is not written: a name may occur twice above a value that is a token only now.
+        Document::parse(document.name.clone(), pieces.concat())?;
+        source.replace(&pieces)?;
+        Ok(Saved {
+            encrypted: new.iter().map(|new| new.leaf.pointer.clone()).collect(),
+            copied: copied.into_iter().map(|(pointer, from)| (pointer, from.to_owned())).collect(),
+        })
+    };
+    let saved = loop {
         start_editor(file.path())?;
         let text = file.read()?;
         if *text == *opened {
             break None;
         }
-        let saved = Document::parse(document.name.clone(), text.to_vec());
-        match saved.and_then(|saved| save(&saved, &Plan::make(&document, &secrets, &saved, &named)?)) {
-            Ok(sealed) => break Some(sealed),
+        match save(&text) {
+            Ok(saved) => break Some(saved),
             Err(failure) if terminal::is_interactive() => {
                 say(&failure.to_string());
                 if !terminal::ask_yes("Edit it again? Anything but yes throws the changes away: ")? {
@@ -72,79 +79,128 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         }
     };
     entry.outcome = "done";
-    let pointers: Vec<&str> = sealed.iter().flatten().map(String::as_str).collect();
+    let pointers: Vec<&str> = saved.iter().flat_map(Saved::pointers).collect();
     entry.pointers = &pointers;
     context.audit.record(&entry)?;
     if args.json {
         return report::json(
             "edit",
-            json!({ "config": document.name, "saved": sealed.is_some(), "encrypted": pointers }),
+            json!({ "config": document.name, "saved": saved.is_some(), "encrypted": pointers }),
         );
     }
-    for pointer in &pointers {
+    let Some(saved) = saved else {
+        context.report.note(format_args!("{}: nothing was changed", document.name));
+        return Ok(());
+    };
+    for pointer in &saved.encrypted {
         context.report.note(format_args!("encrypted {pointer}"));
     }
-    match sealed {
-        Some(_) => context.report.note(format_args!(
-            "{} saved; {} encrypted anew",
-            document.name,
-            count(pointers.len(), "value")
-        )),
-        None => context.report.note(format_args!("{}: nothing was changed", document.name)),
+    for (pointer, from) in &saved.copied {
+        context.report.note(format_args!("encrypted {pointer}: it holds the secret that was at {from}"));
     }
+    let number = count(saved.encrypted.len(), "value");
+    context.report.note(format_args!("{} saved; {number} encrypted anew", document.name));
     Ok(())
 }
 
+/// What a saved text brought.
+struct Saved {
+    /// The pointers of what was sealed.
+    encrypted: Vec<String>,
+    /// Pointers that got the token of a secret, and where that was.
+    copied: Vec<(String, String)>,
+}
+
+impl Saved {
+    /// All that became a token.
+    fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.encrypted.iter().chain(self.copied.iter().map(|(pointer, _)| pointer)).map(String::as_str)
+    }
+}
+
 /// What becomes of the strings of the saved text.
+#[derive(Default)]
 struct Plan<'s> {
-    /// Secrets that were not touched, and their tokens, which are put back.
-    kept: Vec<(json::Value<'s>, &'s str)>,
+    /// Secrets that were not touched: their tokens are put back.
+    kept: Vec<Edit>,
+    /// Pointers that had no token and get one, as their text is the secret of another pointer.
+    copied: Vec<(String, &'s str)>,
     /// Secrets that are sealed.
     new: Vec<New<'s>>,
 }
 
 /// A secret that is sealed.
 struct New<'s> {
-    value: json::Value<'s>,
-    pointer: String,
+    leaf: Leaf<'s>,
     text: Zeroizing<String>,
 }
 
-impl<'s> Plan<'s> {
+/// The config as it was, by its secrets and their places.
+struct Before<'s> {
+    document: &'s Document,
+    /// Each token and its secret, by its pointer.
+    by_pointer: BTreeMap<&'s str, (&'s Sealed, &'s str)>,
+    /// Of each secret the first token.
+    by_secret: BTreeMap<&'s str, &'s Sealed>,
+    /// Plain strings that happen to equal a secret, by their pointers.
+    equal: BTreeMap<String, &'s str>,
+}
+
+impl<'s> Before<'s> {
+    fn new(document: &'s Document, secrets: &'s [Zeroizing<String>]) -> Self {
+        let opened = || document.tokens.iter().zip(secrets.iter().map(|secret| secret.as_str()));
+        let by_pointer: BTreeMap<_, _> = opened().map(|(token, secret)| (&*token.pointer, (token, secret))).collect();
+        let by_secret: BTreeMap<_, _> = opened().rev().map(|(token, secret)| (secret, token)).collect();
+        let equal = |leaf: Leaf<'_>| {
+            let text = unescaped(leaf.raw).ok().filter(|_| leaf.kind == Kind::String)?;
+            Some((leaf.pointer, *by_secret.get_key_value(&*text)?.0))
+        };
+        let equal = document.leaves().filter_map(equal).collect();
+        Self { document, by_pointer, by_secret, equal }
+    }
+
     /// Compares the saved text with the config as it was. A secret is known by its place or by its text, so that none is
-    /// saved in plain text because it was moved; `named` are places of secrets too.
-    fn make(before: &'s Document, secrets: &[Zeroizing<String>], saved: &'s Document, named: &[&str]) -> Result<Self> {
+    /// saved in plain text because it was moved; only what was the same plain text before is left so. `named` are places of
+    /// secrets too.
+    fn compare(&self, saved: &'s Document, named: &[&str]) -> Result<Plan<'s>> {
         let mut places = BTreeSet::new();
-        for pointer in named.iter().copied().chain(before.tokens.iter().map(|token| &*token.pointer)) {
+        for pointer in named {
             match json::find(&saved.text, pointer) {
-                Ok(value) if value.kind() == Kind::Scalar && value.raw() != "null" => {
-                    return Err(saved.failure(pointer, Error::NotAString));
-                }
                 Ok(value) => _ = places.insert(value.span().start),
                 Err(Error::NotFound) => {}
                 Err(error) => return Err(saved.failure(pointer, error)),
             }
         }
-        let mut plan = Self { kept: Vec::new(), new: Vec::new() };
-        for value in json::strings(&saved.text) {
-            let value = value.map_err(|error| saved.failure("", error))?;
-            let Ok(text) = unescaped(value.raw()) else { continue };
-            let known = before.tokens.iter().zip(secrets).filter(|(_, secret)| *text == ***secret);
-            let known: Vec<_> = known.map(|(token, _)| token).collect();
-            if text.is_empty() || (known.is_empty() && !places.contains(&value.span().start)) {
+        let mut plan = Plan::default();
+        for leaf in saved.leaves() {
+            let own = self.by_pointer.get(&*leaf.pointer);
+            let is_named = places.contains(&leaf.start());
+            if leaf.kind != Kind::String {
+                if leaf.raw != "null" && (own.is_some() || is_named) {
+                    return Err(saved.failure(&leaf.pointer, Error::NotAString));
+                }
                 continue;
             }
-            // Only for these few: it costs a look at all of the text before the value.
-            let pointer = value.pointer().to_string();
+            let Ok(text) = unescaped(leaf.raw) else { continue };
             // Of two equal secrets each keeps its own token.
-            if let Some(token) = known.iter().find(|token| token.pointer == pointer).or(known.first()) {
-                plan.kept.push((value, token.text(before)));
+            if let Some((token, _)) = own.filter(|(_, secret)| **secret == *text) {
+                plan.kept.push(leaf.replaced_by(token.text(self.document)));
+            } else if text.is_empty() {
+                // No secret any more.
                 continue;
-            }
-            match looks(value.raw()) {
-                Looks::Plain => plan.new.push(New { value, pointer, text: text.into_owned() }),
-                Looks::LooksSealed => return Err(saved.failure(&pointer, Error::LooksSealed)),
-                Looks::Sealed | Looks::Placeholder => {}
+            } else if let Some(token) = self.by_secret.get(&*text) {
+                if is_named || self.equal.get(&leaf.pointer).is_none_or(|before| **before != *text) {
+                    plan.kept.push(leaf.replaced_by(token.text(self.document)));
+                    if own.is_none() {
+                        plan.copied.push((leaf.pointer, &token.pointer));
+                    }
+                }
+            } else if own.is_some() || is_named {
+                match looks(leaf.raw) {
+                    Looks::Plain => plan.new.push(New { text: text.into_owned(), leaf }),
+                    Looks::LooksSealed => return Err(saved.failure(&leaf.pointer, Error::LooksSealed)),
+                    Looks::Sealed | Looks::Placeholder => {}
+                }
             }
         }
         Ok(plan)
@@ -176,10 +232,31 @@ fn start_editor(path: &Path) -> Result<()> {
     Err(failed(format!("the editor {} failed ({status})", editor.to_string_lossy())))
 }
 
-/// Whether the editor is vim, by whatever name.
-fn is_vim(editor: &OsString) -> bool {
-    let program = Path::new(editor);
+/// Programs that run the one named after them.
+const RUNNERS: [&str; 8] = ["command", "doas", "env", "exec", "nice", "nohup", "setsid", "sudo"];
+
+/// Whether the shell would start vim for this EDITOR, by whatever name. What is in quotes behind the first word is another
+/// shell's, which would not hand options on.
+fn is_vim(editor: &OsStr) -> bool {
+    let editor = editor.to_string_lossy();
+    let editor = editor.trim_start();
+    if let Some(quote) = editor.chars().next().filter(|first| matches!(first, '\'' | '"')) {
+        return editor.split(quote).nth(1).is_some_and(leads_to_vim);
+    }
+    let is_assignment = |word: &&str| word.split_once('=').is_some_and(|(name, _)| !name.contains('/'));
+    let mut words = editor.split_whitespace().take_while(|word| !word.contains(['\'', '"'])).skip_while(is_assignment);
+    let Some(first) = words.next() else { return false };
+    match RUNNERS.contains(&first.rsplit('/').next().unwrap_or(first)) {
+        true => words.any(leads_to_vim),
+        false => leads_to_vim(first),
+    }
+}
+
+/// Whether a program is vim: by its name, or by that of the file which the name leads to.
+fn leads_to_vim(program: &str) -> bool {
+    let has_its_name = |path: &Path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.contains("vim"));
     let places = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&places).map(|place| place.join(program)).find_map(|path| path.canonicalize().ok());
-    found.is_some_and(|path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.contains("vim")))
+    let places = env::split_paths(&places).filter(|_| !program.contains('/')).chain([PathBuf::new()]);
+    let found = places.map(|place| place.join(program)).find_map(|path| path.canonicalize().ok());
+    has_its_name(Path::new(program)) || found.is_some_and(|path| has_its_name(&path))
 }

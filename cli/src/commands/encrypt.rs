@@ -17,6 +17,7 @@ use crate::args::Encrypt;
 use crate::audit::Entry;
 use crate::document::{self, Document, Edit, looks, unescaped};
 use crate::failure::{Exit, Failure, Result};
+use crate::keys;
 use crate::report::{self, shown};
 use crate::settings::Settings;
 use crate::store::{self, Config};
@@ -48,8 +49,14 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
 
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
+    if !secrets.is_empty() {
+        keys::check_fit(&document, document.tokens.iter(), &keys, context.threads)?;
+    }
     let texts: Vec<&str> = secrets.iter().map(|secret| secret.text.as_str()).collect();
-    let tokens = seal_all(master, &texts, args.legacy, context)?;
+    let tokens = match args.in_place {
+        true => keys::seal(master, &texts, args.legacy, document.sealing_time(report::now()), context.threads)?,
+        false => seal_all(master, &texts, args.legacy, context)?,
+    };
     let mut edits: Vec<Edit> =
         secrets.iter().zip(&tokens).map(|(secret, token)| Edit::of(&secret.value, token)).collect();
     document::in_order(&mut edits);

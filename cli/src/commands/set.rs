@@ -5,28 +5,36 @@
 use std::io::{self, IsTerminal, Read};
 
 use fernseal_core::Error;
-use fernseal_core::json::Kind;
+use fernseal_core::json::{self, Kind};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{MAX_SECRET, check_length, into_text, read, seal_all};
+use super::{MAX_SECRET, check_length, into_text, read};
 use crate::Context;
 use crate::args::Set;
 use crate::audit::Entry;
 use crate::document::{Document, Edit};
 use crate::failure::{Exit, Failure, Result};
-use crate::{report, terminal};
+use crate::{keys, report, terminal};
 
 pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     let (source, document) = read(&args.config, context)?;
-    let value = document.find(&args.pointer)?;
+    let value = json::find(&document.text, &args.pointer).map_err(|error| {
+        let failure = document.failure(&args.pointer, error);
+        let next = "add it to the config with any text first (`fernseal edit`), or check the pointer's spelling";
+        if error == Error::NotFound { Failure { next: next.to_owned(), ..failure } } else { failure }
+    })?;
     if matches!(value.kind(), Kind::Object | Kind::Array) {
         return Err(document.failure(&args.pointer, Error::NotAString));
     }
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
+    let replaced = document.token_at(&value).map(|token| &token.pointer);
+    let others = document.tokens.iter().filter(|token| Some(&token.pointer) != replaced);
+    keys::check_fit(&document, others, &keys, context.threads)?;
     let secret = read_secret(&document, &args.pointer)?;
-    let token = seal_all(master, &[&secret], false, context)?.pop().unwrap_or_default();
+    let at = document.sealing_time(report::now());
+    let token = keys::seal(master, &[&secret], false, at, context.threads)?.pop().unwrap_or_default();
 
     let edits = [Edit::of(&value, &token)];
     let mut entry = Entry {

@@ -22,6 +22,8 @@ use crate::report::{quoted, shown};
 const TEMPORARY_MARK: &str = ".fernseal-";
 const TEMPORARY_END: &str = ".tmp";
 
+const KEY_TO_STDOUT: &str = "name a file; only `fernseal keygen --print` writes a key to stdout";
+
 /// If a file's name is one of our temporary ones: the name that it was to become, perhaps shortened.
 pub(super) fn temporary_of(name: &OsStr) -> Option<&[u8]> {
     let rest = name.as_bytes().strip_prefix(b".")?.strip_suffix(TEMPORARY_END.as_bytes())?;
@@ -109,9 +111,13 @@ impl Source {
 
 /// Writes `pieces` to a new file of `mode`, durably; over an existing one only with `force`.
 pub(crate) fn create(path: &Path, mode: u32, pieces: &[&[u8]], force: bool) -> Result<()> {
-    // With force, a link stays and what it leads to is replaced.
-    let real = if force { path.canonicalize().unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() };
     let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
+    refuse_irregular(path)?;
+    // With force, a link stays and what it leads to is replaced.
+    let real = match force && path.exists() {
+        true => path.canonicalize().map_err(|error| failed("find", error))?,
+        false => path.to_owned(),
+    };
     let (dir, name) = directory_of(&real).map_err(|error| failed("create", error))?;
     if !force && rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         return Err(exists(path));
@@ -128,9 +134,31 @@ pub(crate) fn create(path: &Path, mode: u32, pieces: &[&[u8]], force: bool) -> R
     sync_directory(&dir, path)
 }
 
+/// An output is a new file or a regular one. What else stands there, a device, a pipe or a link to nothing, is used by
+/// others, who would find a file with secrets in its place.
+fn refuse_irregular(path: &Path) -> Result<()> {
+    let next = "name a new file or a regular one; `fernseal decrypt` without -o writes to stdout";
+    refuse_dash(path, next)?;
+    let irregular = |what| Err(Failure::new(Exit::File, format!("{} {what}", shown(path)), next));
+    match path.metadata() {
+        Ok(meta) if !meta.is_file() => irregular("is not a regular file"),
+        Err(_) if path.is_symlink() => irregular("is a link that leads to no file"),
+        _ => Ok(()),
+    }
+}
+
+/// Whoever writes `-` means stdout, and would leave a file of that name behind.
+fn refuse_dash(path: &Path, next: &str) -> Result<()> {
+    if path == Path::new("-") {
+        return Err(Failure::new(Exit::Usage, "- is no name for a file (./- is)", next));
+    }
+    Ok(())
+}
+
 /// Writes a key to a new file of mode 0600, durably, never over an existing one.
 /// The file is there with the whole key in it, or it is not there: no temporary file ever holds a key.
 pub(crate) fn create_key(path: &Path, text: &str) -> Result<()> {
+    refuse_dash(path, KEY_TO_STDOUT)?;
     let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
     let (dir, name) = directory_of(path).map_err(|error| failed("create", error))?;
     let line = zeroize::Zeroizing::new(format!("{text}\n"));
@@ -199,6 +227,7 @@ pub(crate) fn check_backup_dir(backup_dir: &Path) -> Result<()> {
 
 /// Whether a new key can be written to `path`; asked before anything is changed.
 pub(crate) fn check_creatable(path: &Path) -> Result<()> {
+    refuse_dash(path, KEY_TO_STDOUT)?;
     let failed = |error: io::Error| cannot_write(path, "create", &error);
     let (dir, name) = directory_of(path).map_err(failed)?;
     if rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {

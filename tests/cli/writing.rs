@@ -1,0 +1,179 @@
+//! What `set`, `encrypt`, `decrypt` and `keygen` write, and where they refuse to: under a key that is not the config's, over
+//! what is no file. A secret that was set is newer than any backup.
+#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, symlink};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use common::{Folder, Said};
+
+const OTHER_KEY: &str = "bLEDgzUxSiXMMKxMPSR4h9Gzhvbs_yFlqvsM9HsYdtU=";
+const TWO: &str = r#"{"auth": {"token_value": "first"}, "more": ["second", "third"]}"#;
+
+/// A config with two tokens and a plain string.
+fn two_tokens(name: &str) -> Folder {
+    let folder = Folder::new(name);
+    folder.write("c.json", TWO);
+    assert_eq!(folder.run(&["encrypt", "-q", "--in-place", "c.json", "--field", "/more/0"]).code, Some(0));
+    folder
+}
+
+/// Runs a line of the shell in which `$0` is the command, under `key` and the keys in `previous`.
+fn under(folder: &Folder, key: &str, previous: &str, line: &str) -> Said {
+    let mut command = folder.command(&["sh", "-c", line], &[]);
+    command.env("PROXMOX_MCP_MASTER_KEY", key).env("PROXMOX_MCP_MASTER_KEY_PREVIOUS", previous);
+    Said::of(command.output().unwrap())
+}
+
+#[test]
+fn nothing_is_sealed_with_a_key_that_does_not_open_the_other_tokens() {
+    let folder = two_tokens("wrong-key");
+    let before = folder.read("c.json");
+    for line in [
+        "printf new | \"$0\" set c.json auth.token_value",
+        "printf new | \"$0\" set c.json /more/1",
+        "\"$0\" encrypt c.json --in-place --field /more/1",
+        "\"$0\" encrypt c.json -o out.json --field /more/1",
+    ] {
+        let said = under(&folder, OTHER_KEY, "", line);
+        assert_eq!(said.code, Some(4), "{line}: {said:?}");
+        assert!(said.err.contains("the other tokens of c.json do not open with this key"), "{said:?}");
+        assert!(said.err.contains("next: set the key they were sealed with (PROXMOX_MCP_MASTER_KEY), or rotate first"));
+        assert_eq!(folder.read("c.json"), before, "{line}");
+        assert!(!folder.path("out.json").exists());
+    }
+    // A previous key is one of those at hand.
+    let said = under(&folder, OTHER_KEY, common::KEY, "printf new | \"$0\" set c.json auth.token_value");
+    assert_eq!(said.code, Some(0), "{said:?}");
+}
+
+#[test]
+fn the_only_token_of_a_config_is_set_under_any_key_and_of_many_one_is_tried() {
+    let folder = Folder::new("only");
+    folder.make_configs(3);
+    let line = "printf new | \"$0\" set -v tree/0000.json auth.token_value";
+    let said = under(&folder, OTHER_KEY, "", line);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.err.contains("debug: keys derived: 1\n"), "{said:?}");
+    let members: Vec<String> = (0..20).map(|at| format!("\"s{at}\": \"secret {at}\"")).collect();
+    folder.write("c.json", &format!("{{{}}}", members.join(", ")));
+    let named: Vec<String> = (0..20).map(|at| format!("--field=/s{at}")).collect();
+    let arguments: Vec<&str> =
+        ["encrypt", "--in-place", "c.json"].into_iter().chain(named.iter().map(String::as_str)).collect();
+    assert_eq!(folder.run(&arguments).code, Some(0));
+    let said = under(&folder, common::KEY, "", "printf new | \"$0\" set -v c.json s19");
+    assert!(said.err.contains("debug: keys derived: 2\n"), "{said:?}");
+}
+
+#[test]
+fn a_secret_that_is_set_in_the_second_of_a_rotation_outlasts_a_rollback() {
+    let lines = [
+        "printf new | \"$0\" set -q tree/c.json auth.token_value --key-file new",
+        "EDITOR=\"sed -i s/first/new/\" \"$0\" edit -q tree/c.json --key-file new",
+    ];
+    for (at, line) in lines.into_iter().enumerate() {
+        let folder = two_tokens(&format!("same-second-{at}"));
+        fs::rename(folder.path("c.json"), folder.path("tree/c.json")).unwrap();
+        let rotate =
+            format!("\"$0\" rotate -q tree/c.json --new-key-out new && unset PROXMOX_MCP_MASTER_KEY && {line}");
+        let said = folder.run_by(&["sh", "-c", &rotate], &[]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let said = folder.run(&["rotate", "--rollback", "tree/c.json"]);
+        assert_eq!(said.code, Some(8), "{said:?}");
+        assert!(said.out.contains("a secret in tree/c.json was set since"), "{said:?}");
+        let mut get = folder.command(&[], &["get", "tree/c.json", "auth.token_value", "--key-file", "new"]);
+        assert_eq!(Said::of(get.env_remove("PROXMOX_MCP_MASTER_KEY").output().unwrap()).out.trim_end(), "new");
+    }
+}
+
+#[test]
+fn tokens_are_later_than_those_before_them_and_never_far_ahead_of_the_clock() {
+    let folder = two_tokens("later");
+    let newest = || -> u64 {
+        let said = folder.run(&["status", "--json", "c.json"]).out;
+        let times = said.split("\"timestamp\":").skip(1).map(|text| text.split([',', '}']).next().unwrap());
+        times.map(|time| time.trim_matches('"').parse().unwrap()).max().unwrap()
+    };
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let mut before = newest();
+    for round in 0..40 {
+        let said = folder.run_by(&["sh", "-c", "printf new | \"$0\" set c.json auth.token_value"], &[]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let after = newest();
+        assert!(after > before || after >= now() + 29, "{round}: {before}, {after}");
+        assert!(after <= now() + 30, "{round}");
+        before = after;
+    }
+}
+
+#[test]
+fn pipes_devices_and_links_to_nothing_are_not_replaced_even_by_force() {
+    let folder = two_tokens("irregular-output");
+    folder.write("plain.json", TWO);
+    folder.write("held", "");
+    symlink("nowhere", folder.path("dangling")).unwrap();
+    symlink("fifo", folder.path("to-fifo")).unwrap();
+    symlink("held", folder.path("to-held")).unwrap();
+    fs::create_dir(folder.path("folder")).unwrap();
+    assert!(folder.command(&["sh", "-c", "mkfifo fifo"], &[]).status().unwrap().success());
+    for force in [&["--force"][..], &[]] {
+        for (name, what) in [
+            ("fifo", "fifo is not a regular file"),
+            ("to-fifo", "to-fifo is not a regular file"),
+            ("folder", "folder is not a regular file"),
+            ("dangling", "dangling is a link that leads to no file"),
+        ] {
+            for (command, config) in [("decrypt", "c.json"), ("encrypt", "plain.json")] {
+                let said = folder.run(&[&[command, config, "-o", name], force].concat());
+                assert_eq!(said.code, Some(7), "{command} {name}: {said:?}");
+                assert!(said.err.contains(&format!("error: {what}\n  next: ")), "{said:?}");
+            }
+        }
+    }
+    assert!(fs::metadata(folder.path("fifo")).unwrap().file_type().is_fifo());
+    assert_eq!(fs::read_link(folder.path("dangling")).unwrap().to_str(), Some("nowhere"));
+    assert!(!folder.path("nowhere").exists());
+    // A link to a file stays, and the file is replaced.
+    let said = folder.run(&["decrypt", "c.json", "-o", "to-held", "--force"]);
+    assert!(said.err.starts_with("2 values decrypted into to-held (mode 600)\n"), "{said:?}");
+    assert_eq!((folder.read("held"), folder.path("to-held").is_symlink()), (TWO.to_owned(), true));
+}
+
+#[test]
+fn one_value_is_not_told_as_several() {
+    let folder = Folder::new("one");
+    folder.make_configs(1);
+    let said = folder.run(&["decrypt", "tree/0000.json", "-o", "one.json"]);
+    assert!(said.err.starts_with("1 value decrypted into one.json (mode 600)\n"), "{said:?}");
+}
+
+#[test]
+fn a_dash_is_stdout_for_decrypt_and_no_file_for_the_others() {
+    let folder = two_tokens("dash");
+    folder.write("plain.json", TWO);
+    assert_eq!(folder.run(&["decrypt", "c.json", "-o", "-"]).out, TWO);
+    for arguments in
+        [&["encrypt", "plain.json", "-o", "-"][..], &["keygen", "-o", "-"], &["rotate", "c.json", "--new-key-out", "-"]]
+    {
+        let said = folder.run(arguments);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(said.err.contains("- is no name for a file"), "{said:?}");
+        assert!(!folder.path("-").exists(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn git_goes_on_where_the_key_is_none_or_the_audit_log_cannot_be_written() {
+    let folder = two_tokens("textconv-fails");
+    let sealed = folder.read("c.json");
+    for (key, log, what) in [("no key", "log", "Invalid master key"), (common::KEY, "no/folder/log", "no/folder/log")] {
+        let line = format!("\"$0\" decrypt --textconv c.json --audit-log {log}");
+        let said = under(&folder, key, "", &line);
+        assert_eq!((said.code, &said.out), (Some(0), &sealed), "{said:?}");
+        assert!(said.err.starts_with("warning: ") && said.err.contains(what), "{said:?}");
+    }
+    assert_eq!(folder.run(&["decrypt", "--textconv", "c.json"]).out, TWO);
+}
