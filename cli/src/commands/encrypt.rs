@@ -11,7 +11,7 @@ use fernseal_core::json::{self, Kind};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{check_length, read, seal_all};
+use super::{check_length, read};
 use crate::Context;
 use crate::args::Encrypt;
 use crate::audit::Entry;
@@ -53,10 +53,8 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         keys::check_fit(&document, document.tokens.iter(), &keys, context.threads)?;
     }
     let texts: Vec<&str> = secrets.iter().map(|secret| secret.text.as_str()).collect();
-    let tokens = match args.in_place {
-        true => keys::seal(master, &texts, args.legacy, document.sealing_time(report::now()), context.threads)?,
-        false => seal_all(master, &texts, args.legacy, context)?,
-    };
+    let at = document.sealing_time(report::now());
+    let tokens = keys::seal(master, &texts, args.legacy, at, context.threads)?;
     let mut edits: Vec<Edit> =
         secrets.iter().zip(&tokens).map(|(secret, token)| Edit::of(&secret.value, token)).collect();
     document::in_order(&mut edits);

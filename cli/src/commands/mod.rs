@@ -20,14 +20,12 @@ pub(crate) mod verify;
 use std::env;
 use std::path::{Path, PathBuf};
 
+use fernseal_core::Error;
 use fernseal_core::json::{self, Kind};
-use fernseal_core::token::{self, Format};
-use fernseal_core::{Error, MasterKey};
-use getrandom::SysRng;
+use fernseal_core::token::Format;
 use zeroize::Zeroizing;
 
 use crate::Context;
-use crate::derive::{self, Task};
 use crate::document::{Document, Sealed, unescaped};
 use crate::failure::{Exit, Failure, Result};
 use crate::keys::{self, Keyring};
@@ -133,37 +131,6 @@ fn check_length(document: &Document, pointer: &str, len: usize) -> Result<()> {
     }
     let what = format!("the secret is longer than 1 MiB: {} {pointer}", document.name);
     Err(Failure::new(Exit::Malformed, what, "nothing was written; a config is no place for it"))
-}
-
-/// Seals each secret under a salt of its own (or the legacy one) and checks each token by opening it.
-fn seal_all(master: &MasterKey, secrets: &[&str], legacy: bool, context: &Context) -> Result<Vec<String>> {
-    let formats: Vec<Format> = secrets
-        .iter()
-        .map(|_| if legacy { Ok(Format::Legacy) } else { Format::salted(&mut SysRng) })
-        .collect::<std::result::Result<_, _>>()
-        .map_err(sealing_failed)?;
-    let tasks: Vec<Task<'_>> = formats.iter().map(|format| Task { master, salt: *format.salt() }).collect();
-    let keys = derive::keys(&tasks, context.threads);
-    let now = report::now();
-    secrets
-        .iter()
-        .zip(formats.iter().zip(keys))
-        .map(|(secret, (format, key))| {
-            let mut out = vec![0; token::token_len(secret.len())];
-            let sealed = token::seal_with(&key, format, secret.as_bytes(), now, &mut SysRng, &mut out)
-                .map_err(sealing_failed)?
-                .to_owned();
-            match keys::open_with(&key, &sealed) {
-                Ok(plain) if *plain == secret.as_bytes() => Ok(sealed),
-                _ => Err(sealing_failed(Error::Unauthentic)),
-            }
-        })
-        .collect()
-}
-
-fn sealing_failed(error: Error) -> Failure {
-    let next = "nothing was written; try again, and if it stays so report it";
-    Failure::new(Exit::Other, format!("sealing failed: {error}"), next)
 }
 
 /// A token's form as the reports name it.
