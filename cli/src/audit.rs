@@ -1,5 +1,5 @@
-//! The audit log: a JSON line for each key made and each secret sealed, opened or rotated.
-//! Who, when, where, which files and pointers, key ids, and what came of it; never a secret.
+//! The audit log: a JSON line as a command begins and ends, with the files, pointers and key ids concerned.
+//! Who, when, where, and what came of it; never a secret.
 //! A command that changes something logs before it does; if that fails, nothing is changed.
 
 use std::env;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::derive::{self, Master};
 use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, shown};
+use crate::report::{self, Report, shown};
 use crate::store;
 
 const VARIABLE: &str = "PROXMOX_MCP_AUDIT_LOG";
@@ -25,7 +25,7 @@ pub(crate) struct Audit {
 #[derive(Default)]
 pub(crate) struct Entry<'a> {
     pub(crate) command: &'a str,
-    /// `started`, `done` or the failure.
+    /// `started`, then `done`, `partly done` or `failed`; of a command that only reads `done` or what went wrong.
     pub(crate) outcome: &'a str,
     pub(crate) files: &'a [&'a Path],
     pub(crate) pointers: &'a [&'a str],
@@ -33,11 +33,26 @@ pub(crate) struct Entry<'a> {
     pub(crate) keys: &'a [&'a Master],
 }
 
+fn variable() -> Option<PathBuf> {
+    env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
 impl Audit {
     /// The log at `path`, or at PROXMOX_MCP_AUDIT_LOG.
     pub(crate) fn new(path: Option<PathBuf>, threads: NonZeroUsize) -> Self {
-        let named = || env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
-        Self { path: path.or_else(named), threads }
+        Self { path: path.or_else(variable), threads }
+    }
+
+    /// The log, if it was named on the command line and not by the environment alone.
+    pub(crate) fn option(&self) -> Option<&Path> {
+        self.path.as_deref().filter(|path| variable().as_deref() != Some(*path))
+    }
+
+    /// Logs what cannot be undone because the log is full: a failure is told, and no more.
+    pub(crate) fn record_done(&self, entry: &Entry<'_>, report: &Report) {
+        if let Err(failure) = self.record(entry) {
+            report.warn(format_args!("{}; {} itself: {}", failure.what, entry.command, entry.outcome));
+        }
     }
 
     /// Appends a line, durably.

@@ -38,6 +38,14 @@ impl Progress {
         }
     }
 
+    /// Says something on stdout: the bar makes room for it.
+    pub(crate) fn beside<R>(&self, say: impl FnOnce() -> R) -> R {
+        match self.bar.get() {
+            Some(bar) => bar.suspend(say),
+            None => say(),
+        }
+    }
+
     fn start(&self) -> ProgressBar {
         let bar = ProgressBar::new(self.files as u64).with_message(self.what);
         match ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} files, {eta} left") {

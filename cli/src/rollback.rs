@@ -2,37 +2,56 @@
 //! Only where it opens with the key at hand, and only where nothing has changed since but what the rotation changed.
 //! The backups stay.
 
-use serde_json::json;
+use std::collections::BTreeSet;
 
 use crate::Context;
 use crate::args::Rotate;
 use crate::audit::Entry;
+use crate::commands::verify::check_all;
 use crate::document::Document;
 use crate::failure::{Exit, Failure, Result};
-use crate::keys::{self, Keyring};
-use crate::report::{self, shown};
-use crate::store::{self, Config};
+use crate::keys::Keyring;
+use crate::progress::Progress;
+use crate::report::shown;
+use crate::rotate::next_group;
+use crate::store::{self, Config, Source};
 use crate::{commands, interrupt};
 
+/// What came of a rollback.
+pub(crate) struct Outcome {
+    /// The configs that were reached, in order, and what became of each.
+    pub(crate) files: Vec<(String, Result<Done>)>,
+    /// Configs that were not reached, because of an interruption.
+    pub(crate) left: usize,
+}
+
+impl Outcome {
+    /// How many configs failed, and are as they were.
+    pub(crate) fn failed(&self) -> usize {
+        self.files.iter().filter(|(_, done)| done.is_err()).count()
+    }
+}
+
 /// What became of one config.
-enum Done {
-    /// The backup is in its place.
-    RolledBack(String),
+pub(crate) enum Done {
+    /// This backup is in its place.
+    PutBack(String),
     /// It was left, for this reason.
     Skipped(&'static str),
 }
 
-pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
+pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     interrupt::listen();
+    store::raise_file_limit();
     let keys = context.keys()?;
     let mut found = store::find(&args.paths)?;
     if let Some(backup_dir) = &args.backup_dir {
         found.look_into(backup_dir);
     }
     let lock = store::lock(&found)?;
-    let files: Vec<_> = found.configs.iter().map(|config| config.path.as_path()).collect();
+    let paths: Vec<_> = found.configs.iter().map(|config| config.path.as_path()).collect();
     let mut entry =
-        Entry { command: "rollback", outcome: "started", files: &files, pointers: &[], keys: &[keys.current()] };
+        Entry { command: "rollback", outcome: "started", files: &paths, pointers: &[], keys: &[keys.current()] };
     if !args.dry_run {
         context.audit.record(&entry)?;
         lock.remove_leftovers(|path| {
@@ -40,96 +59,103 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
         });
     }
 
-    let mut results = Vec::new();
-    let (mut rolled_back, mut failed, mut reached) = (0, 0, 0);
-    // A stdout that is full or closed is told of at the end: it does not keep files from going back.
-    let mut told = Ok(());
-    for config in &found.configs {
-        if interrupt::requested() {
-            break;
-        }
-        reached += 1;
-        let file = shown(&config.path);
-        let (line, entry) = match roll_back(config, &keys, args, context) {
-            Ok(Done::RolledBack(backup)) => {
-                rolled_back += 1;
-                let verb = if args.dry_run { "would put back" } else { "put back" };
-                (
-                    format!("{verb} {file} from {backup}"),
-                    json!({ "file": file, "result": "put back", "backup": backup }),
-                )
-            }
-            Ok(Done::Skipped(reason)) => {
-                (format!("skipped {file}: {reason}"), json!({ "file": file, "result": "skipped", "reason": reason }))
-            }
-            Err(failure) => {
-                failed += 1;
-                (
-                    format!("failed {file}: {}\n  next: {}", failure.what, failure.next),
-                    json!({ "file": file, "result": "failed", "reason": failure.what, "next": failure.next }),
-                )
-            }
-        };
-        if args.json {
-            results.push(entry);
-        } else {
-            told = told.and_then(|()| report::result(line));
-        }
-    }
-    let left = found.configs.len() - reached;
-    told = told.and_then(|()| match args.json {
-        true => report::json("rollback", json!({ "dry_run": args.dry_run, "files": results, "left": left })),
-        false => report::result(format_args!("{rolled_back} put back, {failed} failed, of {}", found.configs.len())),
-    });
+    let files = roll_back(&found.configs, &keys, args, context);
+    let outcome = Outcome { left: found.configs.len() - files.len(), files };
     if !args.dry_run {
-        entry.outcome = if failed == 0 && left == 0 { "done" } else { "partly done" };
-        if let Err(failure) = context.audit.record(&entry) {
-            context.report.warn(failure.what);
+        entry.outcome = if outcome.left == 0 && outcome.failed() == 0 { "done" } else { "partly done" };
+        context.audit.record_done(&entry, &context.report);
+    }
+    Ok(outcome)
+}
+
+/// Each config is judged before anything of it is changed, many at once as that takes the time.
+fn roll_back(configs: &[Config], keys: &Keyring, args: &Rotate, context: &Context) -> Vec<(String, Result<Done>)> {
+    let progress = Progress::new("rolling back", configs.len(), context);
+    let mut files = Vec::with_capacity(configs.len());
+    let mut waiting = configs.iter().take_while(|_| !interrupt::requested());
+    loop {
+        let load = |config: &Config| (shown(&config.path), load(config, args, context));
+        let mut group = next_group(&mut waiting, context.threads, load, |(_, loaded)| {
+            loaded.iter().flatten().flat_map(|file| [&file.present].into_iter().chain(&file.before)).collect()
+        });
+        if group.is_empty() {
+            return files;
         }
-    }
-    if left > 0 {
-        let what = format!("interrupted: {left} files were not looked at");
-        return Err(Failure::new(Exit::Interrupted, what, "run the same command again: it goes on where it stopped"));
-    }
-    match failed {
-        0 => told,
-        _ => Err(Failure::new(
-            Exit::Partial,
-            format!("{failed} files were not put back and are as they were"),
-            "see the list",
-        )),
+        judge(group.iter_mut().flat_map(|(_, loaded)| loaded).flatten().collect(), keys, context);
+        // Two paths may lead to one file. Only of what was read together: a number is given anew once its file is replaced.
+        let mut seen = BTreeSet::new();
+        for (file, loaded) in group {
+            if interrupt::requested() {
+                break;
+            }
+            let done = loaded.and_then(|loaded| match loaded {
+                Some(candidate) if !seen.insert(candidate.source.identity().file()) => Ok(Done::Skipped("met already")),
+                Some(candidate) => candidate.put_back(args.dry_run),
+                None => Ok(Done::Skipped("no backup")),
+            });
+            files.push((file, done));
+            progress.step();
+        }
     }
 }
 
-fn roll_back(config: &Config, keys: &Keyring, args: &Rotate, context: &Context) -> Result<Done> {
+/// A config that has a backup.
+struct Candidate {
+    source: Source,
+    present: Document,
+    /// Whether all of it opens as it is.
+    opens: bool,
+    /// The newest backup, or why it is of no use.
+    before: Result<Document>,
+    /// When that was made, as it stands in its name.
+    stamp: String,
+}
+
+fn load(config: &Config, args: &Rotate, context: &Context) -> Result<Option<Candidate>> {
     let backups = store::backups_of(config, args.backup_dir.as_deref())?;
-    let Some(newest) = backups.last() else { return Ok(Done::Skipped("no backup")) };
+    let Some(newest) = backups.last() else { return Ok(None) };
     let (source, present) = commands::load(config, context)?;
-    if opens(&present, keys, context).is_ok() {
-        return Ok(Done::Skipped("opens with the key at hand already"));
-    }
-    let (_, before) = commands::load(newest, context)?;
-    opens(&before, keys, context)?;
-    if !present.differs_only_in_tokens(&before) {
-        let what = format!("{} was edited since {} was made", present.name, before.name);
-        return Err(Failure::new(Exit::Other, what, "compare the two, and copy by hand what is wanted"));
-    }
-    if present.is_newer_than(store::backup_stamp(&newest.path).unwrap_or_default()) {
-        let what = format!("a secret in {} was set since {} was made", present.name, before.name);
-        let next = "the backup does not hold it; go on with the new key, or copy by hand what is wanted";
-        return Err(Failure::new(Exit::Other, what, next));
-    }
-    if !args.dry_run {
-        source.replace(&[before.text.as_bytes()])?;
-    }
-    Ok(Done::RolledBack(before.name))
+    let before = commands::load(newest, context).map(|(_, before)| before);
+    let stamp = store::backup_stamp(&newest.path).unwrap_or_default().to_owned();
+    Ok(Some(Candidate { source, present, opens: false, before, stamp }))
 }
 
-/// Whether every token of `document` opens.
-pub(crate) fn opens(document: &Document, keys: &Keyring, context: &Context) -> Result<()> {
-    let tokens: Vec<_> = document.tokens.iter().map(|token| (document, token)).collect();
-    for (opened, (_, token)) in keys::open(&tokens, keys, context.threads).into_iter().zip(&tokens) {
-        opened.map_err(|error| document.failure(&token.pointer, error))?;
+/// Opens the configs, and the backups of those that do not open.
+fn judge(mut candidates: Vec<&mut Candidate>, keys: &Keyring, context: &Context) {
+    let presents: Vec<&Document> = candidates.iter().map(|file| &file.present).collect();
+    let checked = check_all(&presents, keys, context);
+    for (file, checked) in candidates.iter_mut().zip(checked) {
+        file.opens = checked.verdict(&file.present).is_ok();
     }
-    Ok(())
+    candidates.retain(|file| !file.opens && file.before.is_ok());
+    let befores: Vec<&Document> = candidates.iter().flat_map(|file| &file.before).collect();
+    let checked = check_all(&befores, keys, context);
+    for (file, checked) in candidates.iter_mut().zip(checked) {
+        if let Some(failure) = file.before.as_ref().ok().and_then(|before| checked.verdict(before).err()) {
+            file.before = Err(failure);
+        }
+    }
+}
+
+impl Candidate {
+    /// Puts the backup in the config's place, once all has been judged.
+    fn put_back(self, dry_run: bool) -> Result<Done> {
+        if self.opens {
+            return Ok(Done::Skipped("opens with the key at hand already"));
+        }
+        let (present, before) = (self.present, self.before?);
+        if !present.differs_only_in_tokens(&before) {
+            let what = format!("{} was edited since {} was made", present.name, before.name);
+            return Err(Failure::new(Exit::Other, what, "compare the two, and copy by hand what is wanted"));
+        }
+        if present.is_newer_than(&self.stamp) {
+            let what = format!("a secret in {} was set since {} was made", present.name, before.name);
+            let next = "the backup does not hold it; go on with the new key, or copy by hand what is wanted";
+            return Err(Failure::new(Exit::Other, what, next));
+        }
+        if !dry_run {
+            self.source.replace(&[before.text.as_bytes()])?;
+        }
+        Ok(Done::PutBack(before.name))
+    }
 }

@@ -23,7 +23,7 @@ use crate::derive::{self, Derived, Master, Task};
 use crate::document::{Document, Edit, Sealed};
 use crate::failure::{Exit, Failure, Result};
 use crate::interrupt;
-use crate::keys::{self, Keyring};
+use crate::keys::{self, Keyring, Opened};
 use crate::parallel::{self, Begun};
 use crate::progress::Progress;
 use crate::report::{self, quoted, shown};
@@ -35,7 +35,10 @@ pub(crate) struct Outcome {
     pub(crate) rotated: Vec<Rotated>,
     /// Files that were left as they are, each with the reason.
     pub(crate) skipped: Vec<(String, String)>,
+    /// Files that failed: first those that did not pass the check and were left out, then those that it came to.
     pub(crate) failed: Vec<(String, Failure)>,
+    /// How many of those did not pass the check.
+    pub(crate) left_out: usize,
     /// Files that were not reached, because of an interruption.
     pub(crate) left: usize,
     /// Whether a config is under the new key, be it from this run or from an earlier one.
@@ -103,7 +106,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     if !files.is_empty() {
         rotation.record("rotate", "started", &files)?;
         if let Err(failure) = rotation.establish_key() {
-            rotation.record_or_warn("rotate", "failed", &[]);
+            rotation.record_done("rotate", "failed", &[]);
             return Err(failure);
         }
     }
@@ -113,21 +116,29 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     if !files.is_empty() {
         rotation.reseal(checked);
         let done: Vec<PathBuf> = rotation.outcome.rotated.iter().map(|file| PathBuf::from(&file.file)).collect();
-        rotation.record_or_warn("rotate", if done.len() == files.len() { "done" } else { "partly done" }, &done);
+        rotation.record_done("rotate", if done.len() == files.len() { "done" } else { "partly done" }, &done);
     }
     Ok(rotation.outcome)
 }
 
 /// The command that finishes this rotation.
-pub(crate) fn resume(args: &Rotate, key_file: &Path) -> String {
-    let mut command = "fernseal rotate".to_owned();
-    let mut add = |word: &str, path: &Path| command.extend([" ", word, &quoted(&shown(path))]);
-    args.paths.iter().for_each(|path| add("", path));
-    args.backup_dir.iter().for_each(|path| add("--backup-dir ", path));
-    add("--new-key-file ", key_file);
+pub(crate) fn resume(args: &Rotate, key_file: &Path, context: &Context) -> String {
+    let mut command = follow_up("rotate", args, context.key_file.as_deref(), context);
+    command.extend([" --new-key-file ", &quoted(&shown(key_file))]);
     if args.no_backup {
         command.push_str(" --no-backup");
     }
+    command
+}
+
+/// A command for the same configs, under the master key in `key_file` if none is in the environment.
+pub(crate) fn follow_up(verb: &str, args: &Rotate, key_file: Option<&Path>, context: &Context) -> String {
+    let mut command = format!("fernseal {verb}");
+    let mut add = |word: &str, path: &Path| command.extend([word, " ", &quoted(&shown(path))]);
+    args.paths.iter().for_each(|path| add("", path));
+    args.backup_dir.iter().for_each(|path| add(" --backup-dir", path));
+    key_file.into_iter().for_each(|path| add(" --key-file", path));
+    context.audit.option().into_iter().for_each(|path| add(" --audit-log", path));
     command
 }
 
@@ -226,21 +237,30 @@ struct Rotation<'a> {
 impl Rotation<'_> {
     /// Opens every token of every config. Nothing is written. What cannot be rotated ends the run, or is left out.
     fn check(&mut self, configs: &[Config]) -> Result<Vec<Checked>> {
-        let progress = Progress::new("checking", configs.len(), self.context);
+        let context = self.context;
+        let progress = Progress::new("checking", configs.len(), context);
         let mut checked = Vec::new();
-        let mut group = Vec::new();
-        for config in configs {
-            stop_if_interrupted()?;
-            progress.step();
-            match self.load(config) {
-                Ok(loaded) => group.extend(loaded),
-                Err(failure) => self.leave_out(shown(&config.path), failure)?,
+        let mut waiting = configs.iter().take_while(|_| !interrupt::requested());
+        loop {
+            let load = |config: &Config| {
+                progress.step();
+                (shown(&config.path), self.load(config))
+            };
+            let read = next_group(&mut waiting, context.threads, load, |(_, loaded)| {
+                loaded.iter().flatten().map(|file| &file.document).collect()
+            });
+            if read.is_empty() {
+                break;
             }
-            if is_full(group.iter(), self.context.threads) {
-                self.check_group(&std::mem::take(&mut group), &mut checked)?;
+            let mut group = Vec::new();
+            for (name, loaded) in read {
+                match loaded {
+                    Ok(loaded) => group.extend(loaded),
+                    Err(failure) => self.leave_out(name, failure)?,
+                }
             }
+            self.check_group(&group, &mut checked)?;
         }
-        self.check_group(&group, &mut checked)?;
         stop_if_interrupted()?;
         Ok(checked)
     }
@@ -261,15 +281,13 @@ impl Rotation<'_> {
     }
 
     fn check_group(&mut self, group: &[Loaded], checked: &mut Vec<Checked>) -> Result<()> {
-        let tokens: Vec<_> =
-            group.iter().flat_map(|file| file.document.tokens.iter().map(|token| (&file.document, token))).collect();
-        let mut opened = keys::open(&tokens, &self.keys, self.context.threads).into_iter();
-        for file in group {
+        let documents: Vec<&Document> = group.iter().map(|file| &file.document).collect();
+        for (file, opened) in group.iter().zip(open_each(&documents, &self.keys, self.context.threads)) {
             let name = &file.document.name;
-            let mut keys = Vec::with_capacity(file.document.tokens.len());
+            let mut keys = Vec::with_capacity(opened.len());
             let mut failure = None;
-            for token in &file.document.tokens {
-                match opened.next().unwrap_or(Err(Error::Unauthentic)) {
+            for (token, opened) in file.document.tokens.iter().zip(opened) {
+                match opened {
                     Ok(opened) => keys.push((opened.master != self.new_at).then_some(opened.key)),
                     Err(error) if failure.is_none() => failure = Some(self.refusal(&file.document, token, error)?),
                     Err(_) => {}
@@ -300,6 +318,7 @@ impl Rotation<'_> {
             return Err(unchanged(failure, " (or leave such files out with --keep-going)"));
         }
         self.outcome.failed.push((name, failure));
+        self.outcome.left_out += 1;
         Ok(())
     }
 
@@ -314,7 +333,7 @@ impl Rotation<'_> {
                 let next = format!(
                     "the key in {} opens it: finish the rotation to that key with: {}",
                     shown(&path),
-                    resume(self.args, &path)
+                    resume(self.args, &path, self.context)
                 );
                 return Err(unchanged(Failure { next, ..failure }, ""));
             }
@@ -328,11 +347,11 @@ impl Rotation<'_> {
         let Some(text) = &self.outcome.new_text else { return store::make_durable(key_file) };
         self.record("keygen", "started", std::slice::from_ref(key_file))?;
         store::create_key(key_file, text)?;
-        self.record_or_warn("keygen", "done", std::slice::from_ref(key_file));
+        self.record_done("keygen", "done", std::slice::from_ref(key_file));
         self.context.report.note(format_args!(
             "The new key is in {}. If this run is cut off, finish it with:\n  {}",
             shown(key_file),
-            resume(self.args, key_file)
+            resume(self.args, key_file, self.context)
         ));
         Ok(())
     }
@@ -355,7 +374,8 @@ impl Rotation<'_> {
             while waiting.len() > 0 && !interrupt::requested() {
                 let group = self.next_group(&mut waiting);
                 self.take_note(writing.take());
-                let (_, bytes) = size(group.iter().flat_map(|file| &file.loaded));
+                let bytes: usize =
+                    group.iter().flat_map(|file| &file.loaded).map(|file| file.document.text.len()).sum();
                 writing = Some(parallel::begin(scope, writers, group, reseal));
                 if bytes > 2 * GROUP_BYTES {
                     // A large config is not held beside the next, which may be as large.
@@ -370,13 +390,10 @@ impl Rotation<'_> {
 
     /// Reads the next configs again, and derives the keys that their tokens will be sealed with.
     fn next_group(&self, waiting: &mut vec::IntoIter<Checked>) -> Vec<Moving> {
-        let mut group: Vec<Moving> = Vec::new();
-        while !is_full(group.iter().flat_map(|file| &file.loaded), self.context.threads)
-            && let Some(checked) = waiting.next()
-        {
-            let loaded = load_again(&checked);
-            group.push(Moving { checked, loaded, sealing: Vec::new() });
-        }
+        let load = |checked| Moving { loaded: load_again(&checked), checked, sealing: Vec::new() };
+        let mut group = next_group(waiting, self.context.threads, load, |file| {
+            file.loaded.iter().map(|loaded| &loaded.document).collect()
+        });
         let mut formats = Vec::new();
         for file in group.iter().filter(|file| file.loaded.is_ok()) {
             for _ in file.checked.keys.iter().flatten() {
@@ -405,21 +422,28 @@ impl Rotation<'_> {
     }
 
     fn record(&self, command: &str, outcome: &str, files: &[PathBuf]) -> Result<()> {
+        self.with_entry(command, outcome, files, |entry| self.context.audit.record(entry))
+    }
+
+    fn record_done(&self, command: &str, outcome: &str, files: &[PathBuf]) {
+        self.with_entry(command, outcome, files, |entry| self.context.audit.record_done(entry, &self.context.report));
+    }
+
+    fn with_entry<R>(
+        &self,
+        command: &str,
+        outcome: &str,
+        files: &[PathBuf],
+        record: impl FnOnce(&Entry<'_>) -> R,
+    ) -> R {
         let keys: [&Master; 2] = [&self.keys.all()[self.old_at], &self.keys.all()[self.new_at]];
-        self.context.audit.record(&Entry {
+        record(&Entry {
             command,
             outcome,
             files: &files.iter().map(|file| &**file).collect::<Vec<_>>(),
             pointers: &[],
             keys: if command == "keygen" { &keys[1..] } else { &keys },
         })
-    }
-
-    /// For what is done already, and cannot be undone because the log is full.
-    fn record_or_warn(&self, command: &str, outcome: &str, files: &[PathBuf]) {
-        if let Err(failure) = self.record(command, outcome, files) {
-            self.context.report.warn(failure.what);
-        }
     }
 }
 
@@ -512,16 +536,41 @@ fn unchanged(failure: Failure, or: &str) -> Failure {
     Failure { next: format!("nothing was changed; {}{or}", failure.next), ..failure }
 }
 
-/// The tokens and the bytes of text of a group.
-fn size<'a>(group: impl Iterator<Item = &'a Loaded>) -> (usize, usize) {
-    group.fold((0, 0), |(tokens, bytes), Loaded { document, .. }| {
-        (tokens + document.tokens.len(), bytes + document.text.len())
-    })
+/// The next of `waiting`, each as it was loaded: so many that their tokens, which are derived for at once, keep all cores
+/// busy, and no more than may be held at once. `documents` are those that one of them holds.
+pub(crate) fn next_group<T, L>(
+    waiting: &mut impl Iterator<Item = T>,
+    threads: NonZeroUsize,
+    mut load: impl FnMut(T) -> L,
+    documents: impl Fn(&L) -> Vec<&Document>,
+) -> Vec<L> {
+    let enough = THREAD_TOKENS.saturating_mul(threads.get()).min(GROUP_TOKENS);
+    let (mut tokens, mut bytes) = (0, 0);
+    let mut group = Vec::new();
+    while tokens < enough
+        && bytes < GROUP_BYTES
+        && let Some(next) = waiting.next()
+    {
+        let loaded = load(next);
+        for document in documents(&loaded) {
+            // One without tokens holds its directory open all the same.
+            tokens += document.tokens.len().max(1);
+            bytes += document.text.len();
+        }
+        group.push(loaded);
+    }
+    group
 }
 
-fn is_full<'a>(group: impl Iterator<Item = &'a Loaded>, threads: NonZeroUsize) -> bool {
-    let (tokens, bytes) = size(group);
-    tokens >= THREAD_TOKENS.saturating_mul(threads.get()).min(GROUP_TOKENS) || bytes >= GROUP_BYTES
+/// Opens all tokens of `documents` at once. For each document, what came of each of its tokens.
+pub(crate) fn open_each(
+    documents: &[&Document],
+    keys: &Keyring,
+    threads: NonZeroUsize,
+) -> Vec<Vec<std::result::Result<Opened, Error>>> {
+    let tokens: Vec<_> = documents.iter().flat_map(|file| file.tokens.iter().map(|token| (*file, token))).collect();
+    let mut opened = keys::open(&tokens, keys, threads).into_iter();
+    documents.iter().map(|file| opened.by_ref().take(file.tokens.len()).collect()).collect()
 }
 
 /// Reads a checked config again; it must be what was checked.

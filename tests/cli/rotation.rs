@@ -53,6 +53,151 @@ fn a_thousand_configs_are_rotated_with_two_derivations_for_each_token() {
 }
 
 #[test]
+fn the_way_back_derives_for_many_tokens_at_once_and_on_several_threads() {
+    if !has("strace") {
+        return;
+    }
+    let folder = Folder::new("back-in-groups");
+    folder.make_configs(150);
+    assert_eq!(folder.run(&["rotate", "tree", "--new-key-out", "new"]).code, Some(0));
+    let one_core = thread::available_parallelism().unwrap().get() == 1;
+    let new = folder.read("new");
+    let configs: Vec<String> = (0..150).map(|at| format!("tree/{at:04}.json")).collect();
+    let verify: Vec<&str> = ["verify", "-v"].into_iter().chain(configs.iter().map(String::as_str)).collect();
+    for (key, derived, arguments) in [
+        (new.trim(), 150, &verify[..]),
+        (KEY, 300, &["rotate", "-v", "--rollback", "tree", "--jobs", "2"]),
+        (KEY, 150, &["backups", "prune", "-v", "--yes", "tree"]),
+    ] {
+        let strace = ["strace", "-f", "-qq", "-o", "log", "-e", "trace=clone,clone3"];
+        let mut command = folder.command(&strace, arguments);
+        let said = Said::of(command.env("PROXMOX_MCP_MASTER_KEY", key).output().unwrap());
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(said.err.contains(&format!("debug: keys derived: {derived}\n")), "{said:?}");
+        let threads = folder.read("log").matches("clone").count();
+        assert!(threads > 0 || one_core && arguments[0] != "rotate", "{} used one thread", arguments[0]);
+    }
+    folder.write("old", KEY);
+    assert!(folder.all_open_with("old"));
+    assert_eq!(folder.files("tree").len(), 150, "the backups are gone");
+}
+
+#[test]
+fn of_configs_that_are_judged_together_each_goes_back_by_what_is_true_of_itself() {
+    let folder = Folder::new("back-one-by-one");
+    folder.make_configs(8);
+    let sealed: Vec<String> = (0..8).map(|at| folder.read(&format!("tree/{at:04}.json"))).collect();
+    assert_eq!(folder.run(&["rotate", "tree", "--new-key-out", "new"]).code, Some(0));
+    let backup = |at: usize| {
+        let files = folder.files("tree");
+        format!("tree/{}", files.iter().find(|(name, _)| name.starts_with(&format!("{at:04}.json.b"))).unwrap().0)
+    };
+    let rotated: Vec<String> = (0..8).map(|at| folder.read(&format!("tree/{at:04}.json"))).collect();
+    folder.write("tree/0001.json", &sealed[1]);
+    fs::remove_file(folder.path(&backup(2))).unwrap();
+    folder.write(&backup(3), &rotated[3]);
+    folder.write(&backup(4), "{");
+    let edited = rotated[5].replace("{\"auth\"", "{\"edited\": true, \"auth\"");
+    folder.write("tree/0005.json", &edited);
+    folder.write("tree/0006.json", "{");
+
+    let said = folder.run(&["rotate", "--rollback", "tree"]);
+    assert_eq!(said.code, Some(8), "{said:?}");
+    assert!(said.err.contains("error: 4 files failed; no backup was touched\n"), "{said:?}");
+    for line in [
+        "put back tree/0000.json from ",
+        "skipped tree/0001.json: opens with the key at hand already\n",
+        "skipped tree/0002.json: no backup\n",
+        "failed tree/0003.json: Token decryption failed: tree/0003.json.backup.",
+        "failed tree/0004.json: Invalid JSON: tree/0004.json.backup.",
+        "failed tree/0005.json: tree/0005.json was edited since ",
+        "failed tree/0006.json: Invalid JSON: tree/0006.json, ",
+        "put back tree/0007.json from ",
+        "2 put back, 4 failed, of 8\n",
+    ] {
+        assert!(said.out.contains(line), "{line}: {said:?}");
+    }
+    let expected = [&sealed[0], &sealed[1], &rotated[2], &rotated[3], &rotated[4], &edited, "{", &sealed[7]];
+    for (at, expected) in expected.into_iter().enumerate() {
+        assert_eq!(folder.read(&format!("tree/{at:04}.json")), *expected, "{at}");
+    }
+
+    // A second path to the same file is no failure.
+    assert_eq!(folder.run(&["rotate", "tree/0000.json", "--new-key-file", "new"]).code, Some(0));
+    let said = folder.run(&["rotate", "--rollback", "tree/0000.json", "./tree/0000.json"]);
+    assert!(said.code == Some(0) && said.out.contains("1 put back, 0 failed, of 2\n"), "{said:?}");
+
+    // Only the backups of those that open go.
+    let kept = [3, 4, 5, 6].map(backup);
+    let said = folder.run(&["backups", "prune", "--yes", "tree"]);
+    assert_eq!(said.code, Some(8), "{said:?}");
+    assert!(said.err.contains("error: the key at hand does not open 4 configs; the backups stay\n"), "{said:?}");
+    let backups: Vec<String> = folder.files("tree").into_iter().map(|(name, _)| format!("tree/{name}")).collect();
+    assert_eq!(backups.into_iter().filter(|name| name.contains(".backup.")).collect::<Vec<_>>(), kept);
+}
+
+#[test]
+fn what_a_rotation_proposes_can_be_run_as_it_stands() {
+    let folder = Folder::new("proposed");
+    folder.make_configs(2);
+    folder.write("old", KEY);
+    fs::set_permissions(folder.path("old"), PermissionsExt::from_mode(0o600)).unwrap();
+    fs::create_dir(folder.path("kept here")).unwrap();
+    let run = |command: &str| {
+        let command = command.replacen("fernseal", env!("CARGO_BIN_EXE_fernseal"), 1);
+        let mut command = folder.command(&["sh", "-c", &command], &[]);
+        Said::of(command.env_remove("PROXMOX_MCP_MASTER_KEY").output().unwrap())
+    };
+    let after = |text: &str, mark: &str| text.split_once(mark).unwrap().1.lines().next().unwrap().to_owned();
+    let options = "--key-file old --audit-log log --backup-dir 'kept here'";
+    let rotated = run(&format!("fernseal rotate tree --new-key-out new {options}"));
+    assert_eq!(rotated.code, Some(0), "{rotated:?}");
+    let resumed = run(&after(&rotated.err, "finish it with:\n  "));
+    assert_eq!(resumed.code, Some(0), "{resumed:?}");
+    let back = run(&after(&rotated.out, "To go back while the old key is set: "));
+    assert!(back.code == Some(0) && back.out.contains("2 put back, 0 failed, of 2\n"), "{back:?}");
+    let again = run(&after(&rotated.err, "finish it with:\n  "));
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let pruned = run(&(after(&again.out, "and remove the backups: ") + " --yes"));
+    assert!(pruned.code == Some(0) && pruned.out.contains("4 backups removed\n"), "{pruned:?}");
+    let logged = folder.read("log").matches("\"outcome\":\"started\"").count();
+    assert_eq!(logged, 5, "each of them goes on with the log");
+}
+
+#[test]
+fn a_file_under_a_third_key_is_left_out_and_not_said_to_open() {
+    let folder = Folder::new("third-key");
+    folder.make_configs(1);
+    folder.write("tree/third.json", &folder.read("tree/0000.json"));
+    assert_eq!(folder.run(&["rotate", "tree/third.json", "--new-key-out", "third", "--no-backup"]).code, Some(0));
+    let third = folder.read("tree/third.json");
+    let said = folder.run(&["rotate", "tree", "--new-key-out", "new", "--keep-going"]);
+    assert_eq!(said.code, Some(8), "{said:?}");
+    assert!(said.err.contains("error: 1 file left out, not changed\n"), "{said:?}");
+    assert!(!said.out.contains("remove the backups") && !said.err.contains("opens with"), "{said:?}");
+    assert_eq!(folder.read("tree/third.json"), third);
+}
+
+#[test]
+fn whichever_command_opens_every_token_logs_it() {
+    for (command, arguments) in [
+        ("verify", &["verify", "tree/0000.json"][..]),
+        ("status", &["status", "--verify", "tree/0000.json"]),
+        ("doctor", &["doctor", "tree/0000.json"]),
+    ] {
+        let folder = Folder::new(&format!("logged-{command}"));
+        folder.make_configs(1);
+        let said = folder.run(&[arguments, &["--audit-log", "log"]].concat());
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let log = folder.read("log");
+        assert_eq!(log.lines().count(), 1, "{log}");
+        for field in [&*format!("\"command\":\"{command}\""), "\"outcome\":\"done\"", "[\"/auth/token_value\"]"] {
+            assert!(log.contains(field), "{field}: {log}");
+        }
+    }
+}
+
+#[test]
 fn more_configs_than_a_process_may_have_files_open_are_rotated() {
     let folder = Folder::new("few-files");
     folder.make_configs(600);
@@ -131,6 +276,8 @@ fn of_several_threads_each_tells_of_the_file_that_it_could_not_replace() {
     };
     let (rotated, failed) = (files("rotated"), files("failed"));
     assert!(failed.len() > 1 && !rotated.is_empty(), "{said:?}");
+    let each = format!("error: {} files failed; each opens with the old key or the new one\n", failed.len());
+    assert!(said.err.contains(&each), "{said:?}");
     assert!(failed.is_sorted() && rotated.is_sorted(), "{said:?}");
     let mut all = [rotated.clone(), failed.clone()].concat();
     all.sort();
@@ -186,6 +333,10 @@ fn an_interrupted_rotation_says_how_to_go_on_and_then_does() {
         let said = Said::of(child.wait_with_output().unwrap());
         assert_eq!(said.code, Some(9), "{said:?}");
         assert!(said.err.contains("finish with: fernseal rotate tree --new-key-file new"), "{said:?}");
+        assert!(said.out.contains("To go back while the old key is set: "), "{said:?}");
+        for too_early in ["Update the environment", "remove the backups"] {
+            assert!(!said.out.contains(too_early), "{said:?}");
+        }
         assert!(!folder.all_open_with("new"), "it was interrupted before the end");
 
         let refused = folder.run(&["rotate", "tree", "--new-key-out", "another"]);
@@ -246,10 +397,12 @@ fn a_link_that_is_named_stays_a_link_and_one_in_the_tree_is_not_followed() {
     assert!(said.out.contains("skipped tree/link.json: a link"), "{said:?}");
     assert_eq!(folder.read("victim.json"), victim);
 
-    let said = folder.run(&["rotate", "tree/link.json", "--new-key-file", "new", "--no-backup"]);
+    let said = folder.run(&["rotate", "tree/link.json", "--new-key-file", "new"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(folder.path("tree/link.json").is_symlink());
     assert_ne!(folder.read("victim.json"), victim);
+    let backup = said.out.lines().next().and_then(|line| line.split_once(", backup ")).unwrap().1;
+    assert_eq!(folder.read(backup.strip_suffix(')').unwrap()), victim, "the backup is where it is said to be");
 }
 
 #[test]
@@ -366,6 +519,49 @@ fn a_key_that_is_named_in_many_places_is_derived_once_for_its_name() {
         rotated.err.contains("debug: keys derived: 4\n"),
         "two for the token, and two that name the keys: {rotated:?}"
     );
+}
+
+#[test]
+fn a_log_that_fails_only_at_the_end_is_warned_of_and_what_is_done_is_done() {
+    for (name, arguments) in [
+        ("rotate", &["rotate", "tree", "--new-key-file", "third"][..]),
+        ("rollback", &["rotate", "--rollback", "tree"]),
+        ("backups prune", &["backups", "prune", "--yes", "tree"]),
+    ] {
+        let prepared = |place: &str| {
+            let folder = Folder::new(&format!("late-log-{}-{place}", name.replace(' ', "-")));
+            folder.make_configs(1);
+            assert_eq!(folder.run(&["keygen", "-q", "-o", "third"]).code, Some(0));
+            let arguments = ["rotate", "tree", "--new-key-out", "new"];
+            assert!(name == "rotate" || folder.run(&arguments).code == Some(0));
+            folder
+        };
+        let run = |folder: &Folder| {
+            let arguments = [arguments, &["--audit-log", "log"]].concat();
+            let mut command = folder.command(&["prlimit", "--fsize=1024"], &arguments);
+            if name == "backups prune" {
+                command.env("PROXMOX_MCP_MASTER_KEY", folder.read("new"));
+            }
+            Said::of(command.output().unwrap())
+        };
+        let whole = prepared("whole");
+        let said = run(&whole);
+        assert!(said.code == Some(0) && !said.err.contains("warning"), "{said:?}");
+        let log = whole.read("log");
+        let first = log.lines().next().unwrap();
+        assert!(first.contains("\"outcome\":\"started\"") && log.lines().count() == 2, "{log}");
+
+        // The first line has room, but for the second there is next to none.
+        let folder = prepared("cut");
+        folder.write("log", &"x\n".repeat((1_024 - first.len() - 20) / 2));
+        let before = folder.files("tree");
+        let said = run(&folder);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let warned = format!("; {name} itself: done\n");
+        assert!(said.err.contains("warning: the audit log log cannot be written: "), "{said:?}");
+        assert!(said.err.contains(&warned) && !said.err.contains("nothing was changed"), "{said:?}");
+        assert_ne!(folder.files("tree"), before);
+    }
 }
 
 #[test]

@@ -51,6 +51,7 @@ impl Terminal {
             .env_clear()
             .envs(key.map(|key| ("PROXMOX_MCP_MASTER_KEY", key)))
             .env("HOME", &folder)
+            .env("TERM", "xterm")
             .stdin(slave.try_clone().unwrap())
             .stdout(slave.try_clone().unwrap())
             .stderr(slave.try_clone().unwrap());
@@ -226,4 +227,17 @@ fn a_terminal_that_goes_away_ends_the_command() {
         thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(fs::read(terminal.folder.join("sealed.json")).unwrap(), before);
+}
+
+#[test]
+fn a_long_check_shows_how_far_it_has_come_and_what_it_says_stays_whole() {
+    let configs = ["sealed.json"; 6];
+    let arguments = [&["verify"][..], &configs].concat();
+    let mut terminal = Terminal::run("progress", &arguments, Some(KEY));
+    assert_eq!(terminal.end(), Some(0), "{:?}", terminal.shown);
+    assert!(terminal.shown.contains("checking ") && terminal.shown.contains("/6 files"), "{:?}", terminal.shown);
+    let line = "sealed.json /auth/token_value: opens\r\n";
+    // Each begins a line, or one of which the bar was cleared.
+    let is_first = |(at, _): &(usize, &str)| terminal.shown[..*at].ends_with(['\n', 'K']);
+    assert_eq!(terminal.shown.match_indices(line).filter(is_first).count(), configs.len(), "{:?}", terminal.shown);
 }

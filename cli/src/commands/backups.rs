@@ -5,12 +5,12 @@
 use serde_json::json;
 
 use super::load;
+use super::verify::check_each;
 use crate::Context;
 use crate::args::{Backups, BackupsAt, Prune};
 use crate::audit::Entry;
 use crate::failure::{Exit, Failure, Result};
 use crate::report::{self, shown};
-use crate::rollback::opens;
 use crate::store::{self, Config};
 use crate::terminal;
 
@@ -62,13 +62,13 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
     let keys = context.keys()?;
     let mut removable = Vec::new();
     let mut kept = Vec::new();
-    for (config, backups) in found {
-        let verified = load(&config, context).and_then(|(_, document)| opens(&document, &keys, context));
-        match verified {
+    let read = |(config, _): &(Config, _)| load(config, context).map(|(_, document)| document);
+    check_each(found, read, &keys, context, |(config, backups), checked| {
+        match checked.and_then(|(document, checked)| checked.verdict(&document)) {
             Ok(()) => removable.extend(backups),
             Err(failure) => kept.push((config, failure)),
         }
-    }
+    });
     for (config, failure) in &kept {
         context.report.warn(format_args!("the backups of {} stay: {}", shown(&config.path), failure.what));
     }
@@ -96,7 +96,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
             backup.remove()?;
         }
         entry.outcome = "done";
-        context.audit.record(&entry)?;
+        context.audit.record_done(&entry, &context.report);
     }
     if args.at.json {
         let kept: Vec<_> = kept
@@ -112,7 +112,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         0 => Ok(()),
         count => Err(Failure::new(
             Exit::Partial,
-            format!("{count} configs do not open with the key at hand; their backups stay"),
+            format!("the key at hand does not open {}; the backups stay", report::count(count, "config")),
             "verify them first: fernseal verify CONFIG",
         )),
     }

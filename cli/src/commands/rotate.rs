@@ -1,26 +1,26 @@
-//! `rotate`: what came of a rotation, in words or JSON, and what to do next.
+//! `rotate`: what came of a rotation, or of the way back, in words or JSON, and what to do next.
 //! The work itself is in `rotate.rs` and, the other way round, in `rollback.rs`.
 //! The exit code says whether all was done: 0, 8 if some files failed, 9 if interrupted.
-
-use std::path::PathBuf;
 
 use serde_json::json;
 
 use crate::Context;
 use crate::args::Rotate;
 use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, quoted, shown};
-use crate::rotate::{self, Outcome};
+use crate::report::{self, count, quoted, shown};
+use crate::rollback::Done;
+use crate::rotate::{self, Outcome, follow_up, resume};
 use crate::{rollback, terminal};
 
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
     if args.rollback {
-        return rollback::run(args, context);
+        return roll_back(args, context);
     }
     let outcome = rotate::run(args, context)?;
-    let told = if args.json { report::json("rotate", in_json(&outcome, args)) } else { in_words(&outcome, args) };
+    let told =
+        if args.json { report::json("rotate", in_json(&outcome, args)) } else { in_words(&outcome, args, context) };
     // How to go on matters more than that stdout is full or closed.
-    verdict(&outcome, args)?;
+    verdict(&outcome, args, context)?;
     told?;
     match outcome.new_text.as_ref().filter(|_| !args.dry_run && !args.json && !outcome.rotated.is_empty()) {
         Some(text) => show_once(text, context),
@@ -39,11 +39,11 @@ fn show_once(text: &str, context: &Context) -> Result<()> {
     Ok(())
 }
 
-fn in_words(outcome: &Outcome, args: &Rotate) -> Result<()> {
+fn in_words(outcome: &Outcome, args: &Rotate, context: &Context) -> Result<()> {
     let verb = if args.dry_run { "would rotate" } else { "rotated" };
     for file in &outcome.rotated {
         let backup = file.backup.as_ref().map(|path| format!(", backup {}", shown(path))).unwrap_or_default();
-        report::result(format_args!("{verb} {} ({}{backup})", file.file, report::count(file.tokens, "token")))?;
+        report::result(format_args!("{verb} {} ({}{backup})", file.file, count(file.tokens, "token")))?;
     }
     for (file, reason) in &outcome.skipped {
         report::result(format_args!("skipped {file}: {reason}"))?;
@@ -63,17 +63,29 @@ fn in_words(outcome: &Outcome, args: &Rotate) -> Result<()> {
     }
     let key_file = shown(&outcome.key_file);
     report::result(format_args!("Old key {}, new key {} in {key_file}", outcome.old_id, outcome.new_id))?;
-    report::result("Update the environment of everything that reads these configs:")?;
-    report::result(format_args!("  export PROXMOX_MCP_MASTER_KEY=\"$(cat {})\"", quoted(&key_file)))?;
-    if outcome.rotated.iter().all(|file| file.backup.is_none()) {
-        return report::result("If the old key leaked, change the secrets themselves at the service.");
+    let is_whole = outcome.left == 0 && outcome.failed.is_empty();
+    if is_whole {
+        report::result("Update the environment of everything that reads these configs:")?;
+        report::result(format_args!("  export PROXMOX_MCP_MASTER_KEY=\"$(cat {})\"", quoted(&key_file)))?;
     }
-    let quote = |path: &PathBuf| quoted(&shown(path));
-    let paths = args.paths.iter().map(quote).collect::<Vec<_>>().join(" ");
-    let kept = args.backup_dir.as_ref().map(|path| format!(" --backup-dir {}", quote(path))).unwrap_or_default();
-    report::result(format_args!("To go back while the old key is set: fernseal rotate --rollback {paths}{kept}"))?;
-    report::result("Backups still open with the old key. If it leaked, change the secrets themselves at the service,")?;
-    report::result(format_args!("and remove the backups: fernseal backups prune {paths}{kept}"))
+    let has_backups = outcome.rotated.iter().any(|file| file.backup.is_some());
+    if has_backups {
+        let back = follow_up("rotate --rollback", args, context.key_file.as_deref(), context);
+        report::result(format_args!("To go back while the old key is set: {back}"))?;
+    }
+    match (is_whole, has_backups) {
+        // What is left needs the old key, and going on matters more.
+        (false, _) => Ok(()),
+        (true, false) => report::result("If the old key leaked, change the secrets themselves at the service."),
+        (true, true) => {
+            let new_key = context.key_file.as_ref().map(|_| &*outcome.key_file);
+            let prune = follow_up("backups prune", args, new_key, context);
+            report::result(format_args!(
+                "Backups still open with the old key. If it leaked, change the secrets themselves at the service,\n\
+                 and remove the backups: {prune}"
+            ))
+        }
+    }
 }
 
 fn in_json(outcome: &Outcome, args: &Rotate) -> serde_json::Value {
@@ -94,24 +106,71 @@ fn in_json(outcome: &Outcome, args: &Rotate) -> serde_json::Value {
     })
 }
 
-fn verdict(outcome: &Outcome, args: &Rotate) -> Result<()> {
-    let resume = rotate::resume(args, &outcome.key_file);
+fn verdict(outcome: &Outcome, args: &Rotate, context: &Context) -> Result<()> {
+    let resume = resume(args, &outcome.key_file, context);
     if outcome.left > 0 {
-        let what = format!("interrupted: {} files are not rotated yet", outcome.left);
+        let what = format!("interrupted: {} not rotated yet", count(outcome.left, "file"));
         return Err(Failure::new(Exit::Interrupted, what, format!("finish with: {resume}")));
     }
-    match outcome.failed.len() {
-        0 => Ok(()),
-        _ if args.dry_run => Err(Failure::new(Exit::Partial, "some files cannot be rotated", "see the list")),
-        count if outcome.new_text.is_some() && !outcome.key_file.exists() => Err(Failure::new(
-            Exit::Partial,
-            format!("{count} files cannot be rotated; nothing was changed"),
-            "mend what is listed, then run it again",
-        )),
-        count => Err(Failure::new(
-            Exit::Partial,
-            format!("{count} files failed; each opens with the old key or the new one"),
-            format!("mend what is listed, then finish with: {resume}"),
-        )),
+    let failed = outcome.failed.len();
+    if failed == 0 {
+        return Ok(());
     }
+    if args.dry_run {
+        return Err(Failure::new(Exit::Partial, "some files cannot be rotated", "see the list"));
+    }
+    if outcome.new_text.is_some() && !outcome.key_file.exists() {
+        let what = format!("{} left out; nothing was changed", count(failed, "file"));
+        return Err(Failure::new(Exit::Partial, what, "mend what is listed, then run it again"));
+    }
+    let mut what = Vec::new();
+    if outcome.left_out > 0 {
+        what.push(format!("{} left out, not changed", count(outcome.left_out, "file")));
+    }
+    match failed - outcome.left_out {
+        0 => {}
+        1 => what.push("1 file failed; it opens with the old key or the new one".to_owned()),
+        failed => what.push(format!("{failed} files failed; each opens with the old key or the new one")),
+    }
+    Err(Failure::new(Exit::Partial, what.join("; "), format!("mend what is listed, then finish with: {resume}")))
+}
+
+fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
+    let outcome = rollback::run(args, context)?;
+    let told = if args.json { rollback_in_json(&outcome, args) } else { rollback_in_words(&outcome, args) };
+    if outcome.left > 0 {
+        let what = format!("interrupted: {} not looked at", count(outcome.left, "file"));
+        return Err(Failure::new(Exit::Interrupted, what, "run the same command again: it goes on where it stopped"));
+    }
+    match outcome.failed() {
+        0 => told,
+        failed => {
+            let what = format!("{} failed; no backup was touched", count(failed, "file"));
+            Err(Failure::new(Exit::Partial, what, "see the list"))
+        }
+    }
+}
+
+fn rollback_in_words(outcome: &rollback::Outcome, args: &Rotate) -> Result<()> {
+    let verb = if args.dry_run { "would put back" } else { "put back" };
+    for (file, done) in &outcome.files {
+        report::result(match done {
+            Ok(Done::PutBack(backup)) => format!("{verb} {file} from {backup}"),
+            Ok(Done::Skipped(reason)) => format!("skipped {file}: {reason}"),
+            Err(failure) => format!("failed {file}: {}\n  next: {}", failure.what, failure.next),
+        })?;
+    }
+    let put_back = outcome.files.iter().filter(|(_, done)| matches!(done, Ok(Done::PutBack(_)))).count();
+    let of = outcome.files.len() + outcome.left;
+    report::result(format_args!("{put_back} put back, {} failed, of {of}", outcome.failed()))
+}
+
+fn rollback_in_json(outcome: &rollback::Outcome, args: &Rotate) -> Result<()> {
+    let files = outcome.files.iter().map(|(file, done)| match done {
+        Ok(Done::PutBack(backup)) => json!({ "file": file, "result": "put back", "backup": backup }),
+        Ok(Done::Skipped(reason)) => json!({ "file": file, "result": "skipped", "reason": reason }),
+        Err(Failure { what, next, .. }) => json!({ "file": file, "result": "failed", "reason": what, "next": next }),
+    });
+    let files: Vec<_> = files.collect();
+    report::json("rollback", json!({ "dry_run": args.dry_run, "files": files, "left": outcome.left }))
 }

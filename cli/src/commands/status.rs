@@ -7,7 +7,7 @@ use fernseal_core::config::{Looks, TOKEN_VALUE};
 use fernseal_core::json::{self, Kind};
 use serde_json::json;
 
-use super::verify::{Checked, check};
+use super::verify::{Checked, check_all};
 use super::{config_or_default, format_name, read};
 use crate::Context;
 use crate::args::Status;
@@ -21,10 +21,14 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     let (_, document) = read(&path, context)?;
     let token_value = token_value(&document);
     let key_is_set = Keyring::is_set(context.key_file.as_deref());
-    let checked = if args.verify && !document.tokens.is_empty() {
-        Some(check(&document, &context.keys()?, context))
-    } else {
-        None
+    let checked = match args.verify && !document.tokens.is_empty() {
+        true => {
+            let keys = context.keys()?;
+            let checked = check_all(&[&document], &keys, context).pop().unwrap_or_default();
+            checked.record("status", &path, &document, &keys, context)?;
+            Some(checked)
+        }
+        false => None,
     };
 
     if args.json {

@@ -13,8 +13,10 @@ use crate::args::Verify;
 use crate::audit::Entry;
 use crate::document::Document;
 use crate::failure::Result;
-use crate::keys::{self, Keyring};
+use crate::keys::{Keyring, Opened};
+use crate::progress::Progress;
 use crate::report::{self, say};
+use crate::rotate::{next_group, open_each};
 
 pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     let configs: Vec<PathBuf> =
@@ -22,11 +24,13 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     let keys = context.keys()?;
     let mut entries = Vec::new();
     let mut failures = Vec::new();
-    for path in &configs {
-        if let Err(failure) = verify(path, &keys, args.json, &mut entries, context) {
-            failures.push(failure);
-        }
-    }
+    let read = |path: &PathBuf| read(path, context).map(|(_, document)| document);
+    check_each(configs, read, &keys, context, |path, checked| {
+        let told = checked.and_then(|(document, checked)| {
+            tell(&path, &document, &checked, &keys, args.json.then_some(&mut entries), context)
+        });
+        failures.extend(told.err());
+    });
     if args.json {
         report::json("verify", json!({ "tokens": entries }))?;
     }
@@ -37,48 +41,100 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     first.map_or(Ok(()), Err)
 }
 
-fn verify(
+/// Says of each token whether it opens, and logs it.
+fn tell(
     path: &Path,
+    document: &Document,
+    checked: &Checked,
     keys: &Keyring,
-    as_json: bool,
-    entries: &mut Vec<serde_json::Value>,
+    entries: Option<&mut Vec<serde_json::Value>>,
     context: &Context,
 ) -> Result<()> {
-    let (_, document) = read(path, context)?;
-    let checked = check(&document, keys, context);
-    if document.tokens.is_empty() && !as_json {
-        report::result(format_args!("{}: no encrypted values", document.name))?;
-    }
-    for (at, token) in document.tokens.iter().enumerate() {
-        if as_json {
-            let opens = checked.opens(at);
-            entries.push(json!({ "config": document.name, "pointer": token.pointer, "opens": opens }));
-        } else {
-            report::result(format_args!("{} {}: {}", document.name, token.pointer, checked.words(at)))?;
+    match entries {
+        Some(entries) => entries.extend(document.tokens.iter().enumerate().map(
+            |(at, token)| json!({ "config": document.name, "pointer": token.pointer, "opens": checked.opens(at) }),
+        )),
+        None if document.tokens.is_empty() => {
+            report::result(format_args!("{}: no encrypted values", document.name))?;
+        }
+        None => {
+            for (at, token) in document.tokens.iter().enumerate() {
+                report::result(format_args!("{} {}: {}", document.name, token.pointer, checked.words(at)))?;
+            }
         }
     }
-    let verdict = checked.verdict(&document);
-    context.audit.record(&Entry {
-        command: "verify",
-        outcome: verdict.as_ref().map_or_else(|failure| &*failure.what, |()| "done"),
-        files: &[path],
-        pointers: &document.pointers(),
-        keys: &[keys.current()],
-    })?;
-    verdict
+    checked.record("verify", path, document, keys, context)?;
+    checked.verdict(document)
 }
 
 /// For each token of a config: opened, and with which key, or why not.
-pub(super) struct Checked(Vec<std::result::Result<usize, Error>>);
+#[derive(Default)]
+pub(crate) struct Checked(Vec<std::result::Result<usize, Error>>);
 
-/// Opens every token of `document`.
+/// Opens every token of each of `configs`, many at once, and hands on what came of each, in order.
+pub(super) fn check_each<T>(
+    configs: Vec<T>,
+    load: impl Fn(&T) -> Result<Document>,
+    keys: &Keyring,
+    context: &Context,
+    mut then: impl FnMut(T, Result<(Document, Checked)>),
+) {
+    let progress = Progress::new("checking", configs.len(), context);
+    let mut waiting = configs.into_iter();
+    loop {
+        let load = |config| (load(&config), config);
+        let group = next_group(&mut waiting, context.threads, load, |(document, _)| document.iter().collect());
+        if group.is_empty() {
+            break;
+        }
+        let documents: Vec<&Document> = group.iter().flat_map(|(document, _)| document).collect();
+        let mut checked = check_all(&documents, keys, context).into_iter();
+        group.iter().for_each(|_| progress.step());
+        progress.beside(|| {
+            for (document, config) in group {
+                then(config, document.map(|document| (document, checked.next().unwrap_or_default())));
+            }
+        });
+    }
+}
+
+/// Opens every token of `documents` at once.
+pub(crate) fn check_all(documents: &[&Document], keys: &Keyring, context: &Context) -> Vec<Checked> {
+    let masters = |opened: Vec<std::result::Result<Opened, Error>>| {
+        Checked(opened.into_iter().map(|opened| opened.map(|opened| opened.master)).collect())
+    };
+    open_each(documents, keys, context.threads).into_iter().map(masters).collect()
+}
+
+/// Opens every token of `document`, for `doctor`: that goes on whatever is wrong, and with the log too.
 pub(super) fn check(document: &Document, keys: &Keyring, context: &Context) -> Checked {
-    let tokens: Vec<_> = document.tokens.iter().map(|token| (document, token)).collect();
-    let opened = keys::open(&tokens, keys, context.threads);
-    Checked(opened.into_iter().map(|opened| opened.map(|opened| opened.master)).collect())
+    let checked = check_all(&[document], keys, context).pop().unwrap_or_default();
+    if let Err(failure) = checked.record("doctor", Path::new(&document.name), document, keys, context) {
+        context.report.warn(failure.what);
+    }
+    checked
 }
 
 impl Checked {
+    /// Logs that `command` opened the tokens of the document at `path`.
+    pub(super) fn record(
+        &self,
+        command: &str,
+        path: &Path,
+        document: &Document,
+        keys: &Keyring,
+        context: &Context,
+    ) -> Result<()> {
+        let verdict = self.verdict(document);
+        context.audit.record(&Entry {
+            command,
+            outcome: verdict.as_ref().map_or_else(|failure| &*failure.what, |()| "done"),
+            files: &[path],
+            pointers: &document.pointers(),
+            keys: &[keys.current()],
+        })
+    }
+
     /// Which key opened the token: `current`, `previous` or none.
     pub(super) fn opens(&self, at: usize) -> Option<&'static str> {
         match self.0.get(at) {
@@ -98,10 +154,13 @@ impl Checked {
     }
 
     /// The first token that does not open.
-    pub(super) fn verdict(&self, document: &Document) -> Result<()> {
-        match document.tokens.iter().zip(&self.0).find_map(|(token, opened)| Some((token, opened.err()?))) {
-            Some((token, error)) => Err(document.failure(&token.pointer, error)),
-            None => Ok(()),
+    pub(crate) fn verdict(&self, document: &Document) -> Result<()> {
+        for (at, token) in document.tokens.iter().enumerate() {
+            // What was not opened does not open.
+            if let Err(error) = self.0.get(at).copied().unwrap_or(Err(Error::Unauthentic)) {
+                return Err(document.failure(&token.pointer, error));
+            }
         }
+        Ok(())
     }
 }

@@ -61,10 +61,13 @@ impl Source {
             let (relative, name) = self.config.backup_place()?;
             Ok((make_directories(backups, &relative)?, backups.join(relative).join(name)))
         };
-        let place = match backup_dir {
-            Some(backups) => below(backups),
-            None => self.dir.try_clone().map(|dir| (dir, self.config.path.with_file_name(&self.name))),
+        let here = || -> io::Result<_> {
+            let named = &self.config.path;
+            // A link that was named leads to another place.
+            let real = if named.is_symlink() { named.canonicalize()? } else { named.clone() };
+            Ok((self.dir.try_clone()?, real.with_file_name(&self.name)))
         };
+        let place = backup_dir.map_or_else(here, below);
         let (directory, beside) = place.map_err(|error| failed("make the directory of the backup of", error))?;
         for attempt in 1.. {
             let mut name = self.name.clone();
