@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     entry.outcome = "done";
     let pointers: Vec<&str> = saved.iter().flat_map(Saved::pointers).collect();
     entry.pointers = &pointers;
-    context.audit.record(&entry)?;
+    context.audit.record_done(&entry, &context.report);
     if args.json {
         return report::json(
             "edit",

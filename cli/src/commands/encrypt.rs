@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         }
     }
     entry.outcome = "done";
-    context.audit.record(&entry)?;
+    context.audit.record_done(&entry, &context.report);
 
     for secret in &secrets {
         context.report.note(format_args!("encrypted {}", secret.pointer));

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
         }
     };
     entry.outcome = "done";
-    context.audit.record(&entry)?;
+    context.audit.record_done(&entry, &context.report);
 
     let id = derive::id(&master, context.threads);
     if args.json {

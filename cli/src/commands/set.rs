@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     context.audit.record(&entry)?;
     source.replace(&document.edited(&edits))?;
     entry.outcome = "done";
-    context.audit.record(&entry)?;
+    context.audit.record_done(&entry, &context.report);
     if args.json {
         return report::json("set", json!({ "config": document.name, "encrypted": [args.pointer] }));
     }
