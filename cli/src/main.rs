@@ -8,6 +8,7 @@ mod commands;
 mod derive;
 mod document;
 mod failure;
+mod group;
 mod interrupt;
 mod keys;
 mod parallel;

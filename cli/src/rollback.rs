@@ -10,10 +10,10 @@ use crate::audit::Entry;
 use crate::commands::verify::check_all;
 use crate::document::Document;
 use crate::failure::{Exit, Failure, Result};
+use crate::group::next_group;
 use crate::keys::Keyring;
 use crate::progress::Progress;
 use crate::report::shown;
-use crate::rotate::next_group;
 use crate::store::{self, Config, Source};
 use crate::{commands, interrupt};
 

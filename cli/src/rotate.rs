@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,8 +21,9 @@ use crate::audit::Entry;
 use crate::derive::{self, Derived, Master, Task};
 use crate::document::{Document, Edit, Sealed};
 use crate::failure::{Exit, Failure, Result};
+use crate::group::{self, next_group, open_each};
 use crate::interrupt;
-use crate::keys::{self, Keyring, Opened};
+use crate::keys::{self, Keyring};
 use crate::parallel::{self, Begun};
 use crate::progress::Progress;
 use crate::report::{self, quoted, shown};
@@ -58,12 +58,6 @@ pub(crate) struct Rotated {
     pub(crate) backup: Option<PathBuf>,
 }
 
-/// Tokens that are worked on at once for each thread: enough to keep all lanes of a core busy.
-const THREAD_TOKENS: usize = 64;
-/// And on all threads: each file's directory is held open, of two groups, and most processes may have a thousand files open.
-const GROUP_TOKENS: usize = 256;
-/// The text of a group, in bytes: with the config that reaches as much it is full.
-const GROUP_BYTES: usize = 4 << 20;
 /// Threads that write, where any do. They wait for the disk nearly all the time, and a file system syncs for several that
 /// wait as fast as for one.
 const WRITERS: usize = 8;
@@ -377,7 +371,7 @@ impl Rotation<'_> {
                 let bytes: usize =
                     group.iter().flat_map(|file| &file.loaded).map(|file| file.document.text.len()).sum();
                 writing = Some(parallel::begin(scope, writers, group, reseal));
-                if bytes > 2 * GROUP_BYTES {
+                if bytes > 2 * group::BYTES {
                     // A large config is not held beside the next, which may be as large.
                     self.take_note(writing.take());
                 }
@@ -534,43 +528,6 @@ fn stop_if_interrupted() -> Result<()> {
 /// A failure before anything was changed.
 fn unchanged(failure: Failure, or: &str) -> Failure {
     Failure { next: format!("nothing was changed; {}{or}", failure.next), ..failure }
-}
-
-/// The next of `waiting`, each as it was loaded: so many that their tokens, which are derived for at once, keep all cores
-/// busy, and no more than may be held at once. `documents` are those that one of them holds.
-pub(crate) fn next_group<T, L>(
-    waiting: &mut impl Iterator<Item = T>,
-    threads: NonZeroUsize,
-    mut load: impl FnMut(T) -> L,
-    documents: impl Fn(&L) -> Vec<&Document>,
-) -> Vec<L> {
-    let enough = THREAD_TOKENS.saturating_mul(threads.get()).min(GROUP_TOKENS);
-    let (mut tokens, mut bytes) = (0, 0);
-    let mut group = Vec::new();
-    while tokens < enough
-        && bytes < GROUP_BYTES
-        && let Some(next) = waiting.next()
-    {
-        let loaded = load(next);
-        for document in documents(&loaded) {
-            // One without tokens holds its directory open all the same.
-            tokens += document.tokens.len().max(1);
-            bytes += document.text.len();
-        }
-        group.push(loaded);
-    }
-    group
-}
-
-/// Opens all tokens of `documents` at once. For each document, what came of each of its tokens.
-pub(crate) fn open_each(
-    documents: &[&Document],
-    keys: &Keyring,
-    threads: NonZeroUsize,
-) -> Vec<Vec<std::result::Result<Opened, Error>>> {
-    let tokens: Vec<_> = documents.iter().flat_map(|file| file.tokens.iter().map(|token| (*file, token))).collect();
-    let mut opened = keys::open(&tokens, keys, threads).into_iter();
-    documents.iter().map(|file| opened.by_ref().take(file.tokens.len()).collect()).collect()
 }
 
 /// Reads a checked config again; it must be what was checked.

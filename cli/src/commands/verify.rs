@@ -13,10 +13,10 @@ use crate::args::Verify;
 use crate::audit::Entry;
 use crate::document::Document;
 use crate::failure::Result;
+use crate::group::{next_group, open_each};
 use crate::keys::{Keyring, Opened};
 use crate::progress::Progress;
 use crate::report::{self, say};
-use crate::rotate::{next_group, open_each};
 
 pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     let configs: Vec<PathBuf> =
