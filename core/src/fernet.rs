@@ -372,29 +372,49 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
-    /// A token's MAC is over bytes of a token's structure; only from in here can it be asked for other messages.
+    /// A token's MAC is over bytes of a token's structure; only from in here can it be asked for other messages. (All cases
+    /// that have a key of 16 bytes; they stand here because the crate is handed on without the file.)
     #[test]
-    #[allow(clippy::unwrap_used, clippy::indexing_slicing)] // a vector file with a hole in it should fail the test
+    #[allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may panic
     fn the_mac_of_a_token_is_hmac_sha256_as_wycheproof_has_it() {
-        let text = include_str!("../../tests/vectors/wycheproof/hmac_sha256_test.json");
-        let file: serde_json::Value = serde_json::from_str(text).unwrap();
-        let unhex = |hex: &serde_json::Value| -> Vec<u8> {
-            let digits = hex.as_str().unwrap().as_bytes().chunks(2);
+        let unhex = |hex: &str| -> Vec<u8> {
+            let digits = hex.as_bytes().chunks(2);
             digits.map(|two| u8::from_str_radix(core::str::from_utf8(two).unwrap(), 16).unwrap()).collect()
         };
-        let mut seen = 0;
-        for group in file["testGroups"].as_array().unwrap().iter().filter(|group| group["keySize"] == 128) {
-            for case in group["tests"].as_array().unwrap() {
-                let mut bytes = [0xa5; 32];
-                bytes[..16].copy_from_slice(&unhex(&case["key"]));
-                let mut tag = [0xa5; field::MAC];
-                write_tag(&Key::from_bytes(&bytes), &unhex(&case["msg"]), &mut tag);
-                let wanted = unhex(&case["tag"]);
-                assert_eq!(tag[..wanted.len()] == wanted, case["result"] == "valid", "case {}", case["tcId"]);
-                seen += 1;
-            }
+        for (key, message, wanted) in [
+            (
+                "a349ac0a9f9f74e48e099cc3dbf9a9c9",
+                "",
+                "3a8437b877b75cc08a4d8d7559a8fc6869a58c713da63d1d4b350d59b597e30c",
+            ),
+            (
+                "ac686ba0f1a51b4ec4f0b30492b7f556",
+                "2fa43a14ae500507deb95ab5bd32b0fe",
+                "008532a53d0c0ab22027ae249023375374e2239b959609e8339b05a15742a675",
+            ),
+            (
+                "73ef9ef1a4225e51e3c1db3ace1fa24f",
+                "ffad380d9aabb0acede5c1bf112925cdfc3d379fc2376a4fe2644490d0430ac3",
+                "9c7cb9f7c207ec46d1e3c55764731c4ab5ddbae4e1401e52a895df0cff4787c9",
+            ),
+            ("e34f15c7bd819930fe9d66e0c166e61c", "", "1d765ab9e29892f7bfec2975ad4bc2dc"),
+            (
+                "e09eaa5a3f5e56d279d5e7a03373f6ea",
+                "ef4eab37181f98423e53e947e7050fd0",
+                "cfc19ec07902ec8be489606d8f40d172",
+            ),
+            (
+                "9bd3902ed0996c869b572272e76f3889",
+                "a7ba19d49ee1ea02f098aa8e30c740d893a4456ccc294040484ed8a00a55f93e",
+                "ac50adad9785a89c7282d8ab881dc615",
+            ),
+        ] {
+            let (mut bytes, mut tag) = ([0xa5; 32], [0xa5; field::MAC]);
+            bytes[..16].copy_from_slice(&unhex(key));
+            write_tag(&Key::from_bytes(&bytes), &unhex(message), &mut tag);
+            // Some are cut short.
+            assert_eq!(tag[..wanted.len() / 2], unhex(wanted));
         }
-        assert_eq!(seen, 6);
     }
 
     #[test]
