@@ -73,8 +73,9 @@ fn roll_back(configs: &[Config], keys: &Keyring, args: &Rotate, context: &Contex
     let progress = Progress::new("rolling back", configs.len(), context);
     let mut files = Vec::with_capacity(configs.len());
     let mut waiting = configs.iter().take_while(|_| !interrupt::requested());
+    let mut backups = store::Backups::new(args.backup_dir.as_deref());
     loop {
-        let load = |config: &Config| (shown(&config.path), load(config, args, context));
+        let load = |config: &Config| (shown(&config.path), load(config, &mut backups, context));
         let mut group = next_group(&mut waiting, context.threads, load, |(_, loaded)| {
             loaded.iter().flatten().flat_map(|file| [&file.present].into_iter().chain(&file.before)).collect()
         });
@@ -111,8 +112,8 @@ struct Candidate {
     stamp: String,
 }
 
-fn load(config: &Config, args: &Rotate, context: &Context) -> Result<Option<Candidate>> {
-    let backups = store::backups_of(config, args.backup_dir.as_deref())?;
+fn load(config: &Config, backups: &mut store::Backups<'_>, context: &Context) -> Result<Option<Candidate>> {
+    let backups = backups.of(config)?;
     let Some(newest) = backups.last() else { return Ok(None) };
     let (source, present) = commands::load(config, context)?;
     let before = commands::load(newest, context).map(|(_, before)| before);

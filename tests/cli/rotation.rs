@@ -507,6 +507,25 @@ fn the_audit_log_has_a_line_for_the_new_key_and_one_for_the_rotation_and_no_secr
 }
 
 #[test]
+fn a_directory_is_read_a_few_times_however_many_configs_in_it_have_backups() {
+    if !has("strace") {
+        return;
+    }
+    let folder = Folder::new("listed");
+    folder.make_configs(100);
+    assert_eq!(folder.run(&["rotate", "tree", "--new-key-out", "new"]).code, Some(0));
+    let strace = ["strace", "-f", "-qq", "-o", "log", "-e", "trace=getdents64"];
+    for command in [&["backups", "list", "tree"][..], &["rotate", "--rollback", "tree"]] {
+        let said = folder.run_by(&strace, command);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let calls = folder.read("log").lines().count();
+        assert!(calls < 20, "{command:?}: {calls} times");
+    }
+    folder.write("old", KEY);
+    assert!(folder.all_open_with("old"));
+}
+
+#[test]
 fn a_key_that_is_named_in_many_places_is_derived_once_for_its_name() {
     let folder = Folder::new("names");
     folder.make_configs(1);

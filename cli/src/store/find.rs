@@ -2,6 +2,7 @@
 //! No link is followed below the directory. What is left out is told, with the reason.
 //! Only names are kept, and one directory is open at a time, so that ten thousand files cost little.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -118,31 +119,57 @@ pub(crate) fn left_out(name: &OsStr, kind: FileType) -> Option<&'static str> {
     }
 }
 
-/// The backups of `config`, the oldest first: beside it, or below `backup_dir`.
-pub(crate) fn backups_of(config: &Config, backup_dir: Option<&Path>) -> Result<Vec<Config>> {
-    let (below, name) = config.backup_place().map_err(|error| config.unreadable(&error))?;
-    let (directory, root) = match (backup_dir, &config.root) {
-        (Some(backups), _) => (backups.join(below), Some(backups.to_owned())),
-        (None, Some(root)) => (parent(&config.path).to_owned(), Some(root.clone())),
-        (None, None) => {
-            let directory = Path::new("/").join(below);
-            (directory.clone(), Some(directory))
+/// Finds the backups of one config after the other: beside it, or below `backup_dir`. Configs of one directory come
+/// together, so it is read once and not once for each of them.
+pub(crate) struct Backups<'d> {
+    backup_dir: Option<&'d Path>,
+    /// The directory that was read last, and the backups in it.
+    last: Option<(PathBuf, BackupFiles)>,
+}
+
+/// The backups of a directory by the names of their configs: stamp, count and file name of each, the oldest first.
+type BackupFiles = BTreeMap<OsString, BTreeSet<(String, u32, OsString)>>;
+
+impl<'d> Backups<'d> {
+    pub(crate) fn new(backup_dir: Option<&'d Path>) -> Self {
+        Self { backup_dir, last: None }
+    }
+
+    /// The backups of `config`, the oldest first.
+    pub(crate) fn of(&mut self, config: &Config) -> Result<Vec<Config>> {
+        let (below, name) = config.backup_place().map_err(|error| config.unreadable(&error))?;
+        let (directory, root) = match (self.backup_dir, &config.root) {
+            (Some(backups), _) => (backups.join(below), Some(backups.to_owned())),
+            (None, Some(root)) => (parent(&config.path).to_owned(), Some(root.clone())),
+            (None, None) => {
+                let directory = Path::new("/").join(below);
+                (directory.clone(), Some(directory))
+            }
+        };
+        if self.last.as_ref().is_none_or(|(last, _)| *last != directory) {
+            let inside = Config { path: directory.join("."), root: root.clone() };
+            let read = backup_files(&inside).map_err(|error| inside.unreadable(&error))?;
+            self.last = Some((directory.clone(), read));
         }
-    };
-    let inside = Config { path: directory.join("."), root: root.clone() };
-    let names = match names(&inside) {
+        let files = self.last.iter().filter_map(|(_, backups)| backups.get(&name)).flatten();
+        Ok(files.map(|(_, _, file)| Config { path: directory.join(file), root: root.clone() }).collect())
+    }
+}
+
+/// The backups in the directory that `inside` is in; none if there is no such directory.
+fn backup_files(inside: &Config) -> io::Result<BackupFiles> {
+    let names = match names(inside) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        names => names.map_err(|error| inside.unreadable(&error))?,
+        names => names?,
     };
-    let mut backups: Vec<(String, u32, OsString)> = names
-        .iter()
-        .filter_map(|file| {
-            let (of, stamp, count) = backup_parts(file.as_bytes())?;
-            (of == name.as_bytes()).then(|| (stamp.to_owned(), count, file.clone()))
-        })
-        .collect();
-    backups.sort();
-    Ok(backups.into_iter().map(|(_, _, file)| Config { path: directory.join(file), root: root.clone() }).collect())
+    let mut backups = BackupFiles::new();
+    for file in names {
+        if let Some((of, stamp, count)) = backup_parts(file.as_bytes()) {
+            let of = OsStr::from_bytes(of).to_owned();
+            backups.entry(of).or_default().insert((stamp.to_owned(), count, file.clone()));
+        }
+    }
+    Ok(backups)
 }
 
 /// When a backup was made, as it stands in its name.

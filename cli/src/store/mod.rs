@@ -7,7 +7,7 @@ mod lock;
 mod memory;
 mod write;
 
-pub(crate) use find::{Found, backup_stamp, backups_of, find, left_out};
+pub(crate) use find::{Backups, Found, backup_stamp, find, left_out};
 pub(crate) use lock::lock;
 pub(crate) use memory::{MemoryFile, sweep};
 pub(crate) use write::{append_line, check_backup_dir, check_creatable, create, create_key, make_durable};
