@@ -347,11 +347,10 @@ impl<'a> Sequence<'a> {
         model: impl FnOnce(&Shadow, &mut [u8]) -> Result<usize, fernseal_status>,
     ) {
         let apart = |arg: Arg| !inputs.iter().any(|input| input.overlaps(arg));
-        let len_is_sound = len.is_none_or(|len| self.copy.is_sound(len) && len.at.is_multiple_of(8) && apart(len));
-        let out_is_sound = self.copy.is_sound(buffer)
-            && buffer.at.is_multiple_of(align)
-            && apart(buffer)
-            && len.is_none_or(|len| !len.overlaps(buffer));
+        let len_is_sound = len.is_none_or(|len| {
+            self.copy.is_sound(len) && len.at.is_multiple_of(8) && apart(len) && !buffer.overlaps(len)
+        });
+        let out_is_sound = self.copy.is_sound(buffer) && buffer.at.is_multiple_of(align) && apart(buffer);
         let mut out = vec![0; if len_is_sound && out_is_sound { buffer.len } else { 0 }];
         let used = if len_is_sound && out_is_sound && inputs.iter().all(|input| self.copy.is_sound(*input)) {
             let result = model(&self.copy, &mut out);
