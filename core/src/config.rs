@@ -55,8 +55,8 @@ fn is_placeholder(text: &str) -> bool {
 
 /// Opens every sealed value of `json` with the first of `keys` that fits. Costs a derivation for each token and key;
 /// neighbours that share a salt, as legacy tokens do, share it. Beside that each token costs two walks of the text for each
-/// level that it lies below, to see that no name occurs twice. `out` takes `json.len()` bytes, more only where secrets hold many characters that JSON escapes;
-/// four times `json.len()` is always enough.
+/// level that it lies below, to see that no name occurs twice. `out` takes `json.len()` bytes, more only where secrets hold
+/// many characters that JSON escapes; four times `json.len()` is always enough.
 ///
 /// # Errors
 /// [`Error::InvalidJson`], [`Error::TooDeep`]; [`Error::Malformed`], [`Error::Unauthentic`], [`Error::NotText`] or
@@ -130,8 +130,8 @@ pub fn get<'o>(json: &str, pointer: &str, keys: &[MasterKey], out: &'o mut [u8])
 ///
 /// # Errors
 /// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::BadPointer`], [`Error::NotFound`], [`Error::DuplicateKey`],
-/// [`Error::NotAString`], [`Error::NotText`]; [`Error::LooksSealed`] for a value that may be a damaged token; [`Error::KeyShort`],
-/// [`Error::RandomFailed`], [`Error::BufferTooSmall`]. `out` is zeroed then.
+/// [`Error::NotAString`], [`Error::NotText`]; [`Error::LooksSealed`] for a value that may be a damaged token;
+/// [`Error::KeyShort`], [`Error::RandomFailed`], [`Error::BufferTooSmall`]. `out` is zeroed then.
 pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     json: &str,
     pointers: &[&str],

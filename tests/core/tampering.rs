@@ -175,3 +175,20 @@ fn padding_in_the_middle_of_a_text_is_no_token() {
     let once = base64(&raw);
     assert!(token::Token::parse(&format!("enc:{}", base64(once.as_bytes()))).is_ok());
 }
+
+#[test]
+fn the_mac_that_was_begun_while_base64_was_taken_off_counts_for_the_first_key_alone() {
+    let keys = [Key::from_bytes(&[7; 32]), Key::from_bytes(&[8; 32])];
+    let [first, second] = &keys;
+    for len in 0..400 {
+        let plain: Vec<u8> = (0..=255).cycle().take(len).collect();
+        for (sealer, fits) in [(first, true), (second, false)] {
+            let mut buf = vec![0xa5; fernet::token_len(len)];
+            let token = fernet::seal(sealer, &plain, 0, &mut counting(), &mut buf).unwrap();
+            let mut out = vec![0xa5; fernet::open_len(token.len())];
+            assert_eq!(fernet::open_any(&keys, token, Freshness::Any, &mut out), Ok(&*plain), "{len} bytes");
+            let opened = fernet::open(first, token, Freshness::Any, &mut out);
+            assert_eq!(opened, if fits { Ok(&*plain) } else { Err(Error::Unauthentic) }, "{len} bytes");
+        }
+    }
+}
