@@ -38,8 +38,13 @@ pub(crate) fn states(key: &[u8]) -> [State; 2] {
 }
 
 /// The MAC of `message` and `end`.
-pub(crate) fn mac([inner, outer]: &[State; 2], message: &[u8], end: End) -> State {
-    let mut digest = hash(inner, 64, message, end);
+pub(crate) fn mac(states: &[State; 2], message: &[u8], end: End) -> State {
+    mac_of_rest(states, 0, message, end)
+}
+
+/// The MAC of what ends with `message` and `end`; the inner state is past the `before` bytes (whole blocks) ahead of them.
+fn mac_of_rest([inner, outer]: &[State; 2], before: usize, message: &[u8], end: End) -> State {
+    let mut digest = hash(inner, 64 + before, message, end);
     let mac = finish(outer, &digest);
     digest.zeroize();
     mac
@@ -69,10 +74,7 @@ impl Growing {
 
     /// The MAC of `message`, which begins with all that was there the last time, and `end`.
     pub(crate) fn finish(&self, message: &[u8], end: End) -> State {
-        let [inner, outer] = &self.states;
-        let rest = message.get(self.hashed..).unwrap_or_default();
-        let digest = Zeroizing::new(hash(inner, 64 + self.hashed, rest, end));
-        finish(outer, &digest)
+        mac_of_rest(&self.states, self.hashed, message.get(self.hashed..).unwrap_or_default(), end)
     }
 }
 
