@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used)] // what is missing should fail the test
 
 mod common;
+#[path = "../skip.rs"]
+mod skip;
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -13,6 +15,7 @@ use fernseal_core::{MasterKey, token};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
+use skip::skip;
 
 struct Python {
     child: Child,
@@ -26,10 +29,7 @@ impl Python {
         let venv = std::env::var_os("FERNSEAL_VENV").map_or_else(|| root.join("target/venv"), PathBuf::from);
         let python = venv.join("bin/python");
         if !python.exists() {
-            // Not by `eprintln!`, which a test that passes keeps to itself.
-            io::stderr()
-                .write_all(format!("SKIPPED: no {}: run tests/setup.sh python\n", python.display()).as_bytes())
-                .unwrap();
+            skip(format_args!("no {}: run tests/setup.sh python", python.display()));
             return None;
         }
         let mut command = Command::new(python);

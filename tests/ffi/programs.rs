@@ -2,22 +2,23 @@
 //! Nothing of it can be seen from Rust, so there is one test here, which shows what the script said if it fails.
 #![allow(clippy::unwrap_used)] // what is missing should fail the test
 
-use std::io::{self, Write};
+#[path = "../skip.rs"]
+mod skip;
+
 use std::path::Path;
 use std::process::Command;
+
+use skip::skip;
 
 #[test]
 fn programs_in_other_languages_build_and_run_against_the_installed_library() {
     if cfg!(not(target_os = "linux")) {
-        eprintln!("SKIPPED: ffi/install.sh is for GNU/Linux");
+        skip("ffi/install.sh is for GNU/Linux");
         return;
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/c/run.sh");
     let output = Command::new(script).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    // Not by `eprintln!`, which a test that passes keeps to itself.
-    said.lines()
-        .filter(|line| line.starts_with("SKIPPED"))
-        .for_each(|line| io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap());
+    said.lines().filter_map(|line| line.strip_prefix("SKIPPED: ")).for_each(skip);
 }

@@ -2,12 +2,15 @@
 //! `tests/setup.sh python` installs the Python; FERNSEAL_VENV says where it lies if not in target/venv.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a vector that is not there should fail the test
 
-use std::io::Write;
+#[path = "../skip.rs"]
+mod skip;
+
 use std::path::PathBuf;
 use std::process::Command;
-use std::{env, fs, io};
+use std::{env, fs};
 
 use fernseal_core::{MasterKey, config, token};
+use skip::skip;
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -29,10 +32,7 @@ fn the_committed_vectors_are_what_python_makes() {
     let venv = env::var_os("FERNSEAL_VENV").map_or_else(|| folder().join("../../target/venv"), PathBuf::from);
     let python = venv.join("bin/python");
     if !python.exists() {
-        // Not by `eprintln!`, which a test that passes keeps to itself.
-        io::stderr()
-            .write_all(format!("SKIPPED: no {}: run tests/setup.sh python\n", python.display()).as_bytes())
-            .unwrap();
+        skip(format_args!("no {}: run tests/setup.sh python", python.display()));
         return;
     }
     let made = env::temp_dir().join(format!("fernseal-vectors-{}", std::process::id()));

@@ -1,10 +1,14 @@
 //! A folder of its own for a test, and the command run in it: HOME is inside, nothing is inherited.
 #![allow(dead_code)] // each test uses its own part
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::{env, fmt, fs, io, process};
+use std::{env, fs, process};
+
+#[path = "../../skip.rs"]
+mod skip;
+
+pub(crate) use skip::skip;
 
 pub(crate) const KEY: &str = "ObZIJcp620H6InDDQzNIhnX3zy4kQiYySE7Rwe4vans=";
 
@@ -113,11 +117,6 @@ impl Said {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
-}
-
-/// Says that a test, or a part of it, is skipped, and why; not by `println!`, which a test that passes keeps to itself.
-pub(crate) fn skip(why: impl fmt::Display) {
-    io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes()).unwrap();
 }
 
 /// Whether a program is there; says so if it is not.
