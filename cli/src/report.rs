@@ -80,6 +80,26 @@ pub(crate) fn json(command: &str, fields: Value) -> Result<()> {
     result(whole)
 }
 
+/// For machines: files that were left as they are, each with the reason.
+pub(crate) fn skipped_in_json(skipped: &[(String, String)]) -> Vec<Value> {
+    skipped.iter().map(|(file, reason)| json!({ "file": file, "reason": reason })).collect()
+}
+
+/// For machines: files that failed.
+pub(crate) fn failed_in_json(failed: &[(String, Failure)]) -> Vec<Value> {
+    let in_json =
+        |(file, failure): &(_, Failure)| json!({ "file": file, "reason": failure.what, "next": failure.next });
+    failed.iter().map(in_json).collect()
+}
+
+/// Of several failures the first is the command's own, which main says; the others are said here.
+pub(crate) fn first_of(failures: impl IntoIterator<Item = Failure>) -> Result<()> {
+    let mut failures = failures.into_iter();
+    let first = failures.next();
+    failures.for_each(|failure| say(&failure.to_string()));
+    first.map_or(Ok(()), Err)
+}
+
 /// Writes bytes to stdout as they are.
 pub(crate) fn result_bytes(pieces: &[&[u8]]) -> Result<()> {
     // Not through the buffer of stdout, in which a secret would stay.

@@ -20,7 +20,7 @@ use crate::Context;
 use crate::args::Check;
 use crate::document::{Document, looks};
 use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, count, quoted, say, shown};
+use crate::report::{self, count, quoted, shown};
 use crate::settings::{self, Settings};
 use crate::{keys, store};
 
@@ -52,17 +52,13 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     }
     // Settings that cannot be used fail all configs beside them.
     failures.dedup_by(|failure, before| failure.what == before.what);
-    // The findings are the command's own failure, or else the first: main says it.
-    let mut failures = failures.into_iter();
-    let own = match &*looked.findings {
-        [] => failures.next(),
-        findings => Some(in_plain_text(findings)),
-    };
-    failures.for_each(|failure| say(&failure.to_string()));
-    if own.is_none() {
+    if !looked.findings.is_empty() {
+        failures.insert(0, in_plain_text(&looked.findings));
+    }
+    if failures.is_empty() {
         context.report.note(format_args!("{}: no secret in plain text", count(looked.configs, "config")));
     }
-    own.map_or(Ok(()), Err)
+    report::first_of(failures)
 }
 
 /// What is wrong with one value.
@@ -217,18 +213,13 @@ impl Looked {
             let findings = self.findings.iter().map(
                 |finding| json!({ "config": finding.config, "pointer": finding.pointer, "finding": finding.what() }),
             );
-            let skipped = self.skipped.iter().map(|(file, reason)| json!({ "file": file, "reason": reason }));
-            let failed = self
-                .failed
-                .iter()
-                .map(|(file, failure)| json!({ "file": file, "reason": failure.what, "next": failure.next }));
             return report::json(
                 "check",
                 json!({
                     "configs": self.configs,
                     "findings": findings.collect::<Vec<_>>(),
-                    "skipped": skipped.collect::<Vec<_>>(),
-                    "failed": failed.collect::<Vec<_>>(),
+                    "skipped": report::skipped_in_json(&self.skipped),
+                    "failed": report::failed_in_json(&self.failed),
                 }),
             );
         }

@@ -184,6 +184,9 @@ impl Doctor {
     /// Whether the key opens the tokens.
     fn opening(&mut self, document: &Document, keys: &Keyring, context: &Context) {
         let checked = check(document, keys, context);
+        if let Err(failure) = checked.record("doctor", Path::new(&document.name), document, keys, context) {
+            context.report.warn(failure.what);
+        }
         let opened = (0..document.tokens.len()).filter(|at| checked.opens(*at).is_some()).count();
         if opened > 0 {
             self.good(

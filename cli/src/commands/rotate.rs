@@ -94,11 +94,8 @@ fn in_json(outcome: &Outcome, args: &Rotate) -> serde_json::Value {
         "rotated": outcome.rotated.iter().map(|file| json!({
             "file": file.file, "tokens": file.tokens, "backup": file.backup.as_ref().map(|path| shown(path)),
         })).collect::<Vec<_>>(),
-        "skipped": outcome.skipped.iter()
-            .map(|(file, reason)| json!({ "file": file, "reason": reason })).collect::<Vec<_>>(),
-        "failed": outcome.failed.iter()
-            .map(|(file, failure)| json!({ "file": file, "reason": failure.what, "next": failure.next }))
-            .collect::<Vec<_>>(),
+        "skipped": report::skipped_in_json(&outcome.skipped),
+        "failed": report::failed_in_json(&outcome.failed),
         "left": outcome.left,
         "old_key_id": outcome.old_id,
         "new_key_id": outcome.new_id,

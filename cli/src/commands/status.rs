@@ -7,7 +7,7 @@ use fernseal_core::config::{Looks, TOKEN_VALUE};
 use fernseal_core::json::{self, Kind};
 use serde_json::json;
 
-use super::verify::{Checked, check_all};
+use super::verify::{Checked, check};
 use super::{config_or_default, format_name, read};
 use crate::Context;
 use crate::args::Status;
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     let checked = match args.verify && !document.tokens.is_empty() {
         true => {
             let keys = context.keys()?;
-            let checked = check_all(&[&document], &keys, context).pop().unwrap_or_default();
+            let checked = check(&document, &keys, context);
             checked.record("status", &path, &document, &keys, context)?;
             Some(checked)
         }

@@ -16,7 +16,7 @@ use crate::failure::Result;
 use crate::group::{next_group, open_each};
 use crate::keys::{Keyring, Opened};
 use crate::progress::Progress;
-use crate::report::{self, say};
+use crate::report;
 
 pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     let configs: Vec<PathBuf> =
@@ -34,11 +34,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     if args.json {
         report::json("verify", json!({ "tokens": entries }))?;
     }
-    // The first failure is the command's own; main says it.
-    let mut failures = failures.into_iter();
-    let first = failures.next();
-    failures.for_each(|failure| say(&failure.to_string()));
-    first.map_or(Ok(()), Err)
+    report::first_of(failures)
 }
 
 /// Says of each token whether it opens, and logs it.
@@ -106,13 +102,9 @@ pub(crate) fn check_all(documents: &[&Document], keys: &Keyring, context: &Conte
     open_each(documents, keys, context.threads).into_iter().map(masters).collect()
 }
 
-/// Opens every token of `document`, for `doctor`: that goes on whatever is wrong, and with the log too.
+/// Opens every token of `document`.
 pub(super) fn check(document: &Document, keys: &Keyring, context: &Context) -> Checked {
-    let checked = check_all(&[document], keys, context).pop().unwrap_or_default();
-    if let Err(failure) = checked.record("doctor", Path::new(&document.name), document, keys, context) {
-        context.report.warn(failure.what);
-    }
-    checked
+    check_all(&[document], keys, context).pop().unwrap_or_default()
 }
 
 impl Checked {

@@ -16,7 +16,7 @@ use crate::failure::{Exit, Failure, Result};
 use crate::report::shown;
 
 /// Between a config's name and the stamp of a backup of it.
-const BACKUP_MARK: &[u8] = b".backup.";
+pub(super) const BACKUP_MARK: &[u8] = b".backup.";
 /// The length of a backup's stamp, as in `20261124_040929`.
 const STAMP_LEN: usize = 15;
 

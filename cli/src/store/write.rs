@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, RenameFlags, Uid, XattrFlags};
 use rustix::io::Errno;
 
+use super::find::BACKUP_MARK;
 use super::{MAX_CONFIG, Source, open_dir, open_dir_in, parent, random_digits};
 use crate::failure::{Exit, Failure, Result};
 use crate::report::{quoted, shown};
@@ -71,7 +72,8 @@ impl Source {
         let (directory, beside) = place.map_err(|error| failed("make the directory of the backup of", error))?;
         for attempt in 1.. {
             let mut name = self.name.clone();
-            name.push(format!(".backup.{stamp}"));
+            name.push(OsStr::from_bytes(BACKUP_MARK));
+            name.push(stamp);
             if attempt > 1 {
                 name.push(format!("_{attempt}"));
             }
