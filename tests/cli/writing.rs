@@ -186,27 +186,17 @@ fn a_log_that_fails_once_the_config_is_written_is_warned_of_and_stops_nothing() 
         ("edit", &["edit", "tree/0000.json", "--field", "note"]),
         ("keygen", &["keygen", "-o", "tree/key"]),
     ] {
-        let run = |place: &str, log: &str| {
-            let folder = Folder::new(&format!("late-log-{name}-{place}"));
+        let prepared = |place: &str| {
+            let folder = Folder::new(place);
             folder.make_configs(1);
             let config = folder.read("tree/0000.json").replace("\n", "").replace("}}", "}, \"note\": \"n\"}");
             folder.write("tree/0000.json", &config);
-            folder.write("log", log);
+            folder
+        };
+        common::a_log_that_fails_late_stops_nothing(name, prepared, |folder| {
             let script =
                 "printf new | EDITOR='sed -i s/secret/other/' prlimit --fsize=1024 \"$0\" \"$@\" --audit-log log";
-            let said = folder.run_by(&["sh", "-c", script], arguments);
-            let written = folder.read("log").replacen(log, "", 1);
-            (said, written, folder.read("tree/0000.json") != config || folder.path("tree/key").exists())
-        };
-        let (said, written, changed) = run("whole", "");
-        assert!(said.code == Some(0) && changed && !said.err.contains("warning"), "{said:?}");
-        let first = written.lines().next().unwrap();
-        assert!(first.contains("\"outcome\":\"started\"") && written.lines().count() == 2, "{written}");
-
-        // The first line has room, but for the second there is next to none.
-        let (said, _, changed) = run("cut", &"x\n".repeat((1_024 - first.len() - 20) / 2));
-        assert!(said.code == Some(0) && changed, "{said:?}");
-        assert!(said.err.contains("warning: the audit log log cannot be written: "), "{said:?}");
-        assert!(said.err.contains(&format!("; {name} itself: done\n")), "{said:?}");
+            folder.run_by(&["sh", "-c", script], arguments)
+        });
     }
 }

@@ -127,3 +127,31 @@ pub(crate) fn has(program: &str) -> bool {
     }
     found
 }
+
+/// Holds that a command whose audit log fails only at the end has done its work and says so. `run` runs it on a folder that
+/// `prepared` makes, with the log at `log`, which cannot grow beyond 1 024 bytes.
+pub(crate) fn a_log_that_fails_late_stops_nothing(
+    name: &str,
+    prepared: impl Fn(&str) -> Folder,
+    run: impl Fn(&Folder) -> Said,
+) {
+    let done = |place: &str, log: &str| {
+        let folder = prepared(&format!("late-log-{}-{place}", name.replace(' ', "-")));
+        folder.write("log", log);
+        let before = folder.files("tree");
+        let said = run(&folder);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert_ne!(folder.files("tree"), before);
+        (said, folder.read("log").replacen(log, "", 1))
+    };
+    let (said, log) = done("whole", "");
+    assert!(!said.err.contains("warning"), "{said:?}");
+    let first = log.lines().next().unwrap();
+    assert!(first.contains("\"outcome\":\"started\"") && log.lines().count() == 2, "{log}");
+
+    // The first line has room, but for the second there is next to none.
+    let (said, _) = done("cut", &"x\n".repeat((1_024 - first.len() - 20) / 2));
+    assert!(said.err.contains("warning: the audit log log cannot be written: "), "{said:?}");
+    assert!(said.err.contains(&format!("; {name} itself: done\n")), "{said:?}");
+    assert!(!said.err.contains("nothing was changed"), "{said:?}");
+}
