@@ -567,6 +567,22 @@ fn a_log_that_fails_only_at_the_end_is_warned_of_and_what_is_done_is_done() {
 }
 
 #[test]
+fn after_a_torn_line_the_audit_log_goes_on_in_a_line_of_its_own() {
+    let folder = Folder::new("torn");
+    folder.make_configs(1);
+    for torn in ["", "{\"schema\":1}\n", "{\"schema\":1}\n{\"sche"] {
+        folder.write("log", torn);
+        for _ in 0..2 {
+            assert_eq!(folder.run(&["verify", "tree/0000.json", "--audit-log", "log"]).code, Some(0));
+        }
+        let log = folder.read("log");
+        let lines: Vec<&str> = log.strip_prefix(torn).unwrap().trim_start().lines().collect();
+        assert!(lines.iter().all(|line| line.starts_with('{') && line.ends_with('}')), "{log}");
+        assert_eq!(log.lines().count(), torn.lines().count() + 2, "{log}");
+    }
+}
+
+#[test]
 fn a_rotation_whose_output_cannot_be_written_is_done_all_the_same() {
     for (name, redirect) in [("full", ">/dev/full"), ("closed", ">&-"), ("gone", "| true")] {
         let folder = Folder::new(&format!("output-{name}"));
