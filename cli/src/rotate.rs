@@ -73,6 +73,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
         store::check_backup_dir(backup_dir)?;
         found.look_into(backup_dir);
     }
+    let unread = std::mem::take(&mut found.unread);
     let lock = store::lock(&found)?;
 
     let new_at = keys.add(new_key.master);
@@ -89,6 +90,9 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     outcome.new_id = ids.next().map(|id| id.to_string()).unwrap_or_default();
 
     let mut rotation = Rotation { keys, old_at, new_at, args, context, seen: BTreeSet::new(), outcome };
+    for (directory, failure) in unread {
+        rotation.leave_out(shown(&directory), failure)?;
+    }
     let checked = rotation.check(&found.configs)?;
     if args.dry_run {
         let would = |file: &Checked| Rotated { file: file.name.clone(), tokens: file.keys.len(), backup: None };

@@ -125,7 +125,7 @@ fn of_configs_that_are_judged_together_each_goes_back_by_what_is_true_of_itself(
     // A second path to the same file is no failure.
     assert_eq!(folder.run(&["rotate", "tree/0000.json", "--new-key-file", "new"]).code, Some(0));
     let said = folder.run(&["rotate", "--rollback", "tree/0000.json", "./tree/0000.json"]);
-    assert!(said.code == Some(0) && said.out.contains("1 put back, 0 failed, of 2\n"), "{said:?}");
+    assert!(said.code == Some(0) && said.out.contains("1 put back, 0 failed, of 1\n"), "{said:?}");
 
     // Only the backups of those that open go.
     let kept = [3, 4, 5, 6].map(backup);
@@ -162,6 +162,20 @@ fn what_a_rotation_proposes_can_be_run_as_it_stands() {
     assert!(pruned.code == Some(0) && pruned.out.contains("4 backups removed\n"), "{pruned:?}");
     let logged = folder.read("log").matches("\"outcome\":\"started\"").count();
     assert_eq!(logged, 5, "each of them goes on with the log");
+}
+
+#[test]
+fn a_backup_that_two_paths_lead_to_is_one() {
+    let folder = Folder::new("twice");
+    folder.make_configs(2);
+    symlink("tree/0001.json", folder.path("link.json")).unwrap();
+    assert_eq!(folder.run(&["rotate", "tree", "--new-key-out", "new"]).code, Some(0));
+    let paths = ["tree", "tree/0000.json", "./tree/../tree", "link.json"];
+    let listed = folder.run(&[&["backups", "list"][..], &paths].concat());
+    assert!(listed.code == Some(0) && listed.out.ends_with("\n2 backups\n"), "{listed:?}");
+    let mut prune = folder.command(&[], &[&["backups", "prune", "--yes"][..], &paths].concat());
+    let pruned = Said::of(prune.env("PROXMOX_MCP_MASTER_KEY", folder.read("new")).output().unwrap());
+    assert!(pruned.code == Some(0) && pruned.out.ends_with("\n2 backups removed\n"), "{pruned:?}");
 }
 
 #[test]
@@ -507,6 +521,22 @@ fn the_audit_log_has_a_line_for_the_new_key_and_one_for_the_rotation_and_no_secr
 }
 
 #[test]
+fn after_a_torn_line_the_audit_log_goes_on_in_a_line_of_its_own() {
+    let folder = Folder::new("torn");
+    folder.make_configs(1);
+    for torn in ["", "{\"schema\":1}\n", "{\"schema\":1}\n{\"sche"] {
+        folder.write("log", torn);
+        for _ in 0..2 {
+            assert_eq!(folder.run(&["verify", "tree/0000.json", "--audit-log", "log"]).code, Some(0));
+        }
+        let log = folder.read("log");
+        let lines: Vec<&str> = log.strip_prefix(torn).unwrap().trim_start().lines().collect();
+        assert!(lines.iter().all(|line| line.starts_with('{') && line.ends_with('}')), "{log}");
+        assert_eq!(log.lines().count(), torn.lines().count() + 2, "{log}");
+    }
+}
+
+#[test]
 fn a_directory_is_read_a_few_times_however_many_configs_in_it_have_backups() {
     if !has("strace") {
         return;
@@ -563,22 +593,6 @@ fn a_log_that_fails_only_at_the_end_is_warned_of_and_what_is_done_is_done() {
             }
             Said::of(command.output().unwrap())
         });
-    }
-}
-
-#[test]
-fn after_a_torn_line_the_audit_log_goes_on_in_a_line_of_its_own() {
-    let folder = Folder::new("torn");
-    folder.make_configs(1);
-    for torn in ["", "{\"schema\":1}\n", "{\"schema\":1}\n{\"sche"] {
-        folder.write("log", torn);
-        for _ in 0..2 {
-            assert_eq!(folder.run(&["verify", "tree/0000.json", "--audit-log", "log"]).code, Some(0));
-        }
-        let log = folder.read("log");
-        let lines: Vec<&str> = log.strip_prefix(torn).unwrap().trim_start().lines().collect();
-        assert!(lines.iter().all(|line| line.starts_with('{') && line.ends_with('}')), "{log}");
-        assert_eq!(log.lines().count(), torn.lines().count() + 2, "{log}");
     }
 }
 

@@ -35,8 +35,14 @@ fn backups(configs: &[Config], at: &BackupsAt) -> Result<Vec<(Config, Vec<Config
 }
 
 fn list(at: &BackupsAt) -> Result<()> {
-    let found = backups(&store::find(&at.paths)?.configs, at)?;
-    if at.json {
+    let store::Found { configs, unread, .. } = store::find(&at.paths)?;
+    let found = backups(&configs, at)?;
+    tell(&found, at.json)?;
+    report::first_of(unread.into_iter().map(|(_, failure)| failure))
+}
+
+fn tell(found: &[(Config, Vec<Config>)], as_json: bool) -> Result<()> {
+    if as_json {
         let entries: Vec<_> = found
             .iter()
             .map(|(config, backups)| {
@@ -46,7 +52,7 @@ fn list(at: &BackupsAt) -> Result<()> {
             .collect();
         return report::json("backups list", json!({ "configs": entries }));
     }
-    for (config, backups) in &found {
+    for (config, backups) in found {
         report::result(format_args!("{}:", shown(&config.path)))?;
         for backup in backups {
             report::result(format_args!("  {}", shown(&backup.path)))?;
@@ -56,7 +62,8 @@ fn list(at: &BackupsAt) -> Result<()> {
 }
 
 fn prune(args: &Prune, context: &Context) -> Result<()> {
-    let found = store::find(&args.at.paths)?;
+    let mut found = store::find(&args.at.paths)?;
+    report::first_of(found.unread.drain(..).map(|(_, failure)| failure))?;
     // Not while a rotation makes some.
     let _lock = store::lock(&found)?;
     let found = backups(&found.configs, &args.at)?;

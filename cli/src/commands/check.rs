@@ -141,6 +141,7 @@ impl Looked {
                 }
             };
             self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
+            self.failed.extend(found.unread.into_iter().map(|(path, failure)| (shown(&path), failure)));
             for config in &found.configs {
                 let read =
                     super::load(config, context).and_then(|(_, document)| Ok((document, Settings::beside(config)?)));
