@@ -18,6 +18,7 @@ use subtle::ConstantTimeEq;
 use crate::Context;
 use crate::args::Rotate;
 use crate::audit::Entry;
+use crate::commands::{self, keygen};
 use crate::derive::{self, Derived, Master, Task};
 use crate::document::{Document, Edit, Sealed};
 use crate::failure::{Exit, Failure, Result};
@@ -167,7 +168,7 @@ impl NewKey {
             }
             return Ok(Self { master, text: None, path: path.clone() });
         }
-        let (master, text) = crate::commands::keygen::new_key()?;
+        let (master, text) = keygen::new_key()?;
         let path = match &args.new_key_out {
             Some(path) => path.clone(),
             None => {
@@ -269,7 +270,7 @@ impl Rotation<'_> {
         if !self.seen.insert(source.identity().file()) {
             return Ok(None);
         }
-        let document = Document::parse(shown(&config.path), source.take_bytes())?;
+        let document = commands::parse(config, &mut source, self.context)?;
         if document.tokens.is_empty() {
             self.outcome.skipped.push((document.name, "no encrypted values".to_owned()));
             return Ok(None);

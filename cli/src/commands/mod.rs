@@ -61,6 +61,12 @@ fn read(path: &Path, context: &Context) -> Result<(Source, Document)> {
 /// Reads a config, and turns debug mode on if it asks for it.
 pub(crate) fn load(config: &Config, context: &Context) -> Result<(Source, Document)> {
     let mut source = config.read()?;
+    let document = parse(config, &mut source, context)?;
+    Ok((source, document))
+}
+
+/// The second half of [`load`].
+pub(crate) fn parse(config: &Config, source: &mut Source, context: &Context) -> Result<Document> {
     let document = Document::parse(report::shown(&config.path), source.take_bytes())?;
     if document.wants_debug() {
         context.report.be_verbose();
@@ -77,7 +83,7 @@ pub(crate) fn load(config: &Config, context: &Context) -> Result<(Source, Docume
             Err(_) => context.report.trace(format_args!("{}: not a token", token.pointer)),
         }
     }
-    Ok((source, document))
+    Ok(document)
 }
 
 /// The secrets of `tokens`, or the first failure.
