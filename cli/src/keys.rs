@@ -186,7 +186,7 @@ pub(crate) fn check_fit<'a>(
         Exit::Unopened,
         format!("the other tokens of {} do not open with this key (tried: {})", document.name, token.pointer),
         "set the key they were sealed with (PROXMOX_MCP_MASTER_KEY), or rotate first; \
-         `fernseal verify` says which tokens open",
+         `fernseal verify` says which tokens open; if that key is lost, put \"\" in the place of each of them first",
     ))
 }
 

@@ -44,10 +44,10 @@ fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
     })
 }
 
-/// An output never goes over its input: that is what --in-place is for.
-fn refuse_same_file(source: &Source, out: &Path) -> Result<()> {
+/// An output never goes over its input; `or` says what does.
+fn refuse_same_file(source: &Source, out: &Path, or: &str) -> Result<()> {
     if source.is_at(out) {
-        let next = "name another output, or replace the config itself with `fernseal encrypt --in-place`";
+        let next = format!("name another output, or {or}");
         return Err(Failure::new(Exit::Usage, format!("{} is the input itself", report::shown(out)), next));
     }
     Ok(())
