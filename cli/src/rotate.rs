@@ -27,7 +27,7 @@ use crate::interrupt;
 use crate::keys::{self, Keyring};
 use crate::parallel::{self, Begun};
 use crate::progress::Progress;
-use crate::report::{self, quoted, shown};
+use crate::report::{self, quoted_path, shown};
 use crate::store::{self, Config, Identity, Source};
 
 /// What came of a rotation.
@@ -123,17 +123,18 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
 /// The command that finishes this rotation.
 pub(crate) fn resume(args: &Rotate, key_file: &Path, context: &Context) -> String {
     let mut command = follow_up("rotate", args, context.key_file.as_deref(), context);
-    command.extend([" --new-key-file ", &quoted(&shown(key_file))]);
-    if args.no_backup {
-        command.push_str(" --no-backup");
+    command.extend([" --new-key-file ", &quoted_path(key_file)]);
+    for (is_set, option) in [(args.no_backup, " --no-backup"), (args.keep_going, " --keep-going")] {
+        command.push_str(if is_set { option } else { "" });
     }
+    args.jobs.iter().for_each(|jobs| command.push_str(&format!(" --jobs {jobs}")));
     command
 }
 
 /// A command for the same configs, under the master key in `key_file` if none is in the environment.
 pub(crate) fn follow_up(verb: &str, args: &Rotate, key_file: Option<&Path>, context: &Context) -> String {
     let mut command = format!("fernseal {verb}");
-    let mut add = |word: &str, path: &Path| command.extend([word, " ", &quoted(&shown(path))]);
+    let mut add = |word: &str, path: &Path| command.extend([word, " ", &quoted_path(path)]);
     args.paths.iter().for_each(|path| add("", path));
     args.backup_dir.iter().for_each(|path| add(" --backup-dir", path));
     key_file.into_iter().for_each(|path| add(" --key-file", path));

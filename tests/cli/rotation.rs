@@ -4,7 +4,10 @@
 
 mod common;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -162,6 +165,46 @@ fn what_a_rotation_proposes_can_be_run_as_it_stands() {
     assert!(pruned.code == Some(0) && pruned.out.contains("4 backups removed\n"), "{pruned:?}");
     let logged = folder.read("log").matches("\"outcome\":\"started\"").count();
     assert_eq!(logged, 5, "each of them goes on with the log");
+}
+
+#[test]
+fn a_rotation_is_resumed_with_the_options_that_it_was_begun_with() {
+    let folder = Folder::new("resumed");
+    folder.make_configs(2);
+    folder.write("tree/bad.json", "{");
+    let options = " --new-key-file new --no-backup --keep-going --jobs 1\n";
+    let begun =
+        folder.run(&["rotate", "tree", "--new-key-out", "new", "--jobs", "1", "--keep-going", "--no-backup", "-v"]);
+    let command = format!("finish it with:\n  fernseal rotate tree{options}");
+    assert!(begun.err.contains(&command), "{begun:?}");
+    assert!(begun.err.ends_with(&format!("then finish with: fernseal rotate tree{options}")), "{begun:?}");
+}
+
+#[test]
+fn what_is_proposed_can_be_run_where_a_variable_names_the_key_file_and_whatever_the_names_are() {
+    if !has("bash") {
+        return;
+    }
+    for (name, text) in [(b"it's a tree".as_slice(), KEY), (b"-d \x1b[2J\xff", "")] {
+        let folder = Folder::new("variables");
+        folder.make_configs(1);
+        folder.write("old key", KEY);
+        let tree = Path::new(OsStr::from_bytes(name));
+        fs::rename(folder.path("tree"), folder.0.join(tree)).unwrap();
+        let run = |script: &str| {
+            let mut command = folder.command(&["bash", "-c", script], &[]);
+            command.arg(tree).env("PROXMOX_MCP_MASTER_KEY_FILE", "old key").env("PROXMOX_MCP_MASTER_KEY", text);
+            Said::of(command.output().unwrap())
+        };
+        let rotated = run("\"$0\" rotate --new-key-out 'a new key' -- \"$1\"");
+        assert_eq!(rotated.code, Some(0), "{rotated:?}");
+        let (_, exports) = rotated.out.split_once("reads these configs:\n").unwrap();
+        let (exports, back) = exports.split_once("To go back while the old key is set: fernseal").unwrap();
+        let verified = run(&format!("{exports}\"$0\" verify ./\"$1\"/*.json"));
+        assert_eq!(verified.code, Some(0), "{exports}: {verified:?}");
+        let back = run(&format!("\"$0\" {}", back.lines().next().unwrap()));
+        assert!(back.code == Some(0) && back.out.contains("1 put back, 0 failed, of 1\n"), "{back:?}");
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use super::find::BACKUP_MARK;
 use super::{MAX_CONFIG, Source, open_dir, open_dir_in, parent, random_digits};
 use crate::failure::{Exit, Failure, Result};
-use crate::report::{quoted, shown};
+use crate::report::{quoted_path, shown};
 
 /// The temporary name of a file `NAME` is `.NAME.fernseal-<16 hex digits>.tmp`.
 const TEMPORARY_MARK: &str = ".fernseal-";
@@ -240,7 +240,7 @@ pub(crate) fn check_creatable(path: &Path) -> Result<()> {
         let next = format!(
             "it may hold the key of a rotation that did not finish: finish that with --new-key-file {}; \
              or name another file",
-            quoted(&shown(path))
+            quoted_path(path)
         );
         return Err(Failure { next, ..key_exists(path) });
     }
