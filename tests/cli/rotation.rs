@@ -134,7 +134,7 @@ fn of_configs_that_are_judged_together_each_goes_back_by_what_is_true_of_itself(
     let kept = [3, 4, 5, 6].map(backup);
     let said = folder.run(&["backups", "prune", "--yes", "tree"]);
     assert_eq!(said.code, Some(8), "{said:?}");
-    assert!(said.err.contains("error: the key at hand does not open 4 configs; the backups stay\n"), "{said:?}");
+    assert!(said.err.contains("error: the backups of 4 configs stay\n"), "{said:?}");
     let backups: Vec<String> = folder.files("tree").into_iter().map(|(name, _)| format!("tree/{name}")).collect();
     assert_eq!(backups.into_iter().filter(|name| name.contains(".backup.")).collect::<Vec<_>>(), kept);
 }
@@ -205,6 +205,23 @@ fn what_is_proposed_can_be_run_where_a_variable_names_the_key_file_and_whatever_
         let back = run(&format!("\"$0\" {}", back.lines().next().unwrap()));
         assert!(back.code == Some(0) && back.out.contains("1 put back, 0 failed, of 1\n"), "{back:?}");
     }
+}
+
+#[test]
+fn the_backups_of_a_config_that_lost_its_tokens_stay() {
+    let folder = Folder::new("emptied");
+    folder.make_configs(2);
+    assert_eq!(folder.run(&["rotate", "tree", "--new-key-out", "new"]).code, Some(0));
+    folder.write("tree/0000.json", "{}");
+    let mut prune = folder.command(&[], &["backups", "prune", "--yes", "tree"]);
+    let said = Said::of(prune.env("PROXMOX_MCP_MASTER_KEY", folder.read("new")).output().unwrap());
+    assert!(said.code == Some(8) && said.out.ends_with("\n1 backup removed\n"), "{said:?}");
+    assert!(
+        said.err.contains("the backups of tree/0000.json stay: tree/0000.json has no encrypted values"),
+        "{said:?}"
+    );
+    let left = folder.run(&["backups", "list", "tree"]);
+    assert!(left.out.contains("tree/0000.json.backup.") && left.out.ends_with("\n1 backup\n"), "{left:?}");
 }
 
 #[test]

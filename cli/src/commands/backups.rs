@@ -1,14 +1,15 @@
 //! `backups`: what rotations left beside the configs, and its removal once it is no longer needed.
-//! A backup goes only when the config that it is of opens with the key at hand.
+//! A backup goes only when the config that it is of has tokens, and all of them open with the key at hand.
 //! Nothing is removed unasked.
 
 use serde_json::json;
 
 use super::load;
-use super::verify::check_each;
+use super::verify::{Checked, check_each};
 use crate::Context;
 use crate::args::{Backups, BackupsAt, Prune};
 use crate::audit::Entry;
+use crate::document::Document;
 use crate::failure::{Exit, Failure, Result};
 use crate::report::{self, shown};
 use crate::store::{self, Config};
@@ -72,7 +73,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
     let mut kept = Vec::new();
     let read = |(config, _): &(Config, _)| load(config, context).map(|(_, document)| document);
     check_each(found, read, &keys, context, |(config, backups), checked| {
-        match checked.and_then(|(document, checked)| checked.verdict(&document)) {
+        match checked.and_then(|(document, checked)| verdict(&document, &checked)) {
             Ok(()) => removable.extend(backups),
             Err(failure) => kept.push((config, failure)),
         }
@@ -120,8 +121,17 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         0 => Ok(()),
         count => Err(Failure::new(
             Exit::Partial,
-            format!("the key at hand does not open {}; the backups stay", report::count(count, "config")),
-            "verify them first: fernseal verify CONFIG",
+            format!("the backups of {} stay", report::count(count, "config")),
+            "the warnings say why; `fernseal verify CONFIG` says which tokens open",
         )),
     }
+}
+
+/// Whether the backups of a config may go. One that has lost its tokens opens as well, but its backups have the last of them.
+fn verdict(document: &Document, checked: &Checked) -> Result<()> {
+    if document.tokens.is_empty() {
+        let what = format!("{} has no encrypted values any more", document.name);
+        return Err(Failure::new(Exit::Other, what, "remove its backups by hand if none is needed"));
+    }
+    checked.verdict(document)
 }
