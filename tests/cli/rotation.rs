@@ -597,6 +597,16 @@ fn after_a_torn_line_the_audit_log_goes_on_in_a_line_of_its_own() {
 }
 
 #[test]
+fn the_audit_log_may_be_a_pipe_or_a_device() {
+    let folder = Folder::new("log-pipe");
+    folder.make_configs(1);
+    for (log, lines) in [("/dev/stderr", 1), ("/dev/null", 0)] {
+        let said = folder.run(&["verify", "tree/0000.json", "--audit-log", log]);
+        assert_eq!((said.code, said.err.lines().count()), (Some(0), lines), "{said:?}");
+    }
+}
+
+#[test]
 fn a_directory_is_read_a_few_times_however_many_configs_in_it_have_backups() {
     if !has("strace") {
         return;

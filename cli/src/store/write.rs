@@ -253,11 +253,14 @@ pub(crate) fn check_creatable(path: &Path) -> Result<()> {
 pub(crate) fn append_line(path: &Path, line: &str) -> io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOCTTY;
     let mut file = File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(0o600))?);
-    let start = if ends_torn(path, &file.metadata()?) { "\n" } else { "" };
+    let meta = file.metadata()?;
+    let start = if ends_torn(path, &meta) { "\n" } else { "" };
     let bytes = format!("{start}{line}\n").into_bytes();
     match file.write(&bytes)? {
-        len if len == bytes.len() => file.sync_all(),
-        _ => Err(io::ErrorKind::WriteZero.into()),
+        len if len < bytes.len() => Err(io::ErrorKind::WriteZero.into()),
+        // A pipe or a terminal, as behind /dev/stderr, cannot be synced.
+        _ if !meta.is_file() => Ok(()),
+        _ => file.sync_all(),
     }
 }
 
