@@ -68,7 +68,8 @@ fn in_words(outcome: &Outcome, args: &Rotate, context: &Context) -> Result<()> {
         report::result("Update the environment of everything that reads these configs:")?;
         report::result(keys::exports(&outcome.key_file))?;
     }
-    let has_backups = outcome.rotated.iter().any(|file| file.backup.is_some());
+    // Of what is under the new key already an earlier run made them.
+    let has_backups = !args.no_backup;
     if has_backups {
         let back = follow_up("rotate --rollback", args, context.key_file.as_deref(), context);
         report::result(format_args!("To go back while the old key is set: {back}"))?;
