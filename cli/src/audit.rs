@@ -61,7 +61,7 @@ impl Audit {
         let seconds = report::now();
         let user = env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_default();
         let ids = derive::ids(entry.keys, self.threads);
-        let mut line = json!({
+        let line = json!({
             "schema": report::SCHEMA,
             "time": report::date(seconds).replace(' ', "T") + "Z",
             "uid": rustix::process::getuid().as_raw(),
@@ -75,8 +75,7 @@ impl Audit {
             "outcome": entry.outcome,
         })
         .to_string();
-        line.push('\n');
-        store::append_line(path, line.as_bytes()).map_err(|error| {
+        store::append_line(path, &line).map_err(|error| {
             Failure::new(
                 Exit::File,
                 format!("the audit log {} cannot be written: {error}", shown(path)),

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::derive::{self, Derived, Master, Task};
 use crate::document::{Document, Sealed};
 use crate::failure::{Exit, Failure, Result};
-use crate::report::{Report, shown};
+use crate::report::{Report, quoted, quoted_path, shown};
 use crate::{USED_STACK, terminal};
 
 const KEY: &str = "PROXMOX_MCP_MASTER_KEY";
@@ -186,7 +186,7 @@ pub(crate) fn check_fit<'a>(
         Exit::Unopened,
         format!("the other tokens of {} do not open with this key (tried: {})", document.name, token.pointer),
         "set the key they were sealed with (PROXMOX_MCP_MASTER_KEY), or rotate first; \
-         `fernseal verify` says which tokens open",
+         `fernseal verify` says which tokens open; if that key is lost, put \"\" in the place of each of them first",
     ))
 }
 
@@ -247,6 +247,18 @@ impl Source {
     }
 }
 
+/// The lines with which a shell takes the key in `file` for the master key: where a variable names a key file already it
+/// must name the new one, as two keys that differ are refused.
+pub(crate) fn exports(file: &Path) -> String {
+    let as_text = format!("  export {KEY}=\"$(cat {})\"", quoted_path(file));
+    if file_variable(KEY_FILE).is_none() {
+        return as_text;
+    }
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let by_name = format!("  export {KEY_FILE}={}", quoted(absolute));
+    if text_variable(KEY).is_some() { format!("{as_text}\n{by_name}") } else { by_name }
+}
+
 /// The sources that are set, the strongest first. An empty variable is as good as none.
 fn sources(key_file: Option<&Path>) -> Vec<Source> {
     let file = |named_by, path: PathBuf| Source::File { named_by, path };
@@ -256,7 +268,7 @@ fn sources(key_file: Option<&Path>) -> Vec<Source> {
     [
         key_file.map(|path| file("--key-file", path.to_owned())),
         text_variable(KEY),
-        env::var_os(KEY_FILE).filter(|path| !path.is_empty()).map(|path| file(KEY_FILE, path.into())),
+        file_variable(KEY_FILE),
         credential.map(|path| file("the credential", path)),
     ]
     .into_iter()
@@ -265,10 +277,12 @@ fn sources(key_file: Option<&Path>) -> Vec<Source> {
 }
 
 fn previous_sources() -> impl Iterator<Item = Source> {
-    let file = env::var_os(PREVIOUS_FILE).filter(|path| !path.is_empty());
-    text_variable(PREVIOUS)
-        .into_iter()
-        .chain(file.map(|path| Source::File { named_by: PREVIOUS_FILE, path: path.into() }))
+    text_variable(PREVIOUS).into_iter().chain(file_variable(PREVIOUS_FILE))
+}
+
+fn file_variable(variable: &'static str) -> Option<Source> {
+    let path = env::var_os(variable).filter(|path| !path.is_empty())?;
+    Some(Source::File { named_by: variable, path: path.into() })
 }
 
 fn text_variable(variable: &'static str) -> Option<Source> {

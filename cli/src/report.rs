@@ -4,10 +4,12 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -141,10 +143,26 @@ pub(crate) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A path as a shell takes it.
-pub(crate) fn quoted(path: &str) -> String {
+/// A word as a shell takes it; bash's form for what cannot be printed as it is.
+pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
+    let word = word.as_ref();
     let plain = |char: char| char.is_ascii_alphanumeric() || "/._-+@".contains(char);
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+    match word.to_str().filter(|text| !text.contains(char::is_control)) {
+        Some(text) if !text.is_empty() && text.chars().all(plain) => text.to_owned(),
+        Some(text) => format!("'{}'", text.replace('\'', "'\\''")),
+        None => {
+            let escaped = |byte: &u8| match byte {
+                b' '..=b'~' if !b"'\\".contains(byte) => char::from(*byte).to_string(),
+                _ => format!("\\{byte:03o}"),
+            };
+            format!("$'{}'", word.as_bytes().iter().map(escaped).collect::<String>())
+        }
+    }
+}
+
+/// A path as a command takes it from a shell: one that begins with `-` would be an option.
+pub(crate) fn quoted_path(path: &Path) -> String {
+    if path.as_os_str().as_bytes().starts_with(b"-") { quoted(Path::new(".").join(path)) } else { quoted(path) }
 }
 
 /// The present, in Unix seconds.
@@ -200,6 +218,20 @@ mod tests {
         assert_eq!(date(1_764_000_000), "2025-11-24 16:00:00");
         assert_eq!(date(4_107_542_399), "2100-02-28 23:59:59");
         assert_eq!(stamp(4_107_542_400), "21000301_000000");
+    }
+
+    #[test]
+    fn a_shell_takes_a_quoted_path_for_that_path() {
+        for (path, word) in [
+            (b"a/b.json".as_slice(), "a/b.json"),
+            (b"it's c.json", "'it'\\''s c.json'"),
+            (b"-c.json", "./-c.json"),
+            ("\u{fc}.json".as_bytes(), "'\u{fc}.json'"),
+            (b"\xff 7'\\.json", "$'\\377 7\\047\\134.json'"),
+            (b"a\n1", "$'a\\0121'"),
+        ] {
+            assert_eq!(quoted_path(Path::new(OsStr::from_bytes(path))), word);
+        }
     }
 
     #[test]

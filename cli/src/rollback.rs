@@ -2,8 +2,6 @@
 //! Only where it opens with the key at hand, and only where nothing has changed since but what the rotation changed.
 //! The backups stay.
 
-use std::collections::BTreeSet;
-
 use crate::Context;
 use crate::args::Rotate;
 use crate::audit::Entry;
@@ -48,6 +46,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     if let Some(backup_dir) = &args.backup_dir {
         found.look_into(backup_dir);
     }
+    let unread = std::mem::take(&mut found.unread);
     let lock = store::lock(&found)?;
     let paths: Vec<_> = found.configs.iter().map(|config| config.path.as_path()).collect();
     let mut entry =
@@ -60,7 +59,9 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     }
 
     let files = roll_back(&found.configs, &keys, args, context);
-    let outcome = Outcome { left: found.configs.len() - files.len(), files };
+    let left = found.configs.len() - files.len();
+    let unread = unread.into_iter().map(|(directory, failure)| (shown(&directory), Err(failure)));
+    let outcome = Outcome { files: files.into_iter().chain(unread).collect(), left };
     if !args.dry_run {
         entry.outcome = if outcome.left == 0 && outcome.failed() == 0 { "done" } else { "partly done" };
         context.audit.record_done(&entry, &context.report);
@@ -83,14 +84,11 @@ fn roll_back(configs: &[Config], keys: &Keyring, args: &Rotate, context: &Contex
             return files;
         }
         judge(group.iter_mut().flat_map(|(_, loaded)| loaded).flatten().collect(), keys, context);
-        // Two paths may lead to one file. Only of what was read together: a number is given anew once its file is replaced.
-        let mut seen = BTreeSet::new();
         for (file, loaded) in group {
             if interrupt::requested() {
                 break;
             }
             let done = loaded.and_then(|loaded| match loaded {
-                Some(candidate) if !seen.insert(candidate.source.identity().file()) => Ok(Done::Skipped("met already")),
                 Some(candidate) => candidate.put_back(args.dry_run),
                 None => Ok(Done::Skipped("no backup")),
             });

@@ -18,6 +18,7 @@ use subtle::ConstantTimeEq;
 use crate::Context;
 use crate::args::Rotate;
 use crate::audit::Entry;
+use crate::commands::{self, keygen};
 use crate::derive::{self, Derived, Master, Task};
 use crate::document::{Document, Edit, Sealed};
 use crate::failure::{Exit, Failure, Result};
@@ -26,7 +27,7 @@ use crate::interrupt;
 use crate::keys::{self, Keyring};
 use crate::parallel::{self, Begun};
 use crate::progress::Progress;
-use crate::report::{self, quoted, shown};
+use crate::report::{self, quoted_path, shown};
 use crate::store::{self, Config, Identity, Source};
 
 /// What came of a rotation.
@@ -73,6 +74,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
         store::check_backup_dir(backup_dir)?;
         found.look_into(backup_dir);
     }
+    let unread = std::mem::take(&mut found.unread);
     let lock = store::lock(&found)?;
 
     let new_at = keys.add(new_key.master);
@@ -89,6 +91,9 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     outcome.new_id = ids.next().map(|id| id.to_string()).unwrap_or_default();
 
     let mut rotation = Rotation { keys, old_at, new_at, args, context, seen: BTreeSet::new(), outcome };
+    for (directory, failure) in unread {
+        rotation.leave_out(shown(&directory), failure)?;
+    }
     let checked = rotation.check(&found.configs)?;
     if args.dry_run {
         let would = |file: &Checked| Rotated { file: file.name.clone(), tokens: file.keys.len(), backup: None };
@@ -118,17 +123,18 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
 /// The command that finishes this rotation.
 pub(crate) fn resume(args: &Rotate, key_file: &Path, context: &Context) -> String {
     let mut command = follow_up("rotate", args, context.key_file.as_deref(), context);
-    command.extend([" --new-key-file ", &quoted(&shown(key_file))]);
-    if args.no_backup {
-        command.push_str(" --no-backup");
+    command.extend([" --new-key-file ", &quoted_path(key_file)]);
+    for (is_set, option) in [(args.no_backup, " --no-backup"), (args.keep_going, " --keep-going")] {
+        command.push_str(if is_set { option } else { "" });
     }
+    args.jobs.iter().for_each(|jobs| command.push_str(&format!(" --jobs {jobs}")));
     command
 }
 
 /// A command for the same configs, under the master key in `key_file` if none is in the environment.
 pub(crate) fn follow_up(verb: &str, args: &Rotate, key_file: Option<&Path>, context: &Context) -> String {
     let mut command = format!("fernseal {verb}");
-    let mut add = |word: &str, path: &Path| command.extend([word, " ", &quoted(&shown(path))]);
+    let mut add = |word: &str, path: &Path| command.extend([word, " ", &quoted_path(path)]);
     args.paths.iter().for_each(|path| add("", path));
     args.backup_dir.iter().for_each(|path| add(" --backup-dir", path));
     key_file.into_iter().for_each(|path| add(" --key-file", path));
@@ -163,7 +169,7 @@ impl NewKey {
             }
             return Ok(Self { master, text: None, path: path.clone() });
         }
-        let (master, text) = crate::commands::keygen::new_key()?;
+        let (master, text) = keygen::new_key()?;
         let path = match &args.new_key_out {
             Some(path) => path.clone(),
             None => {
@@ -265,7 +271,7 @@ impl Rotation<'_> {
         if !self.seen.insert(source.identity().file()) {
             return Ok(None);
         }
-        let document = Document::parse(shown(&config.path), source.take_bytes())?;
+        let document = commands::parse(config, &mut source, self.context)?;
         if document.tokens.is_empty() {
             self.outcome.skipped.push((document.name, "no encrypted values".to_owned()));
             return Ok(None);

@@ -6,7 +6,7 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, Instant};
 
 use common::{Folder, Said, has, skip};
@@ -317,6 +317,51 @@ fn a_directory_that_is_gone_or_not_ours_to_write_is_told_and_nothing_is_left_in_
         assert_eq!((folder.files("."), folder.files("tree")), before, "{command:?}");
     }
     assert!(!std::path::Path::new("/dev/shm/fernseal-test-key").exists());
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_is_told_and_the_others_are_looked_at() {
+    let folder = Folder::new("unread");
+    if !rustix::process::geteuid().is_root() || !has("setpriv") {
+        skip("only root can become a user who may not read a directory");
+        return;
+    }
+    folder.make_configs(2);
+    fs::create_dir_all(folder.path("tree/0/closed")).unwrap();
+    folder.write("tree/0/closed/x.json", &folder.read("tree/0000.json"));
+    folder.write("tree/2.json", "{\"auth\": {\"token_value\": \"s\"}}");
+    let owner = |path: &str| std::os::unix::fs::chown(folder.path(path), Some(65_534), Some(65_534)).unwrap();
+    ["home", "tree", "tree/0", "tree/0000.json", "tree/0001.json", "tree/2.json"].into_iter().for_each(owner);
+    fs::set_permissions(folder.path("tree/0/closed"), fs::Permissions::from_mode(0o700)).unwrap();
+    let run = |arguments: &[&str]| {
+        let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+        let said = folder.run_by(&nobody, arguments);
+        let told = said.err.contains("the directory tree/0/closed cannot be read: Permission denied")
+            || said.out.contains("failed tree/0/closed: the directory tree/0/closed cannot be read: Permission denied");
+        assert!(told, "{said:?}");
+        said
+    };
+    let before = folder.files("tree");
+
+    let said = run(&["check", "tree"]);
+    assert!(said.code == Some(3) && said.out.contains("tree/2.json /auth/token_value: plain text\n"), "{said:?}");
+    fs::remove_file(folder.path("tree/2.json")).unwrap();
+    assert_eq!(run(&["check", "tree"]).code, Some(7));
+    // Nothing changes but where files may be left out.
+    let said = run(&["rotate", "tree", "--new-key-out", "home/new"]);
+    assert!(said.code == Some(7) && said.err.contains("--keep-going"), "{said:?}");
+    assert!(!folder.path("home/new").exists());
+    assert_eq!(folder.files("tree"), before[..2]);
+    let said = run(&["rotate", "tree", "--new-key-out", "home/new", "--keep-going"]);
+    assert!(said.code == Some(8) && said.out.contains("2 rotated, 0 skipped, 1 failed\n"), "{said:?}");
+
+    let said = run(&["backups", "list", "tree"]);
+    assert!(said.code == Some(7) && said.out.contains("\n2 backups\n"), "{said:?}");
+    let said = run(&["backups", "prune", "--yes", "tree", "--key-file", "home/new"]);
+    assert!(said.code == Some(7) && said.out.is_empty(), "{said:?}");
+    let said = run(&["rotate", "--rollback", "tree"]);
+    assert!(said.code == Some(8) && said.out.contains("2 put back, 1 failed, of 3\n"), "{said:?}");
+    assert_eq!(folder.files("tree").iter().filter(|file| before.contains(file)).count(), 2);
 }
 
 #[test]

@@ -4,7 +4,10 @@
 
 mod common;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -125,13 +128,13 @@ fn of_configs_that_are_judged_together_each_goes_back_by_what_is_true_of_itself(
     // A second path to the same file is no failure.
     assert_eq!(folder.run(&["rotate", "tree/0000.json", "--new-key-file", "new"]).code, Some(0));
     let said = folder.run(&["rotate", "--rollback", "tree/0000.json", "./tree/0000.json"]);
-    assert!(said.code == Some(0) && said.out.contains("1 put back, 0 failed, of 2\n"), "{said:?}");
+    assert!(said.code == Some(0) && said.out.contains("1 put back, 0 failed, of 1\n"), "{said:?}");
 
     // Only the backups of those that open go.
     let kept = [3, 4, 5, 6].map(backup);
     let said = folder.run(&["backups", "prune", "--yes", "tree"]);
     assert_eq!(said.code, Some(8), "{said:?}");
-    assert!(said.err.contains("error: the key at hand does not open 4 configs; the backups stay\n"), "{said:?}");
+    assert!(said.err.contains("error: the backups of 4 configs stay\n"), "{said:?}");
     let backups: Vec<String> = folder.files("tree").into_iter().map(|(name, _)| format!("tree/{name}")).collect();
     assert_eq!(backups.into_iter().filter(|name| name.contains(".backup.")).collect::<Vec<_>>(), kept);
 }
@@ -162,6 +165,77 @@ fn what_a_rotation_proposes_can_be_run_as_it_stands() {
     assert!(pruned.code == Some(0) && pruned.out.contains("4 backups removed\n"), "{pruned:?}");
     let logged = folder.read("log").matches("\"outcome\":\"started\"").count();
     assert_eq!(logged, 5, "each of them goes on with the log");
+}
+
+#[test]
+fn a_rotation_is_resumed_with_the_options_that_it_was_begun_with() {
+    let folder = Folder::new("resumed");
+    folder.make_configs(2);
+    folder.write("tree/bad.json", "{");
+    let options = " --new-key-file new --no-backup --keep-going --jobs 1\n";
+    let begun =
+        folder.run(&["rotate", "tree", "--new-key-out", "new", "--jobs", "1", "--keep-going", "--no-backup", "-v"]);
+    let command = format!("finish it with:\n  fernseal rotate tree{options}");
+    assert!(begun.err.contains(&command), "{begun:?}");
+    assert!(begun.err.ends_with(&format!("then finish with: fernseal rotate tree{options}")), "{begun:?}");
+}
+
+#[test]
+fn what_is_proposed_can_be_run_where_a_variable_names_the_key_file_and_whatever_the_names_are() {
+    if !has("bash") {
+        return;
+    }
+    for (name, text) in [(b"it's a tree".as_slice(), KEY), (b"-d \x1b[2J\xff", "")] {
+        let folder = Folder::new("variables");
+        folder.make_configs(1);
+        folder.write("old key", KEY);
+        let tree = Path::new(OsStr::from_bytes(name));
+        fs::rename(folder.path("tree"), folder.0.join(tree)).unwrap();
+        let run = |script: &str| {
+            let mut command = folder.command(&["bash", "-c", script], &[]);
+            command.arg(tree).env("PROXMOX_MCP_MASTER_KEY_FILE", "old key").env("PROXMOX_MCP_MASTER_KEY", text);
+            Said::of(command.output().unwrap())
+        };
+        let rotated = run("\"$0\" rotate --new-key-out 'a new key' -- \"$1\"");
+        assert_eq!(rotated.code, Some(0), "{rotated:?}");
+        let (_, exports) = rotated.out.split_once("reads these configs:\n").unwrap();
+        let (exports, back) = exports.split_once("To go back while the old key is set: fernseal").unwrap();
+        let verified = run(&format!("{exports}\"$0\" verify ./\"$1\"/*.json"));
+        assert_eq!(verified.code, Some(0), "{exports}: {verified:?}");
+        let back = run(&format!("\"$0\" {}", back.lines().next().unwrap()));
+        assert!(back.code == Some(0) && back.out.contains("1 put back, 0 failed, of 1\n"), "{back:?}");
+    }
+}
+
+#[test]
+fn the_backups_of_a_config_that_lost_its_tokens_stay() {
+    let folder = Folder::new("emptied");
+    folder.make_configs(2);
+    assert_eq!(folder.run(&["rotate", "tree", "--new-key-out", "new"]).code, Some(0));
+    folder.write("tree/0000.json", "{}");
+    let mut prune = folder.command(&[], &["backups", "prune", "--yes", "tree"]);
+    let said = Said::of(prune.env("PROXMOX_MCP_MASTER_KEY", folder.read("new")).output().unwrap());
+    assert!(said.code == Some(8) && said.out.ends_with("\n1 backup removed\n"), "{said:?}");
+    assert!(
+        said.err.contains("the backups of tree/0000.json stay: tree/0000.json has no encrypted values"),
+        "{said:?}"
+    );
+    let left = folder.run(&["backups", "list", "tree"]);
+    assert!(left.out.contains("tree/0000.json.backup.") && left.out.ends_with("\n1 backup\n"), "{left:?}");
+}
+
+#[test]
+fn a_backup_that_two_paths_lead_to_is_one() {
+    let folder = Folder::new("twice");
+    folder.make_configs(2);
+    symlink("tree/0001.json", folder.path("link.json")).unwrap();
+    assert_eq!(folder.run(&["rotate", "tree", "--new-key-out", "new"]).code, Some(0));
+    let paths = ["tree", "tree/0000.json", "./tree/../tree", "link.json"];
+    let listed = folder.run(&[&["backups", "list"][..], &paths].concat());
+    assert!(listed.code == Some(0) && listed.out.ends_with("\n2 backups\n"), "{listed:?}");
+    let mut prune = folder.command(&[], &[&["backups", "prune", "--yes"][..], &paths].concat());
+    let pruned = Said::of(prune.env("PROXMOX_MCP_MASTER_KEY", folder.read("new")).output().unwrap());
+    assert!(pruned.code == Some(0) && pruned.out.ends_with("\n2 backups removed\n"), "{pruned:?}");
 }
 
 #[test]
@@ -504,6 +578,32 @@ fn the_audit_log_has_a_line_for_the_new_key_and_one_for_the_rotation_and_no_secr
     assert_eq!(full.code, Some(7), "{full:?}");
     assert_eq!(folder.files("tree"), before);
     assert!(!folder.path("third").exists());
+}
+
+#[test]
+fn after_a_torn_line_the_audit_log_goes_on_in_a_line_of_its_own() {
+    let folder = Folder::new("torn");
+    folder.make_configs(1);
+    for torn in ["", "{\"schema\":1}\n", "{\"schema\":1}\n{\"sche"] {
+        folder.write("log", torn);
+        for _ in 0..2 {
+            assert_eq!(folder.run(&["verify", "tree/0000.json", "--audit-log", "log"]).code, Some(0));
+        }
+        let log = folder.read("log");
+        let lines: Vec<&str> = log.strip_prefix(torn).unwrap().trim_start().lines().collect();
+        assert!(lines.iter().all(|line| line.starts_with('{') && line.ends_with('}')), "{log}");
+        assert_eq!(log.lines().count(), torn.lines().count() + 2, "{log}");
+    }
+}
+
+#[test]
+fn the_audit_log_may_be_a_pipe_or_a_device() {
+    let folder = Folder::new("log-pipe");
+    folder.make_configs(1);
+    for (log, lines) in [("/dev/stderr", 1), ("/dev/null", 0)] {
+        let said = folder.run(&["verify", "tree/0000.json", "--audit-log", log]);
+        assert_eq!((said.code, said.err.lines().count()), (Some(0), lines), "{said:?}");
+    }
 }
 
 #[test]

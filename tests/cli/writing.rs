@@ -42,8 +42,19 @@ fn nothing_is_sealed_with_a_key_that_does_not_open_the_other_tokens() {
         assert_eq!(said.code, Some(4), "{line}: {said:?}");
         assert!(said.err.contains("the other tokens of c.json do not open with this key"), "{said:?}");
         assert!(said.err.contains("next: set the key they were sealed with (PROXMOX_MCP_MASTER_KEY), or rotate first"));
+        assert!(said.err.contains("; if that key is lost, put \"\" in the place of each of them first\n"), "{said:?}");
         assert_eq!(folder.read("c.json"), before, "{line}");
         assert!(!folder.path("out.json").exists());
+    }
+    // Where the right key is lost, each secret is set anew once the tokens are out of the way, as the message says.
+    let lost = before
+        .split('"')
+        .filter(|text| text.starts_with("enc:"))
+        .fold(before.clone(), |text, token| text.replace(token, ""));
+    folder.write("lost.json", &lost);
+    for pointer in ["auth.token_value", "/more/1"] {
+        let said = under(&folder, OTHER_KEY, "", &format!("printf new | \"$0\" set lost.json {pointer}"));
+        assert_eq!(said.code, Some(0), "{said:?}");
     }
     // A previous key is one of those at hand.
     let said = under(&folder, OTHER_KEY, common::KEY, "printf new | \"$0\" set c.json auth.token_value");

@@ -1,14 +1,15 @@
 //! `backups`: what rotations left beside the configs, and its removal once it is no longer needed.
-//! A backup goes only when the config that it is of opens with the key at hand.
+//! A backup goes only when the config that it is of has tokens, and all of them open with the key at hand.
 //! Nothing is removed unasked.
 
 use serde_json::json;
 
 use super::load;
-use super::verify::check_each;
+use super::verify::{Checked, check_each};
 use crate::Context;
 use crate::args::{Backups, BackupsAt, Prune};
 use crate::audit::Entry;
+use crate::document::Document;
 use crate::failure::{Exit, Failure, Result};
 use crate::report::{self, shown};
 use crate::store::{self, Config};
@@ -35,8 +36,14 @@ fn backups(configs: &[Config], at: &BackupsAt) -> Result<Vec<(Config, Vec<Config
 }
 
 fn list(at: &BackupsAt) -> Result<()> {
-    let found = backups(&store::find(&at.paths)?.configs, at)?;
-    if at.json {
+    let store::Found { configs, unread, .. } = store::find(&at.paths)?;
+    let found = backups(&configs, at)?;
+    tell(&found, at.json)?;
+    report::first_of(unread.into_iter().map(|(_, failure)| failure))
+}
+
+fn tell(found: &[(Config, Vec<Config>)], as_json: bool) -> Result<()> {
+    if as_json {
         let entries: Vec<_> = found
             .iter()
             .map(|(config, backups)| {
@@ -46,7 +53,7 @@ fn list(at: &BackupsAt) -> Result<()> {
             .collect();
         return report::json("backups list", json!({ "configs": entries }));
     }
-    for (config, backups) in &found {
+    for (config, backups) in found {
         report::result(format_args!("{}:", shown(&config.path)))?;
         for backup in backups {
             report::result(format_args!("  {}", shown(&backup.path)))?;
@@ -56,7 +63,8 @@ fn list(at: &BackupsAt) -> Result<()> {
 }
 
 fn prune(args: &Prune, context: &Context) -> Result<()> {
-    let found = store::find(&args.at.paths)?;
+    let mut found = store::find(&args.at.paths)?;
+    report::first_of(found.unread.drain(..).map(|(_, failure)| failure))?;
     // Not while a rotation makes some.
     let _lock = store::lock(&found)?;
     let found = backups(&found.configs, &args.at)?;
@@ -65,7 +73,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
     let mut kept = Vec::new();
     let read = |(config, _): &(Config, _)| load(config, context).map(|(_, document)| document);
     check_each(found, read, &keys, context, |(config, backups), checked| {
-        match checked.and_then(|(document, checked)| checked.verdict(&document)) {
+        match checked.and_then(|(document, checked)| verdict(&document, &checked)) {
             Ok(()) => removable.extend(backups),
             Err(failure) => kept.push((config, failure)),
         }
@@ -113,8 +121,17 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         0 => Ok(()),
         count => Err(Failure::new(
             Exit::Partial,
-            format!("the key at hand does not open {}; the backups stay", report::count(count, "config")),
-            "verify them first: fernseal verify CONFIG",
+            format!("the backups of {} stay", report::count(count, "config")),
+            "the warnings say why; `fernseal verify CONFIG` says which tokens open",
         )),
     }
+}
+
+/// Whether the backups of a config may go. One that has lost its tokens opens as well, but its backups have the last of them.
+fn verdict(document: &Document, checked: &Checked) -> Result<()> {
+    if document.tokens.is_empty() {
+        let what = format!("{} has no encrypted values any more", document.name);
+        return Err(Failure::new(Exit::Other, what, "remove its backups by hand if none is needed"));
+    }
+    checked.verdict(document)
 }

@@ -20,7 +20,7 @@ use crate::Context;
 use crate::args::Check;
 use crate::document::{Document, looks};
 use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, count, quoted, shown};
+use crate::report::{self, count, quoted, quoted_path, shown};
 use crate::settings::{self, Settings};
 use crate::{keys, store};
 
@@ -112,8 +112,8 @@ impl Finding {
         }
     }
 
-    pub(super) fn next(&self) -> String {
-        self.looks.next(&quoted(&self.config), &quoted(&self.pointer))
+    pub(super) fn next(&self, config: &Path) -> String {
+        self.looks.next(&quoted_path(config), &quoted(&self.pointer))
     }
 }
 
@@ -141,6 +141,7 @@ impl Looked {
                 }
             };
             self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
+            self.failed.extend(found.unread.into_iter().map(|(path, failure)| (shown(&path), failure)));
             for config in &found.configs {
                 let read =
                     super::load(config, context).and_then(|(_, document)| Ok((document, Settings::beside(config)?)));

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     let Some(out) = args.output.as_ref().filter(|out| *out != Path::new("-")) else {
         return report::result_bytes(&pieces);
     };
-    super::refuse_same_file(&source, out)?;
+    super::refuse_same_file(&source, out, "change the config with `fernseal edit`, which leaves no plain text")?;
     store::create(out, 0o600, &pieces, args.force)?;
     context.report.note(format_args!("{} decrypted into {} (mode 600)", count(edits.len(), "value"), shown(out)));
     context.report.warn(format_args!("{} holds secrets in plain text: delete it when done", shown(out)));

@@ -18,7 +18,7 @@ use crate::derive;
 use crate::document::Document;
 use crate::failure::{Exit, Failure, Result};
 use crate::keys::Keyring;
-use crate::report::{self, count, quoted, shown};
+use crate::report::{self, count, quoted_path, shown};
 use crate::settings::Settings;
 use crate::store::{self, Config};
 
@@ -33,10 +33,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         }
     };
     let keys = doctor.keys(path.as_deref().ok(), document.as_ref(), context);
-    if let (Some(document), Some(keys)) = (&document, &keys) {
-        doctor.opening(document, keys, context);
-    }
-    if let (Ok(path), true) = (&path, document.is_some()) {
+    if let (Ok(path), Some(document)) = (&path, &document) {
+        if let Some(keys) = &keys {
+            doctor.opening(path, document, keys, context);
+        }
         doctor.backups(path);
     }
     doctor.tell(args.json)
@@ -96,7 +96,7 @@ impl Doctor {
         if mode & 0o022 == 0 {
             self.good("config file", format!("{name} can be read (mode {mode:03o})"));
         } else {
-            let next = format!("chmod 600 {}: who can write it can swap its secrets", quoted(&name));
+            let next = format!("chmod 600 {}: who can write it can swap its secrets", quoted_path(path));
             self.note("config file", format!("{name} can be written by others (mode {mode:03o})"), next);
         }
         let document = Document::parse(name.clone(), source.take_bytes());
@@ -109,12 +109,12 @@ impl Doctor {
 
         match Settings::beside(&config) {
             Err(failure) => self.wrong("plain text", &failure),
-            Ok(settings) => self.plain_text(&document, &settings),
+            Ok(settings) => self.plain_text(path, &document, &settings),
         }
         let broken = document.tokens.iter().filter_map(|token| Some((token, token.form.err()?)));
         let failures: Vec<Failure> = broken.map(|(token, error)| document.failure(&token.pointer, error)).collect();
         if document.tokens.is_empty() {
-            let next = format!("encrypt them: fernseal encrypt {}", quoted(&name));
+            let next = format!("encrypt them: fernseal encrypt {}", quoted_path(path));
             self.note("tokens", "the config has no encrypted values", next);
         } else if failures.is_empty() {
             let legacy = document.tokens.iter().filter(|token| matches!(token.form, Ok((Format::Legacy, _))));
@@ -122,7 +122,7 @@ impl Doctor {
                 0 => self.good("tokens", format!("{} in the right form", count(document.tokens.len(), "token"))),
                 old => {
                     let what = format!("{} in the old form, with one salt for all", count(old, "token"));
-                    self.note("tokens", what, format!("a rotation renews them: fernseal rotate {}", quoted(&name)));
+                    self.note("tokens", what, format!("a rotation renews them: fernseal rotate {}", quoted_path(path)));
                 }
             }
         }
@@ -131,7 +131,7 @@ impl Doctor {
     }
 
     /// What must be encrypted and is not.
-    fn plain_text(&mut self, document: &Document, settings: &Settings) {
+    fn plain_text(&mut self, path: &Path, document: &Document, settings: &Settings) {
         let mut looked = Looked::default();
         looked.look(document, settings, &[]);
         // A broken token is told of elsewhere.
@@ -144,7 +144,7 @@ impl Doctor {
         }
         for finding in &looked.findings {
             let what = format!("{}: {}", finding.pointer, finding.what());
-            self.wrong("plain text", &Failure::new(Exit::PlainText, what, finding.next()));
+            self.wrong("plain text", &Failure::new(Exit::PlainText, what, finding.next(path)));
         }
     }
 
@@ -182,9 +182,9 @@ impl Doctor {
     }
 
     /// Whether the key opens the tokens.
-    fn opening(&mut self, document: &Document, keys: &Keyring, context: &Context) {
+    fn opening(&mut self, path: &Path, document: &Document, keys: &Keyring, context: &Context) {
         let checked = check(document, keys, context);
-        if let Err(failure) = checked.record("doctor", Path::new(&document.name), document, keys, context) {
+        if let Err(failure) = checked.record("doctor", path, document, keys, context) {
             context.report.warn(failure.what);
         }
         let opened = (0..document.tokens.len()).filter(|at| checked.opens(*at).is_some()).count();
@@ -197,7 +197,7 @@ impl Doctor {
         for (at, token) in document.tokens.iter().enumerate() {
             match checked.opens(at) {
                 Some("previous") => {
-                    let next = format!("fernseal rotate {}", quoted(&document.name));
+                    let next = format!("fernseal rotate {}", quoted_path(path));
                     self.note("decryption", format!("{}: {}", token.pointer, checked.words(at)), next);
                 }
                 None if token.form.is_ok() => {
@@ -217,7 +217,7 @@ impl Doctor {
         let backups = store::Backups::new(None).of(&Config::named(path)).unwrap_or_default();
         if !backups.is_empty() {
             let what = format!("{} beside the config: old keys still open them", count(backups.len(), "backup"));
-            let next = format!("once all is well: fernseal backups prune {}", quoted(&shown(path)));
+            let next = format!("once all is well: fernseal backups prune {}", quoted_path(path));
             self.note("backups", what, next);
         }
     }

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     let (source, document) = read(&args.config, context)?;
     let out = args.output.clone().unwrap_or_else(|| default_output(&args.config));
     if !args.in_place {
-        super::refuse_same_file(&source, &out)?;
+        super::refuse_same_file(&source, &out, "replace the config itself with `fernseal encrypt --in-place`")?;
     }
 
     let settings = Settings::beside(&Config::named(&args.config))?;

@@ -13,8 +13,8 @@ use crate::args::Keygen;
 use crate::audit::Entry;
 use crate::derive::{self, Master};
 use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, quoted, shown};
-use crate::{store, terminal};
+use crate::report::{self, shown};
+use crate::{keys, store, terminal};
 
 pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
     if args.output.is_none() && !args.print && !terminal::is_interactive() {
@@ -30,11 +30,11 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
         Entry { command: "keygen", outcome: "started", files: &files, keys: &[&master], ..Entry::default() };
     context.audit.record(&entry)?;
 
-    let export = match &args.output {
+    let exports = match &args.output {
         Some(path) => {
             store::create_key(path, &text)?;
             context.report.note(format_args!("New master key written to {} (mode 600)", shown(path)));
-            format!("export PROXMOX_MCP_MASTER_KEY=\"$(cat {})\"", quoted(&shown(path)))
+            keys::exports(path)
         }
         None => {
             if args.print {
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
             } else {
                 terminal::show_key_once(&text)?;
             }
-            "export PROXMOX_MCP_MASTER_KEY=\"your-generated-key\"".to_owned()
+            "  export PROXMOX_MCP_MASTER_KEY=\"your-generated-key\"".to_owned()
         }
     };
     entry.outcome = "done";
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
     if args.json {
         report::json("keygen", json!({ "file": args.output.as_deref().map(shown), "id": id }))?;
     }
-    context.report.note(format_args!("Its id is {id}. To use it:\n  {export}"));
+    context.report.note(format_args!("Its id is {id}. To use it:\n{exports}"));
     context
         .report
         .note("Keep it apart from the configs: whoever has both has the secrets, and without it they are lost.");

@@ -44,10 +44,10 @@ fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
     })
 }
 
-/// An output never goes over its input: that is what --in-place is for.
-fn refuse_same_file(source: &Source, out: &Path) -> Result<()> {
+/// An output never goes over its input; `or` says what does.
+fn refuse_same_file(source: &Source, out: &Path, or: &str) -> Result<()> {
     if source.is_at(out) {
-        let next = "name another output, or replace the config itself with `fernseal encrypt --in-place`";
+        let next = format!("name another output, or {or}");
         return Err(Failure::new(Exit::Usage, format!("{} is the input itself", report::shown(out)), next));
     }
     Ok(())
@@ -61,6 +61,12 @@ fn read(path: &Path, context: &Context) -> Result<(Source, Document)> {
 /// Reads a config, and turns debug mode on if it asks for it.
 pub(crate) fn load(config: &Config, context: &Context) -> Result<(Source, Document)> {
     let mut source = config.read()?;
+    let document = parse(config, &mut source, context)?;
+    Ok((source, document))
+}
+
+/// The second half of [`load`].
+pub(crate) fn parse(config: &Config, source: &mut Source, context: &Context) -> Result<Document> {
     let document = Document::parse(report::shown(&config.path), source.take_bytes())?;
     if document.wants_debug() {
         context.report.be_verbose();
@@ -77,7 +83,7 @@ pub(crate) fn load(config: &Config, context: &Context) -> Result<(Source, Docume
             Err(_) => context.report.trace(format_args!("{}: not a token", token.pointer)),
         }
     }
-    Ok((source, document))
+    Ok(document)
 }
 
 /// The secrets of `tokens`, or the first failure.

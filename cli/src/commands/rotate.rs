@@ -7,10 +7,10 @@ use serde_json::json;
 use crate::Context;
 use crate::args::Rotate;
 use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, count, quoted, shown};
+use crate::report::{self, count, shown};
 use crate::rollback::Done;
 use crate::rotate::{self, Outcome, follow_up, resume};
-use crate::{rollback, terminal};
+use crate::{keys, rollback, terminal};
 
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
     if args.rollback {
@@ -66,9 +66,10 @@ fn in_words(outcome: &Outcome, args: &Rotate, context: &Context) -> Result<()> {
     let is_whole = outcome.left == 0 && outcome.failed.is_empty();
     if is_whole {
         report::result("Update the environment of everything that reads these configs:")?;
-        report::result(format_args!("  export PROXMOX_MCP_MASTER_KEY=\"$(cat {})\"", quoted(&key_file)))?;
+        report::result(keys::exports(&outcome.key_file))?;
     }
-    let has_backups = outcome.rotated.iter().any(|file| file.backup.is_some());
+    // Of what is under the new key already an earlier run made them.
+    let has_backups = !args.no_backup;
     if has_backups {
         let back = follow_up("rotate --rollback", args, context.key_file.as_deref(), context);
         report::result(format_args!("To go back while the old key is set: {back}"))?;

@@ -26,26 +26,33 @@ pub(crate) struct Found {
     pub(crate) configs: Vec<Config>,
     /// What was left out, and why.
     pub(crate) skipped: Vec<(PathBuf, String)>,
+    /// Directories that cannot be read, and why: a config in them would be missed.
+    pub(crate) unread: Vec<(PathBuf, Failure)>,
     /// The real directories that were asked for, and those of named files.
     pub(crate) roots: Vec<PathBuf>,
     /// Temporary files of runs that were killed.
     pub(super) leftovers: Vec<Config>,
 }
 
-/// Finds the configs that `paths` name: files as they are, directories with all below them.
+/// Finds the configs that `paths` name: files as they are, directories with all below them. Each is found once.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Found> {
     let mut found = Found::default();
     for path in paths {
         let real = path.canonicalize().map_err(|error| Config::named(path).unreadable(&error))?;
         if real.is_dir() {
             found.roots.push(real);
-            found.walk(path)?;
+            found.walk(path);
         } else {
             let directory = parent(&real).to_owned();
             found.leftovers.extend(leftovers_of(&directory, real.file_name().unwrap_or_default()));
             found.roots.push(directory);
             found.configs.push(Config::named(path));
         }
+    }
+    if paths.len() > 1 {
+        let mut met = BTreeSet::new();
+        // What has no place cannot be read either, and that is told then.
+        found.configs.retain(|config| config.backup_place().map_or(true, |place| met.insert(place)));
     }
     Ok(found)
 }
@@ -59,7 +66,7 @@ impl Found {
         }
     }
 
-    fn walk(&mut self, root: &Path) -> Result<()> {
+    fn walk(&mut self, root: &Path) {
         // The last is the next: names are pushed in reverse order.
         let mut waiting = vec![(root.to_owned(), FileType::Directory)];
         while let Some((path, kind)) = waiting.pop() {
@@ -69,10 +76,12 @@ impl Found {
                 continue;
             }
             let inside = Config { path: config.path.join("."), root: Some(root.to_owned()) };
-            let names = names(&inside).map_err(|error| {
+            let names = names(&inside).unwrap_or_else(|error| {
                 let what = format!("the directory {} cannot be read: {error}", shown(&config.path));
-                Failure::new(Exit::File, what, "check its permissions; a config in it would be missed")
-            })?;
+                let next = "check its permissions; a config in it would be missed";
+                self.unread.push((config.path.clone(), Failure::new(Exit::File, what, next)));
+                Vec::new()
+            });
             for name in names.into_iter().rev() {
                 let path = config.path.join(&name);
                 let kind = kind_of(&Config { path: path.clone(), root: Some(root.to_owned()) });
@@ -83,7 +92,6 @@ impl Found {
                 }
             }
         }
-        Ok(())
     }
 
     fn consider(&mut self, config: Config, kind: FileType) {

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,7 +18,7 @@ use rustix::io::Errno;
 use super::find::BACKUP_MARK;
 use super::{MAX_CONFIG, Source, open_dir, open_dir_in, parent, random_digits};
 use crate::failure::{Exit, Failure, Result};
-use crate::report::{quoted, shown};
+use crate::report::{quoted_path, shown};
 
 /// The temporary name of a file `NAME` is `.NAME.fernseal-<16 hex digits>.tmp`.
 const TEMPORARY_MARK: &str = ".fernseal-";
@@ -239,7 +240,7 @@ pub(crate) fn check_creatable(path: &Path) -> Result<()> {
         let next = format!(
             "it may hold the key of a rotation that did not finish: finish that with --new-key-file {}; \
              or name another file",
-            quoted(&shown(path))
+            quoted_path(path)
         );
         return Err(Failure { next, ..key_exists(path) });
     }
@@ -247,14 +248,29 @@ pub(crate) fn check_creatable(path: &Path) -> Result<()> {
         .map_err(|error| failed(error.into()))
 }
 
-/// Appends `line` in one write, durably; a file that is made for it has mode 0600.
-pub(crate) fn append_line(path: &Path, line: &[u8]) -> io::Result<()> {
+/// Appends `line` in one write, durably; a file that is made for it has mode 0600. Behind a line that was torn, by a full
+/// disk or the power, it begins anew.
+pub(crate) fn append_line(path: &Path, line: &str) -> io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOCTTY;
     let mut file = File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(0o600))?);
-    match file.write(line)? {
-        len if len == line.len() => file.sync_all(),
-        _ => Err(io::ErrorKind::WriteZero.into()),
+    let meta = file.metadata()?;
+    let start = if ends_torn(path, &meta) { "\n" } else { "" };
+    let bytes = format!("{start}{line}\n").into_bytes();
+    match file.write(&bytes)? {
+        len if len < bytes.len() => Err(io::ErrorKind::WriteZero.into()),
+        // A pipe or a terminal, as behind /dev/stderr, cannot be synced.
+        _ if !meta.is_file() => Ok(()),
+        _ => file.sync_all(),
     }
+}
+
+/// Whether the last line of a file has no end. Whoever may only append to it is not told.
+fn ends_torn(path: &Path, meta: &Metadata) -> bool {
+    let mut last = [b'\n'];
+    if meta.is_file() && meta.len() > 0 {
+        let _ = File::open(path).and_then(|file| file.read_exact_at(&mut last, meta.len() - 1));
+    }
+    last != [b'\n']
 }
 
 /// A file under a temporary name; removed when dropped, unless it was renamed.
