@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Backups, context: &Context) -> Result<()> {
 /// Each config that has backups, with them, the oldest first.
 fn backups(configs: &[Config], at: &BackupsAt) -> Result<Vec<(Config, Vec<Config>)>> {
     let mut found = Vec::new();
-    let mut finder = store::Backups::new(at.backup_dir.as_deref());
+    let mut finder = store::Backups::new(at.backup_dir.as_deref())?;
     for config in configs {
         let backups = finder.of(config)?;
         if !backups.is_empty() {
