@@ -504,6 +504,8 @@ fn the_audit_log_has_a_line_for_the_new_key_and_one_for_the_rotation_and_no_secr
     let log = folder.read("log");
     let commands: Vec<&str> = log.lines().map(|line| line.split('"').nth(3).unwrap()).collect();
     assert_eq!(commands, ["rotate", "keygen", "keygen", "rotate"], "{log}");
+    let whole: Vec<bool> = log.lines().map(|line| line.contains("\"pointers\":[\"/auth/token_value\"]")).collect();
+    assert_eq!(whole, [true, false, false, true], "{log}");
     for secret in [KEY, folder.read("new").trim(), "secret 0"] {
         assert!(!log.contains(secret) && !said.out.contains(secret) && !said.err.contains(secret));
     }
