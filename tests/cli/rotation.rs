@@ -5,7 +5,7 @@
 mod common;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, str};
@@ -506,6 +506,9 @@ fn the_audit_log_has_a_line_for_the_new_key_and_one_for_the_rotation_and_no_secr
     assert_eq!(commands, ["rotate", "keygen", "keygen", "rotate"], "{log}");
     let whole: Vec<bool> = log.lines().map(|line| line.contains("\"pointers\":[\"/auth/token_value\"]")).collect();
     assert_eq!(whole, [true, false, false, true], "{log}");
+    let id = Command::new("id").arg("-un").output().unwrap();
+    let user = format!("\"user\":\"{}\"", String::from_utf8(id.stdout).unwrap().trim());
+    assert!(log.lines().all(|line| line.contains(&user)), "no variable names {user}: {log}");
     for secret in [KEY, folder.read("new").trim(), "secret 0"] {
         assert!(!log.contains(secret) && !said.out.contains(secret) && !said.err.contains(secret));
     }
