@@ -260,6 +260,9 @@ pub(crate) struct Set {
     pub(crate) config: PathBuf,
     /// The value to replace, as in /auth/token_value or auth.token_value
     pub(crate) pointer: String,
+    /// What can only be the secret: taken, so that clap does not repeat it in its message, and refused
+    #[arg(hide = true)]
+    pub(crate) surplus: Vec<OsString>,
     /// Seal even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,

@@ -2,9 +2,9 @@
 //! Who, when, where, and what came of it; never a secret.
 //! A command that changes something logs before it does; if that fails, nothing is changed.
 
-use std::env;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use serde_json::json;
 
@@ -37,6 +37,23 @@ fn variable() -> Option<PathBuf> {
     env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
+/// As the environment has it, or else, as services and containers often have no such variable, /etc/passwd.
+fn user_name(uid: u32) -> String {
+    let variable = env::var("USER").or_else(|_| env::var("LOGNAME"));
+    variable.or_else(|_| fs::read_to_string("/etc/passwd").map(|text| named_in(&text, uid))).unwrap_or_default()
+}
+
+/// Whom `passwd`, the text of such a file, calls by the number `uid`.
+fn named_in(passwd: &str, uid: u32) -> String {
+    let uid = uid.to_string();
+    let name = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next()?.to_owned();
+        (fields.nth(1)? == uid).then_some(name)
+    };
+    passwd.lines().find_map(name).unwrap_or_default()
+}
+
 impl Audit {
     /// The log at `path`, or at PROXMOX_MCP_AUDIT_LOG.
     pub(crate) fn new(path: Option<PathBuf>, threads: NonZeroUsize) -> Self {
@@ -59,13 +76,13 @@ impl Audit {
     pub(crate) fn record(&self, entry: &Entry<'_>) -> Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let seconds = report::now();
-        let user = env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_default();
+        let uid = rustix::process::getuid().as_raw();
         let ids = derive::ids(entry.keys, self.threads);
         let line = json!({
             "schema": report::SCHEMA,
             "time": report::date(seconds).replace(' ', "T") + "Z",
-            "uid": rustix::process::getuid().as_raw(),
-            "user": user,
+            "uid": uid,
+            "user": user_name(uid),
             "host": rustix::system::uname().nodename().to_string_lossy(),
             "pid": std::process::id(),
             "command": entry.command,
@@ -82,5 +99,18 @@ impl Audit {
                 "nothing was changed; make room or name another log",
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_without_variables_has_the_name_that_passwd_gives_the_number() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\n\nproxmox:x:1000:0::/srv:/bin/sh\nlate:x:1000:1::/:/bin/sh\n";
+        assert_eq!(named_in(passwd, 0), "root");
+        assert_eq!(named_in(passwd, 1000), "proxmox");
+        assert_eq!(named_in(passwd, 100), "");
     }
 }

@@ -72,6 +72,9 @@ impl Keyring {
                 }
             },
         };
+        if current.is_short() {
+            report.warn("the master key is shorter than 16 bytes, and can be guessed: rotate to a new one");
+        }
         let mut keys = vec![current];
         for source in previous_sources() {
             let text = source.read(report)?;
@@ -295,6 +298,10 @@ fn text_variable(variable: &'static str) -> Option<Source> {
 /// Reads a key file's text. A warning if others can read it too.
 fn read_key_file(path: &Path, report: &Report) -> Result<Zeroizing<String>> {
     let unreadable = |error: &std::io::Error| {
+        if is_key(path) {
+            let next = "put the key into a file of mode 600, and name that";
+            return Failure::new(Exit::Key, "what is named as a key file is a master key itself", next);
+        }
         let what = match error.kind() {
             std::io::ErrorKind::NotFound => format!("Key file not found: {}", shown(path)),
             _ => format!("key file {} cannot be read: {error}", shown(path)),
@@ -313,6 +320,11 @@ fn read_key_file(path: &Path, report: &Report) -> Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::with_capacity(256));
     file.take(MAX_KEY_FILE).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
     Ok(text)
+}
+
+/// Whether what should be a file's name is the text of a 32-byte key, which no message may repeat.
+fn is_key(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| text.len() == 44 && text.ends_with('=') && MasterKey::from_text(text).is_ok())
 }
 
 /// Reads the master key in the file at `path`.

@@ -92,10 +92,7 @@ fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // A reader that went away has heard enough.
-            if !failure.what.is_empty() {
-                report::say(&failure.to_string());
-            }
+            report::say_failure(&failure);
             ExitCode::from(failure.exit as u8)
         }
     }

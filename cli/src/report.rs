@@ -94,12 +94,23 @@ pub(crate) fn failed_in_json(failed: &[(String, Failure)]) -> Vec<Value> {
     failed.iter().map(in_json).collect()
 }
 
-/// Of several failures the first is the command's own, which main says; the others are said here.
-pub(crate) fn first_of(failures: impl IntoIterator<Item = Failure>) -> Result<()> {
+/// Says why a command failed. A reader that went away has heard enough.
+pub(crate) fn say_failure(failure: &Failure) {
+    if !failure.what.is_empty() {
+        say(&failure.to_string());
+    }
+}
+
+/// Several failures in their order: the last is left to main, the others are said here; the exit code is the first one's.
+pub(crate) fn say_all(failures: impl IntoIterator<Item = Failure>) -> Result<()> {
     let mut failures = failures.into_iter();
-    let first = failures.next();
-    failures.for_each(|failure| say(&failure.to_string()));
-    first.map_or(Ok(()), Err)
+    let Some(mut last) = failures.next() else { return Ok(()) };
+    let exit = last.exit;
+    for failure in failures {
+        say_failure(&last);
+        last = failure;
+    }
+    Err(Failure { exit, ..last })
 }
 
 /// Writes bytes to stdout as they are.

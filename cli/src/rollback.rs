@@ -43,6 +43,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     store::raise_file_limit();
     let keys = context.keys()?;
     let mut found = store::find(&args.paths)?;
+    let mut backups = store::Backups::new(args.backup_dir.as_deref())?;
     if let Some(backup_dir) = &args.backup_dir {
         found.look_into(backup_dir);
     }
@@ -58,7 +59,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
         });
     }
 
-    let files = roll_back(&found.configs, &keys, args, context);
+    let files = roll_back(&found.configs, &mut backups, &keys, args, context);
     let left = found.configs.len() - files.len();
     let unread = unread.into_iter().map(|(directory, failure)| (shown(&directory), Err(failure)));
     let outcome = Outcome { files: files.into_iter().chain(unread).collect(), left };
@@ -70,13 +71,18 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
 }
 
 /// Each config is judged before anything of it is changed, many at once as that takes the time.
-fn roll_back(configs: &[Config], keys: &Keyring, args: &Rotate, context: &Context) -> Vec<(String, Result<Done>)> {
+fn roll_back(
+    configs: &[Config],
+    backups: &mut store::Backups<'_>,
+    keys: &Keyring,
+    args: &Rotate,
+    context: &Context,
+) -> Vec<(String, Result<Done>)> {
     let progress = Progress::new("rolling back", configs.len(), context);
     let mut files = Vec::with_capacity(configs.len());
     let mut waiting = configs.iter().take_while(|_| !interrupt::requested());
-    let mut backups = store::Backups::new(args.backup_dir.as_deref());
     loop {
-        let load = |config: &Config| (shown(&config.path), load(config, &mut backups, context));
+        let load = |config: &Config| (shown(&config.path), load(config, backups, context));
         let mut group = next_group(&mut waiting, context.threads, load, |(_, loaded)| {
             loaded.iter().flatten().flat_map(|file| [&file.present].into_iter().chain(&file.before)).collect()
         });
@@ -110,12 +116,27 @@ struct Candidate {
     stamp: String,
 }
 
+/// Reads a config and its newest backup; none if it has neither a backup nor a token that could need one.
 fn load(config: &Config, backups: &mut store::Backups<'_>, context: &Context) -> Result<Option<Candidate>> {
     let backups = backups.of(config)?;
-    let Some(newest) = backups.last() else { return Ok(None) };
-    let (source, present) = commands::load(config, context)?;
-    let before = commands::load(newest, context).map(|(_, before)| before);
-    let stamp = store::backup_stamp(&newest.path).unwrap_or_default().to_owned();
+    let newest = backups.last();
+    let (source, present) = match commands::load(config, context) {
+        Ok((_, present)) if newest.is_none() && present.tokens.is_empty() => return Ok(None),
+        Err(_) if newest.is_none() => return Ok(None),
+        loaded => loaded?,
+    };
+    let before = match newest {
+        Some(newest) => commands::load(newest, context).map(|(_, before)| before),
+        None => {
+            let what = format!("{} does not open with the key at hand, and has no backup", present.name);
+            Err(Failure::new(
+                Exit::Unopened,
+                what,
+                "set the key that it is under, or say where backups are (--backup-dir)",
+            ))
+        }
+    };
+    let stamp = newest.and_then(|newest| store::backup_stamp(&newest.path)).unwrap_or_default().to_owned();
     Ok(Some(Candidate { source, present, opens: false, before, stamp }))
 }
 

@@ -90,7 +90,8 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     outcome.old_id = ids.next().map(|id| id.to_string()).unwrap_or_default();
     outcome.new_id = ids.next().map(|id| id.to_string()).unwrap_or_default();
 
-    let mut rotation = Rotation { keys, old_at, new_at, args, context, seen: BTreeSet::new(), outcome };
+    let mut rotation =
+        Rotation { keys, old_at, new_at, args, context, seen: BTreeSet::new(), pointers: BTreeSet::new(), outcome };
     for (directory, failure) in unread {
         rotation.leave_out(shown(&directory), failure)?;
     }
@@ -231,6 +232,8 @@ struct Rotation<'a> {
     context: &'a Context,
     /// The files that were met already: two paths may lead to one.
     seen: BTreeSet<(u64, u64)>,
+    /// Where tokens are that are to be rotated, in whichever config: for the audit log.
+    pointers: BTreeSet<String>,
     outcome: Outcome,
 }
 
@@ -304,6 +307,7 @@ impl Rotation<'_> {
                 }
                 None => {
                     self.context.report.trace(format_args!("{name}: all {} tokens open", keys.len()));
+                    self.pointers.extend(file.document.tokens.iter().map(|token| token.pointer.clone()));
                     let identity = file.source.identity();
                     checked.push(Checked { config: file.config.clone(), name: name.clone(), identity, keys });
                 }
@@ -437,12 +441,14 @@ impl Rotation<'_> {
         record: impl FnOnce(&Entry<'_>) -> R,
     ) -> R {
         let keys: [&Master; 2] = [&self.keys.all()[self.old_at], &self.keys.all()[self.new_at]];
+        let pointers: Vec<&str> = self.pointers.iter().map(String::as_str).collect();
+        let is_keygen = command == "keygen";
         record(&Entry {
             command,
             outcome,
             files: &files.iter().map(|file| &**file).collect::<Vec<_>>(),
-            pointers: &[],
-            keys: if command == "keygen" { &keys[1..] } else { &keys },
+            pointers: if is_keygen { &[] } else { &pointers },
+            keys: if is_keygen { &keys[1..] } else { &keys },
         })
     }
 }

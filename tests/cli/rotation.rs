@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, str};
@@ -106,17 +106,17 @@ fn of_configs_that_are_judged_together_each_goes_back_by_what_is_true_of_itself(
 
     let said = folder.run(&["rotate", "--rollback", "tree"]);
     assert_eq!(said.code, Some(8), "{said:?}");
-    assert!(said.err.contains("error: 4 files failed; no backup was touched\n"), "{said:?}");
+    assert!(said.err.contains("error: 5 files failed; no backup was touched\n"), "{said:?}");
     for line in [
         "put back tree/0000.json from ",
         "skipped tree/0001.json: opens with the key at hand already\n",
-        "skipped tree/0002.json: no backup\n",
+        "failed tree/0002.json: tree/0002.json does not open with the key at hand, and has no backup\n",
         "failed tree/0003.json: Token decryption failed: tree/0003.json.backup.",
         "failed tree/0004.json: Invalid JSON: tree/0004.json.backup.",
         "failed tree/0005.json: tree/0005.json was edited since ",
         "failed tree/0006.json: Invalid JSON: tree/0006.json, ",
         "put back tree/0007.json from ",
-        "2 put back, 4 failed, of 8\n",
+        "2 put back, 5 failed, of 8\n",
     ] {
         assert!(said.out.contains(line), "{line}: {said:?}");
     }
@@ -137,6 +137,17 @@ fn of_configs_that_are_judged_together_each_goes_back_by_what_is_true_of_itself(
     assert!(said.err.contains("error: the backups of 4 configs stay\n"), "{said:?}");
     let backups: Vec<String> = folder.files("tree").into_iter().map(|(name, _)| format!("tree/{name}")).collect();
     assert_eq!(backups.into_iter().filter(|name| name.contains(".backup.")).collect::<Vec<_>>(), kept);
+}
+
+#[test]
+fn a_directory_of_backups_that_is_none_does_not_pass_for_configs_without_backups() {
+    let folder = Folder::new("no-backups-there");
+    folder.make_configs(1);
+    for command in [&["rotate", "--rollback"][..], &["backups", "list"], &["backups", "prune", "--yes"]] {
+        let said = folder.run(&[command, &["tree", "--backup-dir", "kept"]].concat());
+        assert_eq!((said.code, &*said.out), (Some(7), ""), "{said:?}");
+        assert!(said.err.starts_with("error: no backups in kept: it is no directory\n"), "{said:?}");
+    }
 }
 
 #[test]
@@ -567,6 +578,11 @@ fn the_audit_log_has_a_line_for_the_new_key_and_one_for_the_rotation_and_no_secr
     let log = folder.read("log");
     let commands: Vec<&str> = log.lines().map(|line| line.split('"').nth(3).unwrap()).collect();
     assert_eq!(commands, ["rotate", "keygen", "keygen", "rotate"], "{log}");
+    let whole: Vec<bool> = log.lines().map(|line| line.contains("\"pointers\":[\"/auth/token_value\"]")).collect();
+    assert_eq!(whole, [true, false, false, true], "{log}");
+    let id = Command::new("id").arg("-un").output().unwrap();
+    let user = format!("\"user\":\"{}\"", String::from_utf8(id.stdout).unwrap().trim());
+    assert!(log.lines().all(|line| line.contains(&user)), "no variable names {user}: {log}");
     for secret in [KEY, folder.read("new").trim(), "secret 0"] {
         assert!(!log.contains(secret) && !said.out.contains(secret) && !said.err.contains(secret));
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Disturbs a rotation at every system call that changes something, and looks whether a secret is lost.
 
-    cargo build --release -p fernseal && target/venv/bin/python tests/faults/faults.py [SCENARIO [FAULT]]
+    tests/setup.sh tools python && tests/faults/faults.py [SCENARIO [FAULT]]
 
 Each scenario is traced once, thread by thread. Then for each of its mutating system calls it is killed just before it (by
 strace's injection), interrupted there, and the call is made to fail with each error that fits; also with limits on file
@@ -28,10 +28,14 @@ import tempfile
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+HERE = pathlib.Path(__file__).resolve()
+VENV = pathlib.Path(os.environ.get("FERNSEAL_VENV", HERE.parents[2] / "target/venv"), "bin/python")
+if sys.prefix == sys.base_prefix and VENV.exists():
+    os.execv(VENV, [VENV, *sys.argv])
+
+sys.path.insert(0, str(HERE.parent))
 import tree
 
-HERE = pathlib.Path(__file__).resolve()
 FERNSEAL = str(HERE.parents[2] / "target/release/fernseal")
 CARELESS = [sys.executable, str(HERE.with_name("careless.py"))]
 CHANGING = ("open openat creat mkdir mkdirat write pwrite64 writev fsync fdatasync rename renameat renameat2 link linkat "
@@ -332,6 +336,7 @@ def main():
         # A mount namespace of its own: it ends with us, and with it all that is mounted and written.
         os.environ["FERNSEAL_INSIDE"] = "1"
         os.execvp("unshare", ["unshare", "--mount", sys.executable, *sys.argv])
+    subprocess.run("cargo build --release --locked --quiet -p fernseal".split(), cwd=HERE.parents[2], check=True)
     begun, only = time.monotonic(), sys.argv[1:]
     workers = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
     with tempfile.TemporaryDirectory(prefix="fernseal-faults-") as place, contextlib.ExitStack() as leaving:

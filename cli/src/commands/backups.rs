@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Backups, context: &Context) -> Result<()> {
 /// Each config that has backups, with them, the oldest first.
 fn backups(configs: &[Config], at: &BackupsAt) -> Result<Vec<(Config, Vec<Config>)>> {
     let mut found = Vec::new();
-    let mut finder = store::Backups::new(at.backup_dir.as_deref());
+    let mut finder = store::Backups::new(at.backup_dir.as_deref())?;
     for config in configs {
         let backups = finder.of(config)?;
         if !backups.is_empty() {
@@ -39,7 +39,7 @@ fn list(at: &BackupsAt) -> Result<()> {
     let store::Found { configs, unread, .. } = store::find(&at.paths)?;
     let found = backups(&configs, at)?;
     tell(&found, at.json)?;
-    report::first_of(unread.into_iter().map(|(_, failure)| failure))
+    report::say_all(unread.into_iter().map(|(_, failure)| failure))
 }
 
 fn tell(found: &[(Config, Vec<Config>)], as_json: bool) -> Result<()> {
@@ -64,7 +64,7 @@ fn tell(found: &[(Config, Vec<Config>)], as_json: bool) -> Result<()> {
 
 fn prune(args: &Prune, context: &Context) -> Result<()> {
     let mut found = store::find(&args.at.paths)?;
-    report::first_of(found.unread.drain(..).map(|(_, failure)| failure))?;
+    report::say_all(found.unread.drain(..).map(|(_, failure)| failure))?;
     // Not while a rotation makes some.
     let _lock = store::lock(&found)?;
     let found = backups(&found.configs, &args.at)?;

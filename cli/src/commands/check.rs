@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     if failures.is_empty() {
         context.report.note(format_args!("{}: no secret in plain text", count(looked.configs, "config")));
     }
-    report::first_of(failures)
+    report::say_all(failures)
 }
 
 /// What is wrong with one value.

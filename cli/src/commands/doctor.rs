@@ -214,7 +214,8 @@ impl Doctor {
 
     /// Backups beside the config.
     fn backups(&mut self, path: &Path) {
-        let backups = store::Backups::new(None).of(&Config::named(path)).unwrap_or_default();
+        let backups =
+            store::Backups::new(None).and_then(|mut finder| finder.of(&Config::named(path))).unwrap_or_default();
         if !backups.is_empty() {
             let what = format!("{} beside the config: old keys still open them", count(backups.len(), "backup"));
             let next = format!("once all is well: fernseal backups prune {}", quoted_path(path));

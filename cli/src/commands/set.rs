@@ -17,7 +17,14 @@ use crate::document::{Document, Edit};
 use crate::failure::{Exit, Failure, Result};
 use crate::{keys, report, terminal};
 
+/// How a secret is handed over.
+const PIPE: &str = "pipe the secret in: printf %s \"$SECRET\" | fernseal set …";
+
 pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
+    if !args.surplus.is_empty() {
+        let what = "a secret is no argument: others see it there, and the shell keeps it";
+        return Err(Failure::new(Exit::Usage, what, PIPE));
+    }
     let (source, document) = read(&args.config, context)?;
     let value = json::find(&document.text, &args.pointer).map_err(|error| {
         let failure = document.failure(&args.pointer, error);
@@ -59,9 +66,8 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
 fn read_secret(document: &Document, pointer: &str) -> Result<Zeroizing<String>> {
     let secret = if io::stdin().is_terminal() {
         let ask = |question: &str| {
-            let next = "pipe the secret in: printf %s \"$SECRET\" | fernseal set …";
             terminal::ask_secret(question)?
-                .ok_or_else(|| Failure::new(Exit::Usage, "nobody to ask for the secret", next))
+                .ok_or_else(|| Failure::new(Exit::Usage, "nobody to ask for the secret", PIPE))
         };
         let secret = ask(&format!("Secret for {pointer}: "))?;
         check_length(document, pointer, secret.len())?;

@@ -42,9 +42,13 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     }
     match document.tokens.iter().find(|token| token.form.is_err()) {
         Some(token) => Err(document.failure(&token.pointer, Error::Malformed)),
+        None if token_value == INVALID => Err(document.failure(TOKEN_VALUE, Error::LooksSealed)),
         None => Ok(()),
     }
 }
+
+/// What begins like a token (`ENC:`, white space before it) and is none.
+const INVALID: &str = "INVALID (begins like a token, but is none)";
 
 /// The state of `auth.token_value`.
 fn token_value(document: &Document) -> &'static str {
@@ -55,7 +59,7 @@ fn token_value(document: &Document) -> &'static str {
         Ok(value) if value.raw().is_empty() => "EMPTY",
         Ok(value) => match looks(value.raw()) {
             Looks::Sealed => "ENCRYPTED",
-            Looks::LooksSealed => "INVALID (begins like a token, but is none)",
+            Looks::LooksSealed => INVALID,
             Looks::Placeholder => "PLACEHOLDER",
             Looks::Plain => "PLAIN TEXT",
         },

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     if args.json {
         report::json("verify", json!({ "tokens": entries }))?;
     }
-    report::first_of(failures)
+    report::say_all(failures)
 }
 
 /// Says of each token whether it opens, and logs it.

@@ -139,8 +139,15 @@ pub(crate) struct Backups<'d> {
 type BackupFiles = BTreeMap<OsString, BTreeSet<(String, u32, OsString)>>;
 
 impl<'d> Backups<'d> {
-    pub(crate) fn new(backup_dir: Option<&'d Path>) -> Self {
-        Self { backup_dir, last: None }
+    /// A `backup_dir` that is none is a slip, which would pass for configs without backups.
+    pub(crate) fn new(backup_dir: Option<&'d Path>) -> Result<Self> {
+        match backup_dir.filter(|dir| !dir.is_dir()) {
+            Some(dir) => {
+                let what = format!("no backups in {}: it is no directory", shown(dir));
+                Err(Failure::new(Exit::File, what, "name the directory that was given to the rotation"))
+            }
+            None => Ok(Self { backup_dir, last: None }),
+        }
     }
 
     /// The backups of `config`, the oldest first.
