@@ -134,7 +134,7 @@ pub(crate) fn cost(folder: &Folder, variables: &[(&str, &str)], arguments: &[&st
 
 /// Waits for what must come, however slow this machine is.
 pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(300);
     while !holds() {
         assert!(Instant::now() < deadline, "{what} did not happen");
         thread::sleep(Duration::from_millis(2));
