@@ -19,7 +19,7 @@ for tool in gcc g++ cmake pkg-config nm readelf; do
 done
 
 rm -rf "$tree" "$bin"
-mkdir -p "$bin" "$tree/opt/fernseal"
+(umask 022 && mkdir -p "$bin" "$tree/opt/fernseal")
 ln -s fernseal "$tree$prefix"
 (umask 077 && DESTDIR=$tree PREFIX=$prefix LIBDIR=$libdir CARGOFLAGS=--quiet "$root/ffi/install.sh" >/dev/null)
 

@@ -9,20 +9,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
-use std::{fs, str};
+use std::{fs, str, thread};
 
-use common::{Folder, KEY, Said, has, skip};
-use rustix::process::{Pid, Signal, kill_process};
-
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what} did not happen");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
+use common::{Folder, KEY, Said, Stopped, has, skip};
+use rustix::process::Signal;
 
 #[test]
 fn of_two_rotations_at_once_one_is_refused_and_all_tokens_are_under_one_key() {
@@ -317,16 +307,11 @@ fn threads_that_are_interrupted_finish_what_they_have_begun_and_what_is_left_is_
     let folder = Folder::new("interrupted-threads");
     // More than one group.
     folder.make_configs(200);
-    let slow = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync:delay_enter=50000"];
-    let child = folder
-        .command(&slow, &["rotate", "tree", "--jobs", "2", "--new-key-out", "new"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    wait_until("the first backup", || folder.files("tree").iter().any(|(name, _)| name.contains(".backup.")));
-    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    let said = Said::of(child.wait_with_output().unwrap());
+    let command = &["rotate", "tree", "--jobs", "2", "--new-key-out", "new"];
+    // As the first backup gets its name.
+    let stopped = Stopped::after("renameat2", &["-f"], &folder, command);
+    stopped.signal(Signal::TERM);
+    let said = stopped.go_on();
     assert_eq!(said.code, Some(9), "{said:?}");
     let rotated = said.out.lines().filter(|line| line.starts_with("rotated ")).count();
     assert!((1..100).contains(&rotated), "not even of the first group all files are begun: {said:?}");
@@ -350,8 +335,9 @@ fn of_several_threads_each_tells_of_the_file_that_it_could_not_replace() {
     }
     let folder = Folder::new("failing-threads");
     folder.make_configs(20);
-    // The first config that each thread comes to stays as it is.
-    let failing = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat:error=EIO:when=1"];
+    // The first config that each thread comes to stays as it is; and none is so fast that no other comes to any.
+    let slow = "inject=fsync:delay_enter=50000";
+    let failing = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat:error=EIO:when=1", "-e", slow];
     let command = &["rotate", "tree", "--jobs", "2", "--new-key-out", "new", "--json"];
     let said = folder.run_by(&failing, command);
     assert_eq!(said.code, Some(8), "{said:?}");
@@ -399,23 +385,17 @@ fn where_the_system_gives_no_thread_or_a_few_a_rotation_does_all_the_same() {
 
 #[test]
 fn an_interrupted_rotation_says_how_to_go_on_and_then_does() {
+    if !has("strace") {
+        return;
+    }
     for signal in [Signal::INT, Signal::TERM] {
         let folder = Folder::new(&format!("interrupted-{}", signal.as_raw()));
         folder.make_configs(40);
-        // Slow writes, so that there is a middle.
-        if !has("strace") {
-            return;
-        }
-        let slow = ["strace", "-D", "-qq", "-o", "/dev/null", "-e", "inject=fsync:delay_enter=20000"];
-        let child = folder
-            .command(&slow, &["rotate", "tree", "--jobs", "1", "--new-key-out", "new"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        wait_until("the first backup", || folder.files("tree").iter().any(|(name, _)| name.contains(".backup.")));
-        kill_process(Pid::from_child(&child), signal).unwrap();
-        let said = Said::of(child.wait_with_output().unwrap());
+        let command = &["rotate", "tree", "--jobs", "1", "--new-key-out", "new"];
+        // As the first backup gets its name.
+        let stopped = Stopped::after("renameat2", &[], &folder, command);
+        stopped.signal(signal);
+        let said = stopped.go_on();
         assert_eq!(said.code, Some(9), "{said:?}");
         assert!(said.err.contains("finish with: fernseal rotate tree --new-key-file new"), "{said:?}");
         assert!(said.out.contains("To go back while the old key is set: "), "{said:?}");
@@ -441,17 +421,14 @@ fn a_file_that_another_program_saves_meanwhile_is_left_as_that_program_saved_it(
     let folder = Folder::new("meanwhile");
     folder.make_configs(1);
     let before = folder.read("tree/0000.json");
-    let slow = ["strace", "-D", "-qq", "-o", "/dev/null", "-e", "inject=fsync:delay_enter=300000"];
-    let child = folder
-        .command(&slow, &["rotate", "tree", "--jobs", "1", "--new-key-out", "new", "--no-backup"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    wait_until("a temporary file", || folder.files("tree").iter().any(|(name, _)| name.ends_with(".tmp")));
+    let command = &["rotate", "tree", "--jobs", "1", "--new-key-out", "new", "--no-backup"];
+    // The new config is there, under a temporary name.
+    let stopped = Stopped::after("fchmod", &[], &folder, command);
+    let names: Vec<String> = folder.files("tree").into_iter().map(|(name, _)| name).collect();
+    assert!(names.len() == 2 && names[0].ends_with(".tmp"), "{names:?}");
     let saved = before.replace("{\"auth\"", "{\"edited\": true, \"auth\"");
     folder.write("tree/0000.json", &saved);
-    let said = Said::of(child.wait_with_output().unwrap());
+    let said = stopped.go_on();
     assert_eq!(said.code, Some(8), "{said:?}");
     assert!(said.out.contains("changed meanwhile"), "{said:?}");
     assert_eq!(folder.files("tree"), [("0000.json".to_owned(), saved.into_bytes())]);
@@ -525,11 +502,11 @@ fn mode_owner_and_extended_attributes_stay_whatever_the_umask() {
 
 #[test]
 fn where_nothing_can_be_written_nothing_is_begun() {
-    if !rustix::process::geteuid().is_root() || !has("unshare") {
-        skip("only root can mount a read-only file system");
+    let folder = Folder::new("read-only");
+    if !has("unshare") || !folder.command(&["unshare", "--mount", "true"], &[]).status().unwrap().success() {
+        skip("only root can mount a read-only file system, and not in every container");
         return;
     }
-    let folder = Folder::new("read-only");
     folder.make_configs(2);
     let before = folder.files("tree");
     let script = "mount --bind tree tree && mount -o remount,ro,bind tree && exec \"$0\" rotate tree --new-key-out new";

@@ -18,6 +18,9 @@ use rustix::termios::{Termios, tcgetattr};
 const KEY: &str = "ObZIJcp620H6InDDQzNIhnX3zy4kQiYySE7Rwe4vans=";
 const ENTER: &str = "\x1b[?1049h";
 const LEAVE: &str = "\x1b[?1049l";
+const END: &str = "(the end)";
+/// Longer than anything takes, on however slow a machine.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A command at a terminal of its own, in a folder that is gone in the end.
 struct Terminal {
@@ -25,6 +28,7 @@ struct Terminal {
     slave: File,
     before: Termios,
     child: Child,
+    read: Vec<u8>,
     shown: String,
     folder: PathBuf,
 }
@@ -32,6 +36,8 @@ struct Terminal {
 impl Terminal {
     fn run(name: &str, arguments: &[&str], key: Option<&str>) -> Self {
         let folder = env::temp_dir().join(format!("fernseal-terminal-{}-{name}", process::id()));
+        // A run that was killed may have left one.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         for fixture in ["config.json", "sealed.json"] {
             let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/cli/fixtures").join(fixture);
@@ -56,12 +62,12 @@ impl Terminal {
             .stdout(slave.try_clone().unwrap())
             .stderr(slave.try_clone().unwrap());
         let child = command.spawn().unwrap();
-        Self { master: master.into(), slave, before, child, shown: String::new(), folder }
+        Self { master: master.into(), slave, before, child, read: Vec::new(), shown: String::new(), folder }
     }
 
-    /// Reads until `text` is shown, from where the last wait ended; fails after ten seconds.
+    /// Reads until `text` is shown.
     fn wait_for(&mut self, text: &str) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + LONG;
         while !self.shown.contains(text) {
             assert!(Instant::now() < deadline, "{text:?} was not shown, but {:?}", self.shown);
             self.read(100);
@@ -75,7 +81,9 @@ impl Terminal {
         if poll(&mut fds, Some(&timeout)).unwrap() > 0 {
             let mut buffer = [0; 4096];
             let len = self.master.read(&mut buffer).unwrap();
-            self.shown += std::str::from_utf8(&buffer[..len]).unwrap();
+            self.read.extend(&buffer[..len]);
+            // Half a character may be among it.
+            self.shown = String::from_utf8_lossy(&self.read).into_owned();
         }
     }
 
@@ -93,7 +101,7 @@ impl Terminal {
 
     /// Waits for the end; the exit code. The terminal must be as it was before.
     fn end(&mut self) -> Option<i32> {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + LONG;
         let status = loop {
             self.read(20);
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -101,7 +109,9 @@ impl Terminal {
             }
             assert!(Instant::now() < deadline, "it does not end: {:?}", self.shown);
         };
-        self.read(20);
+        // All that it has shown comes before what we show after it.
+        self.slave.write_all(END.as_bytes()).unwrap();
+        self.wait_for(END);
         let after = tcgetattr(&self.slave).unwrap();
         assert_eq!(after.local_modes, self.before.local_modes);
         assert_eq!(after.input_modes, self.before.input_modes);
@@ -221,7 +231,7 @@ fn a_terminal_that_goes_away_ends_the_command() {
     let nothing = File::open("/dev/null").unwrap();
     terminal.slave = nothing.try_clone().unwrap();
     terminal.master = nothing;
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + LONG;
     while terminal.child.try_wait().unwrap().is_none() {
         assert!(Instant::now() < deadline, "it does not end");
         thread::sleep(Duration::from_millis(20));

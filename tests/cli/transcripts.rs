@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
 
 use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs, process};
@@ -26,12 +27,17 @@ struct Folder(PathBuf);
 impl Folder {
     fn with_fixtures(case: &str) -> Self {
         let folder = Self(env::temp_dir().join(format!("fernseal-{}-{case}", process::id())));
+        // A run that was killed may have left one.
+        let _ = fs::remove_dir_all(&folder.0);
         fs::create_dir_all(folder.0.join("home")).unwrap();
         for fixture in fs::read_dir(tests().join("fixtures")).unwrap() {
             let fixture = fixture.unwrap();
-            fs::copy(fixture.path(), folder.0.join(fixture.file_name())).unwrap();
+            let copy = folder.0.join(fixture.file_name());
+            fs::copy(fixture.path(), &copy).unwrap();
+            // Not as whoever checked them out has them.
+            let mode = if copy.extension().is_some() { 0o644 } else { 0o600 };
+            fs::set_permissions(&copy, PermissionsExt::from_mode(mode)).unwrap();
         }
-        Command::new("chmod").arg("600").arg(folder.0.join("key")).arg(folder.0.join("wrong-key")).status().unwrap();
         folder
     }
 

@@ -39,14 +39,13 @@ fn tokens_that_share_a_salt_cost_one_derivation() {
     let time = |count: usize| {
         let json = format!("[{}0]", format!("\"{token}\",").repeat(count));
         let mut out = vec![0xa5; json.len()];
-        let once = || {
-            let start = std::time::Instant::now();
-            config::open(&json, &[master()], &mut out).unwrap();
-            start.elapsed()
-        };
-        std::iter::repeat_with(once).take(5).min().unwrap()
+        let start = std::time::Instant::now();
+        config::open(&json, &[master()], &mut out).unwrap();
+        start.elapsed()
     };
-    let (one, many) = (time(1), time(50));
+    // In turns, so that both have the quiet moments of a busy machine; each one's best counts.
+    let times: Vec<_> = (0..10).map(|_| (time(1), time(50))).collect();
+    let (one, many) = (times.iter().map(|time| time.0).min().unwrap(), times.iter().map(|time| time.1).min().unwrap());
     assert!(many < one * 10, "{one:?} for one, {many:?} for fifty");
 }
 

@@ -33,7 +33,8 @@ impl Python {
             return None;
         }
         let mut command = Command::new(python);
-        command.arg(root.join("tests/interop/original.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(root.join("tests/interop/original.py")).env("PYTHONIOENCODING", "utf-8");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap());
         Some(Self { requests: child.stdin.take(), answers, child })

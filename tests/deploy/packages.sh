@@ -51,6 +51,34 @@ BASH
     exit 0
 fi
 
+# With layers over this machine's files, in a mount namespace of its own. They are in memory: not every file system may be the
+# upper layer of an overlay, and another overlay may not.
+if [ "${1:-}" = "on layers" ]; then
+    version=$2 layers=$3
+    shift 3
+    umask 022
+    mount -t tmpfs tmpfs "$layers"
+    mkdir -p "$layers/changes/tmp/try" "$layers/work" "$layers/root"
+    chmod 1777 "$layers/changes/tmp"
+    cp -r "$@" tests/c tests/firmware tests/deploy/packages.sh "$layers/changes/tmp/try"
+    mount -t overlay overlay -o "lowerdir=/,upperdir=$layers/changes,workdir=$layers/work" "$layers/root"
+    mount --rbind /dev "$layers/root/dev"
+    mount -t proc proc "$layers/root/proc"
+    define() { sed -n "s/^#define $1 \"\(.*\)\"\$/\1/p" tests/firmware/vectors.h; }
+    PROXMOX_MCP_MASTER_KEY=$(define MASTER_KEY) SECRET=$(define SECRET) \
+        chroot "$layers/root" /tmp/try/packages.sh "on the copy" "$version"
+    # What purging leaves: nothing but the records of dpkg and the caches that it rebuilds.
+    rm -rf "$layers/changes/tmp"
+    left=$(
+        find "$layers/changes" ! -type d | grep -v -E '/(var/(lib/dpkg|log|cache)/.*|etc/ld.so.cache)$'
+        find "$layers/changes/var/lib/dpkg/info" -name '*fernseal*'
+        grep -r -l fernseal "$layers/changes/etc" "$layers/changes/var/lib/dpkg/status"
+    ) || true
+    [ -z "$left" ] || fail "files remain: $left"
+    pass "once removed, nothing remains"
+    exit 0
+fi
+
 for tool in lintian dh fish zsh; do
     command -v $tool >/dev/null || { echo "SKIPPED: no $tool: run tests/setup.sh packages"; exit 0; }
 done
@@ -78,21 +106,9 @@ CARGOFLAGS=--offline cli/deploy/debian.sh >"$work/packages"
 lintian --allow-root --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs $(cat "$work/packages") || fail "lintian"
 pass "lintian has no errors and no warnings"
 
-[ "$(id -u)" = 0 ] || { echo "SKIPPED: installing the packages needs root"; exit 0; }
-mkdir -p "$work/changes/tmp/try" "$work/work" "$work/root"
-chmod 1777 "$work/changes/tmp"
-cp -r $(cat "$work/packages") tests/c tests/firmware tests/deploy/packages.sh "$work/changes/tmp/try"
-define() { sed -n "s/^#define $1 \"\(.*\)\"\$/\1/p" tests/firmware/vectors.h; }
-PROXMOX_MCP_MASTER_KEY=$(define MASTER_KEY) SECRET=$(define SECRET) unshare --mount sh -eu <<COPY || fail "on the copy"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$work/changes,workdir=$work/work" "$work/root"
-mount --rbind /dev "$work/root/dev"
-mount -t proc proc "$work/root/proc"
-chroot "$work/root" /tmp/try/packages.sh "on the copy" "$version"
-COPY
-# What purging leaves: nothing but the records of dpkg and the caches that it rebuilds.
-rm -rf "$work/changes/tmp"
-find "$work/changes" ! -type d | grep -v -E '/(var/(lib/dpkg|log|cache)/.*|etc/ld.so.cache)$' >"$work/left" || true
-find "$work/changes/var/lib/dpkg/info" -name '*fernseal*' >>"$work/left"
-grep -r -l fernseal "$work/changes/etc" "$work/changes/var/lib/dpkg/status" >>"$work/left" || true
-[ ! -s "$work/left" ] || { cat "$work/left" >&2; fail "files remain"; }
-pass "once removed, nothing remains"
+if ! unshare --mount mount -t tmpfs tmpfs "$work" 2>/dev/null; then
+    echo "SKIPPED: installing the packages needs root, and mount namespaces"
+    exit 0
+fi
+mkdir "$work/layers"
+unshare --mount tests/deploy/packages.sh "on layers" "$version" "$work/layers" $(cat "$work/packages") || fail "the packages"

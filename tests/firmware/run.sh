@@ -75,7 +75,7 @@ link() { # PROGRAM ARGUMENT…
 
 # Runs a program on $board, where an instruction takes a nanosecond, whatever else this machine is doing.
 emulate() { # PROGRAM
-    timeout 120 $emulator -kernel "$1" -icount shift=0 -semihosting-config enable=on,target=native \
+    timeout 600 $emulator -kernel "$1" -icount shift=0 -semihosting-config enable=on,target=native \
         -nographic -monitor none -serial none >"$1.log" 2>&1 || complain "$1: exit code $?"
     cat "$1.log"
     grep -q ^PASS "$1.log" || complain "$1 printed nothing"

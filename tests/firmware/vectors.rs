@@ -36,6 +36,8 @@ fn the_committed_vectors_are_what_python_makes() {
         return;
     }
     let made = env::temp_dir().join(format!("fernseal-vectors-{}", std::process::id()));
+    // A run that was killed may have left one.
+    let _ = fs::remove_dir_all(&made);
     fs::create_dir(&made).unwrap();
     let done = Command::new(python).arg(folder().join("make_vectors.py")).arg(&made).status().unwrap();
     let files = ["vectors.h", "config.json"].map(|name| (name, fs::read(made.join(name)).ok()));

@@ -2,8 +2,11 @@
 #![allow(dead_code)] // each test uses its own part
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::{env, fs, process};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, process, thread};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 #[path = "../../skip.rs"]
 mod skip;
@@ -18,6 +21,8 @@ pub(crate) struct Folder(pub(crate) PathBuf);
 impl Folder {
     pub(crate) fn new(name: &str) -> Self {
         let folder = env::temp_dir().join(format!("fernseal-test-{}-{name}", process::id()));
+        // A run that was killed may have left one: the numbers of processes come again.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("home")).unwrap();
         fs::create_dir_all(folder.join("tree")).unwrap();
         Self(folder.canonicalize().unwrap())
@@ -45,6 +50,9 @@ impl Folder {
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", self.path("home"))
+            // This machine's git, and a repository around the folder, are nothing to a test.
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CEILING_DIRECTORIES", self.0.parent().unwrap())
             .env("PROXMOX_MCP_MASTER_KEY", KEY)
             .stdin(Stdio::null());
         command
@@ -101,6 +109,66 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// Runs a command: its exit code, the most memory in MiB, and the processor's time, which is much the same however busy the
+/// machine is. A minute of it ends what grows too fast.
+const COST: &str = "import os,resource,sys
+resource.setrlimit(resource.RLIMIT_CPU,(60,60))
+null=os.open('/dev/null',os.O_RDWR)
+to=[(os.POSIX_SPAWN_DUP2,null,1),(os.POSIX_SPAWN_DUP2,null,2)]
+pid=os.posix_spawn(sys.argv[1],sys.argv[1:],os.environ,file_actions=to)
+_,status,usage=os.wait4(pid,0)
+print(os.waitstatus_to_exitcode(status),usage.ru_maxrss//1024,int((usage.ru_utime+usage.ru_stime)*1000))";
+
+/// Exit code, the most memory in MiB, and the processor's time of `fernseal` with further variables; nobody reads what it
+/// says.
+pub(crate) fn cost(folder: &Folder, variables: &[(&str, &str)], arguments: &[&str]) -> (i32, u64, Duration) {
+    let mut command = folder.command(&["python3", "-c", COST], arguments);
+    let said = Said::of(command.envs(variables.iter().copied()).output().unwrap());
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let [code, memory, time] = said.out.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{said:?}") };
+    (code.parse().unwrap(), memory.parse().unwrap(), Duration::from_millis(time.parse().unwrap()))
+}
+
+/// Waits for what must come, however slow this machine is.
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} did not happen");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A command that strace has stopped on its way.
+pub(crate) struct Stopped(Child);
+
+impl Stopped {
+    /// Runs `fernseal` until it has done the system call `call` for the first time; `options` of strace say which of
+    /// those count. All its threads stand still then.
+    pub(crate) fn after(call: &str, options: &[&str], folder: &Folder, arguments: &[&str]) -> Self {
+        let (trace, inject) = (format!("trace={call}"), format!("inject={call}:signal=STOP:when=1"));
+        let strace = ["strace", "-D", "-qq", "-o", "strace.log", "-e", &trace, "-e", &inject];
+        let mut command = folder.command(&[&strace, options].concat(), arguments);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = folder.path("strace.log");
+        wait_until(call, || fs::read_to_string(&log).is_ok_and(|log| log.contains("--- stopped by SIGSTOP ---")));
+        fs::remove_file(log).unwrap();
+        Self(child)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+
+    /// Lets it go on to its end, as often as one of its threads comes to that system call.
+    pub(crate) fn go_on(mut self) -> Said {
+        wait_until("the end", || {
+            self.signal(Signal::CONT);
+            self.0.try_wait().unwrap().is_some()
+        });
+        Said::of(self.0.wait_with_output().unwrap())
     }
 }
 

@@ -18,7 +18,7 @@ impl Python {
         let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
         let peer = concat!(env!("CARGO_MANIFEST_DIR"), "/peer.py");
         let mut command = Command::new(python);
-        command.arg(peer).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(peer).env("PYTHONIOENCODING", "utf-8").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("Python is there: tests/setup.sh python");
         let answers = BufReader::new(child.stdout.take().expect("a pipe"));
         Self { requests: child.stdin.take(), answers, child }
