@@ -72,7 +72,10 @@ fn the_settings_beside_a_config_name_its_secrets_for_check_and_encrypt() {
         assert_eq!(folder.run(&["encrypt", "-q", "--in-place", config]).code, Some(0));
     }
     assert_eq!(folder.run(&["check", "tree"]).code, Some(0));
-    assert!(folder.read("tree/a.json").contains("\"x\": \"plain\"") && !folder.read("tree/b.json").contains("third-password"));
+    assert!(
+        folder.read("tree/a.json").contains("\"x\": \"plain\"")
+            && !folder.read("tree/b.json").contains("third-password")
+    );
 
     folder.write("tree/.fernseal.toml", "secret = []\n");
     let said = folder.run(&["check", "tree"]);
