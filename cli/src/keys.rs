@@ -306,6 +306,11 @@ pub(crate) fn from_file(path: &Path, report: &Report) -> Result<Rc<Master>> {
     parse(&read_key_file(path, report)?, &shown(path))
 }
 
+/// Whether `text` is a master key of 32 bytes: where a path or a config is expected, it was put there by mistake.
+pub(crate) fn is_key_text(text: &str) -> bool {
+    text.trim_ascii().len() == 44 && MasterKey::from_text(text).is_ok_and(|key| !key.is_short())
+}
+
 /// Reads key text; a slip that is often made gets words of its own.
 fn parse(text: &str, source: &str) -> Result<Rc<Master>> {
     let parsed = stack::wiped_after::<USED_STACK, _>(|| MasterKey::from_text(text).map(|key| Rc::new(key.into())));

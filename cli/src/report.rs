@@ -14,6 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure, Result};
+use crate::keys;
 
 /// The version of cli/schema.json: it changes when a field goes or means something else.
 pub(crate) const SCHEMA: u32 = 1;
@@ -131,9 +132,13 @@ fn clean(text: &str) -> Cow<'_, str> {
         .into()
 }
 
-/// A path for messages: no control characters, line ends neither.
+/// A path for messages: no control characters, line ends neither, and no master key that was given in a path's place.
 pub(crate) fn shown(path: &Path) -> String {
-    clean(&path.to_string_lossy()).replace('\n', "\\n")
+    let path = path.to_string_lossy();
+    if keys::is_key_text(&path) {
+        return "(a master key, not a path)".to_owned();
+    }
+    clean(&path).replace('\n', "\\n")
 }
 
 /// A number of things, in words: `1 token`, `2 tokens`.
