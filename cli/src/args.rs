@@ -233,6 +233,9 @@ pub(crate) struct Decrypt {
     /// For `git diff`: leave what cannot be decrypted as it is, and never fail for it
     #[arg(long, conflicts_with_all = ["output", "force"])]
     pub(crate) textconv: bool,
+    /// Print JSON: what was decrypted into OUT
+    #[arg(long, requires = "output")]
+    pub(crate) json: bool,
 }
 
 const TEXTCONV_HELP: &str = "\
