@@ -4,6 +4,23 @@
 //! ([`u64`] Unix seconds) and a random source ([`rand_core::TryCryptoRng`]), and gets back the used part of a buffer.
 //! What lies behind the used part is zeroed; after an error, all of the buffer is.
 //!
+//! ```
+//! use fernseal_core::{MasterKey, config};
+//! use getrandom::SysRng; // or another random source of rand_core 0.10
+//!
+//! let text = r#"{"auth": {"user": "root@pam", "token_value": "my secret"}}"#;
+//! let keys = [MasterKey::from_text(&MasterKey::generate(&mut SysRng)?)?];
+//! let now = 1_764_000_000;
+//!
+//! let mut sealed = [0; 512];
+//! let sealed = config::seal(text, &["/auth/token_value"], &keys[0], now, &mut SysRng, &mut sealed)?;
+//! assert!(sealed.contains("\"enc:") && !sealed.contains("my secret"));
+//!
+//! let mut secret = [0; 256]; // as long as the token at least
+//! assert_eq!(config::get(sealed, "/auth/token_value", &keys, &mut secret)?, "my secret");
+//! # Ok::<(), fernseal_core::Error>(())
+//! ```
+//!
 //! | to | use |
 //! |---|---|
 //! | read a master key, make one, name one | [`MasterKey`], [`KeyId`] |
