@@ -77,7 +77,7 @@ pub(crate) struct Common {
     /// Say on stderr what is found and done
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
-    /// Say only what went wrong
+    /// Say on stderr only what went wrong
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 }
@@ -439,6 +439,11 @@ impl Cli {
 
     /// Parses arguments, the program's name first.
     pub(crate) fn from_args(args: Vec<OsString>) -> Result<Self, clap::Error> {
+        if let [program, help, verb, ..] = &*args
+            && help == "help"
+        {
+            suggestion(program, verb, ContextKind::SuggestedSubcommand)?;
+        }
         Self::try_parse_from(into_verbs(args)?)
     }
 }
