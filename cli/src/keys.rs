@@ -308,7 +308,8 @@ pub(crate) fn from_file(path: &Path, report: &Report) -> Result<Rc<Master>> {
 
 /// Whether `text` is a master key of 32 bytes: where a path or a config is expected, it was put there by mistake.
 pub(crate) fn is_key_text(text: &str) -> bool {
-    text.trim_ascii().len() == 44 && MasterKey::from_text(text).is_ok_and(|key| !key.is_short())
+    let text = text.trim_ascii();
+    text.len() == 44 && text.ends_with('=') && MasterKey::from_text(text).is_ok_and(|key| !key.is_short())
 }
 
 /// Reads key text; a slip that is often made gets words of its own.

@@ -212,4 +212,13 @@ mod tests {
         assert_eq!(clean("a\x1b[2Jb\nc"), "a\\u{1b}[2Jb\nc");
         assert_eq!(shown(Path::new("a\nb")), "a\\nb");
     }
+
+    #[test]
+    fn a_master_key_in_a_paths_place_is_not_shown_and_a_path_as_long_is() {
+        for key in ["4OHi4-Tl5ufo6err7O3u7_Dx8vP09fb3-Pn6-_z9_v8=", "4OHi4+Tl5ufo6err7O3u7/Dx8vP09fb3+Pn6+/z9/v8=\n"] {
+            assert_eq!(shown(Path::new(key)), "(a master key, not a path)");
+        }
+        let path = "/var/lib/proxmox-mcp/configs/production/main";
+        assert_eq!((path.len(), shown(Path::new(path))), (44, path.to_owned()));
+    }
 }
