@@ -3,6 +3,7 @@
 # the token back; Python's cryptography opens it too where tests/setup.sh has put it. Leaves nothing behind.
 set -eu
 cd "$(dirname "$0")/.."
+export CARGO_TARGET_DIR="$PWD/target"
 cargo build --release --locked --quiet -p fernseal
 PATH=$PWD/target/release:$PATH
 python=${FERNSEAL_VENV:-$PWD/target/venv}/bin/python

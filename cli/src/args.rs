@@ -4,16 +4,16 @@
 
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 /// Keeps the secrets of JSON configs encrypted at rest.
 #[derive(Debug, Parser)]
 #[command(name = "fernseal", version, arg_required_else_help = true, subcommand_required = true)]
 #[command(override_usage = "fernseal CONFIG [-o OUT]\n       fernseal CONFIG --status\n       fernseal COMMAND …")]
-#[command(after_help = AFTER_HELP)]
+#[command(help_template = HELP, before_help = EXAMPLES, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(flatten)]
     guide: Guide,
@@ -23,7 +23,10 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const AFTER_HELP: &str = "\
+/// Help with the examples, which clap would put before the first line, behind the usage.
+const HELP: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}";
+
+const EXAMPLES: &str = "\
 Examples:
   fernseal keygen -o ~/.proxmox_mcp_key        make a master key
   export PROXMOX_MCP_MASTER_KEY=$(cat ~/.proxmox_mcp_key)
@@ -31,8 +34,9 @@ Examples:
   fernseal config.encrypted.json --status      what is encrypted, and how
   fernseal get config.encrypted.json /auth/token_value
   fernseal rotate proxmox-config/              a new master key for all configs
-  fernseal run config.encrypted.json --config-env PROXMOX_MCP_CONFIG -- python -m proxmox_mcp.server
+  fernseal run config.encrypted.json --config-env PROXMOX_MCP_CONFIG -- python -m proxmox_mcp.server";
 
+const AFTER_HELP: &str = "\
 The master key comes from one of these; two that differ are refused: --key-file,
 PROXMOX_MCP_MASTER_KEY, PROXMOX_MCP_MASTER_KEY_FILE,
 $CREDENTIALS_DIRECTORY/proxmox_mcp_master_key; if there is none, a prompt.
@@ -73,7 +77,7 @@ pub(crate) struct Common {
     /// Say on stderr what is found and done
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
-    /// Say only what went wrong
+    /// Say on stderr only what went wrong
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 }
@@ -122,6 +126,10 @@ pub(crate) enum Command {
 
 /// Find secrets in plain text, for git hooks and CI (exit code 3)
 #[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "\
+Examples:
+  fernseal check proxmox-config/ --require /database/password
+  fernseal check --staged                      in .git/hooks/pre-commit")]
 pub(crate) struct Check {
     /// Configs, or directories whose *.json files are all looked at (examples, links and hidden directories are skipped)
     #[arg(required_unless_present = "staged", value_name = "PATH")]
@@ -139,6 +147,10 @@ pub(crate) struct Check {
 
 /// Start a program with secrets, decrypted in its environment or in files of its own
 #[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "\
+Examples:
+  fernseal run config.encrypted.json --config-env PROXMOX_MCP_CONFIG -- python -m proxmox_mcp.server
+  fernseal run config.encrypted.json --env TOKEN=/auth/token_value -- ./backup.sh")]
 #[command(after_help = "Files exist in memory alone; their paths, /proc/self/fd/N, hold for the program itself.")]
 pub(crate) struct Run {
     /// The config [default: $PROXMOX_MCP_CONFIG]
@@ -192,6 +204,10 @@ pub(crate) struct Man {
 
 /// Encrypt the secrets of a config
 #[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "\
+Examples:
+  fernseal encrypt config.json                 write config.encrypted.json
+  fernseal encrypt --in-place config.json --field /database/password")]
 pub(crate) struct Encrypt {
     /// The config to read
     pub(crate) config: PathBuf,
@@ -233,6 +249,9 @@ pub(crate) struct Decrypt {
     /// For `git diff`: leave what cannot be decrypted as it is, and never fail for it
     #[arg(long, conflicts_with_all = ["output", "force"])]
     pub(crate) textconv: bool,
+    /// Print JSON: what was decrypted into OUT
+    #[arg(long, requires = "output")]
+    pub(crate) json: bool,
 }
 
 const TEXTCONV_HELP: &str = "\
@@ -255,6 +274,9 @@ pub(crate) struct Get {
 
 /// Replace one value by a secret, which is read from stdin or a prompt
 #[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "\
+Example:
+  printf %s \"$NEW_TOKEN\" | fernseal set config.encrypted.json /auth/token_value")]
 pub(crate) struct Set {
     /// The config to change
     pub(crate) config: PathBuf,
@@ -331,6 +353,11 @@ pub(crate) struct Keygen {
 
 /// Give configs a new master key, without a way to lose a secret
 #[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "\
+Examples:
+  fernseal rotate proxmox-config/              make a new key and put it in your home
+  fernseal rotate proxmox-config/ --new-key-file new.key
+  fernseal rotate --rollback proxmox-config/   back, while the old key is set")]
 pub(crate) struct Rotate {
     /// Configs, or directories whose *.json files are all rotated
     #[arg(required = true, value_name = "PATH")]
@@ -415,6 +442,11 @@ impl Cli {
 
     /// Parses arguments, the program's name first.
     pub(crate) fn from_args(args: Vec<OsString>) -> Result<Self, clap::Error> {
+        if let [program, help, verb, ..] = &*args
+            && help == "help"
+        {
+            suggestion(program, verb, ContextKind::SuggestedSubcommand)?;
+        }
         Self::try_parse_from(into_verbs(args)?)
     }
 }
@@ -440,6 +472,7 @@ fn into_verbs(args: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
     let mut verbs: Vec<&str> = Vec::new();
     let mut rest: Vec<OsString> = Vec::new();
     let mut words = 0;
+    let mut first_word = None;
     let mut args = args.into_iter();
     let program = args.next().unwrap_or_default();
     let mut guide_possible = true;
@@ -465,8 +498,8 @@ fn into_verbs(args: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
             }
             _ if name.starts_with('-') && name.len() > 1 => {
                 if name.starts_with("--") && !is_known(name) {
-                    // As the first word it is compared with the guide's flags too: a slip gets the right suggestion.
-                    Cli::try_parse_from([&program, &arg])?;
+                    // As the first word it is compared with the guide's flags; with its verb's options later.
+                    suggestion(&program, &arg, ContextKind::SuggestedArg)?;
                 }
                 let value_follows = value.is_none() && takes_value(name);
                 rest.push(arg);
@@ -477,6 +510,7 @@ fn into_verbs(args: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
                 // The first word is a verb, or this is the guide's spelling.
                 guide_possible = words > 0 || (name != "help" && tree.find_subcommand(name).is_none());
                 words += 1;
+                first_word.get_or_insert(rest.len());
                 rest.push(arg);
                 continue;
             }
@@ -484,7 +518,16 @@ fn into_verbs(args: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
         verbs.push(verb);
     }
     let verb = match (guide_possible, &*verbs) {
-        (true, []) if words > 0 => Some("encrypt"),
+        (true, []) if words > 0 => {
+            // A word that is no file and nearly a verb is a verb misspelt.
+            let is_verb = |word: &&OsString| {
+                word.to_str().is_some_and(|word| !word.contains(['.', '/'])) && !Path::new(word).exists()
+            };
+            if let Some(word) = first_word.and_then(|at| rest.get(at)).filter(is_verb) {
+                suggestion(&program, word, ContextKind::SuggestedSubcommand)?;
+            }
+            Some("encrypt")
+        }
         (true, [verb]) => Some(*verb),
         (true, [_, _, ..]) => {
             let message = "only one of --status, --generate-key, --rotate-key and --rotate-key-all can be asked for";
@@ -497,6 +540,11 @@ fn into_verbs(args: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
         _ => None,
     };
     Ok([program].into_iter().chain(verb.map(OsString::from)).chain(rest).collect())
+}
+
+/// Fails if `word` is nearly one that could come first, and says which.
+fn suggestion(program: &OsStr, word: &OsStr, kind: ContextKind) -> Result<(), clap::Error> {
+    Cli::try_parse_from([program, word]).err().filter(|error| error.get(kind).is_some()).map_or(Ok(()), Err)
 }
 
 /// `--name=value` in its two parts; a word or anything else as it is.

@@ -13,7 +13,7 @@ use fernseal_core::{Error, config};
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure, Result};
-use crate::report;
+use crate::{keys, report};
 
 /// A config file's text and the tokens in it.
 pub(crate) struct Document {
@@ -133,6 +133,18 @@ impl Document {
     /// What is wrong with the value at `pointer`.
     pub(crate) fn failure(&self, pointer: &str, error: Error) -> Failure {
         Failure::at(&self.name, pointer, error)
+    }
+
+    /// Why `token` was refused; a slip that is often made gets words of its own.
+    pub(crate) fn refusal(&self, token: &Sealed, error: Error) -> Failure {
+        let mut failure = self.failure(&token.pointer, error);
+        // A Fernet token begins with its version and the first bytes of a time.
+        if matches!(error, Error::Malformed | Error::LooksSealed) && token.text(self).contains(":gAAAA") {
+            failure.next = "a Fernet token stands there as it is: write its text in base64 once more, \
+                            or put the plain secret there and encrypt that"
+                .to_owned();
+        }
+        failure
     }
 
     /// The value at `pointer`.
@@ -383,6 +395,10 @@ fn broken(file: &str, text: &str, events: &Events<'_>, error: Error) -> Failure 
     if error == Error::TooDeep {
         let what = format!("Invalid JSON: {file} is nested deeper than {} levels at byte {offset}", json::MAX_DEPTH);
         return Failure::new(Exit::Malformed, what, "no config is that deep; check where the file comes from");
+    }
+    if keys::is_key_text(text) {
+        let what = format!("Invalid JSON: {file} holds a master key, not a config");
+        return Failure::new(Exit::Malformed, what, "were the config and the key file swapped?");
     }
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;

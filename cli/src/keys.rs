@@ -298,7 +298,7 @@ fn text_variable(variable: &'static str) -> Option<Source> {
 /// Reads a key file's text. A warning if others can read it too.
 fn read_key_file(path: &Path, report: &Report) -> Result<Zeroizing<String>> {
     let unreadable = |error: &std::io::Error| {
-        if is_key(path) {
+        if path.to_str().is_some_and(is_key_text) {
             let next = "put the key into a file of mode 600, and name that";
             return Failure::new(Exit::Key, "what is named as a key file is a master key itself", next);
         }
@@ -322,14 +322,15 @@ fn read_key_file(path: &Path, report: &Report) -> Result<Zeroizing<String>> {
     Ok(text)
 }
 
-/// Whether what should be a file's name is the text of a 32-byte key, which no message may repeat.
-fn is_key(path: &Path) -> bool {
-    path.to_str().is_some_and(|text| text.len() == 44 && text.ends_with('=') && MasterKey::from_text(text).is_ok())
-}
-
 /// Reads the master key in the file at `path`.
 pub(crate) fn from_file(path: &Path, report: &Report) -> Result<Rc<Master>> {
     parse(&read_key_file(path, report)?, &shown(path))
+}
+
+/// Whether `text` is a master key of 32 bytes: where a path or a config is expected, it was put there by mistake.
+pub(crate) fn is_key_text(text: &str) -> bool {
+    let text = text.trim_ascii();
+    text.len() == 44 && text.ends_with('=') && MasterKey::from_text(text).is_ok_and(|key| !key.is_short())
 }
 
 /// Reads key text; a slip that is often made gets words of its own.

@@ -16,6 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure, Result};
+use crate::keys;
 
 /// The version of cli/schema.json: it changes when a field goes or means something else.
 pub(crate) const SCHEMA: u32 = 1;
@@ -144,9 +145,13 @@ fn clean(text: &str) -> Cow<'_, str> {
         .into()
 }
 
-/// A path for messages: no control characters, line ends neither.
+/// A path for messages: no control characters, line ends neither, and no master key that was given in a path's place.
 pub(crate) fn shown(path: &Path) -> String {
-    clean(&path.to_string_lossy()).replace('\n', "\\n")
+    let path = path.to_string_lossy();
+    if keys::is_key_text(&path) {
+        return "(a master key, not a path)".to_owned();
+    }
+    clean(&path).replace('\n', "\\n")
 }
 
 /// A number of things, in words: `1 token`, `2 tokens`.
@@ -249,5 +254,14 @@ mod tests {
     fn control_characters_are_escaped() {
         assert_eq!(clean("a\x1b[2Jb\nc"), "a\\u{1b}[2Jb\nc");
         assert_eq!(shown(Path::new("a\nb")), "a\\nb");
+    }
+
+    #[test]
+    fn a_master_key_in_a_paths_place_is_not_shown_and_a_path_as_long_is() {
+        for key in ["4OHi4-Tl5ufo6err7O3u7_Dx8vP09fb3-Pn6-_z9_v8=", "4OHi4+Tl5ufo6err7O3u7/Dx8vP09fb3+Pn6+/z9/v8=\n"] {
+            assert_eq!(shown(Path::new(key)), "(a master key, not a path)");
+        }
+        let path = "/var/lib/proxmox-mcp/configs/production/main";
+        assert_eq!((path.len(), shown(Path::new(path))), (44, path.to_owned()));
     }
 }

@@ -329,7 +329,7 @@ impl Rotation<'_> {
     /// Why a token does not open. An earlier rotation that did not finish ends the run, even where files may be left
     /// out: the tree would be under three keys.
     fn refusal(&self, document: &Document, token: &Sealed, error: Error) -> Result<Failure> {
-        let failure = document.failure(&token.pointer, error);
+        let failure = document.refusal(token, error);
         let candidates = if error == Error::Unauthentic { unfinished(self.args) } else { Vec::new() };
         for path in candidates {
             let Ok(master) = keys::from_file(&path, &self.context.report) else { continue };
@@ -498,7 +498,7 @@ fn replace(
     let mut edits: Vec<Edit> = Vec::new();
     for (token, old_key) in document.tokens.iter().zip(&checked.keys) {
         let Some(old_key) = old_key else { continue };
-        let failed = |error| document.failure(&token.pointer, error);
+        let failed = |error| document.refusal(token, error);
         let (format, key) = sealing.next().ok_or_else(|| failed(Error::RandomFailed))?;
         let plain = keys::open_with(old_key, token.text(document)).map_err(failed)?;
         let mut out = vec![0; token::token_len(plain.len())];

@@ -4,6 +4,23 @@
 //! ([`u64`] Unix seconds) and a random source ([`rand_core::TryCryptoRng`]), and gets back the used part of a buffer.
 //! What lies behind the used part is zeroed; after an error, all of the buffer is.
 //!
+//! ```
+//! use fernseal_core::{MasterKey, config};
+//! use getrandom::SysRng; // or another random source of rand_core 0.10
+//!
+//! let text = r#"{"auth": {"user": "root@pam", "token_value": "my secret"}}"#;
+//! let keys = [MasterKey::from_text(&MasterKey::generate(&mut SysRng)?)?];
+//! let now = 1_764_000_000;
+//!
+//! let mut sealed = [0; 512];
+//! let sealed = config::seal(text, &["/auth/token_value"], &keys[0], now, &mut SysRng, &mut sealed)?;
+//! assert!(sealed.contains("\"enc:") && !sealed.contains("my secret"));
+//!
+//! let mut secret = [0; 256]; // as long as the token at least
+//! assert_eq!(config::get(sealed, "/auth/token_value", &keys, &mut secret)?, "my secret");
+//! # Ok::<(), fernseal_core::Error>(())
+//! ```
+//!
 //! | to | use |
 //! |---|---|
 //! | read a master key, make one, name one | [`MasterKey`], [`KeyId`] |
@@ -15,22 +32,6 @@
 //! | work with bare Fernet tokens | [`fernet`] |
 //! | find the strings of a JSON text | [`json`] |
 //! | overwrite the stack that keys were on | [`stack::wiped_after`] |
-//!
-//! ```
-//! use fernseal_core::{Error, MasterKey, token};
-//! use rand_core::TryCryptoRng;
-//!
-//! const SECRET: &[u8] = b"aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
-//! const TOKEN_LEN: usize = token::token_len(SECRET.len());
-//!
-//! fn seal_and_open(now: u64, rng: &mut impl TryCryptoRng) -> Result<(), Error> {
-//!     let master = MasterKey::from_text(&MasterKey::generate(rng)?)?;
-//!     let (mut sealed, mut opened) = ([0; TOKEN_LEN], [0; token::open_len(TOKEN_LEN)]);
-//!     let token = token::seal(&master, SECRET, now, rng, &mut sealed)?;
-//!     assert_eq!(token::open(&master, token, &mut opened)?, SECRET);
-//!     Ok(())
-//! }
-//! ```
 //!
 //! The feature `typed` (on by default) brings [`config::Config`], and with it serde. `simd` (off) derives keys with the
 //! processor's own instructions; it is the one part with unsafe code, and not for bare metal.

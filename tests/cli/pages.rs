@@ -31,6 +31,11 @@ fn help_completions_and_manual_pages_know_every_verb_and_no_hidden_one() {
     let listed: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(listed, [&VERBS[..], &["help"]].concat(), "{help}");
 
+    for help in [help, folder.run(&["help", "run"]).out] {
+        let place = |text: &str| help.find(text).unwrap();
+        assert!(place("\nUsage:") < place("\nExamples:") && place("\nExamples:") < place("\nOptions:"), "{help}");
+    }
+
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let said = folder.run(&["completions", shell]);
         assert_eq!(said.code, Some(0));
@@ -48,6 +53,8 @@ fn help_completions_and_manual_pages_know_every_verb_and_no_hidden_one() {
     expected.sort();
     assert_eq!(pages, expected);
     let page = folder.run(&["man"]).out;
+    let run = std::fs::read_to_string(folder.path("tree/fernseal-run.1")).unwrap();
+    assert!(page.contains("Examples:") && run.contains("Examples:") && !page.contains("fernseal\\-help(1)"), "{page}");
     assert!(
         VERBS.iter().all(|verb| page.contains(&format!("fernseal\\-{verb}(1)"))) && !page.contains("sweep"),
         "{page}"

@@ -1,5 +1,5 @@
 /* Opens, fails to open and seals, with every secret marked as undefined: valgrind then reports each branch and each
-   address that depends on one. allowed.supp lists those that may; run.sh runs this and expects nothing else.
+   address that depends on one. run.py runs this, lists those that may, and expects nothing else.
 
      constant_time NAME        one of the operations below; `leaky` is the twin that must be reported
 

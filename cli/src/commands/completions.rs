@@ -31,11 +31,23 @@ pub(crate) fn man(args: &Man) -> Result<()> {
         Failure::new(Exit::File, what, "name a directory that exists and can be written")
     };
     match &args.dir {
-        Some(dir) => clap_mangen::generate_to(Cli::command(), dir).map_err(|error| failed(&error, dir)),
+        Some(dir) => clap_mangen::generate_to(for_man(Cli::command()), dir).map_err(|error| failed(&error, dir)),
         None => {
             let mut page = Vec::new();
-            Page::new(Cli::command()).render(&mut page).map_err(|error| failed(&error, Path::new("memory")))?;
+            Page::new(for_man(Cli::command()))
+                .render(&mut page)
+                .map_err(|error| failed(&error, Path::new("memory")))?;
             report::result_bytes(&[&page])
         }
     }
+}
+
+/// The tree with the examples where clap_mangen prints them too, behind the options; and without `help`, which has no page.
+fn for_man(tree: clap::Command) -> clap::Command {
+    let texts = [tree.get_before_help(), tree.get_after_help()].map(|text| text.map(ToString::to_string));
+    let tree = match texts.into_iter().flatten().collect::<Vec<_>>() {
+        texts if texts.is_empty() => tree,
+        texts => tree.after_help(texts.join("\n\n")),
+    };
+    tree.disable_help_subcommand(true).mut_subcommands(for_man)
 }

@@ -4,12 +4,14 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::{config_or_default, into_text, open_all, read};
 use crate::Context;
 use crate::args::Decrypt;
 use crate::audit::Entry;
 use crate::document::{Document, Edit};
-use crate::failure::Result;
+use crate::failure::{Exit, Failure, Result};
 use crate::keys::{self, Keyring};
 use crate::report::{self, count, shown};
 use crate::store::{self, Config};
@@ -18,6 +20,12 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
     if args.textconv {
         return textconv(&path, context);
+    }
+    // By the custom of many tools `-` is stdout.
+    let out = args.output.as_ref().filter(|out| *out != Path::new("-"));
+    if args.json && out.is_none() {
+        let next = "name a file with -o OUT";
+        return Err(Failure::new(Exit::Usage, "stdout cannot take the config and what --json prints", next));
     }
     let (source, document) = read(&path, context)?;
     let mut edits = Vec::new();
@@ -35,14 +43,17 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
         })?;
     }
     let pieces = document.edited(&edits);
-    // By the custom of many tools `-` is stdout.
-    let Some(out) = args.output.as_ref().filter(|out| *out != Path::new("-")) else {
+    let Some(out) = out else {
         return report::result_bytes(&pieces);
     };
     super::refuse_same_file(&source, out, "change the config with `fernseal edit`, which leaves no plain text")?;
     store::create(out, 0o600, &pieces, args.force)?;
     context.report.note(format_args!("{} decrypted into {} (mode 600)", count(edits.len(), "value"), shown(out)));
     context.report.warn(format_args!("{} holds secrets in plain text: delete it when done", shown(out)));
+    if args.json {
+        let fields = json!({ "config": document.name, "output": shown(out), "decrypted": document.pointers() });
+        return report::json("decrypt", fields);
+    }
     Ok(())
 }
 

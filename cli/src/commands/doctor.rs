@@ -112,7 +112,7 @@ impl Doctor {
             Ok(settings) => self.plain_text(path, &document, &settings),
         }
         let broken = document.tokens.iter().filter_map(|token| Some((token, token.form.err()?)));
-        let failures: Vec<Failure> = broken.map(|(token, error)| document.failure(&token.pointer, error)).collect();
+        let failures: Vec<Failure> = broken.map(|(token, error)| document.refusal(token, error)).collect();
         if document.tokens.is_empty() {
             let next = format!("encrypt them: fernseal encrypt {}", quoted_path(path));
             self.note("tokens", "the config has no encrypted values", next);
@@ -201,7 +201,7 @@ impl Doctor {
                     self.note("decryption", format!("{}: {}", token.pointer, checked.words(at)), next);
                 }
                 None if token.form.is_ok() => {
-                    self.wrong("decryption", &document.failure(&token.pointer, Error::Unauthentic));
+                    self.wrong("decryption", &document.refusal(token, Error::Unauthentic));
                 }
                 _ => {}
             }

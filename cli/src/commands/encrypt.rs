@@ -135,7 +135,11 @@ fn find_secrets<'a>(
         }
         match looks(value.raw()) {
             Looks::Sealed => context.report.note(format_args!("{pointer} is encrypted already")),
-            Looks::LooksSealed => return Err(document.failure(pointer, Error::LooksSealed)),
+            Looks::LooksSealed => {
+                let token = document.token_at(&value);
+                let refusal = token.map(|token| document.refusal(token, Error::LooksSealed));
+                return Err(refusal.unwrap_or_else(|| document.failure(pointer, Error::LooksSealed)));
+            }
             Looks::Placeholder => context.report.note(format_args!(
                 "{pointer} is a placeholder ({}), not a secret: left as it is",
                 value.raw().split([':', '-', '?']).next().unwrap_or_default().trim_end_matches('}').to_owned() + "…}"

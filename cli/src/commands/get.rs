@@ -22,9 +22,17 @@ pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
     let pointer = pointer.ok_or_else(|| {
         Failure::new(Exit::Usage, "the pointer is not UTF-8 text", "name a value, as in /auth/token_value")
     })?;
-    let path = config_or_default(config)?;
+    // Of one word that names a file and no value, the other is missing.
+    let or_no_pointer = |failure| match config.is_none() && Path::new(pointer).is_file() {
+        true => {
+            let what = format!("no pointer named: which value of {}?", report::shown(Path::new(pointer)));
+            Failure::new(Exit::Usage, what, "name it behind the config, as in /auth/token_value")
+        }
+        false => failure,
+    };
+    let path = config_or_default(config).map_err(or_no_pointer)?;
     let (_, document) = read(&path, context)?;
-    let value = document.find(pointer)?;
+    let value = document.find(pointer).map_err(or_no_pointer)?;
     let text = match document.token_at(&value) {
         Some(token) => {
             let keys = context.keys()?;

@@ -100,7 +100,7 @@ fn open(document: &Document, tokens: &[&Sealed], keys: &Keyring, context: &Conte
                 token.pointer,
                 if secret.is_ok() { "opened" } else { "refused" }
             ));
-            secret.map_err(|error| document.failure(&token.pointer, error))
+            secret.map_err(|error| document.refusal(token, error))
         })
         .collect()
 }

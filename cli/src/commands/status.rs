@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
         return checked.verdict(&document);
     }
     match document.tokens.iter().find(|token| token.form.is_err()) {
-        Some(token) => Err(document.failure(&token.pointer, Error::Malformed)),
+        Some(token) => Err(document.refusal(token, Error::Malformed)),
         None if token_value == INVALID => Err(document.failure(TOKEN_VALUE, Error::LooksSealed)),
         None => Ok(()),
     }

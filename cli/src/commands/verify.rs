@@ -150,7 +150,7 @@ impl Checked {
         for (at, token) in document.tokens.iter().enumerate() {
             // What was not opened does not open.
             if let Err(error) = self.0.get(at).copied().unwrap_or(Err(Error::Unauthentic)) {
-                return Err(document.failure(&token.pointer, error));
+                return Err(document.refusal(token, error));
             }
         }
         Ok(())

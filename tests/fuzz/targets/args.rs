@@ -50,6 +50,8 @@ fn flag_is_verb(flag: &str, verb: &str, words: &[&OsStr]) {
     let by_verb = parse([OsStr::new(verb)].into_iter().chain(words()));
     let by_guide = parse(flag().into_iter().chain(words()));
     match (&by_verb, &by_guide) {
+        // A config whose name is nearly a verb is taken for one misspelt, where no flag says otherwise.
+        (Ok(_), Err(said)) if flag().is_none() && said.contains("unrecognized subcommand") => return,
         (Ok(by_verb), Ok(by_guide)) => assert_eq!(by_verb, by_guide),
         _ => assert!(has_verb || by_verb.is_err() && by_guide.is_err(), "{by_verb:?} {by_guide:?}"),
     }
