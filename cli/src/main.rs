@@ -4,10 +4,12 @@
 
 mod args;
 mod audit;
+mod checked;
 mod commands;
 mod derive;
 mod document;
 mod failure;
+mod git;
 mod group;
 mod interrupt;
 mod keys;

@@ -5,7 +5,7 @@
 use crate::Context;
 use crate::args::Rotate;
 use crate::audit::Entry;
-use crate::commands::verify::check_all;
+use crate::checked::check_all;
 use crate::document::Document;
 use crate::failure::{Exit, Failure, Result};
 use crate::group::next_group;

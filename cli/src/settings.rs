@@ -2,10 +2,13 @@
 //! `check` wants them encrypted, `encrypt` and `edit` encrypt them, without an option for each.
 //! A config of the folder need not have all of them.
 
+use std::path::{Path, PathBuf};
+
 use fernseal_core::config::TOKEN_VALUE;
 use serde::Deserialize;
 
 use crate::failure::{Exit, Failure, Result};
+use crate::git;
 use crate::report::shown;
 use crate::store::Config;
 
@@ -24,10 +27,16 @@ pub(crate) struct Settings {
 impl Settings {
     /// The settings beside `config`; none, if there is no such file.
     pub(crate) fn beside(config: &Config) -> Result<Self> {
-        match config.beside(NAME)? {
-            Some((path, bytes)) => Self::parse(&shown(&path), &bytes),
-            None => Ok(Self::default()),
-        }
+        Self::of(config.beside(NAME)?)
+    }
+
+    /// Those that are staged beside a staged config.
+    pub(crate) fn staged_beside(config: &Path) -> Result<Self> {
+        Self::of(git::staged_beside(config, NAME)?)
+    }
+
+    fn of(file: Option<(PathBuf, Vec<u8>)>) -> Result<Self> {
+        file.map_or_else(|| Ok(Self::default()), |(path, bytes)| Self::parse(&shown(&path), &bytes))
     }
 
     /// The pointers of all values that are secrets: the guide's, those of the settings, and what a command names.

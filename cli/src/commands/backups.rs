@@ -5,10 +5,10 @@
 use serde_json::json;
 
 use super::load;
-use super::verify::{Checked, check_each};
 use crate::Context;
 use crate::args::{Backups, BackupsAt, Prune};
 use crate::audit::Entry;
+use crate::checked::{Checked, check_each};
 use crate::document::Document;
 use crate::failure::{Exit, Failure, Result};
 use crate::report::{self, shown};

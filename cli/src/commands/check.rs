@@ -3,17 +3,13 @@
 //! All configs are looked at, whatever is wrong with one of them; one finding makes the exit code 3.
 
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
-use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::slice;
 
 use fernseal_core::Error;
-use fernseal_core::config;
+use fernseal_core::config::Looks;
 use fernseal_core::json::{self, Kind};
-use rustix::fs::FileType;
 use serde_json::json;
 
 use crate::Context;
@@ -21,8 +17,8 @@ use crate::args::Check;
 use crate::document::{Document, looks};
 use crate::failure::{Exit, Failure, Result};
 use crate::report::{self, count, quoted, quoted_path, shown};
-use crate::settings::{self, Settings};
-use crate::{keys, store};
+use crate::settings::Settings;
+use crate::{git, store};
 
 pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     for pointer in &args.required {
@@ -65,29 +61,29 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
 pub(super) struct Finding {
     config: String,
     pub(super) pointer: String,
-    looks: Looks,
+    flaw: Flaw,
 }
 
-/// How a value that is no token looks.
+/// What is wrong with a value that is to be a secret, or looks like one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Looks {
-    String,
+enum Flaw {
+    PlainString,
     /// A number or a truth value.
-    Scalar,
+    PlainScalar,
     /// An object or an array.
     Group,
     /// It begins nearly as a token does.
-    Token,
+    Lookalike,
 }
 
-impl Looks {
-    /// How a value looks that is to be a secret; nothing, if that is as it must be.
+impl Flaw {
+    /// Of a value that is to be a secret; none, if it is as it must be.
     fn of(value: &json::Value<'_>) -> Option<Self> {
         match value.kind() {
             Kind::String => {
-                (!value.raw().is_empty() && looks(value.raw()) == config::Looks::Plain).then_some(Self::String)
+                (!value.raw().is_empty() && looks(value.raw()) == Looks::Plain).then_some(Self::PlainString)
             }
-            Kind::Scalar => (value.raw() != "null").then_some(Self::Scalar),
+            Kind::Scalar => (value.raw() != "null").then_some(Self::PlainScalar),
             Kind::Object | Kind::Array => Some(Self::Group),
         }
     }
@@ -95,25 +91,25 @@ impl Looks {
     /// What to do about it, at `pointer` in `config`.
     fn next(self, config: &str, pointer: &str) -> String {
         match self {
-            Self::String => format!("fernseal encrypt --in-place {config} --field {pointer}"),
-            Self::Scalar => format!("fernseal set {config} {pointer}"),
+            Self::PlainString => format!("fernseal encrypt --in-place {config} --field {pointer}"),
+            Self::PlainScalar => format!("fernseal set {config} {pointer}"),
             Self::Group => Failure::at(config, pointer, Error::NotAString).next,
-            Self::Token => Failure::at(config, pointer, Error::LooksSealed).next,
+            Self::Lookalike => Failure::at(config, pointer, Error::LooksSealed).next,
         }
     }
 }
 
 impl Finding {
     pub(super) fn what(&self) -> &'static str {
-        match self.looks {
-            Looks::String | Looks::Scalar => "plain text",
-            Looks::Group => "not a string, but an object or array",
-            Looks::Token => "looks like a token, but is none",
+        match self.flaw {
+            Flaw::PlainString | Flaw::PlainScalar => "plain text",
+            Flaw::Group => "not a string, but an object or array",
+            Flaw::Lookalike => "looks like a token, but is none",
         }
     }
 
     pub(super) fn next(&self, config: &Path) -> String {
-        self.looks.next(&quoted_path(config), &quoted(&self.pointer))
+        self.flaw.next(&quoted_path(config), &quoted(&self.pointer))
     }
 }
 
@@ -152,18 +148,20 @@ impl Looked {
 
     /// Fails where git does; of a file that is not as it must be it only takes note.
     fn at_staged(&mut self, required: &[String]) -> Result<()> {
-        for Staged { path, kind, blob } in staged()? {
+        for staged in git::staged()? {
+            let path = &staged.path;
             let mut folders = path.parent().into_iter().flatten();
             let reason = if folders.any(|name| name.as_bytes().starts_with(b".")) {
                 Some("in a hidden directory")
             } else {
-                store::left_out(path.file_name().unwrap_or_default(), kind)
+                store::left_out(path.file_name().unwrap_or_default(), staged.kind)
             };
             match reason {
-                Some(reason) => self.skipped.push((shown(&path), reason.to_owned())),
+                Some(reason) => self.skipped.push((shown(path), reason.to_owned())),
                 None => {
-                    let document = Document::parse(shown(&path), git(&["cat-file", "blob", &blob])?);
-                    self.add(&path, document.and_then(|document| Ok((document, staged_settings(&path)?))), required);
+                    let document = Document::parse(shown(path), staged.read()?);
+                    let read = document.and_then(|document| Ok((document, Settings::staged_beside(path)?)));
+                    self.add(path, read, required);
                 }
             }
         }
@@ -195,17 +193,17 @@ impl Looked {
                 Err(Error::NotFound) => {}
                 Err(error) => self.failed.push((config.clone(), document.failure(pointer, error))),
                 Ok(value) if !seen.insert(value.span().start) => {}
-                Ok(value) => self.findings.extend(Looks::of(&value).map(|looks| Finding {
+                Ok(value) => self.findings.extend(Flaw::of(&value).map(|flaw| Finding {
                     config: config.clone(),
                     pointer: pointer.to_owned(),
-                    looks,
+                    flaw,
                 })),
             }
         }
         self.findings.extend(document.lookalikes.iter().map(|pointer| Finding {
             config: config.clone(),
             pointer: pointer.clone(),
-            looks: Looks::Token,
+            flaw: Flaw::Lookalike,
         }));
     }
 
@@ -236,73 +234,13 @@ impl Looked {
 
 /// What the findings come to, with what to do about each kind of them.
 fn in_plain_text(findings: &[Finding]) -> Failure {
-    let mut kinds: Vec<Looks> = findings.iter().map(|finding| finding.looks).collect();
+    let mut kinds: Vec<Flaw> = findings.iter().map(|finding| finding.flaw).collect();
     kinds.sort();
     kinds.dedup();
-    let mut next: Vec<String> = kinds.iter().map(|looks| looks.next("CONFIG", "POINTER")).collect();
-    if kinds != [Looks::Token] {
+    let mut next: Vec<String> = kinds.iter().map(|flaw| flaw.next("CONFIG", "POINTER")).collect();
+    if kinds != [Flaw::Lookalike] {
         next.push("what was committed before is no secret any more".to_owned());
     }
     let what = format!("{} in plain text or damaged", count(findings.len(), "secret"));
     Failure::new(Exit::PlainText, what, next.join("; "))
-}
-
-/// A JSON file that is staged.
-struct Staged {
-    /// From the top of the repository.
-    path: PathBuf,
-    kind: FileType,
-    /// Git's name for its content.
-    blob: String,
-}
-
-/// The JSON files that are staged, wherever in the repository.
-fn staged() -> Result<Vec<Staged>> {
-    // In a folder that is no repository, `git diff` compares two files.
-    git(&["rev-parse", "--git-dir"])?;
-    let raw = ["diff", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-relative", "--diff-filter=AMT"];
-    let listed = git(&raw)?;
-    // `:MODE MODE BLOB BLOB STATUS` and a path by turns, before and after.
-    let mut fields = listed.split(|byte| *byte == 0);
-    let mut staged = Vec::new();
-    while let (Some(entry), Some(path)) = (fields.next(), fields.next()) {
-        let entry = String::from_utf8_lossy(entry);
-        let mut words = entry.split(' ').skip(1);
-        if let (Some(mode), Some(blob)) = (words.next(), words.nth(1))
-            && path.ends_with(b".json")
-        {
-            let mode = u32::from_str_radix(mode, 8).unwrap_or_default();
-            let path = PathBuf::from(OsStr::from_bytes(path));
-            staged.push(Staged { path, kind: FileType::from_raw_mode(mode), blob: blob.to_owned() });
-        }
-    }
-    Ok(staged)
-}
-
-/// The settings that are staged beside a staged config.
-fn staged_settings(config: &Path) -> Result<Settings> {
-    let path = config.with_file_name(settings::NAME);
-    let mut only = OsString::from(":(top,literal)");
-    only.push(&path);
-    let listed = git(&["ls-files".as_ref(), "--stage".as_ref(), "-z".as_ref(), "--".as_ref(), only.as_os_str()])?;
-    // `MODE BLOB STAGE` and the path.
-    match String::from_utf8_lossy(&listed).split(' ').nth(1) {
-        Some(blob) => Settings::parse(&shown(&path), &git(&["cat-file", "blob", blob])?),
-        None => Ok(Settings::default()),
-    }
-}
-
-/// What git prints. It gets no master key.
-fn git<S: AsRef<OsStr>>(arguments: &[S]) -> Result<Vec<u8>> {
-    let mut command = Command::new("git");
-    keys::VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
-    let failed = |why: &dyn Display| {
-        let next = "run it in a git repository, or name the files";
-        Failure::new(Exit::Other, format!("git cannot be asked: {why}"), next)
-    };
-    let output = command.args(arguments).output().map_err(|error| failed(&error))?;
-    if output.status.success() {
-        return Ok(output.stdout);
-    }
-    Err(failed(&String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default()))
 }

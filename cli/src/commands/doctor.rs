@@ -11,9 +11,9 @@ use serde_json::json;
 
 use super::check::Looked;
 use super::config_or_default;
-use super::verify::check;
 use crate::Context;
 use crate::args::Doctor as Args;
+use crate::checked::check;
 use crate::derive;
 use crate::document::Document;
 use crate::failure::{Exit, Failure, Result};

@@ -7,10 +7,10 @@ use fernseal_core::config::{Looks, TOKEN_VALUE};
 use fernseal_core::json::{self, Kind};
 use serde_json::json;
 
-use super::verify::{Checked, check};
 use super::{config_or_default, format_name, read};
 use crate::Context;
 use crate::args::Status;
+use crate::checked::{Checked, check};
 use crate::document::{Document, looks};
 use crate::failure::Result;
 use crate::keys::Keyring;

@@ -1,0 +1,109 @@
+//! Whether the tokens of configs open: all are opened, many at once, and nothing of the secrets is kept.
+//! For the commands that ask nothing else, and for those that must know before they change or remove something.
+//! Which key opened a token, or why none did, is put into words here.
+
+use std::path::Path;
+
+use fernseal_core::Error;
+
+use crate::Context;
+use crate::audit::Entry;
+use crate::document::Document;
+use crate::failure::Result;
+use crate::group::{next_group, open_each};
+use crate::keys::{Keyring, Opened};
+use crate::progress::Progress;
+
+/// For each token of a config: opened, and with which key, or why not.
+#[derive(Default)]
+pub(crate) struct Checked(Vec<std::result::Result<usize, Error>>);
+
+/// Opens every token of each of `configs`, many at once, and hands on what came of each, in order.
+pub(crate) fn check_each<T>(
+    configs: Vec<T>,
+    load: impl Fn(&T) -> Result<Document>,
+    keys: &Keyring,
+    context: &Context,
+    mut then: impl FnMut(T, Result<(Document, Checked)>),
+) {
+    let progress = Progress::new("checking", configs.len(), context);
+    let mut waiting = configs.into_iter();
+    loop {
+        let load = |config| (load(&config), config);
+        let group = next_group(&mut waiting, context.threads, load, |(document, _)| document.iter().collect());
+        if group.is_empty() {
+            break;
+        }
+        let documents: Vec<&Document> = group.iter().flat_map(|(document, _)| document).collect();
+        let mut checked = check_all(&documents, keys, context).into_iter();
+        group.iter().for_each(|_| progress.step());
+        progress.beside(|| {
+            for (document, config) in group {
+                then(config, document.map(|document| (document, checked.next().unwrap_or_default())));
+            }
+        });
+    }
+}
+
+/// Opens every token of `documents` at once.
+pub(crate) fn check_all(documents: &[&Document], keys: &Keyring, context: &Context) -> Vec<Checked> {
+    let masters = |opened: Vec<std::result::Result<Opened, Error>>| {
+        Checked(opened.into_iter().map(|opened| opened.map(|opened| opened.master)).collect())
+    };
+    open_each(documents, keys, context.threads).into_iter().map(masters).collect()
+}
+
+/// Opens every token of `document`.
+pub(crate) fn check(document: &Document, keys: &Keyring, context: &Context) -> Checked {
+    check_all(&[document], keys, context).pop().unwrap_or_default()
+}
+
+impl Checked {
+    /// Logs that `command` opened the tokens of the document at `path`.
+    pub(crate) fn record(
+        &self,
+        command: &str,
+        path: &Path,
+        document: &Document,
+        keys: &Keyring,
+        context: &Context,
+    ) -> Result<()> {
+        let verdict = self.verdict(document);
+        context.audit.record(&Entry {
+            command,
+            outcome: verdict.as_ref().map_or_else(|failure| &*failure.what, |()| "done"),
+            files: &[path],
+            pointers: &document.pointers(),
+            keys: &[keys.current()],
+        })
+    }
+
+    /// Which key opened the token: `current`, `previous` or none.
+    pub(crate) fn opens(&self, at: usize) -> Option<&'static str> {
+        match self.0.get(at) {
+            Some(Ok(0)) => Some("current"),
+            Some(Ok(_)) => Some("previous"),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn words(&self, at: usize) -> &'static str {
+        match (self.opens(at), self.0.get(at)) {
+            (Some("current"), _) => "opens",
+            (Some(_), _) => "opens with a previous key only: rotate before that key is retired",
+            (None, Some(Err(Error::Malformed))) => "Invalid encrypted token format",
+            (None, _) => "Token decryption failed",
+        }
+    }
+
+    /// The first token that does not open.
+    pub(crate) fn verdict(&self, document: &Document) -> Result<()> {
+        for (at, token) in document.tokens.iter().enumerate() {
+            // What was not opened does not open.
+            if let Err(error) = self.0.get(at).copied().unwrap_or(Err(Error::Unauthentic)) {
+                return Err(document.refusal(token, error));
+            }
+        }
+        Ok(())
+    }
+}

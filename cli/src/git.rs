@@ -1,0 +1,84 @@
+//! What git knows of configs that are staged: their names and their contents, which may differ from those in the folder.
+//! Git itself is asked, so that its settings hold.
+//! It gets no master key.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::fs::FileType;
+
+use crate::failure::{Exit, Failure, Result};
+use crate::keys;
+
+/// A JSON file that is staged.
+pub(crate) struct Staged {
+    /// From the top of the repository.
+    pub(crate) path: PathBuf,
+    pub(crate) kind: FileType,
+    /// Git's name for its content.
+    blob: String,
+}
+
+impl Staged {
+    pub(crate) fn read(&self) -> Result<Vec<u8>> {
+        read(&self.blob)
+    }
+}
+
+/// The JSON files that are staged, wherever in the repository.
+pub(crate) fn staged() -> Result<Vec<Staged>> {
+    // In a folder that is no repository, `git diff` compares two files.
+    git(&["rev-parse", "--git-dir"])?;
+    let raw = ["diff", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-relative", "--diff-filter=AMT"];
+    let listed = git(&raw)?;
+    // `:MODE MODE BLOB BLOB STATUS` and a path by turns, before and after.
+    let mut fields = listed.split(|byte| *byte == 0);
+    let mut staged = Vec::new();
+    while let (Some(entry), Some(path)) = (fields.next(), fields.next()) {
+        let entry = String::from_utf8_lossy(entry);
+        let mut words = entry.split(' ').skip(1);
+        if let (Some(mode), Some(blob)) = (words.next(), words.nth(1))
+            && path.ends_with(b".json")
+        {
+            let mode = u32::from_str_radix(mode, 8).unwrap_or_default();
+            let path = PathBuf::from(OsStr::from_bytes(path));
+            staged.push(Staged { path, kind: FileType::from_raw_mode(mode), blob: blob.to_owned() });
+        }
+    }
+    Ok(staged)
+}
+
+/// The file of this name that is staged beside a staged config.
+pub(crate) fn staged_beside(config: &Path, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
+    let path = config.with_file_name(name);
+    let mut only = OsString::from(":(top,literal)");
+    only.push(&path);
+    let listed = git(&["ls-files".as_ref(), "--stage".as_ref(), "-z".as_ref(), "--".as_ref(), only.as_os_str()])?;
+    // `MODE BLOB STAGE` and the path.
+    match String::from_utf8_lossy(&listed).split(' ').nth(1) {
+        Some(blob) => read(blob).map(|bytes| Some((path, bytes))),
+        None => Ok(None),
+    }
+}
+
+fn read(blob: &str) -> Result<Vec<u8>> {
+    git(&["cat-file", "blob", blob])
+}
+
+/// What git prints.
+fn git<S: AsRef<OsStr>>(arguments: &[S]) -> Result<Vec<u8>> {
+    let mut command = Command::new("git");
+    keys::VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
+    let failed = |why: &dyn Display| {
+        let next = "run it in a git repository, or name the files";
+        Failure::new(Exit::Other, format!("git cannot be asked: {why}"), next)
+    };
+    let output = command.args(arguments).output().map_err(|error| failed(&error))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(failed(&String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default()))
+}
