@@ -13,7 +13,7 @@ use fernseal_core::{Error, config};
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure, Result};
-use crate::{keys, report};
+use crate::report;
 
 /// A config file's text and the tokens in it.
 pub(crate) struct Document {
@@ -396,7 +396,7 @@ fn broken(file: &str, text: &str, events: &Events<'_>, error: Error) -> Failure 
         let what = format!("Invalid JSON: {file} is nested deeper than {} levels at byte {offset}", json::MAX_DEPTH);
         return Failure::new(Exit::Malformed, what, "no config is that deep; check where the file comes from");
     }
-    if keys::is_key_text(text) {
+    if report::is_key_text(text) {
         let what = format!("Invalid JSON: {file} holds a master key, not a config");
         return Failure::new(Exit::Malformed, what, "were the config and the key file swapped?");
     }

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::derive::{self, Derived, Master, Task};
 use crate::document::{Document, Sealed};
 use crate::failure::{Exit, Failure, Result};
-use crate::report::{Report, quoted, quoted_path, shown};
+use crate::report::{Report, is_key_text, quoted, quoted_path, shown};
 use crate::{USED_STACK, terminal};
 
 const KEY: &str = "PROXMOX_MCP_MASTER_KEY";
@@ -325,12 +325,6 @@ fn read_key_file(path: &Path, report: &Report) -> Result<Zeroizing<String>> {
 /// Reads the master key in the file at `path`.
 pub(crate) fn from_file(path: &Path, report: &Report) -> Result<Rc<Master>> {
     parse(&read_key_file(path, report)?, &shown(path))
-}
-
-/// Whether `text` is a master key of 32 bytes: where a path or a config is expected, it was put there by mistake.
-pub(crate) fn is_key_text(text: &str) -> bool {
-    let text = text.trim_ascii();
-    text.len() == 44 && text.ends_with('=') && MasterKey::from_text(text).is_ok_and(|key| !key.is_short())
 }
 
 /// Reads key text; a slip that is often made gets words of its own.

@@ -13,10 +13,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use fernseal_core::{MasterKey, stack};
 use serde_json::{Value, json};
 
+use crate::USED_STACK;
 use crate::failure::{Exit, Failure, Result};
-use crate::keys;
 
 /// The version of cli/schema.json: it changes when a field goes or means something else.
 pub(crate) const SCHEMA: u32 = 1;
@@ -145,10 +146,17 @@ fn clean(text: &str) -> Cow<'_, str> {
         .into()
 }
 
+/// Whether `text` is a master key of 32 bytes: where a path or a config is expected, it was put there by mistake.
+pub(crate) fn is_key_text(text: &str) -> bool {
+    let text = text.trim_ascii();
+    let is_key = || MasterKey::from_text(text).is_ok_and(|key| !key.is_short());
+    text.len() == 44 && text.ends_with('=') && stack::wiped_after::<USED_STACK, _>(is_key)
+}
+
 /// A path for messages: no control characters, line ends neither, and no master key that was given in a path's place.
 pub(crate) fn shown(path: &Path) -> String {
     let path = path.to_string_lossy();
-    if keys::is_key_text(&path) {
+    if is_key_text(&path) {
         return "(a master key, not a path)".to_owned();
     }
     clean(&path).replace('\n', "\\n")
