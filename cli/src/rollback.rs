@@ -104,7 +104,7 @@ fn roll_back(
     }
 }
 
-/// A config that has a backup.
+/// A config that has a backup, or needs one if it does not open.
 struct Candidate {
     source: Source,
     present: Document,
@@ -119,24 +119,19 @@ struct Candidate {
 /// Reads a config and its newest backup; none if it has neither a backup nor a token that could need one.
 fn load(config: &Config, backups: &mut store::Backups<'_>, context: &Context) -> Result<Option<Candidate>> {
     let backups = backups.of(config)?;
-    let newest = backups.last();
-    let (source, present) = match commands::load(config, context) {
-        Ok((_, present)) if newest.is_none() && present.tokens.is_empty() => return Ok(None),
-        Err(_) if newest.is_none() => return Ok(None),
-        loaded => loaded?,
-    };
-    let before = match newest {
-        Some(newest) => commands::load(newest, context).map(|(_, before)| before),
-        None => {
+    let loaded = commands::load(config, context);
+    let Some(newest) = backups.last() else {
+        let with_tokens = loaded.ok().filter(|(_, present)| !present.tokens.is_empty());
+        return Ok(with_tokens.map(|(source, present)| {
             let what = format!("{} does not open with the key at hand, and has no backup", present.name);
-            Err(Failure::new(
-                Exit::Unopened,
-                what,
-                "set the key that it is under, or say where backups are (--backup-dir)",
-            ))
-        }
+            let next = "set the key that it is under, or say where backups are (--backup-dir)";
+            let before = Err(Failure::new(Exit::Unopened, what, next));
+            Candidate { source, present, opens: false, before, stamp: String::new() }
+        }));
     };
-    let stamp = newest.and_then(|newest| store::backup_stamp(&newest.path)).unwrap_or_default().to_owned();
+    let (source, present) = loaded?;
+    let before = commands::load(newest, context).map(|(_, before)| before);
+    let stamp = store::backup_stamp(&newest.path).unwrap_or_default().to_owned();
     Ok(Some(Candidate { source, present, opens: false, before, stamp }))
 }
 
