@@ -136,9 +136,10 @@ fn find_secrets<'a>(
         match looks(value.raw()) {
             Looks::Sealed => context.report.note(format_args!("{pointer} is encrypted already")),
             Looks::LooksSealed => {
-                let token = document.token_at(&value);
-                let refusal = token.map(|token| document.refusal(token, Error::LooksSealed));
-                return Err(refusal.unwrap_or_else(|| document.failure(pointer, Error::LooksSealed)));
+                return Err(match document.token_at(&value) {
+                    Some(token) => document.refusal(token, Error::LooksSealed),
+                    None => document.failure(pointer, Error::LooksSealed),
+                });
             }
             Looks::Placeholder => context.report.note(format_args!(
                 "{pointer} is a placeholder ({}), not a secret: left as it is",
