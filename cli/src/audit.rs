@@ -34,7 +34,7 @@ pub(crate) struct Entry<'a> {
 }
 
 fn variable() -> Option<PathBuf> {
-    env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
+    crate::variable(VARIABLE).map(PathBuf::from)
 }
 
 /// As the environment has it, or else, as services and containers often have no such variable, /etc/passwd.

@@ -284,8 +284,7 @@ fn previous_sources() -> impl Iterator<Item = Source> {
 }
 
 fn file_variable(variable: &'static str) -> Option<Source> {
-    let path = env::var_os(variable).filter(|path| !path.is_empty())?;
-    Some(Source::File { named_by: variable, path: path.into() })
+    crate::variable(variable).map(|path| Source::File { named_by: variable, path: path.into() })
 }
 
 fn text_variable(variable: &'static str) -> Option<Source> {

@@ -23,6 +23,8 @@ mod settings;
 mod store;
 mod terminal;
 
+use std::env;
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,6 +52,11 @@ impl Context {
     fn keys(&self) -> Result<Keyring> {
         Keyring::load(self.key_file.as_deref(), &self.report)
     }
+}
+
+/// What the environment says; an empty variable is as good as none.
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// The stack that a command or one of its threads uses, and more, in bytes.

@@ -4,7 +4,6 @@
 //! the new key finishes what is left.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -201,7 +200,7 @@ impl NewKey {
 const KEY_FILE_PREFIX: &str = ".proxmox_mcp_key.";
 
 fn home() -> Result<PathBuf> {
-    env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from).ok_or_else(|| {
+    crate::variable("HOME").map(PathBuf::from).ok_or_else(|| {
         let next = "nothing was changed; set HOME, or name a place with --new-key-out FILE";
         Failure::new(Exit::File, "HOME is not set: no place for the new key", next)
     })

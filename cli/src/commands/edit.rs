@@ -209,8 +209,7 @@ impl<'s> Before<'s> {
 
 /// Lets the person edit the file at `path`.
 fn start_editor(path: &Path) -> Result<()> {
-    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
-    let editor = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| "vi".into());
+    let editor = crate::variable("VISUAL").or_else(|| crate::variable("EDITOR")).unwrap_or_else(|| "vi".into());
     let failed =
         |what: String| Failure::new(Exit::Other, what, "nothing was changed; set EDITOR to an editor that works");
     let mut script = editor.clone();

@@ -17,7 +17,6 @@ pub(crate) mod set;
 pub(crate) mod status;
 pub(crate) mod verify;
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
@@ -37,7 +36,7 @@ const MAX_SECRET: usize = 1 << 20;
 
 /// The config of a command that only reads: as named, or the one in PROXMOX_MCP_CONFIG.
 fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
-    let default = || env::var_os("PROXMOX_MCP_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let default = || crate::variable("PROXMOX_MCP_CONFIG").map(PathBuf::from);
     named.map(Path::to_owned).or_else(default).ok_or_else(|| {
         let next = "name it, or set PROXMOX_MCP_CONFIG to its path";
         Failure::new(Exit::Usage, "no config named", next)

@@ -49,7 +49,7 @@ fn in_words(outcome: &Outcome, args: &Rotate, context: &Context) -> Result<()> {
         report::result(format_args!("skipped {file}: {reason}"))?;
     }
     for (file, failure) in &outcome.failed {
-        report::result(format_args!("failed {file}: {}\n  next: {}", failure.what, failure.next))?;
+        report::result(failed(file, failure))?;
     }
     let left = if outcome.left == 0 { String::new() } else { format!(", {} not reached", outcome.left) };
     report::result(format_args!(
@@ -133,6 +133,11 @@ fn verdict(outcome: &Outcome, args: &Rotate, context: &Context) -> Result<()> {
     Err(Failure::new(Exit::Partial, what.join("; "), format!("mend what is listed, then finish with: {resume}")))
 }
 
+/// The line, and what to do, for a file that failed.
+fn failed(file: &str, failure: &Failure) -> String {
+    format!("failed {file}: {}\n  next: {}", failure.what, failure.next)
+}
+
 fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
     let outcome = rollback::run(args, context)?;
     let told = if args.json { rollback_in_json(&outcome, args) } else { rollback_in_words(&outcome, args) };
@@ -155,7 +160,7 @@ fn rollback_in_words(outcome: &rollback::Outcome, args: &Rotate) -> Result<()> {
         report::result(match done {
             Ok(Done::PutBack(backup)) => format!("{verb} {file} from {backup}"),
             Ok(Done::Skipped(reason)) => format!("skipped {file}: {reason}"),
-            Err(failure) => format!("failed {file}: {}\n  next: {}", failure.what, failure.next),
+            Err(failure) => failed(file, failure),
         })?;
     }
     let put_back = outcome.files.iter().filter(|(_, done)| matches!(done, Ok(Done::PutBack(_)))).count();

@@ -2,7 +2,6 @@
 //! A second process of ours waits for the end of this one, however it ends, and removes the folder then;
 //! so not even SIGKILL leaves anything behind.
 
-use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read, Write};
@@ -76,7 +75,7 @@ impl Drop for MemoryFile {
 
 /// A folder in memory: the user's own, or the one that all share.
 fn memory() -> Option<PathBuf> {
-    let own = env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let own = crate::variable("XDG_RUNTIME_DIR").map(PathBuf::from);
     let is_in_memory =
         |path: &PathBuf| rustix::fs::statfs(path).is_ok_and(|stat| IN_MEMORY.contains(&(stat.f_type as u32)));
     own.into_iter().chain([PathBuf::from("/dev/shm")]).find(is_in_memory)
