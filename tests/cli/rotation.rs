@@ -14,6 +14,14 @@ use std::{fs, str, thread};
 use common::{Folder, KEY, Said, Stopped, has, skip};
 use rustix::process::Signal;
 
+/// Configs, which were rotated to the key in the file `new`, and their backups.
+fn rotated(name: &str, count: usize) -> Folder {
+    let folder = Folder::new(name);
+    folder.make_configs(count);
+    assert_eq!(folder.run(&["rotate", "tree", "--new-key-out", "new"]).code, Some(0));
+    folder
+}
+
 #[test]
 fn of_two_rotations_at_once_one_is_refused_and_all_tokens_are_under_one_key() {
     for round in 0..20 {
@@ -50,9 +58,7 @@ fn the_way_back_derives_for_many_tokens_at_once_and_on_several_threads() {
     if !has("strace") {
         return;
     }
-    let folder = Folder::new("back-in-groups");
-    folder.make_configs(150);
-    assert_eq!(folder.run(&["rotate", "tree", "--new-key-out", "new"]).code, Some(0));
+    let folder = rotated("back-in-groups", 150);
     let one_core = thread::available_parallelism().unwrap().get() == 1;
     let new = folder.read("new");
     let configs: Vec<String> = (0..150).map(|at| format!("tree/{at:04}.json")).collect();
@@ -210,12 +216,9 @@ fn what_is_proposed_can_be_run_where_a_variable_names_the_key_file_and_whatever_
 
 #[test]
 fn the_backups_of_a_config_that_lost_its_tokens_stay() {
-    let folder = Folder::new("emptied");
-    folder.make_configs(2);
-    assert_eq!(folder.run(&["rotate", "tree", "--new-key-out", "new"]).code, Some(0));
+    let folder = rotated("emptied", 2);
     folder.write("tree/0000.json", "{}");
-    let mut prune = folder.command(&[], &["backups", "prune", "--yes", "tree"]);
-    let said = Said::of(prune.env("PROXMOX_MCP_MASTER_KEY", folder.read("new")).output().unwrap());
+    let said = folder.run_under(&folder.read("new"), &["backups", "prune", "--yes", "tree"]);
     assert!(said.code == Some(8) && said.out.ends_with("\n1 backup removed\n"), "{said:?}");
     assert!(
         said.err.contains("the backups of tree/0000.json stay: tree/0000.json has no encrypted values"),
@@ -227,15 +230,12 @@ fn the_backups_of_a_config_that_lost_its_tokens_stay() {
 
 #[test]
 fn a_backup_that_two_paths_lead_to_is_one() {
-    let folder = Folder::new("twice");
-    folder.make_configs(2);
+    let folder = rotated("twice", 2);
     symlink("tree/0001.json", folder.path("link.json")).unwrap();
-    assert_eq!(folder.run(&["rotate", "tree", "--new-key-out", "new"]).code, Some(0));
     let paths = ["tree", "tree/0000.json", "./tree/../tree", "link.json"];
     let listed = folder.run(&[&["backups", "list"][..], &paths].concat());
     assert!(listed.code == Some(0) && listed.out.ends_with("\n2 backups\n"), "{listed:?}");
-    let mut prune = folder.command(&[], &[&["backups", "prune", "--yes"][..], &paths].concat());
-    let pruned = Said::of(prune.env("PROXMOX_MCP_MASTER_KEY", folder.read("new")).output().unwrap());
+    let pruned = folder.run_under(&folder.read("new"), &[&["backups", "prune", "--yes"][..], &paths].concat());
     assert!(pruned.code == Some(0) && pruned.out.ends_with("\n2 backups removed\n"), "{pruned:?}");
 }
 
@@ -604,9 +604,7 @@ fn a_directory_is_read_a_few_times_however_many_configs_in_it_have_backups() {
     if !has("strace") {
         return;
     }
-    let folder = Folder::new("listed");
-    folder.make_configs(100);
-    assert_eq!(folder.run(&["rotate", "tree", "--new-key-out", "new"]).code, Some(0));
+    let folder = rotated("listed", 100);
     let strace = ["strace", "-f", "-qq", "-o", "log", "-e", "trace=getdents64"];
     for command in [&["backups", "list", "tree"][..], &["rotate", "--rollback", "tree"]] {
         let said = folder.run_by(&strace, command);

@@ -47,10 +47,7 @@ fn nothing_is_sealed_with_a_key_that_does_not_open_the_other_tokens() {
         assert!(!folder.path("out.json").exists());
     }
     // Where the right key is lost, each secret is set anew once the tokens are out of the way, as the message says.
-    let lost = before
-        .split('"')
-        .filter(|text| text.starts_with("enc:"))
-        .fold(before.clone(), |text, token| text.replace(token, ""));
+    let lost = common::tokens(&before).fold(before.clone(), |text, token| text.replace(token, ""));
     folder.write("lost.json", &lost);
     for pointer in ["auth.token_value", "/more/1"] {
         let said = under(&folder, OTHER_KEY, "", &format!("printf new | \"$0\" set lost.json {pointer}"));

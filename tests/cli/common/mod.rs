@@ -62,6 +62,11 @@ impl Folder {
         self.run_by(&[], arguments)
     }
 
+    /// As [`Self::run`], under another master key.
+    pub(crate) fn run_under(&self, key: &str, arguments: &[&str]) -> Said {
+        Said::of(self.command(&[], arguments).env("PROXMOX_MCP_MASTER_KEY", key).output().unwrap())
+    }
+
     /// As [`Self::run`], by another program: `before` is its name and arguments.
     pub(crate) fn run_by(&self, before: &[&str], arguments: &[&str]) -> Said {
         Said::of(self.command(before, arguments).output().unwrap())
@@ -76,7 +81,7 @@ impl Folder {
             ["encrypt", "-q", "--in-place", "all.json"].into_iter().chain(names.iter().map(String::as_str)).collect();
         assert_eq!(self.run(&arguments).code, Some(0));
         let all = self.read("all.json");
-        for (at, token) in all.split('"').filter(|text| text.starts_with("enc:")).enumerate() {
+        for (at, token) in tokens(&all).enumerate() {
             self.write(&format!("tree/{at:04}.json"), &format!("{{\"auth\": {{\"token_value\": \"{token}\"}}}}\n"));
         }
         fs::remove_file(self.path("all.json")).unwrap();
@@ -110,6 +115,11 @@ impl Drop for Folder {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).unwrap();
     }
+}
+
+/// The tokens in a config's text.
+pub(crate) fn tokens(text: &str) -> impl Iterator<Item = &str> {
+    text.split('"').filter(|text| text.starts_with("enc:"))
 }
 
 /// Runs a command: its exit code, the most memory in MiB, and the processor's time, which is much the same however busy the
