@@ -8,9 +8,10 @@ use std::{env, fs};
 
 use serde_json::json;
 
-use crate::derive::{self, Master};
-use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, Report, shown};
+use crate::error::{Exit, Failure, Result};
+use crate::keys::derive::{self, Master};
+use crate::output::{self, Report, time};
+use crate::quote::shown;
 use crate::store;
 
 const VARIABLE: &str = "PROXMOX_MCP_AUDIT_LOG";
@@ -34,7 +35,7 @@ pub(crate) struct Entry<'a> {
 }
 
 fn variable() -> Option<PathBuf> {
-    crate::variable(VARIABLE).map(PathBuf::from)
+    crate::env::variable(VARIABLE).map(PathBuf::from)
 }
 
 /// As the environment has it, or else, as services and containers often have no such variable, /etc/passwd.
@@ -75,12 +76,12 @@ impl Audit {
     /// Appends a line, durably.
     pub(crate) fn record(&self, entry: &Entry<'_>) -> Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
-        let seconds = report::now();
+        let seconds = time::now();
         let uid = rustix::process::getuid().as_raw();
         let ids = derive::ids(entry.keys, self.threads);
         let line = json!({
-            "schema": report::SCHEMA,
-            "time": report::date(seconds).replace(' ', "T") + "Z",
+            "schema": output::SCHEMA,
+            "time": time::date(seconds).replace(' ', "T") + "Z",
             "uid": uid,
             "user": user_name(uid),
             "host": rustix::system::uname().nodename().to_string_lossy(),

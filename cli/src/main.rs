@@ -4,70 +4,36 @@
 
 mod args;
 mod audit;
-mod checked;
 mod commands;
-mod derive;
-mod document;
-mod failure;
-mod git;
-mod group;
+mod config;
+mod context;
+mod env;
+mod error;
 mod interrupt;
 mod keys;
-mod parallel;
-mod placeholder;
-mod progress;
-mod report;
-mod rollback;
-mod rotate;
-mod settings;
+mod output;
+mod quote;
 mod store;
-mod terminal;
+mod tokens;
 
-use std::env;
-use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use fernseal_core::stack;
-use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
 use args::{Cli, Command};
 use audit::Audit;
-use failure::Result;
-use keys::Keyring;
-use report::Report;
-
-/// What every command works with.
-struct Context {
-    report: Report,
-    audit: Audit,
-    key_file: Option<PathBuf>,
-    threads: NonZeroUsize,
-    /// The limit on core dumps as it was: for a program that is started.
-    core_limit: Rlimit,
-}
-
-impl Context {
-    fn keys(&self) -> Result<Keyring> {
-        Keyring::load(self.key_file.as_deref(), &self.report)
-    }
-}
-
-/// What the environment says; an empty variable is as good as none.
-fn variable(name: &str) -> Option<OsString> {
-    env::var_os(name).filter(|value| !value.is_empty())
-}
-
-/// The stack that a command or one of its threads uses, and more, in bytes.
-const USED_STACK: usize = 64 * 1024;
+use context::Context;
+use env::USED_STACK;
+use keys::derive;
+use output::Report;
 
 fn main() -> ExitCode {
     stack::wiped_after::<USED_STACK, _>(run)
 }
 
 fn run() -> ExitCode {
-    let core_limit = keep_memory_private();
+    let core_limit = env::keep_memory_private();
     interrupt::outlive_size_limit();
     let cli = Cli::from_process();
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
@@ -101,17 +67,8 @@ fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            report::say_failure(&failure);
+            output::say_failure(&failure);
             ExitCode::from(failure.exit as u8)
         }
     }
-}
-
-/// No core dump, no debugger of the same user: keys pass through this memory. Returns the limit on core dumps before.
-fn keep_memory_private() -> Rlimit {
-    let before = rustix::process::getrlimit(Resource::Core);
-    // Where the system will not have it, the command still does its work.
-    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: before.maximum });
-    before
 }

@@ -5,15 +5,16 @@
 use serde_json::json;
 
 use super::load;
-use crate::Context;
 use crate::args::{Backups, BackupsAt, Prune};
 use crate::audit::Entry;
-use crate::checked::{Checked, check_each};
-use crate::document::Document;
-use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, shown};
-use crate::store::{self, Config};
-use crate::terminal;
+use crate::config::text::ConfigText;
+use crate::context::Context;
+use crate::error::{Exit, Failure, Result};
+use crate::output;
+use crate::output::terminal;
+use crate::quote::{self, shown};
+use crate::store::{self, ConfigPath};
+use crate::tokens::verify::{Verification, verify_each};
 
 pub(crate) fn run(args: &Backups, context: &Context) -> Result<()> {
     match args {
@@ -23,7 +24,7 @@ pub(crate) fn run(args: &Backups, context: &Context) -> Result<()> {
 }
 
 /// Each config that has backups, with them, the oldest first.
-fn backups(configs: &[Config], at: &BackupsAt) -> Result<Vec<(Config, Vec<Config>)>> {
+fn backups(configs: &[ConfigPath], at: &BackupsAt) -> Result<Vec<(ConfigPath, Vec<ConfigPath>)>> {
     let mut found = Vec::new();
     let mut finder = store::Backups::new(at.backup_dir.as_deref())?;
     for config in configs {
@@ -39,10 +40,10 @@ fn list(at: &BackupsAt) -> Result<()> {
     let store::Found { configs, unread, .. } = store::find(&at.paths)?;
     let found = backups(&configs, at)?;
     tell(&found, at.json)?;
-    report::say_all(unread.into_iter().map(|(_, failure)| failure))
+    output::say_all(unread.into_iter().map(|(_, failure)| failure))
 }
 
-fn tell(found: &[(Config, Vec<Config>)], as_json: bool) -> Result<()> {
+fn tell(found: &[(ConfigPath, Vec<ConfigPath>)], as_json: bool) -> Result<()> {
     if as_json {
         let entries: Vec<_> = found
             .iter()
@@ -51,28 +52,28 @@ fn tell(found: &[(Config, Vec<Config>)], as_json: bool) -> Result<()> {
                 json!({ "config": shown(&config.path), "backups": backups })
             })
             .collect();
-        return report::json("backups list", json!({ "configs": entries }));
+        return output::json("backups list", json!({ "configs": entries }));
     }
     for (config, backups) in found {
-        report::result(format_args!("{}:", shown(&config.path)))?;
+        output::result(format_args!("{}:", shown(&config.path)))?;
         for backup in backups {
-            report::result(format_args!("  {}", shown(&backup.path)))?;
+            output::result(format_args!("  {}", shown(&backup.path)))?;
         }
     }
-    report::result(report::count(found.iter().map(|(_, backups)| backups.len()).sum(), "backup"))
+    output::result(quote::count(found.iter().map(|(_, backups)| backups.len()).sum(), "backup"))
 }
 
 fn prune(args: &Prune, context: &Context) -> Result<()> {
     let mut found = store::find(&args.at.paths)?;
-    report::say_all(found.unread.drain(..).map(|(_, failure)| failure))?;
+    output::say_all(found.unread.drain(..).map(|(_, failure)| failure))?;
     // Not while a rotation makes some.
     let _lock = store::lock(&found)?;
     let found = backups(&found.configs, &args.at)?;
     let keys = context.keys()?;
     let mut removable = Vec::new();
     let mut kept = Vec::new();
-    let read = |(config, _): &(Config, _)| load(config, context).map(|(_, document)| document);
-    check_each(found, read, &keys, context, |(config, backups), checked| {
+    let read = |(config, _): &(ConfigPath, _)| load(config, context).map(|(_, document)| document);
+    verify_each(found, read, &keys, context, |(config, backups), checked| {
         match checked.and_then(|(document, checked)| verdict(&document, &checked)) {
             Ok(()) => removable.extend(backups),
             Err(failure) => kept.push((config, failure)),
@@ -83,11 +84,11 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
     }
     if !args.at.json {
         for backup in &removable {
-            report::result(shown(&backup.path))?;
+            output::result(shown(&backup.path))?;
         }
     }
     if !removable.is_empty() {
-        let question = format!("Remove {}? Type yes: ", report::count(removable.len(), "backup"));
+        let question = format!("Remove {}? Type yes: ", quote::count(removable.len(), "backup"));
         if !args.yes && !terminal::ask_yes(&question)? {
             let next = "nothing was removed; answer yes, or give --yes";
             return Err(Failure::new(Exit::Other, "not confirmed", next));
@@ -113,22 +114,22 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
             .map(|(config, failure)| json!({ "config": shown(&config.path), "reason": failure.what }))
             .collect();
         let removed: Vec<_> = removable.iter().map(|backup| shown(&backup.path)).collect();
-        report::json("backups prune", json!({ "removed": removed, "kept": kept }))?;
+        output::json("backups prune", json!({ "removed": removed, "kept": kept }))?;
     } else {
-        report::result(format_args!("{} removed", report::count(removable.len(), "backup")))?;
+        output::result(format_args!("{} removed", quote::count(removable.len(), "backup")))?;
     }
     match kept.len() {
         0 => Ok(()),
         count => Err(Failure::new(
             Exit::Partial,
-            format!("the backups of {} stay", report::count(count, "config")),
+            format!("the backups of {} stay", quote::count(count, "config")),
             "the warnings say why; `fernseal verify CONFIG` says which tokens open",
         )),
     }
 }
 
 /// Whether the backups of a config may go. One that has lost its tokens opens as well, but its backups have the last of them.
-fn verdict(document: &Document, checked: &Checked) -> Result<()> {
+fn verdict(document: &ConfigText, checked: &Verification) -> Result<()> {
     if document.tokens.is_empty() {
         let what = format!("{} has no encrypted values any more", document.name);
         return Err(Failure::new(Exit::Other, what, "remove its backups by hand if none is needed"));

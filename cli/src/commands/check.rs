@@ -12,13 +12,15 @@ use fernseal_core::config::Looks;
 use fernseal_core::json::{self, Kind};
 use serde_json::json;
 
-use crate::Context;
 use crate::args::Check;
-use crate::document::{Document, looks};
-use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, count, quoted, quoted_path, shown};
-use crate::settings::Settings;
-use crate::{git, store};
+use crate::config::secrets_file::SecretsFile;
+use crate::config::text::{ConfigText, looks};
+use crate::context::Context;
+use crate::error::{Exit, Failure, Result};
+use crate::output;
+use crate::quote::{count, quoted, quoted_path, shown};
+use crate::store;
+use crate::store::staged as git;
 
 pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     for pointer in &args.required {
@@ -46,7 +48,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
             context.report.note(format_args!("{what}, of those that are staged"));
         }
     }
-    // Settings that cannot be used fail all configs beside them.
+    // SecretsFile that cannot be used fail all configs beside them.
     failures.dedup_by(|failure, before| failure.what == before.what);
     if !looked.findings.is_empty() {
         failures.insert(0, in_plain_text(&looked.findings));
@@ -54,7 +56,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     if failures.is_empty() {
         context.report.note(format_args!("{}: no secret in plain text", count(looked.configs, "config")));
     }
-    report::say_all(failures)
+    output::say_all(failures)
 }
 
 /// What is wrong with one value.
@@ -140,7 +142,7 @@ impl Looked {
             self.failed.extend(found.unread.into_iter().map(|(path, failure)| (shown(&path), failure)));
             for config in &found.configs {
                 let read =
-                    super::load(config, context).and_then(|(_, document)| Ok((document, Settings::beside(config)?)));
+                    super::load(config, context).and_then(|(_, document)| Ok((document, SecretsFile::beside(config)?)));
                 self.add(&config.path, read, required);
             }
         }
@@ -159,8 +161,8 @@ impl Looked {
             match reason {
                 Some(reason) => self.skipped.push((shown(path), reason.to_owned())),
                 None => {
-                    let document = Document::parse(shown(path), staged.read()?);
-                    let read = document.and_then(|document| Ok((document, Settings::staged_beside(path)?)));
+                    let document = ConfigText::parse(shown(path), staged.read()?);
+                    let read = document.and_then(|document| Ok((document, SecretsFile::staged_beside(path)?)));
                     self.add(path, read, required);
                 }
             }
@@ -169,7 +171,7 @@ impl Looked {
     }
 
     /// Looks at the config at `path`, or takes note of why it cannot be read.
-    fn add(&mut self, path: &Path, read: Result<(Document, Settings)>, required: &[String]) {
+    fn add(&mut self, path: &Path, read: Result<(ConfigText, SecretsFile)>, required: &[String]) {
         match read {
             Ok((document, settings)) => {
                 self.configs += 1;
@@ -180,7 +182,7 @@ impl Looked {
     }
 
     /// Looks at the values that must not be plain, and at all that look like tokens and are none.
-    pub(super) fn look(&mut self, document: &Document, settings: &Settings, required: &[String]) {
+    pub(super) fn look(&mut self, document: &ConfigText, settings: &SecretsFile, required: &[String]) {
         let config = &document.name;
         // Two pointers may lead to one value.
         let mut seen = BTreeSet::new();
@@ -212,21 +214,21 @@ impl Looked {
             let findings = self.findings.iter().map(
                 |finding| json!({ "config": finding.config, "pointer": finding.pointer, "finding": finding.what() }),
             );
-            return report::json(
+            return output::json(
                 "check",
                 json!({
                     "configs": self.configs,
                     "findings": findings.collect::<Vec<_>>(),
-                    "skipped": report::skipped_in_json(&self.skipped),
-                    "failed": report::failed_in_json(&self.failed),
+                    "skipped": output::skipped_in_json(&self.skipped),
+                    "failed": output::failed_in_json(&self.failed),
                 }),
             );
         }
         for (file, reason) in &self.skipped {
-            report::result(format_args!("skipped {file}: {reason}"))?;
+            output::result(format_args!("skipped {file}: {reason}"))?;
         }
         for finding in &self.findings {
-            report::result(format_args!("{} {}: {}", finding.config, finding.pointer, finding.what()))?;
+            output::result(format_args!("{} {}: {}", finding.config, finding.pointer, finding.what()))?;
         }
         Ok(())
     }

@@ -8,13 +8,14 @@ use clap_complete::aot::generate;
 use clap_mangen::Man as Page;
 
 use crate::args::{Cli, Completions, Man};
-use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, shown};
+use crate::error::{Exit, Failure, Result};
+use crate::output;
+use crate::quote::shown;
 
 pub(crate) fn completions(args: &Completions) -> Result<()> {
     let mut script = Vec::new();
     generate(args.shell, &mut without_hidden(&Cli::command()), "fernseal", &mut script);
-    report::result_bytes(&[&script])
+    output::result_bytes(&[&script])
 }
 
 /// The tree without its hidden verbs, which clap_complete would offer.
@@ -37,7 +38,7 @@ pub(crate) fn man(args: &Man) -> Result<()> {
             Page::new(for_man(Cli::command()))
                 .render(&mut page)
                 .map_err(|error| failed(&error, Path::new("memory")))?;
-            report::result_bytes(&[&page])
+            output::result_bytes(&[&page])
         }
     }
 }

@@ -7,14 +7,16 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{config_or_default, into_text, open_all, read};
-use crate::Context;
 use crate::args::Decrypt;
 use crate::audit::Entry;
-use crate::document::{Document, Edit};
-use crate::failure::{Exit, Failure, Result};
-use crate::keys::{self, Keyring};
-use crate::report::{self, count, shown};
-use crate::store::{self, Config};
+use crate::config::text::{ConfigText, Edit};
+use crate::context::Context;
+use crate::error::{Exit, Failure, Result};
+use crate::keys::Keyring;
+use crate::output;
+use crate::quote::{count, shown};
+use crate::store::{self, ConfigPath};
+use crate::tokens;
 
 pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
@@ -44,7 +46,7 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     }
     let pieces = document.edited(&edits);
     let Some(out) = out else {
-        return report::result_bytes(&pieces);
+        return output::result_bytes(&pieces);
     };
     super::refuse_same_file(&source, out, "change the config with `fernseal edit`, which leaves no plain text")?;
     store::create(out, 0o600, &pieces, args.force)?;
@@ -52,7 +54,7 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     context.report.warn(format_args!("{} holds secrets in plain text: delete it when done", shown(out)));
     if args.json {
         let fields = json!({ "config": document.name, "output": shown(out), "decrypted": document.pointers() });
-        return report::json("decrypt", fields);
+        return output::json("decrypt", fields);
     }
     Ok(())
 }
@@ -60,9 +62,9 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
 /// The config for `git diff`: what opens is opened, all else stays, and nobody is asked for a key. With a key that is none
 /// or an audit log that cannot be written nothing is opened, and `git diff` goes on.
 fn textconv(path: &Path, context: &Context) -> Result<()> {
-    let mut source = Config::named(path).read()?;
+    let mut source = ConfigPath::named(path).read()?;
     let bytes = source.take_bytes();
-    let Ok(document) = Document::parse(shown(path), bytes.clone()) else { return report::result_bytes(&[&bytes]) };
+    let Ok(document) = ConfigText::parse(shown(path), bytes.clone()) else { return output::result_bytes(&[&bytes]) };
     let edits = match document.tokens.is_empty() || !Keyring::is_set(context.key_file.as_deref()) {
         true => Vec::new(),
         false => open_what_opens(&document, path, context).unwrap_or_else(|failure| {
@@ -70,15 +72,15 @@ fn textconv(path: &Path, context: &Context) -> Result<()> {
             Vec::new()
         }),
     };
-    report::result_bytes(&document.edited(&edits))
+    output::result_bytes(&document.edited(&edits))
 }
 
 /// The edits that open what the keys at hand open.
-fn open_what_opens(document: &Document, path: &Path, context: &Context) -> Result<Vec<Edit>> {
+fn open_what_opens(document: &ConfigText, path: &Path, context: &Context) -> Result<Vec<Edit>> {
     let keys = context.keys()?;
     let tokens: Vec<_> = document.tokens.iter().map(|token| (document, token)).collect();
     let (mut edits, mut pointers) = (Vec::new(), Vec::new());
-    for ((_, token), opened) in tokens.iter().zip(keys::open(&tokens, &keys, context.threads)) {
+    for ((_, token), opened) in tokens.iter().zip(tokens::open(&tokens, &keys, context.threads)) {
         if let Ok(secret) = opened.and_then(|opened| into_text(opened.plain)) {
             edits.push(token.replaced_by(&secret));
             pointers.push(&*token.pointer);

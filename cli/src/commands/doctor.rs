@@ -11,16 +11,17 @@ use serde_json::json;
 
 use super::check::Looked;
 use super::config_or_default;
-use crate::Context;
 use crate::args::Doctor as Args;
-use crate::checked::check;
-use crate::derive;
-use crate::document::Document;
-use crate::failure::{Exit, Failure, Result};
+use crate::config::secrets_file::SecretsFile;
+use crate::config::text::ConfigText;
+use crate::context::Context;
+use crate::error::{Exit, Failure, Result};
 use crate::keys::Keyring;
-use crate::report::{self, count, quoted_path, shown};
-use crate::settings::Settings;
-use crate::store::{self, Config};
+use crate::keys::derive;
+use crate::output::{self, time};
+use crate::quote::{count, quoted_path, shown};
+use crate::store::{self, ConfigPath};
+use crate::tokens::verify::check;
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let mut doctor = Doctor::default();
@@ -88,8 +89,8 @@ impl Doctor {
     }
 
     /// The file itself, its JSON, and what is encrypted in it.
-    fn config(&mut self, path: &Path) -> Option<Document> {
-        let config = Config::named(path);
+    fn config(&mut self, path: &Path) -> Option<ConfigText> {
+        let config = ConfigPath::named(path);
         let name = shown(path);
         let mut source = config.read().map_err(|failure| self.wrong("config file", &failure)).ok()?;
         let mode = source.mode() & 0o777;
@@ -99,7 +100,7 @@ impl Doctor {
             let next = format!("chmod 600 {}: who can write it can swap its secrets", quoted_path(path));
             self.note("config file", format!("{name} can be written by others (mode {mode:03o})"), next);
         }
-        let document = Document::parse(name.clone(), source.take_bytes());
+        let document = ConfigText::parse(name.clone(), source.take_bytes());
         let document = document.map_err(|failure| self.wrong("JSON", &failure)).ok()?;
         self.good("JSON", "the config is valid JSON in UTF-8");
         if document.wants_debug() {
@@ -107,7 +108,7 @@ impl Doctor {
             self.note("debug mode", "the config asks for debug messages", next);
         }
 
-        match Settings::beside(&config) {
+        match SecretsFile::beside(&config) {
             Err(failure) => self.wrong("plain text", &failure),
             Ok(settings) => self.plain_text(path, &document, &settings),
         }
@@ -131,7 +132,7 @@ impl Doctor {
     }
 
     /// What must be encrypted and is not.
-    fn plain_text(&mut self, path: &Path, document: &Document, settings: &Settings) {
+    fn plain_text(&mut self, path: &Path, document: &ConfigText, settings: &SecretsFile) {
         let mut looked = Looked::default();
         looked.look(document, settings, &[]);
         // A broken token is told of elsewhere.
@@ -149,7 +150,7 @@ impl Doctor {
     }
 
     /// The master key, where it comes from, and who else can read it.
-    fn keys(&mut self, config: Option<&Path>, document: Option<&Document>, context: &Context) -> Option<Keyring> {
+    fn keys(&mut self, config: Option<&Path>, document: Option<&ConfigText>, context: &Context) -> Option<Keyring> {
         let key_file = context.key_file.as_deref();
         if !Keyring::is_set(key_file) {
             let what = "PROXMOX_MCP_MASTER_KEY is not set, nor is a key file named";
@@ -182,7 +183,7 @@ impl Doctor {
     }
 
     /// Whether the key opens the tokens.
-    fn opening(&mut self, path: &Path, document: &Document, keys: &Keyring, context: &Context) {
+    fn opening(&mut self, path: &Path, document: &ConfigText, keys: &Keyring, context: &Context) {
         let checked = check(document, keys, context);
         if let Err(failure) = checked.record("doctor", path, document, keys, context) {
             context.report.warn(failure.what);
@@ -206,7 +207,7 @@ impl Doctor {
                 _ => {}
             }
         }
-        let ahead = report::now().saturating_add(MAX_CLOCK_SKEW);
+        let ahead = time::now().saturating_add(MAX_CLOCK_SKEW);
         if document.tokens.iter().any(|token| token.form.is_ok_and(|(_, time)| time > ahead)) {
             self.note("clock", "a token was sealed in the future", "check the clocks here and where it was sealed");
         }
@@ -215,7 +216,7 @@ impl Doctor {
     /// Backups beside the config.
     fn backups(&mut self, path: &Path) {
         let backups =
-            store::Backups::new(None).and_then(|mut finder| finder.of(&Config::named(path))).unwrap_or_default();
+            store::Backups::new(None).and_then(|mut finder| finder.of(&ConfigPath::named(path))).unwrap_or_default();
         if !backups.is_empty() {
             let what = format!("{} beside the config: old keys still open them", count(backups.len(), "backup"));
             let next = format!("once all is well: fernseal backups prune {}", quoted_path(path));
@@ -229,12 +230,12 @@ impl Doctor {
                 let state = finding.state.name().to_lowercase();
                 json!({ "check": finding.check, "state": state, "what": finding.what, "next": finding.next })
             });
-            report::json("doctor", json!({ "checks": checks.collect::<Vec<_>>() }))?;
+            output::json("doctor", json!({ "checks": checks.collect::<Vec<_>>() }))?;
         } else {
             for Finding { check, state, what, next } in &self.0 {
-                report::result(format_args!("{:5} {check}: {what}", state.name()))?;
+                output::result(format_args!("{:5} {check}: {what}", state.name()))?;
                 if let Some(next) = next {
-                    report::result(format_args!("      next: {next}"))?;
+                    output::result(format_args!("      next: {next}"))?;
                 }
             }
         }

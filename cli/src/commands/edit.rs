@@ -15,20 +15,24 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{check_length, open_all, read};
-use crate::Context;
 use crate::args::Edit as Args;
 use crate::audit::Entry;
-use crate::document::{self, Document, Edit, Leaf, Sealed, looks, unescaped};
-use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, count, say};
-use crate::settings::Settings;
-use crate::store::{Config, MemoryFile};
-use crate::{interrupt, keys, terminal};
+use crate::config::secrets_file::SecretsFile;
+use crate::config::text::{ConfigText, Edit, Leaf, SealedValue, in_order, looks, unescaped};
+use crate::context::Context;
+use crate::env::KEY_VARIABLES;
+use crate::error::{Exit, Failure, Result};
+use crate::interrupt;
+use crate::output::terminal;
+use crate::output::{self, say, time};
+use crate::quote::count;
+use crate::store::{ConfigPath, MemoryFile};
+use crate::tokens;
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let (source, document) = read(&args.config, context)?;
     source.check_replaceable()?;
-    let settings = Settings::beside(&Config::named(&args.config))?;
+    let settings = SecretsFile::beside(&ConfigPath::named(&args.config))?;
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
     let secrets = open_all(&document, &keys, context)?;
@@ -42,19 +46,19 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let named: Vec<&str> = settings.places(&args.fields).collect();
     let before = Before::new(&document, &secrets);
     let save = |text: &[u8]| -> Result<Saved> {
-        let saved = Document::parse(document.name.clone(), text.to_vec())?;
+        let saved = ConfigText::parse(document.name.clone(), text.to_vec())?;
         let Plan { kept, copied, new } = before.compare(&saved, &named)?;
         for new in &new {
             check_length(&saved, &new.leaf.pointer, new.text.len())?;
         }
         let texts: Vec<&str> = new.iter().map(|new| new.text.as_str()).collect();
-        let sealed = keys::seal(master, &texts, false, document.sealing_time(report::now()), context.threads)?;
+        let sealed = tokens::seal(master, &texts, false, document.sealing_time(time::now()), context.threads)?;
         let mut edits = kept;
         edits.extend(new.iter().zip(&sealed).map(|(new, token)| new.leaf.replaced_by(token)));
-        document::in_order(&mut edits);
+        in_order(&mut edits);
         let pieces = saved.edited(&edits);
         // What could not be read again is not written: a name may occur twice above a value that is a token only now.
-        Document::parse(document.name.clone(), pieces.concat())?;
+        ConfigText::parse(document.name.clone(), pieces.concat())?;
         source.replace(&pieces)?;
         Ok(Saved {
             encrypted: new.iter().map(|new| new.leaf.pointer.clone()).collect(),
@@ -83,7 +87,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     entry.pointers = &pointers;
     context.audit.record_done(&entry, &context.report);
     if args.json {
-        return report::json(
+        return output::json(
             "edit",
             json!({ "config": document.name, "saved": saved.is_some(), "encrypted": pointers }),
         );
@@ -137,17 +141,17 @@ struct New<'s> {
 
 /// The config as it was, by its secrets and their places.
 struct Before<'s> {
-    document: &'s Document,
+    document: &'s ConfigText,
     /// Each token and its secret, by its pointer.
-    by_pointer: BTreeMap<&'s str, (&'s Sealed, &'s str)>,
+    by_pointer: BTreeMap<&'s str, (&'s SealedValue, &'s str)>,
     /// Of each secret the first token.
-    by_secret: BTreeMap<&'s str, &'s Sealed>,
+    by_secret: BTreeMap<&'s str, &'s SealedValue>,
     /// Plain strings that happen to equal a secret, by their pointers.
     equal: BTreeMap<String, &'s str>,
 }
 
 impl<'s> Before<'s> {
-    fn new(document: &'s Document, secrets: &'s [Zeroizing<String>]) -> Self {
+    fn new(document: &'s ConfigText, secrets: &'s [Zeroizing<String>]) -> Self {
         let opened = || document.tokens.iter().zip(secrets.iter().map(|secret| secret.as_str()));
         let by_pointer: BTreeMap<_, _> = opened().map(|(token, secret)| (&*token.pointer, (token, secret))).collect();
         let by_secret: BTreeMap<_, _> = opened().rev().map(|(token, secret)| (secret, token)).collect();
@@ -162,7 +166,7 @@ impl<'s> Before<'s> {
     /// Compares the saved text with the config as it was. A secret is known by its place or by its text, so that none is
     /// saved in plain text because it was moved; only what was the same plain text before is left so. `named` are places of
     /// secrets too.
-    fn compare(&self, saved: &'s Document, named: &[&str]) -> Result<Plan<'s>> {
+    fn compare(&self, saved: &'s ConfigText, named: &[&str]) -> Result<Plan<'s>> {
         let mut places = BTreeSet::new();
         for pointer in named {
             match json::find(&saved.text, pointer) {
@@ -209,7 +213,8 @@ impl<'s> Before<'s> {
 
 /// Lets the person edit the file at `path`.
 fn start_editor(path: &Path) -> Result<()> {
-    let editor = crate::variable("VISUAL").or_else(|| crate::variable("EDITOR")).unwrap_or_else(|| "vi".into());
+    let editor =
+        crate::env::variable("VISUAL").or_else(|| crate::env::variable("EDITOR")).unwrap_or_else(|| "vi".into());
     let failed =
         |what: String| Failure::new(Exit::Other, what, "nothing was changed; set EDITOR to an editor that works");
     let mut script = editor.clone();
@@ -223,7 +228,7 @@ fn start_editor(path: &Path) -> Result<()> {
     command.arg("-c").arg(script).arg(&editor).arg(path);
     // What an editor writes for its own use goes the way of the file.
     command.env("TMPDIR", path.parent().unwrap_or(path));
-    keys::VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
+    KEY_VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
     let status = command.status().map_err(|error| failed(format!("the editor cannot be started: {error}")))?;
     if status.success() {
         return Ok(());

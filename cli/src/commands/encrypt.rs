@@ -12,15 +12,16 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{check_length, read};
-use crate::Context;
 use crate::args::Encrypt;
 use crate::audit::Entry;
-use crate::document::{self, Document, Edit, looks, unescaped};
-use crate::failure::{Exit, Failure, Result};
-use crate::keys;
-use crate::report::{self, shown};
-use crate::settings::Settings;
-use crate::store::{self, Config};
+use crate::config::secrets_file::SecretsFile;
+use crate::config::text::{ConfigText, Edit, in_order, looks, unescaped};
+use crate::context::Context;
+use crate::error::{Exit, Failure, Result};
+use crate::output::{self, time};
+use crate::quote::shown;
+use crate::store::{self, ConfigPath};
+use crate::tokens;
 
 pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     let (source, document) = read(&args.config, context)?;
@@ -29,10 +30,10 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         super::refuse_same_file(&source, &out, "replace the config itself with `fernseal encrypt --in-place`")?;
     }
 
-    let settings = Settings::beside(&Config::named(&args.config))?;
+    let settings = SecretsFile::beside(&ConfigPath::named(&args.config))?;
     let secrets = find_secrets(&document, &args.fields, &settings, context)?;
     let tell = |written: Option<&Path>| match args.json {
-        true => report::json(
+        true => output::json(
             "encrypt",
             json!({
                 "config": document.name,
@@ -50,14 +51,14 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
     if !secrets.is_empty() {
-        keys::check_fit(&document, document.tokens.iter(), &keys, context.threads)?;
+        tokens::check_fit(&document, document.tokens.iter(), &keys, context.threads)?;
     }
     let texts: Vec<&str> = secrets.iter().map(|secret| secret.text.as_str()).collect();
-    let at = document.sealing_time(report::now());
-    let tokens = keys::seal(master, &texts, args.legacy, at, context.threads)?;
+    let at = document.sealing_time(time::now());
+    let tokens = tokens::seal(master, &texts, args.legacy, at, context.threads)?;
     let mut edits: Vec<Edit> =
         secrets.iter().zip(&tokens).map(|(secret, token)| Edit::of(&secret.value, token)).collect();
-    document::in_order(&mut edits);
+    in_order(&mut edits);
     let pieces = document.edited(&edits);
 
     let target = if args.in_place { &args.config } else { &out };
@@ -109,9 +110,9 @@ struct Secret<'a> {
 /// The values at the guide's pointer and the named ones that are neither sealed nor placeholders. Only what the command
 /// line names must be there.
 fn find_secrets<'a>(
-    document: &'a Document,
+    document: &'a ConfigText,
     fields: &'a [String],
-    settings: &'a Settings,
+    settings: &'a SecretsFile,
     context: &Context,
 ) -> Result<Vec<Secret<'a>>> {
     let mut secrets: Vec<Secret<'a>> = Vec::new();

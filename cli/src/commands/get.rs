@@ -7,11 +7,12 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{config_or_default, open, read, unsealed};
-use crate::Context;
 use crate::args::Get;
 use crate::audit::Entry;
-use crate::failure::{Exit, Failure, Result};
-use crate::report;
+use crate::context::Context;
+use crate::error::{Exit, Failure, Result};
+use crate::output;
+use crate::quote::shown;
 
 pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
     let (config, pointer) = match &*args.what {
@@ -25,7 +26,7 @@ pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
     // Of one word that names a file and no value, the other is missing.
     let or_no_pointer = |failure| match config.is_none() && Path::new(pointer).is_file() {
         true => {
-            let what = format!("no pointer named: which value of {}?", report::shown(Path::new(pointer)));
+            let what = format!("no pointer named: which value of {}?", shown(Path::new(pointer)));
             Failure::new(Exit::Usage, what, "name it behind the config, as in /auth/token_value")
         }
         false => failure,
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
         None => unsealed(&document, &value, pointer)?,
     };
     if args.json {
-        return report::json("get", json!({ "config": document.name, "pointer": pointer, "value": &**text }));
+        return output::json("get", json!({ "config": document.name, "pointer": pointer, "value": &**text }));
     }
-    report::result_bytes(&[text.as_bytes(), b"\n"])
+    output::result_bytes(&[text.as_bytes(), b"\n"])
 }

@@ -8,13 +8,16 @@ use fernseal_core::{KeyText, MasterKey};
 use getrandom::SysRng;
 use serde_json::json;
 
-use crate::Context;
 use crate::args::Keygen;
 use crate::audit::Entry;
-use crate::derive::{self, Master};
-use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, shown};
-use crate::{keys, store, terminal};
+use crate::context::Context;
+use crate::error::{Exit, Failure, Result};
+use crate::keys;
+use crate::keys::derive::{self, Master};
+use crate::output;
+use crate::output::terminal;
+use crate::quote::shown;
+use crate::store;
 
 pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
     if args.output.is_none() && !args.print && !terminal::is_interactive() {
@@ -38,7 +41,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
         }
         None => {
             if args.print {
-                report::result_bytes(&[text.as_bytes(), b"\n"])?;
+                output::result_bytes(&[text.as_bytes(), b"\n"])?;
             } else {
                 terminal::show_key_once(&text)?;
             }
@@ -50,7 +53,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
 
     let id = derive::id(&master, context.threads);
     if args.json {
-        report::json("keygen", json!({ "file": args.output.as_deref().map(shown), "id": id }))?;
+        output::json("keygen", json!({ "file": args.output.as_deref().map(shown), "id": id }))?;
     }
     context.report.note(format_args!("Its id is {id}. To use it:\n{exports}"));
     context

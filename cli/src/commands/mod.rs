@@ -24,19 +24,20 @@ use fernseal_core::json::{self, Kind};
 use fernseal_core::token::Format;
 use zeroize::Zeroizing;
 
-use crate::Context;
-use crate::document::{Document, Sealed, unescaped};
-use crate::failure::{Exit, Failure, Result};
-use crate::keys::{self, Keyring};
-use crate::report;
-use crate::store::{Config, Source};
+use crate::config::text::{ConfigText, SealedValue, unescaped};
+use crate::context::Context;
+use crate::error::{Exit, Failure, Result};
+use crate::keys::Keyring;
+use crate::quote::shown;
+use crate::store::{ConfigFile, ConfigPath};
+use crate::tokens;
 
 /// The longest secret that is sealed, in bytes.
 const MAX_SECRET: usize = 1 << 20;
 
 /// The config of a command that only reads: as named, or the one in PROXMOX_MCP_CONFIG.
 fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
-    let default = || crate::variable("PROXMOX_MCP_CONFIG").map(PathBuf::from);
+    let default = || crate::env::variable("PROXMOX_MCP_CONFIG").map(PathBuf::from);
     named.map(Path::to_owned).or_else(default).ok_or_else(|| {
         let next = "name it, or set PROXMOX_MCP_CONFIG to its path";
         Failure::new(Exit::Usage, "no config named", next)
@@ -44,29 +45,29 @@ fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
 }
 
 /// An output never goes over its input; `or` says what does.
-fn refuse_same_file(source: &Source, out: &Path, or: &str) -> Result<()> {
+fn refuse_same_file(source: &ConfigFile, out: &Path, or: &str) -> Result<()> {
     if source.is_at(out) {
         let next = format!("name another output, or {or}");
-        return Err(Failure::new(Exit::Usage, format!("{} is the input itself", report::shown(out)), next));
+        return Err(Failure::new(Exit::Usage, format!("{} is the input itself", shown(out)), next));
     }
     Ok(())
 }
 
 /// Reads the config that the user named.
-fn read(path: &Path, context: &Context) -> Result<(Source, Document)> {
-    load(&Config::named(path), context)
+fn read(path: &Path, context: &Context) -> Result<(ConfigFile, ConfigText)> {
+    load(&ConfigPath::named(path), context)
 }
 
 /// Reads a config, and turns debug mode on if it asks for it.
-pub(crate) fn load(config: &Config, context: &Context) -> Result<(Source, Document)> {
+pub(crate) fn load(config: &ConfigPath, context: &Context) -> Result<(ConfigFile, ConfigText)> {
     let mut source = config.read()?;
     let document = parse(config, &mut source, context)?;
     Ok((source, document))
 }
 
 /// The second half of [`load`].
-pub(crate) fn parse(config: &Config, source: &mut Source, context: &Context) -> Result<Document> {
-    let document = Document::parse(report::shown(&config.path), source.take_bytes())?;
+pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Context) -> Result<ConfigText> {
+    let document = ConfigText::parse(shown(&config.path), source.take_bytes())?;
     if document.wants_debug() {
         context.report.be_verbose();
     }
@@ -86,9 +87,14 @@ pub(crate) fn parse(config: &Config, source: &mut Source, context: &Context) -> 
 }
 
 /// The secrets of `tokens`, or the first failure.
-fn open(document: &Document, tokens: &[&Sealed], keys: &Keyring, context: &Context) -> Result<Vec<Zeroizing<String>>> {
+fn open(
+    document: &ConfigText,
+    tokens: &[&SealedValue],
+    keys: &Keyring,
+    context: &Context,
+) -> Result<Vec<Zeroizing<String>>> {
     let tokens: Vec<_> = tokens.iter().map(|token| (document, *token)).collect();
-    let opened = keys::open(&tokens, keys, context.threads);
+    let opened = tokens::open(&tokens, keys, context.threads);
     tokens
         .iter()
         .zip(opened)
@@ -105,12 +111,12 @@ fn open(document: &Document, tokens: &[&Sealed], keys: &Keyring, context: &Conte
 }
 
 /// The secrets of all tokens, or the first failure.
-fn open_all(document: &Document, keys: &Keyring, context: &Context) -> Result<Vec<Zeroizing<String>>> {
+fn open_all(document: &ConfigText, keys: &Keyring, context: &Context) -> Result<Vec<Zeroizing<String>>> {
     open(document, &document.tokens.iter().collect::<Vec<_>>(), keys, context)
 }
 
 /// A value that is no token, as text: a string without its escapes, a number or a truth value as it is written.
-fn unsealed(document: &Document, value: &json::Value<'_>, pointer: &str) -> Result<Zeroizing<String>> {
+fn unsealed(document: &ConfigText, value: &json::Value<'_>, pointer: &str) -> Result<Zeroizing<String>> {
     match value.kind() {
         Kind::Object | Kind::Array => Err(document.failure(pointer, Error::NotAString)),
         Kind::Scalar => Ok(Zeroizing::new(value.raw().to_owned())),
@@ -130,7 +136,7 @@ fn into_text(mut bytes: Zeroizing<Vec<u8>>) -> std::result::Result<Zeroizing<Str
 }
 
 /// Refuses a secret for `pointer` of more bytes than are sealed.
-fn check_length(document: &Document, pointer: &str, len: usize) -> Result<()> {
+fn check_length(document: &ConfigText, pointer: &str, len: usize) -> Result<()> {
     if len <= MAX_SECRET {
         return Ok(());
     }

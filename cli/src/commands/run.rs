@@ -16,13 +16,14 @@ use rustix::process::Resource;
 use zeroize::Zeroizing;
 
 use super::{config_or_default, open, open_all, read, unsealed};
-use crate::Context;
 use crate::args::Run;
 use crate::audit::Entry;
-use crate::document::{self, Document, Edit, unescaped};
-use crate::failure::{Exit, Failure, Result};
-use crate::keys::{self, Keyring};
-use crate::placeholder;
+use crate::config::placeholder;
+use crate::config::text::{ConfigText, Edit, in_order, unescaped};
+use crate::context::Context;
+use crate::env::KEY_VARIABLES;
+use crate::error::{Exit, Failure, Result};
+use crate::keys::Keyring;
 
 pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
@@ -34,7 +35,7 @@ pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
     let mut command = Command::new(program);
     command.args(arguments);
     if !args.keep_key {
-        keys::VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
+        KEY_VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
     }
 
     let mut pointers = Vec::new();
@@ -83,7 +84,7 @@ pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
 
 /// The value at `pointer`, opened if it is sealed.
 fn value(
-    document: &Document,
+    document: &ConfigText,
     pointer: &str,
     expand: bool,
     keys: &Keyring,
@@ -98,7 +99,7 @@ fn value(
 }
 
 /// The edits that open the whole config, and fill in its placeholders if that is wanted.
-fn edits_of_all(document: &Document, expand: bool, keys: &Keyring, context: &Context) -> Result<Vec<Edit>> {
+fn edits_of_all(document: &ConfigText, expand: bool, keys: &Keyring, context: &Context) -> Result<Vec<Edit>> {
     let mut edits = document.opened_to(&open_all(document, keys, context)?);
     if expand {
         for value in json::strings(&document.text) {
@@ -108,7 +109,7 @@ fn edits_of_all(document: &Document, expand: bool, keys: &Keyring, context: &Con
                 edits.push(Edit::of(&value, &expanded(&text)?));
             }
         }
-        document::in_order(&mut edits);
+        in_order(&mut edits);
     }
     Ok(edits)
 }

@@ -10,12 +10,14 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{MAX_SECRET, check_length, into_text, read};
-use crate::Context;
 use crate::args::Set;
 use crate::audit::Entry;
-use crate::document::{Document, Edit};
-use crate::failure::{Exit, Failure, Result};
-use crate::{keys, report, terminal};
+use crate::config::text::{ConfigText, Edit};
+use crate::context::Context;
+use crate::error::{Exit, Failure, Result};
+use crate::output::terminal;
+use crate::output::{self, time};
+use crate::tokens;
 
 /// How a secret is handed over.
 const PIPE: &str = "pipe the secret in: printf %s \"$SECRET\" | fernseal set …";
@@ -38,10 +40,10 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     let master = keys.sealing(args.allow_short_key)?;
     let replaced = document.token_at(&value).map(|token| &token.pointer);
     let others = document.tokens.iter().filter(|token| Some(&token.pointer) != replaced);
-    keys::check_fit(&document, others, &keys, context.threads)?;
+    tokens::check_fit(&document, others, &keys, context.threads)?;
     let secret = read_secret(&document, &args.pointer)?;
-    let at = document.sealing_time(report::now());
-    let token = keys::seal(master, &[&secret], false, at, context.threads)?.pop().unwrap_or_default();
+    let at = document.sealing_time(time::now());
+    let token = tokens::seal(master, &[&secret], false, at, context.threads)?.pop().unwrap_or_default();
 
     let edits = [Edit::of(&value, &token)];
     let mut entry = Entry {
@@ -56,14 +58,14 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     entry.outcome = "done";
     context.audit.record_done(&entry, &context.report);
     if args.json {
-        return report::json("set", json!({ "config": document.name, "encrypted": [args.pointer] }));
+        return output::json("set", json!({ "config": document.name, "encrypted": [args.pointer] }));
     }
     context.report.note(format_args!("{} at {} is encrypted", document.name, args.pointer));
     Ok(())
 }
 
 /// The secret, without the line end that `echo` or Enter put there.
-fn read_secret(document: &Document, pointer: &str) -> Result<Zeroizing<String>> {
+fn read_secret(document: &ConfigText, pointer: &str) -> Result<Zeroizing<String>> {
     let secret = if io::stdin().is_terminal() {
         let ask = |question: &str| {
             terminal::ask_secret(question)?

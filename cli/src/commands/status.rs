@@ -8,13 +8,14 @@ use fernseal_core::json::{self, Kind};
 use serde_json::json;
 
 use super::{config_or_default, format_name, read};
-use crate::Context;
 use crate::args::Status;
-use crate::checked::{Checked, check};
-use crate::document::{Document, looks};
-use crate::failure::Result;
+use crate::config::text::{ConfigText, looks};
+use crate::context::Context;
+use crate::error::Result;
 use crate::keys::Keyring;
-use crate::report::{self, age, date};
+use crate::output::time::{age, date};
+use crate::output::{self, time};
+use crate::tokens::verify::{Verification, check};
 
 pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     };
 
     if args.json {
-        report::json("status", in_json(&document, token_value, key_is_set, checked.as_ref()))?;
+        output::json("status", in_json(&document, token_value, key_is_set, checked.as_ref()))?;
     } else {
         in_words(&document, token_value, key_is_set, checked.as_ref())?;
     }
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
 const INVALID: &str = "INVALID (begins like a token, but is none)";
 
 /// The state of `auth.token_value`.
-fn token_value(document: &Document) -> &'static str {
+fn token_value(document: &ConfigText) -> &'static str {
     match json::find(&document.text, TOKEN_VALUE) {
         Err(Error::DuplicateKey) => "AMBIGUOUS (the name occurs twice)",
         Err(_) => "NOT FOUND",
@@ -66,24 +67,29 @@ fn token_value(document: &Document) -> &'static str {
     }
 }
 
-fn in_words(document: &Document, token_value: &str, key_is_set: bool, checked: Option<&Checked>) -> Result<()> {
-    report::result(format_args!("Configuration: {}", document.name))?;
-    report::result(format_args!("Token value: {token_value}"))?;
-    report::result(format_args!("Master key: {}", if key_is_set { "SET" } else { "NOT SET" }))?;
-    report::result(format_args!("Encrypted values: {}", document.tokens.iter().filter(|t| t.form.is_ok()).count()))?;
-    let now = report::now();
+fn in_words(document: &ConfigText, token_value: &str, key_is_set: bool, checked: Option<&Verification>) -> Result<()> {
+    output::result(format_args!("Configuration: {}", document.name))?;
+    output::result(format_args!("Token value: {token_value}"))?;
+    output::result(format_args!("Master key: {}", if key_is_set { "SET" } else { "NOT SET" }))?;
+    output::result(format_args!("Encrypted values: {}", document.tokens.iter().filter(|t| t.form.is_ok()).count()))?;
+    let now = time::now();
     for (at, token) in document.tokens.iter().enumerate() {
         let form = match token.form {
             Ok((format, time)) => format!("{}, sealed {} UTC ({})", format_name(&format), date(time), age(time, now)),
             Err(_) => "INVALID: Invalid encrypted token format".to_owned(),
         };
         let verdict = checked.map(|checked| format!(", {}", checked.words(at))).unwrap_or_default();
-        report::result(format_args!("  {}: {form}{verdict}", token.pointer))?;
+        output::result(format_args!("  {}: {form}{verdict}", token.pointer))?;
     }
     Ok(())
 }
 
-fn in_json(document: &Document, token_value: &str, key_is_set: bool, checked: Option<&Checked>) -> serde_json::Value {
+fn in_json(
+    document: &ConfigText,
+    token_value: &str,
+    key_is_set: bool,
+    checked: Option<&Verification>,
+) -> serde_json::Value {
     let tokens: Vec<serde_json::Value> = document
         .tokens
         .iter()

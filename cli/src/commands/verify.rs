@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::{config_or_default, read};
-use crate::Context;
 use crate::args::Verify;
-use crate::checked::{Checked, check_each};
-use crate::document::Document;
-use crate::failure::Result;
+use crate::config::text::ConfigText;
+use crate::context::Context;
+use crate::error::Result;
 use crate::keys::Keyring;
-use crate::report;
+use crate::output;
+use crate::tokens::verify::{Verification, verify_each};
 
 pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     let configs: Vec<PathBuf> =
@@ -22,23 +22,23 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     let mut entries = Vec::new();
     let mut failures = Vec::new();
     let read = |path: &PathBuf| read(path, context).map(|(_, document)| document);
-    check_each(configs, read, &keys, context, |path, checked| {
+    verify_each(configs, read, &keys, context, |path, checked| {
         let told = checked.and_then(|(document, checked)| {
             tell(&path, &document, &checked, &keys, args.json.then_some(&mut entries), context)
         });
         failures.extend(told.err());
     });
     if args.json {
-        report::json("verify", json!({ "tokens": entries }))?;
+        output::json("verify", json!({ "tokens": entries }))?;
     }
-    report::say_all(failures)
+    output::say_all(failures)
 }
 
 /// Says of each token whether it opens, and logs it.
 fn tell(
     path: &Path,
-    document: &Document,
-    checked: &Checked,
+    document: &ConfigText,
+    checked: &Verification,
     keys: &Keyring,
     entries: Option<&mut Vec<serde_json::Value>>,
     context: &Context,
@@ -48,11 +48,11 @@ fn tell(
             |(at, token)| json!({ "config": document.name, "pointer": token.pointer, "opens": checked.opens(at) }),
         )),
         None if document.tokens.is_empty() => {
-            report::result(format_args!("{}: no encrypted values", document.name))?;
+            output::result(format_args!("{}: no encrypted values", document.name))?;
         }
         None => {
             for (at, token) in document.tokens.iter().enumerate() {
-                report::result(format_args!("{} {}: {}", document.name, token.pointer, checked.words(at)))?;
+                output::result(format_args!("{} {}: {}", document.name, token.pointer, checked.words(at)))?;
             }
         }
     }

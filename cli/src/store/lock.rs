@@ -8,14 +8,14 @@ use std::path::Path;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
-use super::{Config, Found, open_dir};
-use crate::failure::{Exit, Failure, Result};
-use crate::report::shown;
+use super::{ConfigPath, Found, open_dir};
+use crate::error::{Exit, Failure, Result};
+use crate::quote::shown;
 
 /// The locks; they end when this is dropped.
 pub(crate) struct Lock<'a> {
     _held: Vec<OwnedFd>,
-    leftovers: &'a [Config],
+    leftovers: &'a [ConfigPath],
 }
 
 /// Locks the directories of what was found.

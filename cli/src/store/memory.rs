@@ -12,8 +12,9 @@ use std::process::{Child, Command, Stdio};
 
 use zeroize::Zeroizing;
 
-use super::{MAX_CONFIG, random_digits};
-use crate::failure::{Exit, Failure, Result};
+use super::MAX_CONFIG;
+use super::names::random_digits;
+use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 
 /// How the folders' names begin.
@@ -75,7 +76,7 @@ impl Drop for MemoryFile {
 
 /// A folder in memory: the user's own, or the one that all share.
 fn memory() -> Option<PathBuf> {
-    let own = crate::variable("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let own = crate::env::variable("XDG_RUNTIME_DIR").map(PathBuf::from);
     let is_in_memory =
         |path: &PathBuf| rustix::fs::statfs(path).is_ok_and(|stat| IN_MEMORY.contains(&(stat.f_type as u32)));
     own.into_iter().chain([PathBuf::from("/dev/shm")]).find(is_in_memory)

@@ -15,33 +15,14 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, RenameFlags, Uid, XattrFlags};
 use rustix::io::Errno;
 
-use super::find::BACKUP_MARK;
-use super::{MAX_CONFIG, Source, open_dir, open_dir_in, parent, random_digits};
-use crate::failure::{Exit, Failure, Result};
-use crate::report::{quoted_path, shown};
-
-/// The temporary name of a file `NAME` is `.NAME.fernseal-<16 hex digits>.tmp`.
-const TEMPORARY_MARK: &str = ".fernseal-";
-const TEMPORARY_END: &str = ".tmp";
+use super::names::{BACKUP_MARK, TEMPORARY_END, TEMPORARY_MARK, random_digits, shortened};
+use super::{ConfigFile, MAX_CONFIG, open_dir, open_dir_in, parent};
+use crate::error::{Exit, Failure, Result};
+use crate::quote::{quoted_path, shown};
 
 const KEY_TO_STDOUT: &str = "name a file; only `fernseal keygen --print` writes a key to stdout";
 
-/// If a file's name is one of our temporary ones: the name that it was to become, perhaps shortened.
-pub(super) fn temporary_of(name: &OsStr) -> Option<&[u8]> {
-    let rest = name.as_bytes().strip_prefix(b".")?.strip_suffix(TEMPORARY_END.as_bytes())?;
-    let (rest, digits) = rest.split_at_checked(rest.len().checked_sub(16)?)?;
-    if !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    rest.strip_suffix(TEMPORARY_MARK.as_bytes())
-}
-
-/// As much of a name as a temporary one takes up: a name may have 255 bytes, and the temporary one must fit too.
-pub(super) fn shortened(name: &OsStr) -> &[u8] {
-    name.as_bytes().get(..200).unwrap_or(name.as_bytes())
-}
-
-impl Source {
+impl ConfigFile {
     /// Puts `pieces` in the place of the config's content, durably, with its owner, mode and attributes kept.
     /// Refused if the file changed since it was read, or has other names (hard links).
     pub(crate) fn replace(&self, pieces: &[&[u8]]) -> Result<()> {

@@ -2,7 +2,7 @@
 //! The guide's spelling means what its verb means, wherever its flag stands; a verb that is an option's value is none.
 #![no_main]
 
-#[path = "../../../cli/src/args.rs"]
+#[path = "../../../cli/src/args/mod.rs"]
 #[allow(dead_code)] // what the command does with them
 mod args;
 

@@ -6,36 +6,37 @@ use std::path::Path;
 
 use fernseal_core::Error;
 
-use crate::Context;
 use crate::audit::Entry;
-use crate::document::Document;
-use crate::failure::Result;
-use crate::group::{next_group, open_each};
-use crate::keys::{Keyring, Opened};
-use crate::progress::Progress;
+use crate::config::text::ConfigText;
+use crate::context::Context;
+use crate::error::Result;
+use crate::keys::Keyring;
+use crate::output::progress::Progress;
+use crate::tokens::Opened;
+use crate::tokens::batch::{next_batch, open_each};
 
 /// For each token of a config: opened, and with which key, or why not.
 #[derive(Default)]
-pub(crate) struct Checked(Vec<std::result::Result<usize, Error>>);
+pub(crate) struct Verification(Vec<std::result::Result<usize, Error>>);
 
 /// Opens every token of each of `configs`, many at once, and hands on what came of each, in order.
-pub(crate) fn check_each<T>(
+pub(crate) fn verify_each<T>(
     configs: Vec<T>,
-    load: impl Fn(&T) -> Result<Document>,
+    load: impl Fn(&T) -> Result<ConfigText>,
     keys: &Keyring,
     context: &Context,
-    mut then: impl FnMut(T, Result<(Document, Checked)>),
+    mut then: impl FnMut(T, Result<(ConfigText, Verification)>),
 ) {
     let progress = Progress::new("checking", configs.len(), context);
     let mut waiting = configs.into_iter();
     loop {
         let load = |config| (load(&config), config);
-        let group = next_group(&mut waiting, context.threads, load, |(document, _)| document.iter().collect());
+        let group = next_batch(&mut waiting, context.threads, load, |(document, _)| document.iter().collect());
         if group.is_empty() {
             break;
         }
-        let documents: Vec<&Document> = group.iter().flat_map(|(document, _)| document).collect();
-        let mut checked = check_all(&documents, keys, context).into_iter();
+        let documents: Vec<&ConfigText> = group.iter().flat_map(|(document, _)| document).collect();
+        let mut checked = verify_all(&documents, keys, context).into_iter();
         group.iter().for_each(|_| progress.step());
         progress.beside(|| {
             for (document, config) in group {
@@ -46,25 +47,25 @@ pub(crate) fn check_each<T>(
 }
 
 /// Opens every token of `documents` at once.
-pub(crate) fn check_all(documents: &[&Document], keys: &Keyring, context: &Context) -> Vec<Checked> {
+pub(crate) fn verify_all(documents: &[&ConfigText], keys: &Keyring, context: &Context) -> Vec<Verification> {
     let masters = |opened: Vec<std::result::Result<Opened, Error>>| {
-        Checked(opened.into_iter().map(|opened| opened.map(|opened| opened.master)).collect())
+        Verification(opened.into_iter().map(|opened| opened.map(|opened| opened.master)).collect())
     };
     open_each(documents, keys, context.threads).into_iter().map(masters).collect()
 }
 
 /// Opens every token of `document`.
-pub(crate) fn check(document: &Document, keys: &Keyring, context: &Context) -> Checked {
-    check_all(&[document], keys, context).pop().unwrap_or_default()
+pub(crate) fn check(document: &ConfigText, keys: &Keyring, context: &Context) -> Verification {
+    verify_all(&[document], keys, context).pop().unwrap_or_default()
 }
 
-impl Checked {
+impl Verification {
     /// Logs that `command` opened the tokens of the document at `path`.
     pub(crate) fn record(
         &self,
         command: &str,
         path: &Path,
-        document: &Document,
+        document: &ConfigText,
         keys: &Keyring,
         context: &Context,
     ) -> Result<()> {
@@ -97,7 +98,7 @@ impl Checked {
     }
 
     /// The first token that does not open.
-    pub(crate) fn verdict(&self, document: &Document) -> Result<()> {
+    pub(crate) fn verdict(&self, document: &ConfigText) -> Result<()> {
         for (at, token) in document.tokens.iter().enumerate() {
             // What was not opened does not open.
             if let Err(error) = self.0.get(at).copied().unwrap_or(Err(Error::Unauthentic)) {

@@ -10,8 +10,8 @@ use std::process::Command;
 
 use rustix::fs::FileType;
 
-use crate::failure::{Exit, Failure, Result};
-use crate::keys;
+use crate::env::KEY_VARIABLES;
+use crate::error::{Exit, Failure, Result};
 
 /// A JSON file that is staged.
 pub(crate) struct Staged {
@@ -71,7 +71,7 @@ fn read(blob: &str) -> Result<Vec<u8>> {
 /// What git prints.
 fn git<S: AsRef<OsStr>>(arguments: &[S]) -> Result<Vec<u8>> {
     let mut command = Command::new("git");
-    keys::VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
+    KEY_VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
     let failed = |why: &dyn Display| {
         let next = "run it in a git repository, or name the files";
         Failure::new(Exit::Other, format!("git cannot be asked: {why}"), next)

@@ -2,23 +2,29 @@
 //! The work itself is in `rotate.rs` and, the other way round, in `rollback.rs`.
 //! The exit code says whether all was done: 0, 8 if some files failed, 9 if interrupted.
 
+pub(crate) mod rollback;
+pub(crate) mod rotation;
+
 use serde_json::json;
 
-use crate::Context;
 use crate::args::Rotate;
-use crate::failure::{Exit, Failure, Result};
-use crate::report::{self, count, shown};
-use crate::rollback::Done;
-use crate::rotate::{self, Outcome, follow_up, resume};
-use crate::{keys, rollback, terminal};
+use crate::context::Context;
+use crate::error::{Exit, Failure, Result};
+use crate::keys;
+use crate::output;
+use crate::output::terminal;
+use crate::quote::{count, shown};
+
+use rollback::RollbackOutcome;
+use rotation::{RotationReport, follow_up, resume};
 
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
     if args.rollback {
         return roll_back(args, context);
     }
-    let outcome = rotate::run(args, context)?;
+    let outcome = rotation::run(args, context)?;
     let told =
-        if args.json { report::json("rotate", in_json(&outcome, args)) } else { in_words(&outcome, args, context) };
+        if args.json { output::json("rotate", in_json(&outcome, args)) } else { in_words(&outcome, args, context) };
     // How to go on matters more than that stdout is full or closed.
     verdict(&outcome, args, context)?;
     told?;
@@ -39,20 +45,20 @@ fn show_once(text: &str, context: &Context) -> Result<()> {
     Ok(())
 }
 
-fn in_words(outcome: &Outcome, args: &Rotate, context: &Context) -> Result<()> {
+fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result<()> {
     let verb = if args.dry_run { "would rotate" } else { "rotated" };
     for file in &outcome.rotated {
         let backup = file.backup.as_ref().map(|path| format!(", backup {}", shown(path))).unwrap_or_default();
-        report::result(format_args!("{verb} {} ({}{backup})", file.file, count(file.tokens, "token")))?;
+        output::result(format_args!("{verb} {} ({}{backup})", file.file, count(file.tokens, "token")))?;
     }
     for (file, reason) in &outcome.skipped {
-        report::result(format_args!("skipped {file}: {reason}"))?;
+        output::result(format_args!("skipped {file}: {reason}"))?;
     }
     for (file, failure) in &outcome.failed {
-        report::result(failed(file, failure))?;
+        output::result(failed(file, failure))?;
     }
     let left = if outcome.left == 0 { String::new() } else { format!(", {} not reached", outcome.left) };
-    report::result(format_args!(
+    output::result(format_args!(
         "{} {verb}, {} skipped, {} failed{left}",
         outcome.rotated.len(),
         outcome.skipped.len(),
@@ -62,26 +68,26 @@ fn in_words(outcome: &Outcome, args: &Rotate, context: &Context) -> Result<()> {
         return Ok(());
     }
     let key_file = shown(&outcome.key_file);
-    report::result(format_args!("Old key {}, new key {} in {key_file}", outcome.old_id, outcome.new_id))?;
+    output::result(format_args!("Old key {}, new key {} in {key_file}", outcome.old_id, outcome.new_id))?;
     let is_whole = outcome.left == 0 && outcome.failed.is_empty();
     if is_whole {
-        report::result("Update the environment of everything that reads these configs:")?;
-        report::result(keys::exports(&outcome.key_file))?;
+        output::result("Update the environment of everything that reads these configs:")?;
+        output::result(keys::exports(&outcome.key_file))?;
     }
     // Of what is under the new key already an earlier run made them.
     let has_backups = !args.no_backup;
     if has_backups {
         let back = follow_up("rotate --rollback", args, context.key_file.as_deref(), context);
-        report::result(format_args!("To go back while the old key is set: {back}"))?;
+        output::result(format_args!("To go back while the old key is set: {back}"))?;
     }
     match (is_whole, has_backups) {
         // What is left needs the old key, and going on matters more.
         (false, _) => Ok(()),
-        (true, false) => report::result("If the old key leaked, change the secrets themselves at the service."),
+        (true, false) => output::result("If the old key leaked, change the secrets themselves at the service."),
         (true, true) => {
             let new_key = context.key_file.as_ref().map(|_| &*outcome.key_file);
             let prune = follow_up("backups prune", args, new_key, context);
-            report::result(format_args!(
+            output::result(format_args!(
                 "Backups still open with the old key. If it leaked, change the secrets themselves at the service,\n\
                  and remove the backups: {prune}"
             ))
@@ -89,14 +95,14 @@ fn in_words(outcome: &Outcome, args: &Rotate, context: &Context) -> Result<()> {
     }
 }
 
-fn in_json(outcome: &Outcome, args: &Rotate) -> serde_json::Value {
+fn in_json(outcome: &RotationReport, args: &Rotate) -> serde_json::Value {
     json!({
         "dry_run": args.dry_run,
         "rotated": outcome.rotated.iter().map(|file| json!({
             "file": file.file, "tokens": file.tokens, "backup": file.backup.as_ref().map(|path| shown(path)),
         })).collect::<Vec<_>>(),
-        "skipped": report::skipped_in_json(&outcome.skipped),
-        "failed": report::failed_in_json(&outcome.failed),
+        "skipped": output::skipped_in_json(&outcome.skipped),
+        "failed": output::failed_in_json(&outcome.failed),
         "left": outcome.left,
         "old_key_id": outcome.old_id,
         "new_key_id": outcome.new_id,
@@ -104,7 +110,7 @@ fn in_json(outcome: &Outcome, args: &Rotate) -> serde_json::Value {
     })
 }
 
-fn verdict(outcome: &Outcome, args: &Rotate, context: &Context) -> Result<()> {
+fn verdict(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result<()> {
     let resume = resume(args, &outcome.key_file, context);
     if outcome.left > 0 {
         let what = format!("interrupted: {} not rotated yet", count(outcome.left, "file"));
@@ -154,26 +160,26 @@ fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
     }
 }
 
-fn rollback_in_words(outcome: &rollback::Outcome, args: &Rotate) -> Result<()> {
+fn rollback_in_words(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {
     let verb = if args.dry_run { "would put back" } else { "put back" };
     for (file, done) in &outcome.files {
-        report::result(match done {
-            Ok(Done::PutBack(backup)) => format!("{verb} {file} from {backup}"),
-            Ok(Done::Skipped(reason)) => format!("skipped {file}: {reason}"),
+        output::result(match done {
+            Ok(RollbackOutcome::PutBack(backup)) => format!("{verb} {file} from {backup}"),
+            Ok(RollbackOutcome::Skipped(reason)) => format!("skipped {file}: {reason}"),
             Err(failure) => failed(file, failure),
         })?;
     }
-    let put_back = outcome.files.iter().filter(|(_, done)| matches!(done, Ok(Done::PutBack(_)))).count();
+    let put_back = outcome.files.iter().filter(|(_, done)| matches!(done, Ok(RollbackOutcome::PutBack(_)))).count();
     let of = outcome.files.len() + outcome.left;
-    report::result(format_args!("{put_back} put back, {} failed, of {of}", outcome.failed()))
+    output::result(format_args!("{put_back} put back, {} failed, of {of}", outcome.failed()))
 }
 
-fn rollback_in_json(outcome: &rollback::Outcome, args: &Rotate) -> Result<()> {
+fn rollback_in_json(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {
     let files = outcome.files.iter().map(|(file, done)| match done {
-        Ok(Done::PutBack(backup)) => json!({ "file": file, "result": "put back", "backup": backup }),
-        Ok(Done::Skipped(reason)) => json!({ "file": file, "result": "skipped", "reason": reason }),
+        Ok(RollbackOutcome::PutBack(backup)) => json!({ "file": file, "result": "put back", "backup": backup }),
+        Ok(RollbackOutcome::Skipped(reason)) => json!({ "file": file, "result": "skipped", "reason": reason }),
         Err(Failure { what, next, .. }) => json!({ "file": file, "result": "failed", "reason": what, "next": next }),
     });
     let files: Vec<_> = files.collect();
-    report::json("rollback", json!({ "dry_run": args.dry_run, "files": files, "left": outcome.left }))
+    output::json("rollback", json!({ "dry_run": args.dry_run, "files": files, "left": outcome.left }))
 }

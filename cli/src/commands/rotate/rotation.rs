@@ -14,24 +14,27 @@ use fernseal_core::{Error, KeyText};
 use getrandom::SysRng;
 use subtle::ConstantTimeEq;
 
-use crate::Context;
 use crate::args::Rotate;
 use crate::audit::Entry;
 use crate::commands::{self, keygen};
-use crate::derive::{self, Derived, Master, Task};
-use crate::document::{Document, Edit, Sealed};
-use crate::failure::{Exit, Failure, Result};
-use crate::group::{self, next_group, open_each};
+use crate::config::text::{ConfigText, Edit, SealedValue};
+use crate::context::Context;
+use crate::env;
+use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
+use crate::keys::derive::{self, Derived, Job, Master};
+use crate::keys::parallel::{self, Pending};
 use crate::keys::{self, Keyring};
-use crate::parallel::{self, Begun};
-use crate::progress::Progress;
-use crate::report::{self, quoted_path, shown};
-use crate::store::{self, Config, Identity, Source};
+use crate::output::progress::Progress;
+use crate::output::time;
+use crate::quote::{quoted_path, shown};
+use crate::store::{self, ConfigFile, ConfigPath, Identity};
+use crate::tokens;
+use crate::tokens::batch::{self, next_batch, open_each};
 
 /// What came of a rotation.
 #[derive(Default)]
-pub(crate) struct Outcome {
+pub(crate) struct RotationReport {
     pub(crate) rotated: Vec<Rotated>,
     /// Files that were left as they are, each with the reason.
     pub(crate) skipped: Vec<(String, String)>,
@@ -62,9 +65,9 @@ pub(crate) struct Rotated {
 /// wait as fast as for one.
 const WRITERS: usize = 8;
 
-pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
+pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     interrupt::listen();
-    store::raise_file_limit();
+    env::raise_file_limit();
     let mut keys = context.keys()?;
     let new_key = NewKey::choose(args, &keys, context)?;
     let mut found = store::find(&args.paths)?;
@@ -77,11 +80,11 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     let lock = store::lock(&found)?;
 
     let new_at = keys.add(new_key.master);
-    let mut outcome = Outcome {
+    let mut outcome = RotationReport {
         skipped: found.skipped.iter().map(|(path, why)| (shown(path), why.clone())).collect(),
         key_file: new_key.path.clone(),
         new_text: new_key.text,
-        ..Outcome::default()
+        ..RotationReport::default()
     };
     // The first of the keys that is not the new one is the old one: the environment may name the new one already.
     let old_at = usize::from(new_at == 0);
@@ -96,7 +99,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     }
     let checked = rotation.check(&found.configs)?;
     if args.dry_run {
-        let would = |file: &Checked| Rotated { file: file.name.clone(), tokens: file.keys.len(), backup: None };
+        let would = |file: &VerifiedFile| Rotated { file: file.name.clone(), tokens: file.keys.len(), backup: None };
         rotation.outcome.rotated = checked.iter().map(would).collect();
         return Ok(rotation.outcome);
     }
@@ -200,15 +203,15 @@ impl NewKey {
 const KEY_FILE_PREFIX: &str = ".proxmox_mcp_key.";
 
 fn home() -> Result<PathBuf> {
-    crate::variable("HOME").map(PathBuf::from).ok_or_else(|| {
+    crate::env::variable("HOME").map(PathBuf::from).ok_or_else(|| {
         let next = "nothing was changed; set HOME, or name a place with --new-key-out FILE";
         Failure::new(Exit::File, "HOME is not set: no place for the new key", next)
     })
 }
 
 /// A config whose tokens all open.
-struct Checked {
-    config: Config,
+struct VerifiedFile {
+    config: ConfigPath,
     name: String,
     identity: Identity,
     /// For each token the key that opens it; none if it is under the new master key already.
@@ -217,9 +220,9 @@ struct Checked {
 
 /// A config as it was read.
 struct Loaded {
-    config: Config,
-    source: Source,
-    document: Document,
+    config: ConfigPath,
+    source: ConfigFile,
+    document: ConfigText,
 }
 
 struct Rotation<'a> {
@@ -233,22 +236,22 @@ struct Rotation<'a> {
     seen: BTreeSet<(u64, u64)>,
     /// Where tokens are that are to be rotated, in whichever config: for the audit log.
     pointers: BTreeSet<String>,
-    outcome: Outcome,
+    outcome: RotationReport,
 }
 
 impl Rotation<'_> {
     /// Opens every token of every config. Nothing is written. What cannot be rotated ends the run, or is left out.
-    fn check(&mut self, configs: &[Config]) -> Result<Vec<Checked>> {
+    fn check(&mut self, configs: &[ConfigPath]) -> Result<Vec<VerifiedFile>> {
         let context = self.context;
         let progress = Progress::new("checking", configs.len(), context);
         let mut checked = Vec::new();
         let mut waiting = configs.iter().take_while(|_| !interrupt::requested());
         loop {
-            let load = |config: &Config| {
+            let load = |config: &ConfigPath| {
                 progress.step();
                 (shown(&config.path), self.load(config))
             };
-            let read = next_group(&mut waiting, context.threads, load, |(_, loaded)| {
+            let read = next_batch(&mut waiting, context.threads, load, |(_, loaded)| {
                 loaded.iter().flatten().map(|file| &file.document).collect()
             });
             if read.is_empty() {
@@ -268,7 +271,7 @@ impl Rotation<'_> {
     }
 
     /// Reads a config; none if it was met already or has no tokens.
-    fn load(&mut self, config: &Config) -> Result<Option<Loaded>> {
+    fn load(&mut self, config: &ConfigPath) -> Result<Option<Loaded>> {
         let mut source = config.read()?;
         if !self.seen.insert(source.identity().file()) {
             return Ok(None);
@@ -282,8 +285,8 @@ impl Rotation<'_> {
         Ok(Some(Loaded { config: config.clone(), source, document }))
     }
 
-    fn check_group(&mut self, group: &[Loaded], checked: &mut Vec<Checked>) -> Result<()> {
-        let documents: Vec<&Document> = group.iter().map(|file| &file.document).collect();
+    fn check_group(&mut self, group: &[Loaded], checked: &mut Vec<VerifiedFile>) -> Result<()> {
+        let documents: Vec<&ConfigText> = group.iter().map(|file| &file.document).collect();
         for (file, opened) in group.iter().zip(open_each(&documents, &self.keys, self.context.threads)) {
             let name = &file.document.name;
             let mut keys = Vec::with_capacity(opened.len());
@@ -308,7 +311,7 @@ impl Rotation<'_> {
                     self.context.report.trace(format_args!("{name}: all {} tokens open", keys.len()));
                     self.pointers.extend(file.document.tokens.iter().map(|token| token.pointer.clone()));
                     let identity = file.source.identity();
-                    checked.push(Checked { config: file.config.clone(), name: name.clone(), identity, keys });
+                    checked.push(VerifiedFile { config: file.config.clone(), name: name.clone(), identity, keys });
                 }
             }
         }
@@ -327,12 +330,12 @@ impl Rotation<'_> {
 
     /// Why a token does not open. An earlier rotation that did not finish ends the run, even where files may be left
     /// out: the tree would be under three keys.
-    fn refusal(&self, document: &Document, token: &Sealed, error: Error) -> Result<Failure> {
+    fn refusal(&self, document: &ConfigText, token: &SealedValue, error: Error) -> Result<Failure> {
         let failure = document.refusal(token, error);
         let candidates = if error == Error::Unauthentic { unfinished(self.args) } else { Vec::new() };
         for path in candidates {
             let Ok(master) = keys::from_file(&path, &self.context.report) else { continue };
-            if matches!(&*keys::open(&[(document, token)], &Keyring::of(master), self.context.threads), [Ok(_)]) {
+            if matches!(&*tokens::open(&[(document, token)], &Keyring::of(master), self.context.threads), [Ok(_)]) {
                 let next = format!(
                     "the key in {} opens it: finish the rotation to that key with: {}",
                     shown(&path),
@@ -361,12 +364,12 @@ impl Rotation<'_> {
 
     /// Replaces the configs. A failure concerns one file, which is as it was or whole under the new key.
     /// With threads, one group is written while the next is read and its keys are derived; no more are held.
-    fn reseal(&mut self, checked: Vec<Checked>) {
+    fn reseal(&mut self, checked: Vec<VerifiedFile>) {
         let progress = Progress::new("rotating", checked.len(), self.context);
         let new_key_in_use = AtomicBool::new(false);
         let writers = if self.context.threads.get() > 1 { WRITERS } else { 0 };
         let args = self.args;
-        let reseal = |file: Moving| {
+        let reseal = |file: InFlight| {
             let fate = file.reseal(args, &new_key_in_use);
             progress.step();
             fate
@@ -375,12 +378,12 @@ impl Rotation<'_> {
         thread::scope(|scope| {
             let mut writing = None;
             while waiting.len() > 0 && !interrupt::requested() {
-                let group = self.next_group(&mut waiting);
+                let group = self.next_batch(&mut waiting);
                 self.take_note(writing.take());
                 let bytes: usize =
                     group.iter().flat_map(|file| &file.loaded).map(|file| file.document.text.len()).sum();
                 writing = Some(parallel::begin(scope, writers, group, reseal));
-                if bytes > 2 * group::BYTES {
+                if bytes > 2 * batch::BYTES {
                     // A large config is not held beside the next, which may be as large.
                     self.take_note(writing.take());
                 }
@@ -392,9 +395,9 @@ impl Rotation<'_> {
     }
 
     /// Reads the next configs again, and derives the keys that their tokens will be sealed with.
-    fn next_group(&self, waiting: &mut vec::IntoIter<Checked>) -> Vec<Moving> {
-        let load = |checked| Moving { loaded: load_again(&checked), checked, sealing: Vec::new() };
-        let mut group = next_group(waiting, self.context.threads, load, |file| {
+    fn next_batch(&self, waiting: &mut vec::IntoIter<VerifiedFile>) -> Vec<InFlight> {
+        let load = |checked| InFlight { loaded: load_again(&checked), checked, sealing: Vec::new() };
+        let mut group = next_batch(waiting, self.context.threads, load, |file| {
             file.loaded.iter().map(|loaded| &loaded.document).collect()
         });
         let mut formats = Vec::new();
@@ -404,7 +407,7 @@ impl Rotation<'_> {
             }
         }
         let salts = formats.iter().flatten().map(|format| *format.salt());
-        let tasks: Vec<Task<'_>> = salts.map(|salt| Task { master: &self.keys.all()[self.new_at], salt }).collect();
+        let tasks: Vec<Job<'_>> = salts.map(|salt| Job { master: &self.keys.all()[self.new_at], salt }).collect();
         let derived = derive::keys(&tasks, self.context.threads);
         let mut sealing = formats.into_iter().flatten().zip(derived);
         for file in group.iter_mut().filter(|file| file.loaded.is_ok()) {
@@ -414,12 +417,12 @@ impl Rotation<'_> {
     }
 
     /// Waits until a group is written.
-    fn take_note(&mut self, writing: Option<Begun<'_, Fate>>) {
-        for fate in writing.into_iter().flat_map(Begun::finish) {
+    fn take_note(&mut self, writing: Option<Pending<'_, FileOutcome>>) {
+        for fate in writing.into_iter().flat_map(Pending::finish) {
             match fate {
-                Fate::Rotated(rotated) => self.outcome.rotated.push(rotated),
-                Fate::Failed(file, failure) => self.outcome.failed.push((file, failure)),
-                Fate::Left => self.outcome.left += 1,
+                FileOutcome::Rotated(rotated) => self.outcome.rotated.push(rotated),
+                FileOutcome::Failed(file, failure) => self.outcome.failed.push((file, failure)),
+                FileOutcome::Left => self.outcome.left += 1,
             }
         }
     }
@@ -453,8 +456,8 @@ impl Rotation<'_> {
 }
 
 /// A config on its way to the new key.
-struct Moving {
-    checked: Checked,
+struct InFlight {
+    checked: VerifiedFile,
     /// As it was read again.
     loaded: Result<Loaded>,
     /// What each token is sealed with.
@@ -462,47 +465,47 @@ struct Moving {
 }
 
 /// What came of a config.
-enum Fate {
+enum FileOutcome {
     Rotated(Rotated),
     Failed(String, Failure),
     /// It was not begun, because of an interruption.
     Left,
 }
 
-impl Moving {
+impl InFlight {
     /// Puts the config under the new key, unless it is interrupted before that begins.
-    fn reseal(self, args: &Rotate, new_key_in_use: &AtomicBool) -> Fate {
+    fn reseal(self, args: &Rotate, new_key_in_use: &AtomicBool) -> FileOutcome {
         if interrupt::requested() {
-            return Fate::Left;
+            return FileOutcome::Left;
         }
         let Self { checked, loaded, sealing } = self;
         match loaded.and_then(|loaded| replace(&checked, &loaded, &sealing, args, new_key_in_use)) {
-            Ok(rotated) => Fate::Rotated(rotated),
-            Err(failure) => Fate::Failed(checked.name, failure),
+            Ok(rotated) => FileOutcome::Rotated(rotated),
+            Err(failure) => FileOutcome::Failed(checked.name, failure),
         }
     }
 }
 
 /// Seals the config's tokens anew, and puts the config in its place once its backup is durable.
 fn replace(
-    checked: &Checked,
+    checked: &VerifiedFile,
     loaded: &Loaded,
     sealing: &[(Format, Derived)],
     args: &Rotate,
     new_key_in_use: &AtomicBool,
 ) -> Result<Rotated> {
     let document = &loaded.document;
-    let now = report::now();
+    let now = time::now();
     let mut sealing = sealing.iter();
     let mut edits: Vec<Edit> = Vec::new();
     for (token, old_key) in document.tokens.iter().zip(&checked.keys) {
         let Some(old_key) = old_key else { continue };
         let failed = |error| document.refusal(token, error);
         let (format, key) = sealing.next().ok_or_else(|| failed(Error::RandomFailed))?;
-        let plain = keys::open_with(old_key, token.text(document)).map_err(failed)?;
+        let plain = tokens::open_with(old_key, token.text(document)).map_err(failed)?;
         let mut out = vec![0; token::token_len(plain.len())];
         let sealed = token::seal_with(key, format, &plain, now, &mut SysRng, &mut out).map_err(failed)?;
-        if *keys::open_with(key, sealed).map_err(failed)? != *plain {
+        if *tokens::open_with(key, sealed).map_err(failed)? != *plain {
             return Err(failed(Error::Unauthentic));
         }
         edits.push(token.replaced_by(sealed));
@@ -511,7 +514,7 @@ fn replace(
     let backup = match args.no_backup {
         true => None,
         false => {
-            Some(loaded.source.back_up(document.text.as_bytes(), &report::stamp(now), args.backup_dir.as_deref())?)
+            Some(loaded.source.back_up(document.text.as_bytes(), &time::stamp(now), args.backup_dir.as_deref())?)
         }
     };
     let replaced = loaded.source.replace(&content);
@@ -542,13 +545,13 @@ fn unchanged(failure: Failure, or: &str) -> Failure {
 }
 
 /// Reads a checked config again; it must be what was checked.
-fn load_again(file: &Checked) -> Result<Loaded> {
+fn load_again(file: &VerifiedFile) -> Result<Loaded> {
     let mut source = file.config.read()?;
     if source.identity() != file.identity {
         let next = "it was left as it is; run the rotation again with --new-key-file and the new key's file";
         return Err(Failure::new(Exit::File, format!("{} changed while it was being rotated", file.name), next));
     }
-    let document = Document::parse(file.name.clone(), source.take_bytes())?;
+    let document = ConfigText::parse(file.name.clone(), source.take_bytes())?;
     Ok(Loaded { config: file.config.clone(), source, document })
 }
 

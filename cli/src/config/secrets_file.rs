@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use fernseal_core::config::TOKEN_VALUE;
 use serde::Deserialize;
 
-use crate::failure::{Exit, Failure, Result};
-use crate::git;
-use crate::report::shown;
-use crate::store::Config;
+use crate::error::{Exit, Failure, Result};
+use crate::quote::shown;
+use crate::store::ConfigPath;
+use crate::store::staged as git;
 
 /// The file's name.
 pub(crate) const NAME: &str = ".fernseal.toml";
@@ -18,15 +18,15 @@ pub(crate) const NAME: &str = ".fernseal.toml";
 /// What a folder says of its configs.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
+pub(crate) struct SecretsFile {
     /// Pointers of the values that are secrets.
     #[serde(default)]
     pub(crate) secrets: Vec<String>,
 }
 
-impl Settings {
+impl SecretsFile {
     /// The settings beside `config`; none, if there is no such file.
-    pub(crate) fn beside(config: &Config) -> Result<Self> {
+    pub(crate) fn beside(config: &ConfigPath) -> Result<Self> {
         Self::of(config.beside(NAME)?)
     }
 
@@ -66,15 +66,15 @@ mod tests {
     #[test]
     fn the_pointers_are_read_and_anything_else_is_refused() {
         let settings =
-            Settings::parse("s", b"# of the database\nsecrets = [\"/db/password\", 'smtp.password']\n").unwrap();
+            SecretsFile::parse("s", b"# of the database\nsecrets = [\"/db/password\", 'smtp.password']\n").unwrap();
         assert_eq!(settings.secrets, ["/db/password", "smtp.password"]);
-        assert!(Settings::parse("s", b"").unwrap().secrets.is_empty());
+        assert!(SecretsFile::parse("s", b"").unwrap().secrets.is_empty());
         for (text, said) in [
             ("secrets = \"/a\"", "line 1: invalid type"),
             ("\n\nsecret = [\"/a\"]", "line 3: unknown field `secret`"),
             ("secrets = [", "line 1: "),
         ] {
-            let failure = Settings::parse("s", text.as_bytes()).unwrap_err();
+            let failure = SecretsFile::parse("s", text.as_bytes()).unwrap_err();
             assert!(failure.what.starts_with(&format!("s cannot be used: {said}")), "{}", failure.what);
         }
     }

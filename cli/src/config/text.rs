@@ -12,23 +12,24 @@ use fernseal_core::token::{self, Format, Token};
 use fernseal_core::{Error, config};
 use zeroize::Zeroizing;
 
-use crate::failure::{Exit, Failure, Result};
-use crate::report;
+use crate::error::{Exit, Failure, Result};
+use crate::output::time;
+use crate::quote::is_key_text;
 
 /// A config file's text and the tokens in it.
-pub(crate) struct Document {
+pub(crate) struct ConfigText {
     /// The file, for messages.
     pub(crate) name: String,
     /// Secrets may stand in it in plain text.
     pub(crate) text: Zeroizing<String>,
     /// Every string value that begins with `enc:`, in order.
-    pub(crate) tokens: Vec<Sealed>,
+    pub(crate) tokens: Vec<SealedValue>,
     /// The pointers of all that looks like a token and is none.
     pub(crate) lookalikes: Vec<String>,
 }
 
 /// A string value that begins with `enc:`.
-pub(crate) struct Sealed {
+pub(crate) struct SealedValue {
     pub(crate) pointer: String,
     /// Where it stands between its quotes.
     inside: Range<usize>,
@@ -38,9 +39,9 @@ pub(crate) struct Sealed {
     pub(crate) form: std::result::Result<(Format, u64), Error>,
 }
 
-impl Sealed {
+impl SealedValue {
     /// The token's text.
-    pub(crate) fn text<'a>(&'a self, document: &'a Document) -> &'a str {
+    pub(crate) fn text<'a>(&'a self, document: &'a ConfigText) -> &'a str {
         self.unescaped.as_deref().unwrap_or_else(|| document.text.get(self.inside.clone()).unwrap_or_default())
     }
 
@@ -116,7 +117,7 @@ enum Level<'a> {
 #[derive(Default)]
 struct Levels<'a>(Vec<Level<'a>>);
 
-impl Document {
+impl ConfigText {
     /// Reads a config's bytes. `name` is the file, for messages.
     pub(crate) fn parse(name: String, bytes: Vec<u8>) -> Result<Self> {
         let mut bytes = Zeroizing::new(bytes);
@@ -136,7 +137,7 @@ impl Document {
     }
 
     /// Why `token` was refused; a slip that is often made gets words of its own.
-    pub(crate) fn refusal(&self, token: &Sealed, error: Error) -> Failure {
+    pub(crate) fn refusal(&self, token: &SealedValue, error: Error) -> Failure {
         let mut failure = self.failure(&token.pointer, error);
         // A Fernet token begins with its version and the first bytes of a time.
         if matches!(error, Error::Malformed | Error::LooksSealed) && token.text(self).contains(":gAAAA") {
@@ -178,7 +179,7 @@ impl Document {
     }
 
     /// The token that `value` is, if it is one.
-    pub(crate) fn token_at(&self, value: &json::Value<'_>) -> Option<&Sealed> {
+    pub(crate) fn token_at(&self, value: &json::Value<'_>) -> Option<&SealedValue> {
         let at = self.tokens.binary_search_by_key(&(value.span().start + 1), |token| token.inside.start).ok()?;
         self.tokens.get(at)
     }
@@ -201,7 +202,7 @@ impl Document {
     /// Whether a token was sealed after `stamp`, as it stands in a backup's name. A rotation seals at the very time that
     /// it puts into the names of its backups.
     pub(crate) fn is_newer_than(&self, stamp: &str) -> bool {
-        self.tokens.iter().any(|token| token.form.is_ok_and(|(_, sealed)| *report::stamp(sealed) > *stamp))
+        self.tokens.iter().any(|token| token.form.is_ok_and(|(_, sealed)| *time::stamp(sealed) > *stamp))
     }
 
     /// What stands before, between and behind the tokens.
@@ -230,19 +231,19 @@ impl Document {
     }
 }
 
-/// Puts edits in the order that [`Document::edited`] wants, each place once.
+/// Puts edits in the order that [`ConfigText::edited`] wants, each place once.
 pub(crate) fn in_order(edits: &mut Vec<Edit>) {
     edits.sort_by_key(|edit| edit.inside.start);
     edits.dedup_by_key(|edit| edit.inside.start);
 }
 
 /// A string value's text, its escapes taken off: as it is written, or a copy that is wiped in the end.
-pub(crate) enum Said<'a> {
+pub(crate) enum Unescaped<'a> {
     AsWritten(&'a str),
     Copy(Zeroizing<String>),
 }
 
-impl Deref for Said<'_> {
+impl Deref for Unescaped<'_> {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -253,7 +254,7 @@ impl Deref for Said<'_> {
     }
 }
 
-impl Said<'_> {
+impl Unescaped<'_> {
     pub(crate) fn into_owned(self) -> Zeroizing<String> {
         match self {
             Self::AsWritten(text) => Zeroizing::new(text.to_owned()),
@@ -263,12 +264,12 @@ impl Said<'_> {
 }
 
 /// What a string value says.
-pub(crate) fn unescaped(raw: &str) -> std::result::Result<Said<'_>, Error> {
+pub(crate) fn unescaped(raw: &str) -> std::result::Result<Unescaped<'_>, Error> {
     if !raw.contains('\\') {
-        return Ok(Said::AsWritten(raw));
+        return Ok(Unescaped::AsWritten(raw));
     }
     let mut buf = Zeroizing::new(vec![0; raw.len()]);
-    json::unescape(raw, &mut buf).map(|text| Said::Copy(Zeroizing::new(text.to_owned())))
+    json::unescape(raw, &mut buf).map(|text| Unescaped::Copy(Zeroizing::new(text.to_owned())))
 }
 
 /// What the string value `raw` is, by its looks.
@@ -280,7 +281,7 @@ pub(crate) fn looks(raw: &str) -> config::Looks {
 type Ways<'a> = BTreeMap<(usize, Cow<'a, str>), bool>;
 
 /// The tokens of `text`, and the pointers of what merely looks like one.
-fn find_tokens(file: &str, text: &str) -> Result<(Vec<Sealed>, Vec<String>)> {
+fn find_tokens(file: &str, text: &str) -> Result<(Vec<SealedValue>, Vec<String>)> {
     let (mut tokens, mut lookalikes) = (Vec::new(), Vec::new());
     let mut ways = Ways::new();
     // A few long names above many tokens would come to many times the text.
@@ -317,8 +318,8 @@ fn find_tokens(file: &str, text: &str) -> Result<(Vec<Sealed>, Vec<String>)> {
                 ways.insert((*start, said_by(name)), false);
             }
         }
-        let unescaped = matches!(said, Said::Copy(_)).then(|| said.to_owned());
-        tokens.push(Sealed { pointer: told(&levels)?, inside, unescaped, form });
+        let unescaped = matches!(said, Unescaped::Copy(_)).then(|| said.to_owned());
+        tokens.push(SealedValue { pointer: told(&levels)?, inside, unescaped, form });
     }
     refuse_equal_names(file, text, ways)?;
     Ok((tokens, lookalikes))
@@ -346,8 +347,8 @@ fn refuse_equal_names<'a>(file: &str, text: &'a str, mut ways: Ways<'a>) -> Resu
 /// A name, its escapes taken off.
 fn said_by(name: &str) -> Cow<'_, str> {
     match unescaped(name) {
-        Ok(Said::Copy(text)) => Cow::Owned(text.to_string()),
-        Ok(Said::AsWritten(_)) | Err(_) => Cow::Borrowed(name),
+        Ok(Unescaped::Copy(text)) => Cow::Owned(text.to_string()),
+        Ok(Unescaped::AsWritten(_)) | Err(_) => Cow::Borrowed(name),
     }
 }
 
@@ -396,7 +397,7 @@ fn broken(file: &str, text: &str, events: &Events<'_>, error: Error) -> Failure 
         let what = format!("Invalid JSON: {file} is nested deeper than {} levels at byte {offset}", json::MAX_DEPTH);
         return Failure::new(Exit::Malformed, what, "no config is that deep; check where the file comes from");
     }
-    if report::is_key_text(text) {
+    if is_key_text(text) {
         let what = format!("Invalid JSON: {file} holds a master key, not a config");
         return Failure::new(Exit::Malformed, what, "were the config and the key file swapped?");
     }
@@ -415,7 +416,7 @@ mod tests {
     use super::*;
 
     fn pointers(text: &str) -> Vec<String> {
-        let document = Document::parse("c.json".to_owned(), text.into()).unwrap();
+        let document = ConfigText::parse("c.json".to_owned(), text.into()).unwrap();
         document.tokens.into_iter().map(|token| token.pointer).collect()
     }
 
@@ -439,7 +440,7 @@ mod tests {
             r#"{"a":{"b":"enc:1"},"c":1,"a":{}}"#,
             r#"[{"a":{"b":{"c":"enc:1"},"b":0}}]"#,
         ] {
-            let failure = Document::parse("c.json".to_owned(), text.into()).err().unwrap();
+            let failure = ConfigText::parse("c.json".to_owned(), text.into()).err().unwrap();
             assert_eq!(failure.exit, Exit::Malformed, "{text}");
             assert!(failure.what.contains("twice"), "{text}");
         }
@@ -449,7 +450,7 @@ mod tests {
     #[test]
     fn an_edit_changes_the_inside_of_its_string_and_nothing_else() {
         let text = "\u{feff}{ \"a\" : \"enc:1\",\r\n\t\"b\":[1.50,\"enc:2\"] }\n";
-        let document = Document::parse("c.json".to_owned(), text.into()).unwrap();
+        let document = ConfigText::parse("c.json".to_owned(), text.into()).unwrap();
         let edits: Vec<Edit> = document.tokens.iter().map(|token| token.replaced_by("q\"\n")).collect();
         let edited = document.edited(&edits).concat();
         assert_eq!(String::from_utf8(edited).unwrap(), text.replace("enc:1", "q\\\"\\n").replace("enc:2", "q\\\"\\n"));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::Context;
+use crate::context::Context;
 
 /// Fewer files than this are done before anyone looks, unless they take long.
 const A_FEW: usize = 4;

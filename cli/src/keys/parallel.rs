@@ -8,10 +8,10 @@ use std::{iter, panic};
 
 use fernseal_core::stack;
 
-use crate::USED_STACK;
+use crate::env::USED_STACK;
 
 /// Work that was begun.
-pub(crate) struct Begun<'scope, R> {
+pub(crate) struct Pending<'scope, R> {
     threads: Vec<ScopedJoinHandle<'scope, Vec<(usize, R)>>>,
     done: Vec<(usize, R)>,
 }
@@ -23,7 +23,7 @@ pub(crate) fn begin<'scope, T, R>(
     threads: usize,
     things: Vec<T>,
     work: impl Fn(T) -> R + Clone + Send + 'scope,
-) -> Begun<'scope, R>
+) -> Pending<'scope, R>
 where
     T: Send + 'scope,
     R: Send + 'scope,
@@ -40,10 +40,10 @@ where
     };
     let threads: Vec<_> = (0..threads).filter_map(spawn).collect();
     let done = if threads.is_empty() { work_off() } else { Vec::new() };
-    Begun { threads, done }
+    Pending { threads, done }
 }
 
-impl<R> Begun<'_, R> {
+impl<R> Pending<'_, R> {
     /// Waits until all is done: what came of it, in the order of the things.
     pub(crate) fn finish(self) -> Vec<R> {
         let mut done = self.done;

@@ -2,28 +2,30 @@
 //! Only where it opens with the key at hand, and only where nothing has changed since but what the rotation changed.
 //! The backups stay.
 
-use crate::Context;
 use crate::args::Rotate;
 use crate::audit::Entry;
-use crate::checked::check_all;
-use crate::document::Document;
-use crate::failure::{Exit, Failure, Result};
-use crate::group::next_group;
+use crate::commands;
+use crate::config::text::ConfigText;
+use crate::context::Context;
+use crate::env;
+use crate::error::{Exit, Failure, Result};
+use crate::interrupt;
 use crate::keys::Keyring;
-use crate::progress::Progress;
-use crate::report::shown;
-use crate::store::{self, Config, Source};
-use crate::{commands, interrupt};
+use crate::output::progress::Progress;
+use crate::quote::shown;
+use crate::store::{self, ConfigFile, ConfigPath};
+use crate::tokens::batch::next_batch;
+use crate::tokens::verify::verify_all;
 
 /// What came of a rollback.
-pub(crate) struct Outcome {
+pub(crate) struct RollbackReport {
     /// The configs that were reached, in order, and what became of each.
-    pub(crate) files: Vec<(String, Result<Done>)>,
+    pub(crate) files: Vec<(String, Result<RollbackOutcome>)>,
     /// Configs that were not reached, because of an interruption.
     pub(crate) left: usize,
 }
 
-impl Outcome {
+impl RollbackReport {
     /// How many configs failed, and are as they were.
     pub(crate) fn failed(&self) -> usize {
         self.files.iter().filter(|(_, done)| done.is_err()).count()
@@ -31,16 +33,16 @@ impl Outcome {
 }
 
 /// What became of one config.
-pub(crate) enum Done {
+pub(crate) enum RollbackOutcome {
     /// This backup is in its place.
     PutBack(String),
     /// It was left, for this reason.
     Skipped(&'static str),
 }
 
-pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
+pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
     interrupt::listen();
-    store::raise_file_limit();
+    env::raise_file_limit();
     let keys = context.keys()?;
     let mut found = store::find(&args.paths)?;
     let mut backups = store::Backups::new(args.backup_dir.as_deref())?;
@@ -62,7 +64,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
     let files = roll_back(&found.configs, &mut backups, &keys, args, context);
     let left = found.configs.len() - files.len();
     let unread = unread.into_iter().map(|(directory, failure)| (shown(&directory), Err(failure)));
-    let outcome = Outcome { files: files.into_iter().chain(unread).collect(), left };
+    let outcome = RollbackReport { files: files.into_iter().chain(unread).collect(), left };
     if !args.dry_run {
         entry.outcome = if outcome.left == 0 && outcome.failed() == 0 { "done" } else { "partly done" };
         context.audit.record_done(&entry, &context.report);
@@ -72,18 +74,18 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<Outcome> {
 
 /// Each config is judged before anything of it is changed, many at once as that takes the time.
 fn roll_back(
-    configs: &[Config],
+    configs: &[ConfigPath],
     backups: &mut store::Backups<'_>,
     keys: &Keyring,
     args: &Rotate,
     context: &Context,
-) -> Vec<(String, Result<Done>)> {
+) -> Vec<(String, Result<RollbackOutcome>)> {
     let progress = Progress::new("rolling back", configs.len(), context);
     let mut files = Vec::with_capacity(configs.len());
     let mut waiting = configs.iter().take_while(|_| !interrupt::requested());
     loop {
-        let load = |config: &Config| (shown(&config.path), load(config, backups, context));
-        let mut group = next_group(&mut waiting, context.threads, load, |(_, loaded)| {
+        let load = |config: &ConfigPath| (shown(&config.path), load(config, backups, context));
+        let mut group = next_batch(&mut waiting, context.threads, load, |(_, loaded)| {
             loaded.iter().flatten().flat_map(|file| [&file.present].into_iter().chain(&file.before)).collect()
         });
         if group.is_empty() {
@@ -96,7 +98,7 @@ fn roll_back(
             }
             let done = loaded.and_then(|loaded| match loaded {
                 Some(candidate) => candidate.put_back(args.dry_run),
-                None => Ok(Done::Skipped("no backup")),
+                None => Ok(RollbackOutcome::Skipped("no backup")),
             });
             files.push((file, done));
             progress.step();
@@ -106,18 +108,18 @@ fn roll_back(
 
 /// A config that has a backup, or needs one if it does not open.
 struct Candidate {
-    source: Source,
-    present: Document,
+    source: ConfigFile,
+    present: ConfigText,
     /// Whether all of it opens as it is.
     opens: bool,
     /// The newest backup, or why it is of no use.
-    before: Result<Document>,
+    before: Result<ConfigText>,
     /// When that was made, as it stands in its name.
     stamp: String,
 }
 
 /// Reads a config and its newest backup; none if it has neither a backup nor a token that could need one.
-fn load(config: &Config, backups: &mut store::Backups<'_>, context: &Context) -> Result<Option<Candidate>> {
+fn load(config: &ConfigPath, backups: &mut store::Backups<'_>, context: &Context) -> Result<Option<Candidate>> {
     let backups = backups.of(config)?;
     let loaded = commands::load(config, context);
     let Some(newest) = backups.last() else {
@@ -137,14 +139,14 @@ fn load(config: &Config, backups: &mut store::Backups<'_>, context: &Context) ->
 
 /// Opens the configs, and the backups of those that do not open.
 fn judge(mut candidates: Vec<&mut Candidate>, keys: &Keyring, context: &Context) {
-    let presents: Vec<&Document> = candidates.iter().map(|file| &file.present).collect();
-    let checked = check_all(&presents, keys, context);
+    let presents: Vec<&ConfigText> = candidates.iter().map(|file| &file.present).collect();
+    let checked = verify_all(&presents, keys, context);
     for (file, checked) in candidates.iter_mut().zip(checked) {
         file.opens = checked.verdict(&file.present).is_ok();
     }
     candidates.retain(|file| !file.opens && file.before.is_ok());
-    let befores: Vec<&Document> = candidates.iter().flat_map(|file| &file.before).collect();
-    let checked = check_all(&befores, keys, context);
+    let befores: Vec<&ConfigText> = candidates.iter().flat_map(|file| &file.before).collect();
+    let checked = verify_all(&befores, keys, context);
     for (file, checked) in candidates.iter_mut().zip(checked) {
         if let Some(failure) = file.before.as_ref().ok().and_then(|before| checked.verdict(before).err()) {
             file.before = Err(failure);
@@ -154,9 +156,9 @@ fn judge(mut candidates: Vec<&mut Candidate>, keys: &Keyring, context: &Context)
 
 impl Candidate {
     /// Puts the backup in the config's place, once all has been judged.
-    fn put_back(self, dry_run: bool) -> Result<Done> {
+    fn put_back(self, dry_run: bool) -> Result<RollbackOutcome> {
         if self.opens {
-            return Ok(Done::Skipped("opens with the key at hand already"));
+            return Ok(RollbackOutcome::Skipped("opens with the key at hand already"));
         }
         let (present, before) = (self.present, self.before?);
         if !present.differs_only_in_tokens(&before) {
@@ -171,6 +173,6 @@ impl Candidate {
         if !dry_run {
             self.source.replace(&[before.text.as_bytes()])?;
         }
-        Ok(Done::PutBack(before.name))
+        Ok(RollbackOutcome::PutBack(before.name))
     }
 }

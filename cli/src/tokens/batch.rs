@@ -6,8 +6,10 @@ use std::num::NonZeroUsize;
 
 use fernseal_core::Error;
 
-use crate::document::Document;
-use crate::keys::{self, Keyring, Opened};
+use crate::config::text::ConfigText;
+use crate::keys::Keyring;
+use crate::tokens;
+use crate::tokens::Opened;
 
 /// Tokens that are worked on at once for each thread: enough to keep all lanes of a core busy.
 const THREAD_TOKENS: usize = 64;
@@ -18,11 +20,11 @@ pub(crate) const BYTES: usize = 4 << 20;
 
 /// The next of `waiting`, each as it was loaded: so many that their tokens, which are derived for at once, keep all cores
 /// busy, and no more than may be held at once. `documents` are those that one of them holds.
-pub(crate) fn next_group<T, L>(
+pub(crate) fn next_batch<T, L>(
     waiting: &mut impl Iterator<Item = T>,
     threads: NonZeroUsize,
     mut load: impl FnMut(T) -> L,
-    documents: impl Fn(&L) -> Vec<&Document>,
+    documents: impl Fn(&L) -> Vec<&ConfigText>,
 ) -> Vec<L> {
     let enough = THREAD_TOKENS.saturating_mul(threads.get()).min(TOKENS);
     let (mut tokens, mut bytes) = (0, 0);
@@ -44,11 +46,11 @@ pub(crate) fn next_group<T, L>(
 
 /// Opens all tokens of `documents` at once. For each document, what came of each of its tokens.
 pub(crate) fn open_each(
-    documents: &[&Document],
+    documents: &[&ConfigText],
     keys: &Keyring,
     threads: NonZeroUsize,
 ) -> Vec<Vec<std::result::Result<Opened, Error>>> {
     let tokens: Vec<_> = documents.iter().flat_map(|file| file.tokens.iter().map(|token| (*file, token))).collect();
-    let mut opened = keys::open(&tokens, keys, threads).into_iter();
+    let mut opened = tokens::open(&tokens, keys, threads).into_iter();
     documents.iter().map(|file| opened.by_ref().take(file.tokens.len()).collect()).collect()
 }

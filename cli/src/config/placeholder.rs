@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use crate::failure::{Exit, Failure, Result};
-use crate::keys;
+use crate::env::KEY_VARIABLES;
+use crate::error::{Exit, Failure, Result};
 
 /// `text` with its placeholders filled in by `variable`. A variable that is not set is an error.
 pub(crate) fn expand<'t>(text: &'t str, variable: impl Fn(&str) -> Option<String>) -> Result<Cow<'t, str>> {
@@ -13,7 +13,7 @@ pub(crate) fn expand<'t>(text: &'t str, variable: impl Fn(&str) -> Option<String
     let mut rest = text;
     while let Some((before, inner, after)) = next(rest) {
         let (name, rule) = inner.split_at(name_len(inner));
-        if keys::VARIABLES.contains(&name) {
+        if KEY_VARIABLES.contains(&name) {
             return Err(refused(name, "holds the master key", "take it out of the config"));
         }
         filled += before;

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use fernseal_core::kdf::{self, Job, Salt};
+use fernseal_core::kdf::{self, Salt};
 use fernseal_core::{Key, KeyId, MasterKey};
 
-use crate::parallel;
+use crate::keys::parallel;
 
 /// Derivations that were asked for since the start.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -45,7 +45,7 @@ impl Deref for Master {
 
 /// One key to derive.
 #[derive(Clone, Copy)]
-pub(crate) struct Task<'a> {
+pub(crate) struct Job<'a> {
     pub(crate) master: &'a MasterKey,
     pub(crate) salt: Salt,
 }
@@ -66,15 +66,15 @@ impl Deref for Derived {
     }
 }
 
-/// Derives the key of each task on `threads` threads. Tasks that are equal share one derivation and one key.
-pub(crate) fn keys(tasks: &[Task<'_>], threads: NonZeroUsize) -> Vec<Derived> {
+/// Derives the key of each task on `threads` threads. Jobs that are equal share one derivation and one key.
+pub(crate) fn keys(tasks: &[Job<'_>], threads: NonZeroUsize) -> Vec<Derived> {
     let mut place_of: BTreeMap<(*const MasterKey, Salt), usize> = BTreeMap::new();
     let mut jobs = Vec::new();
     let places: Vec<usize> = tasks
         .iter()
         .map(|task| {
             *place_of.entry((task.master, task.salt)).or_insert_with(|| {
-                jobs.push(Job { master: task.master, salt: &task.salt, iterations: kdf::ITERATIONS });
+                jobs.push(kdf::Job { master: task.master, salt: &task.salt, iterations: kdf::ITERATIONS });
                 jobs.len() - 1
             })
         })
@@ -86,8 +86,8 @@ pub(crate) fn keys(tasks: &[Task<'_>], threads: NonZeroUsize) -> Vec<Derived> {
 /// The ids of `masters`. What is asked for together is derived together.
 pub(crate) fn ids(masters: &[&Master], threads: NonZeroUsize) -> Vec<KeyId> {
     let unknown: Vec<&Master> = masters.iter().copied().filter(|master| master.id.get().is_none()).collect();
-    let jobs: Vec<Job<'_>> =
-        unknown.iter().map(|master| Job { master, salt: KeyId::LABEL, iterations: kdf::ITERATIONS }).collect();
+    let jobs: Vec<kdf::Job<'_>> =
+        unknown.iter().map(|master| kdf::Job { master, salt: KeyId::LABEL, iterations: kdf::ITERATIONS }).collect();
     for (master, key) in unknown.iter().zip(run(&jobs, threads)) {
         master.id.get_or_init(|| KeyId::from_derived(&key));
     }
@@ -100,12 +100,12 @@ pub(crate) fn id(master: &Master, threads: NonZeroUsize) -> String {
 }
 
 /// Shares the jobs out among the threads, in runs as even as can be. Where the system gives no thread, this one does all.
-fn run(jobs: &[Job<'_>], threads: NonZeroUsize) -> Vec<Key> {
+fn run(jobs: &[kdf::Job<'_>], threads: NonZeroUsize) -> Vec<Key> {
     COUNT.fetch_add(jobs.len(), Ordering::Relaxed);
     let mut out: Vec<Key> = jobs.iter().map(|_| Key::from_bytes(&[0; 32])).collect();
     let share = jobs.len().div_ceil(threads.get()).max(1);
     let mut shares: Vec<_> = jobs.chunks(share).zip(out.chunks_mut(share)).collect();
-    let derive = |(jobs, out): (&[Job<'_>], &mut [Key])| kdf::derive_many(jobs, out);
+    let derive = |(jobs, out): (&[kdf::Job<'_>], &mut [Key])| kdf::derive_many(jobs, out);
     thread::scope(|scope| {
         // This thread works too: for one token none is started.
         let own = shares.pop();

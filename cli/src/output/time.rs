@@ -1,0 +1,59 @@
+//! The present, and times and ages as people write them.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The present, in Unix seconds.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// A Unix time as a date in UTC: `2026-11-24 04:09:29`.
+pub(crate) fn date(seconds: u64) -> String {
+    let (year, month, day, hour, minute, second) = civil(seconds);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// A Unix time as it stands in a backup's name, in UTC: `20261124_040929`.
+pub(crate) fn stamp(seconds: u64) -> String {
+    let (year, month, day, hour, minute, second) = civil(seconds);
+    format!("{year:04}{month:02}{day:02}_{hour:02}{minute:02}{second:02}")
+}
+
+/// Howard Hinnant's `civil_from_days`: eras of 400 years that begin on 1 March.
+fn civil(seconds: u64) -> (u64, u64, u64, u64, u64, u64) {
+    let days = seconds / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month, day, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60)
+}
+
+/// How long ago `then` was.
+pub(crate) fn age(then: u64, now: u64) -> String {
+    let Some(seconds) = now.checked_sub(then) else { return "in the future".to_owned() };
+    let (count, unit) = match seconds {
+        0..120 => return "just now".to_owned(),
+        120..7_200 => (seconds / 60, "minutes"),
+        7_200..172_800 => (seconds / 3_600, "hours"),
+        _ => (seconds / 86_400, "days"),
+    };
+    format!("{count} {unit} ago")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unix_times_become_the_dates_that_gnu_date_prints() {
+        assert_eq!(date(0), "1970-01-01 00:00:00");
+        assert_eq!(date(951_782_400), "2000-02-29 00:00:00");
+        assert_eq!(date(1_764_000_000), "2025-11-24 16:00:00");
+        assert_eq!(date(4_107_542_399), "2100-02-28 23:59:59");
+        assert_eq!(stamp(4_107_542_400), "21000301_000000");
+    }
+}

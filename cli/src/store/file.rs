@@ -1,0 +1,235 @@
+//! A config file: its path, and what was read from it. Reading keeps hold of the directory and of what the file was, so
+//! that a change meanwhile is noticed.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+
+use super::{MAX_CONFIG, open_dir, open_dir_in, parent, write};
+use crate::error::{Exit, Failure, Result};
+use crate::quote::shown;
+
+/// A config's place: how to get at it, not yet opened.
+#[derive(Debug, Clone)]
+pub(crate) struct ConfigPath {
+    /// As the user would write it.
+    pub(crate) path: PathBuf,
+    /// The directory that was asked for, if the config was found below one: no link is followed from there on.
+    pub(super) root: Option<PathBuf>,
+}
+
+impl ConfigPath {
+    /// A config that the user named; if that is a link, the file that it leads to.
+    pub(crate) fn named(path: &Path) -> Self {
+        Self { path: path.to_owned(), root: None }
+    }
+
+    /// Where backups of the config go below `backup_dir`: under the real path of its directory, so that configs of one
+    /// name in two places never share backups. The directory below `backup_dir`, and the config's real name.
+    pub(super) fn backup_place(&self) -> io::Result<(PathBuf, OsString)> {
+        let real = match &self.root {
+            Some(_) => parent(&self.path).canonicalize()?.join(self.path.file_name().unwrap_or_default()),
+            None => self.path.canonicalize()?,
+        };
+        let directory = parent(&real).strip_prefix("/").unwrap_or(parent(&real)).to_owned();
+        Ok((directory, real.file_name().unwrap_or_default().to_owned()))
+    }
+
+    /// Reads the config, which must be a regular file of at most 64 MiB.
+    pub(crate) fn read(&self) -> Result<ConfigFile> {
+        let (dir, name, file, stat) = self.open()?;
+        let too_large = || {
+            let what = format!("{} is larger than 64 MiB", shown(&self.path));
+            Failure::new(Exit::File, what, "no config is that large; check the path")
+        };
+        let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= MAX_CONFIG).ok_or_else(too_large)?;
+        let mut bytes = Vec::with_capacity(size as usize + 1);
+        file.take(MAX_CONFIG + 1).read_to_end(&mut bytes).map_err(|error| self.unreadable(&error))?;
+        // It may have grown since.
+        if bytes.len() as u64 > MAX_CONFIG {
+            return Err(too_large());
+        }
+        let source = ConfigFile { config: self.clone(), dir, name, bytes, stat };
+        source.refuse_changed()?;
+        Ok(source)
+    }
+
+    /// Whether the file holds `pieces`, one after the other, and no more; looked at bit by bit, as it may be large.
+    pub(crate) fn holds(&self, pieces: &[&[u8]]) -> Result<bool> {
+        let (_, _, mut file, _) = self.open()?;
+        let mut holds = || -> io::Result<bool> {
+            const PART: usize = 1 << 14;
+            let mut buf = [0; PART];
+            for part in pieces.iter().flat_map(|piece| piece.chunks(PART)) {
+                let read = &mut buf[..part.len()];
+                file.read_exact(read)?;
+                if read != part {
+                    return Ok(false);
+                }
+            }
+            Ok(file.read(&mut buf)? == 0)
+        };
+        match holds() {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            held => held.map_err(|error| self.unreadable(&error)),
+        }
+    }
+
+    /// Opens the file, which must be a regular one: its directory, its name there, itself and what it is.
+    pub(super) fn open(&self) -> Result<(OwnedFd, OsString, File, Stat)> {
+        let (dir, name) = self.open_directory().map_err(|error| self.unreadable(&error))?;
+        // Not blocking: a FIFO is noticed, not waited for.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let fd =
+            rustix::fs::openat(&dir, &name, flags, Mode::empty()).map_err(|error| self.unreadable(&error.into()))?;
+        let stat = rustix::fs::fstat(&fd).map_err(|error| self.unreadable(&error.into()))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok((dir, name, File::from(fd), stat)),
+            FileType::Directory => Err(self.unreadable(&io::ErrorKind::IsADirectory.into())),
+            _ => {
+                let next = "a config is a regular file";
+                Err(Failure::new(Exit::File, format!("{} is not a regular file", shown(&self.path)), next))
+            }
+        }
+    }
+
+    /// The file `name` in the config's directory, and what is in it, if there is one.
+    pub(crate) fn beside(&self, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
+        let beside = Self { path: self.path.with_file_name(name), root: self.root.clone() };
+        match beside.path.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            _ => beside.read().map(|mut source| Some((beside.path, source.take_bytes()))),
+        }
+    }
+
+    /// Removes the file.
+    pub(crate) fn remove(&self) -> Result<()> {
+        let removed = self.open_directory().and_then(|(dir, name)| {
+            rustix::fs::unlinkat(&dir, &name, AtFlags::empty())?;
+            Ok(rustix::fs::fsync(&dir)?)
+        });
+        removed.map_err(|error| {
+            let what = format!("{} cannot be removed: {error}", shown(&self.path));
+            Failure::new(Exit::File, what, "check the directory's permissions")
+        })
+    }
+
+    /// The directory that the file is in, and its name there.
+    pub(super) fn open_directory(&self) -> io::Result<(OwnedFd, OsString)> {
+        let Some(root) = &self.root else {
+            let real = match self.path.symlink_metadata() {
+                Ok(meta) if meta.is_symlink() => self.path.canonicalize()?,
+                _ => self.path.clone(),
+            };
+            let name = real.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+            return Ok((open_dir(parent(&real))?, name.to_owned()));
+        };
+        let mut dir = open_dir(root)?;
+        let relative = self.path.strip_prefix(root).unwrap_or(&self.path);
+        for component in parent(relative).components().filter(|component| component.as_os_str() != ".") {
+            dir = open_dir_in(&dir, component.as_os_str().as_ref())?;
+        }
+        Ok((dir, relative.file_name().ok_or(io::ErrorKind::IsADirectory)?.to_owned()))
+    }
+
+    pub(super) fn unreadable(&self, error: &io::Error) -> Failure {
+        let path = shown(&self.path);
+        let (what, next) = match error.kind() {
+            io::ErrorKind::NotFound => {
+                (format!("Config file not found: {path}"), "check the path and PROXMOX_MCP_CONFIG")
+            }
+            io::ErrorKind::IsADirectory => (format!("{path} is a directory"), "name a config in it"),
+            _ => (format!("{path} cannot be read: {error}"), "check the path and its permissions"),
+        };
+        Failure::new(Exit::File, what, next)
+    }
+}
+
+/// What a file was when it was read. Any change to it makes another of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    file: (u64, u64),
+    size: i64,
+    modified: (i64, u64),
+    changed: (i64, u64),
+}
+
+impl Identity {
+    fn of(stat: &Stat) -> Self {
+        Self {
+            file: (stat.st_dev, stat.st_ino),
+            size: stat.st_size,
+            modified: (stat.st_mtime, stat.st_mtime_nsec),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+
+    /// The file, whatever is in it: device and inode.
+    pub(crate) fn file(&self) -> (u64, u64) {
+        self.file
+    }
+}
+
+/// A config that was read, with a hold on the directory that it is in.
+pub(crate) struct ConfigFile {
+    pub(super) config: ConfigPath,
+    pub(super) dir: OwnedFd,
+    pub(super) name: OsString,
+    pub(super) bytes: Vec<u8>,
+    pub(super) stat: Stat,
+}
+
+impl ConfigFile {
+    /// The content, which is handed over.
+    pub(crate) fn take_bytes(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        Identity::of(&self.stat)
+    }
+
+    /// The permission bits.
+    pub(crate) fn mode(&self) -> u32 {
+        self.stat.st_mode & 0o7777
+    }
+
+    /// Makes sure that the file's name outlasts a power failure: a run that was killed may have renamed it and not more.
+    pub(crate) fn make_durable(&self) -> Result<()> {
+        write::sync_directory(&self.dir, &self.config.path)
+    }
+
+    /// Whether `path` leads to this very file.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        rustix::fs::stat(path).is_ok_and(|stat| Identity::of(&stat).file == self.identity().file)
+    }
+
+    /// Whether the config can be replaced at all; asked before anything is changed.
+    pub(crate) fn check_replaceable(&self) -> Result<()> {
+        let path = shown(&self.config.path);
+        if self.stat.st_nlink > 1 {
+            let what = format!("{path} has {} names (hard links); replacing it would part them", self.stat.st_nlink);
+            return Err(Failure::new(Exit::File, what, "remove the other names, or copy the file"));
+        }
+        let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+        rustix::fs::accessat(&self.dir, ".", access, AtFlags::EACCESS).map_err(|error| {
+            let error = io::Error::from(error);
+            let what = format!("the directory of {path} cannot be written: {error}");
+            Failure::new(Exit::File, what, "check the directory's permissions and its file system")
+        })
+    }
+
+    /// The file must still be what was read.
+    pub(super) fn refuse_changed(&self) -> Result<()> {
+        let now = rustix::fs::statat(&self.dir, &self.name, AtFlags::SYMLINK_NOFOLLOW);
+        if now.is_ok_and(|stat| Identity::of(&stat) == self.identity()) {
+            return Ok(());
+        }
+        let what = format!("{} changed meanwhile; it was left as it is", shown(&self.config.path));
+        Err(Failure::new(Exit::File, what, "somebody else works on it: run this again when they are done"))
+    }
+}

@@ -1,0 +1,102 @@
+//! Many tokens at once: opened with the keys of a keyring, or sealed under one.
+//! Those of several configs go together, which keeps all cores busy.
+
+pub(crate) mod batch;
+pub(crate) mod verify;
+
+use std::num::NonZeroUsize;
+
+use fernseal_core::token::{self, Format};
+use fernseal_core::{Error, Key, MasterKey};
+use getrandom::SysRng;
+use zeroize::Zeroizing;
+
+use crate::config::text::{ConfigText, SealedValue};
+use crate::error::{Exit, Failure, Result};
+use crate::keys::{Derived, Job, Keyring, derive};
+
+/// A secret, and what opened it.
+pub(crate) struct Opened {
+    pub(crate) plain: Zeroizing<Vec<u8>>,
+    /// The place of the master key in the keyring.
+    pub(crate) master: usize,
+    pub(crate) key: Derived,
+}
+
+/// Opens `tokens`, each with the first of the keys that fits. No key is derived twice.
+pub(crate) fn open(
+    tokens: &[(&ConfigText, &SealedValue)],
+    keys: &Keyring,
+    threads: NonZeroUsize,
+) -> Vec<std::result::Result<Opened, Error>> {
+    let mut results: Vec<_> =
+        tokens.iter().map(|(_, token)| Err(token.form.err().unwrap_or(Error::Unauthentic))).collect();
+    for (index, master) in keys.all().iter().enumerate() {
+        let (places, tasks): (Vec<usize>, Vec<Job<'_>>) = tokens
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| matches!(results.get(*place), Some(Err(Error::Unauthentic))))
+            .filter_map(|(place, (_, token))| Some((place, Job { master, salt: *token.form.ok()?.0.salt() })))
+            .unzip();
+        for (place, key) in places.into_iter().zip(derive::keys(&tasks, threads)) {
+            let Some(((document, token), result)) = tokens.get(place).zip(results.get_mut(place)) else { continue };
+            *result = open_with(&key, token.text(document)).map(|plain| Opened { plain, master: index, key });
+        }
+    }
+    results
+}
+
+/// Refuses keys that do not open what `document` holds already, where they are to seal something more in it: it would be
+/// under two keys then, and none would open all of it. Of `others`, the tokens that stay, one is tried.
+pub(crate) fn check_fit<'a>(
+    document: &ConfigText,
+    mut others: impl Iterator<Item = &'a SealedValue>,
+    keys: &Keyring,
+    threads: NonZeroUsize,
+) -> Result<()> {
+    let Some(token) = others.find(|token| token.form.is_ok()) else { return Ok(()) };
+    if open(&[(document, token)], keys, threads).iter().any(std::result::Result::is_ok) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Unopened,
+        format!("the other tokens of {} do not open with this key (tried: {})", document.name, token.pointer),
+        "set the key they were sealed with (PROXMOX_MCP_MASTER_KEY), or rotate first; \
+         `fernseal verify` says which tokens open; if that key is lost, put \"\" in the place of each of them first",
+    ))
+}
+
+/// Seals each secret under a salt of its own (or the legacy one), as of the time `at`, and checks each token by opening it.
+pub(crate) fn seal(
+    master: &MasterKey,
+    secrets: &[&str],
+    legacy: bool,
+    at: u64,
+    threads: NonZeroUsize,
+) -> Result<Vec<String>> {
+    let failed = |error| {
+        let next = "nothing was written; try again, and if it stays so report it";
+        Failure::new(Exit::Other, format!("sealing failed: {error}"), next)
+    };
+    let format = |_| if legacy { Ok(Format::Legacy) } else { Format::salted(&mut SysRng) };
+    let formats: Vec<Format> = secrets.iter().map(format).collect::<std::result::Result<_, _>>().map_err(failed)?;
+    let tasks: Vec<Job<'_>> = formats.iter().map(|format| Job { master, salt: *format.salt() }).collect();
+    let keys = derive::keys(&tasks, threads);
+    let seal_one = |(secret, (format, key)): (&&str, (&Format, Derived))| {
+        let mut out = vec![0; token::token_len(secret.len())];
+        let sealed = token::seal_with(&key, format, secret.as_bytes(), at, &mut SysRng, &mut out)?.to_owned();
+        match open_with(&key, &sealed) {
+            Ok(plain) if *plain == secret.as_bytes() => Ok(sealed),
+            _ => Err(Error::Unauthentic),
+        }
+    };
+    secrets.iter().zip(formats.iter().zip(keys)).map(seal_one).collect::<std::result::Result<_, _>>().map_err(failed)
+}
+
+/// Opens one token with its derived key.
+pub(crate) fn open_with(key: &Key, text: &str) -> std::result::Result<Zeroizing<Vec<u8>>, Error> {
+    let mut plain = Zeroizing::new(vec![0; token::open_len(text.len())]);
+    let len = token::open_with(key, text, &mut plain)?.len();
+    plain.truncate(len);
+    Ok(plain)
+}
