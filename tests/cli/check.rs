@@ -1,12 +1,9 @@
 //! `fernseal check`: secrets in plain text are found, in files and in what is staged in git, and nothing else is.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
-
-mod common;
 
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use common::{Folder, has};
+use crate::common::{Folder, has};
 
 const PLAIN: &str = r#"{"auth": {"token_value": "plain"}}"#;
 

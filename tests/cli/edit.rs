@@ -1,8 +1,5 @@
 //! `fernseal edit`: what was changed is sealed, what was not keeps its token, and the opened text is nowhere afterwards.
 //! The editors are scripts; each gets the text's path in $1.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
-
-mod common;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{Folder, Said, has, wait_until};
+use crate::common::{Folder, Said, has, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 
 const CONFIG: &str =
@@ -57,7 +54,7 @@ impl Desk {
     }
 
     fn tokens(&self) -> Vec<String> {
-        common::tokens(&self.folder.read("c.json")).map(str::to_owned).collect()
+        crate::common::tokens(&self.folder.read("c.json")).map(str::to_owned).collect()
     }
 }
 
@@ -77,7 +74,7 @@ fn the_editor_sees_the_opened_config_in_a_private_file_and_no_master_key() {
     assert_eq!(desk.folder.read("c.json"), before);
     assert_eq!(desk.folder.read("seen"), CONFIG);
     assert_eq!(desk.folder.read("modes"), "600\n700\n");
-    assert!(!desk.folder.read("environment").contains(common::KEY));
+    assert!(!desk.folder.read("environment").contains(crate::common::KEY));
 }
 
 #[test]
@@ -152,14 +149,14 @@ fn time_grows_with_the_number_of_tokens_and_not_with_its_square() {
     desk.folder.write("one.json", r#"{"auth": {"token_value": "first"}}"#);
     assert_eq!(desk.folder.run(&["encrypt", "one.json", "--legacy", "-o", "legacy.json"]).code, Some(0));
     let sealed = desk.folder.read("legacy.json");
-    let token = common::tokens(&sealed).next().unwrap();
+    let token = crate::common::tokens(&sealed).next().unwrap();
     let memory = desk.memory.to_str().unwrap();
     let time = |count: usize| {
         let members: Vec<String> = (0..count).map(|at| format!("\"s{at}\": \"{token}\"")).collect();
         let text = format!("{{{}}}", members.join(", "));
         desk.folder.write("c.json", &text);
         let variables = [("EDITOR", "sh -c 'echo >>\"$1\"' --"), ("XDG_RUNTIME_DIR", memory)];
-        let (code, _, time) = common::cost(&desk.folder, &variables, &["edit", "c.json"]);
+        let (code, _, time) = crate::common::cost(&desk.folder, &variables, &["edit", "c.json"]);
         assert_eq!(code, 0);
         assert_eq!(desk.folder.read("c.json"), text + "\n");
         time

@@ -1,10 +1,7 @@
 //! `fernseal decrypt --textconv`: git shows which secrets changed, and nothing where none did.
 //! What git has staged is looked at by `fernseal check`: check.rs.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
 
-mod common;
-
-use common::{Folder, has};
+use crate::common::{Folder, has};
 
 #[test]
 fn git_diff_shows_secrets_that_changed_and_none_that_were_only_sealed_anew() {

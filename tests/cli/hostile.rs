@@ -1,15 +1,12 @@
 //! Files that somebody made to hurt: huge, deep, broken, or no files at all.
 //! Each gets an exit code and a message; memory stays within the file and a few MiB (and a few hundred bytes for each
 //! token), time grows with the size.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
-
-mod common;
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, Instant};
 use std::{fs, process};
 
-use common::{Folder, Said, Stopped, has, skip};
+use crate::common::{Folder, Said, Stopped, has, skip};
 
 /// Runs a command as the user nobody; by its descriptor, as nobody may not be let into the folder where it was built.
 const AS_NOBODY: [&str; 3] =
@@ -60,7 +57,7 @@ fn long_numbers_line_ends_marks_and_halves_of_surrogates_stay_as_they_are() {
     folder.write("c.json", &around("\"secret\""));
     assert_eq!(folder.run(&["encrypt", "c.json", "--in-place"]).code, Some(0));
     let sealed = folder.read("c.json");
-    let token = common::tokens(&sealed).next().unwrap();
+    let token = crate::common::tokens(&sealed).next().unwrap();
     assert_eq!(sealed, around(&format!("\"{token}\"")));
     assert_eq!(folder.run(&["get", "c.json", "auth.token_value"]).out.trim_end(), "secret");
     // A half that is a secret has no bytes that could be sealed.
@@ -134,7 +131,7 @@ fn limits_are_stated_and_held() {
 
 /// Exit code, the most memory in MiB, and the processor's time of a command.
 fn cost(folder: &Folder, arguments: &[&str]) -> (i32, u64, Duration) {
-    common::cost(folder, &[], arguments)
+    crate::common::cost(folder, &[], arguments)
 }
 
 /// A config with one secret, of `mebibytes` in all, less a little for the token that comes of it.
@@ -234,7 +231,7 @@ fn a_million_tokens_and_what_looks_like_them_are_listed_in_time_and_memory_that_
     folder.write("token.json", "{\"auth\": {\"token_value\": \"s\"}}");
     assert_eq!(folder.run(&["encrypt", "token.json", "--legacy", "--in-place"]).code, Some(0));
     let text = folder.read("token.json");
-    let token = common::tokens(&text).next().unwrap();
+    let token = crate::common::tokens(&text).next().unwrap();
     for (value, commands, code) in [
         (token, ["status", "check"], [0, 0]),
         ("enc:x", ["status", "check"], [6, 3]),

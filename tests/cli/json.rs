@@ -1,15 +1,12 @@
 //! What the command says with `--json`, and its audit log: each line fits cli/schema.json, which scripts may rely on.
 //! Every form in the schema is met here, so that none is out of date.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
-
-mod common;
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 
+use crate::common::{Folder, Said};
 use boon::{Compiler, SchemaIndex, Schemas};
-use common::{Folder, Said};
 use serde_json::Value;
 
 /// The schema's forms, and which of them were met.
@@ -87,7 +84,7 @@ fn all_that_is_said_in_json_fits_the_schema_and_all_of_the_schema_is_met() {
     let old_and_new = [
         ("PROXMOX_MCP_MASTER_KEY_FILE", "new.key"),
         ("PROXMOX_MCP_MASTER_KEY", ""),
-        ("PROXMOX_MCP_MASTER_KEY_PREVIOUS", common::KEY),
+        ("PROXMOX_MCP_MASTER_KEY_PREVIOUS", crate::common::KEY),
     ];
     run(0, &["backups", "list", "tree"], &[]);
     run(0, &["rotate", "--rollback", "--dry-run", "tree"], &old_and_new);

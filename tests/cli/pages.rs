@@ -1,9 +1,6 @@
 //! Help, completions and manual pages: all know the same verbs, and none shows what is hidden.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
 
-mod common;
-
-use common::Folder;
+use crate::common::Folder;
 
 const VERBS: [&str; 15] = [
     "encrypt",

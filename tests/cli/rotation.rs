@@ -1,8 +1,5 @@
 //! Rotation under the conditions that life has for it: two at once, interrupted, links, other programs, many files.
 //! That no failing system call loses a secret is shown by tests/faults; the everyday transcripts are in transcripts/.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
-
-mod common;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{fs, str, thread};
 
-use common::{Folder, KEY, Said, Stopped, has, skip};
+use crate::common::{Folder, KEY, Said, Stopped, has, skip};
 use rustix::process::Signal;
 
 /// Configs, which were rotated to the key in the file `new`, and their backups.
@@ -646,7 +643,7 @@ fn a_log_that_fails_only_at_the_end_is_warned_of_and_what_is_done_is_done() {
             assert!(name == "rotate" || folder.run(&arguments).code == Some(0));
             folder
         };
-        common::a_log_that_fails_late_stops_nothing(name, prepared, |folder| {
+        crate::common::a_log_that_fails_late_stops_nothing(name, prepared, |folder| {
             let arguments = [arguments, &["--audit-log", "log"]].concat();
             let mut command = folder.command(&["prlimit", "--fsize=1024"], &arguments);
             if name == "backups prune" {

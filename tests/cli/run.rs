@@ -1,11 +1,8 @@
 //! `fernseal run`: the program gets the secrets that were asked for, in the way that was asked for, and no master key.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
-
-mod common;
 
 use std::process::Stdio;
 
-use common::{Folder, KEY, Said};
+use crate::common::{Folder, KEY, Said};
 
 fn folder(name: &str) -> Folder {
     let folder = Folder::new(name);

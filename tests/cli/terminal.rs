@@ -1,7 +1,6 @@
 //! The command in front of a person: each test has a real pseudo-terminal, types into it and reads what it shows.
 //! A key that is shown once leaves nothing in the scrollback; a secret that is typed does not appear;
 //! however the command ends, the terminal is as it was.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};

@@ -1,7 +1,6 @@
 //! The command as people use it: each file in transcripts/ is a case, and reads as documentation.
 //! The lines behind `$` run in a fresh folder with the fixtures in it; what they print must be what stands there.
-//! `SNAPSHOTS=overwrite cargo test -p fernseal --test transcripts` writes what is printed now; read the difference.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
+//! `SNAPSHOTS=overwrite cargo test -p fernseal --test cli transcripts` writes what is printed now; read the difference.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt;

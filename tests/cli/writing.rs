@@ -1,14 +1,11 @@
 //! What `set`, `encrypt`, `decrypt` and `keygen` write, and where they refuse to: under a key that is not the config's, over
 //! what is no file. A secret that was set is newer than any backup.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
-
-mod common;
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, symlink};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::{Folder, Said};
+use crate::common::{Folder, Said};
 
 const OTHER_KEY: &str = "bLEDgzUxSiXMMKxMPSR4h9Gzhvbs_yFlqvsM9HsYdtU=";
 const TWO: &str = r#"{"auth": {"token_value": "first"}, "more": ["second", "third"]}"#;
@@ -47,14 +44,14 @@ fn nothing_is_sealed_with_a_key_that_does_not_open_the_other_tokens() {
         assert!(!folder.path("out.json").exists());
     }
     // Where the right key is lost, each secret is set anew once the tokens are out of the way, as the message says.
-    let lost = common::tokens(&before).fold(before.clone(), |text, token| text.replace(token, ""));
+    let lost = crate::common::tokens(&before).fold(before.clone(), |text, token| text.replace(token, ""));
     folder.write("lost.json", &lost);
     for pointer in ["auth.token_value", "/more/1"] {
         let said = under(&folder, OTHER_KEY, "", &format!("printf new | \"$0\" set lost.json {pointer}"));
         assert_eq!(said.code, Some(0), "{said:?}");
     }
     // A previous key is one of those at hand.
-    let said = under(&folder, OTHER_KEY, common::KEY, "printf new | \"$0\" set c.json auth.token_value");
+    let said = under(&folder, OTHER_KEY, crate::common::KEY, "printf new | \"$0\" set c.json auth.token_value");
     assert_eq!(said.code, Some(0), "{said:?}");
 }
 
@@ -72,7 +69,7 @@ fn the_only_token_of_a_config_is_set_under_any_key_and_of_many_one_is_tried() {
     let arguments: Vec<&str> =
         ["encrypt", "--in-place", "c.json"].into_iter().chain(named.iter().map(String::as_str)).collect();
     assert_eq!(folder.run(&arguments).code, Some(0));
-    let said = under(&folder, common::KEY, "", "printf new | \"$0\" set -v c.json s19");
+    let said = under(&folder, crate::common::KEY, "", "printf new | \"$0\" set -v c.json s19");
     assert!(said.err.contains("debug: keys derived: 2\n"), "{said:?}");
 }
 
@@ -178,7 +175,9 @@ fn a_dash_is_stdout_for_decrypt_and_no_file_for_the_others() {
 fn git_goes_on_where_the_key_is_none_or_the_audit_log_cannot_be_written() {
     let folder = two_tokens("textconv-fails");
     let sealed = folder.read("c.json");
-    for (key, log, what) in [("no key", "log", "Invalid master key"), (common::KEY, "no/folder/log", "no/folder/log")] {
+    for (key, log, what) in
+        [("no key", "log", "Invalid master key"), (crate::common::KEY, "no/folder/log", "no/folder/log")]
+    {
         let line = format!("\"$0\" decrypt --textconv c.json --audit-log {log}");
         let said = under(&folder, key, "", &line);
         assert_eq!((said.code, &said.out), (Some(0), &sealed), "{said:?}");
@@ -202,7 +201,7 @@ fn a_log_that_fails_once_the_config_is_written_is_warned_of_and_stops_nothing() 
             folder.write("tree/0000.json", &config);
             folder
         };
-        common::a_log_that_fails_late_stops_nothing(name, prepared, |folder| {
+        crate::common::a_log_that_fails_late_stops_nothing(name, prepared, |folder| {
             let script =
                 "printf new | EDITOR='sed -i s/secret/other/' prlimit --fsize=1024 \"$0\" \"$@\" --audit-log log";
             folder.run_by(&["sh", "-c", script], arguments)

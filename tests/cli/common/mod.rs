@@ -1,5 +1,4 @@
 //! A folder of its own for a test, and the command run in it: HOME is inside, nothing is inherited.
-#![allow(dead_code)] // each test uses its own part
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -8,10 +7,7 @@ use std::{env, fs, process, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-#[path = "../../skip.rs"]
-mod skip;
-
-pub(crate) use skip::skip;
+pub(crate) use crate::skip::skip;
 
 pub(crate) const KEY: &str = "ObZIJcp620H6InDDQzNIhnX3zy4kQiYySE7Rwe4vans=";
 
