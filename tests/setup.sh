@@ -18,7 +18,7 @@ c="gcc g++ libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
 go="golang-go"
 mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web"
 arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
-packages="debhelper lintian man-db bash-completion fish zsh"
+packages="debhelper lintian man-db mandoc bash-completion fish zsh"
 # From crates.io, PyPI and npm.
 mutants="cargo-mutants 27.1.0"
 deny="cargo-deny 0.20.2"

@@ -60,8 +60,8 @@ fn run() -> ExitCode {
         Command::Run(args) => commands::run::run(args, &context),
         Command::Sweep { folder } => store::sweep(folder),
         Command::Doctor(args) => commands::doctor::run(args, &context),
-        Command::Completions(args) => commands::completions::completions(args),
-        Command::Man(args) => commands::completions::man(args),
+        Command::Completions(args) => commands::completions::run(args),
+        Command::Man(args) => commands::man::run(args),
     };
     context.report.trace(format_args!("keys derived: {}", derive::count()));
     match done {

@@ -2,6 +2,8 @@
 //! The guide's spellings (`fernseal CONFIG --status`) are put into verbs (`fernseal status CONFIG`) first,
 //! so that the two cannot differ.
 
+pub(crate) mod reference;
+
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "fernseal", version, arg_required_else_help = true, subcommand_required = true)]
 #[command(override_usage = "fernseal CONFIG [-o OUT]\n       fernseal CONFIG --status\n       fernseal COMMAND …")]
-#[command(help_template = HELP, before_help = EXAMPLES, after_help = AFTER_HELP)]
+#[command(help_template = HELP, before_help = EXAMPLES, after_help = reference::after_help())]
 pub(crate) struct Cli {
     #[command(flatten)]
     guide: Guide,
@@ -35,16 +37,6 @@ Examples:
   fernseal get config.encrypted.json /auth/token_value
   fernseal rotate proxmox-config/              a new master key for all configs
   fernseal run config.encrypted.json --config-env PROXMOX_MCP_CONFIG -- python -m proxmox_mcp.server";
-
-const AFTER_HELP: &str = "\
-The master key comes from one of these; two that differ are refused: --key-file,
-PROXMOX_MCP_MASTER_KEY, PROXMOX_MCP_MASTER_KEY_FILE,
-$CREDENTIALS_DIRECTORY/proxmox_mcp_master_key; if there is none, a prompt.
-Keys in PROXMOX_MCP_MASTER_KEY_PREVIOUS (or _FILE) open tokens and never seal.
-
-Exit codes: 0 done, 1 other failure, 2 usage, 3 check found a secret in plain text,
-4 a token could not be opened, 5 no usable master key, 6 malformed config or token, 7 file or I/O,
-8 some files of many failed, 9 interrupted and can be resumed.";
 
 /// The guide's flags. They are put into verbs before parsing, and stand here for help and completions.
 #[derive(Debug, Args)]

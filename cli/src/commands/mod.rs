@@ -11,6 +11,7 @@ pub(crate) mod edit;
 pub(crate) mod encrypt;
 pub(crate) mod get;
 pub(crate) mod keygen;
+pub(crate) mod man;
 pub(crate) mod rotate;
 pub(crate) mod run;
 pub(crate) mod set;

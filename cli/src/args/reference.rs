@@ -1,0 +1,59 @@
+//! What help and the manual pages say beside the options: exit codes, environment variables and files.
+//! Change it when a command reads another variable or file, or ends with another code.
+
+/// Each exit code and its meaning.
+pub(crate) const EXIT_STATUS: [(&str, &str); 10] = [
+    ("0", "done"),
+    ("1", "another failure"),
+    ("2", "wrong usage"),
+    ("3", "check found a secret in plain text"),
+    ("4", "a token could not be decrypted"),
+    ("5", "no usable master key"),
+    ("6", "a config or a token is malformed"),
+    ("7", "a file could not be read or written, or there was nothing to look at"),
+    ("8", "some of several files failed"),
+    ("9", "interrupted; run the command again to finish"),
+];
+
+/// Each environment variable that the command reads.
+pub(crate) const ENVIRONMENT: [(&str, &str); 11] = [
+    ("PROXMOX_MCP_MASTER_KEY", "The master key."),
+    ("PROXMOX_MCP_MASTER_KEY_FILE", "The path of a file that holds the master key."),
+    (
+        "CREDENTIALS_DIRECTORY",
+        "The directory of systemd's credentials; the file proxmox_mcp_master_key in it holds the master key.",
+    ),
+    (
+        "PROXMOX_MCP_MASTER_KEY_PREVIOUS",
+        "Former master keys, separated by commas or line ends. They decrypt and never encrypt.",
+    ),
+    ("PROXMOX_MCP_MASTER_KEY_PREVIOUS_FILE", "The path of a file that holds former master keys."),
+    ("PROXMOX_MCP_CONFIG", "The config of a command that only reads and names none."),
+    ("PROXMOX_MCP_AUDIT_LOG", "The audit log, unless --audit-log names one."),
+    ("HOME", "The directory for new key files."),
+    ("XDG_RUNTIME_DIR", "The directory for texts that are being edited, if it is in memory; otherwise /dev/shm."),
+    ("VISUAL, EDITOR", "The editor that edit starts; vi if neither is set."),
+    ("NO_COLOR", "If set, help and errors of the command line have no color."),
+];
+
+/// Each file that the command reads or makes without being told its path.
+pub(crate) const FILES: [(&str, &str); 3] = [
+    ("~/.proxmox_mcp_key.ID", "The new key of a rotation, mode 0600. ID is the id of the key."),
+    ("CONFIG.backup.YYYYMMDD_HHMMSS", "The backup that a rotation makes of CONFIG before it replaces it."),
+    (
+        ".fernseal.toml",
+        "Beside configs: names their secrets for check, encrypt and edit, as in secrets = [\"/database/password\"].",
+    ),
+];
+
+/// The end of `fernseal help`.
+pub(crate) fn after_help() -> String {
+    let codes: Vec<String> = EXIT_STATUS.iter().map(|(code, meaning)| format!("  {code}  {meaning}")).collect();
+    format!("{KEY_SOURCES}\n\nExit codes:\n{}", codes.join("\n"))
+}
+
+const KEY_SOURCES: &str = "\
+The master key comes from one of these; two that differ are refused: --key-file,
+PROXMOX_MCP_MASTER_KEY, PROXMOX_MCP_MASTER_KEY_FILE,
+$CREDENTIALS_DIRECTORY/proxmox_mcp_master_key; if there is none, a prompt.
+Keys in PROXMOX_MCP_MASTER_KEY_PREVIOUS (or _FILE) decrypt tokens and never encrypt.";
