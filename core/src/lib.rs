@@ -60,7 +60,8 @@ pub use key::{Key, KeyId, KeyText, MIN_SEALING_LEN, MasterKey};
 /// Whether flash and stack are dear, and worth more than time.
 const SMALL: bool = cfg!(target_os = "none");
 
-/// The README's Rust is compiled with the tests.
+/// The Rust examples of both READMEs are compiled with the tests.
 #[cfg(doctest)]
+#[doc = include_str!("../README.md")]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -25,7 +25,7 @@ done
 unset LD_LIBRARY_PATH LIBRARY_PATH CPATH PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR DESTDIR PREFIX LIBDIR
 
 section=$work/section
-sed -n '/^## For a C programmer/,/^## /p' README.md >"$section"
+sed -n '/^## For a C programmer/,/^## /p' ffi/README.md >"$section"
 sed -n '/^```c$/,/^```$/p' "$section" | sed '1d;$d' >"$work/open.c"
 line=$(sed -n 's/.*`\(cc open.c [^`]*\)`.*/\1/p' "$section")
 [ -n "$line" ] || fail "the README has no command line"

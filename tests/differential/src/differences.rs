@@ -1,4 +1,4 @@
-//! Differences that were met, by the README's names for them.
+//! Differences that were met, by core/README.md's names for them.
 //! One that is no row of the table there ends the run, and so does a row that the README has lost.
 //! Who differs is kept with it: Python, and here and there the fernet crate.
 
@@ -11,12 +11,12 @@ pub const KEY: &str = "master key";
 pub const SHORT_KEY: &str = "short master key";
 pub const JSON: &str = "JSON that is read";
 pub const EQUAL_NAMES: &str = "equal names in an object";
-pub const HALF: &str = "half a surrogate pair";
+pub const LONE_SURROGATE: &str = "lone surrogate";
 
 /// The first cells of the README's table of differences.
 fn rows() -> impl Iterator<Item = &'static str> {
-    let readme = include_str!("../../../README.md");
-    let (_, section) = readme.split_once("## Where it differs from the Python original").expect("a section");
+    let readme = include_str!("../../../core/README.md");
+    let (_, section) = readme.split_once("## Differences from the Python original").expect("a section");
     let table = section.lines().skip(1).take_while(|line| !line.starts_with('#'));
     table.filter_map(|line| Some(line.strip_prefix("| ")?.split_once(" | ")?.0))
 }

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::differences::{Differences, EQUAL_NAMES, HALF, JSON};
+use crate::differences::{Differences, EQUAL_NAMES, LONE_SURROGATE, JSON};
 use crate::python::Python;
 
 /// The guide's config, sealed ones, one with all that JSON has, and one that looks odd.
@@ -250,7 +250,7 @@ pub fn document(rng: &mut Rng, python: &mut Python, count: usize, differences: &
                 differences.note(EQUAL_NAMES, "Python");
             }
             if found.plain.is_none() {
-                differences.note(HALF, "Python");
+                differences.note(LONE_SURROGATE, "Python");
             }
         }
     }
