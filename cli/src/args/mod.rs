@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ErrorKind};
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// Keeps the secrets of JSON configs encrypted at rest.
 #[derive(Debug, Parser)]
@@ -184,7 +184,17 @@ pub(crate) struct Doctor {
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// bash, zsh, fish, powershell or elvish
-    pub(crate) shell: clap_complete::Shell,
+    pub(crate) shell: Shell,
+}
+
+/// The shells that can complete the command.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
 }
 
 /// Print the manual page, or write all of them to DIR

@@ -124,7 +124,7 @@ pub(crate) fn result_bytes(pieces: &[&[u8]]) -> Result<()> {
 }
 
 /// A failure to write to stdout. A reader that went away (`| head`) is no fault of ours: main keeps quiet about it.
-fn stdout_failed(error: &io::Error) -> Failure {
+pub(crate) fn stdout_failed(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Failure::new(Exit::File, "", "");
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
@@ -16,7 +17,10 @@ pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
     pub(crate) fn new(name: &str) -> Self {
-        let folder = env::temp_dir().join(format!("fernseal-test-{}-{name}", process::id()));
+        // Two tests may have chosen one name.
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = env::temp_dir().join(format!("fernseal-test-{}-{count}-{name}", process::id()));
         // A run that was killed may have left one: the numbers of processes come again.
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("home")).unwrap();
