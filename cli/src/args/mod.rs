@@ -188,7 +188,7 @@ pub(crate) struct Completions {
 }
 
 /// The shells that can complete the command.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shell {
     Bash,
     Elvish,

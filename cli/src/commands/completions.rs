@@ -39,8 +39,14 @@ pub(crate) fn run(args: &Completions) -> Result<()> {
     shell
         .write_registration(VARIABLE, "fernseal", "fernseal", "fernseal", &mut script)
         .map_err(|error| output::stdout_failed(&error))?;
+    if args.shell == Shell::Zsh {
+        script.extend_from_slice(ZSH_AUTOLOAD.as_bytes());
+    }
     output::result_bytes(&[&script])
 }
+
+/// zsh reads a script in its function path at the first TAB, which is to be answered too.
+const ZSH_AUTOLOAD: &str = "if [[ $funcstack[1] == _fernseal ]]; then\n    _clap_dynamic_completer_fernseal\nfi\n";
 
 /// The command line as it is completed: without hidden verbs, with completers by the names of the values.
 fn tree() -> Command {
