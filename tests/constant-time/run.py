@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does the time of opening and sealing depend on a secret? Asks valgrind, of the C library as it ships.
+"""Checks with valgrind that the running time of opening and sealing depends on no secret, in the C library as it ships.
 
     tests/setup.sh c && tests/constant-time/run.py          about two minutes
 
