@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
+use crate::error::{Exit, Failure, Result};
+
 static REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
 /// From now on the signals only make a request.
@@ -36,4 +38,13 @@ pub(crate) fn outlive_interrupts() {
 /// Whether one of the signals has come.
 pub(crate) fn requested() -> bool {
     REQUESTED.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
+}
+
+/// Stops what has not changed anything yet, if one of the signals has come.
+pub(crate) fn stop_if_requested() -> Result<()> {
+    if requested() {
+        let next = "nothing was changed; run it again when ready";
+        return Err(Failure::new(Exit::Interrupted, "interrupted", next));
+    }
+    Ok(())
 }

@@ -25,6 +25,7 @@ use args::{Cli, Command};
 use audit::Audit;
 use context::Context;
 use env::USED_STACK;
+use error::Failure;
 use keys::derive;
 use output::Report;
 
@@ -39,11 +40,16 @@ fn run() -> ExitCode {
     let cli = Cli::from_process();
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let threads = cli.command.jobs().unwrap_or(cores);
+    let lock_wait = match context::lock_wait(cli.common.lock_wait) {
+        Ok(wait) => wait,
+        Err(failure) => return fail(&failure),
+    };
     let context = Context {
         report: Report::new(cli.common.quiet, cli.common.verbose),
         audit: Audit::new(cli.common.audit_log, threads),
         key_file: cli.common.key_file,
         threads,
+        lock_wait,
         core_limit,
     };
     let done = match &cli.command {
@@ -67,9 +73,11 @@ fn run() -> ExitCode {
     context.report.trace(format_args!("keys derived: {}", derive::count()));
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            output::say_failure(&failure);
-            ExitCode::from(failure.exit as u8)
-        }
+        Err(failure) => fail(&failure),
     }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    output::say_failure(failure);
+    ExitCode::from(failure.exit as u8)
 }

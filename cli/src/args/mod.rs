@@ -66,6 +66,9 @@ pub(crate) struct Common {
     /// Append to FILE what each command did with keys and secrets
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
+    /// Wait at most SECONDS for another run that writes in the same directory [default: $PROXMOX_MCP_LOCK_WAIT or 10]
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub(crate) lock_wait: Option<u32>,
     /// Say on stderr what is found and done
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,

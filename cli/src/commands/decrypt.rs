@@ -15,7 +15,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::keys::Keyring;
 use crate::output;
 use crate::quote::{count, shown};
-use crate::store::{self, ConfigPath};
+use crate::store::{ConfigPath, Output};
 use crate::tokens;
 
 pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
@@ -30,6 +30,13 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
         return Err(Failure::new(Exit::Usage, "stdout cannot take the config and what --json prints", next));
     }
     let (source, document) = read(&path, context)?;
+    let output = match out {
+        None => None,
+        Some(out) => {
+            super::refuse_same_file(&source, out, "change the config with `fernseal edit`, which leaves no plain text")?;
+            Some((out, Output::at(out, args.force)?))
+        }
+    };
     let mut edits = Vec::new();
     if document.tokens.is_empty() {
         context.report.note(format_args!("{} has no encrypted values", document.name));
@@ -45,11 +52,11 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
         })?;
     }
     let pieces = document.edited(&edits);
-    let Some(out) = out else {
+    let Some((out, output)) = output else {
         return output::result_bytes(&pieces);
     };
-    super::refuse_same_file(&source, out, "change the config with `fernseal edit`, which leaves no plain text")?;
-    store::create(out, 0o600, &pieces, args.force)?;
+    let _lock = super::lock(out, context)?;
+    super::tell_caveats(output.write(0o600, &pieces)?, context);
     context.report.note(format_args!("{} decrypted into {} (mode 600)", count(edits.len(), "value"), shown(out)));
     context.report.warn(format_args!("{} holds secrets in plain text: delete it when done", shown(out)));
     if args.json {

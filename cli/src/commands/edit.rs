@@ -25,7 +25,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::output::terminal;
 use crate::output::{self, say, time};
-use crate::quote::count;
+use crate::quote::{count, shown};
 use crate::store::{ConfigPath, MemoryFile};
 use crate::tokens;
 
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let file = MemoryFile::create(args.config.file_name().unwrap_or_default(), &[&opened])?;
     let named: Vec<&str> = settings.places(&args.fields).collect();
     let before = Before::new(&document, &secrets);
-    let save = |text: &[u8]| -> Result<Saved> {
+    let save = |text: &[u8]| -> Result<Saving> {
         let saved = ConfigText::parse(document.name.clone(), text.to_vec())?;
         let Plan { kept, copied, new } = before.compare(&saved, &named)?;
         for new in &new {
@@ -59,11 +59,22 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         let pieces = saved.edited(&edits);
         // What could not be read again is not written: a name may occur twice above a value that is a token only now.
         ConfigText::parse(document.name.clone(), pieces.concat())?;
-        source.replace(&pieces)?;
-        Ok(Saved {
+        // Not before: the editor may be open for hours, and nobody else is to wait for it.
+        let _lock = super::lock(&args.config, context)?;
+        interrupt::stop_if_requested()?;
+        match source.replace(&pieces) {
+            Ok(caveats) => super::tell_caveats(caveats, context),
+            Err(failure) if source.is_unchanged() => return Err(failure),
+            Err(_) => {
+                let (path, caveats) = source.write_beside("edited", &time::stamp(time::now()), &pieces)?;
+                super::tell_caveats(caveats, context);
+                return Ok(Saving::Beside(path));
+            }
+        }
+        Ok(Saving::Done(Saved {
             encrypted: new.iter().map(|new| new.leaf.pointer.clone()).collect(),
             copied: copied.into_iter().map(|(pointer, from)| (pointer, from.to_owned())).collect(),
-        })
+        }))
     };
     let saved = loop {
         start_editor(file.path())?;
@@ -72,7 +83,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
             break None;
         }
         match save(&text) {
-            Ok(saved) => break Some(saved),
+            Ok(Saving::Done(saved)) => break Some(saved),
+            Ok(Saving::Beside(path)) => {
+                entry.outcome = "failed";
+                context.audit.record_done(&entry, &context.report);
+                let what = format!("{} changed while it was edited; it was left as it is", document.name);
+                let next = format!("the edited text, encrypted, is in {}: compare the two", shown(&path));
+                return Err(Failure::new(Exit::File, what, next));
+            }
+            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
             Err(failure) if terminal::is_interactive() => {
                 say(&failure.to_string());
                 if !terminal::ask_yes("Edit it again? Anything but yes throws the changes away: ")? {
@@ -105,6 +124,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let number = count(saved.encrypted.len(), "value");
     context.report.note(format_args!("{} saved; {number} encrypted anew", document.name));
     Ok(())
+}
+
+/// What came of an attempt to save.
+enum Saving {
+    Done(Saved),
+    /// Another has saved the config meanwhile: that stays, and the edited text is in this file.
+    Beside(PathBuf),
 }
 
 /// What a saved text brought.

@@ -18,21 +18,22 @@ use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, Edit, in_order, looks, unescaped};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
+use crate::interrupt;
 use crate::output::{self, time};
 use crate::quote::shown;
-use crate::store::{self, ConfigPath};
+use crate::store::{ConfigPath, Output};
 use crate::tokens;
 
 pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
-    let (source, document) = read(&args.config, context)?;
+    let (mut source, first) = read(&args.config, context)?;
     let out = args.output.clone().unwrap_or_else(|| default_output(&args.config));
     if !args.in_place {
         super::refuse_same_file(&source, &out, "replace the config itself with `fernseal encrypt --in-place`")?;
     }
 
     let settings = SecretsFile::beside(&ConfigPath::named(&args.config))?;
-    let secrets = find_secrets(&document, &args.fields, &settings, context)?;
-    let tell = |written: Option<&Path>| match args.json {
+    let mut secrets = find_secrets(&first, &args.fields, &settings, context)?;
+    let tell = |document: &ConfigText, secrets: &[Secret<'_>], written: Option<&Path>| match args.json {
         true => output::json(
             "encrypt",
             json!({
@@ -44,14 +45,26 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         false => Ok(()),
     };
     if secrets.is_empty() && args.output.is_none() {
-        context.report.note(format_args!("Nothing to encrypt in {}; nothing written", document.name));
-        return tell(None);
+        context.report.note(format_args!("Nothing to encrypt in {}; nothing written", first.name));
+        return tell(&first, &secrets, None);
     }
+    let target = if args.in_place { &args.config } else { &out };
+    let output = if args.in_place { None } else { Some(Output::at(&out, args.force)?) };
 
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
+    // Not before: a lock is not held while a person types.
+    let _lock = super::lock(target, context)?;
+    let again;
+    let document = if source.is_unchanged() {
+        &first
+    } else {
+        (source, again) = read(&args.config, context)?;
+        secrets = find_secrets(&again, &args.fields, &settings, context)?;
+        &again
+    };
     if !secrets.is_empty() {
-        tokens::check_fit(&document, document.tokens.iter(), &keys, context.threads)?;
+        tokens::check_fit(document, document.tokens.iter(), &keys, context.threads)?;
     }
     let texts: Vec<&str> = secrets.iter().map(|secret| secret.text.as_str()).collect();
     let at = document.sealing_time(time::now());
@@ -61,7 +74,6 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     in_order(&mut edits);
     let pieces = document.edited(&edits);
 
-    let target = if args.in_place { &args.config } else { &out };
     let mut entry = Entry {
         command: "encrypt",
         outcome: "started",
@@ -69,12 +81,15 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         pointers: &secrets.iter().map(|secret| secret.pointer).collect::<Vec<_>>(),
         keys: &[master],
     };
+    interrupt::stop_if_requested()?;
     context.audit.record(&entry)?;
-    if args.in_place {
-        source.replace(&pieces)?;
-    } else {
+    let caveats = match output {
+        None => source.replace(&pieces)?,
+        Some(output) => output.write(source.mode() & 0o600, &pieces)?,
+    };
+    super::tell_caveats(caveats, context);
+    if !args.in_place {
         let mode = source.mode() & 0o600;
-        store::create(&out, mode, &pieces, args.force)?;
         if mode != source.mode() {
             context.report.note(format_args!(
                 "{} is for you alone (mode {mode:03o}; {} has {:03o})",
@@ -97,7 +112,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
             document.name
         ));
     }
-    tell(Some(target))
+    tell(document, &secrets, Some(target))
 }
 
 /// A value that is to be sealed.

@@ -30,7 +30,7 @@ use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::keys::Keyring;
 use crate::quote::shown;
-use crate::store::{ConfigFile, ConfigPath};
+use crate::store::{self, Caveats, ConfigFile, ConfigPath, Lock, Notice};
 use crate::tokens;
 
 /// The longest secret that is sealed, in bytes.
@@ -43,6 +43,38 @@ fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
         let next = "name it, or set PROXMOX_MCP_CONFIG to its path";
         Failure::new(Exit::Usage, "no config named", next)
     })
+}
+
+/// Takes the lock for writing `config`, and removes what runs that were killed have left beside it.
+fn lock(config: &Path, context: &Context) -> Result<Lock> {
+    let config = ConfigPath::named(config);
+    let tell = |notice| tell_notice(notice, context);
+    let lock = store::lock(&[config], context.lock_wait, &tell)?;
+    lock.remove_leftovers(&tell);
+    Ok(lock)
+}
+
+/// Says what became of a lock beside its being held.
+pub(crate) fn tell_notice(notice: Notice, context: &Context) {
+    match notice {
+        Notice::Waiting(text) => context.report.note(text),
+        Notice::Unlocked(text) => context.report.warn(text),
+        Notice::Removed(path) => {
+            context.report.note(format_args!("removed {}, left by a run that was killed", shown(&path)));
+        }
+        Notice::Rescued(config, save) => context.report.warn(format_args!(
+            "another program saved {} while a run that was killed replaced it; that save is in {}: compare the two",
+            shown(&config),
+            shown(&save)
+        )),
+    }
+}
+
+/// Says what was left out of a write.
+pub(crate) fn tell_caveats(caveats: Caveats, context: &Context) {
+    for caveat in caveats {
+        context.report.warn(caveat);
+    }
 }
 
 /// An output never goes over its input; `or` says what does.

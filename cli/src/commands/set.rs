@@ -15,6 +15,8 @@ use crate::audit::Entry;
 use crate::config::text::{ConfigText, Edit};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
+use crate::interrupt;
+use crate::keys::Keyring;
 use crate::output::terminal;
 use crate::output::{self, time};
 use crate::tokens;
@@ -27,21 +29,20 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
         let what = "a secret is no argument: others see it there, and the shell keeps it";
         return Err(Failure::new(Exit::Usage, what, PIPE));
     }
-    let (source, document) = read(&args.config, context)?;
-    let value = json::find(&document.text, &args.pointer).map_err(|error| {
-        let failure = document.failure(&args.pointer, error);
-        let next = "add it to the config with any text first (`fernseal edit`), or check the pointer's spelling";
-        if error == Error::NotFound { Failure { next: next.to_owned(), ..failure } } else { failure }
-    })?;
-    if matches!(value.kind(), Kind::Object | Kind::Array) {
-        return Err(document.failure(&args.pointer, Error::NotAString));
-    }
+    let (mut source, mut document) = read(&args.config, context)?;
+    // Before anybody is asked for a key or a secret.
+    find_value(&document, &args.pointer)?;
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
-    let replaced = document.token_at(&value).map(|token| &token.pointer);
-    let others = document.tokens.iter().filter(|token| Some(&token.pointer) != replaced);
-    tokens::check_fit(&document, others, &keys, context.threads)?;
+    check_fit(&document, &args.pointer, &keys, context)?;
     let secret = read_secret(&document, &args.pointer)?;
+    // Not before: a lock is not held while a person types.
+    let _lock = super::lock(&args.config, context)?;
+    if !source.is_unchanged() {
+        (source, document) = read(&args.config, context)?;
+        check_fit(&document, &args.pointer, &keys, context)?;
+    }
+    let value = find_value(&document, &args.pointer)?;
     let at = document.sealing_time(time::now());
     let token = tokens::seal(master, &[&secret], false, at, context.threads)?.pop().unwrap_or_default();
 
@@ -53,8 +54,10 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
         pointers: &[&args.pointer],
         keys: &[master],
     };
+    interrupt::stop_if_requested()?;
     context.audit.record(&entry)?;
-    source.replace(&document.edited(&edits))?;
+    let caveats = source.replace(&document.edited(&edits))?;
+    super::tell_caveats(caveats, context);
     entry.outcome = "done";
     context.audit.record_done(&entry, &context.report);
     if args.json {
@@ -62,6 +65,27 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     }
     context.report.note(format_args!("{} at {} is encrypted", document.name, args.pointer));
     Ok(())
+}
+
+/// The value at `pointer`, which can be replaced by a secret.
+fn find_value<'d>(document: &'d ConfigText, pointer: &str) -> Result<json::Value<'d>> {
+    let value = json::find(&document.text, pointer).map_err(|error| {
+        let failure = document.failure(pointer, error);
+        let next = "add it to the config with any text first (`fernseal edit`), or check the pointer's spelling";
+        if error == Error::NotFound { Failure { next: next.to_owned(), ..failure } } else { failure }
+    })?;
+    match value.kind() {
+        Kind::Object | Kind::Array => Err(document.failure(pointer, Error::NotAString)),
+        Kind::String | Kind::Scalar => Ok(value),
+    }
+}
+
+/// The tokens that stay must open with the keys at hand.
+fn check_fit(document: &ConfigText, pointer: &str, keys: &Keyring, context: &Context) -> Result<()> {
+    let value = find_value(document, pointer)?;
+    let replaced = document.token_at(&value).map(|token| &token.pointer);
+    let others = document.tokens.iter().filter(|token| Some(&token.pointer) != replaced);
+    tokens::check_fit(document, others, keys, context.threads)
 }
 
 /// The secret, without the line end that `echo` or Enter put there.

@@ -3,13 +3,16 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use zeroize::Zeroizing;
 
-use super::{MAX_CONFIG, open_dir, open_dir_in, parent, write};
+use super::{Caveats, MAX_CONFIG, open_dir, open_dir_in, parent, write};
 use crate::error::{Exit, Failure, Result};
 use crate::quote::shown;
 
@@ -53,7 +56,8 @@ impl ConfigPath {
         if bytes.len() as u64 > MAX_CONFIG {
             return Err(too_large());
         }
-        let source = ConfigFile { config: self.clone(), dir, name, bytes, stat };
+        let digest = digest(&*bytes).map_err(|error| self.unreadable(&error))?;
+        let source = ConfigFile { config: self.clone(), dir, name, bytes, stat, digest };
         source.refuse_changed()?;
         Ok(source)
     }
@@ -106,16 +110,20 @@ impl ConfigPath {
         }
     }
 
-    /// Removes the file.
-    pub(crate) fn remove(&self) -> Result<()> {
-        let removed = self.open_directory().and_then(|(dir, name)| {
-            rustix::fs::unlinkat(&dir, &name, AtFlags::empty())?;
-            Ok(rustix::fs::fsync(&dir)?)
-        });
-        removed.map_err(|error| {
+    /// Removes the file, durably.
+    pub(crate) fn remove(&self) -> Result<Caveats> {
+        let failed = |error: &io::Error| {
             let what = format!("{} cannot be removed: {error}", shown(&self.path));
             Failure::new(Exit::File, what, "check the directory's permissions")
-        })
+        };
+        let (dir, name) = self.open_directory().map_err(|error| failed(&error))?;
+        rustix::fs::unlinkat(&dir, &name, AtFlags::empty()).map_err(|error| failed(&error.into()))?;
+        write::sync_directory(&dir, None, &self.path)
+    }
+
+    /// Whether there is a regular file, and it is the one that it was.
+    pub(crate) fn is_still(&self, identity: Identity) -> bool {
+        self.open().is_ok_and(|(_, _, _, stat)| Identity::of(&stat) == identity)
     }
 
     /// The directory that the file is in, and its name there.
@@ -181,7 +189,33 @@ pub(crate) struct ConfigFile {
     pub(super) name: OsString,
     pub(super) bytes: Vec<u8>,
     pub(super) stat: Stat,
+    /// Of the bytes, which are handed over.
+    pub(super) digest: u64,
 }
+
+/// A number by which one content is told from another, in this process alone: nobody outside can work it out.
+pub(super) fn digest(mut from: impl Read) -> io::Result<u64> {
+    let mut hasher = HASHING.build_hasher();
+    let mut part = Zeroizing::new([0; 1 << 14]);
+    loop {
+        // Parts of one size, whatever each call reads.
+        let mut len = 0;
+        while len < part.len() {
+            match from.read(&mut part[len..]) {
+                Ok(0) => break,
+                Ok(read) => len += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        hasher.write(&part[..len]);
+        if len < part.len() {
+            return Ok(hasher.finish());
+        }
+    }
+}
+
+static HASHING: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 impl ConfigFile {
     /// The content, which is handed over.
@@ -199,8 +233,9 @@ impl ConfigFile {
     }
 
     /// Makes sure that the file's name outlasts a power failure: a run that was killed may have renamed it and not more.
-    pub(crate) fn make_durable(&self) -> Result<()> {
-        write::sync_directory(&self.dir, &self.config.path)
+    pub(crate) fn make_durable(&self) -> Result<Caveats> {
+        let file = write::stat_and_open(&self.dir, &self.name).map(|(_, file)| file);
+        write::sync_directory(&self.dir, file.as_ref(), &self.config.path)
     }
 
     /// Whether `path` leads to this very file.
@@ -225,11 +260,17 @@ impl ConfigFile {
 
     /// The file must still be what was read.
     pub(super) fn refuse_changed(&self) -> Result<()> {
+        if self.is_unchanged() { Ok(()) } else { Err(self.changed()) }
+    }
+
+    /// Whether the file is still what was read.
+    pub(crate) fn is_unchanged(&self) -> bool {
         let now = rustix::fs::statat(&self.dir, &self.name, AtFlags::SYMLINK_NOFOLLOW);
-        if now.is_ok_and(|stat| Identity::of(&stat) == self.identity()) {
-            return Ok(());
-        }
-        let what = format!("{} changed meanwhile; it was left as it is", shown(&self.config.path));
-        Err(Failure::new(Exit::File, what, "somebody else works on it: run this again when they are done"))
+        now.is_ok_and(|stat| Identity::of(&stat) == self.identity())
+    }
+
+    /// The failure for a file that is not what was read any more.
+    pub(super) fn changed(&self) -> Failure {
+        write::changed(&self.config.path)
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, FileType};
 
 use super::names::{BACKUP_MARK, shortened, temporary_of};
-use super::{ConfigPath, parent};
+use super::{ConfigPath, parent, reopen_readable};
 use crate::error::{Exit, Failure, Result};
 use crate::quote::shown;
 
@@ -115,7 +115,7 @@ pub(crate) fn left_out(name: &OsStr, kind: FileType) -> Option<&'static str> {
         Some("not a regular file")
     } else if name.starts_with(b"config.example") || name.starts_with(b"example.") || name.ends_with(b".example.json") {
         Some("an example")
-    } else if name.windows(BACKUP_MARK.len()).any(|part| part == BACKUP_MARK) {
+    } else if name.windows(BACKUP_MARK.len()).any(|part| part == BACKUP_MARK.as_bytes()) {
         Some("a backup")
     } else {
         None
@@ -129,7 +129,7 @@ fn leftovers_of(directory: &Path, name: &OsStr) -> Vec<ConfigPath> {
     names.retain(|file| {
         temporary_of(file).is_some_and(|target| {
             let rest = target.strip_prefix(shortened(name));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(BACKUP_MARK))
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(BACKUP_MARK.as_bytes()))
         })
     });
     names.into_iter().map(|file| ConfigPath { path: directory.join(file), root: inside.root.clone() }).collect()
@@ -139,7 +139,7 @@ fn leftovers_of(directory: &Path, name: &OsStr) -> Vec<ConfigPath> {
 pub(super) fn names(inside: &ConfigPath) -> io::Result<Vec<OsString>> {
     let (dir, _) = ConfigPath { path: inside.path.join("x"), root: inside.root.clone() }.open_directory()?;
     let mut names = Vec::new();
-    for entry in Dir::read_from(&dir)? {
+    for entry in Dir::new(reopen_readable(&dir)?)? {
         let name = entry?.file_name().to_bytes().to_vec();
         if name != b"." && name != b".." {
             names.push(OsString::from_vec(name));

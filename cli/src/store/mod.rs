@@ -13,10 +13,10 @@ mod write;
 pub(crate) use backups::Backups;
 pub(crate) use file::{ConfigFile, ConfigPath, Identity};
 pub(crate) use find::{Found, find, left_out};
-pub(crate) use lock::lock;
+pub(crate) use lock::{Lock, Notice, lock};
 pub(crate) use memory::{MemoryFile, sweep};
 pub(crate) use names::backup_stamp;
-pub(crate) use write::{append_line, check_backup_dir, check_creatable, create, create_key, make_durable};
+pub(crate) use write::{Caveats, Output, append_line, check_backup_dir, check_creatable, create_key, make_durable};
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -32,14 +32,20 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Opens a directory that the user named.
+/// Opens a directory that the user named. It need not be readable: the right to search it is enough to reach a file in it.
 fn open_dir(path: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
 /// Opens a directory in a directory, and follows no link.
 fn open_dir_in(dir: &OwnedFd, name: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(rustix::fs::openat(dir, name, flags, Mode::empty())?)
+}
+
+/// Opens a directory that is held already for reading, as it takes to list or to sync it.
+fn reopen_readable(dir: &OwnedFd) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(dir, ".", flags, Mode::empty())?)
 }

@@ -50,15 +50,15 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
         found.look_into(backup_dir);
     }
     let unread = std::mem::take(&mut found.unread);
-    let lock = store::lock(&found)?;
+    let tell = |notice| commands::tell_notice(notice, context);
+    let locked: &[ConfigPath] = if args.dry_run { &[] } else { &found.configs };
+    let lock = store::lock(locked, context.lock_wait, &tell)?;
     let paths: Vec<_> = found.configs.iter().map(|config| config.path.as_path()).collect();
     let mut entry =
         Entry { command: "rollback", outcome: "started", files: &paths, pointers: &[], keys: &[keys.current()] };
     if !args.dry_run {
         context.audit.record(&entry)?;
-        lock.remove_leftovers(|path| {
-            context.report.note(format_args!("removed {}, left by a run that was killed", shown(path)));
-        });
+        lock.remove_found_leftovers(&found, &tell);
     }
 
     let files = roll_back(&found.configs, &mut backups, &keys, args, context);
@@ -97,7 +97,7 @@ fn roll_back(
                 break;
             }
             let done = loaded.and_then(|loaded| match loaded {
-                Some(candidate) => candidate.put_back(args.dry_run),
+                Some(candidate) => candidate.put_back(args.dry_run, context),
                 None => Ok(RollbackOutcome::Skipped("no backup")),
             });
             files.push((file, done));
@@ -156,7 +156,7 @@ fn judge(mut candidates: Vec<&mut Candidate>, keys: &Keyring, context: &Context)
 
 impl Candidate {
     /// Puts the backup in the config's place, once all has been judged.
-    fn put_back(self, dry_run: bool) -> Result<RollbackOutcome> {
+    fn put_back(self, dry_run: bool, context: &Context) -> Result<RollbackOutcome> {
         if self.opens {
             return Ok(RollbackOutcome::Skipped("opens with the key at hand already"));
         }
@@ -171,7 +171,7 @@ impl Candidate {
             return Err(Failure::new(Exit::Other, what, next));
         }
         if !dry_run {
-            self.source.replace(&[before.text.as_bytes()])?;
+            commands::tell_caveats(self.source.replace(&[before.text.as_bytes()])?, context);
         }
         Ok(RollbackOutcome::PutBack(before.name))
     }

@@ -28,7 +28,7 @@ use crate::keys::{self, Keyring};
 use crate::output::progress::Progress;
 use crate::output::time;
 use crate::quote::{quoted_path, shown};
-use crate::store::{self, ConfigFile, ConfigPath, Identity};
+use crate::store::{self, Caveats, ConfigFile, ConfigPath, Identity};
 use crate::tokens;
 use crate::tokens::batch::{self, next_batch, open_each};
 
@@ -59,6 +59,8 @@ pub(crate) struct Rotated {
     pub(crate) file: String,
     pub(crate) tokens: usize,
     pub(crate) backup: Option<PathBuf>,
+    /// What was left out of writing it.
+    caveats: Caveats,
 }
 
 /// Threads that write, where any do. They wait for the disk nearly all the time, and a file system syncs for several that
@@ -77,7 +79,10 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
         found.look_into(backup_dir);
     }
     let unread = std::mem::take(&mut found.unread);
-    let lock = store::lock(&found)?;
+    // A dry run changes nothing that anybody could wait for.
+    let tell = |notice| commands::tell_notice(notice, context);
+    let locked: &[ConfigPath] = if args.dry_run { &[] } else { &found.configs };
+    let lock = store::lock(locked, context.lock_wait, &tell)?;
 
     let new_at = keys.add(new_key.master);
     let mut outcome = RotationReport {
@@ -99,7 +104,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     }
     let checked = rotation.check(&found.configs)?;
     if args.dry_run {
-        let would = |file: &VerifiedFile| Rotated { file: file.name.clone(), tokens: file.keys.len(), backup: None };
+        let would = |file: &VerifiedFile| Rotated { file: file.name.clone(), tokens: file.keys.len(), backup: None, caveats: Caveats::new() };
         rotation.outcome.rotated = checked.iter().map(would).collect();
         return Ok(rotation.outcome);
     }
@@ -112,9 +117,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
             return Err(failure);
         }
     }
-    lock.remove_leftovers(|path| {
-        context.report.note(format_args!("removed {}, left by a run that was killed", shown(path)));
-    });
+    lock.remove_found_leftovers(&found, &tell);
     if !files.is_empty() {
         rotation.reseal(checked);
         let done: Vec<PathBuf> = rotation.outcome.rotated.iter().map(|file| PathBuf::from(&file.file)).collect();
@@ -302,7 +305,7 @@ impl Rotation<'_> {
                 Some(failure) => self.leave_out(name.clone(), failure)?,
                 None if keys.iter().all(Option::is_none) => {
                     if !self.args.dry_run {
-                        file.source.make_durable()?;
+                        commands::tell_caveats(file.source.make_durable()?, self.context);
                     }
                     self.outcome.new_key_in_use = true;
                     self.outcome.skipped.push((name.clone(), "already under the new key".to_owned()));
@@ -420,7 +423,10 @@ impl Rotation<'_> {
     fn take_note(&mut self, writing: Option<Pending<'_, FileOutcome>>) {
         for fate in writing.into_iter().flat_map(Pending::finish) {
             match fate {
-                FileOutcome::Rotated(rotated) => self.outcome.rotated.push(rotated),
+                FileOutcome::Rotated(mut rotated) => {
+                    commands::tell_caveats(std::mem::take(&mut rotated.caveats), self.context);
+                    self.outcome.rotated.push(rotated);
+                }
                 FileOutcome::Failed(file, failure) => self.outcome.failed.push((file, failure)),
                 FileOutcome::Left => self.outcome.left += 1,
             }
@@ -511,11 +517,15 @@ fn replace(
         edits.push(token.replaced_by(sealed));
     }
     let content = document.edited(&edits);
-    let backup = match args.no_backup {
-        true => None,
-        false => {
-            Some(loaded.source.back_up(document.text.as_bytes(), &time::stamp(now), args.backup_dir.as_deref())?)
-        }
+    let mut caveats = Caveats::new();
+    let backup = if args.no_backup {
+        None
+    } else {
+        let stamp = time::stamp(now);
+        let (path, left_out) =
+            loaded.source.back_up(document.text.as_bytes(), &stamp, args.backup_dir.as_deref())?;
+        caveats = left_out;
+        Some(path)
     };
     let replaced = loaded.source.replace(&content);
     let held = loaded.config.holds(&content);
@@ -523,12 +533,12 @@ fn replace(
     if replaced.is_ok() || matches!(held, Ok(true)) {
         new_key_in_use.store(true, Ordering::Relaxed);
     }
-    replaced?;
+    caveats.extend(replaced?);
     if !held? {
         let next = "another program changed it meanwhile; check it with `fernseal verify`";
         return Err(Failure::new(Exit::File, format!("{} is not what was written", checked.name), next));
     }
-    Ok(Rotated { file: checked.name.clone(), tokens: edits.len(), backup })
+    Ok(Rotated { file: checked.name.clone(), tokens: edits.len(), backup, caveats })
 }
 
 fn stop_if_interrupted() -> Result<()> {
