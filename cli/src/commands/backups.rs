@@ -5,75 +5,128 @@
 use serde_json::json;
 
 use super::load;
-use crate::args::{Backups, BackupsAt, Prune};
+use crate::args::{Backups, BackupsAt, BackupsVerb, Prune};
 use crate::audit::Entry;
 use crate::config::text::ConfigText;
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::output;
 use crate::output::terminal;
-use crate::quote::{self, shown};
-use crate::store::{self, ConfigPath};
+use crate::quote::{count, shown};
+use crate::store::{self, ConfigPath, Found};
 use crate::tokens::verify::{Verification, verify_each};
 
 pub(crate) fn run(args: &Backups, context: &Context) -> Result<()> {
-    match args {
-        Backups::List(at) => list(at),
-        Backups::Prune(args) => prune(args, context),
+    match &args.verb {
+        None => list(&args.at),
+        Some(BackupsVerb::List(at)) => list(at),
+        Some(BackupsVerb::Prune(args)) => prune(args, context),
     }
 }
 
-/// Each config that has backups, with them, the oldest first.
-fn backups(configs: &[ConfigPath], at: &BackupsAt) -> Result<Vec<(ConfigPath, Vec<ConfigPath>)>> {
-    let mut found = Vec::new();
-    let mut finder = store::Backups::new(at.backup_dir.as_deref())?;
-    for config in configs {
-        let backups = finder.of(config)?;
-        if !backups.is_empty() {
-            found.push((config.clone(), backups));
+/// The backups of configs, and how much was looked at.
+struct Listed {
+    /// Each config that has backups, with them, the oldest first.
+    configs: Vec<(ConfigPath, Vec<ConfigPath>)>,
+    /// How many configs were looked at.
+    looked_at: usize,
+    /// What was not taken for a config, each with the reason.
+    skipped: Vec<(String, String)>,
+    /// What cannot be looked at, and why.
+    unread: Vec<(String, Failure)>,
+}
+
+impl Listed {
+    fn of(found: &mut Found, at: &BackupsAt) -> Result<Self> {
+        found.refuse_none()?;
+        let mut finder = store::Backups::new(at.backup_dir.as_deref())?;
+        let mut listed = Self {
+            configs: Vec::new(),
+            looked_at: found.configs.len(),
+            skipped: found.skipped.iter().map(|(path, reason)| (shown(path), reason.clone())).collect(),
+            unread: found.unread.drain(..).map(|(path, failure)| (shown(&path), failure)).collect(),
+        };
+        for config in &found.configs {
+            match finder.of(config) {
+                Ok(backups) if backups.is_empty() => {}
+                Ok(backups) => listed.configs.push((config.clone(), backups)),
+                Err(failure) => listed.unread.push((shown(&config.path), failure)),
+            }
         }
+        // A directory of backups that cannot be read fails all configs of it.
+        listed.unread.dedup_by(|(_, failure), (_, before)| failure.what == before.what);
+        Ok(listed)
     }
-    Ok(found)
+
+    fn into_failures(self) -> impl Iterator<Item = Failure> {
+        self.unread.into_iter().map(|(_, failure)| failure)
+    }
 }
 
 fn list(at: &BackupsAt) -> Result<()> {
-    let store::Found { configs, unread, .. } = store::find(&at.paths)?;
-    let found = backups(&configs, at)?;
-    tell(&found, at.json)?;
-    output::say_all(unread.into_iter().map(|(_, failure)| failure))
+    let listed = Listed::of(&mut store::find(&at.paths), at)?;
+    tell(&listed, at.json)?;
+    output::say_all(listed.into_failures())
 }
 
-fn tell(found: &[(ConfigPath, Vec<ConfigPath>)], as_json: bool) -> Result<()> {
+fn tell(listed: &Listed, as_json: bool) -> Result<()> {
     if as_json {
-        let entries: Vec<_> = found
+        let entries: Vec<_> = listed
+            .configs
             .iter()
             .map(|(config, backups)| {
                 let backups: Vec<_> = backups.iter().map(|backup| shown(&backup.path)).collect();
                 json!({ "config": shown(&config.path), "backups": backups })
             })
             .collect();
-        return output::json("backups list", json!({ "configs": entries }));
+        return output::json(
+            "backups list",
+            json!({
+                "configs": entries,
+                "looked_at": listed.looked_at,
+                "skipped": output::skipped_in_json(&listed.skipped),
+                "failed": output::failed_in_json(&listed.unread),
+            }),
+        );
     }
-    for (config, backups) in found {
+    for (config, backups) in &listed.configs {
         output::result(format_args!("{}:", shown(&config.path)))?;
         for backup in backups {
             output::result(format_args!("  {}", shown(&backup.path)))?;
         }
     }
-    output::result(quote::count(found.iter().map(|(_, backups)| backups.len()).sum(), "backup"))
+    let backups = listed.configs.iter().map(|(_, backups)| backups.len()).sum();
+    output::result(format_args!(
+        "{} of {}",
+        count(backups, "backup"),
+        looked_at(listed.looked_at, listed.skipped.len())
+    ))
+}
+
+/// How much was looked at.
+fn looked_at(configs: usize, skipped: usize) -> String {
+    let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
+    format!("{} looked at{skipped}", count(configs, "config"))
 }
 
 fn prune(args: &Prune, context: &Context) -> Result<()> {
-    let mut found = store::find(&args.at.paths)?;
-    output::say_all(found.unread.drain(..).map(|(_, failure)| failure))?;
+    let mut found = store::find(&args.at.paths);
+    let listed = Listed::of(&mut found, &args.at)?;
+    if !listed.unread.is_empty() {
+        return output::say_all(
+            listed
+                .into_failures()
+                .map(|failure| Failure { next: format!("nothing was removed; {}", failure.next), ..failure }),
+        );
+    }
     // Not while a rotation makes some.
     let _lock = store::lock(&found)?;
-    let found = backups(&found.configs, &args.at)?;
+    let configs = listed.looked_at;
     let keys = context.keys()?;
     let mut removable = Vec::new();
     let mut kept = Vec::new();
     let read = |(config, _): &(ConfigPath, _)| load(config, context).map(|(_, document)| document);
-    verify_each(found, read, &keys, context, |(config, backups), checked| {
+    verify_each(listed.configs, read, &keys, context, |(config, backups), checked| {
         match checked.and_then(|(document, checked)| verdict(&document, &checked)) {
             Ok(()) => removable.extend(backups),
             Err(failure) => kept.push((config, failure)),
@@ -87,8 +140,10 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
             output::result(shown(&backup.path))?;
         }
     }
+    let mut removed = Vec::new();
+    let mut failed = Vec::new();
     if !removable.is_empty() {
-        let question = format!("Remove {}? Type yes: ", quote::count(removable.len(), "backup"));
+        let question = format!("Remove {}? Type yes: ", count(removable.len(), "backup"));
         if !args.yes && !terminal::ask_yes(&question)? {
             let next = "nothing was removed; answer yes, or give --yes";
             return Err(Failure::new(Exit::Other, "not confirmed", next));
@@ -103,9 +158,12 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         };
         context.audit.record(&entry)?;
         for backup in &removable {
-            backup.remove()?;
+            match backup.remove() {
+                Ok(()) => removed.push(shown(&backup.path)),
+                Err(failure) => failed.push((shown(&backup.path), failure)),
+            }
         }
-        entry.outcome = "done";
+        entry.outcome = if failed.is_empty() { "done" } else { "partly done" };
         context.audit.record_done(&entry, &context.report);
     }
     if args.at.json {
@@ -113,16 +171,31 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
             .iter()
             .map(|(config, failure)| json!({ "config": shown(&config.path), "reason": failure.what }))
             .collect();
-        let removed: Vec<_> = removable.iter().map(|backup| shown(&backup.path)).collect();
-        output::json("backups prune", json!({ "removed": removed, "kept": kept }))?;
+        output::json(
+            "backups prune",
+            json!({
+                "removed": removed,
+                "kept": kept,
+                "looked_at": configs,
+                "skipped": output::skipped_in_json(&listed.skipped),
+                "failed": output::failed_in_json(&failed),
+            }),
+        )?;
     } else {
-        output::result(format_args!("{} removed", quote::count(removable.len(), "backup")))?;
+        output::result(format_args!(
+            "{} removed, of {}",
+            count(removed.len(), "backup"),
+            looked_at(configs, listed.skipped.len())
+        ))?;
+    }
+    if !failed.is_empty() {
+        return output::say_all(failed.into_iter().map(|(_, failure)| failure));
     }
     match kept.len() {
         0 => Ok(()),
-        count => Err(Failure::new(
+        kept => Err(Failure::new(
             Exit::Partial,
-            format!("the backups of {} stay", quote::count(count, "config")),
+            format!("the backups of {} stay", count(kept, "config")),
             "the warnings say why; `fernseal verify CONFIG` says which tokens open",
         )),
     }

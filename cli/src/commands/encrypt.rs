@@ -19,7 +19,7 @@ use crate::config::text::{ConfigText, Edit, in_order, looks, unescaped};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::output::{self, time};
-use crate::quote::shown;
+use crate::quote::{Pointer, one_line, shown};
 use crate::store::{self, ConfigPath};
 use crate::tokens;
 
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         command: "encrypt",
         outcome: "started",
         files: &[&args.config, target],
-        pointers: &secrets.iter().map(|secret| secret.pointer).collect::<Vec<_>>(),
+        pointers: &secrets.iter().map(|secret| &**secret.pointer).collect::<Vec<_>>(),
         keys: &[master],
     };
     context.audit.record(&entry)?;
@@ -102,7 +102,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
 
 /// A value that is to be sealed.
 struct Secret<'a> {
-    pointer: &'a str,
+    pointer: &'a Pointer,
     value: json::Value<'a>,
     text: Zeroizing<String>,
 }
@@ -111,14 +111,14 @@ struct Secret<'a> {
 /// line names must be there.
 fn find_secrets<'a>(
     document: &'a ConfigText,
-    fields: &'a [String],
+    fields: &'a [Pointer],
     settings: &'a SecretsFile,
     context: &Context,
 ) -> Result<Vec<Secret<'a>>> {
     let mut secrets: Vec<Secret<'a>> = Vec::new();
     let others_named = !fields.is_empty() || !settings.secrets.is_empty();
     let optional = settings.places(&[]).map(|pointer| (pointer, false));
-    let wanted = fields.iter().map(|pointer| (pointer.as_str(), true));
+    let wanted = fields.iter().map(|pointer| (pointer, true));
     for (pointer, is_wanted) in optional.chain(wanted) {
         let value = match json::find(&document.text, pointer) {
             Err(Error::NotFound) if !is_wanted && others_named => continue,
@@ -144,7 +144,7 @@ fn find_secrets<'a>(
             }
             Looks::Placeholder => context.report.note(format_args!(
                 "{pointer} is a placeholder ({}), not a secret: left as it is",
-                value.raw().split([':', '-', '?']).next().unwrap_or_default().trim_end_matches('}').to_owned() + "…}"
+                one_line(value.raw().split([':', '-', '?']).next().unwrap_or_default().trim_end_matches('}')) + "…}"
             )),
             Looks::Plain if value.raw().is_empty() => {
                 context.report.note(format_args!("{pointer} is empty: left as it is"));

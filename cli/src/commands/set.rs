@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::output::terminal;
 use crate::output::{self, time};
+use crate::quote::Pointer;
 use crate::tokens;
 
 /// How a secret is handed over.
@@ -65,7 +66,7 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
 }
 
 /// The secret, without the line end that `echo` or Enter put there.
-fn read_secret(document: &ConfigText, pointer: &str) -> Result<Zeroizing<String>> {
+fn read_secret(document: &ConfigText, pointer: &Pointer) -> Result<Zeroizing<String>> {
     let secret = if io::stdin().is_terminal() {
         let ask = |question: &str| {
             terminal::ask_secret(question)?

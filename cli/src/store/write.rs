@@ -47,7 +47,8 @@ impl ConfigFile {
         let here = || -> io::Result<_> {
             let named = &self.config.path;
             // A link that was named leads to another place.
-            let real = if named.is_symlink() { named.canonicalize()? } else { named.clone() };
+            let is_link = named.symlink_metadata()?.is_symlink();
+            let real = if is_link { named.canonicalize()? } else { named.clone() };
             Ok((self.dir.try_clone()?, real.with_file_name(&self.name)))
         };
         let place = backup_dir.map_or_else(here, below);
@@ -101,9 +102,10 @@ pub(crate) fn create(path: &Path, mode: u32, pieces: &[&[u8]], force: bool) -> R
     let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
     refuse_irregular(path)?;
     // With force, a link stays and what it leads to is replaced.
-    let real = match force && path.exists() {
-        true => path.canonicalize().map_err(|error| failed("find", error))?,
-        false => path.to_owned(),
+    let real = match path.canonicalize() {
+        Ok(real) if force => real,
+        Err(error) if force && error.kind() != io::ErrorKind::NotFound => return Err(failed("find", error)),
+        _ => path.to_owned(),
     };
     let (dir, name) = directory_of(&real).map_err(|error| failed("create", error))?;
     if !force && rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
@@ -127,10 +129,17 @@ fn refuse_irregular(path: &Path) -> Result<()> {
     let next = "name a new file or a regular one; `fernseal decrypt` without -o writes to stdout";
     refuse_dash(path, next)?;
     let irregular = |what| Err(Failure::new(Exit::File, format!("{} {what}", shown(path)), next));
+    let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let failed = |error: io::Error| Err(cannot_write(path, "look at", &error));
     match path.metadata() {
         Ok(meta) if !meta.is_file() => irregular("is not a regular file"),
-        Err(_) if path.is_symlink() => irregular("is a link that leads to no file"),
-        _ => Ok(()),
+        Ok(_) => Ok(()),
+        Err(error) if !is_missing(&error) && error.raw_os_error() != Some(Errno::LOOP.raw_os_error()) => failed(error),
+        Err(_) => match path.symlink_metadata() {
+            Ok(_) => irregular("is a link that leads to no file"),
+            Err(error) if is_missing(&error) => Ok(()),
+            Err(error) => failed(error),
+        },
     }
 }
 
@@ -191,8 +200,10 @@ fn remove_unused(dir: &OwnedFd, name: &OsStr) {
 /// written it and not more. A pipe or a file system that is never written to needs nothing.
 pub(crate) fn make_durable(path: &Path) -> Result<()> {
     let failed = |error: io::Error| cannot_write(path, "sync", &error);
-    let real = path.canonicalize().ok().filter(|real| real.is_file());
-    let Some(real) = real else { return Ok(()) };
+    if !path.metadata().map_err(failed)?.is_file() {
+        return Ok(());
+    }
+    let real = path.canonicalize().map_err(failed)?;
     match File::open(&real).map_err(failed)?.sync_all() {
         Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {}
         synced => synced.map_err(failed)?,
