@@ -6,6 +6,8 @@ use std::fmt;
 
 use fernseal_core::Error;
 
+use crate::quote::one_line;
+
 /// The exit codes of the command (0 is success).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -31,7 +33,7 @@ pub(crate) enum Exit {
 }
 
 /// Why a command failed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     /// What happened.
@@ -98,7 +100,7 @@ impl Failure {
             ),
             _ => (Exit::Malformed, "Invalid JSON", "check the file with a JSON validator"),
         };
-        Self::new(exit, format!("{what}: {file} at {pointer}"), next)
+        Self::new(exit, format!("{what}: {} at {}", one_line(file), one_line(pointer)), next)
     }
 }
 

@@ -63,7 +63,7 @@ fn all_that_is_said_in_json_fits_the_schema_and_all_of_the_schema_is_met() {
         schema.check(&said.out)
     };
     folder.write("tree/example.json", "{}");
-    folder.write("tree/broken.json", "{");
+    folder.write("tree/broken.json", "{ token_value");
     run(3, &["check", "tree"], &[]);
     std::fs::remove_file(folder.path("tree/broken.json")).unwrap();
     run(3, &["doctor", "tree/a.json"], &[]);
@@ -77,7 +77,9 @@ fn all_that_is_said_in_json_fits_the_schema_and_all_of_the_schema_is_met() {
     run(0, &["keygen", "-o", "new.key"], &[]);
     run(0, &["status", "tree/a.json"], &[]);
     run(0, &["status", "tree/a.json", "--verify"], &[]);
+    run(0, &["status", "tree", "--verify"], &[]);
     run(0, &["verify", "tree/a.json"], &[]);
+    run(0, &["verify", "tree"], &[]);
     run(0, &["doctor", "tree/a.json"], &[]);
     run(0, &["rotate", "--dry-run", "tree"], &[]);
     run(0, &["rotate", "--new-key-file", "new.key", "tree"], &[]);

@@ -166,7 +166,7 @@ fn what_a_rotation_proposes_can_be_run_as_it_stands() {
     let again = run(&after(&rotated.err, "finish it with:\n  "));
     assert_eq!(again.code, Some(0), "{again:?}");
     let pruned = run(&(after(&again.out, "and remove the backups: ") + " --yes"));
-    assert!(pruned.code == Some(0) && pruned.out.contains("4 backups removed\n"), "{pruned:?}");
+    assert!(pruned.code == Some(0) && pruned.out.contains("4 backups removed, of 2 configs looked at\n"), "{pruned:?}");
     let logged = folder.read("log").matches("\"outcome\":\"started\"").count();
     assert_eq!(logged, 5, "each of them goes on with the log");
 }
@@ -175,7 +175,7 @@ fn what_a_rotation_proposes_can_be_run_as_it_stands() {
 fn a_rotation_is_resumed_with_the_options_that_it_was_begun_with() {
     let folder = Folder::new("resumed");
     folder.make_configs(2);
-    folder.write("tree/bad.json", "{");
+    folder.write("tree/bad.json", "{\"enc:\"");
     let options = " --new-key-file new --no-backup --keep-going --jobs 1\n";
     let begun =
         folder.run(&["rotate", "tree", "--new-key-out", "new", "--jobs", "1", "--keep-going", "--no-backup", "-v"]);
@@ -216,13 +216,16 @@ fn the_backups_of_a_config_that_lost_its_tokens_stay() {
     let folder = rotated("emptied", 2);
     folder.write("tree/0000.json", "{}");
     let said = folder.run_under(&folder.read("new"), &["backups", "prune", "--yes", "tree"]);
-    assert!(said.code == Some(8) && said.out.ends_with("\n1 backup removed\n"), "{said:?}");
+    assert!(said.code == Some(8) && said.out.ends_with("\n1 backup removed, of 2 configs looked at\n"), "{said:?}");
     assert!(
         said.err.contains("the backups of tree/0000.json stay: tree/0000.json has no encrypted values"),
         "{said:?}"
     );
     let left = folder.run(&["backups", "list", "tree"]);
-    assert!(left.out.contains("tree/0000.json.backup.") && left.out.ends_with("\n1 backup\n"), "{left:?}");
+    assert!(
+        left.out.contains("tree/0000.json.backup.") && left.out.ends_with("\n1 backup of 2 configs looked at\n"),
+        "{left:?}"
+    );
 }
 
 #[test]
@@ -231,9 +234,12 @@ fn a_backup_that_two_paths_lead_to_is_one() {
     symlink("tree/0001.json", folder.path("link.json")).unwrap();
     let paths = ["tree", "tree/0000.json", "./tree/../tree", "link.json"];
     let listed = folder.run(&[&["backups", "list"][..], &paths].concat());
-    assert!(listed.code == Some(0) && listed.out.ends_with("\n2 backups\n"), "{listed:?}");
+    assert!(listed.code == Some(0) && listed.out.ends_with("\n2 backups of 2 configs looked at\n"), "{listed:?}");
     let pruned = folder.run_under(&folder.read("new"), &[&["backups", "prune", "--yes"][..], &paths].concat());
-    assert!(pruned.code == Some(0) && pruned.out.ends_with("\n2 backups removed\n"), "{pruned:?}");
+    assert!(
+        pruned.code == Some(0) && pruned.out.ends_with("\n2 backups removed, of 2 configs looked at\n"),
+        "{pruned:?}"
+    );
 }
 
 #[test]

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::quote::Pointer;
+
 /// Keeps the secrets of JSON configs encrypted at rest.
 #[derive(Debug, Parser)]
 #[command(name = "fernseal", version, arg_required_else_help = true, subcommand_required = true)]
@@ -99,7 +101,6 @@ pub(crate) enum Command {
     /// Give configs a new master key, without a way to lose a secret
     Rotate(Rotate),
     /// List or remove the backups that rotations made
-    #[command(subcommand)]
     Backups(Backups),
     /// Find secrets in plain text, for git hooks and CI (exit code 3)
     Check(Check),
@@ -126,12 +127,13 @@ Examples:
   fernseal check proxmox-config/ --require /database/password
   fernseal check --staged                      in .git/hooks/pre-commit")]
 pub(crate) struct Check {
-    /// Configs, or directories whose *.json files are all looked at (examples, links and hidden directories are skipped)
-    #[arg(required_unless_present = "staged", value_name = "PATH")]
+    /// Configs, or directories whose *.json files are all looked at; examples, links, hidden directories and files that are
+    /// not JSON are skipped [default: .]
+    #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// Take the value at POINTER for a secret too, as in /proxmox/password; a config must have it (can be repeated)
     #[arg(long = "require", value_name = "POINTER")]
-    pub(crate) required: Vec<String>,
+    pub(crate) required: Vec<Pointer>,
     /// Look at the *.json files that are staged in git instead; none of them need have a POINTER
     #[arg(long, conflicts_with = "paths")]
     pub(crate) staged: bool,
@@ -227,7 +229,7 @@ pub(crate) struct Encrypt {
     pub(crate) in_place: bool,
     /// Take the value at POINTER for a secret too, as in /proxmox/password (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
-    pub(crate) fields: Vec<String>,
+    pub(crate) fields: Vec<Pointer>,
     /// Write tokens in the old form, with one salt for all
     #[arg(long)]
     pub(crate) legacy: bool,
@@ -286,7 +288,7 @@ pub(crate) struct Set {
     /// The config to change
     pub(crate) config: PathBuf,
     /// The value to replace, as in /auth/token_value or auth.token_value
-    pub(crate) pointer: String,
+    pub(crate) pointer: Pointer,
     /// What can only be the secret: taken, so that clap does not repeat it in its message, and refused
     #[arg(hide = true)]
     pub(crate) surplus: Vec<OsString>,
@@ -309,7 +311,7 @@ pub(crate) struct Edit {
     pub(crate) config: PathBuf,
     /// Take the value at POINTER for a secret too, as in /proxmox/password (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
-    pub(crate) fields: Vec<String>,
+    pub(crate) fields: Vec<Pointer>,
     /// Seal even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,
@@ -321,8 +323,9 @@ pub(crate) struct Edit {
 /// Show what is encrypted, without a key
 #[derive(Debug, Args)]
 pub(crate) struct Status {
-    /// The config to read [default: $PROXMOX_MCP_CONFIG]
-    pub(crate) config: Option<PathBuf>,
+    /// Configs, or directories whose *.json files are all looked at [default: $PROXMOX_MCP_CONFIG]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
     /// Also open every token (needs the key)
     #[arg(long)]
     pub(crate) verify: bool,
@@ -334,9 +337,9 @@ pub(crate) struct Status {
 /// Check that every token opens with the key at hand
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The configs to read [default: $PROXMOX_MCP_CONFIG]
-    #[arg(value_name = "CONFIG")]
-    pub(crate) configs: Vec<PathBuf>,
+    /// Configs, or directories whose *.json files are all looked at [default: $PROXMOX_MCP_CONFIG]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -397,8 +400,20 @@ pub(crate) struct Rotate {
 }
 
 /// List or remove the backups that rotations made
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(override_usage = "fernseal backups [list] [OPTIONS] PATH…\n       fernseal backups prune [OPTIONS] PATH…")]
+pub(crate) struct Backups {
+    /// What to do; without a word the backups are listed
+    #[command(subcommand)]
+    pub(crate) verb: Option<BackupsVerb>,
+    #[command(flatten)]
+    pub(crate) at: BackupsAt,
+}
+
+/// What to do with backups
 #[derive(Debug, Subcommand)]
-pub(crate) enum Backups {
+pub(crate) enum BackupsVerb {
     /// List the backups of the configs below PATH
     List(BackupsAt),
     /// Remove the backups of the configs below PATH, where these open with the key at hand

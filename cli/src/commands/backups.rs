@@ -7,7 +7,7 @@ use std::cell::Cell;
 use serde_json::json;
 
 use super::{load, tell_caveats, tell_notice};
-use crate::args::{Backups, BackupsAt, Prune};
+use crate::args::{Backups, BackupsAt, BackupsVerb, Prune};
 use crate::audit::Entry;
 use crate::config::text::ConfigText;
 use crate::context::Context;
@@ -16,62 +16,115 @@ use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::output;
 use crate::output::terminal;
-use crate::quote::{self, shown};
-use crate::store::{self, ConfigPath, Identity};
+use crate::quote::{count, shown};
+use crate::store::{self, ConfigPath, Found, Identity};
 use crate::tokens::verify::{Verification, verify_each};
 
 pub(crate) fn run(args: &Backups, context: &Context) -> Result<()> {
-    match args {
-        Backups::List(at) => list(at),
-        Backups::Prune(args) => prune(args, context),
+    match &args.verb {
+        None => list(&args.at),
+        Some(BackupsVerb::List(at)) => list(at),
+        Some(BackupsVerb::Prune(args)) => prune(args, context),
     }
 }
 
-/// Each config that has backups, with them, the oldest first.
-fn backups(configs: &[ConfigPath], at: &BackupsAt) -> Result<Vec<(ConfigPath, Vec<ConfigPath>)>> {
-    let mut found = Vec::new();
-    let mut finder = store::Backups::new(at.backup_dir.as_deref())?;
-    for config in configs {
-        let backups = finder.of(config)?;
-        if !backups.is_empty() {
-            found.push((config.clone(), backups));
+/// The backups of configs, and how much was looked at.
+struct Listed {
+    /// Each config that has backups, with them, the oldest first.
+    configs: Vec<(ConfigPath, Vec<ConfigPath>)>,
+    /// How many configs were looked at.
+    looked_at: usize,
+    /// What was not taken for a config, each with the reason.
+    skipped: Vec<(String, String)>,
+    /// What cannot be looked at, and why.
+    unread: Vec<(String, Failure)>,
+}
+
+impl Listed {
+    fn of(found: &mut Found, at: &BackupsAt) -> Result<Self> {
+        found.refuse_none()?;
+        let mut finder = store::Backups::new(at.backup_dir.as_deref())?;
+        let mut listed = Self {
+            configs: Vec::new(),
+            looked_at: found.configs.len(),
+            skipped: found.skipped.iter().map(|(path, reason)| (shown(path), reason.clone())).collect(),
+            unread: found.unread.drain(..).map(|(path, failure)| (shown(&path), failure)).collect(),
+        };
+        for config in &found.configs {
+            match finder.of(config) {
+                Ok(backups) if backups.is_empty() => {}
+                Ok(backups) => listed.configs.push((config.clone(), backups)),
+                Err(failure) => listed.unread.push((shown(&config.path), failure)),
+            }
         }
+        // A directory of backups that cannot be read fails all configs of it.
+        listed.unread.dedup_by(|(_, failure), (_, before)| failure.what == before.what);
+        Ok(listed)
     }
-    Ok(found)
+
+    fn into_failures(self) -> impl Iterator<Item = Failure> {
+        self.unread.into_iter().map(|(_, failure)| failure)
+    }
 }
 
 fn list(at: &BackupsAt) -> Result<()> {
-    let store::Found { configs, unread, .. } = store::find(&at.paths)?;
-    let found = backups(&configs, at)?;
-    tell(&found, at.json)?;
-    output::say_all(unread.into_iter().map(|(_, failure)| failure))
+    let listed = Listed::of(&mut store::find(&at.paths), at)?;
+    tell(&listed, at.json)?;
+    output::say_all(listed.into_failures())
 }
 
-fn tell(found: &[(ConfigPath, Vec<ConfigPath>)], as_json: bool) -> Result<()> {
+fn tell(listed: &Listed, as_json: bool) -> Result<()> {
     if as_json {
-        let entries: Vec<_> = found
+        let entries: Vec<_> = listed
+            .configs
             .iter()
             .map(|(config, backups)| {
                 let backups: Vec<_> = backups.iter().map(|backup| shown(&backup.path)).collect();
                 json!({ "config": shown(&config.path), "backups": backups })
             })
             .collect();
-        return output::json("backups list", json!({ "configs": entries }));
+        return output::json(
+            "backups list",
+            json!({
+                "configs": entries,
+                "looked_at": listed.looked_at,
+                "skipped": output::skipped_in_json(&listed.skipped),
+                "failed": output::failed_in_json(&listed.unread),
+            }),
+        );
     }
-    for (config, backups) in found {
+    for (config, backups) in &listed.configs {
         output::result(format_args!("{}:", shown(&config.path)))?;
         for backup in backups {
             output::result(format_args!("  {}", shown(&backup.path)))?;
         }
     }
-    output::result(quote::count(found.iter().map(|(_, backups)| backups.len()).sum(), "backup"))
+    let backups = listed.configs.iter().map(|(_, backups)| backups.len()).sum();
+    output::result(format_args!(
+        "{} of {}",
+        count(backups, "backup"),
+        looked_at(listed.looked_at, listed.skipped.len())
+    ))
+}
+
+/// How much was looked at.
+fn looked_at(configs: usize, skipped: usize) -> String {
+    let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
+    format!("{} looked at{skipped}", count(configs, "config"))
 }
 
 fn prune(args: &Prune, context: &Context) -> Result<()> {
-    let mut found = store::find(&args.at.paths)?;
-    output::say_all(found.unread.drain(..).map(|(_, failure)| failure))?;
-    let candidates = backups(&found.configs, &args.at)?;
-    let candidates = candidates.into_iter().map(|(config, backups)| Candidate { config, backups, judged: Cell::new(None) });
+    let mut found = store::find(&args.at.paths);
+    let mut listed = Listed::of(&mut found, &args.at)?;
+    if !listed.unread.is_empty() {
+        return output::say_all(
+            listed
+                .into_failures()
+                .map(|failure| Failure { next: format!("nothing was removed; {}", failure.next), ..failure }),
+        );
+    }
+    let candidates = std::mem::take(&mut listed.configs).into_iter();
+    let candidates = candidates.map(|(config, backups)| Candidate { config, backups, judged: Cell::new(None) });
     let keys = context.keys()?;
     let mut removable = Vec::new();
     let mut kept = Vec::new();
@@ -93,7 +146,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
             if !args.at.json {
                 backups().try_for_each(|backup| output::result(shown(&backup.path)))?;
             }
-            let question = format!("Remove {}? Type yes: ", quote::count(backups().count(), "backup"));
+            let question = format!("Remove {}? Type yes: ", count(backups().count(), "backup"));
             if !terminal::ask_yes(&question)? {
                 let next = "nothing was removed; answer yes, or give --yes";
                 return Err(Failure::new(Exit::Other, "not confirmed", next));
@@ -135,20 +188,36 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
             .map(|(config, failure)| json!({ "config": shown(&config.path), "reason": failure.what }))
             .collect();
         let removed: Vec<_> = removal.removed.iter().map(|backup| shown(&backup.path)).collect();
-        output::json("backups prune", json!({ "removed": removed, "kept": kept }))
+        output::json(
+            "backups prune",
+            json!({
+                "removed": removed,
+                "kept": kept,
+                "looked_at": listed.looked_at,
+                "skipped": output::skipped_in_json(&listed.skipped),
+                "failed": output::failed_in_json(&removal.failed),
+            }),
+        )
     } else {
-        output::result(format_args!("{} removed", quote::count(removal.removed.len(), "backup")))
+        output::result(format_args!(
+            "{} removed, of {}",
+            count(removal.removed.len(), "backup"),
+            looked_at(listed.looked_at, listed.skipped.len())
+        ))
     };
     if removal.left > 0 {
-        let what = format!("interrupted: {} not removed", quote::count(removal.left, "backup"));
+        let what = format!("interrupted: {} not removed", count(removal.left, "backup"));
         return Err(Failure::new(Exit::Interrupted, what, "run the same command again: it goes on where it stopped"));
+    }
+    if !removal.failed.is_empty() {
+        return output::say_all(removal.failed.into_iter().map(|(_, failure)| failure));
     }
     told?;
     match kept.len() {
         0 => Ok(()),
-        count => Err(Failure::new(
+        kept => Err(Failure::new(
             Exit::Partial,
-            format!("the backups of {} stay", quote::count(count, "config")),
+            format!("the backups of {} stay", count(kept, "config")),
             "the warnings say why; `fernseal verify CONFIG` says which tokens open",
         )),
     }
@@ -166,6 +235,8 @@ struct Candidate {
 #[derive(Default)]
 struct Removal<'c> {
     removed: Vec<&'c ConfigPath>,
+    /// Backups that cannot be removed, and why.
+    failed: Vec<(String, Failure)>,
     /// How many were not reached, because of an interruption.
     left: usize,
 }
@@ -173,6 +244,9 @@ struct Removal<'c> {
 impl<'c> Removal<'c> {
     /// Removes the backups of a config that is still what was judged. With `names_each` each is named on stdout once it is
     /// gone, so that a run that is killed has said which are.
+    ///
+    /// # Errors
+    /// That the config changed meanwhile; its backups stay then.
     fn remove(&mut self, candidate: &'c Candidate, names_each: bool, context: &Context) -> Result<()> {
         let Candidate { config, backups, judged } = candidate;
         if !judged.get().is_some_and(|identity| config.is_still(identity)) {
@@ -184,10 +258,16 @@ impl<'c> Removal<'c> {
                 self.left += 1;
                 continue;
             }
-            tell_caveats(backup.remove()?, context);
+            match backup.remove() {
+                Ok(caveats) => tell_caveats(caveats, context),
+                Err(failure) => {
+                    self.failed.push((shown(&backup.path), failure));
+                    continue;
+                }
+            }
             self.removed.push(backup);
             if names_each {
-                // That stdout is closed is no reason to leave the rest, and is told at the end.
+                // A closed stdout is no reason to leave the rest; it is told at the end.
                 let _ = output::result(shown(&backup.path));
             }
         }

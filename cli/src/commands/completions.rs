@@ -96,7 +96,8 @@ fn pointers(start: &OsStr) -> Vec<CompletionCandidate> {
     });
     let Some(text) = text else { return Vec::new() };
     let pointers = text.leaves().map(|leaf| leaf.pointer);
-    pointers.filter(|pointer| pointer.starts_with(start)).map(CompletionCandidate::new).collect()
+    let fitting = pointers.filter(|pointer| pointer.starts_with(start));
+    fitting.map(|pointer| CompletionCandidate::new(&*pointer)).collect()
 }
 
 /// `get` takes a config and a pointer, or a pointer only.

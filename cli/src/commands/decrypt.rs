@@ -33,7 +33,11 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     let output = match out {
         None => None,
         Some(out) => {
-            super::refuse_same_file(&source, out, "change the config with `fernseal edit`, which leaves no plain text")?;
+            super::refuse_same_file(
+                &source,
+                out,
+                "change the config with `fernseal edit`, which leaves no plain text",
+            )?;
             Some((out, Output::at(out, args.force)?))
         }
     };

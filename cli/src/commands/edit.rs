@@ -25,7 +25,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::output::terminal;
 use crate::output::{self, say, time};
-use crate::quote::{count, shown};
+use crate::quote::{Pointer, count, one_line, shown};
 use crate::store::{ConfigPath, MemoryFile};
 use crate::tokens;
 
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
 
     let opened = Zeroizing::new(document.edited(&document.opened_to(&secrets)).concat());
     let file = MemoryFile::create(args.config.file_name().unwrap_or_default(), &[&opened])?;
-    let named: Vec<&str> = settings.places(&args.fields).collect();
+    let named: Vec<&Pointer> = settings.places(&args.fields).collect();
     let before = Before::new(&document, &secrets);
     let save = |text: &[u8]| -> Result<Saving> {
         let saved = ConfigText::parse(document.name.clone(), text.to_vec())?;
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         interrupt::stop_if_requested()?;
         match source.replace(&pieces) {
             Ok(caveats) => super::tell_caveats(caveats, context),
-            Err(failure) if source.is_unchanged() => return Err(failure),
+            Err(failure) if source.is_unchanged()? => return Err(failure),
             Err(_) => {
                 let (path, caveats) = source.write_beside("edited", &time::stamp(time::now()), &pieces)?;
                 super::tell_caveats(caveats, context);
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         }
         Ok(Saving::Done(Saved {
             encrypted: new.iter().map(|new| new.leaf.pointer.clone()).collect(),
-            copied: copied.into_iter().map(|(pointer, from)| (pointer, from.to_owned())).collect(),
+            copied: copied.into_iter().map(|(pointer, from)| (pointer, from.clone())).collect(),
         }))
     };
     let saved = loop {
@@ -136,15 +136,15 @@ enum Saving {
 /// What a saved text brought.
 struct Saved {
     /// The pointers of what was sealed.
-    encrypted: Vec<String>,
+    encrypted: Vec<Pointer>,
     /// Pointers that got the token of a secret, and where that was.
-    copied: Vec<(String, String)>,
+    copied: Vec<(Pointer, Pointer)>,
 }
 
 impl Saved {
     /// All that became a token.
     fn pointers(&self) -> impl Iterator<Item = &str> {
-        self.encrypted.iter().chain(self.copied.iter().map(|(pointer, _)| pointer)).map(String::as_str)
+        self.encrypted.iter().chain(self.copied.iter().map(|(pointer, _)| pointer)).map(|pointer| &**pointer)
     }
 }
 
@@ -154,7 +154,7 @@ struct Plan<'s> {
     /// Secrets that were not touched: their tokens are put back.
     kept: Vec<Edit>,
     /// Pointers that had no token and get one, as their text is the secret of another pointer.
-    copied: Vec<(String, &'s str)>,
+    copied: Vec<(Pointer, &'s Pointer)>,
     /// Secrets that are sealed.
     new: Vec<New<'s>>,
 }
@@ -173,7 +173,7 @@ struct Before<'s> {
     /// Of each secret the first token.
     by_secret: BTreeMap<&'s str, &'s SealedValue>,
     /// Plain strings that happen to equal a secret, by their pointers.
-    equal: BTreeMap<String, &'s str>,
+    equal: BTreeMap<Pointer, &'s str>,
 }
 
 impl<'s> Before<'s> {
@@ -192,7 +192,7 @@ impl<'s> Before<'s> {
     /// Compares the saved text with the config as it was. A secret is known by its place or by its text, so that none is
     /// saved in plain text because it was moved; only what was the same plain text before is left so. `named` are places of
     /// secrets too.
-    fn compare(&self, saved: &'s ConfigText, named: &[&str]) -> Result<Plan<'s>> {
+    fn compare(&self, saved: &'s ConfigText, named: &[&Pointer]) -> Result<Plan<'s>> {
         let mut places = BTreeSet::new();
         for pointer in named {
             match json::find(&saved.text, pointer) {
@@ -259,7 +259,7 @@ fn start_editor(path: &Path) -> Result<()> {
     if status.success() {
         return Ok(());
     }
-    Err(failed(format!("the editor {} failed ({status})", editor.to_string_lossy())))
+    Err(failed(format!("the editor {} failed ({status})", one_line(&editor.to_string_lossy()))))
 }
 
 /// Programs that run the one named after them.

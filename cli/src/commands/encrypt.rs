@@ -20,7 +20,7 @@ use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::output::{self, time};
-use crate::quote::shown;
+use crate::quote::{Pointer, one_line, shown};
 use crate::store::{ConfigPath, Output};
 use crate::tokens;
 
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     // Not before: a lock is not held while a person types.
     let _lock = super::lock(target, context)?;
     let again;
-    let document = if source.is_unchanged() {
+    let document = if source.is_unchanged()? {
         &first
     } else {
         (source, again) = read(&args.config, context)?;
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         command: "encrypt",
         outcome: "started",
         files: &[&args.config, target],
-        pointers: &secrets.iter().map(|secret| secret.pointer).collect::<Vec<_>>(),
+        pointers: &secrets.iter().map(|secret| &**secret.pointer).collect::<Vec<_>>(),
         keys: &[master],
     };
     interrupt::stop_if_requested()?;
@@ -117,7 +117,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
 
 /// A value that is to be sealed.
 struct Secret<'a> {
-    pointer: &'a str,
+    pointer: &'a Pointer,
     value: json::Value<'a>,
     text: Zeroizing<String>,
 }
@@ -126,14 +126,14 @@ struct Secret<'a> {
 /// line names must be there.
 fn find_secrets<'a>(
     document: &'a ConfigText,
-    fields: &'a [String],
+    fields: &'a [Pointer],
     settings: &'a SecretsFile,
     context: &Context,
 ) -> Result<Vec<Secret<'a>>> {
     let mut secrets: Vec<Secret<'a>> = Vec::new();
     let others_named = !fields.is_empty() || !settings.secrets.is_empty();
     let optional = settings.places(&[]).map(|pointer| (pointer, false));
-    let wanted = fields.iter().map(|pointer| (pointer.as_str(), true));
+    let wanted = fields.iter().map(|pointer| (pointer, true));
     for (pointer, is_wanted) in optional.chain(wanted) {
         let value = match json::find(&document.text, pointer) {
             Err(Error::NotFound) if !is_wanted && others_named => continue,
@@ -159,7 +159,7 @@ fn find_secrets<'a>(
             }
             Looks::Placeholder => context.report.note(format_args!(
                 "{pointer} is a placeholder ({}), not a secret: left as it is",
-                value.raw().split([':', '-', '?']).next().unwrap_or_default().trim_end_matches('}').to_owned() + "…}"
+                one_line(value.raw().split([':', '-', '?']).next().unwrap_or_default().trim_end_matches('}')) + "…}"
             )),
             Looks::Plain if value.raw().is_empty() => {
                 context.report.note(format_args!("{pointer} is empty: left as it is"));

@@ -29,7 +29,7 @@ use crate::config::text::{ConfigText, SealedValue, unescaped};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::keys::Keyring;
-use crate::quote::shown;
+use crate::quote::{one_line, shown};
 use crate::store::{self, Caveats, ConfigFile, ConfigPath, Lock, Notice};
 use crate::tokens;
 
@@ -79,7 +79,7 @@ pub(crate) fn tell_caveats(caveats: Caveats, context: &Context) {
 
 /// An output never goes over its input; `or` says what does.
 fn refuse_same_file(source: &ConfigFile, out: &Path, or: &str) -> Result<()> {
-    if source.is_at(out) {
+    if source.is_at(out)? {
         let next = format!("name another output, or {or}");
         return Err(Failure::new(Exit::Usage, format!("{} is the input itself", shown(out)), next));
     }
@@ -117,6 +117,14 @@ pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Cont
         }
     }
     Ok(document)
+}
+
+/// Why a file in a directory that is no config, for the reason in `failure`, can be skipped: it holds none of `words`, and
+/// thus nothing that a command looks for. None if it could.
+pub(crate) fn reason_to_skip(config: &ConfigPath, failure: &Failure, words: &[&str]) -> Option<String> {
+    // What cannot be looked at could hold them.
+    let could_hold = config.could_hold(words).unwrap_or(true);
+    (!could_hold).then(|| format!("{}; nothing in it looks like {}", failure.what, words.join(" or ")))
 }
 
 /// The secrets of `tokens`, or the first failure.
@@ -173,7 +181,7 @@ fn check_length(document: &ConfigText, pointer: &str, len: usize) -> Result<()> 
     if len <= MAX_SECRET {
         return Ok(());
     }
-    let what = format!("the secret is longer than 1 MiB: {} {pointer}", document.name);
+    let what = format!("the secret is longer than 1 MiB: {} {}", document.name, one_line(pointer));
     Err(Failure::new(Exit::Malformed, what, "nothing was written; a config is no place for it"))
 }
 

@@ -24,6 +24,7 @@ use crate::context::Context;
 use crate::env::KEY_VARIABLES;
 use crate::error::{Exit, Failure, Result};
 use crate::keys::Keyring;
+use crate::quote::one_line;
 
 pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
@@ -45,14 +46,18 @@ pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
         for wish in list {
             let (name, pointer) = wish.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
                 let next = "write the variable, =, and the value's pointer, as in TOKEN=/auth/token_value";
-                Failure::new(Exit::Usage, format!("{wish} is not NAME=POINTER"), next)
+                Failure::new(Exit::Usage, format!("{} is not NAME=POINTER", one_line(wish)), next)
             })?;
             let secret = value(&document, pointer, args.expand, &keys, context)?;
             if in_file {
                 command.env(name, path_of(in_memory(name, &[secret.as_bytes()], &mut files)?));
             } else if secret.contains('\0') {
                 let next = "hand it over in a file, with --file";
-                return Err(Failure::new(Exit::Malformed, format!("the value at {pointer} holds a NUL"), next));
+                return Err(Failure::new(
+                    Exit::Malformed,
+                    format!("the value at {} holds a NUL", one_line(pointer)),
+                    next,
+                ));
             } else {
                 command.env(name, &*secret);
             }
@@ -79,7 +84,7 @@ pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
     let _ = rustix::process::setrlimit(Resource::Core, context.core_limit);
     let error = command.exec();
     let next = "name a program that is there and can be executed";
-    Err(Failure::new(Exit::File, format!("{} cannot be started: {error}", program.to_string_lossy()), next))
+    Err(Failure::new(Exit::File, format!("{} cannot be started: {error}", one_line(&program.to_string_lossy())), next))
 }
 
 /// The value at `pointer`, opened if it is sealed.

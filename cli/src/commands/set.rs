@@ -19,6 +19,7 @@ use crate::interrupt;
 use crate::keys::Keyring;
 use crate::output::terminal;
 use crate::output::{self, time};
+use crate::quote::Pointer;
 use crate::tokens;
 
 /// How a secret is handed over.
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     let secret = read_secret(&document, &args.pointer)?;
     // Not before: a lock is not held while a person types.
     let _lock = super::lock(&args.config, context)?;
-    if !source.is_unchanged() {
+    if !source.is_unchanged()? {
         (source, document) = read(&args.config, context)?;
         check_fit(&document, &args.pointer, &keys, context)?;
     }
@@ -89,7 +90,7 @@ fn check_fit(document: &ConfigText, pointer: &str, keys: &Keyring, context: &Con
 }
 
 /// The secret, without the line end that `echo` or Enter put there.
-fn read_secret(document: &ConfigText, pointer: &str) -> Result<Zeroizing<String>> {
+fn read_secret(document: &ConfigText, pointer: &Pointer) -> Result<Zeroizing<String>> {
     let secret = if io::stdin().is_terminal() {
         let ask = |question: &str| {
             terminal::ask_secret(question)?

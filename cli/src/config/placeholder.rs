@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use crate::env::KEY_VARIABLES;
 use crate::error::{Exit, Failure, Result};
+use crate::quote::one_line;
 
 /// `text` with its placeholders filled in by `variable`. A variable that is not set is an error.
 pub(crate) fn expand<'t>(text: &'t str, variable: impl Fn(&str) -> Option<String>) -> Result<Cow<'t, str>> {
@@ -57,7 +58,7 @@ fn name_len(text: &str) -> usize {
 }
 
 fn refused(name: &str, what: &str, next: &str) -> Failure {
-    Failure::new(Exit::Other, format!("the config's variable {name} {what}"), next)
+    Failure::new(Exit::Other, format!("the config's variable {} {}", one_line(name), one_line(what)), next)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Exit, Failure, Result};
 use crate::output::time;
-use crate::quote::is_key_text;
+use crate::quote::{Pointer, is_key_text};
 
 /// A config file's text and the tokens in it.
 pub(crate) struct ConfigText {
@@ -25,12 +25,12 @@ pub(crate) struct ConfigText {
     /// Every string value that begins with `enc:`, in order.
     pub(crate) tokens: Vec<SealedValue>,
     /// The pointers of all that looks like a token and is none.
-    pub(crate) lookalikes: Vec<String>,
+    pub(crate) lookalikes: Vec<Pointer>,
 }
 
 /// A string value that begins with `enc:`.
 pub(crate) struct SealedValue {
-    pub(crate) pointer: String,
+    pub(crate) pointer: Pointer,
     /// Where it stands between its quotes.
     inside: Range<usize>,
     /// Its text, where escapes make that another than what is written.
@@ -53,7 +53,7 @@ impl SealedValue {
 
 /// A string or scalar: a value that holds no others.
 pub(crate) struct Leaf<'a> {
-    pub(crate) pointer: String,
+    pub(crate) pointer: Pointer,
     pub(crate) kind: Kind,
     /// As it is written; of a string what stands between the quotes.
     pub(crate) raw: &'a str,
@@ -281,7 +281,7 @@ pub(crate) fn looks(raw: &str) -> config::Looks {
 type Ways<'a> = BTreeMap<(usize, Cow<'a, str>), bool>;
 
 /// The tokens of `text`, and the pointers of what merely looks like one.
-fn find_tokens(file: &str, text: &str) -> Result<(Vec<SealedValue>, Vec<String>)> {
+fn find_tokens(file: &str, text: &str) -> Result<(Vec<SealedValue>, Vec<Pointer>)> {
     let (mut tokens, mut lookalikes) = (Vec::new(), Vec::new());
     let mut ways = Ways::new();
     // A few long names above many tokens would come to many times the text.
@@ -375,12 +375,12 @@ impl<'a> Levels<'a> {
     }
 
     /// The pointer of the present value.
-    fn pointer(&self) -> String {
+    fn pointer(&self) -> Pointer {
         let steps = self.0.iter().map(|level| match level {
             Level::Object { name, .. } => step(name),
             Level::Array { index } => format!("/{index}"),
         });
-        steps.collect()
+        steps.collect::<String>().into()
     }
 }
 
@@ -417,7 +417,7 @@ mod tests {
 
     fn pointers(text: &str) -> Vec<String> {
         let document = ConfigText::parse("c.json".to_owned(), text.into()).unwrap();
-        document.tokens.into_iter().map(|token| token.pointer).collect()
+        document.tokens.into_iter().map(|token| token.pointer.to_string()).collect()
     }
 
     #[test]

@@ -60,7 +60,8 @@ pub(super) fn sources(key_file: Option<&Path>) -> Vec<Source> {
     let file = |named_by, path: PathBuf| Source::File { named_by, path };
     let credential = env::var_os("CREDENTIALS_DIRECTORY")
         .map(|directory| Path::new(&directory).join(CREDENTIAL))
-        .filter(|path| path.exists());
+        // One that cannot be looked at counts: reading it says why.
+        .filter(|path| !matches!(path.try_exists(), Ok(false)));
     [
         key_file.map(|path| file("--key-file", path.to_owned())),
         text_variable(KEY),

@@ -14,7 +14,7 @@ use std::os::fd::AsFd;
 use serde_json::{Value, json};
 
 use crate::error::{Exit, Failure, Result};
-use crate::quote::clean;
+use crate::quote::{clean, json_line};
 
 /// The version of cli/schema.json: it changes when a field goes or means something else.
 pub(crate) const SCHEMA: u32 = 1;
@@ -77,8 +77,7 @@ pub(crate) fn json(command: &str, fields: Value) -> Result<()> {
     if let (Value::Object(whole), Value::Object(fields)) = (&mut whole, fields) {
         whole.extend(fields);
     }
-    // JSON escapes control characters itself.
-    result(whole)
+    writeln!(io::stdout(), "{}", json_line(&whole)).map_err(|error| stdout_failed(&error))
 }
 
 /// For machines: files that were left as they are, each with the reason.

@@ -7,12 +7,15 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use super::{Caveats, MAX_CONFIG, open_dir, open_dir_in, parent, write};
+use super::tree::Tree;
+use super::{Caveats, MAX_CONFIG, open_dir, parent, write};
 use crate::error::{Exit, Failure, Result};
 use crate::quote::shown;
 
@@ -22,7 +25,7 @@ pub(crate) struct ConfigPath {
     /// As the user would write it.
     pub(crate) path: PathBuf,
     /// The directory that was asked for, if the config was found below one: no link is followed from there on.
-    pub(super) root: Option<PathBuf>,
+    pub(super) root: Option<Arc<Tree>>,
 }
 
 impl ConfigPath {
@@ -35,7 +38,7 @@ impl ConfigPath {
     /// name in two places never share backups. The directory below `backup_dir`, and the config's real name.
     pub(super) fn backup_place(&self) -> io::Result<(PathBuf, OsString)> {
         let real = match &self.root {
-            Some(_) => parent(&self.path).canonicalize()?.join(self.path.file_name().unwrap_or_default()),
+            Some(root) => root.real().join(root.below(&self.path)?),
             None => self.path.canonicalize()?,
         };
         let directory = parent(&real).strip_prefix("/").unwrap_or(parent(&real)).to_owned();
@@ -50,8 +53,7 @@ impl ConfigPath {
             Failure::new(Exit::File, what, "no config is that large; check the path")
         };
         let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= MAX_CONFIG).ok_or_else(too_large)?;
-        let mut bytes = Vec::with_capacity(size as usize + 1);
-        file.take(MAX_CONFIG + 1).read_to_end(&mut bytes).map_err(|error| self.unreadable(&error))?;
+        let bytes = read_whole(&file, size as usize).map_err(|error| self.unreadable(&error))?;
         // It may have grown since.
         if bytes.len() as u64 > MAX_CONFIG {
             return Err(too_large());
@@ -84,7 +86,7 @@ impl ConfigPath {
     }
 
     /// Opens the file, which must be a regular one: its directory, its name there, itself and what it is.
-    pub(super) fn open(&self) -> Result<(OwnedFd, OsString, File, Stat)> {
+    pub(super) fn open(&self) -> Result<(Arc<OwnedFd>, OsString, File, Stat)> {
         let (dir, name) = self.open_directory().map_err(|error| self.unreadable(&error))?;
         // Not blocking: a FIFO is noticed, not waited for.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
@@ -104,9 +106,15 @@ impl ConfigPath {
     /// The file `name` in the config's directory, and what is in it, if there is one.
     pub(crate) fn beside(&self, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
         let beside = Self { path: self.path.with_file_name(name), root: self.root.clone() };
-        match beside.path.symlink_metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            _ => beside.read().map(|mut source| Some((beside.path, source.take_bytes()))),
+        let there = beside.open_directory().and_then(|(dir, name)| {
+            match rustix::fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => Ok(false),
+                stat => Ok(stat.map(|_| true)?),
+            }
+        });
+        match there.map_err(|error| beside.unreadable(&error))? {
+            false => Ok(None),
+            true => beside.read().map(|mut source| Some((beside.path, source.take_bytes()))),
         }
     }
 
@@ -127,21 +135,20 @@ impl ConfigPath {
     }
 
     /// The directory that the file is in, and its name there.
-    pub(super) fn open_directory(&self) -> io::Result<(OwnedFd, OsString)> {
-        let Some(root) = &self.root else {
-            let real = match self.path.symlink_metadata() {
-                Ok(meta) if meta.is_symlink() => self.path.canonicalize()?,
-                _ => self.path.clone(),
-            };
-            let name = real.file_name().ok_or(io::ErrorKind::IsADirectory)?;
-            return Ok((open_dir(parent(&real))?, name.to_owned()));
-        };
-        let mut dir = open_dir(root)?;
-        let relative = self.path.strip_prefix(root).unwrap_or(&self.path);
-        for component in parent(relative).components().filter(|component| component.as_os_str() != ".") {
-            dir = open_dir_in(&dir, component.as_os_str().as_ref())?;
+    pub(super) fn open_directory(&self) -> io::Result<(Arc<OwnedFd>, OsString)> {
+        let name = |path: &Path| path.file_name().map(ToOwned::to_owned).ok_or(io::ErrorKind::IsADirectory);
+        if let Some(root) = &self.root {
+            let below = root.below(&self.path)?;
+            return Ok((root.directory(below.parent().unwrap_or(Path::new("")))?, name(below)?));
         }
-        Ok((dir, relative.file_name().ok_or(io::ErrorKind::IsADirectory)?.to_owned()))
+        let real = match self.path.symlink_metadata() {
+            Ok(meta) if meta.is_symlink() => self.path.canonicalize()?,
+            Ok(_) => self.path.clone(),
+            // It may be about to be made; if it is to be there, whoever opens it notices.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.path.clone(),
+            Err(error) => return Err(error),
+        };
+        Ok((Arc::new(open_dir(parent(&real))?), name(&real)?))
     }
 
     pub(super) fn unreadable(&self, error: &io::Error) -> Failure {
@@ -185,7 +192,7 @@ impl Identity {
 /// A config that was read, with a hold on the directory that it is in.
 pub(crate) struct ConfigFile {
     pub(super) config: ConfigPath,
-    pub(super) dir: OwnedFd,
+    pub(super) dir: Arc<OwnedFd>,
     pub(super) name: OsString,
     pub(super) bytes: Vec<u8>,
     pub(super) stat: Stat,
@@ -239,8 +246,12 @@ impl ConfigFile {
     }
 
     /// Whether `path` leads to this very file.
-    pub(crate) fn is_at(&self, path: &Path) -> bool {
-        rustix::fs::stat(path).is_ok_and(|stat| Identity::of(&stat).file == self.identity().file)
+    pub(crate) fn is_at(&self, path: &Path) -> Result<bool> {
+        match rustix::fs::stat(path) {
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(ConfigPath::named(path).unreadable(&error.into())),
+            Ok(stat) => Ok(Identity::of(&stat).file == self.identity().file),
+        }
     }
 
     /// Whether the config can be replaced at all; asked before anything is changed.
@@ -260,17 +271,42 @@ impl ConfigFile {
 
     /// The file must still be what was read.
     pub(super) fn refuse_changed(&self) -> Result<()> {
-        if self.is_unchanged() { Ok(()) } else { Err(self.changed()) }
+        match self.is_unchanged() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.changed()),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Whether the file is still what was read.
-    pub(crate) fn is_unchanged(&self) -> bool {
-        let now = rustix::fs::statat(&self.dir, &self.name, AtFlags::SYMLINK_NOFOLLOW);
-        now.is_ok_and(|stat| Identity::of(&stat) == self.identity())
+    ///
+    /// # Errors
+    /// That it cannot be looked at.
+    pub(crate) fn is_unchanged(&self) -> Result<bool> {
+        match rustix::fs::statat(&self.dir, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Identity::of(&stat) == self.identity()),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(self.config.unreadable(&error.into())),
+        }
     }
 
     /// The failure for a file that is not what was read any more.
     pub(super) fn changed(&self) -> Failure {
         write::changed(&self.config.path)
     }
+}
+
+/// Reads a file of `size` bytes in one go; what it has grown by since, too, but not much more than a config may have.
+fn read_whole(file: &File, size: usize) -> io::Result<Vec<u8>> {
+    // One more than there should be: a read that does not fill it has met the end.
+    let mut bytes = Vec::with_capacity(size + 1);
+    while bytes.len() <= size {
+        match rustix::io::read(file, spare_capacity(&mut bytes)) {
+            Err(Errno::INTR) => {}
+            read if read? == 0 || bytes.len() == size => return Ok(bytes),
+            _ => {}
+        }
+    }
+    file.take(MAX_CONFIG + 1 - bytes.len() as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

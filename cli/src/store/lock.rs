@@ -15,7 +15,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,8 +24,8 @@ use rustix::fs::{AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, RenameFla
 use rustix::io::Errno;
 use rustix::process::{Pid, geteuid, test_kill_process};
 
-use super::find::names;
 use super::names::{parse_temporary, temporary_of};
+use super::tree::Tree;
 use super::{ConfigPath, Found, parent, write};
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
@@ -97,12 +98,11 @@ impl Lock {
     /// Removes what runs that were killed have left in the locked directories.
     pub(crate) fn remove_leftovers(&self, tell: &dyn Fn(Notice)) {
         for Held { directory, .. } in self.held.values() {
-            let root = Some(directory.path.clone());
-            let inside = ConfigPath { path: directory.path.join("."), root: root.clone() };
             // A directory that may not be listed keeps them.
-            for name in names(&inside).unwrap_or_default() {
-                if temporary_of(&name).is_some() {
-                    clear(&ConfigPath { path: directory.path.join(name), root: root.clone() }, tell);
+            let Ok(tree) = Tree::open(&directory.path) else { continue };
+            for entry in tree.entries(Path::new("")).into_iter().flatten() {
+                if temporary_of(&entry.name).is_some() {
+                    clear(&ConfigPath { path: directory.path.join(entry.name), root: Some(Arc::clone(&tree)) }, tell);
                 }
             }
         }
@@ -172,7 +172,7 @@ impl Drop for Held {
 
 /// A directory that is to be locked.
 struct Directory {
-    dir: OwnedFd,
+    dir: Arc<OwnedFd>,
     stat: Stat,
     /// As the user would write it.
     path: PathBuf,
@@ -300,7 +300,10 @@ impl Directory {
     /// Reading and writing for whoever may write in the directory.
     fn lock_mode(&self) -> u32 {
         let is_writable = |bit| self.stat.st_mode & bit != 0 && !self.is_sticky();
-        [(0o020, 0o060), (0o002, 0o006)].iter().filter(|(bit, _)| is_writable(*bit)).fold(0o600, |mode, (_, add)| mode | add)
+        [(0o020, 0o060), (0o002, 0o006)]
+            .iter()
+            .filter(|(bit, _)| is_writable(*bit))
+            .fold(0o600, |mode, (_, add)| mode | add)
     }
 
     /// Whether those who may write in the directory may not touch each other's files there, as in /tmp.

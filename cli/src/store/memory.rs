@@ -108,7 +108,7 @@ pub(crate) fn sweep(folder: &Path) -> Result<()> {
     }
     // An editor that still runs may write while it is emptied.
     for _ in 0..3 {
-        if fs::remove_dir_all(folder).is_ok() || !folder.exists() {
+        if fs::remove_dir_all(folder).is_ok() || matches!(folder.try_exists(), Ok(false)) {
             break;
         }
     }

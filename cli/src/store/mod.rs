@@ -7,7 +7,9 @@ mod find;
 mod lock;
 mod memory;
 mod names;
+mod search;
 pub(crate) mod staged;
+mod tree;
 mod write;
 
 pub(crate) use backups::Backups;
@@ -16,6 +18,7 @@ pub(crate) use find::{Found, find, left_out};
 pub(crate) use lock::{Lock, Notice, lock};
 pub(crate) use memory::{MemoryFile, sweep};
 pub(crate) use names::backup_stamp;
+pub(crate) use search::could_hold;
 pub(crate) use write::{Caveats, Output, append_line, check_backup_dir, check_creatable, create_key, make_durable};
 
 use std::io;

@@ -69,12 +69,7 @@ impl ConfigFile {
 
     /// Writes `bytes`, which were read from the config, to `NAME.backup.STAMP` with the config's owner and mode:
     /// beside it, or below `backup_dir` under its real path. Never over a file that exists.
-    pub(crate) fn back_up(
-        &self,
-        bytes: &[u8],
-        stamp: &str,
-        backup_dir: Option<&Path>,
-    ) -> Result<(PathBuf, Caveats)> {
+    pub(crate) fn back_up(&self, bytes: &[u8], stamp: &str, backup_dir: Option<&Path>) -> Result<(PathBuf, Caveats)> {
         let below = |backups: &Path| {
             let (relative, name) = self.config.backup_place()?;
             Ok((make_directories(backups, &relative)?, backups.join(relative).join(name)))
@@ -89,7 +84,8 @@ impl ConfigFile {
     fn here(&self) -> io::Result<(OwnedFd, PathBuf)> {
         let named = &self.config.path;
         // A link that was named leads to another place.
-        let real = if named.is_symlink() { named.canonicalize()? } else { named.clone() };
+        let is_link = named.symlink_metadata()?.is_symlink();
+        let real = if is_link { named.canonicalize()? } else { named.clone() };
         Ok((self.dir.try_clone()?, real.with_file_name(&self.name)))
     }
 
@@ -103,8 +99,7 @@ impl ConfigFile {
         pieces: &[&[u8]],
         what: &str,
     ) -> Result<(PathBuf, Caveats)> {
-        let failed =
-            |step: &str, error: io::Error| cannot_write(&self.config.path, &format!("{step} {what}"), &error);
+        let failed = |step: &str, error: io::Error| cannot_write(&self.config.path, &format!("{step} {what}"), &error);
         let mut file = Temporary::create(directory, &self.name).map_err(|error| failed("create", error))?;
         let mut caveats = self.hand_on_attributes(&file)?;
         file.write(pieces).map_err(|error| failed("write", error))?;
@@ -131,15 +126,15 @@ impl ConfigFile {
     /// Gives `file` the config's owner, extended attributes (access control lists among them) and mode. Attributes of the
     /// user's own (`user.…`) are left out where the file system does not know them; all others say who may do what.
     fn hand_on_attributes(&self, file: &Temporary<'_>) -> Result<Caveats> {
-        let failed = |what: &str, error: io::Error| {
-            cannot_write(&self.config.path, &format!("keep the {what} of"), &error)
-        };
+        let failed =
+            |what: &str, error: io::Error| cannot_write(&self.config.path, &format!("keep the {what} of"), &error);
         let mut caveats = Caveats::new();
         let made = rustix::fs::fstat(&file.file).map_err(|error| failed("owner", error.into()))?;
         if (made.st_uid, made.st_gid) != (self.stat.st_uid, self.stat.st_gid) {
             let (uid, gid) = (Uid::from_raw(self.stat.st_uid), Gid::from_raw(self.stat.st_gid));
-            rustix::fs::fchown(&file.file, Some(uid), Some(gid))
-                .map_err(|error| failed(&format!("owner and group ({}:{})", uid.as_raw(), gid.as_raw()), error.into()))?;
+            rustix::fs::fchown(&file.file, Some(uid), Some(gid)).map_err(|error| {
+                failed(&format!("owner and group ({}:{})", uid.as_raw(), gid.as_raw()), error.into())
+            })?;
         }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let old = rustix::fs::openat(&self.dir, &self.name, flags, Mode::empty())
@@ -197,9 +192,10 @@ impl Output {
         let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
         refuse_irregular(path)?;
         // With force, a link stays and what it leads to is replaced.
-        let real = match force && path.exists() {
-            true => path.canonicalize().map_err(|error| failed("find", error))?,
-            false => path.to_owned(),
+        let real = match path.canonicalize() {
+            Ok(real) if force => real,
+            Err(error) if force && error.kind() != io::ErrorKind::NotFound => return Err(failed("find", error)),
+            _ => path.to_owned(),
         };
         let (dir, name) = directory_of(&real).map_err(|error| failed("create", error))?;
         let before = match rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -248,10 +244,17 @@ fn refuse_irregular(path: &Path) -> Result<()> {
     let next = "name a new file or a regular one; `fernseal decrypt` without -o writes to stdout";
     refuse_dash(path, next)?;
     let irregular = |what| Err(Failure::new(Exit::File, format!("{} {what}", shown(path)), next));
+    let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let failed = |error: io::Error| Err(cannot_write(path, "look at", &error));
     match path.metadata() {
         Ok(meta) if !meta.is_file() => irregular("is not a regular file"),
-        Err(_) if path.is_symlink() => irregular("is a link that leads to no file"),
-        _ => Ok(()),
+        Ok(_) => Ok(()),
+        Err(error) if !is_missing(&error) && error.raw_os_error() != Some(Errno::LOOP.raw_os_error()) => failed(error),
+        Err(_) => match path.symlink_metadata() {
+            Ok(_) => irregular("is a link that leads to no file"),
+            Err(error) if is_missing(&error) => Ok(()),
+            Err(error) => failed(error),
+        },
     }
 }
 
@@ -311,8 +314,10 @@ fn remove_unused(dir: &OwnedFd, name: &OsStr) {
 /// written it and not more. A pipe or a file system that is never written to needs nothing.
 pub(crate) fn make_durable(path: &Path) -> Result<()> {
     let failed = |error: io::Error| cannot_write(path, "sync", &error);
-    let real = path.canonicalize().ok().filter(|real| real.is_file());
-    let Some(real) = real else { return Ok(()) };
+    if !path.metadata().map_err(failed)?.is_file() {
+        return Ok(());
+    }
+    let real = path.canonicalize().map_err(failed)?;
     match File::open(&real).map_err(failed)?.sync_all() {
         Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {}
         synced => synced.map_err(failed)?,

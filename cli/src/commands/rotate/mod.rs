@@ -117,13 +117,21 @@ fn verdict(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result
         return Err(Failure::new(Exit::Interrupted, what, format!("finish with: {resume}")));
     }
     let failed = outcome.failed.len();
+    if failed == 0 && outcome.rotated.is_empty() && !outcome.new_key_in_use {
+        let what = format!("nothing to rotate: no encrypted value in {}", count(outcome.configs, "config"));
+        return Err(Failure::new(
+            Exit::File,
+            what,
+            "nothing was changed; check the path, or encrypt the configs first",
+        ));
+    }
     if failed == 0 {
         return Ok(());
     }
     if args.dry_run {
         return Err(Failure::new(Exit::Partial, "some files cannot be rotated", "see the list"));
     }
-    if outcome.new_text.is_some() && !outcome.key_file.exists() {
+    if outcome.new_text.is_some() && !outcome.key_made {
         let what = format!("{} left out; nothing was changed", count(failed, "file"));
         return Err(Failure::new(Exit::Partial, what, "mend what is listed, then run it again"));
     }
@@ -152,6 +160,14 @@ fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
         return Err(Failure::new(Exit::Interrupted, what, "run the same command again: it goes on where it stopped"));
     }
     match outcome.failed() {
+        0 if outcome.has_nothing() => {
+            let what = format!("nothing to put back: no backup of {}", count(outcome.files.len(), "config"));
+            Err(Failure::new(
+                Exit::File,
+                what,
+                "nothing was changed; check the path, or say where backups are (--backup-dir)",
+            ))
+        }
         0 => told,
         failed => {
             let what = format!("{} failed; no backup was touched", count(failed, "file"));
@@ -162,6 +178,9 @@ fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
 
 fn rollback_in_words(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {
     let verb = if args.dry_run { "would put back" } else { "put back" };
+    for (file, reason) in &outcome.skipped {
+        output::result(format_args!("skipped {file}: {reason}"))?;
+    }
     for (file, done) in &outcome.files {
         output::result(match done {
             Ok(RollbackOutcome::PutBack(backup)) => format!("{verb} {file} from {backup}"),
@@ -177,9 +196,15 @@ fn rollback_in_words(outcome: &rollback::RollbackReport, args: &Rotate) -> Resul
 fn rollback_in_json(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {
     let files = outcome.files.iter().map(|(file, done)| match done {
         Ok(RollbackOutcome::PutBack(backup)) => json!({ "file": file, "result": "put back", "backup": backup }),
-        Ok(RollbackOutcome::Skipped(reason)) => json!({ "file": file, "result": "skipped", "reason": reason }),
+        Ok(RollbackOutcome::Skipped(reason)) => {
+            json!({ "file": file, "result": "skipped", "reason": reason.to_string() })
+        }
         Err(Failure { what, next, .. }) => json!({ "file": file, "result": "failed", "reason": what, "next": next }),
     });
     let files: Vec<_> = files.collect();
-    output::json("rollback", json!({ "dry_run": args.dry_run, "files": files, "left": outcome.left }))
+    let skipped = output::skipped_in_json(&outcome.skipped);
+    output::json(
+        "rollback",
+        json!({ "dry_run": args.dry_run, "files": files, "skipped": skipped, "left": outcome.left }),
+    )
 }

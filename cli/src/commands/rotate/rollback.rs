@@ -2,6 +2,10 @@
 //! Only where it opens with the key at hand, and only where nothing has changed since but what the rotation changed.
 //! The backups stay.
 
+use std::fmt;
+
+use fernseal_core::token::PREFIX;
+
 use crate::args::Rotate;
 use crate::audit::Entry;
 use crate::commands;
@@ -21,6 +25,8 @@ use crate::tokens::verify::verify_all;
 pub(crate) struct RollbackReport {
     /// The configs that were reached, in order, and what became of each.
     pub(crate) files: Vec<(String, Result<RollbackOutcome>)>,
+    /// What was not taken for a config, each with the reason.
+    pub(crate) skipped: Vec<(String, String)>,
     /// Configs that were not reached, because of an interruption.
     pub(crate) left: usize,
 }
@@ -30,25 +36,49 @@ impl RollbackReport {
     pub(crate) fn failed(&self) -> usize {
         self.files.iter().filter(|(_, done)| done.is_err()).count()
     }
+
+    /// Whether not one config has a backup, or needs one.
+    pub(crate) fn has_nothing(&self) -> bool {
+        let is_nothing =
+            |done: &Result<_>| matches!(done, Ok(RollbackOutcome::Skipped(Skipped::NoBackup | Skipped::Foreign(_))));
+        self.left == 0 && self.files.iter().all(|(_, done)| is_nothing(done))
+    }
 }
 
 /// What became of one config.
 pub(crate) enum RollbackOutcome {
     /// This backup is in its place.
     PutBack(String),
-    /// It was left, for this reason.
-    Skipped(&'static str),
+    Skipped(Skipped),
+}
+
+/// Why a config was left as it is.
+pub(crate) enum Skipped {
+    OpensAlready,
+    /// And no token that could need one.
+    NoBackup,
+    /// It is no config, for this reason.
+    Foreign(String),
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OpensAlready => "opens with the key at hand already",
+            Self::NoBackup => "no backup",
+            Self::Foreign(reason) => reason,
+        })
+    }
 }
 
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
     interrupt::listen();
     env::raise_file_limit();
     let keys = context.keys()?;
-    let mut found = store::find(&args.paths)?;
+    let mut found = store::find(&args.paths);
+    found.refuse_none()?;
     let mut backups = store::Backups::new(args.backup_dir.as_deref())?;
-    if let Some(backup_dir) = &args.backup_dir {
-        found.look_into(backup_dir);
-    }
+    found.look_for_leftovers(args.backup_dir.as_deref());
     let unread = std::mem::take(&mut found.unread);
     let tell = |notice| commands::tell_notice(notice, context);
     let locked: &[ConfigPath] = if args.dry_run { &[] } else { &found.configs };
@@ -64,7 +94,8 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
     let files = roll_back(&found.configs, &mut backups, &keys, args, context);
     let left = found.configs.len() - files.len();
     let unread = unread.into_iter().map(|(directory, failure)| (shown(&directory), Err(failure)));
-    let outcome = RollbackReport { files: files.into_iter().chain(unread).collect(), left };
+    let skipped = found.skipped.iter().map(|(path, reason)| (shown(path), reason.clone())).collect();
+    let outcome = RollbackReport { files: files.into_iter().chain(unread).collect(), skipped, left };
     if !args.dry_run {
         entry.outcome = if outcome.left == 0 && outcome.failed() == 0 { "done" } else { "partly done" };
         context.audit.record_done(&entry, &context.report);
@@ -75,7 +106,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
 /// Each config is judged before anything of it is changed, many at once as that takes the time.
 fn roll_back(
     configs: &[ConfigPath],
-    backups: &mut store::Backups<'_>,
+    backups: &mut store::Backups,
     keys: &Keyring,
     args: &Rotate,
     context: &Context,
@@ -86,19 +117,22 @@ fn roll_back(
     loop {
         let load = |config: &ConfigPath| (shown(&config.path), load(config, backups, context));
         let mut group = next_batch(&mut waiting, context.threads, load, |(_, loaded)| {
-            loaded.iter().flatten().flat_map(|file| [&file.present].into_iter().chain(&file.before)).collect()
+            let candidate = loaded.as_ref().ok().and_then(|loaded| loaded.as_ref().ok());
+            candidate.into_iter().flat_map(|file| [&file.present].into_iter().chain(&file.before)).collect()
         });
         if group.is_empty() {
             return files;
         }
-        judge(group.iter_mut().flat_map(|(_, loaded)| loaded).flatten().collect(), keys, context);
+        let candidates =
+            group.iter_mut().flat_map(|(_, loaded)| loaded.as_mut().ok()).flat_map(|loaded| loaded.as_mut().ok());
+        judge(candidates.collect(), keys, context);
         for (file, loaded) in group {
             if interrupt::requested() {
                 break;
             }
             let done = loaded.and_then(|loaded| match loaded {
-                Some(candidate) => candidate.put_back(args.dry_run, context),
-                None => Ok(RollbackOutcome::Skipped("no backup")),
+                Ok(candidate) => candidate.put_back(args.dry_run, context),
+                Err(skipped) => Ok(RollbackOutcome::Skipped(skipped)),
             });
             files.push((file, done));
             progress.step();
@@ -118,23 +152,36 @@ struct Candidate {
     stamp: String,
 }
 
-/// Reads a config and its newest backup; none if it has neither a backup nor a token that could need one.
-fn load(config: &ConfigPath, backups: &mut store::Backups<'_>, context: &Context) -> Result<Option<Candidate>> {
+/// Reads a config and its newest backup; or what becomes of it at once, as it has neither a backup nor a token that could
+/// need one.
+fn load(
+    config: &ConfigPath,
+    backups: &mut store::Backups,
+    context: &Context,
+) -> Result<std::result::Result<Candidate, Skipped>> {
     let backups = backups.of(config)?;
     let loaded = commands::load(config, context);
     let Some(newest) = backups.last() else {
-        let with_tokens = loaded.ok().filter(|(_, present)| !present.tokens.is_empty());
-        return Ok(with_tokens.map(|(source, present)| {
-            let what = format!("{} does not open with the key at hand, and has no backup", present.name);
-            let next = "set the key that it is under, or say where backups are (--backup-dir)";
-            let before = Err(Failure::new(Exit::Unopened, what, next));
-            Candidate { source, present, opens: false, before, stamp: String::new() }
-        }));
+        let (source, present) = match loaded {
+            Ok(loaded) => loaded,
+            Err(failure) => {
+                let reason =
+                    config.was_found().then(|| commands::reason_to_skip(config, &failure, &[PREFIX])).flatten();
+                return reason.map(|reason| Err(Skipped::Foreign(reason))).ok_or(failure);
+            }
+        };
+        if present.tokens.is_empty() {
+            return Ok(Err(Skipped::NoBackup));
+        }
+        let what = format!("{} does not open with the key at hand, and has no backup", present.name);
+        let next = "set the key that it is under, or say where backups are (--backup-dir)";
+        let before = Err(Failure::new(Exit::Unopened, what, next));
+        return Ok(Ok(Candidate { source, present, opens: false, before, stamp: String::new() }));
     };
     let (source, present) = loaded?;
     let before = commands::load(newest, context).map(|(_, before)| before);
     let stamp = store::backup_stamp(&newest.path).unwrap_or_default().to_owned();
-    Ok(Some(Candidate { source, present, opens: false, before, stamp }))
+    Ok(Ok(Candidate { source, present, opens: false, before, stamp }))
 }
 
 /// Opens the configs, and the backups of those that do not open.
@@ -158,7 +205,7 @@ impl Candidate {
     /// Puts the backup in the config's place, once all has been judged.
     fn put_back(self, dry_run: bool, context: &Context) -> Result<RollbackOutcome> {
         if self.opens {
-            return Ok(RollbackOutcome::Skipped("opens with the key at hand already"));
+            return Ok(RollbackOutcome::Skipped(Skipped::OpensAlready));
         }
         let (present, before) = (self.present, self.before?);
         if !present.differs_only_in_tokens(&before) {

@@ -4,12 +4,13 @@
 //! the new key finishes what is left.
 
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{thread, vec};
 
-use fernseal_core::token::{self, Format};
+use fernseal_core::token::{self, Format, PREFIX};
 use fernseal_core::{Error, KeyText};
 use getrandom::SysRng;
 use subtle::ConstantTimeEq;
@@ -26,8 +27,8 @@ use crate::keys::derive::{self, Derived, Job, Master};
 use crate::keys::parallel::{self, Pending};
 use crate::keys::{self, Keyring};
 use crate::output::progress::Progress;
-use crate::output::time;
-use crate::quote::{quoted_path, shown};
+use crate::output::{self, time};
+use crate::quote::{Pointer, quoted_path, shown};
 use crate::store::{self, Caveats, ConfigFile, ConfigPath, Identity};
 use crate::tokens;
 use crate::tokens::batch::{self, next_batch, open_each};
@@ -44,6 +45,8 @@ pub(crate) struct RotationReport {
     pub(crate) left_out: usize,
     /// Files that were not reached, because of an interruption.
     pub(crate) left: usize,
+    /// Files that were looked at.
+    pub(crate) configs: usize,
     /// Whether a config is under the new key, be it from this run or from an earlier one.
     pub(crate) new_key_in_use: bool,
     pub(crate) old_id: String,
@@ -52,6 +55,8 @@ pub(crate) struct RotationReport {
     pub(crate) key_file: PathBuf,
     /// The new key's text, if it was made here.
     pub(crate) new_text: Option<KeyText>,
+    /// Whether that was written to its file.
+    pub(crate) key_made: bool,
 }
 
 /// A config that is under the new key now.
@@ -72,12 +77,13 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     env::raise_file_limit();
     let mut keys = context.keys()?;
     let new_key = NewKey::choose(args, &keys, context)?;
-    let mut found = store::find(&args.paths)?;
+    let mut found = store::find(&args.paths);
+    found.refuse_none()?;
     new_key.refuse_beside(&found.roots)?;
     if let Some(backup_dir) = &args.backup_dir {
         store::check_backup_dir(backup_dir)?;
-        found.look_into(backup_dir);
     }
+    found.look_for_leftovers(args.backup_dir.as_deref());
     let unread = std::mem::take(&mut found.unread);
     // A dry run changes nothing that anybody could wait for.
     let tell = |notice| commands::tell_notice(notice, context);
@@ -89,6 +95,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
         skipped: found.skipped.iter().map(|(path, why)| (shown(path), why.clone())).collect(),
         key_file: new_key.path.clone(),
         new_text: new_key.text,
+        configs: found.configs.len(),
         ..RotationReport::default()
     };
     // The first of the keys that is not the new one is the old one: the environment may name the new one already.
@@ -100,11 +107,17 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     let mut rotation =
         Rotation { keys, old_at, new_at, args, context, seen: BTreeSet::new(), pointers: BTreeSet::new(), outcome };
     for (directory, failure) in unread {
-        rotation.leave_out(shown(&directory), failure)?;
+        rotation.leave_out(shown(&directory), failure);
     }
     let checked = rotation.check(&found.configs)?;
+    rotation.refuse_obstacles(&checked)?;
     if args.dry_run {
-        let would = |file: &VerifiedFile| Rotated { file: file.name.clone(), tokens: file.keys.len(), backup: None, caveats: Caveats::new() };
+        let would = |file: &VerifiedFile| Rotated {
+            file: file.name.clone(),
+            tokens: file.keys.len(),
+            backup: None,
+            caveats: Caveats::new(),
+        };
         rotation.outcome.rotated = checked.iter().map(would).collect();
         return Ok(rotation.outcome);
     }
@@ -192,8 +205,18 @@ impl NewKey {
     /// A key beside the configs is stolen with them.
     fn refuse_beside(&self, roots: &[PathBuf]) -> Result<()> {
         let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let Ok(directory) = directory.canonicalize() else { return Ok(()) };
-        if self.text.is_some() && roots.iter().any(|root| directory.starts_with(root)) {
+        if self.text.is_none() {
+            return Ok(());
+        }
+        let directory = directory.canonicalize().map_err(|error| {
+            let what = format!("the directory of {} cannot be found: {error}", shown(&self.path));
+            Failure::new(
+                Exit::File,
+                what,
+                "nothing was changed; name a place apart from the configs with --new-key-out FILE",
+            )
+        })?;
+        if roots.iter().any(|root| directory.starts_with(root)) {
             let what = format!("the new key would lie beside the configs: {}", shown(&self.path));
             let next = "name a place apart from them with --new-key-out FILE";
             return Err(Failure::new(Exit::Usage, what, next));
@@ -238,7 +261,7 @@ struct Rotation<'a> {
     /// The files that were met already: two paths may lead to one.
     seen: BTreeSet<(u64, u64)>,
     /// Where tokens are that are to be rotated, in whichever config: for the audit log.
-    pointers: BTreeSet<String>,
+    pointers: BTreeSet<Pointer>,
     outcome: RotationReport,
 }
 
@@ -264,10 +287,13 @@ impl Rotation<'_> {
             for (name, loaded) in read {
                 match loaded {
                     Ok(loaded) => group.extend(loaded),
-                    Err(failure) => self.leave_out(name, failure)?,
+                    Err(failure) => self.leave_out(name, failure),
                 }
             }
             self.check_group(&group, &mut checked)?;
+            if !self.args.keep_going && self.fits_nothing(&checked) {
+                break;
+            }
         }
         stop_if_interrupted()?;
         Ok(checked)
@@ -275,17 +301,32 @@ impl Rotation<'_> {
 
     /// Reads a config; none if it was met already or has no tokens.
     fn load(&mut self, config: &ConfigPath) -> Result<Option<Loaded>> {
-        let mut source = config.read()?;
+        let mut source = match config.read() {
+            Ok(source) => source,
+            Err(failure) => return self.skip_foreign(config, failure),
+        };
         if !self.seen.insert(source.identity().file()) {
             return Ok(None);
         }
-        let document = commands::parse(config, &mut source, self.context)?;
+        let document = match commands::parse(config, &mut source, self.context) {
+            Ok(document) => document,
+            Err(failure) => return self.skip_foreign(config, failure),
+        };
         if document.tokens.is_empty() {
             self.outcome.skipped.push((document.name, "no encrypted values".to_owned()));
             return Ok(None);
         }
         source.check_replaceable()?;
         Ok(Some(Loaded { config: config.clone(), source, document }))
+    }
+
+    /// A file of somebody else's in the tree is in nobody's way.
+    fn skip_foreign<T>(&mut self, config: &ConfigPath, failure: Failure) -> Result<Option<T>> {
+        match config.was_found().then(|| commands::reason_to_skip(config, &failure, &[PREFIX])).flatten() {
+            Some(reason) => self.outcome.skipped.push((shown(&config.path), reason)),
+            None => return Err(failure),
+        }
+        Ok(None)
     }
 
     fn check_group(&mut self, group: &[Loaded], checked: &mut Vec<VerifiedFile>) -> Result<()> {
@@ -302,7 +343,7 @@ impl Rotation<'_> {
                 }
             }
             match failure {
-                Some(failure) => self.leave_out(name.clone(), failure)?,
+                Some(failure) => self.leave_out(name.clone(), failure),
                 None if keys.iter().all(Option::is_none) => {
                     if !self.args.dry_run {
                         commands::tell_caveats(file.source.make_durable()?, self.context);
@@ -321,21 +362,39 @@ impl Rotation<'_> {
         Ok(())
     }
 
-    /// A config that cannot be rotated ends the run, unless it may be left out.
-    fn leave_out(&mut self, name: String, failure: Failure) -> Result<()> {
-        if !self.args.keep_going {
-            return Err(unchanged(failure, " (or leave such files out with --keep-going)"));
-        }
+    /// A config that cannot be rotated is left out, or ends the run once all of them are known.
+    fn leave_out(&mut self, name: String, failure: Failure) {
         self.outcome.failed.push((name, failure));
         self.outcome.left_out += 1;
-        Ok(())
+    }
+
+    /// What is in the way ends the run, unless it may be left out. All of it is told, so that it can be mended at once.
+    fn refuse_obstacles(&mut self, checked: &[VerifiedFile]) -> Result<()> {
+        if self.args.keep_going {
+            return Ok(());
+        }
+        let fits_nothing = self.fits_nothing(checked);
+        let mut failures: Vec<Failure> = self.outcome.failed.drain(..).map(|(_, failure)| failure).collect();
+        if fits_nothing {
+            // Of the tokens that a wrong key does not open one is enough.
+            let mut told = false;
+            failures.retain(|failure| failure.exit != Exit::Unopened || !std::mem::replace(&mut told, true));
+        }
+        let or = " (or leave such files out with --keep-going)";
+        output::say_all(failures.into_iter().map(|failure| unchanged(failure, or)))
+    }
+
+    /// Whether tokens were met and not one of them opened: the key is wrong then, not the files.
+    fn fits_nothing(&self, checked: &[VerifiedFile]) -> bool {
+        let is_unopened = |(_, failure): &(String, Failure)| failure.exit == Exit::Unopened;
+        checked.is_empty() && !self.outcome.new_key_in_use && self.outcome.failed.iter().any(is_unopened)
     }
 
     /// Why a token does not open. An earlier rotation that did not finish ends the run, even where files may be left
     /// out: the tree would be under three keys.
     fn refusal(&self, document: &ConfigText, token: &SealedValue, error: Error) -> Result<Failure> {
         let failure = document.refusal(token, error);
-        let candidates = if error == Error::Unauthentic { unfinished(self.args) } else { Vec::new() };
+        let candidates = if error == Error::Unauthentic { unfinished(self.args)? } else { Vec::new() };
         for path in candidates {
             let Ok(master) = keys::from_file(&path, &self.context.report) else { continue };
             if matches!(&*tokens::open(&[(document, token)], &Keyring::of(master), self.context.threads), [Ok(_)]) {
@@ -351,11 +410,13 @@ impl Rotation<'_> {
     }
 
     /// The new key is in its file, and outlasts whatever comes, before the first config changes.
-    fn establish_key(&self) -> Result<()> {
+    fn establish_key(&mut self) -> Result<()> {
         let key_file = &self.outcome.key_file;
         let Some(text) = &self.outcome.new_text else { return store::make_durable(key_file) };
         self.record("keygen", "started", std::slice::from_ref(key_file))?;
         store::create_key(key_file, text)?;
+        self.outcome.key_made = true;
+        let key_file = &self.outcome.key_file;
         self.record_done("keygen", "done", std::slice::from_ref(key_file));
         self.context.report.note(format_args!(
             "The new key is in {}. If this run is cut off, finish it with:\n  {}",
@@ -449,7 +510,7 @@ impl Rotation<'_> {
         record: impl FnOnce(&Entry<'_>) -> R,
     ) -> R {
         let keys: [&Master; 2] = [&self.keys.all()[self.old_at], &self.keys.all()[self.new_at]];
-        let pointers: Vec<&str> = self.pointers.iter().map(String::as_str).collect();
+        let pointers: Vec<&str> = self.pointers.iter().map(|pointer| &**pointer).collect();
         let is_keygen = command == "keygen";
         record(&Entry {
             command,
@@ -522,8 +583,7 @@ fn replace(
         None
     } else {
         let stamp = time::stamp(now);
-        let (path, left_out) =
-            loaded.source.back_up(document.text.as_bytes(), &stamp, args.backup_dir.as_deref())?;
+        let (path, left_out) = loaded.source.back_up(document.text.as_bytes(), &stamp, args.backup_dir.as_deref())?;
         caveats = left_out;
         Some(path)
     };
@@ -566,18 +626,30 @@ fn load_again(file: &VerifiedFile) -> Result<Loaded> {
 }
 
 /// Key files that an unfinished rotation may have left.
-fn unfinished(args: &Rotate) -> Vec<PathBuf> {
-    let Ok(entries) = home()
-        .and_then(|home| home.read_dir().map_err(|error| Failure::new(Exit::File, error.to_string(), String::new())))
-    else {
-        return args.new_key_out.iter().cloned().collect();
+fn unfinished(args: &Rotate) -> Result<Vec<PathBuf>> {
+    let failed = |error: std::io::Error| {
+        let next = "nothing was changed; it may hold the key of a rotation that did not finish: check the directory";
+        Failure::new(Exit::File, format!("no key file can be looked for in HOME: {error}"), next)
     };
-    let mut files: Vec<PathBuf> = entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(KEY_FILE_PREFIX))
-        .map(|entry| entry.path())
-        .chain(args.new_key_out.iter().filter(|path| path.exists()).cloned())
-        .collect();
+    let mut files = Vec::new();
+    if let Some(home) = crate::env::variable("HOME") {
+        match Path::new(&home).read_dir() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            entries => {
+                for entry in entries.map_err(failed)? {
+                    let entry = entry.map_err(failed)?;
+                    if entry.file_name().as_bytes().starts_with(KEY_FILE_PREFIX.as_bytes()) {
+                        files.push(entry.path());
+                    }
+                }
+            }
+        }
+    }
+    if let Some(path) = &args.new_key_out
+        && path.try_exists().map_err(failed)?
+    {
+        files.push(path.clone());
+    }
     files.sort();
-    files
+    Ok(files)
 }
