@@ -10,8 +10,9 @@ use crate::audit::Entry;
 use crate::config::text::ConfigText;
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
+use crate::keys::Keyring;
 use crate::output;
-use crate::output::terminal;
+use crate::output::terminal::Answer;
 use crate::quote::{self, shown};
 use crate::store::{self, ConfigPath};
 use crate::tokens::verify::{Verification, verify_each};
@@ -74,7 +75,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
     let mut kept = Vec::new();
     let read = |(config, _): &(ConfigPath, _)| load(config, context).map(|(_, document)| document);
     verify_each(found, read, &keys, context, |(config, backups), checked| {
-        match checked.and_then(|(document, checked)| verdict(&document, &checked)) {
+        match checked.and_then(|(document, checked)| verdict(&document, &checked, &keys, context)) {
             Ok(()) => removable.extend(backups),
             Err(failure) => kept.push((config, failure)),
         }
@@ -88,10 +89,9 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         }
     }
     if !removable.is_empty() {
-        let question = format!("Remove {}? Type yes: ", quote::count(removable.len(), "backup"));
-        if !args.yes && !terminal::ask_yes(&question)? {
-            let next = "nothing was removed; answer yes, or give --yes";
-            return Err(Failure::new(Exit::Other, "not confirmed", next));
+        let question = format!("Remove {}?", quote::count(removable.len(), "backup"));
+        if !args.yes {
+            confirm(&question, context)?;
         }
         let files: Vec<_> = removable.iter().map(|backup| backup.path.as_path()).collect();
         let mut entry = Entry {
@@ -128,11 +128,25 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
     }
 }
 
+/// Asks `question`; anything but yes, Enter alone too, is a no.
+fn confirm(question: &str, context: &Context) -> Result<()> {
+    let otherwise = "nothing was removed; run it again and answer yes, or give --yes";
+    let refused = |what: String| Err(Failure::new(Exit::Other, what, otherwise));
+    match context.prompts.ask(&format!("{question} Type yes: "), otherwise)? {
+        Some((Answer::Yes, _)) => Ok(()),
+        Some(_) => refused("not confirmed".to_owned()),
+        None => {
+            let why = context.prompts.absence().unwrap_or("nobody is there");
+            refused(format!("not confirmed: \"{question}\" was not asked, as {why}"))
+        }
+    }
+}
+
 /// Whether the backups of a config may go. One that has lost its tokens opens as well, but its backups have the last of them.
-fn verdict(document: &ConfigText, checked: &Verification) -> Result<()> {
+fn verdict(document: &ConfigText, checked: &Verification, keys: &Keyring, context: &Context) -> Result<()> {
     if document.tokens.is_empty() {
         let what = format!("{} has no encrypted values any more", document.name);
         return Err(Failure::new(Exit::Other, what, "remove its backups by hand if none is needed"));
     }
-    checked.verdict(document)
+    checked.verdict(document, keys, context)
 }

@@ -27,19 +27,22 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
             let keys = context.keys()?;
             let checked = check(&document, &keys, context);
             checked.record("status", &path, &document, &keys, context)?;
-            Some(checked)
+            Some((checked, keys))
         }
         false => None,
     };
 
     if args.json {
-        output::json("status", in_json(&document, token_value, key_is_set, checked.as_ref()))?;
+        output::json(
+            "status",
+            in_json(&document, token_value, key_is_set, checked.as_ref().map(|(checked, _)| checked)),
+        )?;
     } else {
-        in_words(&document, token_value, key_is_set, checked.as_ref())?;
+        in_words(&document, token_value, key_is_set, checked.as_ref().map(|(checked, _)| checked))?;
     }
 
-    if let Some(checked) = checked {
-        return checked.verdict(&document);
+    if let Some((checked, keys)) = checked {
+        return checked.verdict(&document, &keys, context);
     }
     match document.tokens.iter().find(|token| token.form.is_err()) {
         Some(token) => Err(document.refusal(token, Error::Malformed)),

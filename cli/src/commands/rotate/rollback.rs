@@ -133,7 +133,9 @@ fn load(config: &ConfigPath, backups: &mut store::Backups<'_>, context: &Context
     };
     let (source, present) = loaded?;
     let before = commands::load(newest, context).map(|(_, before)| before);
-    let stamp = store::backup_stamp(&newest.path).unwrap_or_default().to_owned();
+    // It was found by the stamp in its name.
+    let stamp =
+        store::backup_stamp(&newest.path).ok_or_else(|| Failure::broken("a backup without a stamp"))?.to_owned();
     Ok(Some(Candidate { source, present, opens: false, before, stamp }))
 }
 
@@ -142,13 +144,14 @@ fn judge(mut candidates: Vec<&mut Candidate>, keys: &Keyring, context: &Context)
     let presents: Vec<&ConfigText> = candidates.iter().map(|file| &file.present).collect();
     let checked = verify_all(&presents, keys, context);
     for (file, checked) in candidates.iter_mut().zip(checked) {
-        file.opens = checked.verdict(&file.present).is_ok();
+        file.opens = checked.opens_all(&file.present);
     }
     candidates.retain(|file| !file.opens && file.before.is_ok());
     let befores: Vec<&ConfigText> = candidates.iter().flat_map(|file| &file.before).collect();
     let checked = verify_all(&befores, keys, context);
     for (file, checked) in candidates.iter_mut().zip(checked) {
-        if let Some(failure) = file.before.as_ref().ok().and_then(|before| checked.verdict(before).err()) {
+        if let Some(failure) = file.before.as_ref().ok().and_then(|before| checked.verdict(before, keys, context).err())
+        {
             file.before = Err(failure);
         }
     }

@@ -4,6 +4,7 @@
 //! the new key finishes what is left.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,12 +18,13 @@ use subtle::ConstantTimeEq;
 use crate::args::Rotate;
 use crate::audit::Entry;
 use crate::commands::{self, keygen};
-use crate::config::text::{ConfigText, Edit, SealedValue};
+use crate::config::text::{ConfigText, Edit, Edits, SealedValue};
 use crate::context::Context;
 use crate::env;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::keys::derive::{self, Derived, Job, Master};
+use crate::keys::left_behind::{self, LeftBehind};
 use crate::keys::parallel::{self, Pending};
 use crate::keys::{self, Keyring};
 use crate::output::progress::Progress;
@@ -61,8 +63,8 @@ pub(crate) struct Rotated {
     pub(crate) backup: Option<PathBuf>,
 }
 
-/// Threads that write, where any do. They wait for the disk nearly all the time, and a file system syncs for several that
-/// wait as fast as for one.
+/// Threads that write, however many cores there are, unless `--jobs 1` asks for one thread. They wait for the disk nearly
+/// all the time, and a file system syncs for several that wait as fast as for one.
 const WRITERS: usize = 8;
 
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
@@ -88,9 +90,8 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     };
     // The first of the keys that is not the new one is the old one: the environment may name the new one already.
     let old_at = usize::from(new_at == 0);
-    let mut ids = derive::ids(&[&keys.all()[old_at], &keys.all()[new_at]], context.threads).into_iter();
-    outcome.old_id = ids.next().map(|id| id.to_string()).unwrap_or_default();
-    outcome.new_id = ids.next().map(|id| id.to_string()).unwrap_or_default();
+    let ids = derive::ids(&[&keys.all()[old_at], &keys.all()[new_at]], context.threads);
+    (outcome.old_id, outcome.new_id) = (ids[0].to_string(), ids[1].to_string());
 
     let mut rotation =
         Rotation { keys, old_at, new_at, args, context, seen: BTreeSet::new(), pointers: BTreeSet::new(), outcome };
@@ -176,10 +177,9 @@ impl NewKey {
         let path = match &args.new_key_out {
             Some(path) => path.clone(),
             None => {
-                let home = home()?;
                 // The old key's id will be wanted too: both together take no longer.
                 derive::ids(&[&master, keys.current()], context.threads);
-                home.join(format!("{KEY_FILE_PREFIX}{}", derive::id(&master, context.threads)))
+                left_behind::default_place(&derive::id(&master, context.threads))?
             }
         };
         store::check_creatable(&path)?;
@@ -197,16 +197,6 @@ impl NewKey {
         }
         Ok(())
     }
-}
-
-/// How the files begin that new keys are written to in the home directory.
-const KEY_FILE_PREFIX: &str = ".proxmox_mcp_key.";
-
-fn home() -> Result<PathBuf> {
-    crate::env::variable("HOME").map(PathBuf::from).ok_or_else(|| {
-        let next = "nothing was changed; set HOME, or name a place with --new-key-out FILE";
-        Failure::new(Exit::File, "HOME is not set: no place for the new key", next)
-    })
 }
 
 /// A config whose tokens all open.
@@ -331,20 +321,18 @@ impl Rotation<'_> {
     /// Why a token does not open. An earlier rotation that did not finish ends the run, even where files may be left
     /// out: the tree would be under three keys.
     fn refusal(&self, document: &ConfigText, token: &SealedValue, error: Error) -> Result<Failure> {
-        let failure = document.refusal(token, error);
         let candidates = if error == Error::Unauthentic { unfinished(self.args) } else { Vec::new() };
-        for path in candidates {
-            let Ok(master) = keys::from_file(&path, &self.context.report) else { continue };
-            if matches!(&*tokens::open(&[(document, token)], &Keyring::of(master), self.context.threads), [Ok(_)]) {
-                let next = format!(
-                    "the key in {} opens it: finish the rotation to that key with: {}",
-                    shown(&path),
-                    resume(self.args, &path, self.context)
-                );
-                return Err(unchanged(Failure { next, ..failure }, ""));
-            }
+        let threads = self.context.threads;
+        let is_the_one = |left: &LeftBehind| tokens::opens(&left.master, document, &[token], threads);
+        if let Some(left) = left_behind::keys(candidates).into_iter().find(is_the_one) {
+            let next = format!(
+                "the key in {} opens it: finish the rotation to that key with: {}",
+                shown(&left.file),
+                resume(self.args, &left.file, self.context)
+            );
+            return Err(unchanged(Failure { next, ..document.refusal(token, error) }, ""));
         }
-        Ok(failure)
+        Ok(tokens::refusal(document, token, error, &self.keys, threads))
     }
 
     /// The new key is in its file, and outlasts whatever comes, before the first config changes.
@@ -367,7 +355,7 @@ impl Rotation<'_> {
     fn reseal(&mut self, checked: Vec<VerifiedFile>) {
         let progress = Progress::new("rotating", checked.len(), self.context);
         let new_key_in_use = AtomicBool::new(false);
-        let writers = if self.context.threads.get() > 1 { WRITERS } else { 0 };
+        let writers = if self.args.jobs == Some(NonZeroUsize::MIN) { 0 } else { WRITERS };
         let args = self.args;
         let reseal = |file: InFlight| {
             let fate = file.reseal(args, &new_key_in_use);
@@ -510,7 +498,8 @@ fn replace(
         }
         edits.push(token.replaced_by(sealed));
     }
-    let content = document.edited(&edits);
+    let edits = Edits::new(document, edits)?;
+    let content = edits.pieces();
     let backup = match args.no_backup {
         true => None,
         false => {
@@ -557,17 +546,7 @@ fn load_again(file: &VerifiedFile) -> Result<Loaded> {
 
 /// Key files that an unfinished rotation may have left.
 fn unfinished(args: &Rotate) -> Vec<PathBuf> {
-    let Ok(entries) = home()
-        .and_then(|home| home.read_dir().map_err(|error| Failure::new(Exit::File, error.to_string(), String::new())))
-    else {
-        return args.new_key_out.iter().cloned().collect();
-    };
-    let mut files: Vec<PathBuf> = entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(KEY_FILE_PREFIX))
-        .map(|entry| entry.path())
-        .chain(args.new_key_out.iter().filter(|path| path.exists()).cloned())
-        .collect();
-    files.sort();
+    let mut files = left_behind::files();
+    files.extend(args.new_key_out.iter().filter(|path| path.exists()).cloned());
     files
 }
