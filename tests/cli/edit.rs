@@ -158,7 +158,7 @@ fn secrets_that_changed_places_are_noticed_by_a_rollback() {
     let swapped = desk.folder.read("c.json");
     let back = desk.folder.run(&["rotate", "--rollback", "c.json"]);
     assert_eq!(back.code, Some(8), "{back:?}");
-    assert!(back.out.contains("a secret in c.json was set since"), "{back:?}");
+    assert!(back.out.contains("a secret in c.json was set or moved since"), "{back:?}");
     assert_eq!(desk.folder.read("c.json"), swapped);
 }
 

@@ -89,6 +89,15 @@ impl Terminal {
         }
     }
 
+    /// Reads until `text` is shown so many times.
+    fn wait_for_times(&mut self, text: &str, times: usize) {
+        let deadline = Instant::now() + LONG;
+        while self.shown.matches(text).count() < times {
+            assert!(Instant::now() < deadline, "{text:?} was not shown {times} times, but {:?}", self.shown);
+            self.read(100);
+        }
+    }
+
     /// Reads what comes within some milliseconds.
     fn read(&mut self, milliseconds: i64) {
         let mut fds = [PollFd::new(&self.master, PollFlags::IN)];
@@ -487,18 +496,12 @@ fn enter_y_and_yes_edit_again_and_only_discard_discards() {
     let prompt = PROMPTS.iter().find(|prompt| prompt.name == "edit-again").unwrap();
     let mut terminal = prompt.start("again-and-again", &[], &memory);
     let before = fs::read(terminal.folder.join("sealed.json")).unwrap();
-    let mut asked = 1;
     let mut starts = 1;
-    for answer in ["\n", "y\n", "YES\n", "n\n", "no\n", "x\x15discar\n", "discard\n"] {
-        let deadline = Instant::now() + LONG;
-        while terminal.shown.matches("Edit it again? ").count() < asked {
-            assert!(Instant::now() < deadline, "{answer:?}: {:?}", terminal.shown);
-            terminal.read(100);
-        }
+    for (asked, answer) in (1..).zip(["\n", "y\n", "YES\n", "n\n", "no\n", "x\x15discar\n", "discard\n"]) {
+        terminal.wait_for_times("Edit it again? ", asked);
         assert_eq!(fs::read_to_string(terminal.folder.join("starts")).unwrap().lines().count(), starts, "{answer:?}");
         terminal.enter(answer);
         starts += usize::from(["\n", "y\n", "YES\n"].contains(&answer));
-        asked += 1;
     }
     assert_eq!(terminal.end(), Some(1));
     assert!(terminal.shown.contains("error: the changes were thrown away\r\n  next: sealed.json was not changed"));
@@ -514,16 +517,9 @@ fn control_c_in_the_editor_is_for_the_editor_each_time() {
     let variables = [("PROXMOX_MCP_MASTER_KEY", KEY), ("EDITOR", editor), ("XDG_RUNTIME_DIR", memory.path())];
     let mut terminal = Terminal::start("interrupted-editor", &[BINARY, "edit", "sealed.json"], &variables, |_| {});
     for round in 1..=3 {
-        let deadline = Instant::now() + LONG;
-        while terminal.shown.matches("ready").count() < round {
-            assert!(Instant::now() < deadline, "{:?}", terminal.shown);
-            terminal.read(100);
-        }
+        terminal.wait_for_times("ready", round);
         terminal.enter("\x03");
-        while terminal.shown.matches("Edit it again? ").count() < round {
-            assert!(Instant::now() < deadline, "{:?}", terminal.shown);
-            terminal.read(100);
-        }
+        terminal.wait_for_times("Edit it again? ", round);
         terminal.enter(if round < 3 { "\n" } else { "discard\n" });
     }
     assert_eq!(terminal.end(), Some(1));
@@ -584,11 +580,7 @@ fn control_z_suspends_and_the_prompt_comes_again() {
     terminal.wait_for("Secret for auth.token_value: ");
     terminal.enter("half\x1a");
     terminal.wait_for("stopped 148");
-    let deadline = Instant::now() + LONG;
-    while terminal.shown.matches("Secret for auth.token_value: ").count() < 2 {
-        assert!(Instant::now() < deadline, "{:?}", terminal.shown);
-        terminal.read(100);
-    }
+    terminal.wait_for_times("Secret for auth.token_value: ", 2);
     let settings = terminal.shown.split_once("stopped 148").unwrap().1;
     let is_set = |name: &str| settings.split_whitespace().any(|word| word == name);
     assert!(["echo", "icanon", "isig"].into_iter().all(is_set), "{settings}");
@@ -610,11 +602,7 @@ fn a_key_that_is_shown_leaves_the_screen_while_the_command_is_suspended() {
     terminal.wait_for("Type yes: ");
     terminal.enter("\x1a");
     terminal.wait_for("stopped 148");
-    let deadline = Instant::now() + LONG;
-    while terminal.shown.matches("Type yes: ").count() < 2 {
-        assert!(Instant::now() < deadline, "{:?}", terminal.shown);
-        terminal.read(100);
-    }
+    terminal.wait_for_times("Type yes: ", 2);
     let key = terminal.key();
     let (_, after) = terminal.shown.split_once("stopped 148").unwrap();
     assert!(after.contains(ENTER) && after.contains(&key), "it is shown again: {after:?}");
@@ -668,11 +656,8 @@ fn a_rotation_asks_nothing_once_it_has_the_old_key() {
         });
         // Nobody types anything.
         assert_eq!(terminal.end(), Some(0), "{:?}", terminal.shown);
-        let key_files = terminal.files().into_iter().filter_map(|(file, key)| {
-            let name = file.file_name().unwrap().to_str().unwrap().to_owned();
-            name.starts_with(".proxmox_mcp_key.").then_some((file, key))
-        });
-        let (file, key) = key_files.last().unwrap();
+        let is_key = |(file, _): &(PathBuf, Vec<u8>)| file.display().to_string().contains(".proxmox_mcp_key.");
+        let (file, key) = terminal.files().into_iter().find(is_key).unwrap();
         assert!(terminal.shown.contains(&format!("in {}\r\n", file.display())), "{:?}", terminal.shown);
         assert!(!terminal.shown.contains(str::from_utf8(&key).unwrap().trim()), "{:?}", terminal.shown);
     }

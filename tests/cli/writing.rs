@@ -239,7 +239,7 @@ fn a_secret_that_is_set_in_the_second_of_a_rotation_outlasts_a_rollback() {
         assert_eq!(said.code, Some(0), "{said:?}");
         let said = folder.run(&["rotate", "--rollback", "tree/c.json"]);
         assert_eq!(said.code, Some(8), "{said:?}");
-        assert!(said.out.contains("a secret in tree/c.json was set since"), "{said:?}");
+        assert!(said.out.contains("a secret in tree/c.json was set or moved since"), "{said:?}");
         let mut get = folder.command(&[], &["get", "tree/c.json", "auth.token_value", "--key-file", "new"]);
         assert_eq!(Said::of(get.env_remove("PROXMOX_MCP_MASTER_KEY").output().unwrap()).out.trim_end(), "new");
     }

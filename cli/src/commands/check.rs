@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::args::Check;
 use crate::config::secrets_file::SecretsFile;
-use crate::config::text::{ConfigText, looks};
+use crate::config::text::{ConfigText, Place, looks};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::output;
@@ -80,12 +80,10 @@ enum Flaw {
 
 impl Flaw {
     /// Of a value that is to be a secret; none, if it is as it must be.
-    fn of(value: &json::Value<'_>) -> Option<Self> {
-        match value.kind() {
-            Kind::String => {
-                (!value.raw().is_empty() && looks(value.raw()) == Looks::Plain).then_some(Self::PlainString)
-            }
-            Kind::Scalar => (value.raw() != "null").then_some(Self::PlainScalar),
+    fn of(place: &Place<'_>) -> Option<Self> {
+        match place.kind {
+            Kind::String => (!place.raw.is_empty() && looks(place.raw) == Looks::Plain).then_some(Self::PlainString),
+            Kind::Scalar => (place.raw != "null").then_some(Self::PlainScalar),
             Kind::Object | Kind::Array => Some(Self::Group),
         }
     }
@@ -186,16 +184,16 @@ impl Looked {
         let config = &document.name;
         // Two pointers may lead to one value.
         let mut seen = BTreeSet::new();
-        for pointer in settings.places(required) {
-            let found = json::find(&document.text, pointer);
+        let pointers: Vec<&str> = settings.places(required).collect();
+        for (pointer, found) in pointers.iter().copied().zip(document.find_all(&pointers)) {
             if !matches!(found, Err(Error::NotFound)) {
                 self.met.insert(pointer.to_owned());
             }
             match found {
                 Err(Error::NotFound) => {}
                 Err(error) => self.failed.push((config.clone(), document.failure(pointer, error))),
-                Ok(value) if !seen.insert(value.span().start) => {}
-                Ok(value) => self.findings.extend(Flaw::of(&value).map(|flaw| Finding {
+                Ok(place) if !seen.insert(place.start()) => {}
+                Ok(place) => self.findings.extend(Flaw::of(&place).map(|flaw| Finding {
                     config: config.clone(),
                     pointer: pointer.to_owned(),
                     flaw,

@@ -16,7 +16,7 @@ use crate::config::text::{ConfigText, SealedValue};
 use crate::error::{Exit, Failure, Result};
 use crate::keys::{Derived, Job, Keyring, Master, derive};
 
-pub(crate) use refusal::{found_elsewhere, opens, refusal};
+pub(crate) use refusal::{found_elsewhere, open_under, opens, refusal};
 
 /// A secret, and what opened it.
 pub(crate) struct Opened {

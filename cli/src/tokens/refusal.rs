@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::num::NonZeroUsize;
 
 use fernseal_core::Error;
+use zeroize::Zeroizing;
 
 use crate::config::text::{ConfigText, SealedValue};
 use crate::error::{Exit, Failure};
@@ -96,8 +97,23 @@ fn search(document: &ConfigText, token: &SealedValue, keys: &Keyring, threads: N
 
 /// Whether `master` opens each of `tokens`.
 pub(crate) fn opens(master: &Master, document: &ConfigText, tokens: &[&SealedValue], threads: NonZeroUsize) -> bool {
-    let job = |token: &&SealedValue| Some(Job { master, salt: *token.form.ok()?.0.salt() });
-    let Some(jobs) = tokens.iter().map(job).collect::<Option<Vec<_>>>() else { return false };
-    let keys = derive::keys(&jobs, threads);
-    tokens.iter().zip(keys).all(|(token, key)| open_with(&key, token.text(document)).is_ok())
+    let tokens: Vec<_> = tokens.iter().map(|token| (document, *token)).collect();
+    open_under(master, &tokens, threads).iter().all(std::result::Result::is_ok)
+}
+
+/// Opens each of `tokens` with `master` alone.
+pub(crate) fn open_under(
+    master: &Master,
+    tokens: &[(&ConfigText, &SealedValue)],
+    threads: NonZeroUsize,
+) -> Vec<std::result::Result<Zeroizing<Vec<u8>>, Error>> {
+    let salts = tokens.iter().filter_map(|(_, token)| Some(*token.form.ok()?.0.salt()));
+    let jobs: Vec<_> = salts.map(|salt| Job { master, salt }).collect();
+    let mut keys = derive::keys(&jobs, threads).into_iter();
+    let open = |(document, token): &(&ConfigText, &SealedValue)| {
+        token.form?;
+        // There is one for each token that has a form.
+        keys.next().ok_or(Error::Unauthentic).and_then(|key| open_with(&key, token.text(document)))
+    };
+    tokens.iter().map(open).collect()
 }

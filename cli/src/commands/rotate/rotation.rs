@@ -78,6 +78,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
         store::check_backup_dir(backup_dir)?;
         found.look_into(backup_dir);
     }
+    new_key.check_lasting(&found.configs, args, context)?;
     let unread = std::mem::take(&mut found.unread);
     let lock = store::lock(&found)?;
 
@@ -184,6 +185,25 @@ impl NewKey {
         };
         store::check_creatable(&path)?;
         Ok(Self { master, text: Some(text), path })
+    }
+
+    /// A key must not go before the configs do: without backups it is refused where it would, and with backups, which the
+    /// old key opens, there is a warning.
+    fn check_lasting(&self, configs: &[ConfigPath], args: &Rotate, context: &Context) -> Result<()> {
+        let Some(forgetful) = store::goes_before(&self.path, configs) else { return Ok(()) };
+        let what = format!(
+            "the new key's file {} is on {}, which {} empties, and the configs stay",
+            shown(&self.path),
+            forgetful.name(),
+            forgetful.end()
+        );
+        let option = if self.text.is_some() { "--new-key-out" } else { "--new-key-file" };
+        if !args.no_backup {
+            context.report.warn(format_args!("{what}: copy it to a disk before that"));
+            return Ok(());
+        }
+        let next = format!("nothing was changed; name a file on a disk with {option} FILE, or leave --no-backup out");
+        Err(Failure::new(Exit::Usage, format!("{what}: without backups the secrets would be lost"), next))
     }
 
     /// A key beside the configs is stolen with them.
