@@ -10,12 +10,14 @@ use crate::audit::Audit;
 use crate::error::{Exit, Failure, Result};
 use crate::keys::Keyring;
 use crate::output::Report;
+use crate::output::terminal::Prompts;
 
 /// What every command works with.
 pub(crate) struct Context {
     pub(crate) report: Report,
     pub(crate) audit: Audit,
     pub(crate) key_file: Option<PathBuf>,
+    pub(crate) prompts: Prompts,
     pub(crate) threads: NonZeroUsize,
     /// How long another run that writes in the same directory is waited for.
     pub(crate) lock_wait: Duration,
@@ -24,8 +26,9 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// The keys at hand. A command takes them before it changes anything.
     pub(crate) fn keys(&self) -> Result<Keyring> {
-        Keyring::load(self.key_file.as_deref(), &self.report)
+        Keyring::load(self.key_file.as_deref(), self.prompts, &self.report)
     }
 }
 

@@ -50,14 +50,20 @@ impl Failure {
         Self { exit, what: what.into(), next: next.into() }
     }
 
+    /// Something that cannot be, if the code is right: it stops here, before anything is written or printed.
+    pub(crate) fn broken(what: impl fmt::Display) -> Self {
+        let next = "nothing was written; please report this";
+        Self::new(Exit::Other, format!("fernseal contradicts itself: {what}"), next)
+    }
+
     /// What core refused, at `pointer` in `file`.
     pub(crate) fn at(file: &str, pointer: &str, error: Error) -> Self {
         let (exit, what, next) = match error {
             Error::Unauthentic => (
                 Exit::Unopened,
                 "Token decryption failed",
-                "check that PROXMOX_MCP_MASTER_KEY holds the key that the token was sealed with; \
-                 if it does, the token was changed: restore it from a backup",
+                "set the master key that the token was encrypted with; if it is set, the token was changed: \
+                 restore the config from a backup",
             ),
             Error::Malformed => (
                 Exit::Malformed,

@@ -28,6 +28,7 @@ use env::USED_STACK;
 use error::Failure;
 use keys::derive;
 use output::Report;
+use output::terminal::Prompts;
 
 fn main() -> ExitCode {
     stack::wiped_after::<USED_STACK, _>(run)
@@ -48,6 +49,7 @@ fn run() -> ExitCode {
         report: Report::new(cli.common.quiet, cli.common.verbose),
         audit: Audit::new(cli.common.audit_log, threads),
         key_file: cli.common.key_file,
+        prompts: Prompts::new(cli.common.no_input),
         threads,
         lock_wait,
         core_limit,
@@ -61,6 +63,7 @@ fn run() -> ExitCode {
         Command::Status(args) => commands::status::run(args, &context),
         Command::Verify(args) => commands::verify::run(args, &context),
         Command::Keygen(args) => commands::keygen::run(args, &context),
+        Command::Key(args) => commands::key::run(args, &context),
         Command::Rotate(args) => commands::rotate::run(args, &context),
         Command::Backups(args) => commands::backups::run(args, &context),
         Command::Check(args) => commands::check::run(args, &context),

@@ -71,6 +71,9 @@ pub(crate) struct Common {
     /// Wait at most SECONDS for another run that writes in the same directory [default: $PROXMOX_MCP_LOCK_WAIT or 10]
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) lock_wait: Option<u32>,
+    /// Never ask anything at the terminal: fail where something is missing
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
     /// Say on stderr what is found and done
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
@@ -98,6 +101,9 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Make a new master key
     Keygen(Keygen),
+    /// Tell master keys apart
+    #[command(subcommand)]
+    Key(Key),
     /// Give configs a new master key, without a way to lose a secret
     Rotate(Rotate),
     /// List or remove the backups that rotations made
@@ -257,7 +263,7 @@ pub(crate) struct Decrypt {
     #[arg(long, conflicts_with_all = ["output", "force"])]
     pub(crate) textconv: bool,
     /// Print JSON: what was decrypted into OUT
-    #[arg(long, requires = "output")]
+    #[arg(long, requires = "output", conflicts_with = "textconv")]
     pub(crate) json: bool,
 }
 
@@ -292,6 +298,12 @@ pub(crate) struct Set {
     /// What can only be the secret: taken, so that clap does not repeat it in its message, and refused
     #[arg(hide = true)]
     pub(crate) surplus: Vec<OsString>,
+    /// Replace a token even if it does not decrypt with the key at hand; the secret in it is lost
+    #[arg(long)]
+    pub(crate) discard_old: bool,
+    /// Take every byte on stdin, the line end at its end too
+    #[arg(long)]
+    pub(crate) raw: bool,
     /// Seal even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,
@@ -355,7 +367,25 @@ pub(crate) struct Keygen {
     #[arg(long, conflicts_with = "output")]
     pub(crate) print: bool,
     /// Print JSON: the key's id and file
-    #[arg(long, requires = "output")]
+    #[arg(long, requires = "output", conflicts_with = "print")]
+    pub(crate) json: bool,
+}
+
+/// Tell master keys apart
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Print the ids of the keys in files
+    Id(KeyIds),
+}
+
+/// Print the ids of the keys in files
+#[derive(Debug, Args)]
+pub(crate) struct KeyIds {
+    /// The key files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
     pub(crate) json: bool,
 }
 

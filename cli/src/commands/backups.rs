@@ -14,8 +14,9 @@ use crate::context::Context;
 use crate::env;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
+use crate::keys::Keyring;
 use crate::output;
-use crate::output::terminal;
+use crate::output::terminal::Answer;
 use crate::quote::{count, shown};
 use crate::store::{self, ConfigPath, Found, Identity};
 use crate::tokens::verify::{Verification, verify_each};
@@ -134,7 +135,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         Ok(document)
     };
     verify_each(candidates.collect(), read, &keys, context, |candidate, checked| {
-        match checked.and_then(|(document, checked)| verdict(&document, &checked)) {
+        match checked.and_then(|(document, checked)| verdict(&document, &checked, &keys, context)) {
             Ok(()) => removable.push(candidate),
             Err(failure) => kept.push((candidate.config, failure)),
         }
@@ -146,11 +147,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
             if !args.at.json {
                 backups().try_for_each(|backup| output::result(shown(&backup.path)))?;
             }
-            let question = format!("Remove {}? Type yes: ", count(backups().count(), "backup"));
-            if !terminal::ask_yes(&question)? {
-                let next = "nothing was removed; answer yes, or give --yes";
-                return Err(Failure::new(Exit::Other, "not confirmed", next));
-            }
+            confirm(&format!("Remove {}?", count(backups().count(), "backup")), context)?;
         }
         // Not before: a lock is not held while a person thinks.
         let configs: Vec<_> = removable.iter().map(|candidate| candidate.config.clone()).collect();
@@ -275,11 +272,25 @@ impl<'c> Removal<'c> {
     }
 }
 
+/// Asks `question`; anything but yes, Enter alone too, is a no.
+fn confirm(question: &str, context: &Context) -> Result<()> {
+    let otherwise = "nothing was removed; run it again and answer yes, or give --yes";
+    let refused = |what: String| Err(Failure::new(Exit::Other, what, otherwise));
+    match context.prompts.ask(&format!("{question} Type yes: "), otherwise)? {
+        Some((Answer::Yes, _)) => Ok(()),
+        Some(_) => refused("not confirmed".to_owned()),
+        None => {
+            let why = context.prompts.absence().unwrap_or("nobody is there");
+            refused(format!("not confirmed: \"{question}\" was not asked, as {why}"))
+        }
+    }
+}
+
 /// Whether the backups of a config may go. One that has lost its tokens opens as well, but its backups have the last of them.
-fn verdict(document: &ConfigText, checked: &Verification) -> Result<()> {
+fn verdict(document: &ConfigText, checked: &Verification, keys: &Keyring, context: &Context) -> Result<()> {
     if document.tokens.is_empty() {
         let what = format!("{} has no encrypted values any more", document.name);
         return Err(Failure::new(Exit::Other, what, "remove its backups by hand if none is needed"));
     }
-    checked.verdict(document)
+    checked.verdict(document, keys, context)
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::args::Check;
 use crate::config::secrets_file::{SecretsFile, SecretsFiles};
-use crate::config::text::{ConfigText, looks};
+use crate::config::text::{ConfigText, Place, looks};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::output;
@@ -87,12 +87,10 @@ enum Flaw {
 
 impl Flaw {
     /// Of a value that is to be a secret; none, if it is as it must be.
-    fn of(value: &json::Value<'_>) -> Option<Self> {
-        match value.kind() {
-            Kind::String => {
-                (!value.raw().is_empty() && looks(value.raw()) == Looks::Plain).then_some(Self::PlainString)
-            }
-            Kind::Scalar => (value.raw() != "null").then_some(Self::PlainScalar),
+    fn of(place: &Place<'_>) -> Option<Self> {
+        match place.kind {
+            Kind::String => (!place.raw.is_empty() && looks(place.raw) == Looks::Plain).then_some(Self::PlainString),
+            Kind::Scalar => (place.raw != "null").then_some(Self::PlainScalar),
             Kind::Object | Kind::Array => Some(Self::Group),
         }
     }
@@ -218,8 +216,9 @@ impl Looked {
         let config = &document.name;
         // Two pointers may lead to one value.
         let mut seen = BTreeSet::new();
-        for pointer in settings.places(required) {
-            let found = json::find(&document.text, pointer);
+        let pointers: Vec<&Pointer> = settings.places(required).collect();
+        let texts: Vec<&str> = pointers.iter().map(|pointer| &***pointer).collect();
+        for (pointer, found) in pointers.into_iter().zip(document.find_all(&texts)) {
             let is_there = usize::from(!matches!(found, Err(Error::NotFound)));
             match self.met.get_mut(pointer) {
                 Some(met) => *met += is_there,
@@ -228,8 +227,8 @@ impl Looked {
             match found {
                 Err(Error::NotFound) => {}
                 Err(error) => self.failed.push((config.clone(), document.failure(pointer, error))),
-                Ok(value) if !seen.insert(value.span().start) => {}
-                Ok(value) => self.findings.extend(Flaw::of(&value).map(|flaw| Finding {
+                Ok(place) if !seen.insert(place.start()) => {}
+                Ok(place) => self.findings.extend(Flaw::of(&place).map(|flaw| Finding {
                     config: config.clone(),
                     pointer: pointer.clone(),
                     flaw,

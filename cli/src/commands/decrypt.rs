@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{config_or_default, into_text, open_all, read};
 use crate::args::Decrypt;
 use crate::audit::Entry;
-use crate::config::text::{ConfigText, Edit};
+use crate::config::text::{ConfigText, Edit, Edits};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::keys::Keyring;
@@ -55,7 +55,8 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
             keys: &[keys.current()],
         })?;
     }
-    let pieces = document.edited(&edits);
+    let edits = Edits::new(&document, edits)?;
+    let pieces = edits.pieces();
     let Some((out, output)) = output else {
         return output::result_bytes(&pieces);
     };
@@ -83,7 +84,7 @@ fn textconv(path: &Path, context: &Context) -> Result<()> {
             Vec::new()
         }),
     };
-    output::result_bytes(&document.edited(&edits))
+    output::result_bytes(&Edits::new(&document, edits)?.pieces())
 }
 
 /// The edits that open what the keys at hand open.

@@ -22,6 +22,7 @@ use crate::keys::derive;
 use crate::output::{self, time};
 use crate::quote::{Pointer, count, quoted_path, shown};
 use crate::store::{self, ConfigPath};
+use crate::tokens;
 use crate::tokens::verify::check;
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
@@ -220,6 +221,7 @@ impl Doctor {
                 format!("{} of {} with the key at hand", count(opened, "token"), document.tokens.len()),
             );
         }
+        let mut is_first = true;
         for (at, token) in document.tokens.iter().enumerate() {
             match checked.opens(at) {
                 Some("previous") => {
@@ -227,7 +229,12 @@ impl Doctor {
                     self.note("decryption", format!("{}: {}", token.pointer, checked.words(at)), next);
                 }
                 None if token.form.is_ok() => {
-                    self.wrong("decryption", &document.refusal(token, Error::Unauthentic));
+                    // Another key is looked for once: it is the same for most tokens of a config.
+                    let failure = match std::mem::take(&mut is_first) {
+                        true => tokens::refusal(document, token, Error::Unauthentic, keys, context.threads),
+                        false => document.refusal(token, Error::Unauthentic),
+                    };
+                    self.wrong("decryption", &failure);
                 }
                 _ => {}
             }

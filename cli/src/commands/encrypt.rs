@@ -2,12 +2,13 @@
 //! Tokens and placeholders stay as they are; what merely looks like a token is refused.
 //! Without a usable master key nothing is written.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
 use fernseal_core::config::Looks;
-use fernseal_core::json::{self, Kind};
+use fernseal_core::json::Kind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -15,10 +16,11 @@ use super::{check_length, read};
 use crate::args::Encrypt;
 use crate::audit::Entry;
 use crate::config::secrets_file::SecretsFile;
-use crate::config::text::{ConfigText, Edit, in_order, looks, unescaped};
+use crate::config::text::{ConfigText, Edits, Place, looks, unescaped};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
+use crate::keys::derive;
 use crate::output::{self, time};
 use crate::quote::{Pointer, one_line, shown};
 use crate::store::{ConfigPath, Output};
@@ -33,20 +35,23 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
 
     let settings = SecretsFile::beside(&ConfigPath::named(&args.config))?;
     let mut secrets = find_secrets(&first, &args.fields, &settings, context)?;
-    let tell = |document: &ConfigText, secrets: &[Secret<'_>], written: Option<&Path>| match args.json {
-        true => output::json(
-            "encrypt",
-            json!({
-                "config": document.name,
-                "output": written.map(shown),
-                "encrypted": secrets.iter().map(|secret| secret.pointer).collect::<Vec<_>>(),
-            }),
-        ),
-        false => Ok(()),
-    };
+    let tell =
+        |document: &ConfigText, secrets: &[Secret<'_>], written: Option<&Path>, key_id: Option<String>| match args.json
+        {
+            true => output::json(
+                "encrypt",
+                json!({
+                    "config": document.name,
+                    "output": written.map(shown),
+                    "encrypted": secrets.iter().map(|secret| secret.pointer).collect::<Vec<_>>(),
+                    "key_id": key_id,
+                }),
+            ),
+            false => Ok(()),
+        };
     if secrets.is_empty() && args.output.is_none() {
         context.report.note(format_args!("Nothing to encrypt in {}; nothing written", first.name));
-        return tell(&first, &secrets, None);
+        return tell(&first, &secrets, None, None);
     }
     let target = if args.in_place { &args.config } else { &out };
     let output = if args.in_place { None } else { Some(Output::at(&out, args.force)?) };
@@ -69,10 +74,9 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     let texts: Vec<&str> = secrets.iter().map(|secret| secret.text.as_str()).collect();
     let at = document.sealing_time(time::now());
     let tokens = tokens::seal(master, &texts, args.legacy, at, context.threads)?;
-    let mut edits: Vec<Edit> =
-        secrets.iter().zip(&tokens).map(|(secret, token)| Edit::of(&secret.value, token)).collect();
-    in_order(&mut edits);
-    let pieces = document.edited(&edits);
+    let edits = secrets.iter().zip(&tokens).map(|(secret, token)| secret.place.replaced_by(token)).collect();
+    let edits = Edits::new(&document, edits)?;
+    let pieces = edits.pieces();
 
     let mut entry = Entry {
         command: "encrypt",
@@ -105,20 +109,22 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     for secret in &secrets {
         context.report.note(format_args!("encrypted {}", secret.pointer));
     }
-    context.report.note(format_args!("Encrypted configuration written to {}", shown(target)));
+    let id = (!secrets.is_empty()).then(|| derive::id(master, context.threads));
+    let under = id.as_ref().map_or_else(String::new, |id| format!("; the key's id is {id}"));
+    context.report.note(format_args!("Encrypted configuration written to {}{under}", shown(target)));
     if !args.in_place && !secrets.is_empty() {
         context.report.note(format_args!(
             "{} still holds the secrets in plain text: delete it once the new file works",
             document.name
         ));
     }
-    tell(document, &secrets, Some(target))
+    tell(document, &secrets, Some(target), id)
 }
 
 /// A value that is to be sealed.
 struct Secret<'a> {
     pointer: &'a Pointer,
-    value: json::Value<'a>,
+    place: Place<'a>,
     text: Zeroizing<String>,
 }
 
@@ -134,8 +140,12 @@ fn find_secrets<'a>(
     let others_named = !fields.is_empty() || !settings.secrets.is_empty();
     let optional = settings.places(&[]).map(|pointer| (pointer, false));
     let wanted = fields.iter().map(|pointer| (pointer, true));
-    for (pointer, is_wanted) in optional.chain(wanted) {
-        let value = match json::find(&document.text, pointer) {
+    let wanted: Vec<(&Pointer, bool)> = optional.chain(wanted).collect();
+    let found = document.find_all(&wanted.iter().map(|(pointer, _)| &***pointer).collect::<Vec<_>>());
+    // Two pointers may lead to one value.
+    let mut starts = BTreeSet::new();
+    for ((pointer, is_wanted), found) in wanted.into_iter().zip(found) {
+        let place = match found {
             Err(Error::NotFound) if !is_wanted && others_named => continue,
             Err(Error::NotFound) if !is_wanted => {
                 return Err(Failure::new(
@@ -146,33 +156,33 @@ fn find_secrets<'a>(
             }
             found => found.map_err(|error| document.failure(pointer, error))?,
         };
-        if value.kind() != Kind::String {
+        if place.kind != Kind::String {
             return Err(document.failure(pointer, Error::NotAString));
         }
-        match looks(value.raw()) {
+        match looks(place.raw) {
             Looks::Sealed => context.report.note(format_args!("{pointer} is encrypted already")),
             Looks::LooksSealed => {
-                return Err(match document.token_at(&value) {
+                return Err(match document.token_from(place.start()) {
                     Some(token) => document.refusal(token, Error::LooksSealed),
                     None => document.failure(pointer, Error::LooksSealed),
                 });
             }
             Looks::Placeholder => context.report.note(format_args!(
                 "{pointer} is a placeholder ({}), not a secret: left as it is",
-                one_line(value.raw().split([':', '-', '?']).next().unwrap_or_default().trim_end_matches('}')) + "…}"
+                one_line(place.raw.split([':', '-', '?', '}']).next().unwrap_or("${")).into_owned() + "…}"
             )),
-            Looks::Plain if value.raw().is_empty() => {
+            Looks::Plain if place.raw.is_empty() => {
                 context.report.note(format_args!("{pointer} is empty: left as it is"));
             }
             Looks::Plain => {
-                if value.raw().trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
+                if place.raw.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
                     context.report.warn(format_args!("{pointer} begins like a token; it is encrypted as it is"));
                 }
-                let text = unescaped(value.raw()).map_err(|error| document.failure(pointer, error))?;
+                let text = unescaped(place.raw).map_err(|error| document.failure(pointer, error))?;
                 let text = text.into_owned();
                 check_length(document, pointer, text.len())?;
-                if secrets.iter().all(|secret| secret.value.span() != value.span()) {
-                    secrets.push(Secret { pointer, value, text });
+                if starts.insert(place.start()) {
+                    secrets.push(Secret { pointer, place, text });
                 }
             }
         }
@@ -182,7 +192,8 @@ fn find_secrets<'a>(
 
 /// `DIR/NAME.json` → `DIR/NAME.encrypted.json`; only the file's name counts.
 fn default_output(config: &Path) -> PathBuf {
-    let name = config.file_name().unwrap_or_default();
+    // Of a path without a name no config was read.
+    let name = config.file_name().unwrap_or(config.as_os_str());
     let stem = match config.extension() {
         Some(extension) if extension == "json" => config.file_stem().unwrap_or(name),
         _ => name,

@@ -1,5 +1,6 @@
 //! `keygen`: a new master key, to a file of mode 0600, or shown once on the terminal.
-//! Without either it refuses, so that no key lands in a log; `--print` is the explicit way to stdout.
+//! Without either it refuses before a key is made, so that no key lands in a log or is lost; `--print` is the explicit
+//! way to stdout.
 //! Everywhere else the key is named by its id.
 
 use std::rc::Rc;
@@ -20,11 +21,14 @@ use crate::quote::shown;
 use crate::store;
 
 pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
-    if args.output.is_none() && !args.print && !terminal::is_interactive() {
+    if args.output.is_none()
+        && !args.print
+        && let Some(why) = context.prompts.cannot_show_key()
+    {
         return Err(Failure::new(
             Exit::Usage,
-            "no terminal to show the new key on",
-            "write it to a file with -o FILE, or print it with --print where no log can catch it",
+            format!("no terminal to show the new key on: {why}"),
+            "no key was made; write it to a file with -o FILE, or print it with --print where no log can catch it",
         ));
     }
     let (master, text) = new_key()?;

@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod edit;
 pub(crate) mod encrypt;
 pub(crate) mod get;
+pub(crate) mod key;
 pub(crate) mod keygen;
 pub(crate) mod man;
 pub(crate) mod rotate;
@@ -146,9 +147,26 @@ fn open(
                 token.pointer,
                 if secret.is_ok() { "opened" } else { "refused" }
             ));
-            secret.map_err(|error| document.refusal(token, error))
+            secret.map_err(|error| tokens::refusal(document, token, error, keys, context.threads))
         })
         .collect()
+}
+
+/// The secret of one token.
+fn open_one(
+    document: &ConfigText,
+    token: &SealedValue,
+    keys: &Keyring,
+    context: &Context,
+) -> Result<Zeroizing<String>> {
+    only(open(document, &[token], keys, context)?)
+}
+
+/// The one thing that came of one thing.
+fn only<T>(things: Vec<T>) -> Result<T> {
+    let number = things.len();
+    let one: std::result::Result<[T; 1], _> = things.try_into();
+    one.map(|[thing]| thing).map_err(|_| Failure::broken(format_args!("of one token came {number} results")))
 }
 
 /// The secrets of all tokens, or the first failure.

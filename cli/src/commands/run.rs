@@ -15,11 +15,11 @@ use rustix::fs::MemfdFlags;
 use rustix::process::Resource;
 use zeroize::Zeroizing;
 
-use super::{config_or_default, open, open_all, read, unsealed};
+use super::{config_or_default, open_all, open_one, read, unsealed};
 use crate::args::Run;
 use crate::audit::Entry;
 use crate::config::placeholder;
-use crate::config::text::{ConfigText, Edit, in_order, unescaped};
+use crate::config::text::{ConfigText, Edit, Edits, unescaped};
 use crate::context::Context;
 use crate::env::KEY_VARIABLES;
 use crate::error::{Exit, Failure, Result};
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
     }
     if args.config_env.is_some() || args.config_fd.is_some() {
         let edits = edits_of_all(&document, args.expand, &keys, context)?;
-        let pieces = document.edited(&edits);
+        let pieces = edits.pieces();
         // A file each: whoever reads one does not move the place at which another reads on.
         if let Some(name) = &args.config_env {
             command.env(name, path_of(in_memory("config", &pieces, &mut files)?));
@@ -97,14 +97,14 @@ fn value(
 ) -> Result<Zeroizing<String>> {
     let value = document.find(pointer)?;
     if let Some(token) = document.token_at(&value) {
-        return Ok(open(document, &[token], keys, context)?.pop().unwrap_or_default());
+        return open_one(document, token, keys, context);
     }
     let text = unsealed(document, &value, pointer)?;
     Ok(if expand { Zeroizing::new(expanded(&text)?.into_owned()) } else { text })
 }
 
 /// The edits that open the whole config, and fill in its placeholders if that is wanted.
-fn edits_of_all(document: &ConfigText, expand: bool, keys: &Keyring, context: &Context) -> Result<Vec<Edit>> {
+fn edits_of_all<'d>(document: &'d ConfigText, expand: bool, keys: &Keyring, context: &Context) -> Result<Edits<'d>> {
     let mut edits = document.opened_to(&open_all(document, keys, context)?);
     if expand {
         for value in json::strings(&document.text) {
@@ -114,9 +114,8 @@ fn edits_of_all(document: &ConfigText, expand: bool, keys: &Keyring, context: &C
                 edits.push(Edit::of(&value, &expanded(&text)?));
             }
         }
-        in_order(&mut edits);
     }
-    Ok(edits)
+    Edits::new(document, edits)
 }
 
 /// `text` with its placeholders filled in from the environment.

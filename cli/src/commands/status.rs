@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
             state.in_words(key_is_set)?;
             output::result("")?;
         }
-        failures.extend(state.verdict().err());
+        failures.extend(state.verdict(keys.as_ref(), context).err());
     }
     for (path, failure) in found.unread {
         failed.push((shown(&path), failure.clone()));
@@ -89,8 +89,9 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
 /// The only config that is asked for.
 fn of_one(config: &ConfigPath, key_is_set: bool, args: &Status, context: &Context) -> Result<()> {
     let mut state = State::of(config, context)?;
-    if args.verify && !state.document.tokens.is_empty() {
-        state.verify(&config.path, &context.keys()?, context)?;
+    let keys = if args.verify && !state.document.tokens.is_empty() { Some(context.keys()?) } else { None };
+    if let Some(keys) = &keys {
+        state.verify(&config.path, keys, context)?;
     }
     if args.json {
         let mut fields = state.in_json();
@@ -101,7 +102,7 @@ fn of_one(config: &ConfigPath, key_is_set: bool, args: &Status, context: &Contex
     } else {
         state.in_words(key_is_set)?;
     }
-    state.verdict()
+    state.verdict(keys.as_ref(), context)
 }
 
 fn set_or_not(key_is_set: bool) -> &'static str {
@@ -132,10 +133,11 @@ impl State {
         Ok(())
     }
 
-    fn verdict(&self) -> Result<()> {
+    /// What is wrong with the config. `keys` are those that it was verified with.
+    fn verdict(&self, keys: Option<&Keyring>, context: &Context) -> Result<()> {
         let document = &self.document;
-        if let Some(checked) = &self.checked {
-            return checked.verdict(document);
+        if let (Some(checked), Some(keys)) = (&self.checked, keys) {
+            return checked.verdict(document, keys, context);
         }
         match document.tokens.iter().find(|token| token.form.is_err()) {
             Some(token) => Err(document.refusal(token, Error::Malformed)),

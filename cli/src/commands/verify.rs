@@ -111,5 +111,5 @@ fn tell(
         }
     }
     checked.record("verify", path, document, keys, context)?;
-    checked.verdict(document)
+    checked.verdict(document, keys, context)
 }

@@ -2,9 +2,10 @@
 
 pub(crate) mod derive;
 mod keyring;
+pub(crate) mod left_behind;
 pub(crate) mod parallel;
 mod source;
 
 pub(crate) use derive::{Derived, Job, Master};
 pub(crate) use keyring::Keyring;
-pub(crate) use source::{exports, from_file};
+pub(crate) use source::{exports, from_file, make_permanent};

@@ -27,6 +27,10 @@ pub(super) enum Source {
     File { named_by: &'static str, path: PathBuf },
 }
 
+/// What names a key file.
+const OPTION: &str = "--key-file";
+const THE_CREDENTIAL: &str = "the credential";
+
 impl Source {
     pub(super) fn name(&self) -> String {
         match self {
@@ -35,10 +39,18 @@ impl Source {
         }
     }
 
+    pub(super) fn kind(&self) -> KeySource {
+        match self {
+            Self::File { named_by: OPTION, .. } => KeySource::Option,
+            Self::File { named_by: THE_CREDENTIAL, .. } => KeySource::Credential,
+            Self::Text { .. } | Self::File { .. } => KeySource::Variable,
+        }
+    }
+
     pub(super) fn read(&self, report: &Report) -> Result<Zeroizing<String>> {
         match self {
             Self::Text { text, .. } => Ok(text.clone()),
-            Self::File { path, .. } => read_key_file(path, report),
+            Self::File { path, .. } => read_key_file(path, Some(report)),
         }
     }
 }
@@ -55,6 +67,30 @@ pub(crate) fn exports(file: &Path) -> String {
     if text_variable(KEY).is_some() { format!("{as_text}\n{by_name}") } else { by_name }
 }
 
+/// What to do so that the key in `file` is the master key from now on, in the place of the one from `present`.
+pub(crate) fn make_permanent(file: &Path, present: KeySource) -> String {
+    let option = format!("use --key-file {}", quoted_path(file));
+    let exports: Vec<_> = exports(file).lines().map(|line| line.trim().to_owned()).collect();
+    let exports = exports.join("; ");
+    match present {
+        KeySource::Option => format!("{option} from now on"),
+        KeySource::Credential => format!("put the text in that file in the place of the credential {CREDENTIAL}"),
+        KeySource::Variable => format!("set it, here and wherever the old key is set: {exports}"),
+        KeySource::Prompt => format!("{option}, or set it for good: {exports}"),
+    }
+}
+
+/// What kind of place the master key came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeySource {
+    /// `--key-file`.
+    Option,
+    /// PROXMOX_MCP_MASTER_KEY or PROXMOX_MCP_MASTER_KEY_FILE.
+    Variable,
+    Credential,
+    Prompt,
+}
+
 /// The sources that are set, the strongest first. An empty variable is as good as none.
 pub(super) fn sources(key_file: Option<&Path>) -> Vec<Source> {
     let file = |named_by, path: PathBuf| Source::File { named_by, path };
@@ -63,10 +99,10 @@ pub(super) fn sources(key_file: Option<&Path>) -> Vec<Source> {
         // One that cannot be looked at counts: reading it says why.
         .filter(|path| !matches!(path.try_exists(), Ok(false)));
     [
-        key_file.map(|path| file("--key-file", path.to_owned())),
+        key_file.map(|path| file(OPTION, path.to_owned())),
         text_variable(KEY),
         file_variable(KEY_FILE),
-        credential.map(|path| file("the credential", path)),
+        credential.map(|path| file(THE_CREDENTIAL, path)),
     ]
     .into_iter()
     .flatten()
@@ -88,8 +124,8 @@ fn text_variable(variable: &'static str) -> Option<Source> {
     (!text.trim().is_empty()).then_some(Source::Text { variable, text })
 }
 
-/// Reads a key file's text. A warning if others can read it too.
-fn read_key_file(path: &Path, report: &Report) -> Result<Zeroizing<String>> {
+/// Reads a key file's text. A warning, where one is wanted, if others can read it too.
+fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<String>> {
     let unreadable = |error: &std::io::Error| {
         if path.to_str().is_some_and(is_key_text) {
             let next = "put the key into a file of mode 600, and name that";
@@ -103,7 +139,10 @@ fn read_key_file(path: &Path, report: &Report) -> Result<Zeroizing<String>> {
     };
     let file = File::open(path).map_err(|error| unreadable(&error))?;
     let meta = file.metadata().map_err(|error| unreadable(&error))?;
-    if meta.is_file() && meta.permissions().mode() & 0o077 != 0 {
+    if let Some(report) = report
+        && meta.is_file()
+        && meta.permissions().mode() & 0o077 != 0
+    {
         report.warn(format_args!(
             "key file {} can be used by others (mode {:03o}): chmod 600 it",
             shown(path),
@@ -117,7 +156,12 @@ fn read_key_file(path: &Path, report: &Report) -> Result<Zeroizing<String>> {
 
 /// Reads the master key in the file at `path`.
 pub(crate) fn from_file(path: &Path, report: &Report) -> Result<Rc<Master>> {
-    parse(&read_key_file(path, report)?, &shown(path))
+    parse(&read_key_file(path, Some(report))?, &shown(path))
+}
+
+/// As [`from_file`], for a file that nobody named: no warning.
+pub(super) fn from_file_silently(path: &Path) -> Result<Rc<Master>> {
+    parse(&read_key_file(path, None)?, &shown(path))
 }
 
 /// Reads key text; a slip that is often made gets words of its own.

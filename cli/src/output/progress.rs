@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::context::Context;
+use crate::output::terminal::has_escape_codes;
 
 /// Fewer files than this are done before anyone looks, unless they take long.
 const A_FEW: usize = 4;
@@ -27,7 +28,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(what: &'static str, files: usize, context: &Context) -> Self {
-        let wanted = io::stderr().is_terminal() && !context.report.is_quiet();
+        let wanted = io::stderr().is_terminal() && has_escape_codes() && !context.report.is_quiet();
         Self { what, files, wanted, begun: Instant::now(), done: AtomicU64::new(0), bar: OnceLock::new() }
     }
 

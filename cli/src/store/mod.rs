@@ -4,6 +4,7 @@
 mod backups;
 mod file;
 mod find;
+mod lasting;
 mod lock;
 mod memory;
 mod names;
@@ -15,6 +16,7 @@ mod write;
 pub(crate) use backups::Backups;
 pub(crate) use file::{ConfigFile, ConfigPath, Identity};
 pub(crate) use find::{Found, find, left_out};
+pub(crate) use lasting::goes_before;
 pub(crate) use lock::{Lock, Notice, lock};
 pub(crate) use memory::{MemoryFile, sweep};
 pub(crate) use names::backup_stamp;

@@ -2,18 +2,21 @@
 //! Those of several configs go together, which keeps all cores busy.
 
 pub(crate) mod batch;
+mod refusal;
 pub(crate) mod verify;
 
 use std::num::NonZeroUsize;
 
 use fernseal_core::token::{self, Format};
-use fernseal_core::{Error, Key, MasterKey};
+use fernseal_core::{Error, Key};
 use getrandom::SysRng;
 use zeroize::Zeroizing;
 
 use crate::config::text::{ConfigText, SealedValue};
 use crate::error::{Exit, Failure, Result};
-use crate::keys::{Derived, Job, Keyring, derive};
+use crate::keys::{Derived, Job, Keyring, Master, derive};
+
+pub(crate) use refusal::{found_elsewhere, open_under, opens, refusal};
 
 /// A secret, and what opened it.
 pub(crate) struct Opened {
@@ -58,17 +61,28 @@ pub(crate) fn check_fit<'a>(
     if open(&[(document, token)], keys, threads).iter().any(std::result::Result::is_ok) {
         return Ok(());
     }
-    Err(Failure::new(
-        Exit::Unopened,
-        format!("the other tokens of {} do not open with this key (tried: {})", document.name, token.pointer),
-        "set the key they were sealed with (PROXMOX_MCP_MASTER_KEY), or rotate first; \
-         `fernseal verify` says which tokens open; if that key is lost, put \"\" in the place of each of them first",
-    ))
+    let what = format!("the other tokens of {} do not open with this key (tried: {})", document.name, token.pointer);
+    let next = found_elsewhere(document, token, keys, threads).unwrap_or_else(|| {
+        format!(
+            "set the key that they were encrypted with in the place of the one from {}; \
+             `fernseal verify` says which tokens open; if that key is lost, put \"\" in the place of each of them first",
+            keys.source()
+        )
+    });
+    Err(Failure::new(Exit::Unopened, what, next))
+}
+
+/// As [`seal`], for one secret, under a salt of its own.
+pub(crate) fn seal_one(master: &Master, secret: &str, at: u64, threads: NonZeroUsize) -> Result<String> {
+    let sealed: std::result::Result<[String; 1], _> = seal(master, &[secret], false, at, threads)?.try_into();
+    sealed
+        .map(|[token]| token)
+        .map_err(|sealed| Failure::broken(format_args!("of one secret came {} tokens", sealed.len())))
 }
 
 /// Seals each secret under a salt of its own (or the legacy one), as of the time `at`, and checks each token by opening it.
 pub(crate) fn seal(
-    master: &MasterKey,
+    master: &Master,
     secrets: &[&str],
     legacy: bool,
     at: u64,

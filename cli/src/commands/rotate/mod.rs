@@ -1,5 +1,7 @@
 //! `rotate`: what came of a rotation, or of the way back, in words or JSON, and what to do next.
-//! The work itself is in `rotate.rs` and, the other way round, in `rollback.rs`.
+//! The work itself is in `rotation.rs` and, the other way round, in `rollback.rs`.
+//! Nothing is asked but, where it is not set, the old master key: the new one is in its file, and a terminal that nobody
+//! watches does not hang a rotation.
 //! The exit code says whether all was done: 0, 8 if some files failed, 9 if interrupted.
 
 pub(crate) mod rollback;
@@ -12,7 +14,6 @@ use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::keys;
 use crate::output;
-use crate::output::terminal;
 use crate::quote::{count, shown};
 
 use rollback::RollbackOutcome;
@@ -27,28 +28,13 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
         if args.json { output::json("rotate", in_json(&outcome, args)) } else { in_words(&outcome, args, context) };
     // How to go on matters more than that stdout is full or closed.
     verdict(&outcome, args, context)?;
-    told?;
-    match outcome.new_text.as_ref().filter(|_| !args.dry_run && !args.json && !outcome.rotated.is_empty()) {
-        Some(text) => show_once(text, context),
-        None => Ok(()),
-    }
-}
-
-/// The key is in its file already: whoever does not want to see it loses nothing.
-fn show_once(text: &str, context: &Context) -> Result<()> {
-    if terminal::is_interactive()
-        && !context.report.is_quiet()
-        && terminal::ask_yes("Show the new key once? Type yes: ")?
-    {
-        return terminal::show_key_once(text);
-    }
-    Ok(())
+    told
 }
 
 fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result<()> {
     let verb = if args.dry_run { "would rotate" } else { "rotated" };
     for file in &outcome.rotated {
-        let backup = file.backup.as_ref().map(|path| format!(", backup {}", shown(path))).unwrap_or_default();
+        let backup = file.backup.as_ref().map_or_else(String::new, |path| format!(", backup {}", shown(path)));
         output::result(format_args!("{verb} {} ({}{backup})", file.file, count(file.tokens, "token")))?;
     }
     for (file, reason) in &outcome.skipped {

@@ -1,5 +1,6 @@
 //! The way back from a rotation: the newest backup of each config is put in its place.
-//! Only where it opens with the key at hand, and only where nothing has changed since but what the rotation changed.
+//! Only where it opens with the key at hand, and only where nothing has changed since but what the rotation changed. If
+//! the new key is where the rotation left it, the secrets themselves are compared.
 //! The backups stay.
 
 use std::fmt;
@@ -9,17 +10,19 @@ use fernseal_core::token::PREFIX;
 use crate::args::Rotate;
 use crate::audit::Entry;
 use crate::commands;
-use crate::config::text::ConfigText;
+use crate::config::text::{ConfigText, SealedValue};
 use crate::context::Context;
 use crate::env;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::keys::Keyring;
+use crate::keys::left_behind::LeftBehind;
 use crate::output::progress::Progress;
 use crate::quote::shown;
 use crate::store::{self, ConfigFile, ConfigPath};
-use crate::tokens::batch::next_batch;
+use crate::tokens::batch::{next_batch, open_each};
 use crate::tokens::verify::verify_all;
+use crate::tokens::{self, Opened};
 
 /// What came of a rollback.
 pub(crate) struct RollbackReport {
@@ -146,6 +149,8 @@ struct Candidate {
     present: ConfigText,
     /// Whether all of it opens as it is.
     opens: bool,
+    /// Whether its secrets are known to be others than those of the backup.
+    has_other_secrets: bool,
     /// The newest backup, or why it is of no use.
     before: Result<ConfigText>,
     /// When that was made, as it stands in its name.
@@ -176,12 +181,16 @@ fn load(
         let what = format!("{} does not open with the key at hand, and has no backup", present.name);
         let next = "set the key that it is under, or say where backups are (--backup-dir)";
         let before = Err(Failure::new(Exit::Unopened, what, next));
-        return Ok(Ok(Candidate { source, present, opens: false, before, stamp: String::new() }));
+        let candidate =
+            Candidate { source, present, opens: false, has_other_secrets: false, before, stamp: String::new() };
+        return Ok(Ok(candidate));
     };
     let (source, present) = loaded?;
     let before = commands::load(newest, context).map(|(_, before)| before);
-    let stamp = store::backup_stamp(&newest.path).unwrap_or_default().to_owned();
-    Ok(Ok(Candidate { source, present, opens: false, before, stamp }))
+    // It was found by the stamp in its name.
+    let stamp =
+        store::backup_stamp(&newest.path).ok_or_else(|| Failure::broken("a backup without a stamp"))?.to_owned();
+    Ok(Ok(Candidate { source, present, opens: false, has_other_secrets: false, before, stamp }))
 }
 
 /// Opens the configs, and the backups of those that do not open.
@@ -189,17 +198,60 @@ fn judge(mut candidates: Vec<&mut Candidate>, keys: &Keyring, context: &Context)
     let presents: Vec<&ConfigText> = candidates.iter().map(|file| &file.present).collect();
     let checked = verify_all(&presents, keys, context);
     for (file, checked) in candidates.iter_mut().zip(checked) {
-        file.opens = checked.verdict(&file.present).is_ok();
+        file.opens = checked.opens_all(&file.present);
     }
     candidates.retain(|file| !file.opens && file.before.is_ok());
     let befores: Vec<&ConfigText> = candidates.iter().flat_map(|file| &file.before).collect();
-    let checked = verify_all(&befores, keys, context);
-    for (file, checked) in candidates.iter_mut().zip(checked) {
-        if let Some(failure) = file.before.as_ref().ok().and_then(|before| checked.verdict(before).err()) {
-            file.before = Err(failure);
+    let opened = open_each(&befores, keys, context.threads);
+    let mut compared: Vec<(&mut Candidate, Vec<Opened>)> = Vec::new();
+    for (file, opened) in candidates.into_iter().zip(opened) {
+        let Ok(before) = &file.before else { continue };
+        let unopened =
+            before.tokens.iter().zip(&opened).find_map(|(token, opened)| Some((token, *opened.as_ref().err()?)));
+        match unopened {
+            Some((token, error)) => {
+                file.before = Err(tokens::refusal(before, token, error, keys, context.threads));
+            }
+            None => compared.push((file, opened.into_iter().flatten().collect())),
         }
     }
+    compare(compared, keys, context);
 }
+
+/// Compares the secrets of the configs with those of their backups, where a key that a rotation left opens the configs:
+/// two tokens that changed places are no newer than the backup, and the text around them is the same.
+fn compare(mut waiting: Vec<(&mut Candidate, Vec<Opened>)>, keys: &Keyring, context: &Context) {
+    let mut in_vain = 0;
+    while let Some((first, _)) = waiting.first() {
+        let tokens: Vec<&SealedValue> = first.present.tokens.iter().collect();
+        let opens = |left: &&LeftBehind| tokens::opens(&left.master, &first.present, &tokens, context.threads);
+        let Some(left) = keys.left_behind().iter().find(opens) else {
+            in_vain += 1;
+            if in_vain == ENOUGH_IN_VAIN {
+                return;
+            }
+            waiting.remove(0);
+            continue;
+        };
+        // Most of the others are under the same key.
+        let sealed =
+            waiting.iter().flat_map(|(file, _)| file.present.tokens.iter().map(|token| (&file.present, token)));
+        let sealed: Vec<_> = sealed.collect();
+        let mut opened = tokens::open_under(&left.master, &sealed, context.threads).into_iter();
+        waiting.retain_mut(|(file, before)| {
+            let present: Vec<_> = opened.by_ref().take(file.present.tokens.len()).collect();
+            if present.iter().any(std::result::Result::is_err) {
+                return true;
+            }
+            let before = before.iter().map(|opened| &opened.plain);
+            file.has_other_secrets = !present.iter().flatten().eq(before);
+            false
+        });
+    }
+}
+
+/// After so many configs that no key opens which a rotation left, no more are compared: it costs a derivation for each key.
+const ENOUGH_IN_VAIN: usize = 8;
 
 impl Candidate {
     /// Puts the backup in the config's place, once all has been judged.
@@ -212,8 +264,8 @@ impl Candidate {
             let what = format!("{} was edited since {} was made", present.name, before.name);
             return Err(Failure::new(Exit::Other, what, "compare the two, and copy by hand what is wanted"));
         }
-        if present.is_newer_than(&self.stamp) {
-            let what = format!("a secret in {} was set since {} was made", present.name, before.name);
+        if self.has_other_secrets || present.is_newer_than(&self.stamp) {
+            let what = format!("a secret in {} was set or moved since {} was made", present.name, before.name);
             let next = "the backup does not hold it; go on with the new key, or copy by hand what is wanted";
             return Err(Failure::new(Exit::Other, what, next));
         }

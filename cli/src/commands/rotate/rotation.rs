@@ -4,7 +4,7 @@
 //! the new key finishes what is left.
 
 use std::collections::BTreeSet;
-use std::os::unix::ffi::OsStrExt;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,12 +18,13 @@ use subtle::ConstantTimeEq;
 use crate::args::Rotate;
 use crate::audit::Entry;
 use crate::commands::{self, keygen};
-use crate::config::text::{ConfigText, Edit, SealedValue};
+use crate::config::text::{ConfigText, Edit, Edits, SealedValue};
 use crate::context::Context;
 use crate::env;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::keys::derive::{self, Derived, Job, Master};
+use crate::keys::left_behind::{self, LeftBehind};
 use crate::keys::parallel::{self, Pending};
 use crate::keys::{self, Keyring};
 use crate::output::progress::Progress;
@@ -68,8 +69,8 @@ pub(crate) struct Rotated {
     caveats: Caveats,
 }
 
-/// Threads that write, where any do. They wait for the disk nearly all the time, and a file system syncs for several that
-/// wait as fast as for one.
+/// Threads that write, however many cores there are, unless `--jobs 1` asks for one thread. They wait for the disk nearly
+/// all the time, and a file system syncs for several that wait as fast as for one.
 const WRITERS: usize = 8;
 
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
@@ -84,6 +85,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
         store::check_backup_dir(backup_dir)?;
     }
     found.look_for_leftovers(args.backup_dir.as_deref());
+    new_key.check_lasting(&found.configs, args, context)?;
     let unread = std::mem::take(&mut found.unread);
     // A dry run changes nothing that anybody could wait for.
     let tell = |notice| commands::tell_notice(notice, context);
@@ -100,9 +102,8 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     };
     // The first of the keys that is not the new one is the old one: the environment may name the new one already.
     let old_at = usize::from(new_at == 0);
-    let mut ids = derive::ids(&[&keys.all()[old_at], &keys.all()[new_at]], context.threads).into_iter();
-    outcome.old_id = ids.next().map(|id| id.to_string()).unwrap_or_default();
-    outcome.new_id = ids.next().map(|id| id.to_string()).unwrap_or_default();
+    let ids = derive::ids(&[&keys.all()[old_at], &keys.all()[new_at]], context.threads);
+    (outcome.old_id, outcome.new_id) = (ids[0].to_string(), ids[1].to_string());
 
     let mut rotation =
         Rotation { keys, old_at, new_at, args, context, seen: BTreeSet::new(), pointers: BTreeSet::new(), outcome };
@@ -192,14 +193,32 @@ impl NewKey {
         let path = match &args.new_key_out {
             Some(path) => path.clone(),
             None => {
-                let home = home()?;
                 // The old key's id will be wanted too: both together take no longer.
                 derive::ids(&[&master, keys.current()], context.threads);
-                home.join(format!("{KEY_FILE_PREFIX}{}", derive::id(&master, context.threads)))
+                left_behind::default_place(&derive::id(&master, context.threads))?
             }
         };
         store::check_creatable(&path)?;
         Ok(Self { master, text: Some(text), path })
+    }
+
+    /// A key must not go before the configs do: without backups it is refused where it would, and with backups, which the
+    /// old key opens, there is a warning.
+    fn check_lasting(&self, configs: &[ConfigPath], args: &Rotate, context: &Context) -> Result<()> {
+        let Some(forgetful) = store::goes_before(&self.path, configs) else { return Ok(()) };
+        let what = format!(
+            "the new key's file {} is on {}, which {} empties, and the configs stay",
+            shown(&self.path),
+            forgetful.name(),
+            forgetful.end()
+        );
+        let option = if self.text.is_some() { "--new-key-out" } else { "--new-key-file" };
+        if !args.no_backup {
+            context.report.warn(format_args!("{what}: copy it to a disk before that"));
+            return Ok(());
+        }
+        let next = format!("nothing was changed; name a file on a disk with {option} FILE, or leave --no-backup out");
+        Err(Failure::new(Exit::Usage, format!("{what}: without backups the secrets would be lost"), next))
     }
 
     /// A key beside the configs is stolen with them.
@@ -223,16 +242,6 @@ impl NewKey {
         }
         Ok(())
     }
-}
-
-/// How the files begin that new keys are written to in the home directory.
-const KEY_FILE_PREFIX: &str = ".proxmox_mcp_key.";
-
-fn home() -> Result<PathBuf> {
-    crate::env::variable("HOME").map(PathBuf::from).ok_or_else(|| {
-        let next = "nothing was changed; set HOME, or name a place with --new-key-out FILE";
-        Failure::new(Exit::File, "HOME is not set: no place for the new key", next)
-    })
 }
 
 /// A config whose tokens all open.
@@ -393,20 +402,18 @@ impl Rotation<'_> {
     /// Why a token does not open. An earlier rotation that did not finish ends the run, even where files may be left
     /// out: the tree would be under three keys.
     fn refusal(&self, document: &ConfigText, token: &SealedValue, error: Error) -> Result<Failure> {
-        let failure = document.refusal(token, error);
         let candidates = if error == Error::Unauthentic { unfinished(self.args)? } else { Vec::new() };
-        for path in candidates {
-            let Ok(master) = keys::from_file(&path, &self.context.report) else { continue };
-            if matches!(&*tokens::open(&[(document, token)], &Keyring::of(master), self.context.threads), [Ok(_)]) {
-                let next = format!(
-                    "the key in {} opens it: finish the rotation to that key with: {}",
-                    shown(&path),
-                    resume(self.args, &path, self.context)
-                );
-                return Err(unchanged(Failure { next, ..failure }, ""));
-            }
+        let threads = self.context.threads;
+        let is_the_one = |left: &LeftBehind| tokens::opens(&left.master, document, &[token], threads);
+        if let Some(left) = left_behind::keys(candidates).into_iter().find(is_the_one) {
+            let next = format!(
+                "the key in {} opens it: finish the rotation to that key with: {}",
+                shown(&left.file),
+                resume(self.args, &left.file, self.context)
+            );
+            return Err(unchanged(Failure { next, ..document.refusal(token, error) }, ""));
         }
-        Ok(failure)
+        Ok(tokens::refusal(document, token, error, &self.keys, threads))
     }
 
     /// The new key is in its file, and outlasts whatever comes, before the first config changes.
@@ -431,7 +438,7 @@ impl Rotation<'_> {
     fn reseal(&mut self, checked: Vec<VerifiedFile>) {
         let progress = Progress::new("rotating", checked.len(), self.context);
         let new_key_in_use = AtomicBool::new(false);
-        let writers = if self.context.threads.get() > 1 { WRITERS } else { 0 };
+        let writers = if self.args.jobs == Some(NonZeroUsize::MIN) { 0 } else { WRITERS };
         let args = self.args;
         let reseal = |file: InFlight| {
             let fate = file.reseal(args, &new_key_in_use);
@@ -577,7 +584,8 @@ fn replace(
         }
         edits.push(token.replaced_by(sealed));
     }
-    let content = document.edited(&edits);
+    let edits = Edits::new(document, edits)?;
+    let content = edits.pieces();
     let mut caveats = Caveats::new();
     let backup = if args.no_backup {
         None
@@ -629,27 +637,13 @@ fn load_again(file: &VerifiedFile) -> Result<Loaded> {
 fn unfinished(args: &Rotate) -> Result<Vec<PathBuf>> {
     let failed = |error: std::io::Error| {
         let next = "nothing was changed; it may hold the key of a rotation that did not finish: check the directory";
-        Failure::new(Exit::File, format!("no key file can be looked for in HOME: {error}"), next)
+        Failure::new(Exit::File, format!("no key file can be looked for: {error}"), next)
     };
-    let mut files = Vec::new();
-    if let Some(home) = crate::env::variable("HOME") {
-        match Path::new(&home).read_dir() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            entries => {
-                for entry in entries.map_err(failed)? {
-                    let entry = entry.map_err(failed)?;
-                    if entry.file_name().as_bytes().starts_with(KEY_FILE_PREFIX.as_bytes()) {
-                        files.push(entry.path());
-                    }
-                }
-            }
-        }
-    }
+    let mut files = left_behind::files().map_err(failed)?;
     if let Some(path) = &args.new_key_out
         && path.try_exists().map_err(failed)?
     {
         files.push(path.clone());
     }
-    files.sort();
     Ok(files)
 }
