@@ -8,6 +8,8 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use zeroize::Zeroizing;
@@ -15,6 +17,9 @@ use zeroize::Zeroizing;
 use super::{Caveats, MAX_CONFIG, open_dir, open_dir_in, parent, write};
 use crate::error::{Exit, Failure, Result};
 use crate::quote::shown;
+
+/// The longest pause before a config that changes while it is read is read again; all pauses together are twice as long.
+const MAX_PAUSE: Duration = Duration::from_millis(256);
 
 /// A config's place: how to get at it, not yet opened.
 #[derive(Debug, Clone)]
@@ -42,8 +47,24 @@ impl ConfigPath {
         Ok((directory, real.file_name().unwrap_or_default().to_owned()))
     }
 
-    /// Reads the config, which must be a regular file of at most 64 MiB.
+    /// Reads the config, which must be a regular file of at most 64 MiB. One that is replaced meanwhile is read again: what
+    /// is returned was there as a whole.
     pub(crate) fn read(&self) -> Result<ConfigFile> {
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let source = self.read_once()?;
+            if source.is_unchanged() {
+                return Ok(source);
+            }
+            if pause > MAX_PAUSE {
+                return Err(source.changed());
+            }
+            thread::sleep(pause);
+            pause *= 2;
+        }
+    }
+
+    fn read_once(&self) -> Result<ConfigFile> {
         let (dir, name, file, stat) = self.open()?;
         let too_large = || {
             let what = format!("{} is larger than 64 MiB", shown(&self.path));
@@ -57,9 +78,7 @@ impl ConfigPath {
             return Err(too_large());
         }
         let digest = digest(&*bytes).map_err(|error| self.unreadable(&error))?;
-        let source = ConfigFile { config: self.clone(), dir, name, bytes, stat, digest };
-        source.refuse_changed()?;
-        Ok(source)
+        Ok(ConfigFile { config: self.clone(), dir, name, bytes, stat, digest })
     }
 
     /// Whether the file holds `pieces`, one after the other, and no more; looked at bit by bit, as it may be large.
@@ -119,6 +138,14 @@ impl ConfigPath {
         let (dir, name) = self.open_directory().map_err(|error| failed(&error))?;
         rustix::fs::unlinkat(&dir, &name, AtFlags::empty()).map_err(|error| failed(&error.into()))?;
         write::sync_directory(&dir, None, &self.path)
+    }
+
+    /// Whether there is a file of any kind, or it is not known.
+    pub(crate) fn exists(&self) -> bool {
+        let there = self
+            .open_directory()
+            .and_then(|(dir, name)| Ok(rustix::fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW)?));
+        there.map_or_else(|error| error.kind() != io::ErrorKind::NotFound, |_| true)
     }
 
     /// Whether there is a regular file, and it is the one that it was.

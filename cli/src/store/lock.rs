@@ -75,7 +75,7 @@ pub(crate) fn lock(configs: &[ConfigPath], wait: Duration, tell: &dyn Fn(Notice)
         // What cannot be opened cannot be read either, and that is told then.
         let opened = config.open_directory().and_then(|(dir, _)| {
             let stat = rustix::fs::fstat(&dir)?;
-            Ok(Directory { dir, stat, path: path.to_owned() })
+            Ok(Directory { dir, stat, path: path.to_owned(), is_searched: config.root.is_some() })
         });
         match opened {
             Ok(directory) => _ = directories.entry(id(&directory.stat)).or_insert(directory),
@@ -94,9 +94,9 @@ pub(crate) fn lock(configs: &[ConfigPath], wait: Duration, tell: &dyn Fn(Notice)
 }
 
 impl Lock {
-    /// Removes what runs that were killed have left in the locked directories.
+    /// Removes what runs that were killed have left in the locked directories, but for those that were searched already.
     pub(crate) fn remove_leftovers(&self, tell: &dyn Fn(Notice)) {
-        for Held { directory, .. } in self.held.values() {
+        for Held { directory, .. } in self.held.values().filter(|held| !held.directory.is_searched) {
             let root = Some(directory.path.clone());
             let inside = ConfigPath { path: directory.path.join("."), root: root.clone() };
             // A directory that may not be listed keeps them.
@@ -108,12 +108,13 @@ impl Lock {
         }
     }
 
-    /// Removes what runs that were killed have left, as it was found. Only where nobody writes now.
+    /// As [`Self::remove_leftovers`], and what was found elsewhere, where nobody writes now.
     pub(crate) fn remove_found_leftovers(&self, found: &Found, tell: &dyn Fn(Notice)) {
+        self.remove_leftovers(tell);
         for leftover in &found.leftovers {
             let Ok((dir, _)) = leftover.open_directory() else { continue };
             let Ok(stat) = rustix::fs::fstat(&dir) else { continue };
-            let directory = Directory { dir, stat, path: parent(&leftover.path).to_owned() };
+            let directory = Directory { dir, stat, path: parent(&leftover.path).to_owned(), is_searched: true };
             let _held = match self.held.contains_key(&id(&stat)) {
                 true => None,
                 // A directory without configs, or one for backups.
@@ -176,6 +177,8 @@ struct Directory {
     stat: Stat,
     /// As the user would write it.
     path: PathBuf,
+    /// Whether it is known already what runs that were killed have left in it.
+    is_searched: bool,
 }
 
 /// What came of one try.
@@ -300,7 +303,10 @@ impl Directory {
     /// Reading and writing for whoever may write in the directory.
     fn lock_mode(&self) -> u32 {
         let is_writable = |bit| self.stat.st_mode & bit != 0 && !self.is_sticky();
-        [(0o020, 0o060), (0o002, 0o006)].iter().filter(|(bit, _)| is_writable(*bit)).fold(0o600, |mode, (_, add)| mode | add)
+        [(0o020, 0o060), (0o002, 0o006)]
+            .iter()
+            .filter(|(bit, _)| is_writable(*bit))
+            .fold(0o600, |mode, (_, add)| mode | add)
     }
 
     /// Whether those who may write in the directory may not touch each other's files there, as in /tmp.

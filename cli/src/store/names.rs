@@ -43,7 +43,8 @@ pub(super) fn parse_temporary(name: &OsStr) -> Option<TemporaryName<'_>> {
     let rest = name.as_bytes().strip_prefix(b".")?.strip_suffix(TEMPORARY_END.as_bytes())?;
     let at = rest.windows(TEMPORARY_MARK.len()).rposition(|part| part == TEMPORARY_MARK.as_bytes())?;
     let (target, digits) = (&rest[..at], &rest[at + TEMPORARY_MARK.len()..]);
-    let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    let digits =
+        std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
     let marks = match digits.len() {
         16 => None,
         32 => {

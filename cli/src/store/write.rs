@@ -69,12 +69,7 @@ impl ConfigFile {
 
     /// Writes `bytes`, which were read from the config, to `NAME.backup.STAMP` with the config's owner and mode:
     /// beside it, or below `backup_dir` under its real path. Never over a file that exists.
-    pub(crate) fn back_up(
-        &self,
-        bytes: &[u8],
-        stamp: &str,
-        backup_dir: Option<&Path>,
-    ) -> Result<(PathBuf, Caveats)> {
+    pub(crate) fn back_up(&self, bytes: &[u8], stamp: &str, backup_dir: Option<&Path>) -> Result<(PathBuf, Caveats)> {
         let below = |backups: &Path| {
             let (relative, name) = self.config.backup_place()?;
             Ok((make_directories(backups, &relative)?, backups.join(relative).join(name)))
@@ -103,8 +98,7 @@ impl ConfigFile {
         pieces: &[&[u8]],
         what: &str,
     ) -> Result<(PathBuf, Caveats)> {
-        let failed =
-            |step: &str, error: io::Error| cannot_write(&self.config.path, &format!("{step} {what}"), &error);
+        let failed = |step: &str, error: io::Error| cannot_write(&self.config.path, &format!("{step} {what}"), &error);
         let mut file = Temporary::create(directory, &self.name).map_err(|error| failed("create", error))?;
         let mut caveats = self.hand_on_attributes(&file)?;
         file.write(pieces).map_err(|error| failed("write", error))?;
@@ -131,15 +125,15 @@ impl ConfigFile {
     /// Gives `file` the config's owner, extended attributes (access control lists among them) and mode. Attributes of the
     /// user's own (`user.…`) are left out where the file system does not know them; all others say who may do what.
     fn hand_on_attributes(&self, file: &Temporary<'_>) -> Result<Caveats> {
-        let failed = |what: &str, error: io::Error| {
-            cannot_write(&self.config.path, &format!("keep the {what} of"), &error)
-        };
+        let failed =
+            |what: &str, error: io::Error| cannot_write(&self.config.path, &format!("keep the {what} of"), &error);
         let mut caveats = Caveats::new();
         let made = rustix::fs::fstat(&file.file).map_err(|error| failed("owner", error.into()))?;
         if (made.st_uid, made.st_gid) != (self.stat.st_uid, self.stat.st_gid) {
             let (uid, gid) = (Uid::from_raw(self.stat.st_uid), Gid::from_raw(self.stat.st_gid));
-            rustix::fs::fchown(&file.file, Some(uid), Some(gid))
-                .map_err(|error| failed(&format!("owner and group ({}:{})", uid.as_raw(), gid.as_raw()), error.into()))?;
+            rustix::fs::fchown(&file.file, Some(uid), Some(gid)).map_err(|error| {
+                failed(&format!("owner and group ({}:{})", uid.as_raw(), gid.as_raw()), error.into())
+            })?;
         }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let old = rustix::fs::openat(&self.dir, &self.name, flags, Mode::empty())

@@ -104,7 +104,12 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     }
     let checked = rotation.check(&found.configs)?;
     if args.dry_run {
-        let would = |file: &VerifiedFile| Rotated { file: file.name.clone(), tokens: file.keys.len(), backup: None, caveats: Caveats::new() };
+        let would = |file: &VerifiedFile| Rotated {
+            file: file.name.clone(),
+            tokens: file.keys.len(),
+            backup: None,
+            caveats: Caveats::new(),
+        };
         rotation.outcome.rotated = checked.iter().map(would).collect();
         return Ok(rotation.outcome);
     }
@@ -522,8 +527,7 @@ fn replace(
         None
     } else {
         let stamp = time::stamp(now);
-        let (path, left_out) =
-            loaded.source.back_up(document.text.as_bytes(), &stamp, args.backup_dir.as_deref())?;
+        let (path, left_out) = loaded.source.back_up(document.text.as_bytes(), &stamp, args.backup_dir.as_deref())?;
         caveats = left_out;
         Some(path)
     };
