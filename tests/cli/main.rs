@@ -12,6 +12,7 @@ mod edit;
 mod git;
 mod hostile;
 mod json;
+mod locking;
 mod pages;
 mod rotation;
 mod run;

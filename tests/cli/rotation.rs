@@ -340,7 +340,7 @@ fn of_several_threads_each_tells_of_the_file_that_it_could_not_replace() {
     folder.make_configs(20);
     // The first config that each thread comes to stays as it is; and none is so fast that no other comes to any.
     let slow = "inject=fsync:delay_enter=50000";
-    let failing = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat:error=EIO:when=1", "-e", slow];
+    let failing = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat2:error=EIO:when=1", "-e", slow];
     let command = &["rotate", "tree", "--jobs", "2", "--new-key-out", "new", "--json"];
     let said = folder.run_by(&failing, command);
     assert_eq!(said.code, Some(8), "{said:?}");
@@ -425,10 +425,10 @@ fn a_file_that_another_program_saves_meanwhile_is_left_as_that_program_saved_it(
     folder.make_configs(1);
     let before = folder.read("tree/0000.json");
     let command = &["rotate", "tree", "--jobs", "1", "--new-key-out", "new", "--no-backup"];
-    // The new config is there, under a temporary name.
+    // The new config is there, and has no name yet.
     let stopped = Stopped::after("fchmod", &[], &folder, command);
     let names: Vec<String> = folder.files("tree").into_iter().map(|(name, _)| name).collect();
-    assert!(names.len() == 2 && names[0].ends_with(".tmp"), "{names:?}");
+    assert_eq!(names, [".fernseal.lock", "0000.json"]);
     let saved = before.replace("{\"auth\"", "{\"edited\": true, \"auth\"");
     folder.write("tree/0000.json", &saved);
     let said = stopped.go_on();

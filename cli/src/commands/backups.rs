@@ -19,7 +19,7 @@ use crate::output;
 use crate::output::terminal::Answer;
 use crate::quote::{count, shown};
 use crate::store::{self, ConfigPath, Found, Identity};
-use crate::tokens::verify::{Verification, verify_each};
+use crate::tokens::verify::{self, Verification, verify_each};
 
 pub(crate) fn run(args: &Backups, context: &Context) -> Result<()> {
     match &args.verb {
@@ -167,12 +167,12 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         // With a question they are on the screen already.
         let names_each = args.yes && !args.at.json;
         for candidate in &removable {
-            if let Err(failure) = removal.remove(candidate, names_each, context) {
+            if let Err(failure) = removal.remove(candidate, &keys, names_each, context) {
                 kept.push((candidate.config.clone(), failure));
             }
         }
         let files: Vec<_> = removal.removed.iter().map(|backup| backup.path.as_path()).collect();
-        entry.outcome = if removal.removed.len() == backups().count() { "done" } else { "partly done" };
+        entry.outcome = if removal.left == 0 && kept.is_empty() { "done" } else { "partly done" };
         entry.files = &files;
         context.audit.record_done(&entry, &context.report);
     }
@@ -239,20 +239,24 @@ struct Removal<'c> {
 }
 
 impl<'c> Removal<'c> {
-    /// Removes the backups of a config that is still what was judged. With `names_each` each is named on stdout once it is
-    /// gone, so that a run that is killed has said which are.
+    /// Removes the backups of a config that is still what was judged, or passes again. With `names_each` each is named on
+    /// stdout once it is gone, so that a run that is killed has said which are.
     ///
     /// # Errors
-    /// That the config changed meanwhile; its backups stay then.
-    fn remove(&mut self, candidate: &'c Candidate, names_each: bool, context: &Context) -> Result<()> {
+    /// That the config changed and does not pass any more; its backups stay then.
+    fn remove(&mut self, candidate: &'c Candidate, keys: &Keyring, names_each: bool, context: &Context) -> Result<()> {
         let Candidate { config, backups, judged } = candidate;
         if !judged.get().is_some_and(|identity| config.is_still(identity)) {
-            let what = format!("{} changed meanwhile", shown(&config.path));
-            return Err(Failure::new(Exit::File, what, "run it again"));
+            let (_, document) = load(config, context)?;
+            verdict(&document, &verify::check(&document, keys, context), keys, context)?;
         }
         for backup in backups {
             if interrupt::requested() {
                 self.left += 1;
+                continue;
+            }
+            // Another run may have been faster.
+            if !backup.exists()? {
                 continue;
             }
             match backup.remove() {

@@ -30,22 +30,17 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
         return Err(Failure::new(Exit::Usage, "stdout cannot take the config and what --json prints", next));
     }
     let (source, document) = read(&path, context)?;
-    let output = match out {
-        None => None,
-        Some(out) => {
-            super::refuse_same_file(
-                &source,
-                out,
-                "change the config with `fernseal edit`, which leaves no plain text",
-            )?;
-            Some((out, Output::at(out, args.force)?))
-        }
-    };
+    if let Some(out) = out {
+        super::refuse_same_file(&source, out, "change the config with `fernseal edit`, which leaves no plain text")?;
+    }
+    let keys = if document.tokens.is_empty() { None } else { Some(context.keys()?) };
+    // Not before: a lock is not held while a person types. What is saved to OUT from here on survives.
+    let mut output = None;
+    if let Some(out) = out {
+        output = Some((out, super::lock(out, context)?, Output::at(out, args.force)?));
+    }
     let mut edits = Vec::new();
-    if document.tokens.is_empty() {
-        context.report.note(format_args!("{} has no encrypted values", document.name));
-    } else {
-        let keys = context.keys()?;
+    if let Some(keys) = keys {
         edits = document.opened_to(&open_all(&document, &keys, context)?);
         context.audit.record(&Entry {
             command: "decrypt",
@@ -54,13 +49,14 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
             pointers: &document.pointers(),
             keys: &[keys.current()],
         })?;
+    } else {
+        context.report.note(format_args!("{} has no encrypted values", document.name));
     }
     let edits = Edits::new(&document, edits)?;
     let pieces = edits.pieces();
-    let Some((out, output)) = output else {
+    let Some((out, _lock, output)) = output else {
         return output::result_bytes(&pieces);
     };
-    let _lock = super::lock(out, context)?;
     super::tell_caveats(output.write(0o600, &pieces)?, context);
     context.report.note(format_args!("{} decrypted into {} (mode 600)", count(edits.len(), "value"), shown(out)));
     context.report.warn(format_args!("{} holds secrets in plain text: delete it when done", shown(out)));

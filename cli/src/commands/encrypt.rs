@@ -54,12 +54,11 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         return tell(&first, &secrets, None, None);
     }
     let target = if args.in_place { &args.config } else { &out };
-    let output = if args.in_place { None } else { Some(Output::at(&out, args.force)?) };
-
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
-    // Not before: a lock is not held while a person types.
+    // Not before: a lock is not held while a person types. What is saved to the output from here on survives.
     let _lock = super::lock(target, context)?;
+    let output = if args.in_place { None } else { Some(Output::at(&out, args.force)?) };
     let again;
     let document = if source.is_unchanged()? {
         &first

@@ -8,6 +8,8 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
+use std::thread;
+use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
@@ -18,6 +20,9 @@ use super::tree::Tree;
 use super::{Caveats, MAX_CONFIG, open_dir, parent, write};
 use crate::error::{Exit, Failure, Result};
 use crate::quote::shown;
+
+/// The longest pause before a config that changes while it is read is read again; all pauses together are twice as long.
+const MAX_PAUSE: Duration = Duration::from_millis(256);
 
 /// A config's place: how to get at it, not yet opened.
 #[derive(Debug, Clone)]
@@ -45,8 +50,24 @@ impl ConfigPath {
         Ok((directory, real.file_name().unwrap_or_default().to_owned()))
     }
 
-    /// Reads the config, which must be a regular file of at most 64 MiB.
+    /// Reads the config, which must be a regular file of at most 64 MiB. One that is replaced meanwhile is read again: what
+    /// is returned was there as a whole.
     pub(crate) fn read(&self) -> Result<ConfigFile> {
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let source = self.read_once()?;
+            if source.is_unchanged()? {
+                return Ok(source);
+            }
+            if pause > MAX_PAUSE {
+                return Err(source.changed());
+            }
+            thread::sleep(pause);
+            pause *= 2;
+        }
+    }
+
+    fn read_once(&self) -> Result<ConfigFile> {
         let (dir, name, file, stat) = self.open()?;
         let too_large = || {
             let what = format!("{} is larger than 64 MiB", shown(&self.path));
@@ -59,9 +80,7 @@ impl ConfigPath {
             return Err(too_large());
         }
         let digest = digest(&*bytes).map_err(|error| self.unreadable(&error))?;
-        let source = ConfigFile { config: self.clone(), dir, name, bytes, stat, digest };
-        source.refuse_changed()?;
-        Ok(source)
+        Ok(ConfigFile { config: self.clone(), dir, name, bytes, stat, digest })
     }
 
     /// Whether the file holds `pieces`, one after the other, and no more; looked at bit by bit, as it may be large.
@@ -106,13 +125,7 @@ impl ConfigPath {
     /// The file `name` in the config's directory, and what is in it, if there is one.
     pub(crate) fn beside(&self, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
         let beside = Self { path: self.path.with_file_name(name), root: self.root.clone() };
-        let there = beside.open_directory().and_then(|(dir, name)| {
-            match rustix::fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW) {
-                Err(Errno::NOENT) => Ok(false),
-                stat => Ok(stat.map(|_| true)?),
-            }
-        });
-        match there.map_err(|error| beside.unreadable(&error))? {
+        match beside.exists()? {
             false => Ok(None),
             true => beside.read().map(|mut source| Some((beside.path, source.take_bytes()))),
         }
@@ -127,6 +140,20 @@ impl ConfigPath {
         let (dir, name) = self.open_directory().map_err(|error| failed(&error))?;
         rustix::fs::unlinkat(&dir, &name, AtFlags::empty()).map_err(|error| failed(&error.into()))?;
         write::sync_directory(&dir, None, &self.path)
+    }
+
+    /// Whether there is a file of any kind, or it is not known.
+    ///
+    /// # Errors
+    /// That it cannot be looked at.
+    pub(crate) fn exists(&self) -> Result<bool> {
+        let stat = self.open_directory().and_then(|(dir, name)| {
+            match rustix::fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => Ok(false),
+                stat => Ok(stat.map(|_| true)?),
+            }
+        });
+        stat.map_err(|error| self.unreadable(&error))
     }
 
     /// Whether there is a regular file, and it is the one that it was.

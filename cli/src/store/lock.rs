@@ -76,7 +76,7 @@ pub(crate) fn lock(configs: &[ConfigPath], wait: Duration, tell: &dyn Fn(Notice)
         // What cannot be opened cannot be read either, and that is told then.
         let opened = config.open_directory().and_then(|(dir, _)| {
             let stat = rustix::fs::fstat(&dir)?;
-            Ok(Directory { dir, stat, path: path.to_owned() })
+            Ok(Directory { dir, stat, path: path.to_owned(), is_searched: config.root.is_some() })
         });
         match opened {
             Ok(directory) => _ = directories.entry(id(&directory.stat)).or_insert(directory),
@@ -95,9 +95,9 @@ pub(crate) fn lock(configs: &[ConfigPath], wait: Duration, tell: &dyn Fn(Notice)
 }
 
 impl Lock {
-    /// Removes what runs that were killed have left in the locked directories.
+    /// Removes what runs that were killed have left in the locked directories, but for those that were searched already.
     pub(crate) fn remove_leftovers(&self, tell: &dyn Fn(Notice)) {
-        for Held { directory, .. } in self.held.values() {
+        for Held { directory, .. } in self.held.values().filter(|held| !held.directory.is_searched) {
             // A directory that may not be listed keeps them.
             let Ok(tree) = Tree::open(&directory.path) else { continue };
             for entry in tree.entries(Path::new("")).into_iter().flatten() {
@@ -108,12 +108,13 @@ impl Lock {
         }
     }
 
-    /// Removes what runs that were killed have left, as it was found. Only where nobody writes now.
+    /// As [`Self::remove_leftovers`], and what was found elsewhere, where nobody writes now.
     pub(crate) fn remove_found_leftovers(&self, found: &Found, tell: &dyn Fn(Notice)) {
+        self.remove_leftovers(tell);
         for leftover in &found.leftovers {
             let Ok((dir, _)) = leftover.open_directory() else { continue };
             let Ok(stat) = rustix::fs::fstat(&dir) else { continue };
-            let directory = Directory { dir, stat, path: parent(&leftover.path).to_owned() };
+            let directory = Directory { dir, stat, path: parent(&leftover.path).to_owned(), is_searched: true };
             let _held = match self.held.contains_key(&id(&stat)) {
                 true => None,
                 // A directory without configs, or one for backups.
@@ -176,6 +177,8 @@ struct Directory {
     stat: Stat,
     /// As the user would write it.
     path: PathBuf,
+    /// Whether it is known already what runs that were killed have left in it.
+    is_searched: bool,
 }
 
 /// What came of one try.

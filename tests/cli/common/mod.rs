@@ -158,14 +158,30 @@ impl Stopped {
     /// Runs `fernseal` until it has done the system call `call` for the first time; `options` of strace say which of
     /// those count. All its threads stand still then.
     pub(crate) fn after(call: &str, options: &[&str], folder: &Folder, arguments: &[&str]) -> Self {
+        Self::after_with(call, options, folder, arguments, |_| {})
+    }
+
+    /// As [`Self::after`], with what else `prepare` gives the command: variables, stdin.
+    pub(crate) fn after_with(
+        call: &str,
+        options: &[&str],
+        folder: &Folder,
+        arguments: &[&str],
+        prepare: impl Fn(&mut Command),
+    ) -> Self {
         let (trace, inject) = (format!("trace={call}"), format!("inject={call}:signal=STOP:when=1"));
         let strace = ["strace", "-D", "-qq", "-o", "strace.log", "-e", &trace, "-e", &inject];
         let mut command = folder.command(&[&strace, options].concat(), arguments);
+        prepare(&mut command);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = folder.path("strace.log");
         wait_until(call, || fs::read_to_string(&log).is_ok_and(|log| log.contains("--- stopped by SIGSTOP ---")));
         fs::remove_file(log).unwrap();
         Self(child)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
