@@ -45,6 +45,22 @@ impl ConfigPath {
 
     /// Reads the config, which must be a regular file of at most 64 MiB.
     pub(crate) fn read(&self) -> Result<ConfigFile> {
+        let source = self.read_once()?;
+        source.refuse_changed()?;
+        Ok(source)
+    }
+
+    /// Reads the config for a look at what is in it now. A small one is read whole at once, whoever writes meanwhile.
+    pub(crate) fn read_to_look(&self) -> Result<ConfigFile> {
+        const PAGE: usize = 4096;
+        let source = self.read_once()?;
+        if source.bytes.len() > PAGE || source.bytes.len() as i64 != source.stat.st_size {
+            source.refuse_changed()?;
+        }
+        Ok(source)
+    }
+
+    fn read_once(&self) -> Result<ConfigFile> {
         let (dir, name, file, stat) = self.open()?;
         let too_large = || {
             let what = format!("{} is larger than 64 MiB", shown(&self.path));
@@ -56,9 +72,7 @@ impl ConfigPath {
         if bytes.len() as u64 > MAX_CONFIG {
             return Err(too_large());
         }
-        let source = ConfigFile { config: self.clone(), dir, name, bytes, stat };
-        source.refuse_changed()?;
-        Ok(source)
+        Ok(ConfigFile { config: self.clone(), dir, name, bytes, stat })
     }
 
     /// Whether the file holds `pieces`, one after the other, and no more; looked at bit by bit, as it may be large.
