@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::thread;
 
 use fernseal_core::Error;
 use fernseal_core::config::Looks;
@@ -19,10 +20,14 @@ use crate::config::secrets_file::{SecretsFile, SecretsFiles};
 use crate::config::text::{ConfigText, Place, looks};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
+use crate::keys::parallel;
 use crate::output;
 use crate::quote::{Pointer, count, quoted, quoted_path, shown};
 use crate::store::staged as git;
 use crate::store::{self, ConfigPath};
+
+/// Configs that one thread looks at before it takes others.
+const PART: usize = 256;
 
 pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     for pointer in &args.required {
@@ -138,16 +143,39 @@ impl Looked {
         let found = store::find(paths);
         self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
         self.failed.extend(found.unread.into_iter().map(|(path, failure)| (shown(&path), failure)));
-        let mut settings = SecretsFiles::default();
-        for config in &found.configs {
-            let document = super::load(config, context).map(|(_, document)| document);
-            let could_hold = |words: &[&str]| config.could_hold(words);
-            self.add(&config.path, document, settings.beside(config), required, could_hold);
-        }
+        // What is told on the way is told in order.
+        let threads = if context.report.is_verbose() { 0 } else { context.threads.get() };
+        let work = |configs: &[ConfigPath]| Self::at_configs(configs, required, context);
+        let parts: Vec<&[ConfigPath]> = found.configs.chunks(PART).collect();
+        let threads = if parts.len() > 1 { threads } else { 0 };
+        let looked = thread::scope(|scope| parallel::begin(scope, threads, parts, work).finish());
+        looked.into_iter().for_each(|part| self.take(part));
         if self.configs == 0 && self.failed.is_empty() && found.configs.iter().any(ConfigPath::was_found) {
             let what = format!("no config looked at: {} skipped", count(self.skipped.len(), "file"));
             let failure = Failure::new(Exit::File, what, "check the path; what was skipped is listed with the reason");
             self.failed.push((paths.iter().map(|path| shown(path)).collect::<Vec<_>>().join(", "), failure));
+        }
+    }
+
+    fn at_configs(configs: &[ConfigPath], required: &[Pointer], context: &Context) -> Self {
+        let mut looked = Self::default();
+        let mut settings = SecretsFiles::default();
+        for config in configs {
+            let document = config.read_to_look().and_then(|mut source| super::parse(config, &mut source, context));
+            let could_hold = |words: &[&str]| config.could_hold(words);
+            looked.add(&config.path, document, settings.beside(config), required, could_hold);
+        }
+        looked
+    }
+
+    /// Adds what came of a look at the configs that follow.
+    fn take(&mut self, part: Self) {
+        self.configs += part.configs;
+        self.findings.extend(part.findings);
+        self.skipped.extend(part.skipped);
+        self.failed.extend(part.failed);
+        for (pointer, met) in part.met {
+            *self.met.entry(pointer).or_default() += met;
         }
     }
 

@@ -84,7 +84,8 @@ impl SecretsFiles {
     fn of(&mut self, config: &Path, read: impl FnOnce() -> Result<SecretsFile>) -> Result<Rc<SecretsFile>> {
         let directory = config.parent().unwrap_or(config);
         match &self.last {
-            Some((last, settings)) if last == directory => settings.clone(),
+            // Byte by byte: paths of one directory are written alike.
+            Some((last, settings)) if last.as_os_str() == directory.as_os_str() => settings.clone(),
             _ => {
                 let settings = read().map(Rc::new);
                 self.last = Some((directory.to_owned(), settings.clone()));

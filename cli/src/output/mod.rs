@@ -5,11 +5,11 @@ pub(crate) mod progress;
 pub(crate) mod terminal;
 pub(crate) mod time;
 
-use std::cell::Cell;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
@@ -22,22 +22,27 @@ pub(crate) const SCHEMA: u32 = 1;
 /// How much is said on stderr.
 pub(crate) struct Report {
     quiet: bool,
-    verbose: Cell<bool>,
+    verbose: AtomicBool,
 }
 
 impl Report {
     pub(crate) fn new(quiet: bool, verbose: bool) -> Self {
-        Self { quiet, verbose: Cell::new(verbose) }
+        Self { quiet, verbose: AtomicBool::new(verbose) }
     }
 
     /// The config asks for `"logging": {"level": "DEBUG"}`.
     pub(crate) fn be_verbose(&self) {
-        self.verbose.set(!self.quiet);
+        self.verbose.store(!self.quiet, Ordering::Relaxed);
     }
 
     /// Only what went wrong is to be said.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
+    }
+
+    /// Whether steps on the way are told.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose.load(Ordering::Relaxed)
     }
 
     /// What was done, in a line.
@@ -54,7 +59,7 @@ impl Report {
 
     /// A step on the way, for whoever looks for a fault.
     pub(crate) fn trace(&self, text: impl Display) {
-        if self.verbose.get() {
+        if self.is_verbose() {
             say(&format!("debug: {text}"));
         }
     }

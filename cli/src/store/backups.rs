@@ -48,7 +48,7 @@ impl Backups {
             (None, Some(_)) => parent(&config.path).to_owned(),
             (None, None) => Path::new("/").join(below),
         };
-        if self.last.as_ref().is_none_or(|(last, ..)| *last != directory) {
+        if self.last.as_ref().is_none_or(|(last, ..)| last.as_os_str() != directory.as_os_str()) {
             let tree = self.backup_dir.as_ref().or(config.root.as_ref()).cloned();
             let (tree, read) = backup_files(tree, &directory).map_err(|error| {
                 let what = format!("the directory of backups {} cannot be read: {error}", shown(&directory));

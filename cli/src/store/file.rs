@@ -67,6 +67,14 @@ impl ConfigPath {
         }
     }
 
+    /// Reads the config for a look at what is in it now. A small one is read whole at once, whoever writes meanwhile.
+    pub(crate) fn read_to_look(&self) -> Result<ConfigFile> {
+        const PAGE: usize = 4096;
+        let source = self.read_once()?;
+        let is_whole = source.bytes.len() <= PAGE && source.bytes.len() as i64 == source.stat.st_size;
+        if is_whole { Ok(source) } else { self.read() }
+    }
+
     fn read_once(&self) -> Result<ConfigFile> {
         let (dir, name, file, stat) = self.open()?;
         let too_large = || {

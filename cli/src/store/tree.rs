@@ -1,7 +1,7 @@
 //! A directory that the user named, and those below it: each is opened in the one above it, so that no link is followed on
 //! the way and nobody can put another directory there meanwhile.
-//! The way to the directory that was opened last stays open. Whoever goes through a tree in its order opens each directory
-//! once, however deep it is; on the way the handles are few, and closer together towards the end.
+//! The ways to the directories that were opened last stay open. Whoever goes through a tree in its order opens each
+//! directory once, however deep it is; on a way the handles are few, and closer together towards the end.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -19,6 +19,8 @@ use super::{open_dir, open_dir_in, reopen_readable};
 /// The most handles that are held on the way to one directory. From a depth of ten thousand levels the way back opens each
 /// directory five times at most.
 const HELD: usize = 32;
+/// The most ways that are kept: threads are in several directories at a time.
+const WAYS: usize = 4;
 
 /// A directory that was named, with all below it.
 #[derive(Debug)]
@@ -27,7 +29,9 @@ pub(crate) struct Tree {
     path: PathBuf,
     /// Without links.
     real: PathBuf,
-    way: Mutex<Way>,
+    root: Arc<OwnedFd>,
+    /// The one that was gone last comes last.
+    ways: Mutex<Vec<Way>>,
 }
 
 /// What a directory holds: a name, and what it is or why that cannot be found out.
@@ -39,8 +43,8 @@ pub(super) struct Entry {
 impl Tree {
     /// Opens the directory at `path`; if that is a link, the directory that it leads to.
     pub(super) fn open(path: &Path) -> io::Result<Arc<Self>> {
-        let way = Way { root: Arc::new(open_dir(path)?), path: Vec::new(), held: Vec::new(), read_buffer: Vec::new() };
-        Ok(Arc::new(Self { path: path.to_owned(), real: path.canonicalize()?, way: Mutex::new(way) }))
+        let root = Arc::new(open_dir(path)?);
+        Ok(Arc::new(Self { path: path.to_owned(), real: path.canonicalize()?, root, ways: Mutex::default() }))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -58,48 +62,68 @@ impl Tree {
 
     /// The directory at `below`, a path from the tree's own.
     pub(super) fn directory(&self, below: &Path) -> io::Result<Arc<OwnedFd>> {
-        self.way().to(below.as_os_str().as_bytes())
+        let path = below.as_os_str().as_bytes();
+        if path.is_empty() {
+            return Ok(Arc::clone(&self.root));
+        }
+        let mut ways = self.ways();
+        // A way that goes on from there is another thread's, or on the way back: it is left as it is.
+        let (shared, nearest) = ways.iter().map(|way| way.shared(path)).zip(0..).max().unwrap_or_default();
+        let mut way = match ways.get(nearest).filter(|_| shared > 0) {
+            Some(way) if shared < way.path.len() => way.up_to(shared),
+            Some(_) => ways.remove(nearest),
+            None => Way::default(),
+        };
+        if ways.len() == WAYS {
+            ways.remove(0);
+        }
+        let directory = way.lead_to(path, &self.root);
+        ways.push(way);
+        directory
     }
 
     /// What is in the directory at `below`, by name.
     pub(super) fn entries(&self, below: &Path) -> io::Result<Vec<Entry>> {
-        let mut way = self.way();
         // The handles on the way need no right to read.
-        let directory = reopen_readable(&*way.to(below.as_os_str().as_bytes())?)?;
-        way.read_buffer.reserve(32 << 10);
-        let mut entries = read(&directory, way.read_buffer.spare_capacity_mut())?;
+        let directory = reopen_readable(&*self.directory(below)?)?;
+        let mut entries = read(&directory, Vec::with_capacity(32 << 10).spare_capacity_mut())?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }
 
-    fn way(&self) -> MutexGuard<'_, Way> {
-        // It is changed last, so that whoever panicked left it sound.
-        self.way.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ways(&self) -> MutexGuard<'_, Vec<Way>> {
+        // A way is out of the list while it is changed.
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The way to the directory that was opened last.
-#[derive(Debug)]
+/// The way to a directory that was opened.
+#[derive(Debug, Default)]
 struct Way {
-    root: Arc<OwnedFd>,
     /// Its path, from the root.
     path: Vec<u8>,
     /// Directories on it: how much of the path leads to each, the uppermost first.
     held: Vec<(usize, Arc<OwnedFd>)>,
-    read_buffer: Vec<u8>,
 }
 
 impl Way {
-    fn to(&mut self, path: &[u8]) -> io::Result<Arc<OwnedFd>> {
+    /// How much of `path` leads to a directory that is held.
+    fn shared(&self, path: &[u8]) -> usize {
         let common = self.path.iter().zip(path).take_while(|(a, b)| a == b).count();
         let is_on_way = |end: usize| end <= common && matches!(path.get(end), None | Some(b'/'));
-        while self.held.last().is_some_and(|(end, _)| !is_on_way(*end)) {
-            self.held.pop();
-        }
-        let (start, mut directory) = match self.held.last() {
-            Some((end, held)) => (*end, Arc::clone(held)),
-            None => (0, Arc::clone(&self.root)),
-        };
+        self.held.iter().rev().map(|(end, _)| *end).find(|end| is_on_way(*end)).unwrap_or(0)
+    }
+
+    /// Its first part.
+    fn up_to(&self, end: usize) -> Self {
+        let held = self.held.iter().take_while(|(held, _)| *held <= end).cloned();
+        Self { path: self.path[..end].to_vec(), held: held.collect() }
+    }
+
+    /// Goes on to `path`, which begins with the way so far.
+    fn lead_to(&mut self, path: &[u8], root: &Arc<OwnedFd>) -> io::Result<Arc<OwnedFd>> {
+        let start = self.path.len();
+        let mut directory = Arc::clone(self.held.last().map_or(root, |(_, held)| held));
         let mut end = start;
         for name in path[start..].split_inclusive(|byte| *byte == b'/') {
             end += name.len();
@@ -109,8 +133,7 @@ impl Way {
             }
             directory = Arc::new(open_dir_in(&directory, Path::new(OsStr::from_bytes(name)))?);
             let end = if path[..end].ends_with(b"/") { end - 1 } else { end };
-            self.path.clear();
-            self.path.extend_from_slice(&path[..end]);
+            self.path.extend_from_slice(&path[self.path.len()..end]);
             self.held.push((end, Arc::clone(&directory)));
             self.let_one_go();
         }
@@ -187,7 +210,7 @@ mod tests {
         let place = env::temp_dir().join(format!("fernseal-deep-{}", process::id()));
         fs::create_dir(&place).unwrap();
         let mut directory = Arc::new(open_dir(&place).unwrap());
-        const DEPTH: usize = 3_000;
+        const DEPTH: usize = 600;
         for _ in 0..DEPTH {
             rustix::fs::mkdirat(&directory, "d", rustix::fs::Mode::RWXU).unwrap();
             directory = Arc::new(open_dir_in(&directory, Path::new("d")).unwrap());
@@ -197,12 +220,10 @@ mod tests {
         let mut opened = 0;
         for depth in (0..=DEPTH).chain((0..=DEPTH).rev()) {
             let path = vec!["d"; depth].join("/");
-            let held: Vec<usize> =
-                tree.way().held.iter().map(|(end, _)| *end).filter(|end| *end <= path.len()).collect();
-            opened += (path.len() - held.last().unwrap_or(&0)).div_ceil(2);
+            let shared = tree.ways().iter().map(|way| way.shared(path.as_bytes())).max().unwrap_or(0);
+            opened += (path.len() - shared).div_ceil(2);
             tree.directory(Path::new(&path)).unwrap();
-            assert!(tree.way().held.len() <= HELD);
-            assert_eq!(tree.way().held.last().map_or(0, |(end, _)| *end), path.len());
+            assert!(tree.ways().len() <= WAYS && tree.ways().iter().all(|way| way.held.len() <= HELD));
         }
         assert!(opened < 6 * DEPTH, "{opened} directories were opened");
         // std removes directories of any depth.
