@@ -101,7 +101,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
             document.name
         ));
     }
-    tell(Some(target), id)
+    output::after_the_work(tell(Some(target), id))
 }
 
 /// A value that is to be sealed.

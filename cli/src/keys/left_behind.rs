@@ -33,6 +33,8 @@ pub(crate) fn files() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = entries
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX))
         .map(|entry| entry.path())
+        // A pipe would be waited for.
+        .filter(|path| path.is_file())
         .collect();
     files.sort();
     files
