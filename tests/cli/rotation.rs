@@ -498,12 +498,23 @@ fn without_backups_the_new_key_does_not_go_before_the_configs() {
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.err.contains(&format!("warning: {what}: copy it to a disk before that\n")), "{said:?}");
 
+    // What a service manager hands over is a copy, and mounted read-only.
+    fs::create_dir(folder.path("mnt")).unwrap();
+    let unshare = |line: &str| folder.run_by(&["unshare", "--mount", "sh", "-c", line], &[]);
+    let secret = "mount -t tmpfs none mnt && echo bLEDgzUxSiXMMKxMPSR4h9Gzhvbs_yFlqvsM9HsYdtU= >mnt/key && \
+                  chmod 600 mnt/key && mount -o remount,ro mnt";
+    if !has("unshare") || unshare(secret).code != Some(0) {
+        skip("only root can mount, and not in every container");
+        return;
+    }
+    folder.write("tree/0000.json", str::from_utf8(&before[0].1).unwrap());
+    let said = unshare(&format!("{secret}; \"$0\" rotate tree --no-backup --new-key-file mnt/key"));
+    assert_eq!((said.code, &*said.err), (Some(0), ""), "{said:?}");
+
     // A container's own layer goes with it, and what is mounted into it stays.
     let overlay = "mount -t tmpfs none mnt && mkdir mnt/u mnt/w mnt/l mnt/m && \
                    mount -t overlay -o upperdir=mnt/u,workdir=mnt/w,lowerdir=mnt/l none mnt/m";
-    fs::create_dir(folder.path("mnt")).unwrap();
-    let unshare = |line: &str| folder.run_by(&["unshare", "--mount", "sh", "-c", line], &[]);
-    if !has("unshare") || unshare(overlay).code != Some(0) {
+    if unshare(overlay).code != Some(0) {
         skip("only root can mount an overlay, and not in every container");
         return;
     }

@@ -675,3 +675,22 @@ fn a_long_check_shows_how_far_it_has_come_and_what_it_says_stays_whole() {
     let is_first = |(at, _): &(usize, &str)| terminal.shown[..*at].ends_with(['\n', 'K']);
     assert_eq!(terminal.shown.match_indices(line).filter(is_first).count(), configs.len(), "{:?}", terminal.shown);
 }
+
+#[test]
+fn a_terminal_that_nobody_reads_does_not_hold_up_a_rotation() {
+    let variables = [("PROXMOX_MCP_MASTER_KEY", KEY)];
+    let line = "exec \"$0\" rotate tree --new-key-out new >told";
+    let mut terminal = Terminal::start("unread", &["bash", "-c", line, BINARY], &variables, |folder| {
+        fs::create_dir(folder.join("tree")).unwrap();
+        let sealed = fs::read(folder.join("sealed.json")).unwrap();
+        (0..300).for_each(|at| fs::write(folder.join(format!("tree/{at}.json")), &sealed).unwrap());
+    });
+    let deadline = Instant::now() + LONG * 4;
+    while terminal.child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "it does not end");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(terminal.end(), Some(0), "{:?}", terminal.shown);
+    let told = fs::read_to_string(terminal.folder.join("told")).unwrap();
+    assert!(told.contains("300 rotated, 0 skipped, 0 failed"), "{told}");
+}

@@ -359,3 +359,23 @@ fn a_log_that_fails_once_the_config_is_written_is_warned_of_and_stops_nothing() 
         });
     }
 }
+
+#[test]
+fn what_is_done_is_not_to_be_done_again_because_stdout_is_full() {
+    let folder = two_tokens("full-stdout");
+    fs::rename(folder.path("c.json"), folder.path("tree/c.json")).unwrap();
+    folder.write("plain.json", TWO);
+    for line in [
+        "printf new | \"$0\" set --json tree/c.json auth.token_value",
+        "\"$0\" encrypt --json plain.json",
+        "EDITOR='sed -i s/third/3/' \"$0\" edit --json tree/c.json",
+        "\"$0\" keygen --json -o key",
+        "\"$0\" rotate tree --new-key-out new",
+        "\"$0\" rotate --json --rollback tree",
+    ] {
+        let said = folder.run_by(&["sh", "-c", &format!("{line} >/dev/full")], &[]);
+        assert_eq!(said.code, Some(7), "{line}: {said:?}");
+        assert!(said.err.contains("error: stdout cannot be written: "), "{line}: {said:?}");
+        assert!(said.err.ends_with(" only what is printed is not complete: do not run it again\n"), "{line}: {said:?}");
+    }
+}

@@ -109,7 +109,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let id = (!pointers.is_empty()).then(|| derive::id(master, context.threads));
     if args.json {
         let fields = json!({ "config": document.name, "saved": saved.is_some(), "encrypted": pointers, "key_id": id });
-        return output::json("edit", fields);
+        return output::after_the_work(output::json("edit", fields));
     }
     let Some(saved) = saved else {
         context.report.note(format_args!("{}: nothing was changed", document.name));

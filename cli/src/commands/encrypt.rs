@@ -117,7 +117,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
             document.name
         ));
     }
-    tell(document, &secrets, Some(target), id)
+    output::after_the_work(tell(document, &secrets, Some(target), id))
 }
 
 /// A value that is to be sealed.

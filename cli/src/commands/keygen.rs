@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
 
     let id = derive::id(&master, context.threads);
     if args.json {
-        output::json("keygen", json!({ "file": args.output.as_deref().map(shown), "id": id }))?;
+        output::after_the_work(output::json("keygen", json!({ "file": args.output.as_deref().map(shown), "id": id })))?;
     }
     context.report.note(format_args!("Its id is {id}. To use it:\n{exports}"));
     context

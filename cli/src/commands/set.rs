@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     let id = derive::id(master, context.threads);
     if args.json {
         let fields = json!({ "config": document.name, "encrypted": [args.pointer], "key_id": id });
-        return output::json("set", fields);
+        return output::after_the_work(output::json("set", fields));
     }
     context.report.note(format_args!("{} at {} is encrypted; the key's id is {id}", document.name, args.pointer));
     Ok(())

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::error::{Exit, Failure, Result};
@@ -31,7 +31,7 @@ pub(crate) fn default_place(id: &str) -> Result<PathBuf> {
 /// The key files that rotations left, in the order of their names; none if there is no home directory.
 ///
 /// # Errors
-/// That the home directory cannot be read.
+/// That the home directory cannot be read, or what a file in it is.
 pub(crate) fn files() -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let Some(home) = home() else { return Ok(files) };
@@ -40,7 +40,8 @@ pub(crate) fn files() -> io::Result<Vec<PathBuf>> {
         entries => {
             for entry in entries? {
                 let entry = entry?;
-                if entry.file_name().as_bytes().starts_with(PREFIX.as_bytes()) {
+                // A pipe would be waited for.
+                if entry.file_name().as_bytes().starts_with(PREFIX.as_bytes()) && is_file(&entry.path())? {
                     files.push(entry.path());
                 }
             }
@@ -54,6 +55,14 @@ pub(crate) fn files() -> io::Result<Vec<PathBuf>> {
 pub(crate) fn keys(files: Vec<PathBuf>) -> Vec<LeftBehind> {
     let read = |file: PathBuf| Some(LeftBehind { master: from_file_silently(&file).ok()?, file });
     files.into_iter().filter_map(read).collect()
+}
+
+/// Whether `path` leads to a regular file.
+fn is_file(path: &Path) -> io::Result<bool> {
+    match path.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        meta => Ok(meta?.is_file()),
+    }
 }
 
 fn home() -> Option<PathBuf> {

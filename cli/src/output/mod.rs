@@ -127,6 +127,14 @@ pub(crate) fn result_bytes(pieces: &[&[u8]]) -> Result<()> {
     write().map_err(|error| stdout_failed(&error))
 }
 
+/// What came of telling about work that is done: if stdout fails, nothing is to be done again.
+pub(crate) fn after_the_work(told: Result<()>) -> Result<()> {
+    told.map_err(|failure| {
+        let next = "the work is done, and only what is printed is not complete: do not run it again";
+        if failure.what.is_empty() { failure } else { Failure { next: next.to_owned(), ..failure } }
+    })
+}
+
 /// A failure to write to stdout. A reader that went away (`| head`) is no fault of ours: main keeps quiet about it.
 pub(crate) fn stdout_failed(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use rustix::fs::StatVfsMountFlags;
+
 use super::{ConfigPath, parent};
 
 /// What `statfs` says of file systems that forget, and their names.
@@ -47,6 +49,11 @@ pub(crate) fn goes_before(path: &Path, configs: &[ConfigPath]) -> Option<Forgetf
     let real = path.canonicalize();
     let place = real.as_deref().unwrap_or(parent(path));
     let forgetful = Forgetful::of(place).ok().flatten()?;
+    // What a service manager hands over, as Kubernetes and systemd do, is mounted read-only: a copy, of which it has the
+    // original.
+    if rustix::fs::statvfs(place).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY)) {
+        return None;
+    }
     let device = |directory: &Path| rustix::fs::stat(directory).map(|stat| stat.st_dev).ok();
     let own = device(if place.is_dir() { place } else { parent(place) });
     let mut last = None;

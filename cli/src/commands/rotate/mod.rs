@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
         if args.json { output::json("rotate", in_json(&outcome, args)) } else { in_words(&outcome, args, context) };
     // How to go on matters more than that stdout is full or closed.
     verdict(&outcome, args, context)?;
-    told
+    if args.dry_run { told } else { output::after_the_work(told) }
 }
 
 fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result<()> {
@@ -154,7 +154,8 @@ fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
                 "nothing was changed; check the path, or say where backups are (--backup-dir)",
             ))
         }
-        0 => told,
+        0 if args.dry_run => told,
+        0 => output::after_the_work(told),
         failed => {
             let what = format!("{} failed; no backup was touched", count(failed, "file"));
             Err(Failure::new(Exit::Partial, what, "see the list"))
