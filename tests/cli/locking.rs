@@ -414,7 +414,7 @@ fn a_config_that_changed_since_it_was_judged_is_judged_again() {
     });
     folder.write("tree/c.json", "{}");
     let said = stopped.go_on();
-    assert_eq!((said.code, &*said.out), (Some(8), "0 backups removed\n"), "{said:?}");
+    assert_eq!((said.code, &*said.out), (Some(8), "0 backups removed, of 2 configs looked at\n"), "{said:?}");
     assert!(
         said.err.contains("the backups of tree/c.json stay: tree/c.json has no encrypted values any more"),
         "{said:?}"
@@ -445,13 +445,16 @@ fn a_removal_that_stops_between_two_backups_has_named_those_that_are_gone() {
         if signal == Signal::TERM {
             assert!(said.code == Some(9) && said.err.contains("interrupted: 1 backup not removed"), "{said:?}");
             let named = said.out.lines().filter(|line| line.starts_with("tree/")).count();
-            assert!(named == 2 && said.out.ends_with("2 backups removed\n"), "{said:?}");
+            assert!(named == 2 && said.out.ends_with("2 backups removed, of 3 configs looked at\n"), "{said:?}");
         } else {
             assert!(said.out.contains(&*all[0]), "{said:?}");
         }
         let mut again = folder.command(&[], &prune);
         let said = Said::of(again.env_remove("PROXMOX_MCP_MASTER_KEY").output().unwrap());
-        assert_eq!((said.code, said.out), (Some(0), format!("tree/{}\n1 backup removed\n", all[2])));
+        assert_eq!(
+            (said.code, said.out),
+            (Some(0), format!("tree/{}\n1 backup removed, of 3 configs looked at\n", all[2]))
+        );
     }
 }
 
@@ -467,8 +470,11 @@ fn a_backup_that_cannot_be_removed_does_not_hide_those_that_are() {
     let mut command = folder.command(&failing, &["backups", "prune", "--yes", "tree", "--key-file", "new"]);
     let said = Said::of(command.env_remove("PROXMOX_MCP_MASTER_KEY").output().unwrap());
     assert_eq!(said.code, Some(8), "{said:?}");
-    assert!(said.out.lines().count() == 3 && said.out.ends_with("\n2 backups removed\n"), "{said:?}");
-    assert!(said.err.contains("the backups of tree/0001.json stay: tree/0001.json.backup."), "{said:?}");
+    assert!(
+        said.out.lines().count() == 3 && said.out.ends_with("\n2 backups removed, of 3 configs looked at\n"),
+        "{said:?}"
+    );
+    assert!(said.err.contains("error: tree/0001.json.backup.") && said.err.contains("cannot be removed"), "{said:?}");
 }
 
 /// The file in `tree` that holds the decrypted secret, but for `except`.

@@ -665,15 +665,20 @@ fn a_rotation_asks_nothing_once_it_has_the_old_key() {
 
 #[test]
 fn a_long_check_shows_how_far_it_has_come_and_what_it_says_stays_whole() {
-    let configs = ["sealed.json"; 6];
-    let arguments = [&["verify"][..], &configs].concat();
-    let mut terminal = Terminal::run("progress", &arguments, Some(KEY));
+    let configs = 6;
+    let variables = [("PROXMOX_MCP_MASTER_KEY", KEY)];
+    let mut terminal = Terminal::start("progress", &[BINARY, "verify", "tree"], &variables, |folder| {
+        fs::create_dir(folder.join("tree")).unwrap();
+        let sealed = fs::read(folder.join("sealed.json")).unwrap();
+        (0..configs).for_each(|at| fs::write(folder.join(format!("tree/{at}.sealed.json")), &sealed).unwrap());
+    });
     assert_eq!(terminal.end(), Some(0), "{:?}", terminal.shown);
     assert!(terminal.shown.contains("checking ") && terminal.shown.contains("/6 files"), "{:?}", terminal.shown);
-    let line = "sealed.json /auth/token_value: opens\r\n";
+    let line = ".sealed.json /auth/token_value: opens\r\n";
     // Each begins a line, or one of which the bar was cleared.
-    let is_first = |(at, _): &(usize, &str)| terminal.shown[..*at].ends_with(['\n', 'K']);
-    assert_eq!(terminal.shown.match_indices(line).filter(is_first).count(), configs.len(), "{:?}", terminal.shown);
+    let path = "tree/0".len();
+    let is_first = |(at, _): &(usize, &str)| terminal.shown[..*at - path].ends_with(['\n', 'K']);
+    assert_eq!(terminal.shown.match_indices(line).filter(is_first).count(), configs, "{:?}", terminal.shown);
 }
 
 #[test]

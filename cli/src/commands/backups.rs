@@ -207,7 +207,8 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         return Err(Failure::new(Exit::Interrupted, what, "run the same command again: it goes on where it stopped"));
     }
     if !removal.failed.is_empty() {
-        return output::say_all(removal.failed.into_iter().map(|(_, failure)| failure));
+        let failures = removal.failed.into_iter().map(|(_, failure)| Failure { exit: Exit::Partial, ..failure });
+        return output::say_all(failures);
     }
     told?;
     match kept.len() {

@@ -71,8 +71,13 @@ impl ConfigPath {
     pub(crate) fn read_to_look(&self) -> Result<ConfigFile> {
         const PAGE: usize = 4096;
         let source = self.read_once()?;
-        let is_whole = source.bytes.len() <= PAGE && source.bytes.len() as i64 == source.stat.st_size;
-        if is_whole { Ok(source) } else { self.read() }
+        let is_small = source.bytes.len() <= PAGE && source.bytes.len() as i64 == source.stat.st_size;
+        if is_small || source.is_unchanged()? {
+            return Ok(source);
+        }
+        // Two of them are not held at once.
+        drop(source);
+        self.read()
     }
 
     fn read_once(&self) -> Result<ConfigFile> {
