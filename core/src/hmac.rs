@@ -13,6 +13,14 @@ pub(crate) type State = [u32; 8];
 pub(crate) const INITIAL: State =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
+/// The compression function of `sha2`. Out of line on x86-64: where a build has SHA instructions turned on
+/// (`-C target-cpu=native`) they would be inlined between AVX instructions, which slows them down a hundredfold on Intel
+/// (`kdf/simd/sha_ni.rs` says why). The compiler cleans the vector registers before a call.
+#[cfg_attr(target_arch = "x86_64", inline(never))]
+pub(crate) fn compress(state: &mut State, blocks: &[[u8; 64]]) {
+    compress256(state, blocks);
+}
+
 /// What a message ends with, and the set bit that SHA-256 puts behind it (FIPS 180-4 §5.1.1).
 #[derive(Clone, Copy)]
 pub(crate) struct End(&'static [u8]);
@@ -32,7 +40,7 @@ pub(crate) fn states(key: &[u8]) -> [State; 2] {
     for (state, pad) in states.iter_mut().zip([0x36, 0x5c]) {
         block.fill(pad);
         block.iter_mut().zip(key).for_each(|(slot, byte)| *slot ^= byte);
-        compress256(state, slice::from_ref(&block));
+        compress(state, slice::from_ref(&block));
     }
     states
 }
@@ -68,7 +76,7 @@ impl Growing {
     pub(crate) fn grow(&mut self, message: &[u8]) {
         let [inner, _] = &mut self.states;
         let (blocks, _) = message.get(self.hashed..).unwrap_or_default().as_chunks::<64>();
-        compress256(inner, blocks);
+        compress(inner, blocks);
         self.hashed += blocks.as_flattened().len();
     }
 
@@ -83,7 +91,7 @@ impl Growing {
 pub(crate) fn hash(state: &State, before: usize, message: &[u8], End(end): End) -> State {
     let mut state = *state;
     let (blocks, tail) = message.as_chunks::<64>();
-    compress256(&mut state, blocks);
+    compress(&mut state, blocks);
     let mut block = Zeroizing::new([0_u8; 64]);
     block.iter_mut().zip(tail).for_each(|(slot, byte)| *slot = *byte);
     for (at, byte) in (tail.len()..).zip(end) {
@@ -107,7 +115,7 @@ pub(crate) fn hash(state: &State, before: usize, message: &[u8], End(end): End) 
 /// Hashes a block and begins the next one.
 #[inline(never)] // once, not three times
 fn flush(state: &mut State, block: &mut [u8; 64]) {
-    compress256(state, slice::from_ref(block));
+    compress(state, slice::from_ref(block));
     block.fill(0);
 }
 
@@ -119,7 +127,7 @@ pub(crate) fn finish(state: &State, digest: &State) -> State {
     block[32] = 0x80;
     [block[62], block[63]] = ((64 + 32) * 8_u16).to_be_bytes();
     let mut state = *state;
-    compress256(&mut state, slice::from_ref(&block));
+    compress(&mut state, slice::from_ref(&block));
     state
 }
 

@@ -7,20 +7,6 @@
 
 use super::Chain;
 
-/// Works on as many chains together as there are, one to four.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-macro_rules! up_to_four {
-    ($chains:ident, $steps:ident) => {
-        match $chains {
-            [a] => together([a], $steps),
-            [a, b] => together([a, b], $steps),
-            [a, b, c] => together([a, b, c], $steps),
-            [a, b, c, d] => together([a, b, c, d], $steps),
-            _ => {}
-        }
-    };
-}
-
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(target_arch = "x86_64")]
@@ -80,7 +66,9 @@ impl Backend {
     fn kernel(self) -> Option<Kernel> {
         let kernel: Option<Kernel> = match self {
             #[cfg(target_arch = "x86_64")]
-            Self::ShaNi => Some(Kernel { is_available: sha_ni::is_available, width: 4, advance: sha_ni::advance }),
+            Self::ShaNi => {
+                Some(Kernel { is_available: sha_ni::is_available, width: 4, advance: sha_ni::advance::<false> })
+            }
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => {
                 Some(Kernel { is_available: lanes::avx2::is_available, width: 8, advance: lanes::avx2::advance })
