@@ -13,10 +13,10 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::hmac::{self, End};
 use crate::{Key, MasterKey};
 #[cfg(feature = "simd")]
-#[doc(hidden)]
-pub use simd::Backend;
-#[cfg(feature = "simd")]
 use simd::advance;
+#[cfg(feature = "simd")]
+#[doc(hidden)]
+pub use simd::{Backend, Kernel};
 
 /// The format's iteration count: 100 000. (A fuzzer would do little else: its build, and no release, makes do with 200.)
 pub const ITERATIONS: NonZeroU32 =
@@ -100,18 +100,27 @@ pub fn derive_many(jobs: &[Job<'_>], out: &mut [Key]) {
 /// As [`derive_many`], by a back end that the caller chooses: for tests and benches.
 #[doc(hidden)]
 pub fn derive_many_by(backend: Backend, jobs: &[Job<'_>], out: &mut [Key]) {
+    derive_with(jobs, out, |chains, steps| advance(chains, steps, backend));
+}
+
+/// As [`derive_many`], by `advance`, which does so many iterations of each chain.
+fn derive_with(jobs: &[Job<'_>], out: &mut [Key], mut advance: impl FnMut(&mut [&mut Chain], u32)) {
     for (jobs, out) in jobs.chunks(BATCH).zip(out.chunks_mut(BATCH)) {
         let mut chains: Vec<Chain, BATCH> =
             jobs.iter().map(|job| Chain::new(job.master.as_bytes(), job.salt, job.iterations)).collect();
-        // Those with fewer iterations drop out on the way.
-        loop {
-            let mut active: Vec<&mut Chain, BATCH> = chains.iter_mut().filter(|chain| chain.left > 0).collect();
-            let Some(steps) = active.iter().map(|chain| chain.left).min() else { break };
-            advance(&mut active, steps, backend);
-        }
+        run(&mut chains, &mut advance);
         for (chain, out) in chains.iter().zip(out) {
             *out = chain.key();
         }
+    }
+}
+
+/// Does all iterations of `chains`, at most [`BATCH`]. Those with fewer drop out on the way.
+fn run(chains: &mut [Chain], mut advance: impl FnMut(&mut [&mut Chain], u32)) {
+    loop {
+        let mut active: Vec<&mut Chain, BATCH> = chains.iter_mut().filter(|chain| chain.left > 0).collect();
+        let Some(steps) = active.iter().map(|chain| chain.left).min() else { break };
+        advance(&mut active, steps);
     }
 }
 

@@ -4,11 +4,19 @@
 
 use std::num::NonZeroU32;
 
-use fernseal_core::kdf::{self, Backend, Job};
+use fernseal_core::kdf::{self, Backend, Job, Kernel};
 use fernseal_core::{Key, MasterKey};
 
-const BACKENDS: [Backend; 6] =
-    [Backend::Best, Backend::Portable, Backend::ShaNi, Backend::Avx2, Backend::Avx512, Backend::Sha2];
+const BACKENDS: [Backend; 8] = [
+    Backend::Best,
+    Backend::Portable,
+    Backend::ShaNi,
+    Backend::ShaNi32,
+    Backend::Avx2,
+    Backend::Avx512Vl,
+    Backend::Avx512,
+    Backend::Sha2,
+];
 
 /// Numbers that look random (xorshift), the same in every run.
 struct Numbers(u64);
@@ -26,7 +34,8 @@ impl Numbers {
     }
 }
 
-fn holds_for(backend: Backend, sizes: std::ops::RangeInclusive<usize>) {
+/// Holds `derive` against the `pbkdf2` crate, for batches of the given sizes.
+fn holds_for(name: &str, sizes: std::ops::RangeInclusive<usize>, derive: impl Fn(&[Job<'_>], &mut [Key])) {
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     for size in sizes {
         let jobs: Vec<(Vec<u8>, Vec<u8>, u32)> = (0..size)
@@ -44,11 +53,11 @@ fn holds_for(backend: Backend, sizes: std::ops::RangeInclusive<usize>) {
             .map(|(job, master)| Job { master, salt: &job.1, iterations: NonZeroU32::new(job.2).unwrap() })
             .collect();
         let mut out: Vec<Key> = (0..size).map(|_| Key::from_bytes(&[0xa5; 32])).collect();
-        kdf::derive_many_by(backend, &many, &mut out);
+        derive(&many, &mut out);
         for (at, ((password, salt, count), key)) in jobs.iter().zip(&out).enumerate() {
             let mut expected = [0; 32];
             pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password, salt, *count, &mut expected);
-            assert_eq!(key.as_bytes(), &expected, "{backend:?}, job {at} of {size}");
+            assert_eq!(key.as_bytes(), &expected, "{name}, job {at} of {size}");
         }
     }
 }
@@ -57,10 +66,18 @@ fn holds_for(backend: Backend, sizes: std::ops::RangeInclusive<usize>) {
 fn every_back_end_makes_the_keys_that_the_pbkdf2_crate_makes() {
     for backend in BACKENDS {
         if backend.is_available() {
-            holds_for(backend, 1..=70);
+            holds_for(&format!("{backend:?}"), 1..=70, |jobs, out| kdf::derive_many_by(backend, jobs, out));
         } else {
             println!("SKIPPED {backend:?}: this processor does not have it");
         }
+    }
+}
+
+#[test]
+fn every_kernel_makes_the_keys_that_the_pbkdf2_crate_makes() {
+    // Those of another vendor's table too, which `derive_many` does not choose here.
+    for kernel in Kernel::all().iter().filter(|kernel| kernel.backend.is_available()) {
+        holds_for(&format!("{kernel:?}"), 1..=kernel.width, |jobs, out| kernel.derive(jobs, out));
     }
 }
 
@@ -70,14 +87,18 @@ fn a_back_end_is_available_where_the_processor_has_its_instructions() {
     #[cfg(target_arch = "x86_64")]
     let has = [
         (Backend::ShaNi, is_x86_feature_detected!("sha")),
+        (Backend::ShaNi32, is_x86_feature_detected!("sha") && is_x86_feature_detected!("avx512vl")),
         (Backend::Avx2, is_x86_feature_detected!("avx2")),
+        (Backend::Avx512Vl, is_x86_feature_detected!("avx512vl")),
         (Backend::Avx512, is_x86_feature_detected!("avx512f")),
         (Backend::Sha2, false),
     ];
     #[cfg(target_arch = "aarch64")]
     let has = [
         (Backend::ShaNi, false),
+        (Backend::ShaNi32, false),
         (Backend::Avx2, false),
+        (Backend::Avx512Vl, false),
         (Backend::Avx512, false),
         (Backend::Sha2, std::arch::is_aarch64_feature_detected!("sha2")),
     ];

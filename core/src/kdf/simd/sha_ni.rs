@@ -48,19 +48,6 @@ struct Work<const N: usize> {
     sum: [State; N],
 }
 
-/// Does `steps` iterations of one to four chains.
-#[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-pub(super) fn advance<const LATE: bool>(chains: &mut [&mut Chain], steps: u32) {
-    match chains {
-        // One chain would wait for its words longer than for its rounds, on any processor.
-        [a] => together::<1, true>([a], steps),
-        [a, b] => together::<2, LATE>([a, b], steps),
-        [a, b, c] => together::<3, LATE>([a, b, c], steps),
-        [a, b, c, d] => together::<4, LATE>([a, b, c, d], steps),
-        _ => {}
-    }
-}
-
 /// Makes the upper halves of the vector registers clean.
 ///
 /// SHA instructions have a legacy encoding only. While an upper half is dirty, Intel processors take a microcode assist of
@@ -85,113 +72,152 @@ macro_rules! two {
     };
 }
 
-/// Does `steps` iterations of `N` chains. `LATE`: the word seven before, where it is among the last four, is added after
-/// `sha256msg2` instead of before. That shortens the wait for words at the price of three instructions in four rounds.
-#[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-fn together<const N: usize, const LATE: bool>(chains: [&mut Chain; N], steps: u32) {
-    let mut work: Work<N> = Work {
-        keys: [
-            core::array::from_fn(|at| Start::new(&chains[at].inner)),
-            core::array::from_fn(|at| Start::new(&chains[at].outer)),
-        ],
-        rounds: core::array::from_fn(|at| load(&chains[at].u)),
-        sum: core::array::from_fn(|at| load(&chains[at].sum)),
-    };
-    for at in 0..N {
-        work.rounds[at] = minus(work.rounds[at], work.keys[1][at].state);
-    }
-    run::<N, LATE>(&mut work, steps);
-    for (at, chain) in chains.into_iter().enumerate() {
-        chain.u = store(plus(work.rounds[at], work.keys[1][at].state));
-        chain.sum = store(work.sum[at]);
-    }
-    for Start { state, words } in work.keys.as_flattened_mut() {
-        state.zeroize();
-        words.zeroize();
-    }
-    work.rounds.iter_mut().chain(&mut work.sum).for_each(Zeroize::zeroize);
-}
-
-/// The loop. It stands alone, and takes its input from memory and leaves its output there, because with the code around it
-/// in one function a build for AVX would hold pairs of its vectors in ymm registers.
-#[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-#[inline(never)]
-fn run<const N: usize, const LATE: bool>(Work { keys, rounds, sum }: &mut Work<N>, steps: u32) {
-    clean_uppers();
-    let (mut last, mut total) = (*rounds, *sum);
-    for _ in 0..steps {
-        // A loop, so that the code of a compression is there once, and in this function.
-        for at in 0..2 {
-            last = compress::<N, LATE>(&keys[at], &keys[1 - at], &last);
-        }
-        for at in 0..N {
-            let u = plus(last[at], keys[1][at].state);
-            total[at] = [_mm_xor_si128(total[at][0], u[0]), _mm_xor_si128(total[at][1], u[1])];
-        }
-    }
-    (*rounds, *sum) = (last, total);
-}
-
-/// For each chain what the rounds come to in the hash of `key block ‖ digest`, from the state `before` it, after
-/// the key block. The digest is the sum of `rounds` and `last`, the state before the hash whose digest it is.
-#[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-#[inline]
-fn compress<const N: usize, const LATE: bool>(
-    before: &[Start; N],
-    last: &[Start; N],
-    rounds: &[State; N],
-) -> [State; N] {
-    let mut state: [State; N] = core::array::from_fn(|at| before[at].state);
-    // The words of the block: the digest, the bit that ends it, and the length of key block and digest in bits.
-    let (end, bits) = (_mm_set_epi32(0, 0, 0, i32::MIN), _mm_set_epi32((64 + 32) * 8, 0, 0, 0));
-    let mut w: [[__m128i; 4]; N] = core::array::from_fn(|at| {
-        let [abef, cdgh] = turned(plus(rounds[at], last[at].state));
-        [_mm_unpacklo_epi64(abef, cdgh), _mm_unpackhi_epi64(abef, cdgh), end, bits]
-    });
-    for at in 0..N {
-        let [w0145, w2367] = plus(turned(rounds[at]), last[at].words);
-        two!(state[at], 0 1, w0145);
-        two!(state[at], 1 0, w2367);
-        two!(state[at], 0 1, _mm_shuffle_epi32::<0x0e>(w0145));
-        two!(state[at], 1 0, _mm_shuffle_epi32::<0x0e>(w2367));
-    }
-    // Four rounds of every chain; from the fifth time on their words come of the sixteen before.
-    macro_rules! rounds {
-        ($four:literal) => {
-            let k = constants([4 * $four, 4 * $four + 1, 4 * $four + 2, 4 * $four + 3]);
-            for at in 0..N {
-                let w = &mut w[at];
-                if $four >= 4 {
-                    let [a, b, c, d] = core::array::from_fn(|at| w[($four + at) % 4]);
-                    let early = _mm_sha256msg1_epu32(a, b);
-                    w[$four % 4] = if LATE {
-                        let early = _mm_add_epi32(early, _mm_srli_si128::<4>(c));
-                        _mm_add_epi32(_mm_sha256msg2_epu32(early, d), _mm_slli_si128::<12>(d))
-                    } else {
-                        _mm_sha256msg2_epu32(_mm_add_epi32(early, _mm_alignr_epi8::<4>(d, c)), d)
-                    };
-                }
-                let input = _mm_add_epi32(w[$four % 4], k);
-                two!(state[at], 0 1, input);
-                two!(state[at], 1 0, _mm_shuffle_epi32::<0x0e>(input));
+/// The kernel, with the registers and the encoding that the features lead to.
+macro_rules! kernel {
+    ($features:literal) => {
+        /// Does `steps` iterations of one to four chains.
+        #[target_feature(enable = $features)]
+        pub(in crate::kdf::simd) fn advance<const LATE: bool>(chains: &mut [&mut Chain], steps: u32) {
+            match chains {
+                // One chain would wait for its words longer than for its rounds, on any processor.
+                [a] => together::<1, true>([a], steps),
+                [a, b] => together::<2, LATE>([a, b], steps),
+                [a, b, c] => together::<3, LATE>([a, b, c], steps),
+                [a, b, c, d] => together::<4, LATE>([a, b, c, d], steps),
+_ => {}
             }
-        };
+        }
+
+        /// Does `steps` iterations of `N` chains. `LATE`: the word seven before, where it is among the last four, is added after
+        /// `sha256msg2` instead of before. That shortens the wait for words at the price of three instructions in four rounds.
+        #[target_feature(enable = $features)]
+        fn together<const N: usize, const LATE: bool>(chains: [&mut Chain; N], steps: u32) {
+            let mut work: Work<N> = Work {
+                keys: [
+                    core::array::from_fn(|at| Start::new(&chains[at].inner)),
+                    core::array::from_fn(|at| Start::new(&chains[at].outer)),
+                ],
+                rounds: core::array::from_fn(|at| load(&chains[at].u)),
+                sum: core::array::from_fn(|at| load(&chains[at].sum)),
+            };
+            for at in 0..N {
+                work.rounds[at] = minus(work.rounds[at], work.keys[1][at].state);
+            }
+            run::<N, LATE>(&mut work, steps);
+            for (at, chain) in chains.into_iter().enumerate() {
+                chain.u = store(plus(work.rounds[at], work.keys[1][at].state));
+                chain.sum = store(work.sum[at]);
+            }
+            for Start { state, words } in work.keys.as_flattened_mut() {
+                state.zeroize();
+                words.zeroize();
+            }
+            work.rounds.iter_mut().chain(&mut work.sum).for_each(Zeroize::zeroize);
+        }
+
+        /// The loop. It stands alone, and takes its input from memory and leaves its output there, because with the code around it
+        /// in one function a build for AVX would hold pairs of its vectors in ymm registers.
+        #[target_feature(enable = $features)]
+        #[inline(never)]
+        fn run<const N: usize, const LATE: bool>(Work { keys, rounds, sum }: &mut Work<N>, steps: u32) {
+            clean_uppers();
+            let (mut last, mut total) = (*rounds, *sum);
+            for _ in 0..steps {
+                // A loop, so that the code of a compression is there once, and in this function.
+                for at in 0..2 {
+                    last = compress::<N, LATE>(&keys[at], &keys[1 - at], &last);
+                }
+                for at in 0..N {
+                    let u = plus(last[at], keys[1][at].state);
+                    total[at] = [_mm_xor_si128(total[at][0], u[0]), _mm_xor_si128(total[at][1], u[1])];
+                }
+            }
+            (*rounds, *sum) = (last, total);
+        }
+
+        /// For each chain what the rounds come to in the hash of `key block ‖ digest`, from the state `before` it, after
+        /// the key block. The digest is the sum of `rounds` and `last`, the state before the hash whose digest it is.
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn compress<const N: usize, const LATE: bool>(
+            before: &[Start; N],
+            last: &[Start; N],
+            rounds: &[State; N],
+        ) -> [State; N] {
+            let mut state: [State; N] = core::array::from_fn(|at| before[at].state);
+            // The words of the block: the digest, the bit that ends it, and the length of key block and digest in bits.
+            let (end, bits) = (_mm_set_epi32(0, 0, 0, i32::MIN), _mm_set_epi32((64 + 32) * 8, 0, 0, 0));
+            let mut w: [[__m128i; 4]; N] = core::array::from_fn(|at| {
+                let [abef, cdgh] = turned(plus(rounds[at], last[at].state));
+                [_mm_unpacklo_epi64(abef, cdgh), _mm_unpackhi_epi64(abef, cdgh), end, bits]
+            });
+            for at in 0..N {
+                let [w0145, w2367] = plus(turned(rounds[at]), last[at].words);
+                two!(state[at], 0 1, w0145);
+                two!(state[at], 1 0, w2367);
+                two!(state[at], 0 1, _mm_shuffle_epi32::<0x0e>(w0145));
+                two!(state[at], 1 0, _mm_shuffle_epi32::<0x0e>(w2367));
+            }
+            // Four rounds of every chain; from the fifth time on their words come of the sixteen before.
+            macro_rules! rounds {
+                ($four:literal) => {
+                    let k = constants([4 * $four, 4 * $four + 1, 4 * $four + 2, 4 * $four + 3]);
+                    for at in 0..N {
+                        let w = &mut w[at];
+                        if $four >= 4 {
+                            let [a, b, c, d] = core::array::from_fn(|at| w[($four + at) % 4]);
+                            let early = _mm_sha256msg1_epu32(a, b);
+                            w[$four % 4] = if LATE {
+                                let early = _mm_add_epi32(early, _mm_srli_si128::<4>(c));
+                                _mm_add_epi32(_mm_sha256msg2_epu32(early, d), _mm_slli_si128::<12>(d))
+                            } else {
+                                _mm_sha256msg2_epu32(_mm_add_epi32(early, _mm_alignr_epi8::<4>(d, c)), d)
+                            };
+                        }
+                        let input = _mm_add_epi32(w[$four % 4], k);
+                        two!(state[at], 0 1, input);
+                        two!(state[at], 1 0, _mm_shuffle_epi32::<0x0e>(input));
+                    }
+                };
+            }
+            rounds!(2);
+            rounds!(3);
+            rounds!(4);
+            rounds!(5);
+            rounds!(6);
+            rounds!(7);
+            rounds!(8);
+            rounds!(9);
+            rounds!(10);
+            rounds!(11);
+            rounds!(12);
+            rounds!(13);
+            rounds!(14);
+            rounds!(15);
+            state
+        }
+
+    };
+}
+
+pub(super) mod legacy {
+    //! Sixteen registers and instructions that overwrite an operand, as SHA's own do.
+    use super::*;
+
+    kernel!("sha,sse2,ssse3,sse4.1");
+}
+
+pub(super) mod evex {
+    //! The 32 registers of AVX-512.
+    use super::*;
+
+    cpufeatures::new!(cpu, "sha", "sse2", "ssse3", "sse4.1", "avx512f", "avx512vl");
+
+    pub(in crate::kdf::simd) fn is_available() -> bool {
+        cpu::get()
     }
-    rounds!(2);
-    rounds!(3);
-    rounds!(4);
-    rounds!(5);
-    rounds!(6);
-    rounds!(7);
-    rounds!(8);
-    rounds!(9);
-    rounds!(10);
-    rounds!(11);
-    rounds!(12);
-    rounds!(13);
-    rounds!(14);
-    rounds!(15);
-    state
+
+    kernel!("sha,sse2,ssse3,sse4.1,avx512f,avx512vl");
 }
 
 #[target_feature(enable = "sse2")]
@@ -240,40 +266,4 @@ fn turned([abef, cdgh]: State) -> State {
 fn constants(at: [usize; 4]) -> __m128i {
     let [a, b, c, d] = at.map(|at| K[at].cast_signed());
     _mm_set_epi32(d, c, b, a)
-}
-
-#[cfg(test)]
-mod tests {
-    extern crate std;
-
-    use core::num::NonZeroU32;
-    use std::vec::Vec;
-
-    use super::*;
-
-    type Advance = unsafe fn(&mut [&mut Chain], u32);
-
-    fn new(at: u8) -> Chain {
-        Chain::new(&[at; 64], &[at; 16], NonZeroU32::MAX)
-    }
-
-    #[test]
-    fn early_and_late_do_what_the_portable_loop_does() {
-        if !is_available() {
-            return;
-        }
-        for advance in [advance::<false> as Advance, advance::<true>] {
-            for count in 1..=4_u8 {
-                let mut chains: Vec<Chain> = (0..count).map(new).collect();
-                let mut chains: Vec<&mut Chain> = chains.iter_mut().collect();
-                // SAFETY: the instructions are there.
-                unsafe { advance(&mut chains, 3) };
-                for (chain, at) in chains.iter().zip(0..) {
-                    let mut wanted = new(at);
-                    wanted.step(3);
-                    assert_eq!((chain.u, chain.sum), (wanted.u, wanted.sum), "chain {at} of {count}");
-                }
-            }
-        }
-    }
 }
