@@ -23,13 +23,18 @@ pub(crate) fn compress(state: &mut State, blocks: &[[u8; 64]]) {
 
 /// What a message ends with, and the set bit that SHA-256 puts behind it (FIPS 180-4 §5.1.1).
 #[derive(Clone, Copy)]
-pub(crate) struct End(&'static [u8]);
+pub(crate) struct End<'a>(&'a [u8]);
 
-impl End {
+impl<'a> End<'a> {
     /// Nothing.
     pub(crate) const PLAIN: Self = Self(&[0x80]);
     /// The number of PBKDF2's first block.
     pub(crate) const BLOCK_1: Self = Self(&[0, 0, 0, 1, 0x80]);
+
+    /// The number of any block of PBKDF2, and the set bit: `[.., 0x80]`.
+    pub(crate) const fn block(number: &'a [u8; 5]) -> Self {
+        Self(number)
+    }
 }
 
 /// The states after the key, of at most 64 bytes: filled up with zeros to a block, and xored with `0x36` (the inner) and
@@ -46,12 +51,12 @@ pub(crate) fn states(key: &[u8]) -> [State; 2] {
 }
 
 /// The MAC of `message` and `end`.
-pub(crate) fn mac(states: &[State; 2], message: &[u8], end: End) -> State {
+pub(crate) fn mac(states: &[State; 2], message: &[u8], end: End<'_>) -> State {
     mac_of_rest(states, 0, message, end)
 }
 
 /// The MAC of what ends with `message` and `end`; the inner state is past the `before` bytes (whole blocks) ahead of them.
-fn mac_of_rest([inner, outer]: &[State; 2], before: usize, message: &[u8], end: End) -> State {
+fn mac_of_rest([inner, outer]: &[State; 2], before: usize, message: &[u8], end: End<'_>) -> State {
     let mut digest = hash(inner, 64 + before, message, end);
     let mac = finish(outer, &digest);
     digest.zeroize();
@@ -81,14 +86,47 @@ impl Growing {
     }
 
     /// The MAC of `message`, which begins with all that was there the last time, and `end`.
-    pub(crate) fn finish(&self, message: &[u8], end: End) -> State {
+    pub(crate) fn finish(&self, message: &[u8], end: End<'_>) -> State {
         mac_of_rest(&self.states, self.hashed, message.get(self.hashed..).unwrap_or_default(), end)
+    }
+}
+
+/// The MAC of a message that passes by, of which nothing is kept.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Passing {
+    /// The states after the key; the inner one goes on with the message.
+    states: [State; 2],
+    /// The bytes since the last whole block.
+    block: [u8; 64],
+    len: usize,
+}
+
+impl Passing {
+    pub(crate) fn new(key: &[u8]) -> Self {
+        Self { states: states(key), block: [0; 64], len: 0 }
+    }
+
+    pub(crate) fn push(&mut self, byte: u8) {
+        if let Some(slot) = self.block.get_mut(self.len % 64) {
+            *slot = byte;
+        }
+        self.len += 1;
+        if self.len.is_multiple_of(64) {
+            let [inner, _] = &mut self.states;
+            compress(inner, slice::from_ref(&self.block));
+        }
+    }
+
+    /// The MAC of all that was pushed.
+    pub(crate) fn finish(&self) -> State {
+        let (rest, _) = self.block.split_at(self.len % 64);
+        mac_of_rest(&self.states, self.len - rest.len(), rest, End::PLAIN)
     }
 }
 
 /// The hash of what ends with `message` and `end`, from the state after the `before` bytes (whole blocks) ahead of them.
 #[inline(never)] // its block would lie on the stack beneath that of `finish`
-pub(crate) fn hash(state: &State, before: usize, message: &[u8], End(end): End) -> State {
+pub(crate) fn hash(state: &State, before: usize, message: &[u8], End(end): End<'_>) -> State {
     let mut state = *state;
     let (blocks, tail) = message.as_chunks::<64>();
     compress(&mut state, blocks);

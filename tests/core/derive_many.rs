@@ -131,3 +131,31 @@ fn what_has_no_counterpart_is_left_alone() {
     kdf::derive_many(&[job, job, job], &mut out);
     assert_eq!(out[0].as_bytes(), out[1].as_bytes());
 }
+
+#[test]
+fn pbkdf2_of_any_input_is_what_the_pbkdf2_crate_makes() {
+    let mut numbers = Numbers(0x0123_4567_89ab_cdef);
+    // Each number of blocks up to more than two batches, then whatever comes.
+    let lens: Vec<usize> =
+        (0..70).map(|blocks| 32 * blocks).chain((0..300).map(|_| numbers.next() as usize % 400)).collect();
+    for len in lens {
+        let (password, salt) = (numbers.next() as usize % 140, numbers.next() as usize % 150);
+        let (password, salt) = (numbers.bytes(password), numbers.bytes(salt));
+        let iterations = 1 + numbers.next() as u32 % 12;
+        let (mut found, mut expected) = (vec![0xa5; len], vec![0; len]);
+        kdf::pbkdf2(&password, &salt, NonZeroU32::new(iterations).unwrap(), &mut found);
+        pbkdf2::pbkdf2_hmac::<sha2::Sha256>(&password, &salt, iterations, &mut expected);
+        assert_eq!(found, expected, "{password:?}, {salt:?}, {iterations}, {len}");
+    }
+}
+
+#[test]
+fn a_full_batch_holds_all_that_it_was_asked_for() {
+    for count in 0..200 {
+        let full = kdf::full_batch(count);
+        assert!(full >= count, "{full} for {count}");
+        assert_eq!(kdf::full_batch(full), full, "{count}");
+        // No batch of lanes is wider than 32.
+        assert!(full < count + 32, "{full} for {count}");
+    }
+}
