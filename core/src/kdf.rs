@@ -235,6 +235,18 @@ pub enum Backend {
 }
 
 #[cfg(not(feature = "simd"))]
+impl Backend {
+    /// All that there are.
+    pub const ALL: &'static [Self] = &[Self::Best];
+
+    /// Whether this processor has it.
+    #[must_use]
+    pub fn is_available(self) -> bool {
+        true
+    }
+}
+
+#[cfg(not(feature = "simd"))]
 mod simd {
     /// One chain after the other: no number is better than another.
     pub(super) fn full_batch(count: usize) -> usize {

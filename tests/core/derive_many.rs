@@ -7,17 +7,6 @@ use std::num::NonZeroU32;
 use fernseal_core::kdf::{self, Backend, Job, Kernel};
 use fernseal_core::{Key, MasterKey};
 
-const BACKENDS: [Backend; 8] = [
-    Backend::Best,
-    Backend::Portable,
-    Backend::ShaNi,
-    Backend::ShaNi32,
-    Backend::Avx2,
-    Backend::Avx512Vl,
-    Backend::Avx512,
-    Backend::Sha2,
-];
-
 /// Numbers that look random (xorshift), the same in every run.
 struct Numbers(u64);
 
@@ -64,9 +53,9 @@ fn holds_for(name: &str, sizes: std::ops::RangeInclusive<usize>, derive: impl Fn
 
 #[test]
 fn every_back_end_makes_the_keys_that_the_pbkdf2_crate_makes() {
-    for backend in BACKENDS {
+    for backend in Backend::ALL {
         if backend.is_available() {
-            holds_for(&format!("{backend:?}"), 1..=70, |jobs, out| kdf::derive_many_by(backend, jobs, out));
+            holds_for(&format!("{backend:?}"), 1..=70, |jobs, out| kdf::derive_many_by(*backend, jobs, out));
         } else {
             println!("SKIPPED {backend:?}: this processor does not have it");
         }

@@ -52,6 +52,10 @@ pub enum Backend {
 }
 
 impl Backend {
+    /// All, whatever the processor has.
+    pub const ALL: &'static [Self] =
+        &[Self::Best, Self::Portable, Self::ShaNi, Self::ShaNi32, Self::Avx2, Self::Avx512Vl, Self::Avx512, Self::Sha2];
+
     /// Whether this processor has it.
     #[must_use]
     pub fn is_available(self) -> bool {
