@@ -14,7 +14,7 @@ node=$PWD/target/node
 # Debian packages of each part.
 tools="git strace gdb tmux systemd vim"
 python="python3 python3-venv"
-c="gcc g++ libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
+c="gcc g++ binutils libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
 go="golang-go"
 mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web"
 arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"

@@ -2,18 +2,16 @@
 //! `0x80 ‖ seconds (u64, big-endian) ‖ IV (16) ‖ ciphertext (PKCS #7) ‖ MAC (32)`, in padded base64url.
 //! Time is an argument, randomness a trait; opening checks structure, MAC, freshness, and decrypts last.
 
-use ::hmac::{Hmac, KeyInit, Mac};
 use aes::cipher::array::Array;
 use aes::cipher::block_padding::{Padding, Pkcs7};
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use aes::{Aes128, Block};
 use rand_core::TryCryptoRng;
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::base64::{self, Sink};
-use crate::hmac::{self, End, Growing};
+use crate::hmac::{self, End, Growing, Passing};
 use crate::{Error, Key, SMALL, buffer, random};
 
 /// The lengths of the fields, in bytes, in the order in which they lie.
@@ -145,14 +143,14 @@ pub fn timestamp(token: &str) -> Result<u64, Error> {
 /// [`Error::Malformed`], [`Error::Unauthentic`].
 pub fn verified_timestamp(key: &Key, token: &str) -> Result<u64, Error> {
     let mut scan = Scan::default();
-    let mut mac = mac(key)?;
+    let mut mac = Passing::new(key.signing());
     // Which bytes are the tag is known only at the end: a byte goes into the MAC once as many follow it.
     let mut tail = [0; field::MAC];
     base64::Pieces::default().push(token.as_bytes(), &mut |bytes: &[u8]| {
         for byte in bytes {
             let [oldest, ..] = tail;
             if scan.len >= field::MAC {
-                mac.update(&[oldest]);
+                mac.push(oldest);
             }
             tail.rotate_left(1);
             let [.., newest] = &mut tail;
@@ -162,7 +160,9 @@ pub fn verified_timestamp(key: &Key, token: &str) -> Result<u64, Error> {
         Ok(())
     })?;
     let timestamp = scan.finish()?;
-    mac.verify_slice(&tail).map(|()| u64::from_be_bytes(timestamp)).map_err(|_| Error::Unauthentic)
+    let mut found = [0; field::MAC];
+    hmac::write(&mac.finish(), &mut found);
+    if found.ct_eq(&tail).into() { Ok(u64::from_be_bytes(timestamp)) } else { Err(Error::Unauthentic) }
 }
 
 /// Seals the first `len` bytes of `buf` onto themselves; says how many characters the token has.
@@ -318,10 +318,6 @@ fn decrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8]) -> Result<usize, Er
     // Wrong padding under a right MAC: the sealer was broken. It is refused in the words of a wrong key.
     let len = Pkcs7::unpad(last).map_err(|_| Error::Unauthentic)?.len();
     Ok(full.len() * field::BLOCK + len)
-}
-
-fn mac(key: &Key) -> Result<Hmac<Sha256>, Error> {
-    Hmac::new_from_slice(key.signing()).map_err(|_| Error::Malformed)
 }
 
 /// Checks what can be told from the length and the first nine bytes, and returns the timestamp as it stands there.

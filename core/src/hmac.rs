@@ -13,15 +13,28 @@ pub(crate) type State = [u32; 8];
 pub(crate) const INITIAL: State =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
+/// The compression function of `sha2`. Out of line on x86-64: where a build has SHA instructions turned on
+/// (`-C target-cpu=native`) they would be inlined between AVX instructions, which slows them down a hundredfold on Intel
+/// (`kdf/simd/sha_ni.rs` says why). The compiler cleans the vector registers before a call.
+#[cfg_attr(target_arch = "x86_64", inline(never))]
+pub(crate) fn compress(state: &mut State, blocks: &[[u8; 64]]) {
+    compress256(state, blocks);
+}
+
 /// What a message ends with, and the set bit that SHA-256 puts behind it (FIPS 180-4 §5.1.1).
 #[derive(Clone, Copy)]
-pub(crate) struct End(&'static [u8]);
+pub(crate) struct End<'a>(&'a [u8]);
 
-impl End {
+impl<'a> End<'a> {
     /// Nothing.
     pub(crate) const PLAIN: Self = Self(&[0x80]);
     /// The number of PBKDF2's first block.
     pub(crate) const BLOCK_1: Self = Self(&[0, 0, 0, 1, 0x80]);
+
+    /// The number of any block of PBKDF2, and the set bit: `[.., 0x80]`.
+    pub(crate) const fn block(number: &'a [u8; 5]) -> Self {
+        Self(number)
+    }
 }
 
 /// The states after the key, of at most 64 bytes: filled up with zeros to a block, and xored with `0x36` (the inner) and
@@ -32,18 +45,18 @@ pub(crate) fn states(key: &[u8]) -> [State; 2] {
     for (state, pad) in states.iter_mut().zip([0x36, 0x5c]) {
         block.fill(pad);
         block.iter_mut().zip(key).for_each(|(slot, byte)| *slot ^= byte);
-        compress256(state, slice::from_ref(&block));
+        compress(state, slice::from_ref(&block));
     }
     states
 }
 
 /// The MAC of `message` and `end`.
-pub(crate) fn mac(states: &[State; 2], message: &[u8], end: End) -> State {
+pub(crate) fn mac(states: &[State; 2], message: &[u8], end: End<'_>) -> State {
     mac_of_rest(states, 0, message, end)
 }
 
 /// The MAC of what ends with `message` and `end`; the inner state is past the `before` bytes (whole blocks) ahead of them.
-fn mac_of_rest([inner, outer]: &[State; 2], before: usize, message: &[u8], end: End) -> State {
+fn mac_of_rest([inner, outer]: &[State; 2], before: usize, message: &[u8], end: End<'_>) -> State {
     let mut digest = hash(inner, 64 + before, message, end);
     let mac = finish(outer, &digest);
     digest.zeroize();
@@ -68,22 +81,55 @@ impl Growing {
     pub(crate) fn grow(&mut self, message: &[u8]) {
         let [inner, _] = &mut self.states;
         let (blocks, _) = message.get(self.hashed..).unwrap_or_default().as_chunks::<64>();
-        compress256(inner, blocks);
+        compress(inner, blocks);
         self.hashed += blocks.as_flattened().len();
     }
 
     /// The MAC of `message`, which begins with all that was there the last time, and `end`.
-    pub(crate) fn finish(&self, message: &[u8], end: End) -> State {
+    pub(crate) fn finish(&self, message: &[u8], end: End<'_>) -> State {
         mac_of_rest(&self.states, self.hashed, message.get(self.hashed..).unwrap_or_default(), end)
+    }
+}
+
+/// The MAC of a message that passes by, of which nothing is kept.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Passing {
+    /// The states after the key; the inner one goes on with the message.
+    states: [State; 2],
+    /// The bytes since the last whole block.
+    block: [u8; 64],
+    len: usize,
+}
+
+impl Passing {
+    pub(crate) fn new(key: &[u8]) -> Self {
+        Self { states: states(key), block: [0; 64], len: 0 }
+    }
+
+    pub(crate) fn push(&mut self, byte: u8) {
+        if let Some(slot) = self.block.get_mut(self.len % 64) {
+            *slot = byte;
+        }
+        self.len += 1;
+        if self.len.is_multiple_of(64) {
+            let [inner, _] = &mut self.states;
+            compress(inner, slice::from_ref(&self.block));
+        }
+    }
+
+    /// The MAC of all that was pushed.
+    pub(crate) fn finish(&self) -> State {
+        let (rest, _) = self.block.split_at(self.len % 64);
+        mac_of_rest(&self.states, self.len - rest.len(), rest, End::PLAIN)
     }
 }
 
 /// The hash of what ends with `message` and `end`, from the state after the `before` bytes (whole blocks) ahead of them.
 #[inline(never)] // its block would lie on the stack beneath that of `finish`
-pub(crate) fn hash(state: &State, before: usize, message: &[u8], End(end): End) -> State {
+pub(crate) fn hash(state: &State, before: usize, message: &[u8], End(end): End<'_>) -> State {
     let mut state = *state;
     let (blocks, tail) = message.as_chunks::<64>();
-    compress256(&mut state, blocks);
+    compress(&mut state, blocks);
     let mut block = Zeroizing::new([0_u8; 64]);
     block.iter_mut().zip(tail).for_each(|(slot, byte)| *slot = *byte);
     for (at, byte) in (tail.len()..).zip(end) {
@@ -107,7 +153,7 @@ pub(crate) fn hash(state: &State, before: usize, message: &[u8], End(end): End) 
 /// Hashes a block and begins the next one.
 #[inline(never)] // once, not three times
 fn flush(state: &mut State, block: &mut [u8; 64]) {
-    compress256(state, slice::from_ref(block));
+    compress(state, slice::from_ref(block));
     block.fill(0);
 }
 
@@ -119,7 +165,7 @@ pub(crate) fn finish(state: &State, digest: &State) -> State {
     block[32] = 0x80;
     [block[62], block[63]] = ((64 + 32) * 8_u16).to_be_bytes();
     let mut state = *state;
-    compress256(&mut state, slice::from_ref(&block));
+    compress(&mut state, slice::from_ref(&block));
     state
 }
 

@@ -5,7 +5,6 @@
 use core::{fmt, slice};
 use heapless::String;
 use rand_core::TryCryptoRng;
-use sha2::block_api::compress256;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -206,7 +205,7 @@ impl Gather {
         for byte in bytes {
             let at = self.len % BLOCK_LEN;
             if at == 0 && self.len > 0 {
-                compress256(&mut self.hash, slice::from_ref(&self.block.0));
+                hmac::compress(&mut self.hash, slice::from_ref(&self.block.0));
             }
             if let Some(slot) = self.block.0.get_mut(at) {
                 *slot = *byte;
