@@ -16,7 +16,7 @@ pub(crate) const EXIT_STATUS: [(&str, &str); 10] = [
 ];
 
 /// Each environment variable that the command reads.
-pub(crate) const ENVIRONMENT: [(&str, &str); 11] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 12] = [
     ("PROXMOX_MCP_MASTER_KEY", "The master key."),
     ("PROXMOX_MCP_MASTER_KEY_FILE", "The path of a file that holds the master key."),
     (
@@ -30,6 +30,10 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 11] = [
     ("PROXMOX_MCP_MASTER_KEY_PREVIOUS_FILE", "The path of a file that holds former master keys."),
     ("PROXMOX_MCP_CONFIG", "The config of a command that only reads and names none."),
     ("PROXMOX_MCP_AUDIT_LOG", "The audit log, unless --audit-log names one."),
+    (
+        "PROXMOX_MCP_LOCK_WAIT",
+        "How many seconds to wait for another run, unless --lock-wait says it; 10 if neither does.",
+    ),
     ("HOME", "The directory for new key files."),
     ("XDG_RUNTIME_DIR", "The directory for texts that are being edited, if it is in memory; otherwise /dev/shm."),
     ("VISUAL, EDITOR", "The editor that edit starts; vi if neither is set."),
@@ -37,9 +41,19 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 11] = [
 ];
 
 /// Each file that the command reads or makes without being told its path.
-pub(crate) const FILES: [(&str, &str); 3] = [
+pub(crate) const FILES: [(&str, &str); 6] = [
     ("~/.proxmox_mcp_key.ID", "The new key of a rotation, mode 0600. ID is the id of the key."),
     ("CONFIG.backup.YYYYMMDD_HHMMSS", "The backup that a rotation makes of CONFIG before it replaces it."),
+    (
+        "CONFIG.edited.YYYYMMDD_HHMMSS",
+        "The text of an edit, encrypted, where CONFIG was saved by another program meanwhile.",
+    ),
+    ("CONFIG.saved.N", "What another program saved to CONFIG while a run replaced it that was killed in that moment."),
+    (
+        ".fernseal.lock",
+        "Beside configs, while a command writes there: its lock, with its process ID. Only those who may write in the \
+         directory can open it.",
+    ),
     (
         ".fernseal.toml",
         "Beside configs: names their secrets for check, encrypt and edit, as in secrets = [\"/database/password\"].",

@@ -12,7 +12,7 @@ use fernseal_core::json::Kind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{check_length, read};
+use super::{UNINTERRUPTED, check_length, read};
 use crate::args::Encrypt;
 use crate::audit::Entry;
 use crate::config::secrets_file::SecretsFile;
@@ -72,9 +72,13 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     }
     let texts: Vec<&str> = secrets.iter().map(|secret| secret.text.as_str()).collect();
     let at = document.sealing_time(time::now());
-    let tokens = tokens::seal(master, &texts, args.legacy, at, context.threads)?;
+    let mut tokens = Vec::with_capacity(texts.len());
+    for part in texts.chunks(UNINTERRUPTED) {
+        interrupt::stop_if_requested()?;
+        tokens.extend(tokens::seal(master, part, args.legacy, at, context.threads)?);
+    }
     let edits = secrets.iter().zip(&tokens).map(|(secret, token)| secret.place.replaced_by(token)).collect();
-    let edits = Edits::new(&document, edits)?;
+    let edits = Edits::new(document, edits)?;
     let pieces = edits.pieces();
 
     let mut entry = Entry {

@@ -29,6 +29,7 @@ use zeroize::Zeroizing;
 use crate::config::text::{ConfigText, SealedValue, unescaped};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
+use crate::interrupt;
 use crate::keys::Keyring;
 use crate::quote::{one_line, shown};
 use crate::store::{self, Caveats, ConfigFile, ConfigPath, Lock, Notice};
@@ -36,6 +37,10 @@ use crate::tokens;
 
 /// The longest secret that is sealed, in bytes.
 const MAX_SECRET: usize = 1 << 20;
+
+/// How many keys are derived before a signal is looked for: so many that the processor's lanes are full, and so few that
+/// it takes about a second.
+const UNINTERRUPTED: usize = 512;
 
 /// The config of a command that only reads: as named, or the one in PROXMOX_MCP_CONFIG.
 fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
@@ -136,7 +141,11 @@ fn open(
     context: &Context,
 ) -> Result<Vec<Zeroizing<String>>> {
     let tokens: Vec<_> = tokens.iter().map(|token| (document, *token)).collect();
-    let opened = tokens::open(&tokens, keys, context.threads);
+    let mut opened = Vec::with_capacity(tokens.len());
+    for part in tokens.chunks(UNINTERRUPTED) {
+        interrupt::stop_if_requested()?;
+        opened.extend(tokens::open(part, keys, context.threads));
+    }
     tokens
         .iter()
         .zip(opened)
