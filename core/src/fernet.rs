@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::base64::{self, Sink};
-use crate::hmac::{self, End, Growing};
+use crate::mac::{self, End, Growing};
 use crate::{Error, Key, SMALL, buffer, random};
 
 /// The lengths of the fields, in bytes, in the order in which they lie.
@@ -227,7 +227,7 @@ fn authenticate<'k>(keys: &'k [Key], raw: &[u8], mut begun: Option<&Growing>) ->
     let is_tag = |key: &&Key| {
         let mut found = [0; field::MAC];
         match begun.take() {
-            Some(mac) => hmac::write(&mac.finish(signed, End::PLAIN), &mut found),
+            Some(mac) => mac::write(&mac.finish(signed, End::PLAIN), &mut found),
             None => write_tag(key, signed, &mut found),
         }
         found.ct_eq(tag).into()
@@ -251,8 +251,8 @@ fn decrypt_raw(key: &Key, raw: &mut [u8]) -> Result<usize, Error> {
 /// Writes the MAC of `signed`.
 #[inline(never)]
 fn write_tag(key: &Key, signed: &[u8], tag: &mut [u8; field::MAC]) {
-    let states = Zeroizing::new(hmac::states(key.signing()));
-    hmac::write(&hmac::mac(&states, signed, End::PLAIN), tag);
+    let states = Zeroizing::new(mac::states(key.signing()));
+    mac::write(&mac::compute(&states, signed, End::PLAIN), tag);
 }
 
 /// Pads and encrypts the first `len` bytes of `body`.
@@ -278,7 +278,7 @@ fn encrypt_and_tag(key: &Key, signed: &mut [u8], len: usize, tag: &mut [u8; fiel
         done += step;
         mac.grow(signed.get(..done).ok_or(Error::BufferTooSmall)?);
     }
-    hmac::write(&mac.finish(signed, End::PLAIN), tag);
+    mac::write(&mac.finish(signed, End::PLAIN), tag);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use core::num::NonZeroU32;
 use heapless::Vec;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::hmac::{self, End};
+use crate::mac::{self, End};
 use crate::{Key, MasterKey};
 #[cfg(feature = "simd")]
 #[doc(hidden)]
@@ -144,9 +144,9 @@ impl fmt::Debug for Chain {
 impl Chain {
     /// Starts block 1 and does its first iteration.
     fn new(key: &[u8; 64], salt: &[u8], iterations: NonZeroU32) -> Self {
-        let states = Zeroizing::new(hmac::states(key));
+        let states = Zeroizing::new(mac::states(key));
         // U1 = HMAC(key, salt ‖ 00000001); the salt may be of any length.
-        let u = hmac::mac(&states, salt, End::BLOCK_1);
+        let u = mac::compute(&states, salt, End::BLOCK_1);
         let [inner, outer] = *states;
         Self { inner, outer, u, sum: u, left: iterations.get() - 1 }
     }
@@ -160,8 +160,8 @@ impl Chain {
     /// The portable loop: `steps` iterations, which are not counted here.
     fn step(&mut self, steps: u32) {
         for _ in 0..steps {
-            let inner = hmac::finish(&self.inner, &self.u);
-            self.u = hmac::finish(&self.outer, &inner);
+            let inner = mac::finish(&self.inner, &self.u);
+            self.u = mac::finish(&self.outer, &inner);
             self.sum.iter_mut().zip(&self.u).for_each(|(sum, u)| *sum ^= u);
         }
     }

@@ -9,7 +9,7 @@ use sha2::block_api::compress256;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::hmac::{self, End, State};
+use crate::mac::{self, End, State};
 use crate::{Error, base64, kdf, random};
 
 /// SHA-256's block, and so the width to which HMAC brings every key (RFC 2104 §2).
@@ -114,7 +114,7 @@ impl Key {
     /// Takes the digest that a derivation comes to.
     pub(crate) fn from_digest(digest: &State) -> Self {
         let mut key = Self([0; 32]);
-        hmac::write(digest, &mut key.0);
+        mac::write(digest, &mut key.0);
         key
     }
 
@@ -199,7 +199,7 @@ struct Gather {
 
 impl Gather {
     fn new() -> Self {
-        Self { block: MasterKey([0; BLOCK_LEN]), len: 0, hash: Zeroizing::new(hmac::INITIAL) }
+        Self { block: MasterKey([0; BLOCK_LEN]), len: 0, hash: Zeroizing::new(mac::INITIAL) }
     }
 
     fn push(&mut self, bytes: &[u8]) {
@@ -219,10 +219,10 @@ impl Gather {
         let whole = self.len.saturating_sub(1) / BLOCK_LEN * BLOCK_LEN;
         if whole > 0 {
             let last = self.block.0.get(..self.len - whole).unwrap_or_default();
-            let digest = Zeroizing::new(hmac::hash(&self.hash, whole, last, End::PLAIN));
+            let digest = Zeroizing::new(mac::hash(&self.hash, whole, last, End::PLAIN));
             self.block.0.fill(0);
             if let Some(front) = self.block.0.first_chunk_mut() {
-                hmac::write(&digest, front);
+                mac::write(&digest, front);
             }
         }
     }

@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 
 use crate::{Error, SMALL, buffer};
 
-mod wide;
+mod block64;
 
 /// Characters that a piecewise step takes.
 const CHARS: usize = if SMALL { 64 } else { 1024 };
@@ -42,15 +42,15 @@ pub(crate) fn decode(text: &[u8], out: &mut [u8]) -> Result<usize, Error> {
 /// As [`decode`]; now and then `watch` is shown all that is decoded so far.
 pub(crate) fn decode_watched(text: &[u8], out: &mut [u8], mut watch: impl FnMut(&[u8])) -> Result<usize, Error> {
     // The last block may be padded.
-    let blocks = if SMALL { 0 } else { text.len().saturating_sub(1) / wide::CHARS };
+    let blocks = if SMALL { 0 } else { text.len().saturating_sub(1) / block64::CHARS };
     let mut written = 0;
     for block in text.as_chunks().0.iter().take(blocks) {
         let free = out.get_mut(written..).and_then(<[u8]>::first_chunk_mut).ok_or(Error::BufferTooSmall)?;
-        wide::decode(block, free)?;
+        block64::decode(block, free)?;
         written += free.len();
         watch(out.get(..written).unwrap_or_default());
     }
-    let rest = text.get(blocks * wide::CHARS..).unwrap_or_default();
+    let rest = text.get(blocks * block64::CHARS..).unwrap_or_default();
     Pieces::default().push(rest, &mut |bytes: &[u8]| put_at(out, &mut written, bytes))?;
     Ok(written)
 }
@@ -62,8 +62,8 @@ pub(crate) fn decode_quanta(quanta: &mut [[u8; 4]]) -> Result<&[u8], Error> {
     if SMALL {
         return Base64UrlUnpadded::decode_in_place(text).map_err(malformed);
     }
-    let blocks = wide::decode_blocks(text)?;
-    let (before, after) = (blocks * wide::BYTES, blocks * wide::CHARS);
+    let blocks = block64::decode_blocks(text)?;
+    let (before, after) = (blocks * block64::BYTES, blocks * block64::CHARS);
     let rest = text.get_mut(after..).ok_or(Error::Malformed)?;
     let len = Base64UrlUnpadded::decode_in_place(rest).map_err(malformed)?.len();
     buffer::slide(text, after, len, before)?;
@@ -74,10 +74,10 @@ pub(crate) fn decode_quanta(quanta: &mut [[u8; 4]]) -> Result<&[u8], Error> {
 pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error> {
     let text_len = encoded_len(len);
     let (quanta, _) = buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?.as_chunks_mut::<4>();
-    let blocks = if SMALL { 0 } else { len / wide::BYTES };
+    let blocks = if SMALL { 0 } else { len / block64::BYTES };
     let mut bytes = [0_u8; 3];
     // From the last to the first: the text grows away from the bytes that are still to be read.
-    for at in (blocks * wide::CHARS / 4..quanta.len()).rev() {
+    for at in (blocks * block64::CHARS / 4..quanta.len()).rev() {
         let source = quanta.as_flattened().iter().take(len).skip(at * 3);
         bytes = [0; 3];
         let used = bytes.iter_mut().zip(source).map(|(slot, byte)| *slot = *byte).count();
@@ -86,7 +86,7 @@ pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error
         target.iter_mut().skip(used + 1).for_each(|char| *char = b'=');
     }
     bytes.zeroize();
-    wide::encode_blocks(quanta.as_flattened_mut(), blocks)?;
+    block64::encode_blocks(quanta.as_flattened_mut(), blocks)?;
     Ok(text_len)
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn states(key: &[u8]) -> [State; 2] {
 }
 
 /// The MAC of `message` and `end`.
-pub(crate) fn mac(states: &[State; 2], message: &[u8], end: End) -> State {
+pub(crate) fn compute(states: &[State; 2], message: &[u8], end: End) -> State {
     mac_of_rest(states, 0, message, end)
 }
 
