@@ -6,7 +6,7 @@ use core::cell::Cell;
 use core::str;
 use zeroize::Zeroize;
 
-use crate::{Error, SMALL};
+use crate::{COMPACT, Error};
 
 /// Runs `fill`, which says how many bytes at the front of `out` are its result.
 pub(crate) fn fill_bytes(out: &mut [u8], fill: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Result<&[u8], Error> {
@@ -49,7 +49,7 @@ pub(crate) fn put(out: &mut [u8], bytes: &[u8]) -> Result<usize, Error> {
 
 /// Moves `len` bytes of `buf` to another place in it; the two may overlap. Where they were, there is no telling.
 pub(crate) fn slide(buf: &mut [u8], from: usize, len: usize, to: usize) -> Result<(), Error> {
-    if SMALL {
+    if COMPACT {
         return exchange(buf, from, len, to);
     }
     let end = from.max(to).checked_add(len).ok_or(Error::BufferTooSmall)?;

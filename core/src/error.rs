@@ -8,9 +8,9 @@ use core::fmt;
 /// too fine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-#[cfg_attr(not(target_os = "none"), repr(u8))]
+#[cfg_attr(not(feature = "compact"), repr(u8))]
 // Where code is to be small, a word: results that hold one or a length are then passed in registers.
-#[cfg_attr(target_os = "none", repr(u32))]
+#[cfg_attr(feature = "compact", repr(u32))]
 pub enum Error {
     /// The output buffer is too short; the `*_len` functions say how long it must be.
     BufferTooSmall = 1,

@@ -7,14 +7,14 @@ use aes::cipher::array::Array;
 use aes::cipher::block_padding::{Padding, Pkcs7};
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use aes::{Aes128, Block};
+use ctutils::CtEq;
 use rand_core::TryCryptoRng;
 use sha2::Sha256;
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::base64::{self, Sink};
-use crate::mac::{self, End, Growing};
-use crate::{Error, Key, SMALL, buffer, random};
+use crate::mac::{self, IncrementalMac, Suffix};
+use crate::{COMPACT, Error, Key, buffer, random};
 
 /// The lengths of the fields, in bytes, in the order in which they lie.
 mod field {
@@ -144,25 +144,9 @@ pub fn timestamp(token: &str) -> Result<u64, Error> {
 /// # Errors
 /// [`Error::Malformed`], [`Error::Unauthentic`].
 pub fn verified_timestamp(key: &Key, token: &str) -> Result<u64, Error> {
-    let mut scan = Scan::default();
-    let mut mac = mac(key)?;
-    // Which bytes are the tag is known only at the end: a byte goes into the MAC once as many follow it.
-    let mut tail = [0; field::MAC];
-    base64::Pieces::default().push(token.as_bytes(), &mut |bytes: &[u8]| {
-        for byte in bytes {
-            let [oldest, ..] = tail;
-            if scan.len >= field::MAC {
-                mac.update(&[oldest]);
-            }
-            tail.rotate_left(1);
-            let [.., newest] = &mut tail;
-            *newest = *byte;
-            scan.take(core::slice::from_ref(byte))?;
-        }
-        Ok(())
-    })?;
-    let timestamp = scan.finish()?;
-    mac.verify_slice(&tail).map(|()| u64::from_be_bytes(timestamp)).map_err(|_| Error::Unauthentic)
+    let mut verifier = Verifier::new(key)?;
+    base64::Pieces::default().push(token.as_bytes(), &mut verifier)?;
+    verifier.finish().map(u64::from_be_bytes)
 }
 
 /// Seals the first `len` bytes of `buf` onto themselves; says how many characters the token has.
@@ -183,7 +167,7 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     *version = field::VERSION;
     seconds.copy_from_slice(&now.to_be_bytes());
     random::fill(rng, iv)?;
-    if SMALL {
+    if COMPACT {
         encrypt(key, iv, body, len)?;
         write_tag(key, signed, tag);
     } else {
@@ -207,7 +191,7 @@ fn sealed_at(raw: &[u8]) -> Result<u64, Error> {
 /// Takes base64 off, to the front of `out`, and checks structure and MAC of what is there: which key fits, and all of it.
 fn decode<'k, 'o>(keys: &'k [Key], token: &str, out: &'o mut [u8]) -> Result<(&'k Key, &'o mut [u8]), Error> {
     // Where that pays, the MAC under the first key is worked out meanwhile.
-    let mut mac = keys.first().filter(|_| !SMALL).map(|key| Growing::new(key.signing()));
+    let mut mac = keys.first().filter(|_| !COMPACT).map(|key| IncrementalMac::new(key.signing()));
     let len = base64::decode_watched(token.as_bytes(), out, |raw| {
         // The last of it may be the tag, which is not signed.
         if let (Some(mac), Some((signed, _))) = (&mut mac, raw.split_last_chunk::<{ field::MAC }>()) {
@@ -221,16 +205,18 @@ fn decode<'k, 'o>(keys: &'k [Key], token: &str, out: &'o mut [u8]) -> Result<(&'
 
 /// Checks structure and MAC of the token that fills `raw`, and says which key fits. `begun` is the MAC under the first.
 #[inline(never)] // for the same reason as the steps below
-fn authenticate<'k>(keys: &'k [Key], raw: &[u8], mut begun: Option<&Growing>) -> Result<&'k Key, Error> {
+fn authenticate<'k>(keys: &'k [Key], raw: &[u8], mut begun: Option<&IncrementalMac>) -> Result<&'k Key, Error> {
     structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?)?;
     let (signed, tag) = raw.split_last_chunk::<{ field::MAC }>().ok_or(Error::Malformed)?;
     let is_tag = |key: &&Key| {
         let mut found = [0; field::MAC];
         match begun.take() {
-            Some(mac) => mac::write(&mac.finish(signed, End::PLAIN), &mut found),
+            Some(mac) => mac::write(&mac.finish(signed, Suffix::None), &mut found),
             None => write_tag(key, signed, &mut found),
         }
-        found.ct_eq(tag).into()
+        // By hand: the slices' own `ct_eq` costs 60 bytes more of a microcontroller's flash.
+        let difference = found.iter().zip(tag).fold(0, |difference, (a, b)| difference | (a ^ b));
+        difference.ct_eq(&0).to_bool()
     };
     keys.iter().find(is_tag).ok_or(Error::Unauthentic)
 }
@@ -252,7 +238,7 @@ fn decrypt_raw(key: &Key, raw: &mut [u8]) -> Result<usize, Error> {
 #[inline(never)]
 fn write_tag(key: &Key, signed: &[u8], tag: &mut [u8; field::MAC]) {
     let states = Zeroizing::new(mac::states(key.signing()));
-    mac::write(&mac::compute(&states, signed, End::PLAIN), tag);
+    mac::write(&mac::compute(&states, signed, Suffix::None), tag);
 }
 
 /// Pads and encrypts the first `len` bytes of `body`.
@@ -269,7 +255,7 @@ fn encrypt_and_tag(key: &Key, signed: &mut [u8], len: usize, tag: &mut [u8; fiel
     let (head, body) = signed.split_first_chunk_mut::<{ field::HEAD }>().ok_or(Error::BufferTooSmall)?;
     pad(body, len)?;
     let iv = head.last_chunk().ok_or(Error::BufferTooSmall)?;
-    let (mut cipher, mut mac) = (encryptor(key, iv)?, Growing::new(key.signing()));
+    let (mut cipher, mut mac) = (encryptor(key, iv)?, IncrementalMac::new(key.signing()));
     let mut done = field::HEAD;
     while done < signed.len() {
         let (_, rest) = signed.split_at_mut_checked(done).ok_or(Error::BufferTooSmall)?;
@@ -278,7 +264,7 @@ fn encrypt_and_tag(key: &Key, signed: &mut [u8], len: usize, tag: &mut [u8; fiel
         done += step;
         mac.grow(signed.get(..done).ok_or(Error::BufferTooSmall)?);
     }
-    mac::write(&mac.finish(signed, End::PLAIN), tag);
+    mac::write(&mac.finish(signed, Suffix::None), tag);
     Ok(())
 }
 
@@ -308,7 +294,7 @@ fn decrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8]) -> Result<usize, Er
     let blocks = blocks(body);
     let key = key.encrypting().try_into().map_err(|_| Error::Malformed)?;
     let mut cipher = cbc::Decryptor::<Aes128>::new(key, iv.into());
-    if SMALL {
+    if COMPACT {
         // Several blocks at once would take another kilobyte of flash, and of stack.
         blocks.iter_mut().for_each(|block| cipher.decrypt_block(block));
     } else {
@@ -318,10 +304,6 @@ fn decrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8]) -> Result<usize, Er
     // Wrong padding under a right MAC: the sealer was broken. It is refused in the words of a wrong key.
     let len = Pkcs7::unpad(last).map_err(|_| Error::Unauthentic)?.len();
     Ok(full.len() * field::BLOCK + len)
-}
-
-fn mac(key: &Key) -> Result<Hmac<Sha256>, Error> {
-    Hmac::new_from_slice(key.signing()).map_err(|_| Error::Malformed)
 }
 
 /// Checks what can be told from the length and the first nine bytes, and returns the timestamp as it stands there.
@@ -356,6 +338,43 @@ impl Scan {
     /// The timestamp (big-endian), if it is the structure of a token.
     pub(crate) fn finish(&self) -> Result<[u8; 8], Error> {
         structure(self.len, &self.head)
+    }
+}
+
+/// Checks structure and MAC of a token that passes by in pieces.
+pub(crate) struct Verifier {
+    scan: Scan,
+    mac: Hmac<Sha256>,
+    /// Which bytes are the tag is known only at the end: a byte goes into the MAC once as many follow it.
+    tail: [u8; field::MAC],
+}
+
+impl Sink for Verifier {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        for byte in bytes {
+            let [oldest, ..] = self.tail;
+            if self.scan.len >= field::MAC {
+                self.mac.update(&[oldest]);
+            }
+            self.tail.rotate_left(1);
+            let [.., newest] = &mut self.tail;
+            *newest = *byte;
+            self.scan.take(core::slice::from_ref(byte))?;
+        }
+        Ok(())
+    }
+}
+
+impl Verifier {
+    pub(crate) fn new(key: &Key) -> Result<Self, Error> {
+        let mac = Hmac::new_from_slice(key.signing()).map_err(|_| Error::Malformed)?;
+        Ok(Self { scan: Scan::default(), mac, tail: [0; field::MAC] })
+    }
+
+    /// The timestamp (big-endian), if the token was sealed with the key.
+    pub(crate) fn finish(self) -> Result<[u8; 8], Error> {
+        let timestamp = self.scan.finish()?;
+        self.mac.verify_slice(&self.tail).map(|()| timestamp).map_err(|_| Error::Unauthentic)
     }
 }
 

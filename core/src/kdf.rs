@@ -10,7 +10,7 @@ use core::num::NonZeroU32;
 use heapless::Vec;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::mac::{self, End};
+use crate::mac::{self, Suffix};
 use crate::{Key, MasterKey};
 #[cfg(feature = "simd")]
 #[doc(hidden)]
@@ -146,7 +146,7 @@ impl Chain {
     fn new(key: &[u8; 64], salt: &[u8], iterations: NonZeroU32) -> Self {
         let states = Zeroizing::new(mac::states(key));
         // U1 = HMAC(key, salt ‖ 00000001); the salt may be of any length.
-        let u = mac::compute(&states, salt, End::BLOCK_1);
+        let u = mac::compute(&states, salt, Suffix::Block1);
         let [inner, outer] = *states;
         Self { inner, outer, u, sum: u, left: iterations.get() - 1 }
     }

@@ -2,18 +2,14 @@
 //! Both are wiped when dropped, are hidden by `Debug`, and can be neither cloned nor compared.
 //! Key text is base64; it is decoded without branches or look-ups that depend on it.
 
-use core::{fmt, slice};
+use core::fmt;
+use ctutils::{Choice, CtAssign, CtEq, CtSelect};
 use heapless::String;
 use rand_core::TryCryptoRng;
-use sha2::block_api::compress256;
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::mac::{self, End, State};
+use crate::mac::{self, BLOCK_LEN, State, Suffix};
 use crate::{Error, base64, kdf, random};
-
-/// SHA-256's block, and so the width to which HMAC brings every key (RFC 2104 §2).
-const BLOCK_LEN: usize = 64;
 
 /// A key with fewer bytes than this opens but never seals.
 pub const MIN_SEALING_LEN: usize = 16;
@@ -39,10 +35,10 @@ impl MasterKey {
     /// [`Error::KeyEmpty`], [`Error::KeyPadding`] or [`Error::KeyCharacter`].
     #[inline(never)] // else the compiler makes much of the copies of a key that is returned
     pub fn from_text(text: &str) -> Result<Self, Error> {
-        let mut gather = Gather::new();
-        decode(text, |bytes| gather.push(bytes))?;
-        gather.finish();
-        Ok(gather.block)
+        let mut block = KeyBlock::new();
+        decode(text, |bytes| block.push(bytes))?;
+        block.finish();
+        Ok(block.block)
     }
 
     /// Takes the raw bytes of a master key, of any length from one up.
@@ -53,10 +49,10 @@ impl MasterKey {
         if bytes.is_empty() {
             return Err(Error::KeyEmpty);
         }
-        let mut gather = Gather::new();
-        gather.push(bytes);
-        gather.finish();
-        Ok(gather.block)
+        let mut block = KeyBlock::new();
+        block.push(bytes);
+        block.finish();
+        Ok(block.block)
     }
 
     /// Makes a new 32-byte master key and returns its text, the form in which it is kept.
@@ -87,7 +83,7 @@ impl MasterKey {
     }
 }
 
-impl ConstantTimeEq for MasterKey {
+impl CtEq for MasterKey {
     fn ct_eq(&self, other: &Self) -> Choice {
         self.0.ct_eq(&other.0)
     }
@@ -105,6 +101,10 @@ impl fmt::Debug for MasterKey {
 pub struct Key([u8; 32]);
 
 impl Key {
+    /// Room for a key that is yet to be derived.
+    #[cfg(not(feature = "compact"))]
+    pub(crate) const ZERO: Self = Self([0; 32]);
+
     /// Takes 32 bytes as they are.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
@@ -190,36 +190,30 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// Gathers a key's bytes into HMAC's block, hashing the block as soon as there are more than fit.
-struct Gather {
+/// Brings a key that arrives in pieces to the width of HMAC's block: fills it up with zeros, or hashes it if it is longer.
+struct KeyBlock {
+    /// The last block of the key, and in the end the result.
     block: MasterKey,
+    /// The length of the key so far, in bytes.
     len: usize,
-    hash: Zeroizing<State>,
+    /// The state of SHA-256 after the blocks before.
+    state: Zeroizing<State>,
 }
 
-impl Gather {
+impl KeyBlock {
     fn new() -> Self {
-        Self { block: MasterKey([0; BLOCK_LEN]), len: 0, hash: Zeroizing::new(mac::INITIAL) }
+        Self { block: MasterKey([0; BLOCK_LEN]), len: 0, state: Zeroizing::new(mac::INITIAL) }
     }
 
     fn push(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            let at = self.len % BLOCK_LEN;
-            if at == 0 && self.len > 0 {
-                compress256(&mut self.hash, slice::from_ref(&self.block.0));
-            }
-            if let Some(slot) = self.block.0.get_mut(at) {
-                *slot = *byte;
-            }
-            self.len += 1;
-        }
+        mac::absorb(&mut self.state, &mut self.block.0, &mut self.len, bytes);
     }
 
     fn finish(&mut self) {
         let whole = self.len.saturating_sub(1) / BLOCK_LEN * BLOCK_LEN;
         if whole > 0 {
             let last = self.block.0.get(..self.len - whole).unwrap_or_default();
-            let digest = Zeroizing::new(mac::hash(&self.hash, whole, last, End::PLAIN));
+            let digest = Zeroizing::new(mac::hash(&self.state, whole, last, Suffix::None));
             self.block.0.fill(0);
             if let Some(front) = self.block.0.first_chunk_mut() {
                 mac::write(&digest, front);
@@ -248,8 +242,8 @@ fn decode(text: &str, mut sink: impl FnMut(&[u8])) -> Result<(), Error> {
         // What is missing is taken for zeros.
         *chars = [[b'A'; 4]];
         for (slot, char) in chars.as_flattened_mut().iter_mut().zip(quantum) {
-            *slot = u8::conditional_select(char, &b'-', char.ct_eq(&b'+'));
-            slot.conditional_assign(&b'_', char.ct_eq(&b'/'));
+            *slot = char.ct_select(&b'-', char.ct_eq(&b'+'));
+            slot.ct_assign(&b'_', char.ct_eq(&b'/'));
         }
         let wrong = |_| if quantum.contains(&b'=') { Error::KeyPadding } else { Error::KeyCharacter };
         let bytes = base64::decode_quanta(&mut *chars).map_err(wrong)?;

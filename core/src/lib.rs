@@ -57,8 +57,8 @@ pub mod token;
 pub use error::Error;
 pub use key::{Key, KeyId, KeyText, MIN_SEALING_LEN, MasterKey};
 
-/// Whether flash and stack are dear, and worth more than time.
-const SMALL: bool = cfg!(target_os = "none");
+/// Whether flash and stack are worth more than time.
+const COMPACT: bool = cfg!(feature = "compact");
 
 /// The README's Rust is compiled with the tests.
 #[cfg(doctest)]

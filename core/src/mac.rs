@@ -9,19 +9,29 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 /// A state of SHA-256, and as the last one its digest.
 pub(crate) type State = [u32; 8];
 
+/// The bytes of a block of SHA-256, and so the width to which HMAC brings every key (RFC 2104 §2).
+pub(crate) const BLOCK_LEN: usize = 64;
+
 /// The state before any input (FIPS 180-4 §5.3.3).
 pub(crate) const INITIAL: State =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// What a message ends with, and the set bit that SHA-256 puts behind it (FIPS 180-4 §5.1.1).
+/// What follows a message, and the set bit that SHA-256 puts behind it (FIPS 180-4 §5.1.1).
 #[derive(Clone, Copy)]
-pub(crate) struct End(&'static [u8]);
-
-impl End {
+pub(crate) enum Suffix {
     /// Nothing.
-    pub(crate) const PLAIN: Self = Self(&[0x80]);
-    /// The number of PBKDF2's first block.
-    pub(crate) const BLOCK_1: Self = Self(&[0, 0, 0, 1, 0x80]);
+    None,
+    /// The number of PBKDF2's first block, in four bytes (RFC 8018 §5.2).
+    Block1,
+}
+
+impl Suffix {
+    const fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Self::None => &[0x80],
+            Self::Block1 => &[0, 0, 0, 1, 0x80],
+        }
+    }
 }
 
 /// The states after the key, of at most 64 bytes: filled up with zeros to a block, and xored with `0x36` (the inner) and
@@ -38,13 +48,13 @@ pub(crate) fn states(key: &[u8]) -> [State; 2] {
 }
 
 /// The MAC of `message` and `end`.
-pub(crate) fn compute(states: &[State; 2], message: &[u8], end: End) -> State {
-    mac_of_rest(states, 0, message, end)
+pub(crate) fn compute(states: &[State; 2], message: &[u8], suffix: Suffix) -> State {
+    mac_of_rest(states, 0, message, suffix)
 }
 
 /// The MAC of what ends with `message` and `end`; the inner state is past the `before` bytes (whole blocks) ahead of them.
-fn mac_of_rest([inner, outer]: &[State; 2], before: usize, message: &[u8], end: End) -> State {
-    let mut digest = hash(inner, 64 + before, message, end);
+fn mac_of_rest([inner, outer]: &[State; 2], before: usize, message: &[u8], suffix: Suffix) -> State {
+    let mut digest = hash(inner, 64 + before, message, suffix);
     let mac = finish(outer, &digest);
     digest.zeroize();
     mac
@@ -52,14 +62,14 @@ fn mac_of_rest([inner, outer]: &[State; 2], before: usize, message: &[u8], end: 
 
 /// The MAC of a message that grows, as far as it is known.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct Growing {
+pub(crate) struct IncrementalMac {
     /// The states after the key; the inner one goes on with the message.
     states: [State; 2],
     /// How many bytes of the message the inner one is past: whole blocks.
     hashed: usize,
 }
 
-impl Growing {
+impl IncrementalMac {
     pub(crate) fn new(key: &[u8]) -> Self {
         Self { states: states(key), hashed: 0 }
     }
@@ -73,32 +83,36 @@ impl Growing {
     }
 
     /// The MAC of `message`, which begins with all that was there the last time, and `end`.
-    pub(crate) fn finish(&self, message: &[u8], end: End) -> State {
-        mac_of_rest(&self.states, self.hashed, message.get(self.hashed..).unwrap_or_default(), end)
+    pub(crate) fn finish(&self, message: &[u8], suffix: Suffix) -> State {
+        mac_of_rest(&self.states, self.hashed, message.get(self.hashed..).unwrap_or_default(), suffix)
     }
 }
 
 /// The hash of what ends with `message` and `end`, from the state after the `before` bytes (whole blocks) ahead of them.
 #[inline(never)] // its block would lie on the stack beneath that of `finish`
-pub(crate) fn hash(state: &State, before: usize, message: &[u8], End(end): End) -> State {
+pub(crate) fn hash(state: &State, before: usize, message: &[u8], suffix: Suffix) -> State {
     let mut state = *state;
     let (blocks, tail) = message.as_chunks::<64>();
     compress256(&mut state, blocks);
     let mut block = Zeroizing::new([0_u8; 64]);
     block.iter_mut().zip(tail).for_each(|(slot, byte)| *slot = *byte);
-    for (at, byte) in (tail.len()..).zip(end) {
+    let (mut at, mut len) = (tail.len(), before + message.len());
+    for byte in suffix.as_bytes() {
         if at == 64 {
             flush(&mut state, &mut block);
+            at = 0;
         }
-        if let Some(slot) = block.get_mut(at % 64) {
+        if let Some(slot) = block.get_mut(at) {
             *slot = *byte;
         }
+        at += 1;
+        len += 1;
     }
-    if (tail.len() + end.len() - 1) % 64 >= 56 {
+    if at > 56 {
         flush(&mut state, &mut block);
     }
-    // At the end of the last block stands the length in bits, of which `end` has one byte too many.
-    let bits = (before + message.len() + end.len() - 1) as u64 * 8;
+    // The last block ends with the length in bits; the byte of the set bit does not count.
+    let bits = (len - 1) as u64 * 8;
     block.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
     flush(&mut state, &mut block);
     state
@@ -121,6 +135,43 @@ pub(crate) fn finish(state: &State, digest: &State) -> State {
     let mut state = *state;
     compress256(&mut state, slice::from_ref(&block));
     state
+}
+
+/// Takes the next bytes of a message that arrives in pieces: `state` is that after all whole blocks but the last, `block` begins
+/// with the rest of the message, `len` is the length of the message so far.
+pub(crate) fn absorb(state: &mut State, block: &mut [u8; BLOCK_LEN], len: &mut usize, bytes: &[u8]) {
+    for byte in bytes {
+        let at = *len % BLOCK_LEN;
+        if at == 0 && *len > 0 {
+            compress256(state, slice::from_ref(block));
+        }
+        if let Some(slot) = block.get_mut(at) {
+            *slot = *byte;
+        }
+        *len += 1;
+    }
+}
+
+/// SHA-256 of a message that arrives in pieces and is no secret: nothing is wiped.
+pub(crate) struct Hasher {
+    state: State,
+    block: [u8; BLOCK_LEN],
+    len: usize,
+}
+
+impl Hasher {
+    pub(crate) const fn new() -> Self {
+        Self { state: INITIAL, block: [0; BLOCK_LEN], len: 0 }
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        absorb(&mut self.state, &mut self.block, &mut self.len, bytes);
+    }
+
+    pub(crate) fn digest(&self) -> State {
+        let whole = self.len.saturating_sub(1) / BLOCK_LEN * BLOCK_LEN;
+        hash(&self.state, whole, self.block.get(..self.len - whole).unwrap_or_default(), Suffix::None)
+    }
 }
 
 /// Writes a digest as bytes: to where it stays, because it may be a key.

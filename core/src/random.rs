@@ -4,12 +4,12 @@
 
 use rand_core::TryCryptoRng;
 
-use crate::{Error, SMALL};
+use crate::{COMPACT, Error};
 
 /// Fills `out`. All zeros, which chance makes once in 2^128 times, are no random numbers.
 pub(crate) fn fill<R: TryCryptoRng + ?Sized>(rng: &mut R, out: &mut [u8]) -> Result<(), Error> {
     out.fill(0);
     rng.try_fill_bytes(out).map_err(|_| Error::RandomFailed)?;
     // Where flash is dear, this is left to the source.
-    if !SMALL && out.iter().all(|byte| *byte == 0) { Err(Error::RandomFailed) } else { Ok(()) }
+    if !COMPACT && out.iter().all(|byte| *byte == 0) { Err(Error::RandomFailed) } else { Ok(()) }
 }

@@ -85,7 +85,7 @@ impl<'a> Token<'a> {
         Self::parse_bytes(text.as_bytes())
     }
 
-    fn parse_bytes(text: &'a [u8]) -> Result<Self, Error> {
+    pub(crate) fn parse_bytes(text: &'a [u8]) -> Result<Self, Error> {
         let rest = text.strip_prefix(PREFIX.as_bytes()).ok_or(Error::Malformed)?;
         let mut parts = rest.splitn(2, |byte| *byte == b':');
         let (format, body) = match (parts.next(), parts.next()) {
@@ -110,6 +110,13 @@ impl<'a> Token<'a> {
         let mut written = 0;
         base64::TwoLayers::default().push(self.body, &mut |raw: &[u8]| base64::put_at(out, &mut written, raw))?;
         out.get_mut(..written).ok_or(Error::BufferTooSmall)
+    }
+
+    /// Whether the token was sealed with `key`.
+    #[cfg(not(feature = "compact"))]
+    pub(crate) fn is_sealed_with(&self, key: &Key) -> bool {
+        let Ok(mut verifier) = fernet::Verifier::new(key) else { return false };
+        base64::TwoLayers::default().push(self.body, &mut verifier).is_ok() && verifier.finish().is_ok()
     }
 
     /// Salted or legacy, with the salt.
@@ -250,6 +257,22 @@ impl<'k> Opener<'k> {
         let raw_len = base64::TwoLayers::default().decode_in_place(buf, len - body_len..len)?;
         self.open_raw(&salt, buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?)
     }
+
+    #[cfg(not(feature = "compact"))]
+    /// Opens the token with the salt `salt` that fills `raw` (base64 taken off), onto itself.
+    pub(crate) fn open_decoded(&mut self, salt: &Salt, raw: &mut [u8]) -> Result<usize, Error> {
+        self.open_raw(salt, raw)
+    }
+}
+
+#[cfg(not(feature = "compact"))]
+/// Takes base64 off the token that is the first `len` bytes of `buf`, to the front of `buf`; returns its salt and what is
+/// there then.
+pub(crate) fn decode_in_place(len: usize, buf: &mut [u8]) -> Result<(Salt, &mut [u8]), Error> {
+    let token = Token::parse_bytes(buf.get(..len).ok_or(Error::BufferTooSmall)?)?;
+    let (salt, body_len) = (*token.salt(), token.body.len());
+    let raw_len = base64::TwoLayers::default().decode_in_place(buf, len - body_len..len)?;
+    Ok((salt, buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?))
 }
 
 impl Open for Opener<'_> {
@@ -289,7 +312,7 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     seal_with_in_place(&key, format, len, now, rng, buf)
 }
 
-fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
+pub(crate) fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
     key: &Key,
     format: &Format,
     len: usize,

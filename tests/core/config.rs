@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{MASTER, counting, unhex};
+use common::{MASTER, Script, counting, unhex};
 use fernseal_core::config::{self, Looks};
 use fernseal_core::{Error, MasterKey, kdf, token};
 
@@ -249,4 +249,81 @@ fn a_token_under_anothers_salt_is_refused_though_the_key_that_fits_is_at_hand() 
     let mut out = vec![0xa5; json.len()];
     assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::Unauthentic));
     assert!(out.iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn more_tokens_than_are_derived_together_all_open() {
+    let keys = [[7; 32], [8; 32], [9; 32]].map(|bytes| MasterKey::from_bytes(&bytes).unwrap());
+    let mut values: Vec<String> = (0..70_u8)
+        .map(|at| {
+            let format = if at % 9 == 4 { token::Format::Legacy } else { token::Format::Salted([at; 16]) };
+            token_for(&keys[usize::from(at % 7 == 3)], &[b'a' + at % 26], format)
+        })
+        .collect();
+    values[40] = values[40].replacen("enc", "\\u0065nc", 1);
+    let json = format!("{{\"v\":[\"{}\"]}}", values.join("\",\""));
+    let plain: Vec<String> = (0..70_u8).map(|at| format!("\"{}\"", char::from(b'a' + at % 26))).collect();
+    let wanted = format!("{{\"v\":[{}]}}", plain.join(","));
+    let mut out = vec![0xa5; json.len()];
+    assert_eq!(config::open(&json, &keys, &mut out), Ok(&*wanted));
+    assert_eq!(config::open(&json, &keys[..1], &mut out), Err(Error::Unauthentic));
+    assert_eq!(config::open(&json, &keys[2..], &mut out), Err(Error::Unauthentic));
+
+    let mut random = Script((0..4096_u32).flat_map(|n| n.to_le_bytes()).collect());
+    let mut out = vec![0xa5; json.len() + 25 * 8];
+    let rotated = config::rotate(&json, &keys[..2], &keys[2], 5, &mut random, &mut out).unwrap().to_owned();
+    let salts: std::collections::BTreeSet<_> =
+        rotated.split('"').filter_map(|text| token::Token::parse(text).ok()).map(|token| *token.salt()).collect();
+    assert_eq!(salts.len(), 70, "each token has a salt of its own");
+    assert_eq!(config::open(&rotated, &keys[2..], &mut out), Ok(&*wanted));
+}
+
+#[test]
+fn more_values_than_are_found_together_are_all_sealed() {
+    let json = |value: &str| {
+        format!("{{{}}}", (0..70).map(|at| format!("\"n{at}\":\"{value}{at}\"")).collect::<Vec<_>>().join(","))
+    };
+    let (mut pointers, plain): (Vec<String>, _) =
+        ((0..70).map(|at| format!("/n{}", at * 29 % 70)).collect(), json("s"));
+    pointers.extend(["n3".to_owned(), "/n69".to_owned()]);
+    let pointers: Vec<&str> = pointers.iter().map(String::as_str).collect();
+    let mut out = vec![0xa5; plain.len() + 70 * token::token_len(3)];
+    let sealed = config::seal(&plain, &pointers, &master(), 0, &mut counting(), &mut out).unwrap().to_owned();
+    assert_eq!(sealed.matches("\"enc:").count(), 70);
+    assert_eq!(config::open(&sealed, &[master()], &mut out), Ok(&*plain));
+}
+
+#[test]
+fn a_token_at_each_of_many_levels_opens() {
+    let token = token_for(&master(), b"s", token::Format::Legacy);
+    let nested = |value: &str| format!("{}0{}", format!("{{\"v\":\"{value}\",\"a\":[").repeat(30), "]}".repeat(30));
+    let mut out = vec![0xa5; nested(&token).len()];
+    assert_eq!(config::open(&nested(&token), &[master()], &mut out), Ok(&*nested("s")));
+    let ambiguous = nested(&token).replacen("[0]", "[0],\"v\":1", 1);
+    let mut out = vec![0xa5; 4 * ambiguous.len()];
+    assert_eq!(config::open(&ambiguous, &[master()], &mut out), Err(Error::DuplicateKey));
+    assert!(out.iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn a_token_below_many_levels_needs_eight_bytes_for_each() {
+    let token = token_for(&master(), b"s", token::Format::Legacy);
+    let nested = |value: &str| format!("{}\"{value}\"{}", "[".repeat(60), "]".repeat(60));
+    let open = |len: usize| config::open(&nested(&token), &[master()], &mut vec![0xa5; len]).map(str::to_owned);
+    if cfg!(not(feature = "compact")) {
+        assert_eq!(open(8 * 60 - 1), Err(Error::BufferTooSmall));
+    }
+    assert_eq!(open(8 * 60), Ok(nested("s")));
+    assert_eq!(open(4 * nested(&token).len()), Ok(nested("s")));
+}
+
+#[test]
+#[cfg(feature = "compact")]
+fn a_compact_build_opens_no_token_below_more_than_64_levels() {
+    let token = token_for(&master(), b"s", token::Format::Legacy);
+    let open = |levels: usize| {
+        let json = format!("{}\"{token}\"{}", "[".repeat(levels), "]".repeat(levels));
+        config::open(&json, &[master()], &mut [0xa5; 1024]).map(str::len)
+    };
+    assert_eq!((open(64), open(65)), (Ok(131), Err(Error::TooDeep)));
 }

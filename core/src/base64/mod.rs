@@ -7,12 +7,12 @@ use core::ops::Range;
 use base64ct::{Base64Url, Base64UrlUnpadded, Encoding};
 use zeroize::Zeroize;
 
-use crate::{Error, SMALL, buffer};
+use crate::{COMPACT, Error, buffer};
 
 mod block64;
 
 /// Characters that a piecewise step takes.
-const CHARS: usize = if SMALL { 64 } else { 1024 };
+const CHARS: usize = if COMPACT { 64 } else { 1024 };
 
 /// The text length of `len` bytes; `usize::MAX` if that does not fit.
 pub(crate) const fn encoded_len(len: usize) -> usize {
@@ -42,7 +42,7 @@ pub(crate) fn decode(text: &[u8], out: &mut [u8]) -> Result<usize, Error> {
 /// As [`decode`]; now and then `watch` is shown all that is decoded so far.
 pub(crate) fn decode_watched(text: &[u8], out: &mut [u8], mut watch: impl FnMut(&[u8])) -> Result<usize, Error> {
     // The last block may be padded.
-    let blocks = if SMALL { 0 } else { text.len().saturating_sub(1) / block64::CHARS };
+    let blocks = if COMPACT { 0 } else { text.len().saturating_sub(1) / block64::CHARS };
     let mut written = 0;
     for block in text.as_chunks().0.iter().take(blocks) {
         let free = out.get_mut(written..).and_then(<[u8]>::first_chunk_mut).ok_or(Error::BufferTooSmall)?;
@@ -59,7 +59,7 @@ pub(crate) fn decode_watched(text: &[u8], out: &mut [u8], mut watch: impl FnMut(
 #[inline(never)] // once, and there without what base64ct would do with a rest
 pub(crate) fn decode_quanta(quanta: &mut [[u8; 4]]) -> Result<&[u8], Error> {
     let (text, malformed) = (quanta.as_flattened_mut(), |_| Error::Malformed);
-    if SMALL {
+    if COMPACT {
         return Base64UrlUnpadded::decode_in_place(text).map_err(malformed);
     }
     let blocks = block64::decode_blocks(text)?;
@@ -74,7 +74,7 @@ pub(crate) fn decode_quanta(quanta: &mut [[u8; 4]]) -> Result<&[u8], Error> {
 pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error> {
     let text_len = encoded_len(len);
     let (quanta, _) = buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?.as_chunks_mut::<4>();
-    let blocks = if SMALL { 0 } else { len / block64::BYTES };
+    let blocks = if COMPACT { 0 } else { len / block64::BYTES };
     let mut bytes = [0_u8; 3];
     // From the last to the first: the text grows away from the bytes that are still to be read.
     for at in (blocks * block64::CHARS / 4..quanta.len()).rev() {

@@ -6,6 +6,7 @@ mod pointer;
 mod scan;
 mod text;
 mod values;
+mod walk;
 
 pub use pointer::write_step;
 pub use scan::{Event, Events, Kind, MAX_DEPTH};
@@ -13,4 +14,5 @@ pub(crate) use text::{Unescape, escape_in_place, unescape_into};
 pub use text::{escape, escaped_len, unescape};
 #[cfg(feature = "typed")]
 pub(crate) use text::{same_text, says};
-pub use values::{PointerTo, Value, find, root, strings};
+pub use values::{PointerTo, Strings, Value, find, root, strings};
+pub use walk::{Level, Path, Walk, find_duplicate};

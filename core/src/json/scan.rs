@@ -58,7 +58,7 @@ enum Expect {
 pub struct Events<'a> {
     pub(super) text: &'a str,
     /// What was found last, and where it begins.
-    found: Found,
+    pub(super) found: Found,
     pub(super) start: usize,
     pub(super) offset: usize,
     pub(super) depth: usize,
@@ -104,22 +104,22 @@ impl<'a> Events<'a> {
         self.text.as_bytes().get(self.offset).copied().unwrap_or_default()
     }
 
-    #[cfg_attr(target_os = "none", inline(never))] // once, not once for each character
+    #[cfg_attr(feature = "compact", inline(never))] // once, not once for each character
     fn take(&mut self, wanted: u8) -> bool {
         let there = self.peek() == wanted;
         self.offset += usize::from(there);
         there
     }
 
-    #[cfg_attr(target_os = "none", inline(never))] // once, not twice a step
+    #[cfg_attr(feature = "compact", inline(never))] // once, not twice a step
     fn skip_white_space(&mut self) {
         while let b' ' | b'\t' | b'\n' | b'\r' = self.peek() {
             self.offset += 1;
         }
     }
 
-    fn in_object(&self) -> bool {
-        let level = self.depth.wrapping_sub(1);
+    /// Whether an open level is that of an object.
+    pub(super) fn is_object(&self, level: usize) -> bool {
         self.objects.get(level / 32).is_some_and(|bits| bits >> (level % 32) & 1 == 1)
     }
 
@@ -140,7 +140,7 @@ impl<'a> Events<'a> {
         if expect == Expect::Next && self.depth == 0 {
             return if self.offset == self.text.len() { Ok(()) } else { Err(Error::InvalidJson) };
         }
-        let in_object = self.in_object();
+        let in_object = self.is_object(self.depth.wrapping_sub(1));
         if matches!(expect, Expect::First | Expect::Next) && self.take(if in_object { b'}' } else { b']' }) {
             self.depth -= 1;
             self.found = Found::End;
@@ -191,7 +191,7 @@ impl<'a> Events<'a> {
         Ok(())
     }
 
-    #[cfg_attr(target_os = "none", inline(never))] // once, not once for each word
+    #[cfg_attr(feature = "compact", inline(never))] // once, not once for each word
     fn word(&mut self, word: &[u8]) -> Result<(), Error> {
         if word.iter().all(|byte| self.take(*byte)) { Ok(()) } else { Err(Error::InvalidJson) }
     }
@@ -211,7 +211,7 @@ impl<'a> Events<'a> {
         Ok(())
     }
 
-    #[cfg_attr(target_os = "none", inline(never))] // once, not once for each part of a number
+    #[cfg_attr(feature = "compact", inline(never))] // once, not once for each part of a number
     fn digits(&mut self) -> Result<(), Error> {
         let start = self.offset;
         while self.peek().is_ascii_digit() {
@@ -250,13 +250,36 @@ impl<'a> Events<'a> {
         }
     }
 
+    /// The inside of the string that begins at `start`, which was found before.
+    pub(super) fn string_at(&self, start: usize) -> &'a [u8] {
+        let mut string = Self::at(self.text, start);
+        match string.string() {
+            Ok(()) => self.text.as_bytes().get(start + 1..string.offset - 1).unwrap_or_default(),
+            Err(_) => &[],
+        }
+    }
+
     /// The name that was found last, as written between its quotes.
     pub(super) fn name(&self) -> &'a [u8] {
         self.text.as_bytes().get(self.start + 1..self.offset - 1).unwrap_or_default()
     }
 
+    /// What was found last, as an event; none at the end of the text.
+    pub(super) fn event(&self, found: Found) -> Option<Event> {
+        let span = self.start..self.offset;
+        Some(match found {
+            Found::Nothing => return None,
+            Found::Name => Event::Name(span),
+            Found::End => Event::End(span.start),
+            Found::Value(Kind::Object) => Event::ObjectStart(span.start),
+            Found::Value(Kind::Array) => Event::ArrayStart(span.start),
+            Found::Value(Kind::String) => Event::String(span),
+            Found::Value(Kind::Scalar) => Event::Scalar(span),
+        })
+    }
+
     /// Walks to the end of the value of which the beginning was found last.
-    #[cfg_attr(target_os = "none", inline(never))] // once, not once for each who passes something
+    #[cfg_attr(feature = "compact", inline(never))] // once, not once for each who passes something
     pub(super) fn pass(&mut self, kind: Kind) -> Result<(), Error> {
         let outside = self.depth - usize::from(matches!(kind, Kind::Object | Kind::Array));
         while self.depth > outside {
@@ -270,18 +293,7 @@ impl Iterator for Events<'_> {
     type Item = Result<Event, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let found = self.advance();
-        let span = self.start..self.offset;
-        match found {
-            Ok(Found::Nothing) => None,
-            Ok(Found::Name) => Some(Ok(Event::Name(span))),
-            Ok(Found::End) => Some(Ok(Event::End(span.start))),
-            Ok(Found::Value(Kind::Object)) => Some(Ok(Event::ObjectStart(span.start))),
-            Ok(Found::Value(Kind::Array)) => Some(Ok(Event::ArrayStart(span.start))),
-            Ok(Found::Value(Kind::String)) => Some(Ok(Event::String(span))),
-            Ok(Found::Value(Kind::Scalar)) => Some(Ok(Event::Scalar(span))),
-            Err(error) => Some(Err(error)),
-        }
+        self.advance().map(|found| self.event(found)).transpose()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::slice;
 
-use crate::{Error, SMALL, buffer};
+use crate::{COMPACT, Error, buffer};
 
 /// The length of `plain` as the inside of a JSON string, in bytes.
 #[must_use]
@@ -21,7 +21,7 @@ pub fn escape<'o>(plain: &str, out: &'o mut [u8]) -> Result<&'o str, Error> {
     })
 }
 
-/// Reads the inside of a JSON string (as [`Value::raw`] gives it) into at most `raw.len()` bytes of `out`.
+/// Reads the inside of a JSON string (as [`Value::raw`](super::Value::raw) gives it) into at most `raw.len()` bytes of `out`.
 ///
 /// # Errors
 /// [`Error::InvalidJson`] for a wrong escape, [`Error::NotText`] for half a surrogate pair,
@@ -34,7 +34,7 @@ pub fn unescape<'o>(raw: &str, out: &'o mut [u8]) -> Result<&'o str, Error> {
 pub(crate) fn escape_in_place(len: usize, buf: &mut [u8]) -> Result<usize, Error> {
     let plain = buf.get(..len).ok_or(Error::BufferTooSmall)?;
     // The text is a secret, and most have nothing to escape: nothing more than that is then told by the time.
-    if !SMALL && plain.iter().fold(0, |any, byte| any | must_be_escaped(*byte)) == 0 {
+    if !COMPACT && plain.iter().fold(0, |any, byte| any | must_be_escaped(*byte)) == 0 {
         return Ok(len);
     }
     let escaped_len: usize = plain.iter().map(|byte| escape_of(*byte).len()).sum();

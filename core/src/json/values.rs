@@ -1,14 +1,15 @@
 //! Values of a JSON text: the one at a pointer, every string, and where each lies.
 
+use core::fmt;
 use core::ops::Range;
-use core::{fmt, iter};
 
-use super::pointer::{Steps, write_name};
-use super::scan::{Events, Found, Kind};
+use super::pointer::Steps;
+use super::scan::{Events, Found, Kind, MAX_DEPTH};
 use super::text::same_text;
 #[cfg(feature = "typed")]
 use super::text::says;
-use crate::Error;
+use super::walk::{Level, Walk};
+use crate::{COMPACT, Error};
 
 /// One value of a JSON text. `Debug` says what it is and where, and nothing of the text, which may hold secrets.
 #[derive(Clone)]
@@ -61,27 +62,31 @@ impl<'a> Value<'a> {
         self.span.start + quote..self.span.end - quote
     }
 
-    /// Its JSON Pointer, worked out when displayed, at the cost of one look at the text before it for each level.
-    /// `?` if the text turns out not to be JSON.
+    /// Its JSON Pointer, worked out when displayed, at the cost of two walks through the text and 16 KiB of stack: for the
+    /// pointers of many values use [`Walk`]. `?` if the text turns out not to be JSON.
     #[must_use]
     pub const fn pointer(&self) -> PointerTo<'a> {
         PointerTo { text: self.text, offset: self.span.start }
     }
 
-    /// Whether every reader finds this value at its pointer: on the way to it no name occurs twice in its object.
+    /// Checks that every reader finds this value at its pointer: on the way to it no name occurs twice in its object. Takes
+    /// two walks for each level that the value lies below; for many values use [`find_duplicate`](super::find_duplicate).
     ///
     /// # Errors
-    /// [`Error::DuplicateKey`] if one does, [`Error::InvalidJson`] or [`Error::TooDeep`] if the text is no JSON.
+    /// [`Error::DuplicateKey`] if a name does, [`Error::InvalidJson`] or [`Error::TooDeep`] if the text is no JSON;
+    /// [`Error::TooDeep`] with the feature `compact` also if the value lies below more than 64 levels.
     #[inline(never)] // its walks would lie on the stack of all that goes on with the value
-    pub fn is_unique(&self) -> Result<(), Error> {
+    pub fn check_unique(&self) -> Result<(), Error> {
         let mut level = root(self.text)?;
-        while let Some(child) = level.child_around(self.span.start) {
+        let mut levels_left = if COMPACT { 64_usize } else { MAX_DEPTH };
+        while let Some(child) = level.children().find(|child| child.value.span.contains(&self.span.start)) {
             if let Some(name) = child.name
                 && level.children().filter_map(|other| other.name).filter(|other| same_text(other, name)).count() > 1
             {
                 return Err(Error::DuplicateKey);
             }
             level = child.value;
+            levels_left = levels_left.checked_sub(1).ok_or(Error::TooDeep)?;
         }
         Ok(())
     }
@@ -99,12 +104,7 @@ impl<'a> Value<'a> {
     fn children(&self) -> Children<'a> {
         let mut events = Events::at(self.text, self.span.start);
         let _opened = events.advance();
-        Children { events, index: 0 }
-    }
-
-    /// The child that begins at `offset` or around it.
-    fn child_around(&self, offset: usize) -> Option<Child<'a>> {
-        self.children().find(|child| child.value.span.contains(&offset))
+        Children { events }
     }
 }
 
@@ -117,18 +117,29 @@ pub fn root(text: &str) -> Result<Value<'_>, Error> {
 }
 
 /// The string values of `text`, in order. Ends after the first error.
-pub fn strings(text: &str) -> impl Iterator<Item = Result<Value<'_>, Error>> {
-    let mut events = Events::new(text);
-    iter::from_fn(move || {
+#[must_use]
+pub fn strings(text: &str) -> Strings<'_> {
+    Strings(Events::new(text))
+}
+
+/// The string values of a JSON text, from [`strings`].
+#[derive(Debug, Clone)]
+pub struct Strings<'a>(Events<'a>);
+
+impl<'a> Iterator for Strings<'a> {
+    type Item = Result<Value<'a>, Error>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
         loop {
-            match events.advance() {
+            match self.0.advance() {
                 Ok(Found::Nothing) => return None,
-                Ok(Found::Value(Kind::String)) => return Some(Value::passed(&mut events, Kind::String)),
+                Ok(Found::Value(Kind::String)) => return Some(Value::passed(&mut self.0, Kind::String)),
                 Ok(_) => {}
                 Err(error) => return Some(Err(error)),
             }
         }
-    })
+    }
 }
 
 /// The value at `pointer`: `/auth/token_value` (RFC 6901) or `auth.token_value`. The whole text is checked.
@@ -178,14 +189,12 @@ pub fn find<'a>(text: &'a str, pointer: &str) -> Result<Value<'a>, Error> {
 struct Child<'a> {
     /// The member's name, as written between the quotes; an item has none.
     name: Option<&'a [u8]>,
-    index: usize,
     value: Value<'a>,
 }
 
 /// The children of one value; ends at the first error.
 struct Children<'a> {
     events: Events<'a>,
-    index: usize,
 }
 
 impl<'a> Iterator for Children<'a> {
@@ -204,9 +213,7 @@ impl<'a> Iterator for Children<'a> {
         }
         let Found::Value(kind) = found else { return None };
         let value = Value::passed(&mut self.events, kind).ok()?;
-        let index = self.index;
-        self.index += 1;
-        Some(Child { name, index, value })
+        Some(Child { name, value })
     }
 }
 
@@ -226,14 +233,11 @@ impl fmt::Debug for PointerTo<'_> {
 impl fmt::Display for PointerTo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A value of a text that breaks off behind it has no pointer that can be relied on.
-        let Ok(mut level) = root(self.text) else { return f.write_str("?") };
-        while let Some(child) = level.child_around(self.offset) {
-            match child.name {
-                None => write!(f, "/{}", child.index)?,
-                Some(name) => write_name(f, name)?,
-            }
-            level = child.value;
+        if root(self.text).is_err() {
+            return f.write_str("?");
         }
-        Ok(())
+        let mut walk = Walk::new(self.text, [Level::default(); MAX_DEPTH]);
+        while walk.start() < self.offset && walk.next().is_some() {}
+        walk.write_pointer(f)
     }
 }

@@ -118,7 +118,9 @@ fn strings(text: &str) -> Result<Vec<Found>, Error> {
     let strings = json::strings(text).map(|value| {
         let value = value?;
         let (span, pointer) = (value.span(), value.pointer().to_string());
-        let ambiguous = value.is_unique() == Err(Error::DuplicateKey);
+        let (mut levels, mut paths) = (vec![json::Level::default(); json::MAX_DEPTH], vec![json::Path::default(); json::MAX_DEPTH]);
+        let is_it = |_, place: Range<usize>| place == span;
+        let ambiguous = json::find_duplicate(text, &mut levels, &mut paths, is_it)?.is_some();
         // A half has no spelling in a pointer.
         if !pointer.contains('\u{fffd}') {
             let found = json::find(text, &pointer).map(|found| found.span());

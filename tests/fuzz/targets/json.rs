@@ -31,7 +31,13 @@ fuzz_target!(|text: &str| {
     for (at, value) in json::strings(text).take(16).enumerate() {
         let value = value.expect("the text is JSON");
         let pointer = value.pointer().to_string();
-        let unique = value.is_unique();
+        let (mut levels, mut paths) = (vec![json::Level::default(); json::MAX_DEPTH], vec![json::Path::default(); json::MAX_DEPTH]);
+        let start = value.span().start;
+        let unique = match json::find_duplicate(text, &mut levels, &mut paths, |_, span| span.start == start) {
+            Ok(Some(_)) => Err(Error::DuplicateKey),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
         match json::find(text, &pointer) {
             Ok(found) => assert_eq!((found.span(), unique), (value.span(), Ok(()))),
             // A name with half a surrogate pair has no pointer.
