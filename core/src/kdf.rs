@@ -10,8 +10,8 @@ use core::num::NonZeroU32;
 use heapless::Vec;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::key::{Key, MasterKey};
 use crate::mac::{self, Suffix};
-use crate::{Key, MasterKey};
 #[cfg(feature = "simd")]
 #[doc(hidden)]
 pub use simd::Backend;

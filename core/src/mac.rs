@@ -1,27 +1,30 @@
-//! HMAC-SHA256 (RFC 2104) of a message that is there as a whole, over the compression function of `sha2`.
-//! What never changes under a key is worked out once and kept: the two hash states after the padded key.
-//! PBKDF2 needs these states for its chain; the MAC of a token shares them, and firmware has one HMAC, not two.
+//! HMAC-SHA256 (RFC 2104), over the compression function of the crate `sha2`.
+//!
+//! The two hash states after the padded key are computed once for each key. PBKDF2 needs these states for its chain, and the
+//! MAC of a token shares the code, so that firmware links one HMAC. A token that arrives in pieces uses the crate `hmac`
+//! instead ([`fernet::Verifier`](crate::fernet)).
 
 use core::slice;
+
 use sha2::block_api::compress256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// A state of SHA-256, and as the last one its digest.
+/// A state of SHA-256. The last state of a message is its digest.
 pub(crate) type State = [u32; 8];
 
-/// The bytes of a block of SHA-256, and so the width to which HMAC brings every key (RFC 2104 §2).
+/// The block length of SHA-256 in bytes, and so the length that HMAC pads or hashes every key to (RFC 2104 §2).
 pub(crate) const BLOCK_LEN: usize = 64;
 
 /// The state before any input (FIPS 180-4 §5.3.3).
 pub(crate) const INITIAL: State =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// What follows a message, and the set bit that SHA-256 puts behind it (FIPS 180-4 §5.1.1).
+/// The bytes that PBKDF2 appends to a message, followed by the 1 bit with which SHA-256's padding begins (FIPS 180-4 §5.1.1).
 #[derive(Clone, Copy)]
 pub(crate) enum Suffix {
-    /// Nothing.
+    /// No bytes are appended.
     None,
-    /// The number of PBKDF2's first block, in four bytes (RFC 8018 §5.2).
+    /// The number of PBKDF2's first output block, 1, in four bytes (RFC 8018 §5.2).
     Block1,
 }
 
@@ -34,8 +37,8 @@ impl Suffix {
     }
 }
 
-/// The states after the key, of at most 64 bytes: filled up with zeros to a block, and xored with `0x36` (the inner) and
-/// `0x5c` (the outer).
+/// Returns the inner and the outer hash state after a key of at most 64 bytes: the key is padded with zeros to a block and
+/// xored with `0x36` and `0x5c` (RFC 2104 §2).
 pub(crate) fn states(key: &[u8]) -> [State; 2] {
     let mut states = [INITIAL; 2];
     let mut block = Zeroizing::new([0_u8; 64]);
@@ -47,12 +50,13 @@ pub(crate) fn states(key: &[u8]) -> [State; 2] {
     states
 }
 
-/// The MAC of `message` and `end`.
+/// Returns the MAC of `message ‖ suffix`, given the states of the key.
 pub(crate) fn compute(states: &[State; 2], message: &[u8], suffix: Suffix) -> State {
     mac_of_rest(states, 0, message, suffix)
 }
 
-/// The MAC of what ends with `message` and `end`; the inner state is past the `before` bytes (whole blocks) ahead of them.
+/// Returns the MAC of a message of which `before` bytes (whole blocks) are already in the inner state, and `message ‖ suffix`
+/// is the rest.
 fn mac_of_rest([inner, outer]: &[State; 2], before: usize, message: &[u8], suffix: Suffix) -> State {
     let mut digest = hash(inner, 64 + before, message, suffix);
     let mac = finish(outer, &digest);
@@ -60,36 +64,40 @@ fn mac_of_rest([inner, outer]: &[State; 2], before: usize, message: &[u8], suffi
     mac
 }
 
-/// The MAC of a message that grows, as far as it is known.
+/// The MAC of a message that is written to a buffer from front to back, computed while it is written.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct IncrementalMac {
-    /// The states after the key; the inner one goes on with the message.
+    /// The states after the key. The inner one continues with the message.
     states: [State; 2],
-    /// How many bytes of the message the inner one is past: whole blocks.
+    /// How many bytes of the message are in the inner state: whole blocks.
     hashed: usize,
 }
 
 impl IncrementalMac {
+    /// Starts the MAC of an empty message.
     pub(crate) fn new(key: &[u8]) -> Self {
         Self { states: states(key), hashed: 0 }
     }
 
-    /// Hashes those whole blocks of `message` that are new: it begins with all that was there the last time.
+    /// Hashes the whole blocks that are new in `message`, which is the complete message so far.
     pub(crate) fn grow(&mut self, message: &[u8]) {
         let [inner, _] = &mut self.states;
-        let (blocks, _) = message.get(self.hashed..).unwrap_or_default().as_chunks::<64>();
+        let (_, rest) = message.split_at(self.hashed);
+        let (blocks, _) = rest.as_chunks::<BLOCK_LEN>();
         compress256(inner, blocks);
         self.hashed += blocks.as_flattened().len();
     }
 
-    /// The MAC of `message`, which begins with all that was there the last time, and `end`.
-    pub(crate) fn finish(&self, message: &[u8], suffix: Suffix) -> State {
-        mac_of_rest(&self.states, self.hashed, message.get(self.hashed..).unwrap_or_default(), suffix)
+    /// Returns the MAC of `message`, which begins with the message that was passed to [`IncrementalMac::grow`] last.
+    pub(crate) fn finish(&self, message: &[u8]) -> State {
+        let (_, rest) = message.split_at(self.hashed);
+        mac_of_rest(&self.states, self.hashed, rest, Suffix::None)
     }
 }
 
-/// The hash of what ends with `message` and `end`, from the state after the `before` bytes (whole blocks) ahead of them.
-#[inline(never)] // its block would lie on the stack beneath that of `finish`
+/// Returns the SHA-256 digest of a message of which `before` bytes (whole blocks) are already in `state`, and
+/// `message ‖ suffix` is the rest.
+#[inline(never)] // inlined, its block would be on the stack together with that of `finish`
 pub(crate) fn hash(state: &State, before: usize, message: &[u8], suffix: Suffix) -> State {
     let mut state = *state;
     let (blocks, tail) = message.as_chunks::<64>();
@@ -111,25 +119,25 @@ pub(crate) fn hash(state: &State, before: usize, message: &[u8], suffix: Suffix)
     if at > 56 {
         flush(&mut state, &mut block);
     }
-    // The last block ends with the length in bits; the byte of the set bit does not count.
+    // The last block ends with the message's length in bits, in which the byte of the 1 bit does not count.
     let bits = (len - 1) as u64 * 8;
     block.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
     flush(&mut state, &mut block);
     state
 }
 
-/// Hashes a block and begins the next one.
-#[inline(never)] // once, not three times
+/// Hashes `block` and zeroes it for the next one.
+#[inline(never)] // inlined, it would be in flash three times
 fn flush(state: &mut State, block: &mut [u8; 64]) {
     compress256(state, slice::from_ref(block));
     block.fill(0);
 }
 
-/// The hash of `key block ‖ digest`, from the state after the key block: one compression.
+/// Returns the SHA-256 digest of `key block ‖ digest`, given the state after the key block. Takes one compression.
 pub(crate) fn finish(state: &State, digest: &State) -> State {
     let mut block = [0_u8; 64];
     block.as_chunks_mut::<4>().0.iter_mut().zip(digest).for_each(|(slot, word)| *slot = word.to_be_bytes());
-    // The set bit, and the length in bits.
+    // The padding: the 1 bit, and the length in bits.
     block[32] = 0x80;
     [block[62], block[63]] = ((64 + 32) * 8_u16).to_be_bytes();
     let mut state = *state;
@@ -137,8 +145,8 @@ pub(crate) fn finish(state: &State, digest: &State) -> State {
     state
 }
 
-/// Takes the next bytes of a message that arrives in pieces: `state` is that after all whole blocks but the last, `block` begins
-/// with the rest of the message, `len` is the length of the message so far.
+/// Adds `bytes` to a message that arrives in pieces and is `len` bytes long so far. `state` is the state after all blocks
+/// before the last; `block` begins with the last block, which may be full.
 pub(crate) fn absorb(state: &mut State, block: &mut [u8; BLOCK_LEN], len: &mut usize, bytes: &[u8]) {
     for byte in bytes {
         let at = *len % BLOCK_LEN;
@@ -152,7 +160,7 @@ pub(crate) fn absorb(state: &mut State, block: &mut [u8; BLOCK_LEN], len: &mut u
     }
 }
 
-/// SHA-256 of a message that arrives in pieces and is no secret: nothing is wiped.
+/// The SHA-256 of a public message that arrives in pieces. It wipes nothing.
 pub(crate) struct Hasher {
     state: State,
     block: [u8; BLOCK_LEN],
@@ -169,12 +177,17 @@ impl Hasher {
     }
 
     pub(crate) fn digest(&self) -> State {
-        let whole = self.len.saturating_sub(1) / BLOCK_LEN * BLOCK_LEN;
-        hash(&self.state, whole, self.block.get(..self.len - whole).unwrap_or_default(), Suffix::None)
+        let before = len_before_last_block(self.len);
+        hash(&self.state, before, self.block.split_at(self.len - before).0, Suffix::None)
     }
 }
 
-/// Writes a digest as bytes: to where it stays, because it may be a key.
+/// Returns the length of all blocks before the last one of a message that [`absorb`] was given.
+pub(crate) const fn len_before_last_block(len: usize) -> usize {
+    len.saturating_sub(1) / BLOCK_LEN * BLOCK_LEN
+}
+
+/// Writes a digest as bytes. It goes to where it stays, rather than being returned, because it may be a key.
 pub(crate) fn write(digest: &State, out: &mut [u8; 32]) {
     for (slot, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(digest) {
         *slot = word.to_be_bytes();

@@ -225,10 +225,10 @@ pub unsafe extern "C" fn fernseal_master_key_generate(
         // SAFETY: the caller's promise is the same.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &[])?, Random::new(random, ctx)) };
         out.text(|out| {
-            let text = MasterKey::generate(&mut rng)?;
+            let text = MasterKey::generate_text(&mut rng)?;
             let out = out.get_mut(..text.len()).ok_or(Error::BufferTooSmall)?;
             out.copy_from_slice(text.as_bytes());
-            core::str::from_utf8(out).map_err(|_| Error::NotText)
+            core::str::from_utf8(out).map_err(|_| Error::NotUtf8)
         })
     })
 }
@@ -598,7 +598,7 @@ pub unsafe extern "C" fn fernseal_config_get_any(
         // SAFETY: the caller's promise is the same.
         let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller's promise is the same.
-        let pointer = unsafe { text(pointer, pointer_len, Error::BadPointer) }?;
+        let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
         out.text(|out| config::get(json, pointer, masters, out))
     })
 }
@@ -631,7 +631,7 @@ pub unsafe extern "C" fn fernseal_config_seal(
         // SAFETY: the caller's promise is the same.
         let (master, json) = unsafe { (master_key(master)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller's promise is the same.
-        let pointer = unsafe { text(pointer, pointer_len, Error::BadPointer) }?;
+        let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
         out.text(|out| config::seal(json, &[pointer], master, now, &mut rng, out))
     })
 }

@@ -61,11 +61,11 @@ pub(crate) fn of(result: Result<(), Failure>) -> fernseal_status {
     };
     match error {
         Error::BufferTooSmall => FERNSEAL_BUFFER_TOO_SMALL,
-        Error::Unauthentic => FERNSEAL_UNAUTHENTIC,
+        Error::AuthenticationFailed => FERNSEAL_UNAUTHENTIC,
         Error::Expired => FERNSEAL_EXPIRED,
         Error::RandomFailed => FERNSEAL_RANDOM_FAILED,
         Error::NotFound => FERNSEAL_NOT_FOUND,
-        Error::BadPointer => FERNSEAL_INVALID_ARGUMENT,
+        Error::InvalidPointer => FERNSEAL_INVALID_ARGUMENT,
         Error::KeyCharacter | Error::KeyEmpty | Error::KeyPadding | Error::KeyShort => FERNSEAL_INVALID_KEY,
         Error::InvalidJson
         | Error::TooDeep
@@ -73,7 +73,7 @@ pub(crate) fn of(result: Result<(), Failure>) -> fernseal_status {
         | Error::NotAString
         | Error::UnexpectedKind
         | Error::EscapedName => FERNSEAL_INVALID_JSON,
-        Error::Malformed | Error::NotText | Error::LooksSealed => FERNSEAL_MALFORMED,
+        Error::Malformed | Error::NotUtf8 | Error::Lookalike => FERNSEAL_MALFORMED,
         _ => FERNSEAL_INTERNAL,
     }
 }

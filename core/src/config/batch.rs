@@ -1,27 +1,29 @@
-//! Opens and seals the tokens of a config many at a time. Looks for equal names on the way to all of them at once, and
-//! derives keys in batches: the processor does several derivations in little more time than one. It looks ahead at the tokens
-//! that follow, so that it derives no key that it does not use.
+//! Opens and seals the tokens of a config in batches: checks the way to all tokens in one go, and derives up to 32 keys at a
+//! time, which a processor with wide vectors does in little more time than one.
 //!
-//! The feature `compact` has [`super::single`] instead; tests/core run against both.
+//! It parses the tokens that follow before it derives, so that it derives no key that no token needs. The feature `compact`
+//! has [`single`](super) instead.
 
 use core::iter;
 use core::ops::Range;
+use core::slice;
 
 use heapless::Vec;
 use rand_core::TryCryptoRng;
 
-use super::begins_sealed;
+use super::kind::begins_sealed;
+use crate::error::Error;
+use crate::fernet;
 use crate::json::{self, Kind, Level, Strings, Value};
 use crate::kdf::{self, Job, Salt};
+use crate::key::{Key, MasterKey};
 use crate::token::{self, Format, LEGACY_SALT, Opener, Token};
-use crate::{Error, Key, MasterKey, fernet};
 
-/// How many keys are derived together, at most.
+/// How many keys are derived together.
 pub(super) const BATCH: usize = 32;
 
-/// Checks that `json` is JSON and that no name on the way to a token occurs twice in its object. `memory` holds nothing yet, and
-/// may change.
-#[inline(never)] // its levels would lie on the stack of all that goes on with the tokens
+/// Checks that `json` is JSON and that no name on the way to a token occurs twice in its object. Overwrites `memory`.
+#[inline(never)] // inlined, its 16 KiB of levels would be on the stack during the derivations
 pub(super) fn check(json: &str, memory: &mut [u8]) -> Result<(), Error> {
     let mut levels = [Level::default(); json::MAX_DEPTH];
     let is_token = |kind, span: Range<usize>| {
@@ -33,18 +35,19 @@ pub(super) fn check(json: &str, memory: &mut [u8]) -> Result<(), Error> {
     }
 }
 
-/// A salt with the key that was derived with it.
+/// A salt and the key that was derived from it.
 struct Derived {
     salt: Salt,
     key: Key,
 }
 
-/// Opens the tokens of a config, in the order in which they stand in it.
+/// Opens the tokens of a config, in the order of the text.
 pub(super) struct TokenOpener<'k> {
     masters: &'k [MasterKey],
-    /// The keys of the tokens that come next, and that of all legacy tokens.
+    /// The keys of a batch of tokens, and the key of all legacy tokens.
     ready: Vec<Derived, { BATCH + 1 }>,
-    /// Opens what `ready` has no key for.
+    /// Opens the tokens that `ready` has no key for: those that are written with escapes, and those that share a salt but not
+    /// a master key.
     single: Opener<'k>,
 }
 
@@ -53,17 +56,17 @@ impl<'k> TokenOpener<'k> {
         Self { masters, ready: Vec::new(), single: Opener::new(masters) }
     }
 
-    /// Opens the token `value` to the front of `buf`; says how long the secret is. `ahead` are the strings that follow it.
+    /// Opens the token `value`, which the strings `ahead` follow. The secret is then at the front of `buf`; returns its length.
     pub(super) fn open(&mut self, value: &Value<'_>, ahead: &Strings<'_>, buf: &mut [u8]) -> Result<usize, Error> {
-        let len = json::unescape_into(value.raw_bytes(), buf)?;
+        let len = json::unescape_into(value.raw_bytes()?, buf)?;
         let (salt, raw) = token::decode_in_place(len, buf)?;
-        if self.keys(&salt).next().is_none() && token_of(value).is_some() {
+        if self.keys(&salt).next().is_none() && parse(value).is_some() {
             self.derive(value, ahead);
         }
         for key in self.keys(&salt) {
-            // A key that does not fit leaves the token as it is.
-            match fernet::open_raw(core::slice::from_ref(key), raw) {
-                Err(Error::Unauthentic) if self.masters.len() > 1 => {}
+            // A key that does not match leaves the token as it is.
+            match fernet::open_raw(slice::from_ref(key), raw) {
+                Err(Error::AuthenticationFailed) if self.masters.len() > 1 => {}
                 opened => return opened,
             }
         }
@@ -74,14 +77,14 @@ impl<'k> TokenOpener<'k> {
         self.ready.iter().filter(move |derived| derived.salt == *salt).map(|derived| &derived.key)
     }
 
-    /// Derives the keys of `value` and of the tokens that follow it, each under the first master key that it was sealed
-    /// with. A token that none has sealed gets no key.
-    #[inline(never)] // its arrays would lie on the stack of all that goes on with the keys
+    /// Derives the keys of `value` and of the tokens that follow it, until there are [`BATCH`] salts. Each key comes from the
+    /// first master key that sealed the token; a token that none sealed gets no key.
+    #[inline(never)] // inlined, its arrays would be on the stack while tokens are opened
     fn derive(&mut self, value: &Value<'_>, ahead: &Strings<'_>) {
         self.ready.retain(|derived| derived.salt == LEGACY_SALT);
         let mut tokens: Vec<Token<'_>, BATCH> = Vec::new();
         let ahead = ahead.clone().map_while(Result::ok);
-        for token in iter::once(value.clone()).chain(ahead).filter_map(|value| token_of(&value)) {
+        for token in iter::once(value.clone()).chain(ahead).filter_map(|value| parse(&value)) {
             let is_known = self.keys(token.salt()).next().is_some();
             if !is_known && tokens.iter().all(|other| other.salt() != token.salt()) && tokens.push(token).is_err() {
                 break;
@@ -90,36 +93,38 @@ impl<'k> TokenOpener<'k> {
         for master in self.masters {
             let mut keys = [const { Key::ZERO }; BATCH];
             derive_all(master, tokens.iter().map(Token::salt), &mut keys);
-            let mut left = Vec::new();
+            let mut unopened = Vec::new();
             for (token, key) in tokens.into_iter().zip(keys) {
-                let fits = self.masters.len() == 1 || token.is_sealed_with(&key);
-                // Neither can be full: they take the tokens there are, and one more.
-                let _ = if fits {
+                // With one master key, opening the token is the check.
+                let is_key = self.masters.len() == 1 || token.is_sealed_with(&key);
+                // A token that finds no room here is opened by `single`.
+                let _ = if is_key {
                     self.ready.push(Derived { salt: *token.salt(), key }).is_ok()
                 } else {
-                    left.push(token).is_ok()
+                    unopened.push(token).is_ok()
                 };
             }
-            tokens = left;
+            tokens = unopened;
         }
     }
 }
 
-/// The token that a string is, if it is one and written without escapes.
-fn token_of<'a>(value: &Value<'a>) -> Option<Token<'a>> {
-    Token::parse_bytes(value.raw_bytes()).ok()
+/// Returns the token that a string is, if it is written without escapes.
+fn parse<'a>(value: &Value<'a>) -> Option<Token<'a>> {
+    Token::parse_bytes(value.raw_bytes().ok()?).ok()
 }
 
-/// Derives a key with each of the salts.
+/// Derives a key from each of up to [`BATCH`] salts.
 fn derive_all<'s>(master: &MasterKey, salts: impl Iterator<Item = &'s Salt>, out: &mut [Key; BATCH]) {
     let jobs: Vec<Job<'_>, BATCH> =
         salts.map(|salt| Job { master, salt: salt.as_slice(), iterations: kdf::ITERATIONS }).collect();
     kdf::derive_many(&jobs, out);
 }
 
-/// New salts with the keys of the tokens that are sealed next.
+/// Seals the values of a config.
 pub(super) struct TokenSealer<'k> {
     master: &'k MasterKey,
+    /// New salts with their keys, for the tokens that are sealed next.
     ready: Vec<Derived, BATCH>,
 }
 
@@ -128,8 +133,8 @@ impl<'k> TokenSealer<'k> {
         Self { master, ready: Vec::new() }
     }
 
-    /// Seals the first `len` bytes of `buf` onto themselves. `more` says how many are sealed after this one; it is asked
-    /// only now and then.
+    /// Seals the first `len` bytes of `buf` in place. The token is then at the front of `buf`; returns its length. `more`, which
+    /// is called before a batch, returns how many values are sealed after this one.
     pub(super) fn seal_in_place<R: TryCryptoRng + ?Sized>(
         &mut self,
         len: usize,
@@ -138,26 +143,29 @@ impl<'k> TokenSealer<'k> {
         rng: &mut R,
         buf: &mut [u8],
     ) -> Result<usize, Error> {
-        if self.ready.is_empty() {
-            self.derive(more(), rng)?;
-        }
-        let Derived { salt, key } = self.ready.pop().ok_or(Error::RandomFailed)?;
+        let Derived { salt, key } = match self.ready.pop() {
+            Some(derived) => derived,
+            None => self.derive(more(), rng)?,
+        };
         token::seal_with_in_place(&key, &Format::Salted(salt), len, now, rng, buf)
     }
 
-    /// Draws salts for one token and `more`, and derives their keys.
+    /// Derives keys from new salts: one to return, and one for each of `more` values up to [`BATCH`] in all.
     #[inline(never)] // as above
-    fn derive<R: TryCryptoRng + ?Sized>(&mut self, more: usize, rng: &mut R) -> Result<(), Error> {
+    fn derive<R: TryCryptoRng + ?Sized>(&mut self, more: usize, rng: &mut R) -> Result<Derived, Error> {
         if self.master.is_short() {
             return Err(Error::KeyShort);
         }
-        let mut salts: Vec<Salt, BATCH> = Vec::new();
-        for _ in 0..=more.min(BATCH - 1) {
-            let _ = salts.push(*Format::salted(rng)?.salt());
+        let mut salts = [Salt::default(); BATCH];
+        let count = BATCH.min(more.saturating_add(1));
+        for salt in salts.iter_mut().take(count) {
+            *salt = *Format::salted(rng)?.salt();
         }
         let mut keys = [const { Key::ZERO }; BATCH];
-        derive_all(self.master, salts.iter(), &mut keys);
-        self.ready = salts.into_iter().zip(keys).map(|(salt, key)| Derived { salt, key }).collect();
-        Ok(())
+        derive_all(self.master, salts.iter().take(count), &mut keys);
+        let mut derived = salts.into_iter().zip(keys).take(count).map(|(salt, key)| Derived { salt, key });
+        let first = derived.next().ok_or(Error::RandomFailed)?;
+        self.ready = derived.collect();
+        Ok(first)
     }
 }

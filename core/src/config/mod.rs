@@ -1,75 +1,54 @@
-//! A config opened or sealed from one fixed buffer into another; all but the values concerned stays byte for byte.
-//! Opening and rotating concern every string with the `enc:` prefix, sealing the strings that the caller names.
-//! Also here: what a value is, to a tool that must not mistake one thing for another.
+//! Opens, seals and rotates the secrets of a JSON config, from one buffer into another. Everything outside the values concerned
+//! stays byte for byte.
+//!
+//! [`open`] and [`rotate`] work on every string that begins with `enc:`, [`seal`] on the strings that the caller names. How
+//! tokens are opened and sealed depends on the feature `compact`: in `batch`, or one at a time in `single`.
 
 #[cfg(not(feature = "compact"))]
 mod batch;
+mod kind;
 #[cfg(feature = "compact")]
 mod single;
 #[cfg(feature = "typed")]
 mod typed;
 
-#[cfg(feature = "typed")]
-pub use typed::{Auth, Config, Logging, MAX_DEPTH, Proxmox, Text};
-
 use heapless::Vec;
 use rand_core::TryCryptoRng;
 
+use crate::buffer;
+use crate::error::Error;
 use crate::json::{self, Kind, Strings, Value};
-use crate::token::{self, Opener, Token};
-use crate::{Error, MasterKey, buffer};
+use crate::key::MasterKey;
+#[cfg(doc)]
+use crate::token;
+use crate::token::Opener;
 #[cfg(not(feature = "compact"))]
 use batch::{BATCH, TokenOpener, TokenSealer, check};
+pub use kind::{ValueKind, classify};
+use kind::{begins_sealed, open_string};
 #[cfg(feature = "compact")]
 use single::{BATCH, TokenOpener, TokenSealer, check};
+#[cfg(feature = "typed")]
+pub use typed::{Auth, Config, Logging, MAX_DEPTH, Proxmox, Text};
 
-/// The pointer of the secret that every ProxmoxMCP config has.
+/// The JSON Pointer of the secret that every ProxmoxMCP config has.
 pub const TOKEN_VALUE: &str = "/auth/token_value";
 
-/// What a string value is, by its looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Looks {
-    /// It begins with `enc:` and is a token.
-    Sealed,
-    /// It begins with `enc:` and is no token, or begins nearly so (`ENC:`, white space before it).
-    LooksSealed,
-    /// All of it is `${NAME}`, `${NAME:-default}` or the like: a name to be filled in by whoever reads the config.
-    Placeholder,
-    /// Anything else.
-    Plain,
-}
-
-/// What the string `text` (escapes taken off) is, by its looks.
-#[must_use]
-pub fn looks(text: &str) -> Looks {
-    let start = text.trim_start().as_bytes();
-    if Token::parse(text).is_ok() {
-        Looks::Sealed
-    } else if start.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(token::PREFIX.as_bytes())) {
-        Looks::LooksSealed
-    } else if is_placeholder(text) {
-        Looks::Placeholder
-    } else {
-        Looks::Plain
-    }
-}
-
-fn is_placeholder(text: &str) -> bool {
-    let Some(inner) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else { return false };
-    let name_len = inner.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
-    let (name, rest) = inner.split_at_checked(name_len).unwrap_or_default();
-    let starts_well = !name.is_empty() && !name.starts_with(|char: char| char.is_ascii_digit());
-    starts_well && (rest.is_empty() || rest.starts_with([':', '-', '?', '+', '=']) && !rest.contains('}'))
-}
-
-/// Opens every sealed value of `json` with the first of `keys` that fits. Costs a derivation for each token and key;
-/// tokens that share a salt, as legacy tokens do, share it. Beside that it takes time linear in `json`: some walks through
-/// the text, at most ten. `out` takes `json.len()` bytes, more only where secrets hold many characters that JSON escapes or
-/// where tokens lie deeper than 20 levels; four times `json.len()` is always enough.
+/// Opens every token of `json`, each with the first of `keys` that sealed it, and returns the opened text.
+///
+/// Costs one derivation for each token and for each key that is tried; tokens that share a salt, as legacy tokens do, share
+/// it. So a text costs at most `keys.len()` derivations for each 140 bytes; a caller who opens configs of strangers limits
+/// their length. Apart from derivations, the time is linear in `json.len()`: up to ten walks through the text. A build with
+/// the feature `compact` instead takes two walks for each token and for each level that it lies below.
+///
+/// `out` needs `json.len()` bytes. It needs more if secrets contain many characters that JSON escapes, or if a token lies below
+/// more than 20 levels; four times `json.len()` is always enough.
 ///
 /// # Errors
-/// [`Error::InvalidJson`], [`Error::TooDeep`]; [`Error::DuplicateKey`]; [`Error::Malformed`], [`Error::Unauthentic`] or
-/// [`Error::NotText`] for the first sealed value that is at fault; [`Error::BufferTooSmall`]. `out` is zeroed then.
+/// [`Error::InvalidJson`] or [`Error::TooDeep`]; [`Error::DuplicateKey`] if a name on the way to a token occurs twice;
+/// [`Error::Malformed`], [`Error::AuthenticationFailed`] or [`Error::NotUtf8`] for the first token that fails;
+/// [`Error::BufferTooSmall`]. `out` is then zeroed. With the feature `compact`, a token below more than 64 levels is
+/// [`Error::TooDeep`], and [`Error::DuplicateKey`] is found token by token.
 pub fn open<'o>(json: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
     let mut opener = TokenOpener::new(keys);
     rewrite_tokens(json, out, |value, ahead, buf| {
@@ -79,12 +58,14 @@ pub fn open<'o>(json: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o
     })
 }
 
-/// Seals every sealed value of `json` anew: opened with the first of `old` that fits, sealed under `new` at `now` (Unix
-/// seconds) with a salt of its own. Two derivations for each token, as [`open`] counts them. `out` takes `json.len()`
-/// bytes and 25 for each legacy token, which becomes a salted one; more for depth, as [`open`] does.
+/// Seals the secret of every token of `json` again: opens each token with the first of `old` that sealed it, seals the secret
+/// with `new` and a new salt, and returns the new text. `now` is the time in Unix seconds, and `rng` provides salts and IVs.
+///
+/// Costs the time of [`open`] and one more derivation for each token. `out` needs `json.len()` bytes, and 25 more for each
+/// legacy token, which becomes a salted one; for tokens below more than 20 levels it needs more, as [`open`] does.
 ///
 /// # Errors
-/// As [`open`], but for [`Error::NotText`]; [`Error::KeyShort`], [`Error::RandomFailed`]. `out` is zeroed then.
+/// As [`open`], except [`Error::NotUtf8`]; also [`Error::KeyShort`] and [`Error::RandomFailed`]. `out` is then zeroed.
 pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
     json: &str,
     old: &[MasterKey],
@@ -96,44 +77,40 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
     let (mut opener, mut sealer) = (TokenOpener::new(old), TokenSealer::new(new));
     rewrite_tokens(json, out, |value, ahead, buf| {
         let len = opener.open(value, ahead, buf)?;
-        let is_token = |value: &Value<'_>| begins_sealed(value.raw_bytes());
+        let is_token = |value: &Value<'_>| value.raw_bytes().is_ok_and(begins_sealed);
         let more = || ahead.clone().map_while(Result::ok).filter(is_token).take(BATCH).count();
         sealer.seal_in_place(len, now, more, rng, buf)
     })
 }
 
-/// Takes the escapes off a string and opens it, if it is sealed, at the front of `buf`; says how long it is.
-fn open_string(raw: &[u8], opener: &mut Opener<'_>, buf: &mut [u8]) -> Result<usize, Error> {
-    let len = json::unescape_into(raw, buf)?;
-    if begins_sealed(raw) { opener.open_in_place(len, buf) } else { Ok(len) }
-}
-
-/// The value at `pointer`, opened with the first of `keys` that fits if it is sealed. A number, `true`, `false` or
-/// `null` comes as it is written. `out` takes the length of the value as it is written.
+/// Returns the value at `pointer`: a string without its escapes, opened with the first of `keys` that sealed it if it begins
+/// with `enc:`; a number, `true`, `false` or `null` as it is written. `out` needs the length of the value as it is written.
 ///
 /// # Errors
-/// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::BadPointer`], [`Error::NotFound`], [`Error::DuplicateKey`];
-/// [`Error::NotAString`] for an object or array; [`Error::Malformed`], [`Error::Unauthentic`], [`Error::NotText`];
-/// [`Error::BufferTooSmall`]. `out` is zeroed then.
+/// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::InvalidPointer`], [`Error::NotFound`] or [`Error::DuplicateKey`];
+/// [`Error::NotAString`] if the value is an object or array; [`Error::Malformed`], [`Error::AuthenticationFailed`] or
+/// [`Error::NotUtf8`] if the string begins with `enc:` and does not open; [`Error::BufferTooSmall`]. `out` is then zeroed.
 pub fn get<'o>(json: &str, pointer: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
         let value = json::find(json, pointer)?;
         match value.kind() {
             Kind::Object | Kind::Array => Err(Error::NotAString),
-            // A scalar has no escapes and is not sealed: it comes as it is.
-            Kind::String | Kind::Scalar => open_string(value.raw_bytes(), &mut Opener::new(keys), out),
+            // A scalar contains no escapes and does not begin with `enc:`, so it is copied as it is.
+            Kind::String | Kind::Scalar => open_string(value.raw_bytes()?, &mut Opener::new(keys), out),
         }
     })
 }
 
-/// Seals the strings at `pointers` under `master` at `now` (Unix seconds), each at the cost of a derivation and of a walk
-/// through the text. Tokens and placeholders among them stay. `out` takes `json.len()` bytes and, for each value sealed,
-/// [`token::token_len`] of its length.
+/// Seals the strings at `pointers` with `master` and returns the new text. Tokens and placeholders among them stay as they are.
+/// `now` is the time in Unix seconds, and `rng` provides salts and IVs.
+///
+/// Each value costs one derivation, and n pointers cost n walks through the text, and n more for every 32 of them. `out` needs
+/// `json.len()` bytes, and [`token::token_len`] of its length for each value that is sealed.
 ///
 /// # Errors
-/// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::BadPointer`], [`Error::NotFound`], [`Error::DuplicateKey`],
-/// [`Error::NotAString`], [`Error::NotText`]; [`Error::LooksSealed`] for a value that may be a damaged token;
-/// [`Error::KeyShort`], [`Error::RandomFailed`], [`Error::BufferTooSmall`]. `out` is zeroed then.
+/// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::InvalidPointer`], [`Error::NotFound`], [`Error::DuplicateKey`],
+/// [`Error::NotAString`] or [`Error::NotUtf8`]; [`Error::Lookalike`] if a value may be a damaged token; [`Error::KeyShort`],
+/// [`Error::RandomFailed`] or [`Error::BufferTooSmall`]. `out` is then zeroed.
 pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     json: &str,
     pointers: &[&str],
@@ -155,22 +132,21 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
         if !upcoming.take(value) {
             return Ok(None);
         }
-        let len = json::unescape_into(value.raw_bytes(), buf)?;
-        match looks(buffer::text(buf, len)?) {
-            Looks::Sealed | Looks::Placeholder => return Ok(None),
-            Looks::LooksSealed => return Err(Error::LooksSealed),
-            Looks::Plain => {}
+        let len = json::unescape_into(value.raw_bytes()?, buf)?;
+        match classify(buffer::text(buf, len)?) {
+            ValueKind::Sealed | ValueKind::Placeholder => return Ok(None),
+            ValueKind::Lookalike => return Err(Error::Lookalike),
+            ValueKind::Plain => {}
         }
         sealer.seal_in_place(len, now, || upcoming.count_plain(), rng, buf).map(Some)
     })
 }
 
-/// The values at some pointers, in the order in which they stand in the text. Each value is found once, [`BATCH`] of them at
-/// a time: it is not looked for at each string of the text.
+/// The values at `pointers`, in the order of the text. They are found [`BATCH`] at a time, because there is no memory for all.
 struct Upcoming<'a, 'p> {
     json: &'a str,
     pointers: &'p [&'p str],
-    /// The next of them, the last first.
+    /// The next values, in reverse order.
     values: Vec<Value<'a>, BATCH>,
 }
 
@@ -181,7 +157,7 @@ impl<'a, 'p> Upcoming<'a, 'p> {
         upcoming
     }
 
-    /// Whether `value` is the next of them; it is then taken out.
+    /// Returns whether `value` is the next of the values, and removes it then.
     fn take(&mut self, value: &Value<'_>) -> bool {
         let is_next = self.values.last().is_some_and(|next| next.span() == value.span());
         if is_next {
@@ -193,7 +169,7 @@ impl<'a, 'p> Upcoming<'a, 'p> {
         is_next
     }
 
-    /// Finds the first values from `offset` on.
+    /// Finds the first values that begin at `offset` or after it.
     fn find(&mut self, offset: usize) {
         let start = |value: &Value<'a>| value.span().start;
         for value in self.pointers.iter().filter_map(|pointer| json::find(self.json, pointer).ok()) {
@@ -201,7 +177,7 @@ impl<'a, 'p> Upcoming<'a, 'p> {
             if start(&value) < offset || self.values.get(at).is_some_and(|other| start(other) == start(&value)) {
                 continue;
             }
-            // The last of them makes room for an earlier one.
+            // The value that comes last makes room for an earlier one.
             if self.values.is_full() {
                 if at == 0 {
                     continue;
@@ -213,19 +189,13 @@ impl<'a, 'p> Upcoming<'a, 'p> {
         }
     }
 
-    /// How many of them are to be sealed, as far as can be told without taking off escapes.
+    /// Returns how many of the values are to be sealed. It does not unescape them, so it may count one that is not.
     fn count_plain(&self) -> usize {
-        self.values.iter().filter(|value| looks(value.raw()) == Looks::Plain).count()
+        self.values.iter().filter(|value| classify(value.raw()) == ValueKind::Plain).count()
     }
 }
 
-/// Whether a string, as written between its quotes, begins with `enc:` once its escapes are taken off.
-fn begins_sealed(raw: &[u8]) -> bool {
-    let mut start = json::Unescape::new(raw);
-    token::PREFIX.bytes().all(|byte| start.next() == Some(Ok(byte)))
-}
-
-/// As [`rewrite`], for the strings that begin with `enc:`, once it is sure that no name on the way to one occurs twice.
+/// Checks `json` and rewrites it as [`rewrite`] does. `replace` is called for the strings that begin with `enc:`.
 fn rewrite_tokens<'o>(
     json: &str,
     out: &'o mut [u8],
@@ -238,14 +208,13 @@ fn rewrite_tokens<'o>(
         json,
         out,
         |value, ahead, buf| {
-            if begins_sealed(value.raw_bytes()) { replace(value, ahead, buf).map(Some) } else { Ok(None) }
+            if begins_sealed(value.raw_bytes()?) { replace(value, ahead, buf).map(Some) } else { Ok(None) }
         },
     )
 }
 
-/// Copies `json`, which is JSON, to `out`, but for the strings that `replace` replaces: it leaves the new inside of the
-/// string, ready for JSON, at the front of the buffer that it is given, and says how long it is. It gets the strings that
-/// follow as well.
+/// Copies `json`, which is valid, to `out`, with new strings where `replace` returns a length: it has then written the inside of
+/// the new string, escaped for JSON, to the front of the buffer that it is given. It also gets the strings that follow.
 fn rewrite<'o>(
     json: &str,
     out: &'o mut [u8],
@@ -259,16 +228,16 @@ fn rewrite<'o>(
             let inside = value.inside();
             let before = json.as_bytes().get(read..inside.start).ok_or(Error::InvalidJson)?;
             let rest = out.get_mut(written..).ok_or(Error::BufferTooSmall)?;
-            let here = buffer::put(rest, before)?;
+            let here = buffer::copy_to_front(rest, before)?;
             let rest = rest.get_mut(here..).ok_or(Error::BufferTooSmall)?;
             read = inside.end;
             written += here
                 + match replace(&value, &strings, rest)? {
                     Some(len) => len,
-                    None => buffer::put(rest, value.raw_bytes())?,
+                    None => buffer::copy_to_front(rest, value.raw_bytes()?)?,
                 };
         }
         let after = json.as_bytes().get(read..).ok_or(Error::InvalidJson)?;
-        Ok(written + buffer::put(out.get_mut(written..).ok_or(Error::BufferTooSmall)?, after)?)
+        Ok(written + buffer::copy_to_front(out.get_mut(written..).ok_or(Error::BufferTooSmall)?, after)?)
     })
 }

@@ -1,23 +1,26 @@
-//! The scanner: the events of a JSON text, one at a time.
+//! The scanner: finds the lexical elements of a JSON text (RFC 8259) one after another, and refuses what is not JSON.
+//!
+//! It neither recurses nor allocates: an open level takes one bit, which says whether it is an object or an array. So nesting is
+//! limited to [`MAX_DEPTH`] levels. [`Events`] is its public form; the modules beside it use [`Lexeme`], which is smaller.
 
 use core::ops::Range;
 use core::{fmt, mem};
 
-use crate::Error;
+use crate::error::Error;
 
-/// The greatest depth of nesting that is read.
+/// How many levels a text may be nested.
 pub const MAX_DEPTH: usize = 1024;
 
-/// What the next step of a scan found. A range is in bytes of the text and includes a string's quotes.
+/// A lexical element of a JSON text. Offsets and ranges are in bytes of the text; a string's range includes its quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// `{`, at this offset.
+    /// The `{` at this offset.
     ObjectStart(usize),
-    /// `[`, at this offset.
+    /// The `[` at this offset.
     ArrayStart(usize),
-    /// The `}` or `]` that closes the innermost level, at this offset.
+    /// The `}` or `]` at this offset, which closes the innermost level.
     End(usize),
-    /// The name of an object's member; its value follows.
+    /// The name of a member. Its value follows.
     Name(Range<usize>),
     /// A string value.
     String(Range<usize>),
@@ -25,12 +28,12 @@ pub enum Event {
     Scalar(Range<usize>),
 }
 
-/// What a step of a walk came to, for this module's own use: where it lies is between the walk's `start` and `offset`.
+/// What a step found, between the `start` and the `offset` of [`Events`].
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Found {
-    /// The name of an object's member.
+pub(super) enum Lexeme {
+    /// The name of a member.
     Name,
-    /// A string or scalar, or the first character of an object or array.
+    /// A whole string or scalar, or the first character of an object or array.
     Value(Kind),
     /// The end of the innermost level.
     End,
@@ -38,31 +41,35 @@ pub(super) enum Found {
     Nothing,
 }
 
-/// What may stand next in the text.
+/// What the grammar allows next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expect {
     /// A value.
     Value,
-    /// A level's end, or its first member or item.
+    /// The end of the innermost level, or its first member or item.
     First,
-    /// A level's end, or a comma and its next member or item; outside all levels the end of the text.
+    /// The end of the innermost level, or a comma and the next member or item. Outside all levels, the end of the text.
     Next,
-    /// The colon behind a name, and a value.
+    /// The colon after a name, and a value.
     Colon,
-    /// Nothing: the walk is over.
+    /// Nothing: the text or the walk has ended.
     Nothing,
 }
 
-/// A walk through a JSON text, one [`Event`] at a time. It ends after the first error.
+/// A walk through a JSON text, one [`Event`] at a time. It ends after the first error. [`Walk`](super::Walk) also knows the
+/// pointer of each event.
 #[derive(Clone)]
 pub struct Events<'a> {
     pub(super) text: &'a str,
-    /// What was found last, and where it begins.
-    pub(super) found: Found,
+    /// What was found last.
+    pub(super) found: Lexeme,
+    /// Where it begins, in bytes.
     pub(super) start: usize,
+    /// Where it ends, and the next step begins.
     pub(super) offset: usize,
+    /// How many levels are open.
     pub(super) depth: usize,
-    /// One bit a level: set for an object.
+    /// A bit for each open level: 1 for an object, 0 for an array.
     objects: [u32; MAX_DEPTH / 32],
     expect: Expect,
 }
@@ -74,68 +81,69 @@ impl fmt::Debug for Events<'_> {
 }
 
 impl<'a> Events<'a> {
-    /// A walk through the whole of `text`.
+    /// Begins a walk through `text`, after a byte order mark if there is one.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
         const MARK: &[u8] = "\u{feff}".as_bytes();
         Self::at(text, if text.as_bytes().starts_with(MARK) { MARK.len() } else { 0 })
     }
 
-    /// A walk from the value that begins at `offset`, to its end if the caller stops there.
+    /// Begins a walk at the value at `offset`. When that value has ended, the depth is 0, and the caller must stop.
     pub(super) fn at(text: &'a str, offset: usize) -> Self {
-        let (found, expect) = (Found::Nothing, Expect::Value);
+        let (found, expect) = (Lexeme::Nothing, Expect::Value);
         Self { text, found, start: offset, offset, depth: 0, objects: [0; MAX_DEPTH / 32], expect }
     }
 
-    /// How far the walk has come, in bytes; after an error, where it lies.
+    /// Returns how far the walk has come, in bytes. After an error, that is the offset of the error.
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
     }
 
-    /// How many levels are open.
+    /// Returns how many levels are open.
     #[must_use]
     pub const fn depth(&self) -> usize {
         self.depth
     }
 
-    /// The next byte; 0, which no more belongs here, at the end of the text.
+    /// Returns the next byte, or a NUL at the end of the text. The grammar allows a NUL nowhere, so both are refused alike.
     fn peek(&self) -> u8 {
-        self.text.as_bytes().get(self.offset).copied().unwrap_or_default()
+        self.text.as_bytes().get(self.offset).copied().unwrap_or(0)
     }
 
-    #[cfg_attr(feature = "compact", inline(never))] // once, not once for each character
+    /// Passes the byte `wanted` if it is next, and returns whether it was.
+    #[cfg_attr(feature = "compact", inline(never))] // inlined at its 15 callers, it costs 400 bytes of flash
     fn take(&mut self, wanted: u8) -> bool {
         let there = self.peek() == wanted;
         self.offset += usize::from(there);
         there
     }
 
-    #[cfg_attr(feature = "compact", inline(never))] // once, not twice a step
-    fn skip_white_space(&mut self) {
+    #[cfg_attr(feature = "compact", inline(never))] // inlined, it would be in flash twice
+    fn skip_whitespace(&mut self) {
         while let b' ' | b'\t' | b'\n' | b'\r' = self.peek() {
             self.offset += 1;
         }
     }
 
-    /// Whether an open level is that of an object.
+    /// Returns whether an open level is an object, counted from 0 for the outermost.
     pub(super) fn is_object(&self, level: usize) -> bool {
         self.objects.get(level / 32).is_some_and(|bits| bits >> (level % 32) & 1 == 1)
     }
 
-    /// The next step. After an error, as after the end of the text, there is [`Found::Nothing`].
+    /// Takes the next step and returns what it found: after the end of the text and after an error, [`Lexeme::Nothing`].
     #[inline]
-    pub(super) fn advance(&mut self) -> Result<Found, Error> {
+    pub(super) fn advance(&mut self) -> Result<Lexeme, Error> {
         self.step().map(|()| self.found)
     }
 
     fn step(&mut self) -> Result<(), Error> {
         let expect = mem::replace(&mut self.expect, Expect::Nothing);
-        self.found = Found::Nothing;
+        self.found = Lexeme::Nothing;
         if expect == Expect::Nothing {
             return Ok(());
         }
-        self.skip_white_space();
+        self.skip_whitespace();
         self.start = self.offset;
         if expect == Expect::Next && self.depth == 0 {
             return if self.offset == self.text.len() { Ok(()) } else { Err(Error::InvalidJson) };
@@ -143,20 +151,20 @@ impl<'a> Events<'a> {
         let in_object = self.is_object(self.depth.wrapping_sub(1));
         if matches!(expect, Expect::First | Expect::Next) && self.take(if in_object { b'}' } else { b']' }) {
             self.depth -= 1;
-            self.found = Found::End;
+            self.found = Lexeme::End;
             self.expect = Expect::Next;
             return Ok(());
         }
         if expect == Expect::Next && !self.take(b',') || expect == Expect::Colon && !self.take(b':') {
             return Err(Error::InvalidJson);
         }
-        self.skip_white_space();
+        self.skip_whitespace();
         self.start = self.offset;
         if !in_object || matches!(expect, Expect::Value | Expect::Colon) {
             return self.value();
         }
         self.string()?;
-        self.found = Found::Name;
+        self.found = Lexeme::Name;
         self.expect = Expect::Colon;
         Ok(())
     }
@@ -175,7 +183,7 @@ impl<'a> Events<'a> {
             b'n' => self.word(b"null"),
             _ => self.number(),
         }?;
-        self.found = Found::Value(kind);
+        self.found = Lexeme::Value(kind);
         self.expect = Expect::Next;
         Ok(())
     }
@@ -186,12 +194,12 @@ impl<'a> Events<'a> {
         *bits = if kind == Kind::Object { *bits | bit } else { *bits & !bit };
         self.depth += 1;
         self.offset += 1;
-        self.found = Found::Value(kind);
+        self.found = Lexeme::Value(kind);
         self.expect = Expect::First;
         Ok(())
     }
 
-    #[cfg_attr(feature = "compact", inline(never))] // once, not once for each word
+    #[cfg_attr(feature = "compact", inline(never))] // inlined, it would be in flash for each word
     fn word(&mut self, word: &[u8]) -> Result<(), Error> {
         if word.iter().all(|byte| self.take(*byte)) { Ok(()) } else { Err(Error::InvalidJson) }
     }
@@ -211,7 +219,7 @@ impl<'a> Events<'a> {
         Ok(())
     }
 
-    #[cfg_attr(feature = "compact", inline(never))] // once, not once for each part of a number
+    #[cfg_attr(feature = "compact", inline(never))] // inlined, it would be in flash for each part of a number
     fn digits(&mut self) -> Result<(), Error> {
         let start = self.offset;
         while self.peek().is_ascii_digit() {
@@ -237,7 +245,7 @@ impl<'a> Events<'a> {
         Ok(())
     }
 
-    /// Walks from the backslash of an escape to its last character.
+    /// Passes an escape but for its last character.
     fn escape(&mut self) -> Result<(), Error> {
         self.offset += 1;
         match self.peek() {
@@ -250,37 +258,35 @@ impl<'a> Events<'a> {
         }
     }
 
-    /// The inside of the string that begins at `start`, which was found before.
-    pub(super) fn string_at(&self, start: usize) -> &'a [u8] {
+    /// Returns the inside of the string that begins at `start`, with its escapes.
+    pub(super) fn string_at(&self, start: usize) -> Result<&'a [u8], Error> {
         let mut string = Self::at(self.text, start);
-        match string.string() {
-            Ok(()) => self.text.as_bytes().get(start + 1..string.offset - 1).unwrap_or_default(),
-            Err(_) => &[],
-        }
+        string.string()?;
+        string.name()
     }
 
-    /// The name that was found last, as written between its quotes.
-    pub(super) fn name(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.start + 1..self.offset - 1).unwrap_or_default()
+    /// Returns the name that was found last, as it is written, without quotes.
+    pub(super) fn name(&self) -> Result<&'a [u8], Error> {
+        self.text.as_bytes().get(self.start + 1..self.offset - 1).ok_or(Error::InvalidJson)
     }
 
-    /// What was found last, as an event; none at the end of the text.
-    pub(super) fn event(&self, found: Found) -> Option<Event> {
+    /// Returns what was found last as an event; none at the end of the text.
+    pub(super) fn event(&self, found: Lexeme) -> Option<Event> {
         let span = self.start..self.offset;
         Some(match found {
-            Found::Nothing => return None,
-            Found::Name => Event::Name(span),
-            Found::End => Event::End(span.start),
-            Found::Value(Kind::Object) => Event::ObjectStart(span.start),
-            Found::Value(Kind::Array) => Event::ArrayStart(span.start),
-            Found::Value(Kind::String) => Event::String(span),
-            Found::Value(Kind::Scalar) => Event::Scalar(span),
+            Lexeme::Nothing => return None,
+            Lexeme::Name => Event::Name(span),
+            Lexeme::End => Event::End(span.start),
+            Lexeme::Value(Kind::Object) => Event::ObjectStart(span.start),
+            Lexeme::Value(Kind::Array) => Event::ArrayStart(span.start),
+            Lexeme::Value(Kind::String) => Event::String(span),
+            Lexeme::Value(Kind::Scalar) => Event::Scalar(span),
         })
     }
 
-    /// Walks to the end of the value of which the beginning was found last.
-    #[cfg_attr(feature = "compact", inline(never))] // once, not once for each who passes something
-    pub(super) fn pass(&mut self, kind: Kind) -> Result<(), Error> {
+    /// Walks to the end of the value whose beginning was found last.
+    #[cfg_attr(feature = "compact", inline(never))] // inlined, it would be in flash for each caller
+    pub(super) fn skip_value(&mut self, kind: Kind) -> Result<(), Error> {
         let outside = self.depth - usize::from(matches!(kind, Kind::Object | Kind::Array));
         while self.depth > outside {
             self.advance()?;

@@ -1,55 +1,61 @@
-//! The inside of JSON strings: escapes put on, taken off and seen through.
+//! The inside of JSON strings: escapes and unescapes them, and compares them without their escapes.
+//!
+//! "Raw" means as it is written in the JSON text, without the quotes and with the escapes.
 
 use core::slice;
 
-use crate::{COMPACT, Error, buffer};
+use crate::buffer;
+use crate::compact::COMPACT;
+use crate::error::Error;
 
-/// The length of `plain` as the inside of a JSON string, in bytes.
+/// Returns the length of `plain` as the inside of a JSON string, in bytes.
 #[must_use]
 pub fn escaped_len(plain: &str) -> usize {
     plain.bytes().map(|byte| escape_of(byte).len()).sum()
 }
 
-/// Writes `plain` as the inside of a JSON string, into [`escaped_len`] bytes of `out`: only what must be escaped is.
+/// Escapes `plain` as the inside of a JSON string. It escapes only the characters that must be: quotes, backslashes and control
+/// characters (RFC 8259 §7). `out` needs [`escaped_len`] bytes.
 ///
 /// # Errors
-/// [`Error::BufferTooSmall`]; `out` is zeroed then.
+/// [`Error::BufferTooSmall`]; `out` is then zeroed.
 pub fn escape<'o>(plain: &str, out: &'o mut [u8]) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
-        buffer::put(out, plain.as_bytes())?;
+        buffer::copy_to_front(out, plain.as_bytes())?;
         escape_in_place(plain.len(), out)
     })
 }
 
-/// Reads the inside of a JSON string (as [`Value::raw`](super::Value::raw) gives it) into at most `raw.len()` bytes of `out`.
+/// Unescapes the inside of a JSON string, as [`Value::raw`](super::Value::raw) returns it. `out` needs at most `raw.len()` bytes.
 ///
 /// # Errors
-/// [`Error::InvalidJson`] for a wrong escape, [`Error::NotText`] for half a surrogate pair,
-/// [`Error::BufferTooSmall`]; `out` is zeroed then.
+/// [`Error::InvalidJson`] for an invalid escape, [`Error::NotUtf8`] for a lone surrogate, [`Error::BufferTooSmall`]; `out` is then
+/// zeroed.
 pub fn unescape<'o>(raw: &str, out: &'o mut [u8]) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| unescape_into(raw.as_bytes(), out))
 }
 
-/// Writes the first `len` bytes of `buf`, which are text, onto themselves as the inside of a JSON string.
+/// Escapes the first `len` bytes of `buf`, which are text, in place. Returns the length of the escaped text.
 pub(crate) fn escape_in_place(len: usize, buf: &mut [u8]) -> Result<usize, Error> {
     let plain = buf.get(..len).ok_or(Error::BufferTooSmall)?;
-    // The text is a secret, and most have nothing to escape: nothing more than that is then told by the time.
+    // The text is a secret. If nothing is to be escaped, as in most secrets, the running time reveals only that.
     if !COMPACT && plain.iter().fold(0, |any, byte| any | must_be_escaped(*byte)) == 0 {
         return Ok(len);
     }
     let escaped_len: usize = plain.iter().map(|byte| escape_of(*byte).len()).sum();
     let buf = buf.get_mut(..escaped_len).ok_or(Error::BufferTooSmall)?;
-    // From the last to the first: the escaped text grows away from the bytes that are still to be read.
+    // From the last byte to the first, so that the growing text overwrites only bytes that were read.
     let mut at = escaped_len;
     for read in (0..len).rev() {
-        let escape = escape_of(buf.get(read).copied().unwrap_or_default());
+        let escape = escape_of(*buf.get(read).ok_or(Error::BufferTooSmall)?);
         at -= escape.len();
-        buffer::put(buf.get_mut(at..).ok_or(Error::BufferTooSmall)?, escape.as_bytes())?;
+        let target = buf.get_mut(at..at + escape.len()).ok_or(Error::BufferTooSmall)?;
+        target.iter_mut().zip(escape.bytes).for_each(|(slot, byte)| *slot = byte);
     }
     Ok(escaped_len)
 }
 
-/// As [`unescape`], to the front of `out`; half a surrogate pair makes bytes that are no text.
+/// Unescapes `raw` to the front of `out` and returns the length. A lone surrogate becomes bytes that are not UTF-8.
 pub(crate) fn unescape_into(raw: &[u8], out: &mut [u8]) -> Result<usize, Error> {
     let mut written = 0;
     for byte in Unescape::new(raw) {
@@ -59,7 +65,7 @@ pub(crate) fn unescape_into(raw: &[u8], out: &mut [u8]) -> Result<usize, Error> 
     Ok(written)
 }
 
-/// One byte of UTF-8 as it stands in a JSON string.
+/// The spelling of one byte of UTF-8 in a JSON string: the first `len` of `bytes`.
 #[derive(Clone, Copy)]
 struct Escape {
     bytes: [u8; 6],
@@ -67,21 +73,17 @@ struct Escape {
 }
 
 impl Escape {
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-
     const fn len(self) -> usize {
         self.len
     }
 }
 
-/// 1 if [`escape_of`] escapes it, 0 if not, without a branch.
+/// Returns 1 if [`escape_of`] escapes `byte`, otherwise 0, without a branch.
 fn must_be_escaped(byte: u8) -> u8 {
     u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\')
 }
 
-/// RFC 8259 §7: quotes, backslashes and control characters must be escaped.
+/// Returns the spelling of `byte` in a JSON string (RFC 8259 §7).
 fn escape_of(byte: u8) -> Escape {
     let short = |char| Escape { bytes: [b'\\', char, 0, 0, 0, 0], len: 2 };
     match byte {
@@ -100,15 +102,17 @@ fn escape_of(byte: u8) -> Escape {
     }
 }
 
-/// The UTF-8 of a JSON string's inside, a byte at a time. Half a surrogate pair, which RFC 8259 §8.2 lets stand, comes in
-/// the three bytes that it would have, which are not UTF-8.
+/// Unescapes the inside of a JSON string, or a step of a JSON Pointer, to UTF-8 one byte at a time.
+///
+/// RFC 8259 §8.2 allows lone surrogates. One becomes the three bytes that UTF-8 would encode it with, which are not valid UTF-8.
 #[derive(Clone)]
 pub(crate) struct Unescape<'a> {
     raw: slice::Iter<'a, u8>,
-    /// What escapes begin with: `\\`, or in a JSON Pointer `~`.
+    /// The byte that escapes begin with: `\` in JSON, `~` in a JSON Pointer.
     mark: u8,
-    /// The code point of which bytes are still to come, and the bits that these stand for.
+    /// The code point that was escaped last.
     point: u32,
+    /// How many of its low bits are in bytes that are still to be returned.
     bits: u32,
 }
 
@@ -121,7 +125,7 @@ impl<'a> Unescape<'a> {
         Self { raw: raw.iter(), mark, point: 0, bits: 0 }
     }
 
-    /// What stands for a code point behind the mark.
+    /// Reads an escape after its mark, and returns its code point.
     fn escaped(&mut self) -> Option<u32> {
         let byte = *self.raw.next()?;
         if self.mark == b'~' {
@@ -153,6 +157,7 @@ impl<'a> Unescape<'a> {
         })
     }
 
+    /// Reads four hex digits.
     fn hex(&mut self) -> Option<u32> {
         (0..4).try_fold(0, |value, _| Some(value * 16 + char::from(*self.raw.next()?).to_digit(16)?))
     }
@@ -169,7 +174,7 @@ impl Iterator for Unescape<'_> {
             }
             let Some(point) = self.escaped() else { return Some(Err(Error::InvalidJson)) };
             self.point = point;
-            // The first byte says how many follow.
+            // The first byte of a character tells how many follow (RFC 3629 §3).
             let marks;
             (self.bits, marks) = match point {
                 0..0x80 => (0, 0),
@@ -187,13 +192,13 @@ impl Iterator for Unescape<'_> {
     }
 }
 
-/// Whether a JSON string, as written between the quotes, says `plain`.
+/// Returns whether the raw string is `plain` without its escapes.
 #[cfg(feature = "typed")]
-pub(crate) fn says(raw: &[u8], plain: &str) -> bool {
+pub(crate) fn unescaped_eq(raw: &[u8], plain: &str) -> bool {
     Unescape::new(raw).eq(plain.bytes().map(Ok))
 }
 
-/// Whether two JSON strings, as written between the quotes, say the same.
-pub(crate) fn same_text(a: &[u8], b: &[u8]) -> bool {
+/// Returns whether two raw strings are equal without their escapes.
+pub(crate) fn same_unescaped(a: &[u8], b: &[u8]) -> bool {
     Unescape::new(a).eq(Unescape::new(b))
 }

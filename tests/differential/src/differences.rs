@@ -11,7 +11,7 @@ pub const KEY: &str = "master key";
 pub const SHORT_KEY: &str = "short master key";
 pub const JSON: &str = "JSON that is read";
 pub const EQUAL_NAMES: &str = "equal names in an object";
-pub const HALF: &str = "half a surrogate pair";
+pub const LONE_SURROGATE: &str = "a lone surrogate";
 
 /// The first cells of the README's table of differences.
 fn rows() -> impl Iterator<Item = &'static str> {
