@@ -93,18 +93,18 @@ impl<'k> TokenOpener<'k> {
         for master in self.masters {
             let mut keys = [const { Key::ZERO }; BATCH];
             derive_all(master, tokens.iter().map(Token::salt), &mut keys);
-            let mut unopened = Vec::new();
-            for (token, key) in tokens.into_iter().zip(keys) {
+            // In place: to move the arrays would take a copy of each on the stack.
+            let mut keys = keys.iter();
+            tokens.retain(|token| {
+                let Some(key) = keys.next() else { return false };
                 // With one master key, opening the token is the check.
-                let is_key = self.masters.len() == 1 || token.is_sealed_with(&key);
-                // A token that finds no room here is opened by `single`.
-                let _ = if is_key {
-                    self.ready.push(Derived { salt: *token.salt(), key }).is_ok()
-                } else {
-                    unopened.push(token).is_ok()
-                };
-            }
-            tokens = unopened;
+                let is_key = self.masters.len() == 1 || token.is_sealed_with(key);
+                if is_key {
+                    // A token that found no room here would be opened by `single`.
+                    let _ = self.ready.push(Derived { salt: *token.salt(), key: Key::from_bytes(key.as_bytes()) });
+                }
+                !is_key
+            });
         }
     }
 }
@@ -143,16 +143,16 @@ impl<'k> TokenSealer<'k> {
         rng: &mut R,
         buf: &mut [u8],
     ) -> Result<usize, Error> {
-        let Derived { salt, key } = match self.ready.pop() {
-            Some(derived) => derived,
-            None => self.derive(more(), rng)?,
-        };
+        if self.ready.is_empty() {
+            self.derive(more(), rng)?;
+        }
+        let Derived { salt, key } = self.ready.pop().ok_or(Error::RandomFailed)?;
         token::seal_with_in_place(&key, &Format::Salted(salt), len, now, rng, buf)
     }
 
-    /// Derives keys from new salts: one to return, and one for each of `more` values up to [`BATCH`] in all.
+    /// Derives keys from new salts: one for the next value, and one for each of `more` values up to [`BATCH`] in all.
     #[inline(never)] // as above
-    fn derive<R: TryCryptoRng + ?Sized>(&mut self, more: usize, rng: &mut R) -> Result<Derived, Error> {
+    fn derive<R: TryCryptoRng + ?Sized>(&mut self, more: usize, rng: &mut R) -> Result<(), Error> {
         if self.master.is_short() {
             return Err(Error::KeyShort);
         }
@@ -163,9 +163,10 @@ impl<'k> TokenSealer<'k> {
         }
         let mut keys = [const { Key::ZERO }; BATCH];
         derive_all(self.master, salts.iter().take(count), &mut keys);
-        let mut derived = salts.into_iter().zip(keys).take(count).map(|(salt, key)| Derived { salt, key });
-        let first = derived.next().ok_or(Error::RandomFailed)?;
-        self.ready = derived.collect();
-        Ok(first)
+        for (salt, key) in salts.iter().zip(&keys).take(count) {
+            let derived = Derived { salt: *salt, key: Key::from_bytes(key.as_bytes()) };
+            self.ready.push(derived).map_err(|_| Error::BufferTooSmall)?;
+        }
+        Ok(())
     }
 }
