@@ -59,7 +59,7 @@ impl Failure {
     /// What core refused, at `pointer` in `file`.
     pub(crate) fn at(file: &str, pointer: &str, error: Error) -> Self {
         let (exit, what, next) = match error {
-            Error::Unauthentic => (
+            Error::AuthenticationFailed => (
                 Exit::Unopened,
                 "Token decryption failed",
                 "set the master key that the token was encrypted with; if it is set, the token was changed: \
@@ -70,12 +70,12 @@ impl Failure {
                 "Invalid encrypted token format",
                 "a token is enc: and unbroken base64; check that the file was not damaged on its way here",
             ),
-            Error::LooksSealed => (
+            Error::Lookalike => (
                 Exit::Malformed,
                 "Invalid encrypted token format: the value begins like a token but is none",
                 "restore the token, or put the plain secret in its place",
             ),
-            Error::NotText => (
+            Error::NotUtf8 => (
                 Exit::Malformed,
                 "the value is not UTF-8 text",
                 "such bytes cannot stand in a JSON string; seal a text, for example base64",
@@ -90,7 +90,7 @@ impl Failure {
                 "no value at this pointer",
                 "`fernseal status CONFIG` lists the encrypted values; a pointer looks like /auth/token_value",
             ),
-            Error::BadPointer => {
+            Error::InvalidPointer => {
                 (Exit::Usage, "not a pointer", "a pointer looks like /auth/token_value or auth.token_value")
             }
             Error::NotAString => (Exit::Malformed, "the value is not a string", "name a string in it"),

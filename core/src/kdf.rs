@@ -10,8 +10,8 @@ use core::num::NonZeroU32;
 use heapless::Vec;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::hmac::{self, End};
-use crate::{Key, MasterKey};
+use crate::key::{Key, MasterKey};
+use crate::mac::{self, Suffix};
 #[cfg(feature = "simd")]
 use simd::advance;
 #[cfg(feature = "simd")]
@@ -144,25 +144,24 @@ pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: NonZeroU32, out: &mut [u
     // HMAC hashes a longer key (RFC 2104 §2).
     let mut hashed = Zeroizing::new([0; 32]);
     let key = if password.len() > 64 {
-        hmac::write(&hmac::hash(&hmac::INITIAL, 0, password, End::PLAIN), &mut hashed);
+        mac::write(&mac::hash(&mac::INITIAL, 0, password, Suffix::None), &mut hashed);
         &*hashed
     } else {
         password
     };
-    let states = Zeroizing::new(hmac::states(key));
+    let states = Zeroizing::new(mac::states(key));
     let mut number = 0_u32;
     for out in out.chunks_mut(32 * BLOCKS) {
         let mut chains: Vec<Chain, BLOCKS> = (0..out.len().div_ceil(32))
             .map(|_| {
                 number += 1;
-                let [a, b, c, d] = number.to_be_bytes();
-                Chain::start(&states, salt, End::block(&[a, b, c, d, 0x80]), iterations)
+                Chain::start(&states, salt, Suffix::block(number), iterations)
             })
             .collect();
         run(&mut chains, |chains, steps| advance(chains, steps, Backend::Best));
         for (chain, out) in chains.iter().zip(out.chunks_mut(32)) {
             let mut block = Zeroizing::new([0; 32]);
-            hmac::write(&chain.sum, &mut block);
+            mac::write(&chain.sum, &mut block);
             out.iter_mut().zip(&*block).for_each(|(slot, byte)| *slot = *byte);
         }
     }
@@ -192,14 +191,14 @@ impl fmt::Debug for Chain {
 impl Chain {
     /// Starts block 1 and does its first iteration.
     fn new(key: &[u8; 64], salt: &[u8], iterations: NonZeroU32) -> Self {
-        let states = Zeroizing::new(hmac::states(key));
-        Self::start(&states, salt, End::BLOCK_1, iterations)
+        let states = Zeroizing::new(mac::states(key));
+        Self::start(&states, salt, Suffix::BLOCK_1, iterations)
     }
 
     /// Starts the block that `number` says, from the states after the key, and does its first iteration.
-    fn start(states: &[hmac::State; 2], salt: &[u8], number: End<'_>, iterations: NonZeroU32) -> Self {
+    fn start(states: &[mac::State; 2], salt: &[u8], number: Suffix, iterations: NonZeroU32) -> Self {
         // U1 = HMAC(key, salt ‖ number); the salt may be of any length.
-        let u = hmac::mac(states, salt, number);
+        let u = mac::compute(states, salt, number);
         let [inner, outer] = *states;
         Self { inner, outer, u, sum: u, left: iterations.get() - 1 }
     }
@@ -213,8 +212,8 @@ impl Chain {
     /// The portable loop: `steps` iterations, which are not counted here.
     fn step(&mut self, steps: u32) {
         for _ in 0..steps {
-            let inner = hmac::finish(&self.inner, &self.u);
-            self.u = hmac::finish(&self.outer, &inner);
+            let inner = mac::finish(&self.inner, &self.u);
+            self.u = mac::finish(&self.outer, &inner);
             self.sum.iter_mut().zip(&self.u).for_each(|(sum, u)| *sum ^= u);
         }
     }

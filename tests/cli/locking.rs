@@ -515,7 +515,7 @@ fn decrypted_text_has_no_name_before_it_is_whole() {
                     break;
                 }
                 let out = fs::read_to_string(folder.path("tree/out.json")).unwrap_or_else(|_| "{}".to_owned());
-                assert!(out == "{}" || out == PLAIN.to_owned(), "{call} {when}: {out}");
+                assert!(out == "{}" || out == PLAIN, "{call} {when}: {out}");
                 // Once it is whole it may have its temporary name for the moment of the exchange.
                 let other = plain_text_in(&folder, "out.json");
                 let is_exchanging = call == "renameat2" && other.as_ref().is_some_and(|name| name.starts_with(".out"));

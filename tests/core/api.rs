@@ -21,7 +21,17 @@ fn the_public_api_is_the_recorded_one() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/core");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
     let written = Command::new(env!("CARGO"))
-        .args(["rustdoc", "--quiet", "--locked", "--offline", "-p", "fernseal-core", "--all-features", "--target-dir"])
+        .args([
+            "rustdoc",
+            "--quiet",
+            "--locked",
+            "--offline",
+            "-p",
+            "fernseal-core",
+            "--features",
+            "typed,simd",
+            "--target-dir",
+        ])
         .arg(&target)
         .args(["--", "-Z", "unstable-options", "--output-format", "json"])
         .env("RUSTDOC", here.join("rustdoc.sh"))

@@ -69,7 +69,7 @@ fn aes_128_cbc_is_as_wycheproof_has_it_both_ways_and_bad_padding_is_refused() {
             assert_eq!(fernet::seal(&key, &plain, 7, &mut Script(iv), &mut out), Ok(&*text), "case {id}");
             valid += 1;
         } else {
-            let wanted = if ciphertext.is_empty() { Error::Malformed } else { Error::Unauthentic };
+            let wanted = if ciphertext.is_empty() { Error::Malformed } else { Error::AuthenticationFailed };
             assert_eq!(opened, Err(wanted), "case {id}");
             assert!(out.iter().all(|byte| *byte == 0), "case {id}");
             invalid += 1;
@@ -203,7 +203,7 @@ fn pyca_roundtrips_and_extract_timestamp() {
         assert_eq!(pyca_open(std::slice::from_ref(&key), &token, Freshness::Any).as_deref(), Ok(message));
         assert_eq!(fernet::timestamp(&token), Ok(1_526_138_327));
         assert_eq!(fernet::verified_timestamp(&key, &token), Ok(1_526_138_327));
-        assert_eq!(fernet::verified_timestamp(&other, &token), Err(Error::Unauthentic));
+        assert_eq!(fernet::verified_timestamp(&other, &token), Err(Error::AuthenticationFailed));
     }
 }
 
@@ -230,7 +230,7 @@ fn pyca_multifernet_decrypts_with_any_key_and_encrypts_with_the_first() {
     for key in &keys {
         assert_eq!(pyca_open(&keys, &pyca_seal(key, b"abc", 0), Freshness::Any).as_deref(), Ok(&b"abc"[..]));
     }
-    assert_eq!(pyca_open(&[], &pyca_seal(&keys[0], b"abc", 0), Freshness::Any), Err(Error::Unauthentic));
+    assert_eq!(pyca_open(&[], &pyca_seal(&keys[0], b"abc", 0), Freshness::Any), Err(Error::AuthenticationFailed));
 }
 
 #[test]
@@ -243,8 +243,8 @@ fn pyca_rotate_keeps_the_timestamp_and_wants_a_key_that_fits() {
     assert_ne!(rotated, old);
     assert_eq!(fernet::timestamp(&rotated), Ok(1_526_138_327));
     assert_eq!(pyca_open(&both, &rotated, Freshness::Any).as_deref(), Ok(&b"abc"[..]));
-    assert_eq!(pyca_open(std::slice::from_ref(&first), &rotated, Freshness::Any), Err(Error::Unauthentic));
+    assert_eq!(pyca_open(std::slice::from_ref(&first), &rotated, Freshness::Any), Err(Error::AuthenticationFailed));
     let rotated = fernet::rotate(std::slice::from_ref(&second), &old, &mut counting(), &mut out);
-    assert_eq!(rotated, Err(Error::Unauthentic));
+    assert_eq!(rotated, Err(Error::AuthenticationFailed));
     assert!(out.iter().all(|byte| *byte == 0));
 }

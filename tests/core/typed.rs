@@ -58,7 +58,7 @@ fn a_secret_is_opened_and_hidden_from_debug() {
     let keys = [master];
     let mut out = vec![0xa5; config.auth.token_value.raw().len()];
     assert_eq!(config.auth.token_value.open(&keys, &mut out), Ok("aaaaaaaa-bbbb"));
-    assert_eq!(config.auth.token_value.open(&[], &mut out), Err(Error::Unauthentic));
+    assert_eq!(config.auth.token_value.open(&[], &mut out), Err(Error::AuthenticationFailed));
     assert!(out.iter().all(|byte| *byte == 0));
     assert_eq!(config.auth.user.open(&[], &mut out), Ok("root@pam"));
 
@@ -81,7 +81,7 @@ fn escapes_are_taken_off_and_surrogate_pairs_joined() {
         assert_ne!(user, *other);
     }
     let half = LEAST.replace("\"u\"", r#""\ud83d""#);
-    assert_eq!(Config::read(&half).unwrap().auth.user.unescape(&mut out), Err(Error::NotText));
+    assert_eq!(Config::read(&half).unwrap().auth.user.unescape(&mut out), Err(Error::NotUtf8));
     assert_eq!(Config::read(LEAST).unwrap().auth.user.as_str(), Some("u"));
 }
 

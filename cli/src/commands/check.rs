@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::thread;
 
 use fernseal_core::Error;
-use fernseal_core::config::Looks;
+use fernseal_core::config::ValueKind;
 use fernseal_core::json::{self, Kind};
 use fernseal_core::token::PREFIX;
 use serde_json::json;
@@ -32,8 +32,8 @@ const PART: usize = 256;
 pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     for pointer in &args.required {
         // It is wrong in all configs alike.
-        if json::find("{}", pointer).is_err_and(|error| error == Error::BadPointer) {
-            return Err(Failure::at("--require", pointer, Error::BadPointer));
+        if json::find("{}", pointer).is_err_and(|error| error == Error::InvalidPointer) {
+            return Err(Failure::at("--require", pointer, Error::InvalidPointer));
         }
     }
     let mut looked = Looked::default();
@@ -94,7 +94,9 @@ impl Flaw {
     /// Of a value that is to be a secret; none, if it is as it must be.
     fn of(place: &Place<'_>) -> Option<Self> {
         match place.kind {
-            Kind::String => (!place.raw.is_empty() && looks(place.raw) == Looks::Plain).then_some(Self::PlainString),
+            Kind::String => {
+                (!place.raw.is_empty() && looks(place.raw) == ValueKind::Plain).then_some(Self::PlainString)
+            }
             Kind::Scalar => (place.raw != "null").then_some(Self::PlainScalar),
             Kind::Object | Kind::Array => Some(Self::Group),
         }
@@ -106,7 +108,7 @@ impl Flaw {
             Self::PlainString => format!("fernseal encrypt --in-place {config} --field {pointer}"),
             Self::PlainScalar => format!("fernseal set {config} {pointer}"),
             Self::Group => Failure::at(config, pointer, Error::NotAString).next,
-            Self::Lookalike => Failure::at(config, pointer, Error::LooksSealed).next,
+            Self::Lookalike => Failure::at(config, pointer, Error::Lookalike).next,
         }
     }
 }
@@ -205,7 +207,7 @@ impl Looked {
         Ok(())
     }
 
-    /// Looks at the config at `path`, or takes note of why it cannot be read. A file that is no config is skipped, if its
+    /// ValueKind at the config at `path`, or takes note of why it cannot be read. A file that is no config is skipped, if its
     /// bytes hold neither a token nor the name of a secret; else it may be a config, with a secret in plain text, that is
     /// broken.
     fn add(
@@ -239,7 +241,7 @@ impl Looked {
         }
     }
 
-    /// Looks at the values that must not be plain, and at all that look like tokens and are none.
+    /// ValueKind at the values that must not be plain, and at all that look like tokens and are none.
     pub(super) fn look(&mut self, document: &ConfigText, settings: &SecretsFile, required: &[Pointer]) {
         let config = &document.name;
         // Two pointers may lead to one value.

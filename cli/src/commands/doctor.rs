@@ -231,8 +231,8 @@ impl Doctor {
                 None if token.form.is_ok() => {
                     // Another key is looked for once: it is the same for most tokens of a config.
                     let failure = match std::mem::take(&mut is_first) {
-                        true => tokens::refusal(document, token, Error::Unauthentic, keys, context.threads),
-                        false => document.refusal(token, Error::Unauthentic),
+                        true => tokens::refusal(document, token, Error::AuthenticationFailed, keys, context.threads),
+                        false => document.refusal(token, Error::AuthenticationFailed),
                     };
                     self.wrong("decryption", &failure);
                 }

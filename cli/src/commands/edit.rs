@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fernseal_core::Error;
-use fernseal_core::config::Looks;
+use fernseal_core::config::ValueKind;
 use fernseal_core::json::Kind;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -242,12 +242,12 @@ impl<'s> Before<'s> {
                 }
             } else if own.is_some() || is_named {
                 match looks(leaf.raw) {
-                    Looks::Plain => plan.new.push(New { text: text.into_owned(), leaf, from: None }),
-                    Looks::LooksSealed => return Err(saved.failure(&leaf.pointer, Error::LooksSealed)),
-                    Looks::Sealed => plan.pasted.push(leaf.start()),
-                    Looks::Placeholder => {}
+                    ValueKind::Plain => plan.new.push(New { text: text.into_owned(), leaf, from: None }),
+                    ValueKind::Lookalike => return Err(saved.failure(&leaf.pointer, Error::Lookalike)),
+                    ValueKind::Sealed => plan.pasted.push(leaf.start()),
+                    ValueKind::Placeholder => {}
                 }
-            } else if looks(leaf.raw) == Looks::Sealed {
+            } else if looks(leaf.raw) == ValueKind::Sealed {
                 plan.pasted.push(leaf.start());
             }
         }

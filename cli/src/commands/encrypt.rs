@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
-use fernseal_core::config::Looks;
+use fernseal_core::config::ValueKind;
 use fernseal_core::json::Kind;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -163,21 +163,21 @@ fn find_secrets<'a>(
             return Err(document.failure(pointer, Error::NotAString));
         }
         match looks(place.raw) {
-            Looks::Sealed => context.report.note(format_args!("{pointer} is encrypted already")),
-            Looks::LooksSealed => {
+            ValueKind::Sealed => context.report.note(format_args!("{pointer} is encrypted already")),
+            ValueKind::Lookalike => {
                 return Err(match document.token_from(place.start()) {
-                    Some(token) => document.refusal(token, Error::LooksSealed),
-                    None => document.failure(pointer, Error::LooksSealed),
+                    Some(token) => document.refusal(token, Error::Lookalike),
+                    None => document.failure(pointer, Error::Lookalike),
                 });
             }
-            Looks::Placeholder => context.report.note(format_args!(
+            ValueKind::Placeholder => context.report.note(format_args!(
                 "{pointer} is a placeholder ({}), not a secret: left as it is",
                 one_line(place.raw.split([':', '-', '?', '}']).next().unwrap_or("${")).into_owned() + "…}"
             )),
-            Looks::Plain if place.raw.is_empty() => {
+            ValueKind::Plain if place.raw.is_empty() => {
                 context.report.note(format_args!("{pointer} is empty: left as it is"));
             }
-            Looks::Plain => {
+            ValueKind::Plain => {
                 if place.raw.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
                     context.report.warn(format_args!("{pointer} begins like a token; it is encrypted as it is"));
                 }

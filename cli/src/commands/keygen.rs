@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
 
 /// A new master key and its text.
 pub(crate) fn new_key() -> Result<(Rc<Master>, KeyText)> {
-    let text = MasterKey::generate(&mut SysRng).map_err(|_| {
+    let text = MasterKey::generate_text(&mut SysRng).map_err(|_| {
         let next = "no key was made; without random numbers none can be";
         Failure::new(Exit::Other, "the system's random source failed", next)
     })?;

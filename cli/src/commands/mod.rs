@@ -198,7 +198,7 @@ fn into_text(mut bytes: Zeroizing<Vec<u8>>) -> std::result::Result<Zeroizing<Str
         Ok(text) => Ok(Zeroizing::new(text)),
         Err(error) => {
             drop(Zeroizing::new(error.into_bytes()));
-            Err(Error::NotText)
+            Err(Error::NotUtf8)
         }
     }
 }

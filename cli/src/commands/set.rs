@@ -5,7 +5,7 @@
 use std::io::{self, IsTerminal, Read};
 
 use fernseal_core::Error;
-use fernseal_core::config::Looks;
+use fernseal_core::config::ValueKind;
 use fernseal_core::json::{self, Kind};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -95,8 +95,8 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Conte
                 Some(tokens::refusal(document, token, error, keys, context.threads))
             }
             // A damaged token may still be mended.
-            None if value.kind() == Kind::String && looks(value.raw()) == Looks::LooksSealed => {
-                Some(document.failure(&args.pointer, Error::LooksSealed))
+            None if value.kind() == Kind::String && looks(value.raw()) == ValueKind::Lookalike => {
+                Some(document.failure(&args.pointer, Error::Lookalike))
             }
             None => None,
         };

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use fernseal_core::Error;
-use fernseal_core::config::{Looks, TOKEN_VALUE};
+use fernseal_core::config::{TOKEN_VALUE, ValueKind};
 use fernseal_core::json::{self, Kind};
 use fernseal_core::token::PREFIX;
 use serde_json::json;
@@ -141,7 +141,7 @@ impl State {
         }
         match document.tokens.iter().find(|token| token.form.is_err()) {
             Some(token) => Err(document.refusal(token, Error::Malformed)),
-            None if self.token_value == INVALID => Err(document.failure(TOKEN_VALUE, Error::LooksSealed)),
+            None if self.token_value == INVALID => Err(document.failure(TOKEN_VALUE, Error::Lookalike)),
             None => Ok(()),
         }
     }
@@ -197,10 +197,10 @@ fn token_value(document: &ConfigText) -> &'static str {
         Ok(value) if value.kind() != Kind::String => "NOT A STRING",
         Ok(value) if value.raw().is_empty() => "EMPTY",
         Ok(value) => match looks(value.raw()) {
-            Looks::Sealed => "ENCRYPTED",
-            Looks::LooksSealed => INVALID,
-            Looks::Placeholder => "PLACEHOLDER",
-            Looks::Plain => "PLAIN TEXT",
+            ValueKind::Sealed => "ENCRYPTED",
+            ValueKind::Lookalike => INVALID,
+            ValueKind::Placeholder => "PLACEHOLDER",
+            ValueKind::Plain => "PLAIN TEXT",
         },
     }
 }

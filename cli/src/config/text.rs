@@ -166,7 +166,7 @@ impl ConfigText {
     pub(crate) fn refusal(&self, token: &SealedValue, error: Error) -> Failure {
         let mut failure = self.failure(&token.pointer, error);
         // A Fernet token begins with its version and the first bytes of a time.
-        if matches!(error, Error::Malformed | Error::LooksSealed) && token.text(self).contains(":gAAAA") {
+        if matches!(error, Error::Malformed | Error::Lookalike) && token.text(self).contains(":gAAAA") {
             failure.next = "a Fernet token stands there as it is: write its text in base64 once more, \
                             or put the plain secret there and encrypt that"
                 .to_owned();
@@ -417,7 +417,7 @@ fn steps(pointer: &str) -> std::result::Result<Vec<String>, Error> {
             let (char, rest) = match part.as_bytes() {
                 [b'0', ..] => ('~', &part[1..]),
                 [b'1', ..] => ('/', &part[1..]),
-                _ => return Err(Error::BadPointer),
+                _ => return Err(Error::InvalidPointer),
             };
             text.push(char);
             text.push_str(rest);
@@ -463,8 +463,8 @@ pub(crate) fn unescaped(raw: &str) -> std::result::Result<Unescaped<'_>, Error> 
 }
 
 /// What the string value `raw` is, by its looks.
-pub(crate) fn looks(raw: &str) -> config::Looks {
-    unescaped(raw).map_or(config::Looks::Plain, |text| config::looks(&text))
+pub(crate) fn looks(raw: &str) -> config::ValueKind {
+    unescaped(raw).map_or(config::ValueKind::Plain, |text| config::classify(&text))
 }
 
 /// The names that tokens lie under: where their objects begin, and whether the name was met.
@@ -497,7 +497,7 @@ fn find_tokens(file: &str, text: &str) -> Result<(Vec<SealedValue>, Vec<Pointer>
             token::is_sealed(&said).then(|| Token::parse(&said).map(|token| (*token.format(), token.timestamp())));
         let looks_sealed = match &form {
             Some(form) => form.is_err(),
-            None => config::looks(&said) == config::Looks::LooksSealed,
+            None => config::classify(&said) == config::ValueKind::Lookalike,
         };
         if looks_sealed {
             lookalikes.push(told(&levels)?);

@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use ctutils::CtEq;
 use fernseal_core::MasterKey;
-use subtle::ConstantTimeEq;
 
 use crate::error::{Exit, Failure, Result};
 use crate::keys::Master;

@@ -68,7 +68,7 @@ impl Found {
         }
     }
 
-    /// Looks for temporary files of runs that were killed beside named files too, and among the backups in `backup_dir`.
+    /// ValueKind for temporary files of runs that were killed beside named files too, and among the backups in `backup_dir`.
     pub(crate) fn look_for_leftovers(&mut self, backup_dir: Option<&Path>) {
         let mut names: BTreeMap<PathBuf, Vec<OsString>> = BTreeMap::new();
         let mut expect = |directory: PathBuf, name: &OsStr| names.entry(directory).or_default().push(name.to_owned());
@@ -93,7 +93,7 @@ impl Found {
         }
     }
 
-    /// Looks at what was named: a file, or a directory with all below it.
+    /// ValueKind at what was named: a file, or a directory with all below it.
     fn look_at(&mut self, path: &Path) -> io::Result<()> {
         let real = path.canonicalize()?;
         if !real.metadata()?.is_dir() {

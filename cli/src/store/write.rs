@@ -187,7 +187,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Looks at what is at `path`; asked before anything is worked out. What is saved there from now on survives.
+    /// ValueKind at what is at `path`; asked before anything is worked out. What is saved there from now on survives.
     pub(crate) fn at(path: &Path, force: bool) -> Result<Self> {
         let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
         refuse_irregular(path)?;
@@ -530,12 +530,12 @@ impl Drop for Temporary<'_> {
 
 /// The mark of a file that was written here: another that is put in its place is not taken for it.
 fn mark_of_new(stat: &Stat) -> u64 {
-    mark(&[stat.st_ino, stat.st_size as u64, stat.st_mtime as u64, stat.st_mtime_nsec as u64])
+    mark(&[stat.st_ino, stat.st_size as u64, stat.st_mtime as u64, stat.st_mtime_nsec])
 }
 
 /// The mark of a file that is to be replaced. Without the inode, which changes on a file system of layers.
 fn mark_of_old(stat: &Stat) -> u64 {
-    mark(&[u64::from(stat.st_mode), stat.st_size as u64, stat.st_mtime as u64, stat.st_mtime_nsec as u64])
+    mark(&[u64::from(stat.st_mode), stat.st_size as u64, stat.st_mtime as u64, stat.st_mtime_nsec])
 }
 
 /// FNV-1a: the marks outlast the process, and hold nothing of the content.

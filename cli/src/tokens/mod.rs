@@ -33,12 +33,12 @@ pub(crate) fn open(
     threads: NonZeroUsize,
 ) -> Vec<std::result::Result<Opened, Error>> {
     let mut results: Vec<_> =
-        tokens.iter().map(|(_, token)| Err(token.form.err().unwrap_or(Error::Unauthentic))).collect();
+        tokens.iter().map(|(_, token)| Err(token.form.err().unwrap_or(Error::AuthenticationFailed))).collect();
     for (index, master) in keys.all().iter().enumerate() {
         let (places, tasks): (Vec<usize>, Vec<Job<'_>>) = tokens
             .iter()
             .enumerate()
-            .filter(|(place, _)| matches!(results.get(*place), Some(Err(Error::Unauthentic))))
+            .filter(|(place, _)| matches!(results.get(*place), Some(Err(Error::AuthenticationFailed))))
             .filter_map(|(place, (_, token))| Some((place, Job { master, salt: *token.form.ok()?.0.salt() })))
             .unzip();
         for (place, key) in places.into_iter().zip(derive::keys(&tasks, threads)) {
@@ -101,7 +101,7 @@ pub(crate) fn seal(
         let sealed = token::seal_with(&key, format, secret.as_bytes(), at, &mut SysRng, &mut out)?.to_owned();
         match open_with(&key, &sealed) {
             Ok(plain) if *plain == secret.as_bytes() => Ok(sealed),
-            _ => Err(Error::Unauthentic),
+            _ => Err(Error::AuthenticationFailed),
         }
     };
     secrets.iter().zip(formats.iter().zip(keys)).map(seal_one).collect::<std::result::Result<_, _>>().map_err(failed)

@@ -113,7 +113,7 @@ pub(crate) fn open_under(
     let open = |(document, token): &(&ConfigText, &SealedValue)| {
         token.form?;
         // There is one for each token that has a form.
-        keys.next().ok_or(Error::Unauthentic).and_then(|key| open_with(&key, token.text(document)))
+        keys.next().ok_or(Error::AuthenticationFailed).and_then(|key| open_with(&key, token.text(document)))
     };
     tokens.iter().map(open).collect()
 }

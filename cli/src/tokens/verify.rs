@@ -106,7 +106,7 @@ impl Verification {
     fn first_unopened<'d>(&self, document: &'d ConfigText) -> Option<(&'d SealedValue, Error)> {
         let unopened = |(at, token)| {
             // What was not opened does not open.
-            let error = self.0.get(at).copied().unwrap_or(Err(Error::Unauthentic)).err()?;
+            let error = self.0.get(at).copied().unwrap_or(Err(Error::AuthenticationFailed)).err()?;
             Some((token, error))
         };
         document.tokens.iter().enumerate().find_map(unopened)

@@ -301,7 +301,7 @@ mod tests {
         let new = |at: u8| Chain::new(&[at; 64], &[at; 16], NonZeroU32::MAX);
         for kernel in KERNELS.iter().filter(|kernel| kernel.backend.is_available()) {
             for count in 1..=kernel.width {
-                let mut chains: Vec<Chain> = (0..count as u8).map(new).collect();
+                let mut chains: Vec<Chain> = (0..=u8::MAX).take(count).map(new).collect();
                 kernel.advance(&mut chains.iter_mut().collect::<Vec<_>>(), 3);
                 for (chain, at) in chains.iter().zip(0..) {
                     let mut wanted = new(at);
@@ -335,7 +335,9 @@ mod tests {
 
         let all: &[Backend] = &[ShaNi, ShaNi32, Avx2, Avx512Vl, Avx512];
         let (no_avx512, no_sha): (&[Backend], &[Backend]) = (&[ShaNi, Avx2], &[Avx2, Avx512Vl, Avx512]);
-        let cases: &[(Processor, &[Backend], usize, &[(Backend, usize)])] = &[
+        /// The processor, what it has, the number of chains, and how these are split.
+        type Case = (Processor, &'static [Backend], usize, &'static [(Backend, usize)]);
+        let cases: &[Case] = &[
             (Intel, all, 1, &[(ShaNi, 1)]),
             (Intel, all, 4, &[(ShaNi, 4)]),
             (Intel, all, 5, &[(Avx512Vl, 8)]),

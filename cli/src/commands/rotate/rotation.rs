@@ -10,10 +10,10 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{thread, vec};
 
+use ctutils::CtEq;
 use fernseal_core::token::{self, Format, PREFIX};
 use fernseal_core::{Error, KeyText};
 use getrandom::SysRng;
-use subtle::ConstantTimeEq;
 
 use crate::args::Rotate;
 use crate::audit::Entry;
@@ -402,7 +402,7 @@ impl Rotation<'_> {
     /// Why a token does not open. An earlier rotation that did not finish ends the run, even where files may be left
     /// out: the tree would be under three keys.
     fn refusal(&self, document: &ConfigText, token: &SealedValue, error: Error) -> Result<Failure> {
-        let candidates = if error == Error::Unauthentic { unfinished(self.args)? } else { Vec::new() };
+        let candidates = if error == Error::AuthenticationFailed { unfinished(self.args)? } else { Vec::new() };
         let threads = self.context.threads;
         let is_the_one = |left: &LeftBehind| tokens::opens(&left.master, document, &[token], threads);
         if let Some(left) = left_behind::keys(candidates).into_iter().find(is_the_one) {
@@ -580,7 +580,7 @@ fn replace(
         let mut out = vec![0; token::token_len(plain.len())];
         let sealed = token::seal_with(key, format, &plain, now, &mut SysRng, &mut out).map_err(failed)?;
         if *tokens::open_with(key, sealed).map_err(failed)? != *plain {
-            return Err(failed(Error::Unauthentic));
+            return Err(failed(Error::AuthenticationFailed));
         }
         edits.push(token.replaced_by(sealed));
     }
