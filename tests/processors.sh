@@ -13,7 +13,7 @@ trap 'rm -f "$log"' EXIT
 # Runs the tests by a runner, on a processor that lacks the named back ends, and has those before them in the alphabet.
 run() { # NAME RUNNER LACKS
     CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$2 cargo test -q --locked -p fernseal-core --features simd \
-        --lib --test derive_many --test foreign --test keys --test vectors -- --nocapture >"$log" 2>&1 ||
+        --lib --test core -- derive_many foreign keys vectors kdf --nocapture >"$log" 2>&1 ||
         { cat "$log"; echo "FAIL $1"; exit 1; }
     lacks=$(sed -n 's/^.*SKIPPED \(.*\): this processor does not have it$/\1/p' "$log" | sort | tr '\n' ' ')
     case $lacks in

@@ -1,10 +1,7 @@
 //! Buffers: the stated length is enough, one byte less is refused and leaves zeros, and nothing lies behind a result.
 //! They begin as 0xa5, so that a byte that was not written shows.
-#![allow(clippy::unwrap_used)] // what is missing should fail the test
 
-mod common;
-
-use common::{MASTER, Script, counting};
+use crate::common::{MASTER, Script, counting};
 use fernseal_core::fernet::{self, Freshness};
 use fernseal_core::{Error, Key, MasterKey, config, json, kdf, token};
 

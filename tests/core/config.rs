@@ -1,10 +1,7 @@
 //! Configs as people write them: opened and sealed, every byte outside the values concerned stays.
 //! Odd line ends, marks, whitespace, escapes; placeholders and damaged tokens; several keys.
-#![allow(clippy::unwrap_used)] // what is missing should fail the test
 
-mod common;
-
-use common::{MASTER, Script, counting, unhex};
+use crate::common::{MASTER, Script, counting, unhex};
 use fernseal_core::config::{self, ValueKind};
 use fernseal_core::{Error, MasterKey, kdf, token};
 

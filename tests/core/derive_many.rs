@@ -1,6 +1,5 @@
 //! Many derivations at once are what the `pbkdf2` crate makes of each, by every back end that this processor has.
 //! Batches of all sizes from 1 to 70, so that every way of filling lanes occurs; passwords, salts and counts differ.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
 
 use std::num::NonZeroU32;
 

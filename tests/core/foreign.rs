@@ -1,11 +1,8 @@
 //! Vectors that others published for what tokens are built of: AES-CBC, HMAC-SHA256, PBKDF2, and Fernet's odd cases.
 //! Raw CBC and HMAC have no public API: a ciphertext is put into a token whose MAC is made here, an HMAC key goes
 //! through a master key. (A MAC over any message is held against the vectors inside core's fernet.rs.)
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a vector file with a hole in it should fail the test
 
-mod common;
-
-use common::{Script, counting, unhex};
+use crate::common::{Script, counting, unhex};
 use fernseal_core::fernet::{self, Freshness};
 use fernseal_core::{Error, Key, MasterKey, kdf};
 use hmac::{Hmac, KeyInit, Mac};

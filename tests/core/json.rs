@@ -1,7 +1,6 @@
 //! The JSON scanner: strict to RFC 8259, bounded, without recursion, and right about where every string lies.
 //! Hand-written lists first; then serde_json as the witness, on generated documents and on mutated ones.
 //! Where the two differ on purpose (a byte order mark, depth, lone surrogates) the test says so.
-#![allow(clippy::unwrap_used)] // what is missing should fail the test
 
 use fernseal_core::Error;
 use fernseal_core::json::{self, Kind};

@@ -1,10 +1,7 @@
 //! Keys: the text that is read, the lengths that count, what is never shown.
 //! A master key of any length is what HMAC makes of it; the `pbkdf2` crate, on the raw bytes, is the witness.
-#![allow(clippy::unwrap_used)] // what is missing should fail the test
 
-mod common;
-
-use common::{MASTER, Script, counting};
+use crate::common::{MASTER, Script, counting};
 use fernseal_core::fernet::{self, Freshness};
 use fernseal_core::{Error, Key, MasterKey, kdf, token};
 
@@ -143,7 +140,7 @@ fn a_key_has_a_short_public_name_that_is_not_its_start() {
     assert_ne!(id, MasterKey::from_bytes(&[1; 32]).unwrap().id().to_string());
     let mut label = [0; 32];
     pbkdf2::pbkdf2_hmac::<sha2::Sha256>(&unbase64(MASTER), b"fernseal master key id", 100_000, &mut label);
-    assert!(label.starts_with(&common::unhex(&id)));
+    assert!(label.starts_with(&crate::common::unhex(&id)));
 }
 
 fn unbase64(text: &str) -> Vec<u8> {

@@ -1,10 +1,7 @@
 //! A token that was changed in any way is refused, and the buffer holds nothing afterwards.
 //! Every bit of the text, every bit beneath the base64, every cut and every extension.
-#![allow(clippy::unwrap_used)] // what is missing should fail the test
 
-mod common;
-
-use common::{MASTER, counting};
+use crate::common::{MASTER, counting};
 use fernseal_core::fernet::{self, Freshness};
 use fernseal_core::{Error, Key, MasterKey, kdf, token};
 

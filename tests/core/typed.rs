@@ -1,10 +1,7 @@
 //! The typed config: what ProxmoxMCP's own reader makes of it, its defaults, and what is refused.
 //! Held against serde_json on random documents; deep and junk-filled ones are what serde-json-core alone falls for.
-#![allow(clippy::unwrap_used)] // what is missing should fail the test
 
-mod common;
-
-use common::{MASTER, counting};
+use crate::common::{MASTER, counting};
 use fernseal_core::config::{self, Config};
 use fernseal_core::{Error, MasterKey};
 use proptest::prelude::*;
