@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::tree::Tree;
-use super::{Caveats, MAX_CONFIG, open_dir, parent, write};
+use super::{Caveats, MAX_CONFIG, durable, open_dir, parent, stat_and_open};
 use crate::error::{Exit, Failure, Result};
 use crate::quote::shown;
 
@@ -152,7 +152,7 @@ impl ConfigPath {
         };
         let (dir, name) = self.open_directory().map_err(|error| failed(&error))?;
         rustix::fs::unlinkat(&dir, &name, AtFlags::empty()).map_err(|error| failed(&error.into()))?;
-        write::sync_directory(&dir, None, &self.path)
+        durable::sync_directory(&dir, None, &self.path)
     }
 
     /// Whether there is a file of any kind, or it is not known.
@@ -281,8 +281,8 @@ impl ConfigFile {
 
     /// Makes sure that the file's name outlasts a power failure: a run that was killed may have renamed it and not more.
     pub(crate) fn make_durable(&self) -> Result<Caveats> {
-        let file = write::stat_and_open(&self.dir, &self.name).map(|(_, file)| file);
-        write::sync_directory(&self.dir, file.as_ref(), &self.config.path)
+        let file = stat_and_open(&self.dir, &self.name).map(|(_, file)| file);
+        durable::sync_directory(&self.dir, file.as_ref(), &self.config.path)
     }
 
     /// Whether `path` leads to this very file.
@@ -332,7 +332,7 @@ impl ConfigFile {
 
     /// The failure for a file that is not what was read any more.
     pub(super) fn changed(&self) -> Failure {
-        write::changed(&self.config.path)
+        changed(&self.config.path)
     }
 }
 
@@ -349,4 +349,10 @@ fn read_whole(file: &File, size: usize) -> io::Result<Vec<u8>> {
     }
     file.take(MAX_CONFIG + 1 - bytes.len() as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The failure for a file that another program saved while a command worked on it.
+pub(super) fn changed(path: &Path) -> Failure {
+    let what = format!("{} changed meanwhile; it was left as it is", shown(path));
+    Failure::new(Exit::File, what, "somebody else works on it: run this again when they are done")
 }

@@ -26,7 +26,7 @@ use rustix::process::{Pid, geteuid, test_kill_process};
 
 use super::names::{parse_temporary, temporary_of};
 use super::tree::Tree;
-use super::{ConfigPath, Found, parent, write};
+use super::{ConfigPath, Found, parent, temporary};
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::quote::shown;
@@ -135,7 +135,7 @@ fn clear(leftover: &ConfigPath, tell: &dyn Fn(Notice)) {
     let Ok((dir, name)) = leftover.open_directory() else { return };
     let Some(parsed) = parse_temporary(&name) else { return };
     let Ok(stat) = rustix::fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW) else { return };
-    if parsed.marks.is_none_or(|marks| write::is_expected(&stat, marks)) {
+    if parsed.marks.is_none_or(|marks| temporary::is_expected(&stat, marks)) {
         if leftover.remove().is_ok() {
             tell(Notice::Removed(leftover.path.clone()));
         }
