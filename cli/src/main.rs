@@ -58,7 +58,7 @@ fn run() -> ExitCode {
         Command::Backups(args) => commands::backups::run(args, &context),
         Command::Check(args) => commands::check::run(args, &context),
         Command::Run(args) => commands::run::run(args, &context),
-        Command::Sweep { folder } => store::sweep(folder),
+        Command::Sweep { folder, stay } => store::sweep(folder, *stay),
         Command::Doctor(args) => commands::doctor::run(args, &context),
         Command::Completions(args) => commands::completions::run(args),
         Command::Man(args) => commands::man::run(args),

@@ -2,7 +2,7 @@
 //! Change it when a command reads another variable or file, or ends with another code.
 
 /// Each exit code and its meaning.
-pub(crate) const EXIT_STATUS: [(&str, &str); 10] = [
+pub(crate) const EXIT_STATUS: [(&str, &str); 12] = [
     ("0", "done"),
     ("1", "another failure"),
     ("2", "wrong usage"),
@@ -13,6 +13,8 @@ pub(crate) const EXIT_STATUS: [(&str, &str); 10] = [
     ("7", "a file could not be read or written, or there was nothing to look at"),
     ("8", "some of several files failed"),
     ("9", "interrupted; run the command again to finish"),
+    ("126", "run: the program cannot be executed"),
+    ("127", "run: the program was not found"),
 ];
 
 /// Each environment variable that the command reads.
@@ -31,15 +33,23 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 11] = [
     ("PROXMOX_MCP_CONFIG", "The config of a command that only reads and names none."),
     ("PROXMOX_MCP_AUDIT_LOG", "The audit log, unless --audit-log names one."),
     ("HOME", "The directory for new key files."),
-    ("XDG_RUNTIME_DIR", "The directory for texts that are being edited, if it is in memory; otherwise /dev/shm."),
+    (
+        "XDG_RUNTIME_DIR",
+        "The directory for the files of edit and run, if it is yours and in memory; otherwise /run/user/UID or /dev/shm.",
+    ),
     ("VISUAL, EDITOR", "The editor that edit starts; vi if neither is set."),
     ("NO_COLOR", "If set, help and errors of the command line have no color."),
 ];
 
 /// Each file that the command reads or makes without being told its path.
-pub(crate) const FILES: [(&str, &str); 3] = [
+pub(crate) const FILES: [(&str, &str); 4] = [
     ("~/.proxmox_mcp_key.ID", "The new key of a rotation, mode 0600. ID is the id of the key."),
     ("CONFIG.backup.YYYYMMDD_HHMMSS", "The backup that a rotation makes of CONFIG before it replaces it."),
+    (
+        "$XDG_RUNTIME_DIR/fernseal-memory-*",
+        "A folder in memory, mode 0700, with the files of an edit or of a program that run started; also in /run/user/UID \
+         or /dev/shm. It is removed when the editor or program ends, or else by the next edit or run.",
+    ),
     (
         ".fernseal.toml",
         "Beside configs: names their secrets for check, encrypt and edit, as in secrets = [\"/database/password\"].",
@@ -48,7 +58,7 @@ pub(crate) const FILES: [(&str, &str); 3] = [
 
 /// The end of `fernseal help`.
 pub(crate) fn after_help() -> String {
-    let codes: Vec<String> = EXIT_STATUS.iter().map(|(code, meaning)| format!("  {code}  {meaning}")).collect();
+    let codes: Vec<String> = EXIT_STATUS.iter().map(|(code, meaning)| format!("  {code:3}  {meaning}")).collect();
     format!("{KEY_SOURCES}\n\nExit codes:\n{}", codes.join("\n"))
 }
 

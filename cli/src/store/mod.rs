@@ -14,7 +14,7 @@ pub(crate) use backups::Backups;
 pub(crate) use file::{ConfigFile, ConfigPath, Identity};
 pub(crate) use find::{Found, find, left_out};
 pub(crate) use lock::lock;
-pub(crate) use memory::{MemoryFile, sweep};
+pub(crate) use memory::{MemoryFile, MemoryFolder, sweep};
 pub(crate) use names::backup_stamp;
 pub(crate) use write::{append_line, check_backup_dir, check_creatable, create, create_key, make_durable};
 
