@@ -42,6 +42,7 @@ fn run() -> ExitCode {
         report: Report::new(cli.common.quiet, cli.common.verbose),
         audit: Audit::new(cli.common.audit_log, threads),
         key_file: cli.common.key_file,
+        key_command: cli.common.key_command,
         threads,
         core_limit,
     };
@@ -58,6 +59,7 @@ fn run() -> ExitCode {
         Command::Backups(args) => commands::backups::run(args, &context),
         Command::Check(args) => commands::check::run(args, &context),
         Command::Run(args) => commands::run::run(args, &context),
+        Command::Bound { parent, program } => keys::run_bound(*parent, program),
         Command::Sweep { folder, stay } => store::sweep(folder, *stay),
         Command::Doctor(args) => commands::doctor::run(args, &context),
         Command::Completions(args) => commands::completions::run(args),

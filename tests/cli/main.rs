@@ -11,6 +11,7 @@ mod edit;
 mod git;
 mod hostile;
 mod json;
+mod keys;
 mod pages;
 mod rotation;
 mod run;

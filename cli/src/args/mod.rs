@@ -63,6 +63,9 @@ pub(crate) struct Common {
     /// Read the master key from FILE
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    /// Run COMMAND by sh -c; what it prints is the master key
+    #[arg(long, global = true, value_name = "COMMAND", conflicts_with = "key_file")]
+    pub(crate) key_command: Option<OsString>,
     /// Append to FILE what each command did with keys and secrets
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
@@ -104,6 +107,16 @@ pub(crate) enum Command {
     Run(Run),
     /// Find out what is wrong with a config and its master key, and what to do
     Doctor(Doctor),
+    /// Run a program that is killed with its parent (see keys/command.rs)
+    #[command(hide = true)]
+    Bound {
+        /// The parent's process number
+        #[arg(long)]
+        parent: i32,
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        program: Vec<OsString>,
+    },
     /// Remove a folder in memory once its process has ended (see store/memory.rs)
     #[command(hide = true)]
     Sweep {

@@ -18,9 +18,14 @@ pub(crate) const EXIT_STATUS: [(&str, &str); 12] = [
 ];
 
 /// Each environment variable that the command reads.
-pub(crate) const ENVIRONMENT: [(&str, &str); 11] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 13] = [
     ("PROXMOX_MCP_MASTER_KEY", "The master key."),
     ("PROXMOX_MCP_MASTER_KEY_FILE", "The path of a file that holds the master key."),
+    (
+        "PROXMOX_MCP_MASTER_KEY_COMMAND",
+        "A command that prints the master key. It is run by sh -c, has stdin and the terminal, and gets none of these \
+         variables that hold or name keys.",
+    ),
     (
         "CREDENTIALS_DIRECTORY",
         "The directory of systemd's credentials; the file proxmox_mcp_master_key in it holds the master key.",
@@ -30,9 +35,10 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 11] = [
         "Former master keys, separated by commas or line ends. They decrypt and never encrypt.",
     ),
     ("PROXMOX_MCP_MASTER_KEY_PREVIOUS_FILE", "The path of a file that holds former master keys."),
+    ("PROXMOX_MCP_MASTER_KEY_PREVIOUS_COMMAND", "A command that prints former master keys."),
     ("PROXMOX_MCP_CONFIG", "The config of a command that only reads and names none."),
     ("PROXMOX_MCP_AUDIT_LOG", "The audit log, unless --audit-log names one."),
-    ("HOME", "The directory for new key files."),
+    ("HOME", "The directory of .proxmox_mcp_key, and for new key files."),
     (
         "XDG_RUNTIME_DIR",
         "The directory for the files of edit and run, if it is yours and in memory; otherwise /run/user/UID or /dev/shm.",
@@ -42,7 +48,11 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 11] = [
 ];
 
 /// Each file that the command reads or makes without being told its path.
-pub(crate) const FILES: [(&str, &str); 4] = [
+pub(crate) const FILES: [(&str, &str); 5] = [
+    (
+        "~/.proxmox_mcp_key",
+        "The master key where no option or variable names one. It must be yours and have mode 0600.",
+    ),
     ("~/.proxmox_mcp_key.ID", "The new key of a rotation, mode 0600. ID is the id of the key."),
     ("CONFIG.backup.YYYYMMDD_HHMMSS", "The backup that a rotation makes of CONFIG before it replaces it."),
     (
@@ -63,7 +73,9 @@ pub(crate) fn after_help() -> String {
 }
 
 const KEY_SOURCES: &str = "\
-The master key comes from one of these; two that differ are refused: --key-file,
-PROXMOX_MCP_MASTER_KEY, PROXMOX_MCP_MASTER_KEY_FILE,
-$CREDENTIALS_DIRECTORY/proxmox_mcp_master_key; if there is none, a prompt.
-Keys in PROXMOX_MCP_MASTER_KEY_PREVIOUS (or _FILE) decrypt tokens and never encrypt.";
+The master key comes from the first of these that is there: --key-file or
+--key-command; PROXMOX_MCP_MASTER_KEY, PROXMOX_MCP_MASTER_KEY_FILE,
+PROXMOX_MCP_MASTER_KEY_COMMAND or $CREDENTIALS_DIRECTORY/proxmox_mcp_master_key
+(two of these four that differ are refused); ~/.proxmox_mcp_key; a prompt.
+Keys in PROXMOX_MCP_MASTER_KEY_PREVIOUS (or _FILE, _COMMAND) decrypt tokens and
+never encrypt.";

@@ -151,8 +151,8 @@ impl Doctor {
 
     /// The master key, where it comes from, and who else can read it.
     fn keys(&mut self, config: Option<&Path>, document: Option<&ConfigText>, context: &Context) -> Option<Keyring> {
-        let key_file = context.key_file.as_deref();
-        if !Keyring::is_set(key_file) {
+        let options = context.key_options();
+        if !Keyring::is_set(options) {
             let what = "PROXMOX_MCP_MASTER_KEY is not set, nor is a key file named";
             let next = "export PROXMOX_MCP_MASTER_KEY=\"$(cat KEYFILE)\", or name the file with --key-file";
             if document.is_some_and(|document| document.tokens.is_empty()) {
@@ -173,7 +173,7 @@ impl Doctor {
             Err(failure) => self.note("master key", failure.what, failure.next),
         }
         let folder = |path: &Path| Some(path.canonicalize().ok()?.parent()?.to_owned());
-        for file in Keyring::files(key_file) {
+        for file in Keyring::files(options) {
             if config.and_then(folder).is_some_and(|config| folder(&file) == Some(config)) {
                 let what = format!("the key file {} lies beside the config", shown(&file));
                 self.note("key file", what, "keep it elsewhere: whoever gets the folder has both");

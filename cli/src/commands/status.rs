@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
     let (_, document) = read(&path, context)?;
     let token_value = token_value(&document);
-    let key_is_set = Keyring::is_set(context.key_file.as_deref());
+    let key_is_set = Keyring::is_set(context.key_options());
     let checked = match args.verify && !document.tokens.is_empty() {
         true => {
             let keys = context.keys()?;

@@ -1,14 +1,15 @@
 //! The keys that a command works with: one that opens and seals, and previous ones that only open.
 
-use std::path::{Path, PathBuf};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use fernseal_core::MasterKey;
 use subtle::ConstantTimeEq;
 
 use crate::error::{Exit, Failure, Result};
-use crate::keys::Master;
-use crate::keys::source::{Source, parse, previous_sources, sources};
+use crate::keys::source::{Found, KeyOptions, Place, Source, parse, places, previous_sources, sources};
+use crate::keys::{Master, derive};
 use crate::output::{Report, terminal};
 
 /// The master key, then the previous ones.
@@ -18,21 +19,29 @@ pub(crate) struct Keyring(Vec<Rc<Master>>);
 
 impl Keyring {
     /// Takes the keys from where they are; asks at the terminal if there is none.
-    pub(crate) fn load(key_file: Option<&Path>, report: &Report) -> Result<Self> {
+    pub(crate) fn load(options: KeyOptions<'_>, report: &Report) -> Result<Self> {
+        Self::from_places(places(options, report), report)
+    }
+
+    /// Takes the master key from what was found in `places`, and the previous keys; asks at the terminal if there is none.
+    pub(crate) fn from_places(places: Vec<Place>, report: &Report) -> Result<Self> {
         let mut found: Option<(Rc<Master>, String)> = None;
-        for source in sources(key_file) {
-            let key = parse(&source.read(report)?, &source.name())?;
-            report.trace(format_args!("master key from {}", source.name()));
+        for Place { name, found: here } in places {
+            let key = match here {
+                Found::Nothing | Found::Outranked => continue,
+                Found::Failed(failure) => return Err(failure),
+                Found::Key(key) => key,
+            };
+            report.trace(format_args!("master key from {name}"));
             match &found {
-                Some((first, name)) if !bool::from(first.ct_eq(&key)) => {
-                    return Err(Failure::new(
-                        Exit::Key,
-                        format!("two different master keys: {name} and {}", source.name()),
-                        "unset the one that is out of date",
-                    ));
+                Some((first, first_name)) if !bool::from(first.ct_eq(&key)) => {
+                    let ids = derive::ids(&[first, &key], NonZeroUsize::MIN);
+                    let [first_id, id] = &*ids else { unreachable!("two keys have two ids") };
+                    let what = format!("two different master keys: {first_name} ({first_id}) and {name} ({id})");
+                    return Err(Failure::new(Exit::Key, what, "unset the one that is out of date"));
                 }
                 Some(_) => {}
-                None => found = Some((key, source.name())),
+                None => found = Some((key, name)),
             }
         }
         let current = match found {
@@ -64,17 +73,17 @@ impl Keyring {
     }
 
     /// Whether a master key is set anywhere but at the prompt.
-    pub(crate) fn is_set(key_file: Option<&Path>) -> bool {
-        !sources(key_file).is_empty()
+    pub(crate) fn is_set(options: KeyOptions<'_>) -> bool {
+        !sources(options).is_empty()
     }
 
     /// The files that the master key would be read from.
-    pub(crate) fn files(key_file: Option<&Path>) -> Vec<PathBuf> {
+    pub(crate) fn files(options: KeyOptions<'_>) -> Vec<PathBuf> {
         let file = |source| match source {
-            Source::File { path, .. } => Some(path),
-            Source::Text { .. } => None,
+            Source::File { path, .. } | Source::HomeFile(path) => Some(path),
+            Source::Text { .. } | Source::Command { .. } => None,
         };
-        sources(key_file).into_iter().filter_map(file).collect()
+        sources(options).into_iter().filter_map(file).collect()
     }
 
     /// Only the given key.
