@@ -60,6 +60,7 @@ fn run() -> ExitCode {
         Command::Check(args) => commands::check::run(args, &context),
         Command::Run(args) => commands::run::run(args, &context),
         Command::Bound { parent, program } => keys::run_bound(*parent, program),
+        Command::Session { program } => commands::run::session(program, &context),
         Command::Sweep { folder, stay } => store::sweep(folder, *stay),
         Command::Doctor(args) => commands::doctor::run(args, &context),
         Command::Completions(args) => commands::completions::run(args),

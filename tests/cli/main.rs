@@ -13,6 +13,7 @@ mod hostile;
 mod json;
 mod keys;
 mod pages;
+mod redact;
 mod rotation;
 mod run;
 mod terminal;

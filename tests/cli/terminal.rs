@@ -250,3 +250,63 @@ fn a_long_check_shows_how_far_it_has_come_and_what_it_says_stays_whole() {
     let is_first = |(at, _): &(usize, &str)| terminal.shown[..*at].ends_with(['\n', 'K']);
     assert_eq!(terminal.shown.match_indices(line).filter(is_first).count(), configs.len(), "{:?}", terminal.shown);
 }
+
+#[test]
+fn a_redacted_program_has_a_terminal_of_the_same_size() {
+    let script =
+        "test -t 0 && test -t 1 && test -t 2 && echo all; stty size; echo \"$T\"; read x; echo \"got $x\"; exit 7";
+    let arguments = ["run", "sealed.json", "--redact", "--env", "T=auth.token_value", "--", "sh", "-c", script];
+    let mut terminal = Terminal::run("redacted", &arguments, Some(KEY));
+    terminal.wait_for("all\r\n");
+    terminal.wait_for("\r\n[redacted]\r\n");
+    terminal.enter("typed\r");
+    terminal.wait_for("got typed\r\n");
+    assert_eq!(terminal.end(), Some(7));
+    let size = rustix::termios::tcgetwinsize(&terminal.slave).unwrap();
+    assert!(terminal.shown.contains(&format!("{} {}\r\n", size.ws_row, size.ws_col)), "{:?}", terminal.shown);
+}
+
+#[test]
+fn a_redacted_program_sees_a_new_size_and_interrupts() {
+    let script =
+        "trap 'stty size' WINCH; trap 'echo interrupted; exit 5' INT; echo ready; while :; do sleep 0.05; done";
+    let arguments = ["run", "sealed.json", "--redact", "--env", "T=auth.token_value", "--", "sh", "-c", script];
+    let mut terminal = Terminal::run("resized", &arguments, Some(KEY));
+    terminal.wait_for("ready\r\n");
+    let size = rustix::termios::Winsize { ws_row: 41, ws_col: 97, ws_xpixel: 0, ws_ypixel: 0 };
+    rustix::termios::tcsetwinsize(&terminal.master, size).unwrap();
+    terminal.wait_for("41 97\r\n");
+    terminal.enter("\x03");
+    terminal.wait_for("interrupted\r\n");
+    assert_eq!(terminal.end(), Some(5));
+}
+
+#[test]
+fn a_redacted_program_is_stopped_and_goes_on_as_a_job() {
+    // A shell around it, which controls jobs.
+    let arguments =
+        ["run", "sealed.json", "--keep-key", "--config-env", "C", "--", "bash", "--norc", "--noediting", "-i"];
+    let mut terminal = Terminal::run("job", &arguments, Some(KEY));
+    terminal.wait_for("# ");
+    let script = "echo \"st\"arted; read x; echo \"$T, \"$x";
+    let run = format!(
+        "'{}' run sealed.json --redact --env T=auth.token_value -- sh -c '{script}'\n",
+        env!("CARGO_BIN_EXE_fernseal")
+    );
+    terminal.enter(&run);
+    terminal.wait_for("started\r\n");
+    terminal.enter("\x1a");
+    terminal.wait_for("Stopped");
+    // The shell has its terminal back, which echoes and edits lines.
+    terminal.enter(
+        "stty -a | grep -c ' icanon.* echo \\|echo .* icanon\\|^icanon'; echo \"j\"obs; jobs -s | grep -c redact\n",
+    );
+    terminal.wait_for("jobs\r\n1\r\n");
+    terminal.enter("fg\n");
+    // The command is shown by the shell, and then it reads.
+    terminal.wait_for("redact --env T=auth.token_value -- sh -c 'echo \"st\"arted; read x; echo \"$T, \"$x'\r\n");
+    terminal.enter("typed\r");
+    terminal.wait_for("[redacted], typed\r\n");
+    terminal.enter("exit 6\n");
+    assert_eq!(terminal.end(), Some(6));
+}

@@ -117,6 +117,13 @@ pub(crate) enum Command {
         #[arg(last = true, required = true)]
         program: Vec<OsString>,
     },
+    /// Run a program in a session of its own on the terminal at stdout (see commands/run/relay.rs)
+    #[command(hide = true)]
+    Session {
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        program: Vec<OsString>,
+    },
     /// Remove a folder in memory once its process has ended (see store/memory.rs)
     #[command(hide = true)]
     Sweep {
@@ -182,6 +189,9 @@ pub(crate) struct Run {
     /// Fill in ${VAR}, ${VAR:-default} and ${VAR:?message} in values that are not encrypted, from the environment
     #[arg(long)]
     pub(crate) expand: bool,
+    /// Replace the secrets in what the program prints by [redacted]: as they are, in JSON, base64, hex and percent-encoded
+    #[arg(long)]
+    pub(crate) redact: bool,
     /// Leave the master key's variables in the program's environment
     #[arg(long)]
     pub(crate) keep_key: bool,
@@ -196,7 +206,9 @@ program and all that it starts can open them; they are removed when the program 
 written to, a path is /proc/PID/fd/N: while the program keeps that descriptor open, its user's other processes and root
 can open it, and nobody else.
 The program takes the place of fernseal, so its exit code is the program's: 127 if it was not found, 126 if it cannot be
-executed.";
+executed. With --redact, fernseal stays and passes on output, signals and the exit code. That protects from accidents, in
+agents and logs; it is no border, as a program can print a secret in other forms. Secrets of fewer than 4 bytes are not
+replaced.";
 
 /// Find out what is wrong with a config and its master key, and what to do
 #[derive(Debug, Args)]

@@ -45,6 +45,11 @@ impl Files {
         }
     }
 
+    /// Whether paths lead through `/proc` of this process: while it is fernseal, other processes cannot follow them.
+    pub(super) fn have_paths_to_descriptors(&self) -> bool {
+        matches!(self.place, Some(Place::Descriptors))
+    }
+
     /// Opens a file in memory with this content, at its start, and returns the number of its descriptor.
     pub(super) fn add_descriptor(&mut self, name: &OsStr, pieces: &[&[u8]]) -> Result<RawFd> {
         let make = || -> io::Result<OwnedFd> {

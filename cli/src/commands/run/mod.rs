@@ -1,13 +1,17 @@
 //! `run`: starts a program with secrets, decrypted in its environment or in files of its own.
-//! The program takes this process's place (exec), so signals, exit codes and the terminal are its own.
+//! The program takes this process's place (exec), so signals, exit codes and the terminal are its own. With `--redact` this
+//! process stays and passes on what the program prints.
 //! The program does not get the master key, unless the caller asks for it.
 
 mod files;
+mod forms;
+mod redact;
+mod relay;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -19,6 +23,7 @@ use rustix::process::Resource;
 use zeroize::Zeroizing;
 
 use self::files::{Files, name_for};
+use self::redact::Patterns;
 use super::{config_or_default, open, read, unsealed};
 use crate::args::Run;
 use crate::audit::Entry;
@@ -92,10 +97,52 @@ pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
         Entry { command: "run", outcome: "started", files: &[&path], pointers: &pointers, keys: &[keys.current()] };
     context.audit.record(&entry)?;
 
+    if args.redact {
+        return redacted(&command, files, &opened, context);
+    }
     // Where the system refuses this, the program has a smaller limit.
     let _ = rustix::process::setrlimit(Resource::Core, context.core_limit);
     let error = command.exec();
     Err(not_started(program, &error))
+}
+
+/// Runs the program as a child, and passes on what it prints without the secrets; then ends as the program did.
+fn redacted(
+    command: &Command,
+    files: Files,
+    opened: &[(&SealedValue, Zeroizing<String>)],
+    context: &Context,
+) -> Result<()> {
+    if files.have_paths_to_descriptors() {
+        let next = "mount a tmpfs at /dev/shm, or use --config-fd or --env with --redact";
+        return Err(Failure::new(
+            Exit::File,
+            "no memory file system can be written to, so --redact has no files",
+            next,
+        ));
+    }
+    let mut texts = Vec::new();
+    for (token, secret) in opened {
+        if secret.len() < forms::MIN_SECRET {
+            context.report.warn(format_args!("{} is shorter than 4 bytes and is not redacted", clean(&token.pointer)));
+        } else {
+            texts.extend(forms::forms(secret));
+        }
+    }
+    let patterns = Patterns::new(texts).map_err(|error| {
+        let next = "hand over fewer secrets, or run it without --redact";
+        Failure::new(Exit::Other, format!("the secrets cannot be looked for: {error}"), next)
+    })?;
+    let ended = relay::relay(command, patterns, context.core_limit);
+    // The program has ended: its files go now, as this process may end by a signal.
+    drop(files);
+    relay::end_as(ended.map_err(|error| not_started(command.get_program(), &error))?)
+}
+
+/// The second process of `run --redact` on a terminal.
+pub(crate) fn session(program: &[OsString], context: &Context) -> Result<()> {
+    let name = program.first().map_or(OsStr::new("program"), |name| name);
+    relay::end_as(relay::run_session(program, context.core_limit).map_err(|error| not_started(name, &error))?)
 }
 
 /// Why `program` did not start.
