@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::common::{Folder, KEY, Said, has, wait_until};
+use crate::common::{Folder, KEY, Said, has, skip, wait_until};
 
 const OTHER_KEY: &str = "bLEDgzUxSiXMMKxMPSR4h9Gzhvbs_yFlqvsM9HsYdtU=";
 const VARIABLE: &str = "PROXMOX_MCP_MASTER_KEY";
@@ -256,4 +256,23 @@ fn no_file_beside_a_config_names_a_command() {
     let _ = folder.run(&["check", "c.json"]);
     assert_eq!(said(get(&folder, &[], &[])).code, Some(5));
     assert!(!folder.path("ran").exists());
+}
+
+#[test]
+fn systemd_creds_prints_the_key() {
+    if !has("systemd-creds") {
+        return;
+    }
+    let folder = folder("systemd-creds");
+    // A secret of the test's own in the place of the machine's.
+    let secret = folder.path("machine-secret");
+    let mut command = folder.command(&["sh", "-c", "systemd-creds encrypt --with-key=host --name=k key key.cred"], &[]);
+    let made = command.env("SYSTEMD_CREDENTIAL_SECRET", &secret).output().unwrap();
+    if !made.status.success() {
+        skip(format_args!("systemd-creds encrypts nothing here: {}", String::from_utf8_lossy(&made.stderr)));
+        return;
+    }
+    let mut command = get(&folder, &[], &["--key-command", "systemd-creds decrypt --name=k key.cred -"]);
+    let said = Said::of(command.env("SYSTEMD_CREDENTIAL_SECRET", &secret).output().unwrap());
+    assert!(opens(&said), "{said:?}");
 }

@@ -153,8 +153,9 @@ fn members_that_are_no_variables_are_refused() {
         (r#"{"": 1}"#, "the member /env/ is not named as a variable"),
         (r#"{"a-b": 1}"#, "the member /env/a-b is not named as a variable"),
         (r#"{"a=b": 1}"#, "the member /env/a=b is not named as a variable"),
-        (r#"{"a": [1]}"#, "/env/a is no single value"),
-        (r#"{"a": {"b": 1}}"#, "/env/a is no single value"),
+        (r#"{"a": [1]}"#, "/env/a is not a single value"),
+        (r#"{"a": {"b": 1}}"#, "/env/a is not a single value"),
+        (r#"{"a": {"b": {"c": 1}}}"#, "/env/a is not a single value"),
         (r#"["a"]"#, "the value at /env is not an object"),
         (r#""a""#, "the value at /env is not an object"),
     ] {
@@ -418,4 +419,44 @@ fn pythons_processes_and_paths_open_a_file() {
     );
     let said = folder.run(&["run", "c.json", "--config-env", "C", "--", "python3", "server.py"]);
     assert_eq!((said.code, &*said.out), (Some(0), "the secret\nthe secret\nthe secret\n1\n"), "{said:?}");
+}
+
+#[test]
+fn the_recipe_for_mcp_starts_its_server_with_its_secrets() {
+    let folder = Folder::new("mcp");
+    let recipe: serde_json::Value = serde_json::from_str(include_str!("../../cli/deploy/mcp.json")).unwrap();
+    let server = &recipe["mcpServers"]["proxmox"];
+    assert_eq!(server["command"], "fernseal");
+    folder.write(
+        "servers.json",
+        r#"{"proxmox": {"env": {"PROXMOX_HOST": "pve.example.org", "PROXMOX_TOKEN": "the token"}}}"#,
+    );
+    let field = "/proxmox/env/PROXMOX_TOKEN";
+    assert_eq!(folder.run(&["encrypt", "-q", "--in-place", "servers.json", "--field", field]).code, Some(0));
+    folder.write("home/.proxmox_mcp_key", KEY);
+    fs::set_permissions(folder.path("home/.proxmox_mcp_key"), fs::Permissions::from_mode(0o600)).unwrap();
+    // In the place of npx and the package: a server that answers one request.
+    fs::create_dir(folder.path("bin")).unwrap();
+    let npx = "#!/bin/sh\nread -r line\necho \"{\\\"jsonrpc\\\": \\\"2.0\\\", \\\"id\\\": 1, \\\"result\\\": \\\"$* $PROXMOX_HOST $PROXMOX_TOKEN\\\"}\"\n";
+    folder.write("bin/npx", npx);
+    fs::set_permissions(folder.path("bin/npx"), fs::Permissions::from_mode(0o755)).unwrap();
+    let text = |value: &serde_json::Value| {
+        value
+            .as_str()
+            .unwrap()
+            .replace("/home/me/mcp", folder.0.to_str().unwrap())
+            .replace("/home/me", folder.path("home").to_str().unwrap())
+    };
+    let arguments: Vec<String> = server["args"].as_array().unwrap().iter().map(text).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut command = folder.command(&[], &arguments);
+    command.env_remove("PROXMOX_MCP_MASTER_KEY").env("PATH", format!("{}:/usr/bin:/bin", folder.path("bin").display()));
+    for (variable, value) in server["env"].as_object().unwrap() {
+        command.env(variable, text(value));
+    }
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"initialize\"}\n").unwrap();
+    let said = Said::of(child.wait_with_output().unwrap());
+    let answer: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(answer["result"], "-y @example/proxmox-mcp pve.example.org the token", "{said:?}");
 }

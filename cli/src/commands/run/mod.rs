@@ -129,10 +129,7 @@ fn redacted(
             texts.extend(forms::forms(secret));
         }
     }
-    let patterns = Patterns::new(texts).map_err(|error| {
-        let next = "hand over fewer secrets, or run it without --redact";
-        Failure::new(Exit::Other, format!("the secrets cannot be looked for: {error}"), next)
-    })?;
+    let patterns = Patterns::new(texts);
     let ended = relay::relay(command, patterns, context.core_limit);
     // The program has ended: its files go now, as this process may end by a signal.
     drop(files);
@@ -243,11 +240,13 @@ fn members<'d>(document: &'d ConfigText, pointer: &str) -> Result<Vec<Wish<'d>>>
     };
     let mut wishes = Vec::new();
     for leaf in document.leaves().filter(|leaf| object.span().contains(&leaf.start())) {
-        let Some((above, name)) = leaf.pointer.rsplit_once('/') else { continue };
-        if above.matches('/').count() != depth {
-            let what = format!("{above} is no single value, which a variable could have");
+        let mut segments = leaf.pointer.match_indices('/').map(|(at, _)| at).skip(depth);
+        let Some(start) = segments.next() else { continue };
+        if let Some(end) = segments.next() {
+            let what = format!("{} is not a single value, as a variable needs", clean(&leaf.pointer[..end]));
             return Err(failure(what, "name the members that are single values, each with --env NAME=POINTER"));
         }
+        let name = &leaf.pointer[start + 1..];
         let mut bytes = name.bytes();
         let is_first = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
         if !bytes.next().is_some_and(is_first) || !bytes.all(|byte| is_first(byte) || byte.is_ascii_digit()) {
