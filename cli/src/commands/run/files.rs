@@ -37,7 +37,7 @@ impl Files {
             }
         });
         match place {
-            Place::Folder(folder) => folder.add(name, pieces).map_err(failed),
+            Place::Folder(folder) => folder.add(name, pieces).map_err(|error| failed(&error)),
             Place::Descriptors => {
                 let number = self.add_descriptor(name, pieces)?;
                 Ok(format!("/proc/{}/fd/{number}", std::process::id()).into())
@@ -60,14 +60,14 @@ impl Files {
             file.rewind()?;
             Ok(file.into())
         };
-        let file = make().map_err(failed)?;
+        let file = make().map_err(|error| failed(&error))?;
         let number = file.as_raw_fd();
         self.descriptors.push(file);
         Ok(number)
     }
 }
 
-fn failed(error: io::Error) -> Failure {
+fn failed(error: &io::Error) -> Failure {
     Failure::new(Exit::File, format!("no file can be made in memory: {error}"), "free some memory, or use --env")
 }
 

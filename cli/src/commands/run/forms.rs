@@ -142,7 +142,7 @@ fn base64_piece(bytes: &[u8], alphabet: &[u8; 64], phase: usize) -> String {
 fn base64_whole(bytes: &[u8], alphabet: &[u8; 64]) -> String {
     let count = (bytes.len() * 8).div_ceil(6);
     let mut text: String = (0..count).map(|at| char::from(alphabet[usize::from(sextet(bytes, at))])).collect();
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text

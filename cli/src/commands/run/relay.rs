@@ -38,7 +38,7 @@ pub(super) fn relay(program: &Command, patterns: Patterns, core_limit: Rlimit) -
     let terminal = io::stdout().is_terminal();
     let mut signals = Signals::new(terminal)?;
     let mut pumps = Vec::new();
-    let (mut child, mut screen) = if terminal {
+    let (mut child, screen) = if terminal {
         let (screen, slave) = Screen::open()?;
         let mut monitor = monitor(program);
         let slave = || slave.try_clone();
@@ -53,7 +53,7 @@ pub(super) fn relay(program: &Command, patterns: Patterns, core_limit: Rlimit) -
         command.args(program.get_args()).stdout(Stdio::piped()).stderr(Stdio::piped());
         (spawn(&mut command, core_limit)?, None)
     };
-    if let Some(screen) = &mut screen {
+    if let Some(screen) = &screen {
         screen.take_over();
         pumps.push(pump(screen.master.try_clone()?, io::stdout().as_fd().try_clone_to_owned()?, &patterns));
         if io::stdin().is_terminal() {
@@ -66,7 +66,7 @@ pub(super) fn relay(program: &Command, patterns: Patterns, core_limit: Rlimit) -
     if let Some(stderr) = child.stderr.take() {
         pumps.push(pump(stderr.into(), io::stderr().as_fd().try_clone_to_owned()?, &patterns));
     }
-    let ended = signals.wait_for(&child, screen.as_mut());
+    let ended = signals.wait_for(&child, screen.as_ref());
     // What the program printed last comes before what is said or shown after it.
     for pump in pumps {
         let _ = pump.join();
@@ -276,7 +276,7 @@ impl Signals {
     }
 
     /// Waits for the end of `child`, and meanwhile passes signals on to it.
-    fn wait_for(&mut self, child: &Child, screen: Option<&mut Screen>) -> io::Result<ExitStatus> {
+    fn wait_for(&mut self, child: &Child, screen: Option<&Screen>) -> io::Result<ExitStatus> {
         let pid = Pid::from_child(child);
         // The terminal sends these to the whole group, the program among it.
         let terminal_reaches_it = screen.is_none() && File::open("/dev/tty").is_ok();
@@ -289,7 +289,7 @@ impl Signals {
                             if !status.stopped() {
                                 return Ok(ExitStatus::from_raw(status.as_raw()));
                             }
-                            if let Some(screen) = &screen {
+                            if let Some(screen) = screen {
                                 // The monitor has stopped, as the program has.
                                 screen.give_back();
                                 let _ = rustix::process::kill_current_process_group(Signal::TSTP);
