@@ -73,6 +73,15 @@ impl Terminal {
         }
     }
 
+    /// Reads until `text` is shown for the `count`th time.
+    fn wait_for_times(&mut self, text: &str, count: usize) {
+        let deadline = Instant::now() + LONG;
+        while self.shown.matches(text).count() < count {
+            assert!(Instant::now() < deadline, "{text:?} was not shown {count} times, but {:?}", self.shown);
+            self.read(100);
+        }
+    }
+
     /// Reads what comes within some milliseconds.
     fn read(&mut self, milliseconds: i64) {
         let mut fds = [PollFd::new(&self.master, PollFlags::IN)];
@@ -288,6 +297,7 @@ fn a_redacted_program_is_stopped_and_goes_on_as_a_job() {
         ["run", "sealed.json", "--keep-key", "--config-env", "C", "--", "bash", "--norc", "--noediting", "-i"];
     let mut terminal = Terminal::run("job", &arguments, Some(KEY));
     terminal.wait_for("# ");
+    let prompt = terminal.shown.clone();
     let script = "echo \"st\"arted; read x; echo \"$T, \"$x";
     let run = format!(
         "'{}' run sealed.json --redact --env T=auth.token_value -- sh -c '{script}'\n",
@@ -303,10 +313,11 @@ fn a_redacted_program_is_stopped_and_goes_on_as_a_job() {
     );
     terminal.wait_for("jobs\r\n1\r\n");
     terminal.enter("fg\n");
-    // The command is shown by the shell, and then it reads.
-    terminal.wait_for("redact --env T=auth.token_value -- sh -c 'echo \"st\"arted; read x; echo \"$T, \"$x'\r\n");
+    // The shell shows the command, as when it was entered and when it stopped.
+    terminal.wait_for_times("read x; echo \"$T, \"$x'\r\n", 3);
     terminal.enter("typed\r");
-    terminal.wait_for("[redacted], typed\r\n");
+    // What is typed before the program has ended is the program's.
+    terminal.wait_for(&format!("[redacted], typed\r\n{prompt}"));
     terminal.enter("exit 6\n");
     assert_eq!(terminal.end(), Some(6));
 }

@@ -25,7 +25,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, kill_process, waitpid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{self, OptionalActions, OutputModes, Termios};
-use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH};
 
 use super::redact::{Patterns, Redactor};
 
@@ -36,7 +36,7 @@ const CHUNK: usize = 64 * 1024;
 pub(super) fn relay(program: &Command, patterns: Patterns, core_limit: Rlimit) -> io::Result<ExitStatus> {
     let patterns = Arc::new(patterns);
     let terminal = io::stdout().is_terminal();
-    let mut signals = Signals::new(terminal)?;
+    let mut signals = Signals::new(if terminal { &[SIGWINCH, SIGCONT] } else { &[] })?;
     let mut pumps = Vec::new();
     let (mut child, screen) = if terminal {
         let (screen, slave) = Screen::open()?;
@@ -232,14 +232,12 @@ struct Signals {
 }
 
 impl Signals {
-    /// Signals for a process whose child is in a session of its own, or shares its terminal.
-    fn new(own_session: bool) -> io::Result<Self> {
+    /// The signals that end or wake a program, and those of `more`.
+    fn new(more: &[i32]) -> io::Result<Self> {
         let mut wanted = vec![SIGCHLD, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2];
         let from_terminal = [SIGINT, SIGQUIT];
         wanted.extend(from_terminal);
-        if own_session {
-            wanted.extend([SIGWINCH, SIGCONT]);
-        }
+        wanted.extend(more);
         let ignored = ignored_signals();
         let mut pipes = Vec::new();
         // What nohup and the like ignore stays ignored, for the program too.
@@ -327,7 +325,8 @@ fn ignored_signals() -> u64 {
 /// The monitor: runs `program` in a session of its own on the terminal at stdout, and ends and stops as it does.
 pub(crate) fn run_session(program: &[OsString], core_limit: Rlimit) -> io::Result<ExitStatus> {
     let [name, arguments @ ..] = program else { return Err(io::ErrorKind::InvalidInput.into()) };
-    let mut signals = Signals::new(false)?;
+    // The last two come from the terminal, and only until the program has it.
+    let mut signals = Signals::new(&[SIGWINCH, SIGTSTP])?;
     rustix::process::setsid()?;
     rustix::process::ioctl_tiocsctty(io::stdout())?;
     // A group of its own, which is not the monitor's, can be stopped by the terminal.
