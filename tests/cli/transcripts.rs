@@ -19,7 +19,7 @@ const CHANGING: [(&str, &str); 6] = [
     ("[TIME]", r"(?<redacted>20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ)"),
     ("[STAMP]", r"backup\.(?<redacted>\d{8}_\d{6})"),
     ("[ID]", r"proxmox_mcp_key\.(?<redacted>[0-9a-f]{8})"),
-    ("[ID]", r"(new key|Old key|id is) (?<redacted>[0-9a-f]{8})"),
+    ("[ID]", r"(new key|Old key|id is|: key) (?<redacted>[0-9a-f]{8})"),
     ("[TOKEN]", r"enc:(?<redacted>[A-Za-z0-9_=-]{24}:[A-Za-z0-9_=-]{100,})"),
 ];
 

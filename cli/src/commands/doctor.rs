@@ -16,8 +16,7 @@ use crate::config::secrets_file::SecretsFile;
 use crate::config::text::ConfigText;
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
-use crate::keys::Keyring;
-use crate::keys::derive;
+use crate::keys::{self, Keyring, Place, derive};
 use crate::output::{self, time};
 use crate::quote::{count, quoted_path, shown};
 use crate::store::{self, ConfigPath};
@@ -152,7 +151,10 @@ impl Doctor {
     /// The master key, where it comes from, and who else can read it.
     fn keys(&mut self, config: Option<&Path>, document: Option<&ConfigText>, context: &Context) -> Option<Keyring> {
         let options = context.key_options();
-        if !Keyring::is_set(options) {
+        let places = keys::places(options, &context.report);
+        let listed: Vec<String> = places.iter().map(|place| format!("{}: {}", place.name, place.words())).collect();
+        self.good("key places", format!("in their order:\n        {}", listed.join("\n        ")));
+        if !places.iter().any(Place::is_set) {
             let what = "PROXMOX_MCP_MASTER_KEY is not set, nor is a key file named";
             let next = "export PROXMOX_MCP_MASTER_KEY=\"$(cat KEYFILE)\", or name the file with --key-file";
             if document.is_some_and(|document| document.tokens.is_empty()) {
@@ -162,7 +164,8 @@ impl Doctor {
             }
             return None;
         }
-        let keys = context.keys().map_err(|failure| self.wrong("master key", &failure)).ok()?;
+        let keys =
+            Keyring::from_places(places, &context.report).map_err(|failure| self.wrong("master key", &failure)).ok()?;
         let id = derive::id(keys.current(), context.threads);
         let previous = match keys.all().len() - 1 {
             0 => String::new(),

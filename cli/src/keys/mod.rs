@@ -9,4 +9,4 @@ mod source;
 pub(crate) use command::run_bound;
 pub(crate) use derive::{Derived, Job, Master};
 pub(crate) use keyring::Keyring;
-pub(crate) use source::{KeyOptions, exports, from_file};
+pub(crate) use source::{KeyOptions, Place, exports, from_file, places};

@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZeroUsize;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -14,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::env::{KEY, KEY_COMMAND, KEY_FILE, PREVIOUS, PREVIOUS_COMMAND, PREVIOUS_FILE, USED_STACK, variable};
 use crate::error::{Exit, Failure, Result};
-use crate::keys::{Master, command};
+use crate::keys::{Master, command, derive};
 use crate::output::Report;
 use crate::quote::{is_key_text, quoted, quoted_path, shown};
 
@@ -94,6 +95,23 @@ impl Source {
 pub(crate) struct Place {
     pub(crate) name: String,
     pub(crate) found: Found,
+}
+
+impl Place {
+    /// What was found, in words.
+    pub(crate) fn words(&self) -> String {
+        match &self.found {
+            Found::Nothing if self.name.starts_with(['~', '$']) => "not there".to_owned(),
+            Found::Nothing => "not set".to_owned(),
+            Found::Outranked => "set, but outranked".to_owned(),
+            Found::Key(key) => format!("key {}", derive::id(key, NonZeroUsize::MIN)),
+            Found::Failed(_) => "set, but unusable".to_owned(),
+        }
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        !matches!(self.found, Found::Nothing)
+    }
 }
 
 /// What was found at a place.
