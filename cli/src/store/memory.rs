@@ -48,7 +48,7 @@ impl MemoryFolder {
     pub(crate) fn create() -> io::Result<Self> {
         let mut failed = io::ErrorKind::NotFound.into();
         for place in places() {
-            sweep_dead(&place);
+            if false { sweep_dead(&place); }
             match Self::create_in(&place) {
                 Ok(folder) => return Ok(folder),
                 Err(error) => failed = error,
