@@ -6,13 +6,15 @@
 # shellcheck disable=SC2086,SC2048 # lists of words
 set -eu
 cd "$(dirname "$0")/.."
-parts="tools python c go node mcu arm deploy packages"
+parts="tools stores takers python c go node mcu arm deploy packages"
 on_demand="mutants deny"
 venv=${FERNSEAL_VENV:-$PWD/target/venv}
 node=$PWD/target/node
 
 # Debian packages of each part.
-tools="git strace gdb tmux systemd vim"
+tools="git strace gdb tmux systemd vim util-linux"
+stores="age pass gpg gpg-agent ansible-core"
+takers="openssh-client openssh-server postgresql-client mariadb-client nodejs npm python3"
 python="python3 python3-venv"
 c="gcc g++ binutils libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
 go="golang-go"
@@ -56,6 +58,12 @@ pypi() {
 }
 
 part_tools() { debian $tools; echo "tools: $tools"; }
+
+# Key stores, for `--key-command`.
+part_stores() { debian $stores; echo "stores: $stores"; }
+
+# Programs that take the files of `run`.
+part_takers() { debian $takers; echo "takers: $takers"; }
 
 part_python() {
     [ -x "$venv/bin/python" ] || {

@@ -1,5 +1,6 @@
 //! What every command works with.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use rustix::process::Rlimit;
 
 use crate::audit::Audit;
 use crate::error::{Exit, Failure, Result};
-use crate::keys::Keyring;
+use crate::keys::{KeyOptions, Keyring};
 use crate::output::Report;
 use crate::output::terminal::Prompts;
 
@@ -18,6 +19,7 @@ pub(crate) struct Context {
     pub(crate) audit: Audit,
     pub(crate) key_file: Option<PathBuf>,
     pub(crate) prompts: Prompts,
+    pub(crate) key_command: Option<OsString>,
     pub(crate) threads: NonZeroUsize,
     /// How long another run that writes in the same directory is waited for.
     pub(crate) lock_wait: Duration,
@@ -28,7 +30,12 @@ pub(crate) struct Context {
 impl Context {
     /// The keys at hand. A command takes them before it changes anything.
     pub(crate) fn keys(&self) -> Result<Keyring> {
-        Keyring::load(self.key_file.as_deref(), self.prompts, &self.report)
+        Keyring::load(self.key_options(), self.prompts, &self.report)
+    }
+
+    /// The options that name the master key.
+    pub(crate) fn key_options(&self) -> KeyOptions<'_> {
+        KeyOptions { file: self.key_file.as_deref(), command: self.key_command.as_deref() }
     }
 }
 

@@ -30,6 +30,10 @@ pub(crate) enum Exit {
     Partial = 8,
     /// Interrupted; can be resumed.
     Interrupted = 9,
+    /// The program that `run` was to start cannot be executed; the code is that of env, nohup and sudo.
+    NotExecutable = 126,
+    /// The program that `run` was to start was not found; the code is that of env, nohup and sudo.
+    ProgramNotFound = 127,
 }
 
 /// Why a command failed.

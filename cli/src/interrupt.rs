@@ -64,6 +64,13 @@ pub(crate) fn leave_interrupts_to_another() -> Meanwhile {
     Meanwhile { ended_at_once, forgets_interrupts: true }
 }
 
+/// Calls `wait`, which waits for another program: meanwhile an interrupt at the terminal is for that program, and does not
+/// end this one. `wait` gets a function that tells whether this process was asked to end.
+pub(crate) fn while_waiting<T>(wait: impl FnOnce(&dyn Fn() -> bool) -> T) -> T {
+    let _interrupts = leave_interrupts_to_another();
+    wait(&requested)
+}
+
 impl Drop for Meanwhile {
     fn drop(&mut self) {
         let [interrupt, _] = signals();

@@ -699,3 +699,65 @@ fn a_terminal_that_nobody_reads_does_not_hold_up_a_rotation() {
     let told = fs::read_to_string(terminal.folder.join("told")).unwrap();
     assert!(told.contains("300 rotated, 0 skipped, 0 failed"), "{told}");
 }
+
+#[test]
+fn a_redacted_program_has_a_terminal_of_the_same_size() {
+    let script =
+        "test -t 0 && test -t 1 && test -t 2 && echo all; stty size; echo \"$T\"; read x; echo \"got $x\"; exit 7";
+    let arguments = ["run", "sealed.json", "--redact", "--env", "T=auth.token_value", "--", "sh", "-c", script];
+    let mut terminal = Terminal::run("redacted", &arguments, Some(KEY));
+    terminal.wait_for("all\r\n");
+    terminal.wait_for("\r\n[redacted]\r\n");
+    terminal.enter("typed\r");
+    terminal.wait_for("got typed\r\n");
+    assert_eq!(terminal.end(), Some(7));
+    let size = rustix::termios::tcgetwinsize(&terminal.slave).unwrap();
+    assert!(terminal.shown.contains(&format!("{} {}\r\n", size.ws_row, size.ws_col)), "{:?}", terminal.shown);
+}
+
+#[test]
+fn a_redacted_program_sees_a_new_size_and_interrupts() {
+    let script =
+        "trap 'stty size' WINCH; trap 'echo interrupted; exit 5' INT; echo ready; while :; do sleep 0.05; done";
+    let arguments = ["run", "sealed.json", "--redact", "--env", "T=auth.token_value", "--", "sh", "-c", script];
+    let mut terminal = Terminal::run("resized", &arguments, Some(KEY));
+    terminal.wait_for("ready\r\n");
+    let size = rustix::termios::Winsize { ws_row: 41, ws_col: 97, ws_xpixel: 0, ws_ypixel: 0 };
+    rustix::termios::tcsetwinsize(&terminal.master, size).unwrap();
+    terminal.wait_for("41 97\r\n");
+    terminal.enter("\x03");
+    terminal.wait_for("interrupted\r\n");
+    assert_eq!(terminal.end(), Some(5));
+}
+
+#[test]
+fn a_redacted_program_is_stopped_and_goes_on_as_a_job() {
+    // A shell around it, which controls jobs.
+    let arguments =
+        ["run", "sealed.json", "--keep-key", "--config-env", "C", "--", "bash", "--norc", "--noediting", "-i"];
+    let mut terminal = Terminal::run("job", &arguments, Some(KEY));
+    terminal.wait_for("# ");
+    let prompt = terminal.shown.clone();
+    let script = "echo \"st\"arted; read x; echo \"$T, \"$x";
+    let run = format!(
+        "'{}' run sealed.json --redact --env T=auth.token_value -- sh -c '{script}'\n",
+        env!("CARGO_BIN_EXE_fernseal")
+    );
+    terminal.enter(&run);
+    terminal.wait_for("started\r\n");
+    terminal.enter("\x1a");
+    terminal.wait_for("Stopped");
+    // The shell has its terminal back, which echoes and edits lines.
+    terminal.enter(
+        "stty -a | grep -c ' icanon.* echo \\|echo .* icanon\\|^icanon'; echo \"j\"obs; jobs -s | grep -c redact\n",
+    );
+    terminal.wait_for("jobs\r\n1\r\n");
+    terminal.enter("fg\n");
+    // The shell shows the command, as when it was entered and when it stopped.
+    terminal.wait_for_times("read x; echo \"$T, \"$x'\r\n", 3);
+    terminal.enter("typed\r");
+    // What is typed before the program has ended is the program's.
+    terminal.wait_for(&format!("[redacted], typed\r\n{prompt}"));
+    terminal.enter("exit 6\n");
+    assert_eq!(terminal.end(), Some(6));
+}

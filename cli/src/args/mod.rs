@@ -65,6 +65,9 @@ pub(crate) struct Common {
     /// Read the master key from FILE
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    /// Run COMMAND by sh -c; what it prints is the master key
+    #[arg(long, global = true, value_name = "COMMAND", conflicts_with = "key_file")]
+    pub(crate) key_command: Option<OsString>,
     /// Append to FILE what each command did with keys and secrets
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
@@ -114,9 +117,29 @@ pub(crate) enum Command {
     Run(Run),
     /// Find out what is wrong with a config and its master key, and what to do
     Doctor(Doctor),
-    /// Remove the folder of an edit once stdin ends
+    /// Run a program that is killed with its parent (see keys/command.rs)
+    #[command(hide = true)]
+    Bound {
+        /// The parent's process number
+        #[arg(long)]
+        parent: i32,
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        program: Vec<OsString>,
+    },
+    /// Run a program in a session of its own on the terminal at stdout (see commands/run/relay.rs)
+    #[command(hide = true)]
+    Session {
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        program: Vec<OsString>,
+    },
+    /// Remove a folder in memory once its process has ended (see store/memory.rs)
     #[command(hide = true)]
     Sweep {
+        /// Wait for the end, rather than start the process that waits
+        #[arg(long)]
+        stay: bool,
         /// The folder
         folder: PathBuf,
     },
@@ -153,14 +176,18 @@ pub(crate) struct Check {
 #[command(help_template = HELP, before_help = "\
 Examples:
   fernseal run config.encrypted.json --config-env PROXMOX_MCP_CONFIG -- python -m proxmox_mcp.server
-  fernseal run config.encrypted.json --env TOKEN=/auth/token_value -- ./backup.sh")]
-#[command(after_help = "Files exist in memory alone; their paths, /proc/self/fd/N, hold for the program itself.")]
+  fernseal run config.encrypted.json --env TOKEN=/auth/token_value -- ./backup.sh
+  fernseal run config.encrypted.json --file KEY=/ssh/key -- sh -c 'ssh -i \"$KEY\" pve uptime'")]
+#[command(after_help = RUN_HELP)]
 pub(crate) struct Run {
     /// The config [default: $PROXMOX_MCP_CONFIG]
     pub(crate) config: Option<PathBuf>,
     /// Set the variable NAME to the value at POINTER (can be repeated)
     #[arg(long = "env", value_name = "NAME=POINTER")]
     pub(crate) variables: Vec<String>,
+    /// Set a variable for each member of the object at POINTER, named as the member (can be repeated)
+    #[arg(long = "env-all", value_name = "POINTER")]
+    pub(crate) objects: Vec<String>,
     /// Set the variable NAME to the path of a file with the value at POINTER (can be repeated)
     #[arg(long = "file", value_name = "NAME=POINTER")]
     pub(crate) files: Vec<String>,
@@ -173,6 +200,9 @@ pub(crate) struct Run {
     /// Fill in ${VAR}, ${VAR:-default} and ${VAR:?message} in values that are not encrypted, from the environment
     #[arg(long)]
     pub(crate) expand: bool,
+    /// Replace the secrets in what the program prints by [redacted]: as they are, in JSON, base64, hex and percent-encoded
+    #[arg(long)]
+    pub(crate) redact: bool,
     /// Leave the master key's variables in the program's environment
     #[arg(long)]
     pub(crate) keep_key: bool,
@@ -180,6 +210,16 @@ pub(crate) struct Run {
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) program: Vec<OsString>,
 }
+
+const RUN_HELP: &str = "\
+Files have mode 0600 and are in a folder of mode 0700 in memory: in $XDG_RUNTIME_DIR, /run/user/UID or /dev/shm. The
+program and all that it starts can open them; they are removed when the program ends. Where no memory file system can be
+written to, a path is /proc/PID/fd/N: while the program keeps that descriptor open, its user's other processes and root
+can open it, and nobody else.
+The program takes the place of fernseal, so its exit code is the program's: 127 if it was not found, 126 if it cannot be
+executed. With --redact, fernseal stays and passes on output, signals and the exit code. That protects from accidents, in
+agents and logs; it is no border, as a program can print a secret in other forms. Secrets of fewer than 4 bytes are not
+replaced.";
 
 /// Find out what is wrong with a config and its master key, and what to do
 #[derive(Debug, Args)]

@@ -73,7 +73,7 @@ fn textconv(path: &Path, context: &Context) -> Result<()> {
     let mut source = ConfigPath::named(path).read()?;
     let bytes = source.take_bytes();
     let Ok(document) = ConfigText::parse(shown(path), bytes.clone()) else { return output::result_bytes(&[&bytes]) };
-    let edits = match document.tokens.is_empty() || !Keyring::is_set(context.key_file.as_deref()) {
+    let edits = match document.tokens.is_empty() || !Keyring::is_set(context.key_options()) {
         true => Vec::new(),
         false => open_what_opens(&document, path, context).unwrap_or_else(|failure| {
             context.report.warn(format_args!("{}; the tokens are shown as they are", failure.what));

@@ -17,8 +17,7 @@ use crate::config::secrets_file::{self, SecretsFile};
 use crate::config::text::ConfigText;
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
-use crate::keys::Keyring;
-use crate::keys::derive;
+use crate::keys::{self, Keyring, Place, derive};
 use crate::output::{self, time};
 use crate::quote::{Pointer, count, quoted_path, shown};
 use crate::store::{self, ConfigPath};
@@ -167,8 +166,11 @@ impl Doctor {
 
     /// The master key, where it comes from, and who else can read it.
     fn keys(&mut self, config: Option<&Path>, document: Option<&ConfigText>, context: &Context) -> Option<Keyring> {
-        let key_file = context.key_file.as_deref();
-        if !Keyring::is_set(key_file) {
+        let options = context.key_options();
+        let places = keys::places(options, &context.report);
+        let listed: Vec<String> = places.iter().map(|place| format!("{}: {}", place.name, place.words())).collect();
+        self.good("key places", format!("in their order:\n        {}", listed.join("\n        ")));
+        if !places.iter().any(Place::is_set) {
             let what = "PROXMOX_MCP_MASTER_KEY is not set, nor is a key file named";
             let next = "export PROXMOX_MCP_MASTER_KEY=\"$(cat KEYFILE)\", or name the file with --key-file";
             if document.is_some_and(|document| document.tokens.is_empty()) {
@@ -178,7 +180,9 @@ impl Doctor {
             }
             return None;
         }
-        let keys = context.keys().map_err(|failure| self.wrong("master key", &failure)).ok()?;
+        let keys = Keyring::from_places(places, context.prompts, &context.report)
+            .map_err(|failure| self.wrong("master key", &failure))
+            .ok()?;
         let id = derive::id(keys.current(), context.threads);
         let previous = match keys.all().len() - 1 {
             0 => String::new(),
@@ -189,7 +193,7 @@ impl Doctor {
             Err(failure) => self.note("master key", failure.what, failure.next),
         }
         let folder = |path: &Path| path.canonicalize().map(|real| real.parent().map(Path::to_owned));
-        for file in Keyring::files(key_file) {
+        for file in Keyring::files(options) {
             let Some(config) = config else { continue };
             match folder(config).and_then(|config| Ok(folder(&file)? == config)) {
                 Ok(true) => {

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
         paths => store::find(paths),
     };
     found.refuse_none()?;
-    let key_is_set = Keyring::is_set(context.key_file.as_deref());
+    let key_is_set = Keyring::is_set(context.key_options());
     if let ([config], false, [], []) = (&*found.configs, args.paths.len() > 1, &*found.skipped, &*found.unread)
         && !config.was_found()
     {

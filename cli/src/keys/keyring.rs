@@ -1,16 +1,17 @@
 //! The keys that a command works with: one that opens and seals, and previous ones that only open.
 
 use std::cell::OnceCell;
-use std::path::{Path, PathBuf};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use ctutils::CtEq;
 use fernseal_core::MasterKey;
 
 use crate::error::{Exit, Failure, Result};
-use crate::keys::Master;
 use crate::keys::left_behind::{self, LeftBehind};
-use crate::keys::source::{KeySource, Source, parse, previous_sources, sources};
+use crate::keys::source::{Found, KeyOptions, KeySource, Place, Source, parse, places, previous_sources, sources};
+use crate::keys::{Master, derive};
 use crate::output::Report;
 use crate::output::terminal::Prompts;
 
@@ -30,21 +31,29 @@ pub(crate) struct Keyring {
 impl Keyring {
     /// Takes the keys from where they are; asks at the terminal if there is none. A command loads them before it changes
     /// anything, which is what the prompt says.
-    pub(crate) fn load(key_file: Option<&Path>, prompts: Prompts, report: &Report) -> Result<Self> {
+    pub(crate) fn load(options: KeyOptions<'_>, prompts: Prompts, report: &Report) -> Result<Self> {
+        Self::from_places(places(options, report), prompts, report)
+    }
+
+    /// Takes the master key from what was found in `places`, and the previous keys; asks at the terminal if there is none.
+    pub(crate) fn from_places(places: Vec<Place>, prompts: Prompts, report: &Report) -> Result<Self> {
         let mut found: Option<(Rc<Master>, (String, KeySource))> = None;
-        for source in sources(key_file) {
-            let key = parse(&source.read(report)?, &source.name())?;
-            report.trace(format_args!("master key from {}", source.name()));
+        for Place { name, kind, found: here } in places {
+            let key = match here {
+                Found::Nothing | Found::Outranked => continue,
+                Found::Failed(failure) => return Err(failure),
+                Found::Key(key) => key,
+            };
+            report.trace(format_args!("master key from {name}"));
             match &found {
-                Some((first, (name, _))) if !bool::from(first.ct_eq(&key)) => {
-                    return Err(Failure::new(
-                        Exit::Key,
-                        format!("two different master keys: {name} and {}", source.name()),
-                        "unset the one that is out of date",
-                    ));
+                Some((first, (first_name, _))) if !bool::from(first.ct_eq(&key)) => {
+                    let ids = derive::ids(&[first, &key], NonZeroUsize::MIN);
+                    let [first_id, id] = &*ids else { unreachable!("two keys have two ids") };
+                    let what = format!("two different master keys: {first_name} ({first_id}) and {name} ({id})");
+                    return Err(Failure::new(Exit::Key, what, "unset the one that is out of date"));
                 }
                 Some(_) => {}
-                None => found = Some((key, (source.name(), source.kind()))),
+                None => found = Some((key, (name, kind))),
             }
         }
         let (current, source) = match found {
@@ -71,17 +80,17 @@ impl Keyring {
     }
 
     /// Whether a master key is set anywhere but at the prompt.
-    pub(crate) fn is_set(key_file: Option<&Path>) -> bool {
-        !sources(key_file).is_empty()
+    pub(crate) fn is_set(options: KeyOptions<'_>) -> bool {
+        !sources(options).is_empty()
     }
 
     /// The files that the master key would be read from.
-    pub(crate) fn files(key_file: Option<&Path>) -> Vec<PathBuf> {
+    pub(crate) fn files(options: KeyOptions<'_>) -> Vec<PathBuf> {
         let file = |source| match source {
-            Source::File { path, .. } => Some(path),
-            Source::Text { .. } => None,
+            Source::File { path, .. } | Source::HomeFile(path) => Some(path),
+            Source::Text { .. } | Source::Command { .. } => None,
         };
-        sources(key_file).into_iter().filter_map(file).collect()
+        sources(options).into_iter().filter_map(file).collect()
     }
 
     /// Whether there are previous keys.

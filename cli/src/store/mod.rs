@@ -21,7 +21,7 @@ pub(crate) use file::{ConfigFile, ConfigPath, Identity};
 pub(crate) use find::{Found, find, left_out};
 pub(crate) use lasting::goes_before;
 pub(crate) use lock::{Lock, Notice, lock};
-pub(crate) use memory::{MemoryFile, sweep};
+pub(crate) use memory::{MemoryFile, MemoryFolder, sweep};
 pub(crate) use names::backup_stamp;
 pub(crate) use search::could_hold;
 pub(crate) use write::{Output, append_line, check_backup_dir, check_creatable, create_key, make_durable};

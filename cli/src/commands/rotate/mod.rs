@@ -71,7 +71,7 @@ fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Resul
         (false, _) => Ok(()),
         (true, false) => output::result("If the old key leaked, change the secrets themselves at the service."),
         (true, true) => {
-            let new_key = context.key_file.as_ref().map(|_| &*outcome.key_file);
+            let new_key = context.key_options().is_any().then_some(&*outcome.key_file);
             let prune = follow_up("backups prune", args, new_key, context);
             output::result(format_args!(
                 "Backups still open with the old key. If it leaked, change the secrets themselves at the service,\n\

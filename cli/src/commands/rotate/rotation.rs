@@ -29,7 +29,7 @@ use crate::keys::parallel::{self, Pending};
 use crate::keys::{self, Keyring};
 use crate::output::progress::Progress;
 use crate::output::{self, time};
-use crate::quote::{Pointer, quoted_path, shown};
+use crate::quote::{Pointer, quoted, quoted_path, shown};
 use crate::store::{self, Caveats, ConfigFile, ConfigPath, Identity};
 use crate::tokens;
 use crate::tokens::batch::{self, next_batch, open_each};
@@ -158,7 +158,10 @@ pub(crate) fn follow_up(verb: &str, args: &Rotate, key_file: Option<&Path>, cont
     args.paths.iter().for_each(|path| add("", path));
     args.backup_dir.iter().for_each(|path| add(" --backup-dir", path));
     key_file.into_iter().for_each(|path| add(" --key-file", path));
-    context.audit.option().into_iter().for_each(|path| add(" --audit-log", path));
+    if let (None, Some(key_command)) = (key_file, &context.key_command) {
+        command.extend([" --key-command ", &quoted(key_command)]);
+    }
+    context.audit.option().into_iter().for_each(|path| command.extend([" --audit-log ", &quoted_path(path)]));
     command
 }
 
