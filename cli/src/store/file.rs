@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -240,9 +240,12 @@ pub(crate) struct ConfigFile {
     pub(super) digest: u64,
 }
 
-/// A number by which one content is told from another, in this process alone: nobody outside can work it out.
+/// A number by which one content is told from another, in this process only: nobody outside can compute it.
 pub(super) fn digest(mut from: impl Read) -> io::Result<u64> {
-    let mut hasher = HASHING.build_hasher();
+    // Without random numbers it can be computed; all that a command seals then fails anyway. (std's RandomState panics.)
+    static SEED: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or(0));
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(*SEED);
     let mut part = Zeroizing::new([0; 1 << 14]);
     loop {
         // Parts of one size, whatever each call reads.
@@ -261,8 +264,6 @@ pub(super) fn digest(mut from: impl Read) -> io::Result<u64> {
         }
     }
 }
-
-static HASHING: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 impl ConfigFile {
     /// The content, which is handed over.

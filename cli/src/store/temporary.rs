@@ -88,7 +88,7 @@ impl<'d> Temporary<'d> {
         is_before: impl Fn(&Stat, &File) -> bool,
     ) -> io::Result<Replaced> {
         let new = rustix::fs::fstat(&self.file)?;
-        let waiting = self.take_name(&mark_digits(mark_of_new(&new), mark_of_old(before)))?;
+        let waiting = self.take_name(&mark_digits(mark_of(&new), mark_of(before)))?;
         let exchange = || rustix::fs::renameat_with(self.dir, &waiting, self.dir, target, RenameFlags::EXCHANGE);
         match exchange() {
             Ok(()) => {}
@@ -160,13 +160,9 @@ impl Drop for Temporary<'_> {
     }
 }
 
-/// The mark of a file that was written here: another that is put in its place is not taken for it.
-fn mark_of_new(stat: &Stat) -> u64 {
-    mark(&[stat.st_ino, stat.st_size as u64, stat.st_mtime as u64, stat.st_mtime_nsec])
-}
-
-/// The mark of a file that is to be replaced. Without the inode, which changes on a file system of layers.
-pub(super) fn mark_of_old(stat: &Stat) -> u64 {
+/// The mark by which a file is known again: one that another program puts in its place has another time or size. Without the
+/// inode, which changes on a file system of layers, and where a tree is copied.
+pub(super) fn mark_of(stat: &Stat) -> u64 {
     mark(&[u64::from(stat.st_mode), stat.st_size as u64, stat.st_mtime as u64, stat.st_mtime_nsec])
 }
 
@@ -178,7 +174,8 @@ fn mark(numbers: &[u64]) -> u64 {
 
 /// What a file is that was left under a temporary name with these marks, by a run that was killed.
 pub(super) fn is_expected(stat: &Stat, (new, old): (u64, u64)) -> bool {
-    mark_of_new(stat) == new || mark_of_old(stat) == old
+    let mark = mark_of(stat);
+    mark == new || mark == old
 }
 
 /// A new file of mode 0600 without a name, which is gone with the process; none, where the file system or the system does

@@ -21,7 +21,7 @@ use rustix::io::Errno;
 use super::durable::{sync, sync_directory};
 use super::file::{changed, digest};
 use super::names::BACKUP_MARK;
-use super::temporary::{Replaced, Temporary, create_exclusively, create_nameless, link_nameless, mark_of_old};
+use super::temporary::{Replaced, Temporary, create_exclusively, create_nameless, link_nameless, mark_of};
 use super::{Caveats, ConfigFile, open_dir, open_dir_in, parent};
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
@@ -218,7 +218,7 @@ impl Output {
         interrupt::stop_if_requested()?;
         let mut caveats = Caveats::new();
         if let Some(before) = &self.before {
-            let is_before = |stat: &Stat, _: &File| mark_of_old(stat) == mark_of_old(before);
+            let is_before = |stat: &Stat, _: &File| mark_of(stat) == mark_of(before);
             match file.put_over(&self.name, before, is_before).map_err(|error| failed("replace", error))? {
                 Replaced::Done { old: Some(left) } => caveats.push(left_behind(&self.path, &left)),
                 Replaced::Done { old: None } => {}
