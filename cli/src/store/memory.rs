@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 
 use super::MAX_CONFIG;
 use super::names::random_digits;
-use super::{open_dir, open_dir_in};
+use super::{open_dir, open_dir_in, reopen_readable};
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 
@@ -48,9 +48,7 @@ impl MemoryFolder {
     pub(crate) fn create() -> io::Result<Self> {
         let mut failed = io::ErrorKind::NotFound.into();
         for place in places() {
-            if false {
-                sweep_dead(&place);
-            }
+            sweep_dead(&place);
             match Self::create_in(&place) {
                 Ok(folder) => return Ok(folder),
                 Err(error) => failed = error,
@@ -63,7 +61,7 @@ impl MemoryFolder {
         let name = format!("{FOLDER}{}-{}", Owner::this_process()?.to_text(), random_digits()?);
         let folder = Self { path: place.join(name) };
         DirBuilder::new().mode(0o700).create(&folder.path)?;
-        let open = open_dir(&folder.path)?;
+        let open = reopen_readable(&open_dir(&folder.path)?)?;
         // The lock belongs to the open folder, so the sweeper, which gets it as its stdin, holds it when we are gone.
         rustix::fs::flock(&open, FlockOperation::LockExclusive)?;
         // Files come only now: from here on there is nothing that stays.
@@ -281,7 +279,7 @@ fn sweep_dead(place: &Path) {
         if is_here && owner.is_alive() {
             continue;
         }
-        let Ok(folder) = open_dir_in(&dir, Path::new(&name)) else { continue };
+        let Ok(folder) = open_dir_in(&dir, Path::new(&name)).and_then(|dir| reopen_readable(&dir)) else { continue };
         let is_own = rustix::fs::fstat(&folder).is_ok_and(|stat| stat.st_uid == geteuid().as_raw());
         if !is_own || rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err() {
             continue;
