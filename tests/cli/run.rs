@@ -82,7 +82,7 @@ fn placeholders_are_filled_in_when_asked_and_secrets_and_the_master_key_never() 
         "e.json",
         &format!("{{\"auth\": {{\"token_value\": \"{secret}\"}}, \"url\": \"https://${{HOST}}:${{PORT:-8006}}\"}}"),
     );
-    assert_eq!(folder.run(&["encrypt", "-q", "--in-place", "e.json"]).code, Some(0));
+    assert_eq!(folder.run(&["encrypt", "-q", "--in-place", "--placeholders", "e.json"]).code, Some(0));
     let script = "cat $C; echo \"|$U\"";
     let run = |more: &[&str], host: Option<&str>| {
         let arguments =
@@ -459,4 +459,15 @@ fn the_recipe_for_mcp_starts_its_server_with_its_secrets() {
     let said = Said::of(child.wait_with_output().unwrap());
     let answer: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(answer["result"], "-y @example/proxmox-mcp pve.example.org the token", "{said:?}");
+}
+
+#[test]
+fn a_value_too_long_for_a_variable_leads_to_a_file() {
+    let folder = Folder::new("too-long");
+    let secret = "a".repeat(200_000);
+    folder.write("c.json", &format!("{{\"a\": \"{secret}\"}}"));
+    let said = folder.run(&["run", "c.json", "--env", "A=/a", "--", "true"]);
+    assert_eq!(said.code, Some(126), "{said:?}");
+    assert!(said.err.contains("too long") && said.err.contains("--file NAME=POINTER"), "{said:?}");
+    assert_eq!(folder.run(&["run", "c.json", "--file", "A=/a", "--", "true"]).code, Some(0));
 }

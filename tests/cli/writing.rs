@@ -379,3 +379,58 @@ fn what_is_done_is_not_to_be_done_again_because_stdout_is_full() {
         assert!(said.err.ends_with(" only what is printed is not complete: do not run it again\n"), "{line}: {said:?}");
     }
 }
+
+#[test]
+fn each_way_of_not_being_json_gets_its_own_hint() {
+    let folder = Folder::new("not-json");
+    let mut hints = std::collections::BTreeSet::new();
+    for (text, hint) in [
+        ("{\"a\": 1, // no\n\"b\": 2}", "remove the comment"),
+        ("{\"a\": 1,}", "remove the comma"),
+        ("{\n<<<<<<< ours\n\"a\": 1\n=======\n\"a\": 2\n>>>>>>> theirs\n}", "merge conflict"),
+        ("", "the file is empty"),
+        (" \n", "the file is empty"),
+        ("{'a': 1}", "single quotes"),
+        ("{\"a\": 1", "ends too early"),
+        ("auth:\n  token_value: x\n", "not YAML, TOML, INI or .env"),
+        ("{\"a\": NaN}", "check the text at this place"),
+    ] {
+        folder.write("c.json", text);
+        let said = folder.run(&["status", "c.json"]);
+        assert_eq!(said.code, Some(6), "{text:?}: {said:?}");
+        let next = said.err.lines().find(|line| line.starts_with("  next: ")).unwrap().to_owned();
+        assert!(next.contains(hint), "{text:?}: {next}");
+        hints.insert(next);
+    }
+    assert_eq!(hints.len(), 8);
+}
+
+#[test]
+fn placeholders_are_left_and_said_and_sealed_with_an_option() {
+    let folder = Folder::new("placeholders");
+    let forms = ["Bearer ${env:MAIL}", "${{ secrets.MAIL }}", "{{ mail }}", "$MAIL", "op://a/b/c", "<your-token>"];
+    for form in forms {
+        let text = format!("{{\"auth\": {{\"token_value\": \"{form}\"}}}}");
+        folder.write("c.json", &text);
+        let said = folder.run(&["encrypt", "--in-place", "c.json"]);
+        assert_eq!((said.code, said.err.matches("placeholder").count()), (Some(0), 1), "{form}: {said:?}");
+        assert_eq!(folder.read("c.json"), text, "{form}");
+        assert_eq!(folder.run(&["encrypt", "--in-place", "--placeholders", "c.json"]).code, Some(0), "{form}");
+        assert_eq!(folder.run(&["get", "c.json", "/auth/token_value"]).out, format!("{form}\n"));
+    }
+}
+
+#[test]
+fn a_key_is_made_where_a_directory_cannot_be_synced_but_not_rotated_to() {
+    if !crate::common::has("strace") {
+        return;
+    }
+    let folder = Folder::new("unsyncable");
+    let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync:error=EINVAL:when=2+"];
+    let said = folder.run_by(&strace, &["keygen", "-o", "key"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.err.contains("cannot be synced"), "{said:?}");
+    folder.make_configs(1);
+    let said = folder.run_by(&strace, &["rotate", "tree", "--new-key-out", "new", "--jobs", "1"]);
+    assert!(said.code == Some(7) && !folder.path("new").exists(), "{said:?}");
+}

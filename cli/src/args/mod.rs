@@ -276,6 +276,9 @@ pub(crate) struct Encrypt {
     /// Take the value at POINTER for a secret too, as in /proxmox/password (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
     pub(crate) fields: Vec<Pointer>,
+    /// Encrypt values that are or hold placeholders too, such as ${VAR} or {{ name }}
+    #[arg(long)]
+    pub(crate) placeholders: bool,
     /// Write tokens in the old form, with one salt for all
     #[arg(long)]
     pub(crate) legacy: bool,

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::args::Check;
 use crate::config::secrets_file::{SecretsFile, SecretsFiles};
-use crate::config::text::{ConfigText, Place, looks};
+use crate::config::text::{ConfigText, Place, classify};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::keys::parallel;
@@ -95,7 +95,7 @@ impl Flaw {
     fn of(place: &Place<'_>) -> Option<Self> {
         match place.kind {
             Kind::String => {
-                (!place.raw.is_empty() && looks(place.raw) == ValueKind::Plain).then_some(Self::PlainString)
+                (!place.raw.is_empty() && classify(place.raw) == ValueKind::Plain).then_some(Self::PlainString)
             }
             Kind::Scalar => (place.raw != "null").then_some(Self::PlainScalar),
             Kind::Object | Kind::Array => Some(Self::Group),

@@ -19,7 +19,7 @@ use super::{check_length, open_all, read};
 use crate::args::Edit as Args;
 use crate::audit::Entry;
 use crate::config::secrets_file::SecretsFile;
-use crate::config::text::{ConfigText, Edit, Edits, Leaf, SealedValue, looks, unescaped};
+use crate::config::text::{ConfigText, Edit, Edits, Leaf, SealedValue, classify, unescaped};
 use crate::context::Context;
 use crate::env::KEY_VARIABLES;
 use crate::error::{Exit, Failure, Result};
@@ -241,13 +241,13 @@ impl<'s> Before<'s> {
                     plan.new.push(New { text: text.into_owned(), leaf, from: Some(&token.pointer) });
                 }
             } else if own.is_some() || is_named {
-                match looks(leaf.raw) {
+                match classify(leaf.raw) {
                     ValueKind::Plain => plan.new.push(New { text: text.into_owned(), leaf, from: None }),
                     ValueKind::Lookalike => return Err(saved.failure(&leaf.pointer, Error::Lookalike)),
                     ValueKind::Sealed => plan.pasted.push(leaf.start()),
                     ValueKind::Placeholder => {}
                 }
-            } else if looks(leaf.raw) == ValueKind::Sealed {
+            } else if classify(leaf.raw) == ValueKind::Sealed {
                 plan.pasted.push(leaf.start());
             }
         }

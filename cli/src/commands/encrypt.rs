@@ -15,14 +15,15 @@ use zeroize::Zeroizing;
 use super::{UNINTERRUPTED, check_length, read};
 use crate::args::Encrypt;
 use crate::audit::Entry;
+use crate::config::placeholder;
 use crate::config::secrets_file::SecretsFile;
-use crate::config::text::{ConfigText, Edits, Place, looks, unescaped};
+use crate::config::text::{ConfigText, Edits, Place, classify, unescaped};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::keys::derive;
 use crate::output::{self, time};
-use crate::quote::{Pointer, one_line, shown};
+use crate::quote::{Pointer, shown};
 use crate::store::{ConfigPath, Output};
 use crate::tokens;
 
@@ -34,7 +35,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     }
 
     let settings = SecretsFile::beside(&ConfigPath::named(&args.config))?;
-    let mut secrets = find_secrets(&first, &args.fields, &settings, context)?;
+    let mut secrets = find_secrets(&first, args, &settings, context)?;
     let tell =
         |document: &ConfigText, secrets: &[Secret<'_>], written: Option<&Path>, key_id: Option<String>| match args.json
         {
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         &first
     } else {
         (source, again) = read(&args.config, context)?;
-        secrets = find_secrets(&again, &args.fields, &settings, context)?;
+        secrets = find_secrets(&again, args, &settings, context)?;
         &again
     };
     if !secrets.is_empty() {
@@ -135,10 +136,11 @@ struct Secret<'a> {
 /// line names must be there.
 fn find_secrets<'a>(
     document: &'a ConfigText,
-    fields: &'a [Pointer],
+    args: &'a Encrypt,
     settings: &'a SecretsFile,
     context: &Context,
 ) -> Result<Vec<Secret<'a>>> {
+    let Encrypt { fields, placeholders, .. } = args;
     let mut secrets: Vec<Secret<'a>> = Vec::new();
     let others_named = !fields.is_empty() || !settings.secrets.is_empty();
     let optional = settings.places(&[]).map(|pointer| (pointer, false));
@@ -162,7 +164,7 @@ fn find_secrets<'a>(
         if place.kind != Kind::String {
             return Err(document.failure(pointer, Error::NotAString));
         }
-        match looks(place.raw) {
+        match classify(place.raw) {
             ValueKind::Sealed => context.report.note(format_args!("{pointer} is encrypted already")),
             ValueKind::Lookalike => {
                 return Err(match document.token_from(place.start()) {
@@ -170,14 +172,17 @@ fn find_secrets<'a>(
                     None => document.failure(pointer, Error::Lookalike),
                 });
             }
-            ValueKind::Placeholder => context.report.note(format_args!(
-                "{pointer} is a placeholder ({}), not a secret: left as it is",
-                one_line(place.raw.split([':', '-', '?', '}']).next().unwrap_or("${")).into_owned() + "…}"
-            )),
+            ValueKind::Placeholder if !*placeholders => {
+                let form = unescaped(place.raw).ok().and_then(|text| placeholder::form(&text));
+                context.report.note(format_args!(
+                    "{pointer} is or holds a placeholder ({}), not a secret: left as it is",
+                    form.unwrap_or("${…}")
+                ));
+            }
             ValueKind::Plain if place.raw.is_empty() => {
                 context.report.note(format_args!("{pointer} is empty: left as it is"));
             }
-            ValueKind::Plain => {
+            ValueKind::Plain | ValueKind::Placeholder => {
                 if place.raw.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
                     context.report.warn(format_args!("{pointer} begins like a token; it is encrypted as it is"));
                 }

@@ -18,7 +18,7 @@ use crate::keys::derive::{self, Master};
 use crate::output;
 use crate::output::terminal;
 use crate::quote::shown;
-use crate::store;
+use crate::store::{self, Unsyncable};
 
 pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
     if args.output.is_none()
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
 
     let exports = match &args.output {
         Some(path) => {
-            store::create_key(path, &text)?;
+            super::tell_caveats(store::create_key(path, &text, Unsyncable::Tell)?, context);
             context.report.note(format_args!("New master key written to {} (mode 600)", shown(path)));
             keys::exports(path)
         }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{MAX_SECRET, check_length, into_text, read};
 use crate::args::Set;
 use crate::audit::Entry;
-use crate::config::text::{ConfigText, Edit, Edits, SealedValue, looks};
+use crate::config::text::{ConfigText, Edit, Edits, SealedValue, classify};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
@@ -95,7 +95,7 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Conte
                 Some(tokens::refusal(document, token, error, keys, context.threads))
             }
             // A damaged token may still be mended.
-            None if value.kind() == Kind::String && looks(value.raw()) == ValueKind::Lookalike => {
+            None if value.kind() == Kind::String && classify(value.raw()) == ValueKind::Lookalike => {
                 Some(document.failure(&args.pointer, Error::Lookalike))
             }
             None => None,

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{config_or_default, format_name, load, reason_to_skip};
 use crate::args::Status;
-use crate::config::text::{ConfigText, SealedValue, looks};
+use crate::config::text::{ConfigText, SealedValue, classify};
 use crate::context::Context;
 use crate::error::Result;
 use crate::keys::Keyring;
@@ -196,7 +196,7 @@ fn token_value(document: &ConfigText) -> &'static str {
         Err(_) => "NOT FOUND",
         Ok(value) if value.kind() != Kind::String => "NOT A STRING",
         Ok(value) if value.raw().is_empty() => "EMPTY",
-        Ok(value) => match looks(value.raw()) {
+        Ok(value) => match classify(value.raw()) {
             ValueKind::Sealed => "ENCRYPTED",
             ValueKind::Lookalike => INVALID,
             ValueKind::Placeholder => "PLACEHOLDER",

@@ -7,10 +7,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::{Deref, Range};
 
+use fernseal_core::Error;
+use fernseal_core::config::{self, ValueKind};
 use fernseal_core::fernet::MAX_CLOCK_SKEW;
 use fernseal_core::json::{self, Event, Events, Kind};
 use fernseal_core::token::{self, Format, Token};
-use fernseal_core::{Error, config};
+
+use crate::config::placeholder;
 use zeroize::Zeroizing;
 
 use crate::error::{Exit, Failure, Result};
@@ -463,8 +466,12 @@ pub(crate) fn unescaped(raw: &str) -> std::result::Result<Unescaped<'_>, Error> 
 }
 
 /// What the string value `raw` is, by its looks.
-pub(crate) fn looks(raw: &str) -> config::ValueKind {
-    unescaped(raw).map_or(config::ValueKind::Plain, |text| config::classify(&text))
+pub(crate) fn classify(raw: &str) -> ValueKind {
+    let Ok(text) = unescaped(raw) else { return ValueKind::Plain };
+    match config::classify(&text) {
+        ValueKind::Plain if placeholder::form(&text).is_some() => ValueKind::Placeholder,
+        kind => kind,
+    }
 }
 
 /// The names that tokens lie under: where their objects begin, and whether the name was met.
@@ -497,7 +504,7 @@ fn find_tokens(file: &str, text: &str) -> Result<(Vec<SealedValue>, Vec<Pointer>
             token::is_sealed(&said).then(|| Token::parse(&said).map(|token| (*token.format(), token.timestamp())));
         let looks_sealed = match &form {
             Some(form) => form.is_err(),
-            None => config::classify(&said) == config::ValueKind::Lookalike,
+            None => config::classify(&said) == ValueKind::Lookalike,
         };
         if looks_sealed {
             lookalikes.push(told(&levels)?);
@@ -597,8 +604,32 @@ fn broken(file: &str, text: &str, events: &Events<'_>, error: Error) -> Failure 
     Failure::new(
         Exit::Malformed,
         format!("Invalid JSON: {file}, line {line}, column {column} (byte {offset})"),
-        "a config is strict JSON: no comments, no trailing commas, no NaN",
+        hint(text, offset),
     )
+}
+
+/// What to do about a text that is not JSON from `offset` on.
+fn hint(text: &str, offset: usize) -> &'static str {
+    let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
+    let line = before.rsplit('\n').next().unwrap_or(before).to_owned() + after.lines().next().unwrap_or("");
+    let is_marker = |line: &str| ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|marker| line.starts_with(marker));
+    if text.trim_start_matches('\u{feff}').trim().is_empty() {
+        "the file is empty: restore it from a backup, or write {} into it"
+    } else if is_marker(&line) {
+        "these are the marks of a merge conflict: resolve it first"
+    } else if after.starts_with(['/', '#']) {
+        "a config is strict JSON, which has no comments: remove the comment"
+    } else if after.starts_with(['}', ']']) && before.trim_end().ends_with(',') {
+        "a config is strict JSON, which has no comma before a closing bracket: remove the comma"
+    } else if after.starts_with('\'') {
+        "a config is strict JSON, which has no single quotes: use double quotes"
+    } else if after.is_empty() {
+        "the text ends too early: the file may have been cut; restore it from a backup"
+    } else if before.trim().is_empty() && !after.starts_with(['{', '[', '"']) {
+        "the text does not begin like JSON: only JSON configs are supported, not YAML, TOML, INI or .env"
+    } else {
+        "a config is strict JSON: check the text at this place"
+    }
 }
 
 #[cfg(test)]

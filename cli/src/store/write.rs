@@ -266,7 +266,8 @@ fn refuse_dash(path: &Path, next: &str) -> Result<()> {
 
 /// Writes a key to a new file of mode 0600, durably, never over an existing one.
 /// The file is there with the whole key in it, or it is not there: no temporary file ever holds a key.
-pub(crate) fn create_key(path: &Path, text: &str) -> Result<()> {
+/// `unsyncable` says what to do where the file system cannot sync a directory.
+pub(crate) fn create_key(path: &Path, text: &str, unsyncable: Unsyncable) -> Result<Caveats> {
     refuse_dash(path, KEY_TO_STDOUT)?;
     let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
     let (dir, name) = directory_of(path).map_err(|error| failed("create", error))?;
@@ -279,12 +280,23 @@ pub(crate) fn create_key(path: &Path, text: &str) -> Result<()> {
         io::ErrorKind::AlreadyExists => key_exists(path),
         _ => failed("write", error),
     })?;
-    // Without this a rotation could end with configs under a key that is gone: here it is not left out.
-    sync(&dir, None).and_then(|unsynced| unsynced.map_or(Ok(()), Err)).map_err(|error| {
-        remove_unused(&dir, name);
-        let next = "a key that a power failure can take away is of no use: name a place on another file system";
-        Failure { next: next.to_owned(), ..failed("sync the directory of", error) }
-    })
+    let error = match sync(&dir, None) {
+        Ok(None) => return Ok(Caveats::new()),
+        Ok(Some(_)) if unsyncable == Unsyncable::Tell => return sync_directory(&dir, None, path),
+        Ok(Some(error)) | Err(error) => error,
+    };
+    remove_unused(&dir, name);
+    let next = "a key that a power failure can take away is of no use: name a place on another file system";
+    Err(Failure { next: next.to_owned(), ..failed("sync the directory of", error) })
+}
+
+/// What to do where a file system cannot sync a directory, so that a new file may be gone after a power failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unsyncable {
+    /// Refuse: configs will be under the key at once, and would be lost with it.
+    Refuse,
+    /// Say so: nothing is under the key yet.
+    Tell,
 }
 
 /// Writes a file that has no name yet, and gives it one when all is in it. False, where such files are not known.

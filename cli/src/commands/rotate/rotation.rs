@@ -30,7 +30,7 @@ use crate::keys::{self, Keyring};
 use crate::output::progress::Progress;
 use crate::output::{self, time};
 use crate::quote::{Pointer, quoted, quoted_path, shown};
-use crate::store::{self, Caveats, ConfigFile, ConfigPath, Identity};
+use crate::store::{self, Caveats, ConfigFile, ConfigPath, Identity, Unsyncable};
 use crate::tokens;
 use crate::tokens::batch::{self, next_batch, open_each};
 
@@ -424,7 +424,7 @@ impl Rotation<'_> {
         let key_file = &self.outcome.key_file;
         let Some(text) = &self.outcome.new_text else { return store::make_durable(key_file) };
         self.record("keygen", "started", std::slice::from_ref(key_file))?;
-        store::create_key(key_file, text)?;
+        store::create_key(key_file, text, Unsyncable::Refuse)?;
         self.outcome.key_made = true;
         let key_file = &self.outcome.key_file;
         self.record_done("keygen", "done", std::slice::from_ref(key_file));

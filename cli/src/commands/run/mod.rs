@@ -145,7 +145,10 @@ pub(crate) fn session(program: &[OsString], context: &Context) -> Result<()> {
 /// Why `program` did not start.
 fn not_started(program: &OsStr, error: &io::Error) -> Failure {
     let name = one_line(&program.to_string_lossy()).into_owned();
-    let (exit, what, next) = if error.kind() != io::ErrorKind::NotFound {
+    let (exit, what, next) = if error.kind() == io::ErrorKind::ArgumentListTooLong {
+        let what = "a variable or an argument is too long for the system, or all of them are".to_owned();
+        (Exit::NotExecutable, what, "hand long values over in files: --file NAME=POINTER, or --config-env NAME")
+    } else if error.kind() != io::ErrorKind::NotFound {
         (Exit::NotExecutable, error.to_string(), "check that it is a program, and that you may execute it")
     } else if !name.contains('/') {
         (Exit::ProgramNotFound, "it is in no directory of PATH".to_owned(), "check its name, or give its path")
