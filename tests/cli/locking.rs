@@ -643,12 +643,15 @@ fn a_file_system_that_cannot_sync_a_directory_is_told_of() {
             "{arguments:?}: {said:?}"
         );
     }
-    // A key carries the promise of a rotation.
+    // A new key under which nothing is yet can be made; that of a rotation carries its promise.
     let folder = desk("unsynced-key");
     let said = folder.run_by(&failing("2"), &["keygen", "-o", "third"]);
+    assert!(said.code == Some(0) && said.err.contains("warning: the directory of third cannot be synced"), "{said:?}");
+    let rotate = ["rotate", "tree", "--new-key-out", "fourth", "--jobs", "1"];
+    let said = folder.run_by(&failing("2"), &rotate);
     assert_eq!(said.code, Some(7), "{said:?}");
-    assert!(said.err.contains("cannot sync the directory of third: Invalid argument"), "{said:?}");
-    assert!(said.err.contains("name a place on another file system") && !folder.path("third").exists(), "{said:?}");
+    assert!(said.err.contains("cannot sync the directory of fourth: Invalid argument"), "{said:?}");
+    assert!(said.err.contains("name a place on another file system") && !folder.path("fourth").exists(), "{said:?}");
 }
 
 #[test]

@@ -20,15 +20,20 @@ pub(crate) type Caveats = Vec<String>;
 pub(super) fn sync_directory(dir: &OwnedFd, file: Option<&File>, path: &Path) -> Result<Caveats> {
     match sync(dir, file) {
         Ok(None) => Ok(Caveats::new()),
-        Ok(Some(error)) => Ok(vec![format!(
-            "the directory of {} cannot be synced ({error}): whether the change outlasts a power failure is not known",
-            shown(path)
-        )]),
+        Ok(Some(error)) => Ok(vec![unsynced(&error, path)]),
         Err(error) => {
             let what = format!("{} is changed, but its directory cannot be synced: {error}", shown(path));
             Err(Failure::new(Exit::File, what, "whether the change outlasts a power failure is not known"))
         }
     }
+}
+
+/// What is to be said where the names in a directory may not outlast a power failure.
+pub(super) fn unsynced(error: &io::Error, path: &Path) -> String {
+    let path = shown(path);
+    format!(
+        "the directory of {path} cannot be synced ({error}): whether the change outlasts a power failure is not known"
+    )
 }
 
 /// Syncs a directory. Returns why not, where its file system cannot.

@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, Stat, Uid, XattrFlags};
 use rustix::io::Errno;
 
-use super::durable::{sync, sync_directory};
+use super::durable::{sync, sync_directory, unsynced};
 use super::file::{changed, digest};
 use super::names::BACKUP_MARK;
 use super::temporary::{Replaced, Temporary, create_exclusively, create_nameless, link_nameless, mark_of};
@@ -282,7 +282,7 @@ pub(crate) fn create_key(path: &Path, text: &str, unsyncable: Unsyncable) -> Res
     })?;
     let error = match sync(&dir, None) {
         Ok(None) => return Ok(Caveats::new()),
-        Ok(Some(_)) if unsyncable == Unsyncable::Tell => return sync_directory(&dir, None, path),
+        Ok(Some(error)) if unsyncable == Unsyncable::Tell => return Ok(vec![unsynced(&error, path)]),
         Ok(Some(error)) | Err(error) => error,
     };
     remove_unused(&dir, name);
