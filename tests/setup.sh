@@ -14,7 +14,8 @@ node=$PWD/target/node
 # Debian packages of each part.
 tools="git strace gdb tmux systemd vim util-linux"
 stores="age pass gpg gpg-agent ansible-core"
-takers="openssh-client openssh-server postgresql-client mariadb-client nodejs npm python3"
+takers="openssh-client openssh-server postgresql-client mariadb-client python3"
+javascript="nodejs npm"
 python="python3 python3-venv"
 c="gcc g++ binutils libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
 go="golang-go"
@@ -57,13 +58,16 @@ pypi() {
     "$venv/bin/python" -c "$have" "$@" 2>/dev/null || quietly "$venv/bin/pip" install -q --no-cache-dir "$@"
 }
 
+# Node may come from elsewhere, and Debian's npm does not go with that one.
+javascript() { command -v npm >/dev/null || debian $javascript; }
+
 part_tools() { debian $tools; echo "tools: $tools"; }
 
 # Key stores, for `--key-command`.
 part_stores() { debian $stores; echo "stores: $stores"; }
 
 # Programs that take the files of `run`.
-part_takers() { debian $takers; echo "takers: $takers"; }
+part_takers() { debian $takers; javascript; echo "takers: $takers $javascript"; }
 
 part_python() {
     [ -x "$venv/bin/python" ] || {
@@ -79,7 +83,7 @@ part_c() { debian $c; echo "c: gcc $(gcc -dumpfullversion), clang $(clang -dumpv
 part_go() { debian $go; echo "go: $(go version)"; }
 
 part_node() {
-    command -v npm >/dev/null || debian nodejs npm
+    javascript
     npm ls --prefix "$node" "$module" >/dev/null 2>&1 ||
         quietly npm install --prefix "$node" --cache "$node/.cache" --no-audit --no-fund "$module"
     echo "node: $(node --version), $module in $node"
