@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::quote::Pointer;
 
@@ -181,7 +181,7 @@ pub(crate) struct Run {
     /// Fill in ${VAR}, ${VAR:-default} and ${VAR:?message} in values that are not encrypted, from the environment
     #[arg(long)]
     pub(crate) expand: bool,
-    /// Replace the secrets in what the program prints by [redacted]: as they are, in JSON, base64, hex and percent-encoded
+    /// Replace the secrets in what the program prints by `[redacted]`: as they are, in JSON, base64, hex and percent-encoded
     #[arg(long)]
     pub(crate) redact: bool,
     /// Leave the master key's variables in the program's environment
@@ -510,6 +510,8 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]
