@@ -85,5 +85,5 @@ fn run() -> ExitCode {
 
 fn fail(failure: &Failure) -> ExitCode {
     output::say_failure(failure);
-    ExitCode::from(failure.exit as u8)
+    ExitCode::from(failure.exit() as u8)
 }

@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::{config_or_default, into_text, open_all, read};
 use crate::args::Decrypt;
-use crate::audit::Entry;
+use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, Edit, Edits};
 use crate::context::Context;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Result, UsageFailure};
 use crate::keys::Keyring;
 use crate::output;
 use crate::quote::{count, shown};
@@ -26,12 +26,11 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     // By the custom of many tools `-` is stdout.
     let out = args.output.as_ref().filter(|out| *out != Path::new("-"));
     if args.json && out.is_none() {
-        let next = "name a file with -o OUT";
-        return Err(Failure::new(Exit::Usage, "stdout cannot take the config and what --json prints", next));
+        return Err(UsageFailure::TwoForStdout.into());
     }
     let (source, document) = read(&path, context)?;
     if let Some(out) = out {
-        super::refuse_same_file(&source, out, "change the config with `fernseal edit`, which leaves no plain text")?;
+        super::refuse_same_file(&source, out, UsageFailure::DecryptedOverInput { path: out.clone() })?;
     }
     let keys = if document.tokens.is_empty() { None } else { Some(context.keys()?) };
     // Not before: a lock is not held while a person types. What is saved to OUT from here on survives.
@@ -43,8 +42,8 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     if let Some(keys) = keys {
         edits = document.opened_to(&open_all(&document, &keys, context)?);
         context.audit.record(&Entry {
-            command: "decrypt",
-            outcome: "done",
+            verb: Verb::Decrypt,
+            outcome: Outcome::Done,
             files: &[&path],
             pointers: &document.pointers(),
             keys: &[keys.current()],
@@ -72,11 +71,11 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
 fn textconv(path: &Path, context: &Context) -> Result<()> {
     let mut source = ConfigPath::named(path).read()?;
     let bytes = source.take_bytes();
-    let Ok(document) = ConfigText::parse(shown(path), bytes.clone()) else { return output::result_bytes(&[&bytes]) };
+    let Ok(document) = ConfigText::parse(path, bytes.clone()) else { return output::result_bytes(&[&bytes]) };
     let edits = match document.tokens.is_empty() || !Keyring::is_set(context.key_options()) {
         true => Vec::new(),
         false => open_what_opens(&document, path, context).unwrap_or_else(|failure| {
-            context.report.warn(format_args!("{}; the tokens are shown as they are", failure.what));
+            context.report.warn(format_args!("{}; the tokens are shown as they are", failure.what()));
             Vec::new()
         }),
     };
@@ -95,8 +94,8 @@ fn open_what_opens(document: &ConfigText, path: &Path, context: &Context) -> Res
         }
     }
     context.audit.record(&Entry {
-        command: "decrypt",
-        outcome: "done",
+        verb: Verb::Decrypt,
+        outcome: Outcome::Done,
         files: &[path],
         pointers: &pointers,
         keys: &[keys.current()],

@@ -14,12 +14,12 @@ use zeroize::Zeroizing;
 
 use super::{UNINTERRUPTED, check_length, read};
 use crate::args::Encrypt;
-use crate::audit::Entry;
+use crate::audit::{Entry, Outcome, Verb};
 use crate::config::placeholder;
 use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, Edits, Place, classify, unescaped};
 use crate::context::Context;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{ConfigFailure, Result, UsageFailure};
 use crate::interrupt;
 use crate::keys::derive;
 use crate::output::{self, time};
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     let (mut source, first) = read(&args.config, context)?;
     let out = args.output.clone().unwrap_or_else(|| default_output(&args.config));
     if !args.in_place {
-        super::refuse_same_file(&source, &out, "replace the config itself with `fernseal encrypt --in-place`")?;
+        super::refuse_same_file(&source, &out, UsageFailure::EncryptedOverInput { path: out.clone() })?;
     }
 
     let settings = SecretsFile::beside(&ConfigPath::named(&args.config))?;
@@ -83,8 +83,8 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     let pieces = edits.pieces();
 
     let mut entry = Entry {
-        command: "encrypt",
-        outcome: "started",
+        verb: Verb::Encrypt,
+        outcome: Outcome::Started,
         files: &[&args.config, target],
         pointers: &secrets.iter().map(|secret| &**secret.pointer).collect::<Vec<_>>(),
         keys: &[master],
@@ -107,7 +107,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
             ));
         }
     }
-    entry.outcome = "done";
+    entry.outcome = Outcome::Done;
     context.audit.record_done(&entry, &context.report);
 
     for secret in &secrets {
@@ -153,11 +153,7 @@ fn find_secrets<'a>(
         let place = match found {
             Err(Error::NotFound) if !is_wanted && others_named => continue,
             Err(Error::NotFound) if !is_wanted => {
-                return Err(Failure::new(
-                    Exit::Malformed,
-                    format!("no auth.token_value in {}", document.name),
-                    "name the value to encrypt with --field, as in --field /database/password",
-                ));
+                return Err(ConfigFailure::NoTokenValue { config: document.path.clone() }.into());
             }
             found => found.map_err(|error| document.failure(pointer, error))?,
         };

@@ -28,10 +28,10 @@ use zeroize::Zeroizing;
 
 use crate::config::text::{ConfigText, SealedValue, unescaped};
 use crate::context::Context;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Bug, ConfigFailure, Failure, Result, UsageFailure};
 use crate::interrupt;
 use crate::keys::Keyring;
-use crate::quote::{one_line, shown};
+use crate::quote::shown;
 use crate::store::{self, Caveats, ConfigFile, ConfigPath, Lock, Notice};
 use crate::tokens;
 
@@ -45,10 +45,7 @@ const UNINTERRUPTED: usize = 512;
 /// The config of a command that only reads: as named, or the one in PROXMOX_MCP_CONFIG.
 fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
     let default = || crate::env::variable("PROXMOX_MCP_CONFIG").map(PathBuf::from);
-    named.map(Path::to_owned).or_else(default).ok_or_else(|| {
-        let next = "name it, or set PROXMOX_MCP_CONFIG to its path";
-        Failure::new(Exit::Usage, "no config named", next)
-    })
+    named.map(Path::to_owned).or_else(default).ok_or_else(|| UsageFailure::NoConfigNamed.into())
 }
 
 /// Takes the lock for writing `config`, and removes what runs that were killed have left beside it.
@@ -83,13 +80,9 @@ pub(crate) fn tell_caveats(caveats: Caveats, context: &Context) {
     }
 }
 
-/// An output never goes over its input; `or` says what does.
-fn refuse_same_file(source: &ConfigFile, out: &Path, or: &str) -> Result<()> {
-    if source.is_at(out)? {
-        let next = format!("name another output, or {or}");
-        return Err(Failure::new(Exit::Usage, format!("{} is the input itself", shown(out)), next));
-    }
-    Ok(())
+/// An output never goes over its input: that is `failure`.
+fn refuse_same_file(source: &ConfigFile, out: &Path, failure: UsageFailure) -> Result<()> {
+    if source.is_at(out)? { Err(failure.into()) } else { Ok(()) }
 }
 
 /// Reads the config that the user named.
@@ -106,7 +99,7 @@ pub(crate) fn load(config: &ConfigPath, context: &Context) -> Result<(ConfigFile
 
 /// The second half of [`load`].
 pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Context) -> Result<ConfigText> {
-    let document = ConfigText::parse(shown(&config.path), source.take_bytes())?;
+    let document = ConfigText::parse(&config.path, source.take_bytes())?;
     if document.wants_debug() {
         context.report.be_verbose();
     }
@@ -130,7 +123,7 @@ pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Cont
 pub(crate) fn reason_to_skip(config: &ConfigPath, failure: &Failure, words: &[&str]) -> Option<String> {
     // What cannot be looked at could hold them.
     let could_hold = config.could_hold(words).unwrap_or(true);
-    (!could_hold).then(|| format!("{}; nothing in it looks like {}", failure.what, words.join(" or ")))
+    (!could_hold).then(|| format!("{}; nothing in it looks like {}", failure.what(), words.join(" or ")))
 }
 
 /// The secrets of `tokens`, or the first failure.
@@ -175,7 +168,7 @@ fn open_one(
 fn only<T>(things: Vec<T>) -> Result<T> {
     let number = things.len();
     let one: std::result::Result<[T; 1], _> = things.try_into();
-    one.map(|[thing]| thing).map_err(|_| Failure::broken(format_args!("of one token came {number} results")))
+    one.map(|[thing]| thing).map_err(|_| Bug::SecretsOfOneToken { number }.into())
 }
 
 /// The secrets of all tokens, or the first failure.
@@ -208,8 +201,8 @@ fn check_length(document: &ConfigText, pointer: &str, len: usize) -> Result<()> 
     if len <= MAX_SECRET {
         return Ok(());
     }
-    let what = format!("the secret is longer than 1 MiB: {} {}", document.name, one_line(pointer));
-    Err(Failure::new(Exit::Malformed, what, "nothing was written; a config is no place for it"))
+    let pointer = pointer.to_owned().into();
+    Err(ConfigFailure::SecretTooLong { config: document.path.clone(), pointer }.into())
 }
 
 /// A token's form as the reports name it.

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::{Deref, Range};
+use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
 use fernseal_core::config::{self, ValueKind};
@@ -16,13 +17,14 @@ use fernseal_core::token::{self, Format, Token};
 use crate::config::placeholder;
 use zeroize::Zeroizing;
 
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Advice, Bug, ConfigFailure, Failure, JsonFlaw, Result, TokenFailure};
 use crate::output::time;
-use crate::quote::{Pointer, is_key_text};
+use crate::quote::{Pointer, is_key_text, shown};
 
 /// A config file's text and the tokens in it.
 pub(crate) struct ConfigText {
-    /// The file, for messages.
+    pub(crate) path: PathBuf,
+    /// The path as it is shown.
     pub(crate) name: String,
     /// Secrets may stand in it in plain text.
     pub(crate) text: Zeroizing<String>,
@@ -149,32 +151,34 @@ enum Level<'a> {
 struct Levels<'a>(Vec<Level<'a>>);
 
 impl ConfigText {
-    /// Reads a config's bytes. `name` is the file, for messages.
-    pub(crate) fn parse(name: String, bytes: Vec<u8>) -> Result<Self> {
+    /// Reads a config's bytes. `path` is the file, for messages.
+    pub(crate) fn parse(path: impl Into<PathBuf>, bytes: Vec<u8>) -> Result<Self> {
+        let path = path.into();
         let text = Zeroizing::new(String::from_utf8(bytes).map_err(|error| {
-            let what = format!("{name} is not UTF-8 at byte {}", error.utf8_error().valid_up_to());
+            let offset = error.utf8_error().valid_up_to();
             drop(Zeroizing::new(error.into_bytes()));
-            Failure::new(Exit::Malformed, what, "a config is JSON in UTF-8; convert it, for example with iconv")
+            ConfigFailure::NotUtf8 { config: path.clone(), offset }
         })?);
-        let (tokens, lookalikes) = find_tokens(&name, &text)?;
-        Ok(Self { name, text, tokens, lookalikes })
+        let (tokens, lookalikes) = find_tokens(&path, &text)?;
+        Ok(Self { name: shown(&path), path, text, tokens, lookalikes })
     }
 
     /// What is wrong with the value at `pointer`.
     pub(crate) fn failure(&self, pointer: &str, error: Error) -> Failure {
-        Failure::at(&self.name, pointer, error)
+        value_failure(&self.path, pointer.to_owned().into(), error)
     }
 
     /// Why `token` was refused; a slip that is often made gets words of its own.
     pub(crate) fn refusal(&self, token: &SealedValue, error: Error) -> Failure {
-        let mut failure = self.failure(&token.pointer, error);
         // A Fernet token begins with its version and the first bytes of a time.
-        if matches!(error, Error::Malformed | Error::Lookalike) && token.text(self).contains(":gAAAA") {
-            failure.next = "a Fernet token stands there as it is: write its text in base64 once more, \
-                            or put the plain secret there and encrypt that"
-                .to_owned();
-        }
-        failure
+        let is_bare_fernet =
+            matches!(error, Error::Malformed | Error::Lookalike) && token.text(self).contains(":gAAAA");
+        self.refusal_with(token, error, if is_bare_fernet { Advice::BareFernet } else { Advice::Usual })
+    }
+
+    /// As [`Self::refusal`], where more is known about the token.
+    pub(crate) fn refusal_with(&self, token: &SealedValue, error: Error, advice: Advice) -> Failure {
+        TokenFailure::Refused { config: self.path.clone(), pointer: token.pointer.clone(), error, advice }.into()
     }
 
     /// The value at `pointer`.
@@ -276,8 +280,7 @@ impl<'d> Edits<'d> {
             // A quote or a comma is between two values, even where an empty string takes up no byte.
             let is_apart = at == 0 || edit.inside.start > end;
             if !is_apart || text.get(edit.inside.clone()).is_none() {
-                let what = format_args!("two edits of {} overlap at byte {}", document.name, edit.inside.start);
-                return Err(Failure::broken(what));
+                return Err(Bug::EditsOverlap { config: document.path.clone(), offset: edit.inside.start }.into());
             }
             end = edit.inside.end;
         }
@@ -478,18 +481,15 @@ pub(crate) fn classify(raw: &str) -> ValueKind {
 type Ways<'a> = BTreeMap<(usize, Cow<'a, str>), bool>;
 
 /// The tokens of `text`, and the pointers of what merely looks like one.
-fn find_tokens(file: &str, text: &str) -> Result<(Vec<SealedValue>, Vec<Pointer>)> {
+fn find_tokens(file: &Path, text: &str) -> Result<(Vec<SealedValue>, Vec<Pointer>)> {
     let (mut tokens, mut lookalikes) = (Vec::new(), Vec::new());
     let mut ways = Ways::new();
     // A few long names above many tokens would come to many times the text.
     let mut room = text.len().saturating_mul(4) + (1 << 20);
     let mut told = |levels: &Levels<'_>| {
         let pointer = levels.pointer();
-        room = room.checked_sub(pointer.len()).ok_or_else(|| {
-            let what = format!("{file} has names too long to be told above so many tokens");
-            Failure::new(Exit::Malformed, what, "no config is like that; check where the file comes from")
-        })?;
-        Ok(pointer)
+        room = room.checked_sub(pointer.len()).ok_or_else(|| ConfigFailure::LongNames { config: file.to_owned() })?;
+        Result::Ok(pointer)
     };
     let mut levels = Levels::default();
     let mut events = Events::new(text);
@@ -524,7 +524,7 @@ fn find_tokens(file: &str, text: &str) -> Result<(Vec<SealedValue>, Vec<Pointer>
 
 /// Walks through the text once more: no name on the way to a token may occur twice in its object. Only then is it known
 /// which names those are; all names would take more memory than the text.
-fn refuse_equal_names<'a>(file: &str, text: &'a str, mut ways: Ways<'a>) -> Result<()> {
+fn refuse_equal_names<'a>(file: &Path, text: &'a str, mut ways: Ways<'a>) -> Result<()> {
     if ways.is_empty() {
         return Ok(());
     }
@@ -535,7 +535,7 @@ fn refuse_equal_names<'a>(file: &str, text: &'a str, mut ways: Ways<'a>) -> Resu
             && let Some(met) = ways.get_mut(&(*start, said_by(name)))
             && std::mem::replace(met, true)
         {
-            return Err(Failure::at(file, &levels.pointer(), Error::DuplicateKey));
+            return Err(value_failure(file, levels.pointer(), Error::DuplicateKey));
         }
     }
     Ok(())
@@ -588,56 +588,55 @@ fn step(raw_name: &str) -> String {
     step
 }
 
-fn broken(file: &str, text: &str, events: &Events<'_>, error: Error) -> Failure {
-    let offset = events.offset();
+fn value_failure(file: &Path, pointer: Pointer, error: Error) -> Failure {
+    ConfigFailure::Value { config: file.to_owned(), pointer, error }.into()
+}
+
+fn broken(file: &Path, text: &str, events: &Events<'_>, error: Error) -> ConfigFailure {
+    let (config, offset) = (file.to_owned(), events.offset());
     if error == Error::TooDeep {
-        let what = format!("Invalid JSON: {file} is nested deeper than {} levels at byte {offset}", json::MAX_DEPTH);
-        return Failure::new(Exit::Malformed, what, "no config is that deep; check where the file comes from");
+        return ConfigFailure::TooDeep { config, offset };
     }
     if is_key_text(text) {
-        let what = format!("Invalid JSON: {file} holds a master key, not a config");
-        return Failure::new(Exit::Malformed, what, "were the config and the key file swapped?");
+        return ConfigFailure::IsMasterKey { config };
     }
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
-    Failure::new(
-        Exit::Malformed,
-        format!("Invalid JSON: {file}, line {line}, column {column} (byte {offset})"),
-        hint(text, offset),
-    )
+    ConfigFailure::InvalidJson { config, line, column, offset, flaw: flaw(text, offset) }
 }
 
-/// What to do about a text that is not JSON from `offset` on.
-fn hint(text: &str, offset: usize) -> &'static str {
+/// What is wrong with a text that is not JSON from `offset` on.
+fn flaw(text: &str, offset: usize) -> JsonFlaw {
     let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
     let line = before.rsplit('\n').next().unwrap_or(before).to_owned() + after.lines().next().unwrap_or("");
     let is_marker = |line: &str| ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|marker| line.starts_with(marker));
     if text.trim_start_matches('\u{feff}').trim().is_empty() {
-        "the file is empty: restore it from a backup, or write {} into it"
+        JsonFlaw::Empty
     } else if is_marker(&line) {
-        "these are the marks of a merge conflict: resolve it first"
+        JsonFlaw::MergeConflict
     } else if after.starts_with(['/', '#']) {
-        "a config is strict JSON, which has no comments: remove the comment"
+        JsonFlaw::Comment
     } else if after.starts_with(['}', ']']) && before.trim_end().ends_with(',') {
-        "a config is strict JSON, which has no comma before a closing bracket: remove the comma"
+        JsonFlaw::TrailingComma
     } else if after.starts_with('\'') {
-        "a config is strict JSON, which has no single quotes: use double quotes"
+        JsonFlaw::SingleQuotes
     } else if after.is_empty() {
-        "the text ends too early: the file may have been cut; restore it from a backup"
+        JsonFlaw::Cut
     } else if before.trim().is_empty() && !after.starts_with(['{', '[', '"']) {
-        "the text does not begin like JSON: only JSON configs are supported, not YAML, TOML, INI or .env"
+        JsonFlaw::AnotherFormat
     } else {
-        "a config is strict JSON: check the text at this place"
+        JsonFlaw::Other
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Exit;
 
     fn pointers(text: &str) -> Vec<String> {
-        let document = ConfigText::parse("c.json".to_owned(), text.into()).unwrap();
+        let document = ConfigText::parse("c.json", text.into()).unwrap();
         document.tokens.into_iter().map(|token| token.pointer.to_string()).collect()
     }
 
@@ -661,15 +660,15 @@ mod tests {
             r#"{"a":{"b":"enc:1"},"c":1,"a":{}}"#,
             r#"[{"a":{"b":{"c":"enc:1"},"b":0}}]"#,
         ] {
-            let failure = ConfigText::parse("c.json".to_owned(), text.into()).err().unwrap();
-            assert_eq!(failure.exit, Exit::Malformed, "{text}");
-            assert!(failure.what.contains("twice"), "{text}");
+            let failure = ConfigText::parse("c.json", text.into()).err().unwrap();
+            assert_eq!(failure.exit(), Exit::Malformed, "{text}");
+            assert!(failure.what().contains("twice"), "{text}");
         }
         assert_eq!(pointers(r#"{"x":1,"x":2,"a":{"b":"enc:1"},"c":{"y":1,"y":2}}"#), ["/a/b"]);
     }
 
     fn document(text: &str) -> ConfigText {
-        ConfigText::parse("c.json".to_owned(), text.into()).unwrap()
+        ConfigText::parse("c.json", text.into()).unwrap()
     }
 
     #[test]
@@ -749,7 +748,7 @@ mod tests {
             for ranges in [[first.clone(), second.clone()], [second, first]] {
                 let edits = ranges.map(|range| Edit::new(range, "x")).into();
                 let failure = Edits::new(&document, edits).err().unwrap();
-                assert!(failure.what.contains("two edits of c.json overlap"), "{}", failure.what);
+                assert!(failure.what().contains("two edits of c.json overlap"), "{failure}");
             }
         }
         let inside_a_character = document.text.find('ä').unwrap() + 1;

@@ -14,7 +14,7 @@ use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 use crate::env::{KEY, KEY_COMMAND, KEY_FILE, PREVIOUS, PREVIOUS_COMMAND, PREVIOUS_FILE, USED_STACK, variable};
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Failure, HomeFileFlaw, KeyFailure, KeyTextFlaw, Result};
 use crate::keys::{Master, command, derive};
 use crate::output::Report;
 use crate::quote::{is_key_text, quoted, quoted_path, shown};
@@ -207,21 +207,6 @@ pub(crate) fn exports(file: &Path) -> String {
     if text_variable(KEY).is_some() { format!("{as_text}\n{by_name}") } else { by_name }
 }
 
-/// What to do so that the key in `file` is the master key from now on, in the place of the one from `present`.
-pub(crate) fn make_permanent(file: &Path, present: KeySource) -> String {
-    let option = format!("use --key-file {}", quoted_path(file));
-    let exports: Vec<_> = exports(file).lines().map(|line| line.trim().to_owned()).collect();
-    let exports = exports.join("; ");
-    match present {
-        KeySource::Option => format!("{option} from now on"),
-        KeySource::Command => format!("put that key where the key command takes it from, or {option}"),
-        KeySource::Credential => format!("put the text in that file in the place of the credential {CREDENTIAL}"),
-        KeySource::Variable => format!("set it, here and wherever the old key is set: {exports}"),
-        KeySource::Home => format!("move it to ~/{HOME_FILE}, or {option}"),
-        KeySource::Prompt => format!("{option}, or set it for good: {exports}"),
-    }
-}
-
 /// What kind of place the master key came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeySource {
@@ -259,20 +244,18 @@ fn command_variable(name: &'static str) -> Option<Source> {
 
 /// Refuses a key file that is not the user's own, or that others can use.
 fn check_private(path: &Path) -> Result<()> {
-    let refused = |what: String, next: String| {
-        Err(Failure::new(Exit::Key, format!("the key file {} is not used: {what}", shown(path)), next))
-    };
+    let refused = |flaw| Err(KeyFailure::HomeFile { path: path.to_owned(), flaw }.into());
     let meta = match path.metadata() {
         Ok(meta) => meta,
-        Err(error) => return refused(error.to_string(), "mend it, remove it, or name another with --key-file".into()),
+        Err(error) => return refused(HomeFileFlaw::Unreadable(error.into())),
     };
     let mode = meta.permissions().mode() & 0o777;
     if !meta.is_file() {
-        refused("it is not a regular file".to_owned(), "remove it, or name another with --key-file".to_owned())
+        refused(HomeFileFlaw::NotRegular)
     } else if meta.uid() != geteuid().as_raw() {
-        refused("it belongs to another user".to_owned(), "name a key file with --key-file".to_owned())
+        refused(HomeFileFlaw::OfAnotherUser)
     } else if mode & 0o077 != 0 {
-        refused(format!("others can use it (mode {mode:03o})"), format!("chmod 600 {}", quoted_path(path)))
+        refused(HomeFileFlaw::OpenToOthers { mode })
     } else {
         Ok(())
     }
@@ -280,19 +263,14 @@ fn check_private(path: &Path) -> Result<()> {
 
 /// Reads a key file's text. A warning, where one is wanted, if others can read it too.
 fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<String>> {
-    let unreadable = |error: &std::io::Error| {
+    let unreadable = |error: std::io::Error| {
         if path.to_str().is_some_and(is_key_text) {
-            let next = "put the key into a file of mode 600, and name that";
-            return Failure::new(Exit::Key, "what is named as a key file is a master key itself", next);
+            return KeyFailure::KeyForFile;
         }
-        let what = match error.kind() {
-            std::io::ErrorKind::NotFound => format!("Key file not found: {}", shown(path)),
-            _ => format!("key file {} cannot be read: {error}", shown(path)),
-        };
-        Failure::new(Exit::Key, what, "name a file that holds the master key's text and that you can read")
+        KeyFailure::FileUnreadable { path: path.to_owned(), error: error.into() }
     };
-    let file = File::open(path).map_err(|error| unreadable(&error))?;
-    let meta = file.metadata().map_err(|error| unreadable(&error))?;
+    let file = File::open(path).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
     if let Some(report) = report
         && meta.is_file()
         && meta.permissions().mode() & 0o077 != 0
@@ -304,7 +282,7 @@ fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<Strin
         ));
     }
     let mut text = Zeroizing::new(String::with_capacity(256));
-    file.take(MAX_KEY_FILE).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
+    file.take(MAX_KEY_FILE).read_to_string(&mut text).map_err(unreadable)?;
     Ok(text)
 }
 
@@ -323,26 +301,20 @@ pub(super) fn parse(text: &str, source: &str) -> Result<Rc<Master>> {
     let parsed = stack::wiped_after::<USED_STACK, _>(|| MasterKey::from_text(text).map(|key| Rc::new(key.into())));
     parsed.map_err(|error| {
         let text = text.trim();
-        let count = text.chars().count();
         let quoted = |quote| text.starts_with(quote) || text.ends_with(quote);
-        let (what, next) = if text.starts_with("your-") {
-            ("it is still the guide's placeholder".to_owned(), "put the key there that `fernseal keygen` made")
+        let flaw = if text.starts_with("your-") {
+            KeyTextFlaw::GuidesPlaceholder
         } else if text.starts_with('{') {
-            ("it is JSON, not a key".to_owned(), "were the config and the key file swapped?")
+            KeyTextFlaw::Json
         } else if quoted('"') || quoted('\'') {
-            ("there are quotes around it".to_owned(), "remove the quotes: they are part of the value here")
+            KeyTextFlaw::Quotes
         } else {
             match error {
-                Error::KeyEmpty => ("it is empty".to_owned(), "put the master key's text there"),
-                Error::KeyPadding => (
-                    format!(
-                        "{count} characters; a 32-byte key has 44: is the final = missing, or a character too many?"
-                    ),
-                    "copy the whole key, with the = at its end",
-                ),
-                _ => ("it has a character that is not base64".to_owned(), "copy the key again, and nothing around it"),
+                Error::KeyEmpty => KeyTextFlaw::Empty,
+                Error::KeyPadding => KeyTextFlaw::Padding { characters: text.chars().count() },
+                _ => KeyTextFlaw::NotBase64,
             }
         };
-        Failure::new(Exit::Key, format!("Invalid master key from {source}: {what}"), next)
+        KeyFailure::Invalid { place: source.to_owned(), flaw }.into()
     })
 }

@@ -14,7 +14,7 @@ impl ConfigPath {
     /// Whether the file could hold one of `words` as a string of JSON: in any case, in UTF-8 or UTF-16, perhaps escaped.
     pub(crate) fn could_hold(&self, words: &[&str]) -> Result<bool> {
         let (_, _, file, _) = self.open()?;
-        could_hold(file, words).map_err(|error| self.unreadable(&error))
+        could_hold(file, words).map_err(|error| self.unreadable(error))
     }
 
     /// Whether it was found in a directory, and not named itself.

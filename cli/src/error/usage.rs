@@ -1,0 +1,139 @@
+//! Command lines that make no sense, and settings of the environment that do not.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use fernseal_core::Error;
+
+use super::config::value_problem;
+use super::{Absence, Exit, Message, message, value_hint};
+use crate::quote::{Pointer, one_line, shown};
+
+#[derive(Debug, Clone)]
+pub(crate) enum UsageFailure {
+    NoConfigNamed,
+    /// One word was given, and it is a file, not a value.
+    NoPointerNamed {
+        config: PathBuf,
+    },
+    PointerNotUtf8,
+    /// What stands behind `--require`.
+    RequiredNotAPointer {
+        pointer: Pointer,
+    },
+    /// `encrypt` would write over what it reads.
+    EncryptedOverInput {
+        path: PathBuf,
+    },
+    /// `decrypt` would write over what it reads.
+    DecryptedOverInput {
+        path: PathBuf,
+    },
+    /// `-` as an output that can only be a file.
+    DashForOutput,
+    /// `-` as a file for a key.
+    DashForKey,
+    /// The config and what `--json` prints would both go to stdout.
+    TwoForStdout,
+    /// The variable or option for waiting is not a number.
+    LockWaitNotSeconds {
+        variable: &'static str,
+        value: OsString,
+    },
+
+    // `set`.
+    SecretAsArgument,
+    /// There is no secret on stdin, and nobody is asked.
+    SecretMissing {
+        pointer: Pointer,
+        why: Absence,
+    },
+    SecretEmpty,
+    SecretsDiffer,
+
+    // `run`.
+    NoProgram,
+    NotAnAssignment {
+        text: String,
+    },
+    VariableTwice {
+        name: String,
+    },
+
+    /// The hidden command that removes folders in memory was given another one.
+    NotAMemoryFolder,
+}
+
+/// The hint for a secret that is not where it must be.
+const PIPE_IT_IN: &str = "pipe the secret in: printf %s \"$SECRET\" | fernseal set …";
+
+/// Whoever writes `-` means stdout, and would leave a file of that name behind.
+const DASH: &str = "\"-\" is not a file name here; use ./- for a file of that name";
+
+impl UsageFailure {
+    pub(super) fn message(&self) -> Message {
+        let usage = |what: String, next| message(Exit::Usage, what, next);
+        match self {
+            Self::NoConfigNamed => {
+                usage("no config named".to_owned(), "name it, or set PROXMOX_MCP_CONFIG to its path")
+            }
+            Self::NoPointerNamed { config } => usage(
+                format!("no pointer named: which value of {}?", shown(config)),
+                "name it behind the config, as in /auth/token_value",
+            ),
+            Self::PointerNotUtf8 => {
+                usage("the pointer is not UTF-8 text".to_owned(), "name a value, as in /auth/token_value")
+            }
+            Self::RequiredNotAPointer { pointer } => {
+                usage(value_problem("--require", pointer, Error::InvalidPointer), value_hint(Error::InvalidPointer))
+            }
+            Self::EncryptedOverInput { path } => usage(
+                format!("{} is the input itself", shown(path)),
+                "name another output, or replace the config itself with `fernseal encrypt --in-place`",
+            ),
+            Self::DecryptedOverInput { path } => usage(
+                format!("{} is the input itself", shown(path)),
+                "name another output, or change the config with `fernseal edit`, which leaves no plain text",
+            ),
+            Self::DashForOutput => usage(
+                DASH.to_owned(),
+                "name a new file or a regular one; `fernseal decrypt` without -o writes to stdout",
+            ),
+            Self::DashForKey => {
+                usage(DASH.to_owned(), "name a file; only `fernseal keygen --print` writes a key to stdout")
+            }
+            Self::TwoForStdout => {
+                usage("stdout cannot take the config and what --json prints".to_owned(), "name a file with -o OUT")
+            }
+            Self::LockWaitNotSeconds { variable, value } => usage(
+                format!("{variable} is not a number of seconds: {}", value.to_string_lossy()),
+                "set it to a whole number, as in 30, or unset it",
+            ),
+
+            Self::SecretAsArgument => {
+                usage("a secret is no argument: others see it there, and the shell keeps it".to_owned(), PIPE_IT_IN)
+            }
+            Self::SecretMissing { pointer, why } => {
+                usage(format!("the secret for {pointer} is not on stdin, and is not asked for, as {why}"), PIPE_IT_IN)
+            }
+            Self::SecretEmpty => {
+                usage("the secret is empty".to_owned(), "nothing was changed; type or pipe the secret in")
+            }
+            Self::SecretsDiffer => usage("the two are not the same".to_owned(), "nothing was changed; try again"),
+
+            Self::NoProgram => usage("no program named".to_owned(), "name it behind --"),
+            Self::NotAnAssignment { text } => usage(
+                format!("{} is not NAME=POINTER", one_line(text)),
+                "write the variable, =, and the value's pointer, as in TOKEN=/auth/token_value",
+            ),
+            Self::VariableTwice { name } => usage(
+                format!("the variable {} would be set twice", one_line(name)),
+                "name another variable for one of the two",
+            ),
+
+            Self::NotAMemoryFolder => {
+                usage("not a folder in memory".to_owned(), "`edit` and `run` use this command themselves")
+            }
+        }
+    }
+}
