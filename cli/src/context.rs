@@ -5,8 +5,6 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::process::Rlimit;
-
 use crate::audit::Audit;
 use crate::error::{Result, UsageFailure};
 use crate::keys::{KeyOptions, Keyring};
@@ -23,8 +21,6 @@ pub(crate) struct Context {
     pub(crate) threads: NonZeroUsize,
     /// How long another run that writes in the same directory is waited for.
     pub(crate) lock_wait: Duration,
-    /// The limit on core dumps as it was: for a program that is started.
-    pub(crate) core_limit: Rlimit,
 }
 
 impl Context {

@@ -53,7 +53,6 @@ fn run() -> ExitCode {
         key_command: cli.common.key_command,
         threads,
         lock_wait,
-        core_limit,
     };
     let done = match &cli.command {
         Command::Encrypt(args) => commands::encrypt::run(args, &context),
@@ -68,9 +67,9 @@ fn run() -> ExitCode {
         Command::Rotate(args) => commands::rotate::run(args, &context),
         Command::Backups(args) => commands::backups::run(args, &context),
         Command::Check(args) => commands::check::run(args, &context),
-        Command::Run(args) => commands::run::run(args, &context),
+        Command::Run(args) => commands::run::run(args, core_limit, &context),
         Command::Bound { parent, program } => keys::run_bound(*parent, program),
-        Command::Session { program } => commands::run::session(program, &context),
+        Command::Session { program } => commands::run::session(program, core_limit),
         Command::Sweep { folder, stay } => store::sweep(folder, *stay),
         Command::Doctor(args) => commands::doctor::run(args, &context),
         Command::Completions(args) => commands::completions::run(args),

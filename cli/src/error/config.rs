@@ -10,104 +10,56 @@ use crate::quote::{Pointer, count, one_line, quoted, quoted_path, shown};
 #[derive(Debug, Clone)]
 pub(crate) enum ConfigFailure {
     // The text.
-    NotUtf8 {
-        config: PathBuf,
-        offset: usize,
-    },
+    /// The bytes are not UTF-8 from this place on.
+    NotUtf8 { config: PathBuf, offset: usize },
     /// It is not JSON from this place on; lines and columns are counted from 1.
-    InvalidJson {
-        config: PathBuf,
-        line: usize,
-        column: usize,
-        offset: usize,
-        flaw: JsonFlaw,
-    },
-    TooDeep {
-        config: PathBuf,
-        offset: usize,
-    },
+    InvalidJson { config: PathBuf, line: usize, column: usize, offset: usize, flaw: JsonFlaw },
+    /// The nesting is deeper than core reads.
+    TooDeep { config: PathBuf, offset: usize },
     /// The file holds a master key.
-    IsMasterKey {
-        config: PathBuf,
-    },
+    IsMasterKey { config: PathBuf },
     /// The names above the tokens are so long that the pointers would take many times the text.
-    LongNames {
-        config: PathBuf,
-    },
+    LongNames { config: PathBuf },
 
     // One value.
     /// What core refused; it may be a token.
-    Value {
-        config: PathBuf,
-        pointer: Pointer,
-        error: Error,
-    },
+    Value { config: PathBuf, pointer: Pointer, error: Error },
     /// The value that `set` is to replace is not there.
-    NothingToReplace {
-        config: PathBuf,
-        pointer: Pointer,
-    },
+    NothingToReplace { config: PathBuf, pointer: Pointer },
     /// `encrypt` has nothing to encrypt.
-    NoTokenValue {
-        config: PathBuf,
-    },
-    SecretTooLong {
-        config: PathBuf,
-        pointer: Pointer,
-    },
+    NoTokenValue { config: PathBuf },
+    /// A secret has more than 1 MiB.
+    SecretTooLong { config: PathBuf, pointer: Pointer },
+    /// What was piped into `set` is not text.
     SecretNotUtf8,
     /// An environment variable cannot hold it.
-    HoldsNul {
-        pointer: Pointer,
-    },
+    HoldsNul { pointer: Pointer },
 
     // `run --env-all`.
-    NotAnObject {
-        config: PathBuf,
-        pointer: Pointer,
-    },
-    NotASingleValue {
-        config: PathBuf,
-        pointer: Pointer,
-    },
-    NotAVariableName {
-        config: PathBuf,
-        pointer: Pointer,
-    },
+    /// The pointer leads to another kind of value.
+    NotAnObject { config: PathBuf, pointer: Pointer },
+    /// A member is an object or an array itself.
+    NotASingleValue { config: PathBuf, pointer: Pointer },
+    /// A member's name cannot be that of a variable.
+    NotAVariableName { config: PathBuf, pointer: Pointer },
 
     // Placeholders of `run --expand`.
     /// The config asks for the master key.
-    KeyVariable {
-        name: String,
-    },
-    VariableNotSet {
-        name: String,
-    },
+    KeyVariable { name: String },
+    /// A variable is not set and has no default.
+    VariableNotSet { name: String },
     /// The config says itself what is to be told.
-    VariableMissing {
-        name: String,
-        message: String,
-    },
-    PlaceholderForm {
-        name: String,
-    },
+    VariableMissing { name: String, message: String },
+    /// A placeholder has a form of the shell that is not supported.
+    PlaceholderForm { name: String },
 
     // `check`.
     /// So many values are flawed, in these ways.
-    Flawed {
-        number: usize,
-        flaws: Vec<Flaw>,
-    },
+    Flawed { number: usize, flaws: Vec<Flaw> },
     /// One value is flawed.
-    FlawedValue {
-        config: PathBuf,
-        pointer: Pointer,
-        flaw: Flaw,
-    },
+    FlawedValue { config: PathBuf, pointer: Pointer, flaw: Flaw },
     /// Not one of the configs has a value there.
-    RequiredNowhere {
-        pointer: Pointer,
-    },
+    RequiredNowhere { pointer: Pointer },
 }
 
 impl ConfigFailure {
@@ -299,6 +251,7 @@ impl JsonFlaw {
 /// What is wrong with a value that is to be a secret, or looks like one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Flaw {
+    /// A string that is not encrypted.
     PlainString,
     /// A number or a truth value.
     PlainScalar,

@@ -13,159 +13,81 @@ use crate::quote::{count, one_line, shown};
 pub(crate) enum FileFailure {
     // Reading.
     /// A config cannot be found or read.
-    Unreadable {
-        path: PathBuf,
-        error: Cause,
-    },
-    TooLarge {
-        path: PathBuf,
-    },
+    Unreadable { path: PathBuf, error: Cause },
+    /// A config has more than 64 MiB.
+    TooLarge { path: PathBuf },
     /// A config is a pipe, a device or the like.
-    NotRegular {
-        path: PathBuf,
-    },
-    DirectoryUnreadable {
-        path: PathBuf,
-        error: Cause,
-    },
+    NotRegular { path: PathBuf },
+    /// A directory cannot be listed.
+    DirectoryUnreadable { path: PathBuf, error: Cause },
     /// It is not known what an entry of a directory is.
-    EntryUnreadable {
-        path: PathBuf,
-        error: Cause,
-    },
+    EntryUnreadable { path: PathBuf, error: Cause },
     /// A directory has no config; so many entries were left out, of which the first are told, each with the reason.
-    NoConfig {
-        directory: PathBuf,
-        left_out: usize,
-        first: Vec<(PathBuf, String)>,
-    },
+    NoConfig { directory: PathBuf, left_out: usize, first: Vec<(PathBuf, String)> },
     /// All files that were found were skipped.
-    NoConfigLookedAt {
-        skipped: usize,
-    },
-    BackupDirUnusable {
-        directory: PathBuf,
-        error: Cause,
-    },
-    BackupsUnreadable {
-        directory: PathBuf,
-        error: Cause,
-    },
+    NoConfigLookedAt { skipped: usize },
+    /// The directory that `--backup-dir` names is not one, or cannot be opened.
+    BackupDirUnusable { directory: PathBuf, error: Cause },
+    /// A directory with backups cannot be listed.
+    BackupsUnreadable { directory: PathBuf, error: Cause },
     /// The settings beside configs (`.fernseal.toml`) are not UTF-8.
-    SettingsNotUtf8 {
-        path: PathBuf,
-        error: Utf8Error,
-    },
+    SettingsNotUtf8 { path: PathBuf, error: Utf8Error },
     /// The settings beside configs are not TOML, or not what they must be.
-    SettingsInvalid {
-        path: PathBuf,
-        line: usize,
-        problem: String,
-    },
-    StdinUnreadable {
-        error: Cause,
-    },
+    SettingsInvalid { path: PathBuf, line: usize, problem: String },
+    /// `set` cannot read the secret.
+    StdinUnreadable { error: Cause },
 
     // Writing.
     /// Another program saved a config while a command worked on it.
-    Changed {
-        path: PathBuf,
-    },
-    ChangedWhileRotated {
-        path: PathBuf,
-    },
+    Changed { path: PathBuf },
+    /// Another program saved a config between its check and its turn.
+    ChangedWhileRotated { path: PathBuf },
     /// Another program saved a config during `edit`; the edited text was written to another file.
-    ChangedWhileEdited {
-        path: PathBuf,
-        edited: PathBuf,
-    },
+    ChangedWhileEdited { path: PathBuf, edited: PathBuf },
     /// Another program saved a file while it was replaced, and the save could not be put back.
-    SavedWhileReplaced {
-        path: PathBuf,
-        save: PathBuf,
-    },
+    SavedWhileReplaced { path: PathBuf, save: PathBuf },
     /// A file was replaced, and something else stands there now.
-    NotWhatWasWritten {
-        path: PathBuf,
-    },
-    HardLinks {
-        path: PathBuf,
-        number: u64,
-    },
+    NotWhatWasWritten { path: PathBuf },
+    /// A config that is to be replaced has so many names.
+    HardLinks { path: PathBuf, number: u64 },
     /// The directory of a config that is to be replaced.
-    DirectoryOfUnwritable {
-        path: PathBuf,
-        error: Cause,
-    },
-    CannotWrite {
-        step: Step,
-        path: PathBuf,
-        error: Cause,
-    },
+    DirectoryOfUnwritable { path: PathBuf, error: Cause },
+    /// A step on the way to a new file failed.
+    CannotWrite { step: Step, path: PathBuf, error: Cause },
     /// The copy of a config: a backup, or the text that was edited.
-    CannotCopy {
-        step: Step,
-        copy: CopyKind,
-        path: PathBuf,
-        error: Cause,
-    },
+    CannotCopy { step: Step, copy: CopyKind, path: PathBuf, error: Cause },
     /// A new file cannot have what the old one has.
-    CannotKeep {
-        property: Property,
-        path: PathBuf,
-        error: Cause,
-    },
+    CannotKeep { property: Property, path: PathBuf, error: Cause },
     /// A new file with secrets cannot be for the user alone.
-    ModeNotKept {
-        mode: u32,
-        path: PathBuf,
-        error: Cause,
-    },
-    Unremovable {
-        path: PathBuf,
-        error: Cause,
-    },
+    ModeNotKept { mode: u32, path: PathBuf, error: Cause },
+    /// A backup or a leftover stays.
+    Unremovable { path: PathBuf, error: Cause },
     /// A file was changed, and the directory could not be synced after it.
-    Unsynced {
-        path: PathBuf,
-        error: Cause,
-    },
-    OutputExists {
-        path: PathBuf,
-    },
-    OutputNotRegular {
-        path: PathBuf,
-    },
-    OutputLeadsNowhere {
-        path: PathBuf,
-    },
-    AuditLog {
-        path: PathBuf,
-        error: Cause,
-    },
-    ManPage {
-        path: PathBuf,
-        error: Cause,
-    },
-    Stdout {
-        error: Cause,
-    },
+    Unsynced { path: PathBuf, error: Cause },
+    /// There is a file already, and no `--force`.
+    OutputExists { path: PathBuf },
+    /// The output is a pipe, a device or the like.
+    OutputNotRegular { path: PathBuf },
+    /// The output is a link to a file that is not there.
+    OutputLeadsNowhere { path: PathBuf },
+    /// A line cannot be appended to the audit log.
+    AuditLog { path: PathBuf, error: Cause },
+    /// A page of the manual cannot be written.
+    ManPage { path: PathBuf, error: Cause },
+    /// stdout is full or broken.
+    Stdout { error: Cause },
     /// Whoever read stdout went away. Nobody is told.
     ReaderGone,
 
     // Files in memory.
-    NoMemoryForEditor {
-        error: Cause,
-    },
-    NoMemoryForProgram {
-        error: Cause,
-    },
+    /// `edit` has no place for the opened text.
+    NoMemoryForEditor { error: Cause },
+    /// `run` has no place for a file or descriptor.
+    NoMemoryForProgram { error: Cause },
     /// `run --redact` needs paths that lead to files.
     NoMemoryForRedact,
     /// The text in the file that the editor had.
-    EditedUnreadable {
-        error: Cause,
-    },
+    EditedUnreadable { error: Cause },
 }
 
 /// The hint for an output that is not a file.
@@ -327,7 +249,10 @@ fn no_config(directory: &Path, left_out: usize, first: &[(PathBuf, String)]) -> 
     let first: Vec<_> = first.iter().map(|(path, why)| format!("{}: {why}", shown(path))).collect();
     message(
         Exit::File,
-        format!("no config in {directory}: {} left out", count(left_out, "entry")),
+        match left_out {
+            1 => format!("no config in {directory}: 1 entry left out"),
+            number => format!("no config in {directory}: {number} entries left out"),
+        },
         format!("check the path, or name a file itself to take it in ({})", first.join("; ")),
     )
 }

@@ -14,92 +14,54 @@ use crate::store::Forgetful;
 pub(crate) enum KeyFailure {
     // The key that a command works with.
     /// Nothing names a key, and nobody is asked: where that is so by an option, the message says so.
-    NoneSet {
-        unasked: Option<Absence>,
-    },
+    NoneSet { unasked: Option<Absence> },
     /// As [`Self::NoneSet`], for `doctor`, which never asks.
     NoneFound,
     /// Two places hold different keys: the name of each place, and the key's id.
-    Two {
-        first: (String, KeyId),
-        second: (String, KeyId),
-    },
+    Two { first: (String, KeyId), second: (String, KeyId) },
     /// The key opens, but is too short to seal.
     TooShortToSeal,
     /// What stands at the place of this name is not a key.
-    Invalid {
-        place: String,
-        flaw: KeyTextFlaw,
-    },
-    FileUnreadable {
-        path: PathBuf,
-        error: Cause,
-    },
+    Invalid { place: String, flaw: KeyTextFlaw },
+    /// A key file that was named cannot be found or read.
+    FileUnreadable { path: PathBuf, error: Cause },
     /// Somebody gave a key where a key file is named.
     KeyForFile,
     /// The file in the home directory.
-    HomeFile {
-        path: PathBuf,
-        flaw: HomeFileFlaw,
-    },
-    /// A key command, which the option or variable `named_by` names.
-    Command {
-        named_by: String,
-        flaw: CommandFlaw,
-    },
-    ShellNotStarted {
-        error: Cause,
-    },
+    HomeFile { path: PathBuf, flaw: HomeFileFlaw },
+    /// A key command gave no key.
+    Command { named_by: NamedBy, flaw: CommandFlaw },
+    /// The shell for a key command does not start.
+    ShellNotStarted { error: Cause },
     /// It is not known where a key file lies.
-    PlaceUnknown {
-        path: PathBuf,
-        error: Cause,
-    },
+    PlaceUnknown { path: PathBuf, error: Cause },
 
     // A new key.
+    /// The system gives no random numbers.
     RandomFailed,
-    NowhereToShow {
-        why: Absence,
-    },
+    /// No terminal can show a new key once.
+    NowhereToShow { why: Absence },
+    /// There is no directory for the new key of a rotation.
     NoHome,
-    Exists {
-        path: PathBuf,
-    },
+    /// A new key is to go where a file is.
+    Exists { path: PathBuf },
     /// The new key of a rotation is to go where a file is.
-    RotationKeyExists {
-        path: PathBuf,
-    },
+    RotationKeyExists { path: PathBuf },
     /// The file system cannot sync the directory of a key that is needed at once.
-    NotLasting {
-        path: PathBuf,
-        error: Cause,
-    },
+    NotLasting { path: PathBuf, error: Cause },
     /// It would be stolen together with the configs.
-    BesideConfigs {
-        path: PathBuf,
-    },
-    DirectoryNotFound {
-        path: PathBuf,
-        error: Cause,
-    },
+    BesideConfigs { path: PathBuf },
+    /// Whether a new key would lie beside the configs cannot be found out.
+    DirectoryNotFound { path: PathBuf, error: Cause },
     /// The file with the new key is on a file system that is emptied while the configs stay.
     /// `is_made` says whether the key is made by this run.
-    Forgetful {
-        path: PathBuf,
-        place: Forgetful,
-        is_made: bool,
-    },
+    Forgetful { path: PathBuf, place: Forgetful, is_made: bool },
     /// The file that is to hold the new key holds the present one.
-    NotNew {
-        path: PathBuf,
-    },
-    NewTooShort {
-        path: PathBuf,
-    },
+    NotNew { path: PathBuf },
+    /// The file that is to hold the new key holds one that is too short to seal.
+    NewTooShort { path: PathBuf },
     /// Keys that unfinished rotations left cannot be looked for.
-    LeftBehindUnreadable {
-        error: Cause,
-    },
+    LeftBehindUnreadable { error: Cause },
 }
 
 impl KeyFailure {
@@ -151,7 +113,7 @@ impl KeyFailure {
                 message(Exit::Key, format!("the key file {} is not used: {flaw}", shown(path)), next)
             }
             Self::Command { named_by, flaw } => {
-                message(Exit::Key, format!("the key command ({named_by}) {flaw}"), flaw.hint(named_by))
+                message(Exit::Key, format!("the key command ({named_by}) {flaw}"), flaw.hint(*named_by))
             }
             Self::ShellNotStarted { error } => key(format!("sh cannot be started: {error}"), "install sh"),
             Self::PlaceUnknown { path, error } => message(
@@ -305,6 +267,20 @@ impl fmt::Display for HomeFileFlaw {
     }
 }
 
+/// What names a key command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NamedBy {
+    Option(&'static str),
+    Variable(&'static str),
+}
+
+impl fmt::Display for NamedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Option(name) | Self::Variable(name)) = self;
+        f.write_str(name)
+    }
+}
+
 /// Why a key command gave no key.
 #[derive(Debug, Clone)]
 pub(crate) enum CommandFlaw {
@@ -332,14 +308,14 @@ impl fmt::Display for CommandFlaw {
 }
 
 impl CommandFlaw {
-    fn hint(&self, named_by: &str) -> String {
+    fn hint(&self, named_by: NamedBy) -> String {
         match self {
-            Self::NotStarted(_) | Self::Unreadable(_) | Self::Failed(_) | Self::PrintedNothing => {
-                match named_by.strip_prefix("--") {
-                    Some(_) => "run the command by hand, and look at what it prints".to_owned(),
-                    None => format!("run it by hand, and look at what it prints: sh -c \"${named_by}\""),
+            Self::NotStarted(_) | Self::Unreadable(_) | Self::Failed(_) | Self::PrintedNothing => match named_by {
+                NamedBy::Option(_) => "run the command by hand, and look at what it prints".to_owned(),
+                NamedBy::Variable(name) => {
+                    format!("run it by hand, and look at what it prints: sh -c \"${name}\"")
                 }
-            }
+            },
             Self::TooLong => "let it print the key alone, as `fernseal keygen --print` does".to_owned(),
             Self::Interrupted => "run it again, and let the command end by itself".to_owned(),
             Self::PrintedNul => "let it print the key's text: 44 characters of base64, not the key's bytes".to_owned(),

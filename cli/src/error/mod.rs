@@ -29,7 +29,7 @@ pub(crate) use bug::Bug;
 pub(crate) use config::{ConfigFailure, Flaw, JsonFlaw, value_hint};
 pub(crate) use exit::Exit;
 pub(crate) use file::{CopyKind, FileFailure, Property, Step};
-pub(crate) use key::{CommandFlaw, HomeFileFlaw, KeyFailure, KeyTextFlaw, lies_on};
+pub(crate) use key::{CommandFlaw, HomeFileFlaw, KeyFailure, KeyTextFlaw, NamedBy, lies_on};
 pub(crate) use lock::{LockFailure, held_by};
 pub(crate) use program::{ProgramFailure, StartFlaw};
 pub(crate) use rotation::{RotationFailure, removal_question};
@@ -262,5 +262,61 @@ impl From<io::ErrorKind> for Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn not_regular(path: &str) -> Failure {
+        FileFailure::NotRegular { path: path.into() }.into()
+    }
+
+    fn reader_gone() -> Failure {
+        FileFailure::ReaderGone.into()
+    }
+
+    #[test]
+    fn several_failures_are_told_in_order_under_the_first_code() {
+        assert!(check_none([]).is_ok());
+        let only = check_none([Failure::Interrupted]).unwrap_err();
+        assert!(matches!(only, Failure::Interrupted));
+        let several = check_none([Failure::Interrupted, reader_gone(), not_regular("a")]).unwrap_err();
+        assert_eq!(several.exit(), Exit::Interrupted);
+        let told = "error: interrupted\n  next: nothing was changed; run it again when ready\n\
+                    error: a is not a regular file\n  next: a config is a regular file";
+        assert_eq!(several.to_string(), told);
+    }
+
+    #[test]
+    fn what_is_known_besides_stands_around_the_hint() {
+        let boxed = |failure| Box::new(failure);
+        let failure = Failure::OrKeepGoing(boxed(Failure::NothingChanged(boxed(not_regular("a")))));
+        assert_eq!(failure.what(), "a is not a regular file");
+        let next = "nothing was changed; a config is a regular file (or leave such files out with --keep-going)";
+        assert_eq!(failure.next(), next);
+        assert_eq!(failure.exit(), Exit::File);
+        assert_eq!(Failure::OneOfMany(boxed(failure)).exit(), Exit::Partial);
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_told_nothing() {
+        assert!(reader_gone().is_silent());
+        assert!(Failure::WorkDone(Box::new(reader_gone())).is_silent());
+        assert!(Failure::Several(vec![reader_gone(), reader_gone()]).is_silent());
+        assert!(!Failure::Several(vec![reader_gone(), not_regular("a")]).is_silent());
+        assert!(!Failure::from(FileFailure::Stdout { error: io::ErrorKind::StorageFull.into() }).is_silent());
+    }
+
+    #[test]
+    fn numbers_agree_with_their_nouns() {
+        let no_config = |left_out| {
+            let first = vec![("d/x".into(), "a backup".to_owned())];
+            Failure::from(FileFailure::NoConfig { directory: "d".into(), left_out, first }).what()
+        };
+        assert_eq!(no_config(0), "no config in d: it has no *.json file");
+        assert_eq!(no_config(1), "no config in d: 1 entry left out");
+        assert_eq!(no_config(2), "no config in d: 2 entries left out");
     }
 }

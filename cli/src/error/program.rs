@@ -8,33 +8,20 @@ use crate::quote::one_line;
 
 #[derive(Debug, Clone)]
 pub(crate) enum ProgramFailure {
-    GitNotStarted {
-        error: Cause,
-    },
+    /// Git is missing.
+    GitNotStarted { error: Cause },
     /// The first line that git said; nothing, if it said nothing.
-    GitFailed {
-        said: Option<String>,
-    },
+    GitFailed { said: Option<String> },
     /// Git lists a file in a way that this program does not know.
-    GitUnknown {
-        entry: String,
-    },
-    EditorNotStarted {
-        error: Cause,
-    },
-    EditorFailed {
-        editor: OsString,
-        status: ExitStatus,
-    },
+    GitUnknown { entry: String },
+    /// The shell that starts the editor is missing.
+    EditorNotStarted { error: Cause },
+    /// The editor ended with a failure.
+    EditorFailed { editor: OsString, status: ExitStatus },
     /// The program that `run` is to start.
-    NotStarted {
-        program: OsString,
-        flaw: StartFlaw,
-    },
+    NotStarted { program: OsString, flaw: StartFlaw },
     /// The process that removes a folder in memory later.
-    SweeperNotStarted {
-        error: Cause,
-    },
+    SweeperNotStarted { error: Cause },
 }
 
 /// Why a program did not start.

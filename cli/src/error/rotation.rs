@@ -8,69 +8,44 @@ use crate::quote::{count, shown};
 #[derive(Debug, Clone)]
 pub(crate) enum RotationFailure {
     // Forward.
+    /// A signal came before the first file was changed.
     InterruptedWhileChecking,
     /// So many files are left; the command finishes the rotation.
-    Interrupted {
-        left: usize,
-        resume: String,
-    },
-    NothingToRotate {
-        configs: usize,
-    },
+    Interrupted { left: usize, resume: String },
+    /// None of so many configs has a token.
+    NothingToRotate { configs: usize },
     /// A dry run found files that fail.
     WouldFail,
     /// So many files were left out, and no file was rotated.
-    AllLeftOut {
-        files: usize,
-    },
+    AllLeftOut { files: usize },
     /// So many files were left out before the rotation began, and so many failed in it.
-    SomeFailed {
-        left_out: usize,
-        failed: usize,
-        resume: String,
-    },
+    SomeFailed { left_out: usize, failed: usize, resume: String },
 
     // Back.
-    RollbackInterrupted {
-        left: usize,
-    },
-    NothingToPutBack {
-        configs: usize,
-    },
-    SomeNotPutBack {
-        files: usize,
-    },
-    NoBackup {
-        config: PathBuf,
-    },
+    /// A signal came; so many files were not reached.
+    RollbackInterrupted { left: usize },
+    /// None of so many configs has a backup.
+    NothingToPutBack { configs: usize },
+    /// So many files are as they were.
+    SomeNotPutBack { files: usize },
+    /// A config needs a backup and has none.
+    NoBackup { config: PathBuf },
     /// More than tokens changed since the backup.
-    EditedSince {
-        config: PathBuf,
-        backup: PathBuf,
-    },
-    SecretChangedSince {
-        config: PathBuf,
-        backup: PathBuf,
-    },
+    EditedSince { config: PathBuf, backup: PathBuf },
+    /// A secret is newer than the backup, or was moved since.
+    SecretChangedSince { config: PathBuf, backup: PathBuf },
 
     // `backups prune`.
-    PruneInterrupted {
-        left: usize,
-    },
+    /// A signal came; so many backups were not removed.
+    PruneInterrupted { left: usize },
     /// The question was answered with something else than yes.
     NotConfirmed,
     /// Nobody was asked whether to remove so many backups.
-    NotAsked {
-        backups: usize,
-        why: Absence,
-    },
-    BackupsStay {
-        configs: usize,
-    },
+    NotAsked { backups: usize, why: Absence },
+    /// The backups of so many configs may still be needed.
+    BackupsStay { configs: usize },
     /// A config has lost its tokens, of which its backups have the last.
-    NoTokensLeft {
-        config: PathBuf,
-    },
+    NoTokensLeft { config: PathBuf },
 }
 
 /// The question before backups are removed.

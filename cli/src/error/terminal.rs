@@ -9,20 +9,16 @@ use crate::quote::shown;
 
 #[derive(Debug, Clone)]
 pub(crate) enum TerminalFailure {
-    Unusable {
-        error: Cause,
-    },
+    /// `/dev/tty` cannot be opened, read or set.
+    Unusable { error: Cause },
+    /// The answer is not text.
     NotUtf8,
+    /// The answer is longer than any key or secret that is typed.
     LineTooLong,
     /// The question was cut off; `otherwise` says what that comes to.
-    Cut {
-        cut: Cut,
-        otherwise: Otherwise,
-    },
+    Cut { cut: Cut, otherwise: Otherwise },
     /// The person threw away what was edited.
-    Discarded {
-        config: PathBuf,
-    },
+    Discarded { config: PathBuf },
 }
 
 impl TerminalFailure {
@@ -72,14 +68,14 @@ pub(crate) enum Otherwise {
     NoKey,
     /// The secret for `set` was asked for.
     NoSecret,
+    /// The person was asked whether backups may go.
     BackupsStay,
     /// A new key was to be shown.
     KeyNotShown,
     /// A new key was shown, and nobody said that it is stored.
     KeyNotStored,
-    ChangesGone {
-        config: PathBuf,
-    },
+    /// The person was asked whether to edit a config again.
+    ChangesGone { config: PathBuf },
 }
 
 impl fmt::Display for Otherwise {

@@ -11,19 +11,10 @@ use crate::quote::{Pointer, quoted_path, shown};
 #[derive(Debug, Clone)]
 pub(crate) enum TokenFailure {
     /// A token was refused, for the reason in `error`.
-    Refused {
-        config: PathBuf,
-        pointer: Pointer,
-        error: Error,
-        advice: Advice,
-    },
+    Refused { config: PathBuf, pointer: Pointer, error: Error, advice: Advice },
     /// The tokens that stay are under another key than the one that is to seal; this one was tried.
-    OthersUnopened {
-        config: PathBuf,
-        tried: Pointer,
-        key_from: String,
-        elsewhere: Option<Box<KeyElsewhere>>,
-    },
+    OthersUnopened { config: PathBuf, tried: Pointer, key_from: String, elsewhere: Option<Box<KeyElsewhere>> },
+    /// A new token could not be made, or did not open.
     SealingFailed(Error),
 }
 
@@ -80,9 +71,9 @@ impl TokenFailure {
         match self {
             Self::Refused { config, pointer, error, advice } => {
                 let refused = ConfigFailure::Value { config: config.clone(), pointer: pointer.clone(), error: *error };
-                match advice {
-                    Advice::Usual => refused.message(),
-                    advice => refused.message().with_next(|_| advice.hint()),
+                match advice.hint() {
+                    None => refused.message(),
+                    Some(hint) => refused.message().with_next(|_| hint),
                 }
             }
             Self::OthersUnopened { config, tried, key_from, elsewhere } => message(
@@ -107,9 +98,10 @@ impl TokenFailure {
 }
 
 impl Advice {
-    fn hint(&self) -> String {
-        match self {
-            Self::Usual => String::new(),
+    /// What to do, where more is known than the error says.
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Usual => return None,
             Self::BareFernet => "a Fernet token stands there as it is: write its text in base64 once more, \
                                  or put the plain secret there and encrypt that"
                 .to_owned(),
@@ -129,7 +121,7 @@ impl Advice {
             Self::Unfinished { key_file, command } => {
                 format!("the key in {} opens it: finish the rotation to that key with: {command}", shown(key_file))
             }
-        }
+        })
     }
 }
 

@@ -11,24 +11,18 @@ use crate::quote::{Pointer, one_line, shown};
 
 #[derive(Debug, Clone)]
 pub(crate) enum UsageFailure {
+    /// Neither the command line nor the environment names a config.
     NoConfigNamed,
     /// One word was given, and it is a file, not a value.
-    NoPointerNamed {
-        config: PathBuf,
-    },
+    NoPointerNamed { config: PathBuf },
+    /// What stands behind the config is not text.
     PointerNotUtf8,
     /// What stands behind `--require`.
-    RequiredNotAPointer {
-        pointer: Pointer,
-    },
+    RequiredNotAPointer { pointer: Pointer },
     /// `encrypt` would write over what it reads.
-    EncryptedOverInput {
-        path: PathBuf,
-    },
+    EncryptedOverInput { path: PathBuf },
     /// `decrypt` would write over what it reads.
-    DecryptedOverInput {
-        path: PathBuf,
-    },
+    DecryptedOverInput { path: PathBuf },
     /// `-` as an output that can only be a file.
     DashForOutput,
     /// `-` as a file for a key.
@@ -36,29 +30,25 @@ pub(crate) enum UsageFailure {
     /// The config and what `--json` prints would both go to stdout.
     TwoForStdout,
     /// The variable or option for waiting is not a number.
-    LockWaitNotSeconds {
-        variable: &'static str,
-        value: OsString,
-    },
+    LockWaitNotSeconds { variable: &'static str, value: OsString },
 
     // `set`.
+    /// Others can see an argument.
     SecretAsArgument,
     /// There is no secret on stdin, and nobody is asked.
-    SecretMissing {
-        pointer: Pointer,
-        why: Absence,
-    },
+    SecretMissing { pointer: Pointer, why: Absence },
+    /// stdin or both answers were empty.
     SecretEmpty,
+    /// The two answers are not the same.
     SecretsDiffer,
 
     // `run`.
+    /// Nothing stands behind `--`.
     NoProgram,
-    NotAnAssignment {
-        text: String,
-    },
-    VariableTwice {
-        name: String,
-    },
+    /// `--env` or `--file` is not followed by NAME=POINTER.
+    NotAnAssignment { text: String },
+    /// Two options set one variable.
+    VariableTwice { name: String },
 
     /// The hidden command that removes folders in memory was given another one.
     NotAMemoryFolder,

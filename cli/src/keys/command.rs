@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use zeroize::Zeroizing;
 
 use crate::env::KEY_VARIABLES;
-use crate::error::{CommandFlaw, KeyFailure, Result};
+use crate::error::{CommandFlaw, KeyFailure, NamedBy, Result};
 use crate::interrupt;
 
 /// The most that a command may print, in bytes: some keys, and by far no log.
@@ -28,8 +28,8 @@ const MAX_OUTPUT: usize = 4096;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs `command`, which `named_by` names, and returns what it prints.
-pub(super) fn read(named_by: &str, command: &OsStr) -> Result<Zeroizing<String>> {
-    let failed = |flaw| KeyFailure::Command { named_by: named_by.to_owned(), flaw };
+pub(super) fn read(named_by: NamedBy, command: &OsStr) -> Result<Zeroizing<String>> {
+    let failed = |flaw| KeyFailure::Command { named_by, flaw };
     let mut started = start(command).map_err(|error| failed(CommandFlaw::NotStarted(error.into())))?;
     let ended = interrupt::while_waiting(|is_asked_to_end| wait(&mut started, is_asked_to_end));
     let output = match ended.map_err(|error| failed(CommandFlaw::Unreadable(error.into())))? {

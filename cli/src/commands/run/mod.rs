@@ -20,7 +20,7 @@ use std::process::Command;
 
 use fernseal_core::Error;
 use fernseal_core::json::{self, Kind};
-use rustix::process::Resource;
+use rustix::process::{Resource, Rlimit};
 use zeroize::Zeroizing;
 
 use self::files::{Files, name_for};
@@ -35,7 +35,8 @@ use crate::env::KEY_VARIABLES;
 use crate::error::{ConfigFailure, Failure, FileFailure, ProgramFailure, Result, StartFlaw, UsageFailure};
 use crate::quote::{Pointer, one_line, shown};
 
-pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
+/// `core_limit` is the limit on core dumps as it was before this process set its own: the program gets it back.
+pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
     let (_, document) = read(&path, context)?;
     let wishes = wishes(args, &document)?;
@@ -103,10 +104,10 @@ pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
     context.audit.record(&entry)?;
 
     if args.redact {
-        return redacted(&command, files, &opened, context);
+        return redacted(&command, files, &opened, core_limit, context);
     }
     // Where the system refuses this, the program has a smaller limit.
-    let _ = rustix::process::setrlimit(Resource::Core, context.core_limit);
+    let _ = rustix::process::setrlimit(Resource::Core, core_limit);
     let error = command.exec();
     Err(not_started(program, error))
 }
@@ -116,6 +117,7 @@ fn redacted(
     command: &Command,
     files: Files,
     opened: &[(&SealedValue, Zeroizing<String>)],
+    core_limit: Rlimit,
     context: &Context,
 ) -> Result<()> {
     if files.have_paths_to_descriptors() {
@@ -130,16 +132,16 @@ fn redacted(
         }
     }
     let patterns = Patterns::new(texts);
-    let ended = relay::relay(command, patterns, context.core_limit);
+    let ended = relay::relay(command, patterns, core_limit);
     // The program has ended: its files go now, as this process may end by a signal.
     drop(files);
     relay::end_as(ended.map_err(|error| not_started(command.get_program(), error))?)
 }
 
 /// The second process of `run --redact` on a terminal.
-pub(crate) fn session(program: &[OsString], context: &Context) -> Result<()> {
+pub(crate) fn session(program: &[OsString], core_limit: Rlimit) -> Result<()> {
     let name = program.first().map_or(OsStr::new("program"), |name| name);
-    relay::end_as(relay::run_session(program, context.core_limit).map_err(|error| not_started(name, error))?)
+    relay::end_as(relay::run_session(program, core_limit).map_err(|error| not_started(name, error))?)
 }
 
 /// Why `program` did not start.
