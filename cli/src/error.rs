@@ -60,6 +60,28 @@ impl Failure {
         Self::new(Exit::Other, format!("fernseal contradicts itself: {what}"), next)
     }
 
+    /// A member was to be added to an object that is not there.
+    pub(crate) fn no_object(file: &str, pointer: &str) -> Self {
+        let what = format!("no object at {} in {}", one_line(pointer), one_line(file));
+        Self::new(Exit::Malformed, what, "a member is added to an object that is there: add that with `fernseal edit`")
+    }
+
+    /// A member was to be added to a value that is no object.
+    pub(crate) fn not_an_object(file: &str, pointer: &str) -> Self {
+        let place = if pointer.is_empty() { String::new() } else { format!(" at {}", one_line(pointer)) };
+        let what = format!("the value{place} in {} is not an object", one_line(file));
+        let next = "only an object takes a new member; an array is changed with `fernseal edit`";
+        Self::new(Exit::Malformed, what, next)
+    }
+
+    /// What was to be removed is not the member of an object.
+    pub(crate) fn not_a_member(file: &str, pointer: &str) -> Self {
+        let place = if pointer.is_empty() { String::new() } else { format!(" at {}", one_line(pointer)) };
+        let what = format!("not the member of an object: {}{place}", one_line(file));
+        let next = "an item of an array, or the whole config, is removed with `fernseal edit`";
+        Self::new(Exit::Malformed, what, next)
+    }
+
     /// What core refused, at `pointer` in `file`.
     pub(crate) fn at(file: &str, pointer: &str, error: Error) -> Self {
         let (exit, what, next) = match error {

@@ -70,6 +70,8 @@ fn all_that_is_said_in_json_fits_the_schema_and_all_of_the_schema_is_met() {
     run(0, &["encrypt", "--in-place", "tree/a.json"], &[]);
     run(0, &["encrypt", "tree/a.json"], &[]);
     run(0, &["set", "tree/a.json", "/db"], &[]);
+    run(0, &["set", "--create", "tree/a.json", "/new"], &[]);
+    run(0, &["unset", "tree/a.json", "/new"], &[]);
     run(0, &["get", "tree/a.json", "auth.user"], &[]);
     run(0, &["decrypt", "tree/a.json", "-o", "plain.json"], &[]);
     run(0, &["edit", "tree/a.json"], &[("EDITOR", "true")]);

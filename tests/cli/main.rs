@@ -14,6 +14,7 @@ mod hostile;
 mod json;
 mod keys;
 mod locking;
+mod members;
 mod pages;
 mod redact;
 mod rotation;

@@ -96,6 +96,8 @@ pub(crate) enum Command {
     Get(Get),
     /// Replace one value by a secret, which is read from stdin or a prompt
     Set(Set),
+    /// Remove one value, with its name
+    Unset(Unset),
     /// Edit a config in plain text, in memory alone; what changed is encrypted again
     Edit(Edit),
     /// Show what is encrypted, without a key
@@ -338,6 +340,9 @@ pub(crate) struct Set {
     pub(crate) config: PathBuf,
     /// The value to replace, as in /auth/token_value or auth.token_value
     pub(crate) pointer: Pointer,
+    /// Add the value if it is not there, to an object that is
+    #[arg(long)]
+    pub(crate) create: bool,
     /// What can only be the secret: taken, so that clap does not repeat it in its message, and refused
     #[arg(hide = true)]
     pub(crate) surplus: Vec<OsString>,
@@ -350,6 +355,18 @@ pub(crate) struct Set {
     /// Seal even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Remove one value, with its name
+#[derive(Debug, Args)]
+pub(crate) struct Unset {
+    /// The config to change
+    pub(crate) config: PathBuf,
+    /// The value to remove, as in /auth/token_value or auth.token_value; an object goes with all that is in it
+    pub(crate) pointer: Pointer,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -17,6 +17,7 @@ pub(crate) mod rotate;
 pub(crate) mod run;
 pub(crate) mod set;
 pub(crate) mod status;
+pub(crate) mod unset;
 pub(crate) mod verify;
 
 use std::path::{Path, PathBuf};

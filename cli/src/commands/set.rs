@@ -1,6 +1,6 @@
-//! `set`: one value of a config becomes a sealed secret, in place.
+//! `set`: one value of a config becomes a sealed secret, in place; with `--create` also one that is not there yet.
 //! The secret comes from stdin or a prompt without echo, never from an argument.
-//! Only the value's own span changes.
+//! Only the value's own span changes, or a member is added.
 
 use std::io::{self, IsTerminal, Read};
 
@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::{MAX_SECRET, check_length, into_text, read};
 use crate::args::Set;
 use crate::audit::Entry;
+use crate::config::member::NewMember;
 use crate::config::text::{ConfigText, Edit, Edits, SealedValue, classify};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
@@ -21,6 +22,8 @@ use crate::keys::{Keyring, derive};
 use crate::output::{self, time};
 use crate::tokens;
 
+/// What to do about a value that is not there.
+const CREATE: &str = "check the pointer's spelling, or add the value with --create";
 /// How a secret is handed over.
 const PIPE: &str = "pipe the secret in: printf %s \"$SECRET\" | fernseal set …";
 
@@ -31,7 +34,7 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     }
     let (mut source, mut document) = read(&args.config, context)?;
     // Before anybody is asked for a key or a secret.
-    find_value(&document, &args.pointer)?;
+    Target::find(&document, args)?;
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
     check_keys(args, &document, &keys, context)?;
@@ -42,11 +45,11 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
         (source, document) = read(&args.config, context)?;
         check_keys(args, &document, &keys, context)?;
     }
-    let value = find_value(&document, &args.pointer)?;
+    let target = Target::find(&document, args)?;
     let at = document.sealing_time(time::now());
     let token = tokens::seal_one(master, &secret, at, context.threads)?;
 
-    let edits = Edits::new(&document, vec![Edit::of(&value, &token)])?;
+    let edits = Edits::new(&document, vec![target.edit(&token)])?;
     let mut entry = Entry {
         command: "set",
         outcome: "started",
@@ -69,25 +72,49 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// The value at `pointer`, which can be replaced by a secret.
-fn find_value<'d>(document: &'d ConfigText, pointer: &str) -> Result<json::Value<'d>> {
-    let value = json::find(&document.text, pointer).map_err(|error| {
-        let failure = document.failure(pointer, error);
-        let next = "add it to the config with any text first (`fernseal edit`), or check the pointer's spelling";
-        if error == Error::NotFound { Failure { next: next.to_owned(), ..failure } } else { failure }
-    })?;
-    match value.kind() {
-        Kind::Object | Kind::Array => Err(document.failure(pointer, Error::NotAString)),
-        Kind::String | Kind::Scalar => Ok(value),
+/// Where the secret goes.
+enum Target<'d> {
+    /// In the place of a value.
+    Value(json::Value<'d>),
+    /// Into a member that is not there yet.
+    New(NewMember),
+}
+
+impl<'d> Target<'d> {
+    fn find(document: &'d ConfigText, args: &Set) -> Result<Self> {
+        let pointer = &*args.pointer;
+        let value = match json::find(&document.text, pointer) {
+            Err(Error::NotFound) if args.create => return NewMember::find(document, pointer).map(Self::New),
+            Err(Error::NotFound) => return Err(document.missing(pointer, CREATE)),
+            found => found.map_err(|error| document.failure(pointer, error))?,
+        };
+        match value.kind() {
+            Kind::Object | Kind::Array => Err(document.failure(pointer, Error::NotAString)),
+            Kind::String | Kind::Scalar => Ok(Self::Value(value)),
+        }
+    }
+
+    /// The edit that puts `token` there.
+    fn edit(&self, token: &str) -> Edit {
+        match self {
+            Self::Value(value) => Edit::of(value, token),
+            Self::New(member) => member.with(token),
+        }
     }
 }
 
 /// Refuses keys that are not the config's. The token that is replaced must open, as nobody else may have its secret;
 /// where there is none, one of the others must: no key would open all of the config.
 fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Context) -> Result<()> {
-    let value = find_value(document, &args.pointer)?;
-    let replaced = document.token_at(&value);
+    let target = Target::find(document, args)?;
+    let value = match &target {
+        Target::Value(value) => Some(value),
+        Target::New(_) => None,
+    };
+    let replaced = value.and_then(|value| document.token_at(value));
     if !args.discard_old {
+        let is_lookalike =
+            |value: &json::Value<'_>| value.kind() == Kind::String && classify(value.raw()) == ValueKind::Lookalike;
         let refusal = match replaced {
             Some(token) => {
                 let opened = tokens::open(&[(document, token)], keys, context.threads);
@@ -95,9 +122,7 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Conte
                 Some(tokens::refusal(document, token, error, keys, context.threads))
             }
             // A damaged token may still be mended.
-            None if value.kind() == Kind::String && classify(value.raw()) == ValueKind::Lookalike => {
-                Some(document.failure(&args.pointer, Error::Lookalike))
-            }
+            None if value.is_some_and(is_lookalike) => Some(document.failure(&args.pointer, Error::Lookalike)),
             None => None,
         };
         if let Some(refusal) = refusal {

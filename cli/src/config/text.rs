@@ -49,6 +49,11 @@ impl SealedValue {
         self.unescaped.as_deref().unwrap_or_else(|| &document.text[self.inside.clone()])
     }
 
+    /// Whether it lies in this part of the text.
+    pub(crate) fn is_within(&self, span: &Range<usize>) -> bool {
+        span.start <= self.inside.start && self.inside.end <= span.end
+    }
+
     /// An edit that puts `plain` in the place of the token.
     pub(crate) fn replaced_by(&self, plain: &str) -> Edit {
         Edit::new(self.inside.clone(), plain)
@@ -109,6 +114,11 @@ pub(crate) struct Edit {
 }
 
 impl Edit {
+    /// An edit that puts `text` as it is in the place of `span`, which may lie between values.
+    pub(super) fn raw(span: Range<usize>, text: Zeroizing<String>) -> Self {
+        Self { inside: span, escaped: text }
+    }
+
     fn new(inside: Range<usize>, plain: &str) -> Self {
         let mut buf = Zeroizing::new(vec![0; json::escaped_len(plain)]);
         // The buffer is as long as the escaped text.
@@ -162,7 +172,35 @@ impl ConfigText {
 
     /// What is wrong with the value at `pointer`.
     pub(crate) fn failure(&self, pointer: &str, error: Error) -> Failure {
-        Failure::at(&self.name, pointer, error)
+        let failure = Failure::at(&self.name, pointer, error);
+        match self.namesakes(pointer) {
+            Some(next) if error == Error::NotFound => Failure { next, ..failure },
+            _ => failure,
+        }
+    }
+
+    /// No value is at `pointer`; `next` says what to do unless the pointer is a bare name that some member has.
+    pub(crate) fn missing(&self, pointer: &str, next: &str) -> Failure {
+        let next = self.namesakes(pointer).map_or_else(|| next.to_owned(), |meant| format!("{meant} Otherwise {next}"));
+        Failure { next, ..Failure::at(&self.name, pointer, Error::NotFound) }
+    }
+
+    /// Asks whether a value is meant whose name is `pointer`, which says nothing of the objects that it is in.
+    fn namesakes(&self, pointer: &str) -> Option<String> {
+        const FEW: usize = 3;
+        let name = pointer.strip_prefix('/').unwrap_or(pointer);
+        let is_bare = !name.is_empty() && !name.contains(['/', '.']);
+        let is_meant = |leaf: &Leaf<'_>| leaf.pointer.rsplit_once('/').is_some_and(|(_, last)| last == name);
+        let meant: Vec<_> = self.leaves().filter(|leaf| is_bare && is_meant(leaf)).take(FEW + 1).collect();
+        let meant: Vec<_> = meant.iter().map(|leaf| leaf.pointer.to_string()).collect();
+        match &*meant {
+            [] => None,
+            [first @ .., last] if !first.is_empty() && meant.len() <= FEW => {
+                Some(format!("did you mean {} or {last}?", first.join(", ")))
+            }
+            [first, ..] if meant.len() > FEW => Some(format!("did you mean {first} or another value of that name?")),
+            [only, ..] => Some(format!("did you mean {only}?")),
+        }
     }
 
     /// Why `token` was refused; a slip that is often made gets words of its own.
@@ -408,7 +446,7 @@ impl<'a> Wanted<'a> {
 }
 
 /// The steps of a pointer: those of RFC 6901 with their escapes taken off, or names that are joined by dots.
-fn steps(pointer: &str) -> std::result::Result<Vec<String>, Error> {
+pub(super) fn steps(pointer: &str) -> std::result::Result<Vec<String>, Error> {
     let Some(steps) = pointer.strip_prefix('/') else {
         let dotted = pointer.split('.').map(str::to_owned);
         return Ok(if pointer.is_empty() { Vec::new() } else { dotted.collect() });
