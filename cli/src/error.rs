@@ -135,9 +135,3 @@ impl Failure {
         Self::new(exit, format!("{what}: {} at {}", one_line(file), one_line(pointer)), next)
     }
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}\n  next: {}", self.what, self.next)
-    }
-}

@@ -272,9 +272,12 @@ pub(crate) struct Encrypt {
     /// Overwrite OUT if it exists
     #[arg(long)]
     pub(crate) force: bool,
-    /// Replace CONFIG itself
-    #[arg(long, conflicts_with_all = ["output", "force"])]
+    /// Replace CONFIG itself, which keeps its owner, group and mode
+    #[arg(long, conflicts_with_all = ["output", "force", "keep_mode"])]
     pub(crate) in_place: bool,
+    /// Give OUT the owner, group and mode of CONFIG, rather than make it readable by you alone
+    #[arg(long)]
+    pub(crate) keep_mode: bool,
     /// Take the value at POINTER for a secret too, as in /proxmox/password (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
     pub(crate) fields: Vec<Pointer>,
@@ -304,6 +307,9 @@ pub(crate) struct Decrypt {
     /// Overwrite OUT if it exists
     #[arg(long, requires = "output")]
     pub(crate) force: bool,
+    /// Give OUT the owner and group of CONFIG, and its mode without the rights of others
+    #[arg(long, requires = "output")]
+    pub(crate) keep_mode: bool,
     /// For `git diff`: leave what cannot be decrypted as it is, and never fail for it
     #[arg(long, conflicts_with_all = ["output", "force"])]
     pub(crate) textconv: bool,

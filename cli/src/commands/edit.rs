@@ -26,7 +26,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::keys::{Keyring, derive};
 use crate::output::terminal::Answer;
-use crate::output::{self, say, time};
+use crate::output::{self, say_failure, time};
 use crate::quote::{Pointer, count, one_line, shown};
 use crate::store::{ConfigPath, MemoryFile};
 use crate::tokens;
@@ -96,7 +96,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
             }
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
             Err(failure) if context.prompts.absence().is_none() => {
-                say(&failure.to_string());
+                say_failure(&failure);
                 edit_again(&document.name, context)?;
             }
             Err(failure) => return Err(failure),

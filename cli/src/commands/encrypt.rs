@@ -24,7 +24,7 @@ use crate::interrupt;
 use crate::keys::derive;
 use crate::output::{self, time};
 use crate::quote::{Pointer, shown};
-use crate::store::{ConfigPath, Output};
+use crate::store::{ConfigPath, Output, Rights};
 use crate::tokens;
 
 pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
@@ -91,21 +91,20 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     };
     interrupt::stop_if_requested()?;
     context.audit.record(&entry)?;
+    let rights = if args.keep_mode { Rights::kept_from(&source, 0o777) } else { Rights::of_owner(&source) };
     let caveats = match output {
         None => source.replace(&pieces)?,
-        Some(output) => output.write(source.mode() & 0o600, &pieces)?,
+        Some(output) => output.write(rights, &pieces)?,
     };
     super::tell_caveats(caveats, context);
-    if !args.in_place {
-        let mode = source.mode() & 0o600;
-        if mode != source.mode() {
-            context.report.note(format_args!(
-                "{} is for you alone (mode {mode:03o}; {} has {:03o})",
-                shown(&out),
-                document.name,
-                source.mode()
-            ));
-        }
+    if !args.in_place && !args.keep_mode && rights.mode() != source.mode() {
+        context.report.note(format_args!(
+            "{} is for you alone (mode {:03o}; {} has {:03o}, which --keep-mode keeps)",
+            shown(&out),
+            rights.mode(),
+            document.name,
+            source.mode()
+        ));
     }
     entry.outcome = "done";
     context.audit.record_done(&entry, &context.report);
