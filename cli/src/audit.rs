@@ -4,14 +4,14 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::{env, fs, io};
 
 use serde_json::json;
 
 use crate::error::{Exit, Failure, Result};
 use crate::keys::derive::{self, Master};
 use crate::output::{self, Report, time};
-use crate::quote::{json_line, shown};
+use crate::quote::{json_line, relative_to, shown};
 use crate::store;
 
 const VARIABLE: &str = "PROXMOX_MCP_AUDIT_LOG";
@@ -93,11 +93,12 @@ impl Audit {
             "outcome": entry.outcome,
         }));
         store::append_line(path, &line).map_err(|error| {
-            Failure::new(
-                Exit::File,
-                format!("the audit log {} cannot be written: {error}", shown(path)),
-                "nothing was changed; make room or name another log",
-            )
+            let next = match error.kind() {
+                io::ErrorKind::NotFound => "nothing was changed; make its directory, or name another log",
+                _ => "nothing was changed; make room or name another log",
+            };
+            let what = format!("the audit log {}{} cannot be written: {error}", shown(path), relative_to(path));
+            Failure::new(Exit::File, what, next)
         })
     }
 }

@@ -17,6 +17,8 @@ pub(crate) const PREVIOUS: &str = "PROXMOX_MCP_MASTER_KEY_PREVIOUS";
 pub(crate) const PREVIOUS_FILE: &str = "PROXMOX_MCP_MASTER_KEY_PREVIOUS_FILE";
 /// The variable that holds a command whose output is such keys.
 pub(crate) const PREVIOUS_COMMAND: &str = "PROXMOX_MCP_MASTER_KEY_PREVIOUS_COMMAND";
+/// The variable that names the config of a command that only reads.
+pub(crate) const CONFIG: &str = "PROXMOX_MCP_CONFIG";
 /// All variables that hold a master key or lead to one: no program that is started gets them.
 pub(crate) const KEY_VARIABLES: [&str; 6] = [KEY, KEY_FILE, KEY_COMMAND, PREVIOUS, PREVIOUS_FILE, PREVIOUS_COMMAND];
 
@@ -26,6 +28,13 @@ pub(crate) const USED_STACK: usize = 64 * 1024;
 /// The value of an environment variable; an empty variable counts as unset.
 pub(crate) fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Whether a variable that names nothing is missing or empty, in words.
+pub(crate) fn absence(name: &str) -> &'static str {
+    // A key of whitespace alone is none either.
+    let is_blank = |value: OsString| value.to_str().is_some_and(|text| text.trim().is_empty());
+    if env::var_os(name).is_some_and(is_blank) { "is empty" } else { "is not set" }
 }
 
 /// No core dump, no debugger of the same user: keys pass through this memory. Returns the limit on core dumps before.

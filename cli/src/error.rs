@@ -60,6 +60,12 @@ impl Failure {
         Self::new(Exit::Other, format!("fernseal contradicts itself: {what}"), next)
     }
 
+    /// The config and the pointer stand in each other's place; `command` is as it was meant.
+    pub(crate) fn swapped(config: &str, pointer: &str, command: &str) -> Self {
+        let what = format!("{config} is not a file, but {pointer} is: the config and the pointer are swapped");
+        Self::new(Exit::Usage, what, format!("the config comes first: {command}"))
+    }
+
     /// A member was to be added to an object that is not there.
     pub(crate) fn no_object(file: &str, pointer: &str) -> Self {
         let what = format!("no object at {} in {}", one_line(pointer), one_line(file));

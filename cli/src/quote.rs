@@ -127,6 +127,17 @@ pub(crate) fn shown(path: &Path) -> String {
     one_line(&path).into_owned()
 }
 
+/// Where a relative path leads from, to stand behind it; nothing behind an absolute one.
+pub(crate) fn relative_to(path: &Path) -> String {
+    if path.is_absolute() || path.to_str().is_some_and(is_key_text) {
+        return String::new();
+    }
+    match std::env::current_dir() {
+        Ok(directory) => format!(" (relative to {})", shown(&directory)),
+        Err(_) => " (relative to the current directory, which is gone)".to_owned(),
+    }
+}
+
 /// A number of things, in words: `1 token`, `2 tokens`.
 pub(crate) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })

@@ -10,6 +10,7 @@ mod check;
 mod completions;
 mod edit;
 mod git;
+mod hints;
 mod hostile;
 mod json;
 mod keys;

@@ -55,7 +55,8 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     {
         let what = format!("no config has a value at {pointer}");
         if !args.staged {
-            failures.push(Failure::new(Exit::Malformed, what, "check the pointer's spelling"));
+            let next = looked.meant.get(pointer).map_or("check the pointer's spelling", String::as_str);
+            failures.push(Failure::new(Exit::Malformed, what, next));
         } else if looked.configs > 0 {
             context.report.note(format_args!("{what}, of those that are staged"));
         }
@@ -138,6 +139,8 @@ pub(super) struct Looked {
     pub(super) failed: Vec<(String, Failure)>,
     /// The pointers that were looked for, and how many configs have a value there.
     pub(super) met: BTreeMap<Pointer, usize>,
+    /// What may be meant by a pointer of the command line that leads nowhere.
+    meant: BTreeMap<Pointer, String>,
 }
 
 impl Looked {
@@ -178,6 +181,9 @@ impl Looked {
         self.failed.extend(part.failed);
         for (pointer, met) in part.met {
             *self.met.entry(pointer).or_default() += met;
+        }
+        for (pointer, meant) in part.meant {
+            self.meant.entry(pointer).or_insert(meant);
         }
     }
 
@@ -255,6 +261,9 @@ impl Looked {
                 None => _ = self.met.insert(pointer.clone(), is_there),
             }
             match found {
+                Err(Error::NotFound) if required.contains(pointer) && !self.meant.contains_key(pointer) => {
+                    self.meant.extend(document.namesakes(pointer).map(|meant| (pointer.clone(), meant)));
+                }
                 Err(Error::NotFound) => {}
                 Err(error) => self.failed.push((config.clone(), document.failure(pointer, error))),
                 Ok(place) if !seen.insert(place.start()) => {}

@@ -171,7 +171,7 @@ impl Doctor {
         let listed: Vec<String> = places.iter().map(|place| format!("{}: {}", place.name, place.words())).collect();
         self.good("key places", format!("in their order:\n        {}", listed.join("\n        ")));
         if !places.iter().any(Place::is_set) {
-            let what = "PROXMOX_MCP_MASTER_KEY is not set, nor is a key file named";
+            let what = format!("{}, nor is a key file named", keys::absence());
             let next = "export PROXMOX_MCP_MASTER_KEY=\"$(cat KEYFILE)\", or name the file with --key-file";
             if document.is_some_and(|document| document.tokens.is_empty()) {
                 self.note("master key", what, "`fernseal keygen` makes one");

@@ -32,6 +32,9 @@ use crate::store::{ConfigPath, MemoryFile};
 use crate::tokens;
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
+    for pointer in &args.fields {
+        super::refuse_swapped("edit", &args.config, "--field ", (**pointer).as_ref())?;
+    }
     let (source, document) = read(&args.config, context)?;
     source.check_replaceable()?;
     let settings = SecretsFile::beside(&ConfigPath::named(&args.config))?;

@@ -28,6 +28,9 @@ use crate::store::{ConfigPath, Output, Rights};
 use crate::tokens;
 
 pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
+    for pointer in &args.fields {
+        super::refuse_swapped("encrypt", &args.config, "--field ", (**pointer).as_ref())?;
+    }
     let (mut source, first) = read(&args.config, context)?;
     let out = args.output.clone().unwrap_or_else(|| default_output(&args.config));
     if !args.in_place {

@@ -20,6 +20,7 @@ pub(crate) mod status;
 pub(crate) mod unset;
 pub(crate) mod verify;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
@@ -29,10 +30,11 @@ use zeroize::Zeroizing;
 
 use crate::config::text::{ConfigText, SealedValue, unescaped};
 use crate::context::Context;
+use crate::env::CONFIG;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::keys::Keyring;
-use crate::quote::{one_line, shown};
+use crate::quote::{one_line, quoted, quoted_path, shown};
 use crate::store::{self, Caveats, ConfigFile, ConfigPath, Lock, Notice};
 use crate::tokens;
 
@@ -45,10 +47,11 @@ const UNINTERRUPTED: usize = 512;
 
 /// The config of a command that only reads: as named, or the one in PROXMOX_MCP_CONFIG.
 fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
-    let default = || crate::env::variable("PROXMOX_MCP_CONFIG").map(PathBuf::from);
+    let default = || crate::env::variable(CONFIG).map(PathBuf::from);
     named.map(Path::to_owned).or_else(default).ok_or_else(|| {
         let next = "name it, or set PROXMOX_MCP_CONFIG to its path";
-        Failure::new(Exit::Usage, "no config named", next)
+        let absence = crate::env::absence(CONFIG);
+        Failure::new(Exit::Usage, format!("no config named, and {CONFIG} {absence}"), next)
     })
 }
 
@@ -91,6 +94,18 @@ fn refuse_same_file(source: &ConfigFile, out: &Path, or: &str) -> Result<()> {
         return Err(Failure::new(Exit::Usage, format!("{} is the input itself", shown(out)), next));
     }
     Ok(())
+}
+
+/// Refuses a config and a pointer in each other's place. `verb` and `option` are what stands before each of them.
+fn refuse_swapped(verb: &str, config: &Path, option: &str, pointer: &OsStr) -> Result<()> {
+    let file = Path::new(pointer);
+    match config.symlink_metadata().is_err() && file.is_file() {
+        true => {
+            let command = format!("fernseal {verb} {} {option}{}", quoted_path(file), quoted(config));
+            Err(Failure::swapped(&shown(config), &shown(file), &command))
+        }
+        false => Ok(()),
+    }
 }
 
 /// Reads the config that the user named.

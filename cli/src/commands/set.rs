@@ -32,6 +32,7 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
         let what = "a secret is no argument: others see it there, and the shell keeps it";
         return Err(Failure::new(Exit::Usage, what, PIPE));
     }
+    super::refuse_swapped("set", &args.config, "", (*args.pointer).as_ref())?;
     let (mut source, mut document) = read(&args.config, context)?;
     // Before anybody is asked for a key or a secret.
     Target::find(&document, args)?;

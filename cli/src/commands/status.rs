@@ -15,7 +15,7 @@ use crate::args::Status;
 use crate::config::text::{ConfigText, SealedValue, classify};
 use crate::context::Context;
 use crate::error::Result;
-use crate::keys::Keyring;
+use crate::keys::{self, Keyring};
 use crate::output::time::{age, date};
 use crate::output::{self, time};
 use crate::quote::{count, shown};
@@ -150,7 +150,9 @@ impl State {
         let tokens = &self.document.tokens;
         output::result(format_args!("Configuration: {}", self.document.name))?;
         output::result(format_args!("Token value: {}", self.token_value))?;
-        output::result(format_args!("Master key: {}", set_or_not(key_is_set)))?;
+        let absence = keys::absence();
+        let why = if !key_is_set && absence.ends_with("is empty") { format!(" ({absence})") } else { String::new() };
+        output::result(format_args!("Master key: {}{why}", set_or_not(key_is_set)))?;
         output::result(format_args!("Encrypted values: {}", tokens.iter().filter(|token| token.form.is_ok()).count()))?;
         let now = time::now();
         for (at, token) in tokens.iter().enumerate() {

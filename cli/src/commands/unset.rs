@@ -15,6 +15,7 @@ use crate::output;
 use crate::quote::count;
 
 pub(crate) fn run(args: &Unset, context: &Context) -> Result<()> {
+    super::refuse_swapped("unset", &args.config, "", (*args.pointer).as_ref())?;
     // Before anything is waited for.
     member::removal(&read(&args.config, context)?.1, &args.pointer)?;
     let _lock = super::lock(&args.config, context)?;

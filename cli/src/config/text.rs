@@ -186,12 +186,14 @@ impl ConfigText {
     }
 
     /// Asks whether a value is meant whose name is `pointer`, which says nothing of the objects that it is in.
-    fn namesakes(&self, pointer: &str) -> Option<String> {
+    pub(crate) fn namesakes(&self, pointer: &str) -> Option<String> {
         const FEW: usize = 3;
         let name = pointer.strip_prefix('/').unwrap_or(pointer);
-        let is_bare = !name.is_empty() && !name.contains(['/', '.']);
+        if name.is_empty() || name.contains(['/', '.']) {
+            return None;
+        }
         let is_meant = |leaf: &Leaf<'_>| leaf.pointer.rsplit_once('/').is_some_and(|(_, last)| last == name);
-        let meant: Vec<_> = self.leaves().filter(|leaf| is_bare && is_meant(leaf)).take(FEW + 1).collect();
+        let meant: Vec<_> = self.leaves().filter(is_meant).take(FEW + 1).collect();
         let meant: Vec<_> = meant.iter().map(|leaf| leaf.pointer.to_string()).collect();
         match &*meant {
             [] => None,

@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use ctutils::CtEq;
-use fernseal_core::MasterKey;
+use fernseal_core::{MasterKey, stack};
 
+use crate::env::{KEY, KEY_COMMAND, KEY_FILE, USED_STACK};
 use crate::error::{Exit, Failure, Result};
 use crate::keys::left_behind::{self, LeftBehind};
 use crate::keys::source::{Found, KeyOptions, KeySource, Place, Source, parse, places, previous_sources, sources};
 use crate::keys::{Master, derive};
 use crate::output::Report;
 use crate::output::terminal::Prompts;
+use crate::quote::is_key_text;
 
 /// The master key, then the previous ones.
 ///
@@ -64,6 +66,7 @@ impl Keyring {
                 (parse(&text, "the prompt")?, ("the prompt".to_owned(), KeySource::Prompt))
             }
         };
+        warn_if_encoded_twice(&current, &source.0, report);
         if current.is_short() {
             report.warn("the master key is shorter than 16 bytes, and can be guessed: rotate to a new one");
         }
@@ -155,12 +158,35 @@ impl Keyring {
     }
 }
 
+/// Which variable names no master key, and why, in words.
+pub(crate) fn absence() -> String {
+    let is_empty = |name: &&str| crate::env::absence(name) == "is empty";
+    let name = [KEY, KEY_FILE, KEY_COMMAND].into_iter().find(is_empty).unwrap_or(KEY);
+    format!("{name} {}", crate::env::absence(name))
+}
+
+/// Warns of a key that opens nothing, as it was encoded twice. It may be what others took it for too, so it is used.
+pub(super) fn warn_if_encoded_twice(key: &MasterKey, source: &str, report: &Report) {
+    if encoded_twice(key).is_some() {
+        report.warn(format_args!(
+            "the master key from {source} is encoded twice: it decodes to the text of a master key (base64 -d prints it)"
+        ));
+    }
+}
+
+/// The key whose text `key` decodes to, if it was encoded twice, as `kubectl` and `base64` do to a text.
+pub(crate) fn encoded_twice(key: &MasterKey) -> Option<Rc<Master>> {
+    let text = std::str::from_utf8(key.as_bytes()).ok()?.trim_end_matches(['\0', '\n']);
+    let inner = || MasterKey::from_text(text).ok().map(|key| Rc::new(key.into()));
+    if is_key_text(text) { stack::wiped_after::<USED_STACK, _>(inner) } else { None }
+}
+
 fn none_is_set(prompts: Prompts) -> Failure {
     let what = match prompts.absence() {
         Some(why) if prompts.is_forbidden() => {
-            format!("no master key: PROXMOX_MCP_MASTER_KEY is not set, and it is not asked for, as {why}")
+            format!("no master key: {}, and it is not asked for, as {why}", absence())
         }
-        _ => "no master key: PROXMOX_MCP_MASTER_KEY is not set".to_owned(),
+        _ => format!("no master key: {}", absence()),
     };
     Failure::new(
         Exit::Key,

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use crate::error::{Exit, Failure, Result};
 use crate::keys::Master;
 use crate::keys::source::from_file_silently;
+use crate::quote::shown;
 
 /// How the names of the files begin that new keys are written to.
 const PREFIX: &str = ".proxmox_mcp_key.";
@@ -23,8 +24,12 @@ pub(crate) struct LeftBehind {
 pub(crate) fn default_place(id: &str) -> Result<PathBuf> {
     let home = home().ok_or_else(|| {
         let next = "nothing was changed; set HOME, or name a place with --new-key-out FILE";
-        Failure::new(Exit::File, "HOME is not set: no place for the new key", next)
+        Failure::new(Exit::File, format!("HOME {}: no place for the new key", crate::env::absence("HOME")), next)
     })?;
+    if !home.is_dir() {
+        let what = format!("HOME is no directory ({}): no place for the new key", shown(&home));
+        return Err(Failure::new(Exit::File, what, "nothing was changed; name a place with --new-key-out FILE"));
+    }
     Ok(home.join(format!("{PREFIX}{id}")))
 }
 

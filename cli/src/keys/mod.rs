@@ -9,5 +9,5 @@ mod source;
 
 pub(crate) use command::run_bound;
 pub(crate) use derive::{Derived, Job, Master};
-pub(crate) use keyring::Keyring;
+pub(crate) use keyring::{Keyring, absence, encoded_twice};
 pub(crate) use source::{KeyOptions, Place, exports, from_file, make_permanent, places};

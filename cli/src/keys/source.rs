@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -10,14 +10,18 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use fernseal_core::{Error, MasterKey, stack};
+use rustix::fs::StatVfsMountFlags;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use crate::env::{KEY, KEY_COMMAND, KEY_FILE, PREVIOUS, PREVIOUS_COMMAND, PREVIOUS_FILE, USED_STACK, variable};
+use crate::env::{
+    KEY, KEY_COMMAND, KEY_FILE, KEY_VARIABLES, PREVIOUS, PREVIOUS_COMMAND, PREVIOUS_FILE, USED_STACK, absence, variable,
+};
 use crate::error::{Exit, Failure, Result};
+use crate::keys::keyring::warn_if_encoded_twice;
 use crate::keys::{Master, command, derive};
 use crate::output::Report;
-use crate::quote::{is_key_text, quoted, quoted_path, shown};
+use crate::quote::{is_key_text, quoted, quoted_path, relative_to, shown};
 
 const CREDENTIAL: &str = "proxmox_mcp_master_key";
 
@@ -117,6 +121,7 @@ impl Place {
     pub(crate) fn words(&self) -> String {
         match &self.found {
             Found::Nothing if self.name.starts_with(['~', '$']) => "not there".to_owned(),
+            Found::Nothing if absence(&self.name) == "is empty" => "empty, which counts as not set".to_owned(),
             Found::Nothing => "not set".to_owned(),
             Found::Outranked => "set, but outranked".to_owned(),
             Found::Key(key) => format!("key {}", derive::id(key, NonZeroUsize::MIN)),
@@ -278,6 +283,27 @@ fn check_private(path: &Path) -> Result<()> {
     }
 }
 
+/// The directories in which Docker, Compose and Kubernetes put secrets.
+const SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
+
+/// Whether others can only read a key file, and its mode is not for the user to change, as of the files that systemd,
+/// Kubernetes and Compose make (0440 or 0444): root's, those in a directory of secrets, and all on a read-only file system.
+fn is_handed_over(path: &Path, file: &File, meta: &Metadata) -> bool {
+    if meta.permissions().mode() & 0o022 != 0 {
+        return false;
+    }
+    let credentials = variable("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let is_in = |directory: PathBuf| {
+        let real = |path: &Path| path.canonicalize().ok();
+        real(&directory).zip(real(path)).is_some_and(|(directory, path)| path.starts_with(directory))
+    };
+    let is_read_only =
+        || rustix::fs::fstatvfs(file).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY));
+    meta.uid() == 0 && !geteuid().is_root()
+        || credentials.into_iter().chain(SECRETS.map(PathBuf::from)).any(is_in)
+        || is_read_only()
+}
+
 /// Reads a key file's text. A warning, where one is wanted, if others can read it too.
 fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<String>> {
     let unreadable = |error: &std::io::Error| {
@@ -286,7 +312,7 @@ fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<Strin
             return Failure::new(Exit::Key, "what is named as a key file is a master key itself", next);
         }
         let what = match error.kind() {
-            std::io::ErrorKind::NotFound => format!("Key file not found: {}", shown(path)),
+            std::io::ErrorKind::NotFound => format!("Key file not found: {}{}", shown(path), relative_to(path)),
             _ => format!("key file {} cannot be read: {error}", shown(path)),
         };
         Failure::new(Exit::Key, what, "name a file that holds the master key's text and that you can read")
@@ -296,9 +322,14 @@ fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<Strin
     if let Some(report) = report
         && meta.is_file()
         && meta.permissions().mode() & 0o077 != 0
+        && !is_handed_over(path, &file, &meta)
     {
-        report.warn(format_args!(
-            "key file {} can be used by others (mode {:03o}): chmod 600 it",
+        let advice = match geteuid().as_raw() {
+            user if user == 0 || user == meta.uid() => "chmod 600 it".to_owned(),
+            _ => format!("it belongs to another user ({}), who can change that", meta.uid()),
+        };
+        report.advise(format_args!(
+            "key file {} can be used by others (mode {:03o}): {advice}",
             shown(path),
             meta.permissions().mode() & 0o777
         ));
@@ -310,7 +341,9 @@ fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<Strin
 
 /// Reads the master key in the file at `path`.
 pub(crate) fn from_file(path: &Path, report: &Report) -> Result<Rc<Master>> {
-    parse(&read_key_file(path, Some(report))?, &shown(path))
+    let key = parse(&read_key_file(path, Some(report))?, &shown(path))?;
+    warn_if_encoded_twice(&key, &shown(path), report);
+    Ok(key)
 }
 
 /// As [`from_file`], for a file that nobody named: no warning.
@@ -318,10 +351,72 @@ pub(super) fn from_file_silently(path: &Path) -> Result<Rc<Master>> {
     parse(&read_key_file(path, None)?, &shown(path))
 }
 
+/// What stands in the place of the key's text, if it is known, and what to do.
+fn slip(text: &str, source: &str) -> Option<(String, String)> {
+    let named = |line: &str| {
+        let line = line.trim().trim_start_matches("export ");
+        let (name, value) = line.split_once('=')?;
+        let is_name = name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        (is_name && !value.trim_matches('=').is_empty()).then(|| name.to_owned())
+    };
+    if let Some(name) = text.lines().find_map(named) {
+        // Any other name could be part of a secret.
+        let name = if KEY_VARIABLES.contains(&&*name) { &*name } else { "NAME" };
+        let next = format!("put the key's text alone there: what stands behind {name}=");
+        return Some((format!("it is a line {name}=…, not a key"), next));
+    }
+    let mut keys: Vec<&str> = text.split([' ', '\t', '\n', '\r', ',']).filter(|part| !part.is_empty()).collect();
+    if let [one] = *keys
+        && let Some((first, second)) = one.split_at_checked(KEY_TEXT_LEN)
+    {
+        keys = vec![first, second];
+    }
+    if keys.len() > 1 && keys.iter().all(|key| is_key_text(key)) {
+        return Some(match keys.iter().all(|key| *key == keys[0]) {
+            true => ("the same key stands there more than once".to_owned(), "leave the key there once".to_owned()),
+            false => {
+                let next = format!("leave the present key there alone; former ones go into {PREVIOUS}");
+                (format!("{} different keys stand there", keys.len()), next)
+            }
+        });
+    }
+    let is_file = !text.contains('\n') && Path::new(text).is_file();
+    if is_file || looks_like_path(text) {
+        let next = match source {
+            KEY => format!("name the file in {KEY_FILE} instead, or with --key-file"),
+            PREVIOUS => format!("name the file in {PREVIOUS_FILE} instead"),
+            "the prompt" => "type the key's text, or name the file with --key-file".to_owned(),
+            KEY_COMMAND | PREVIOUS_COMMAND | "--key-command" => "let the command print what is in that file".to_owned(),
+            _ => "name that file instead".to_owned(),
+        };
+        let what = if is_file { "it is the path of a file, not a key" } else { "it looks like a path, not a key" };
+        return Some((what.to_owned(), next));
+    }
+    None
+}
+
+/// Whether a text that is no key begins as a path does. Base64 may begin with `/`, but hardly with a directory's name.
+fn looks_like_path(text: &str) -> bool {
+    let root = || text.strip_prefix('/').and_then(|rest| rest.split_once('/'));
+    ["./", "../", "~/"].iter().any(|start| text.starts_with(start))
+        || root().is_some_and(|(first, _)| !first.is_empty() && Path::new("/").join(first).is_dir())
+}
+
+/// The length of the text of a 32-byte key.
+const KEY_TEXT_LEN: usize = 44;
+
 /// Reads key text; a slip that is often made gets words of its own.
 pub(super) fn parse(text: &str, source: &str) -> Result<Rc<Master>> {
-    let parsed = stack::wiped_after::<USED_STACK, _>(|| MasterKey::from_text(text).map(|key| Rc::new(key.into())));
-    parsed.map_err(|error| {
+    let parsed = stack::wiped_after::<USED_STACK, _>(|| {
+        MasterKey::from_text(text).map(|key| (key.is_short(), Rc::new(key.into())))
+    });
+    // A short path can be read as base64.
+    if !matches!(parsed, Ok((false, _)))
+        && let Some((what, next)) = slip(text.trim(), source)
+    {
+        return Err(Failure::new(Exit::Key, format!("Invalid master key from {source}: {what}"), next));
+    }
+    parsed.map(|(_, key)| key).map_err(|error| {
         let text = text.trim();
         let count = text.chars().count();
         let quoted = |quote| text.starts_with(quote) || text.ends_with(quote);

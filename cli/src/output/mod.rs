@@ -59,6 +59,13 @@ impl Report {
         say_marked(&[(Mark::Warning, &text.to_string())]);
     }
 
+    /// What should be otherwise, but is no reason to speak where only what went wrong is to be said.
+    pub(crate) fn advise(&self, text: impl Display) {
+        if !self.quiet {
+            self.warn(text);
+        }
+    }
+
     /// A step on the way, for whoever looks for a fault.
     pub(crate) fn trace(&self, text: impl Display) {
         if self.is_verbose() {

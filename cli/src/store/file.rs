@@ -18,8 +18,9 @@ use zeroize::Zeroizing;
 
 use super::tree::Tree;
 use super::{Caveats, MAX_CONFIG, durable, open_dir, parent, stat_and_open};
+use crate::env::{CONFIG, variable};
 use crate::error::{Exit, Failure, Result};
-use crate::quote::shown;
+use crate::quote::{relative_to, shown};
 
 /// The longest pause before a config that changes while it is read is read again; all pauses together are twice as long.
 const MAX_PAUSE: Duration = Duration::from_millis(256);
@@ -195,7 +196,9 @@ impl ConfigPath {
         let path = shown(&self.path);
         let (what, next) = match error.kind() {
             io::ErrorKind::NotFound => {
-                (format!("Config file not found: {path}"), "check the path and PROXMOX_MCP_CONFIG")
+                let is_default = variable(CONFIG).is_some_and(|default| default == *self.path);
+                let next = if is_default { "PROXMOX_MCP_CONFIG names it: check the path" } else { "check the path" };
+                (format!("Config file not found: {path}{}", relative_to(&self.path)), next)
             }
             io::ErrorKind::IsADirectory => (format!("{path} is a directory"), "name a config in it"),
             _ => (format!("{path} cannot be read: {error}"), "check the path and its permissions"),

@@ -25,7 +25,7 @@ use super::temporary::{Replaced, Temporary, create_exclusively, create_nameless,
 use super::{Caveats, ConfigFile, open_dir, open_dir_in, parent};
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
-use crate::quote::{quoted_path, shown};
+use crate::quote::{quoted_path, relative_to, shown};
 
 const KEY_TO_STDOUT: &str = "name a file; only `fernseal keygen --print` writes a key to stdout";
 
@@ -500,9 +500,18 @@ fn cannot_write(path: &Path, step: &str, error: &io::Error) -> Failure {
     let next = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room and run it again; nothing was changed",
         io::ErrorKind::ReadOnlyFilesystem => "its file system is read-only; nothing was changed",
-        io::ErrorKind::NotFound => "check that the directory exists",
+        io::ErrorKind::NotFound => return directory_missing(path, step, error),
+        io::ErrorKind::ResourceBusy if step == "replace" => {
+            "nothing was changed there; it is a mount point, as a container has for a single file, and cannot be \
+             replaced: mount the directory that it is in, or run this where the file itself lies"
+        }
         _ => "nothing was changed there; check the permissions and the disk, then run it again",
     };
+    Failure::new(Exit::File, format!("cannot {step} {}: {error}", shown(path)), next)
+}
+
+fn directory_missing(path: &Path, step: &str, error: &io::Error) -> Failure {
+    let next = format!("check that the directory {}{} exists", shown(parent(path)), relative_to(parent(path)));
     Failure::new(Exit::File, format!("cannot {step} {}: {error}", shown(path)), next)
 }
 

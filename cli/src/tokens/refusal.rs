@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::config::text::{ConfigText, SealedValue};
 use crate::error::{Exit, Failure};
-use crate::keys::{Job, Keyring, Master, derive, make_permanent};
+use crate::keys::{Job, Keyring, Master, derive, encoded_twice, make_permanent};
 use crate::quote::shown;
 use crate::tokens::open_with;
 
@@ -41,6 +41,9 @@ pub(crate) fn refusal(
     if failure.exit != Exit::Unopened {
         return failure;
     }
+    if let Some(next) = opens_decoded_once(document, token, keys, threads) {
+        return Failure { next, ..failure };
+    }
     let tried = match search(document, token, keys, threads) {
         Search::Found(next) => return Failure { next, ..failure },
         Search::InVain(1) => "; the other key that a rotation left in HOME does not open it either".to_owned(),
@@ -57,6 +60,23 @@ pub(crate) fn refusal(
         derive::id(keys.current(), threads),
     );
     Failure { next, ..failure }
+}
+
+/// What to do where the key at hand was encoded twice, and the key in it opens the token.
+fn opens_decoded_once(
+    document: &ConfigText,
+    token: &SealedValue,
+    keys: &Keyring,
+    threads: NonZeroUsize,
+) -> Option<String> {
+    let key = encoded_twice(keys.current())?;
+    opens(&key, document, &[token], threads).then(|| {
+        format!(
+            "the key from {} is encoded twice, and the key that it decodes to opens this token: put what `base64 -d` \
+             prints of it there",
+            keys.source()
+        )
+    })
 }
 
 /// What to do about a token that another key opens, one that a rotation left in a file.
