@@ -93,11 +93,13 @@ impl Audit {
             "outcome": entry.outcome,
         }));
         store::append_line(path, &line).map_err(|error| {
-            let next = match error.kind() {
-                io::ErrorKind::NotFound => "nothing was changed; make its directory, or name another log",
-                _ => "nothing was changed; make room or name another log",
+            let (from, next) = match error.kind() {
+                io::ErrorKind::NotFound => {
+                    (relative_to(path), "nothing was changed; make its directory, or name another log")
+                }
+                _ => (String::new(), "nothing was changed; make room or name another log"),
             };
-            let what = format!("the audit log {}{} cannot be written: {error}", shown(path), relative_to(path));
+            let what = format!("the audit log {}{from} cannot be written: {error}", shown(path));
             Failure::new(Exit::File, what, next)
         })
     }

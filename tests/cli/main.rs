@@ -7,6 +7,7 @@ mod common;
 mod skip;
 
 mod check;
+mod claims;
 mod completions;
 mod edit;
 mod git;

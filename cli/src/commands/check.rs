@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     for pointer in
         args.required.iter().filter(|pointer| is_known && looked.met.get(*pointer).is_none_or(|met| *met == 0))
     {
-        let what = format!("no config has a value at {pointer}");
+        let what = format!("no config that was looked at has a value at {pointer}");
         if !args.staged {
             let next = looked.meant.get(pointer).map_or("check the pointer's spelling", String::as_str);
             failures.push(Failure::new(Exit::Malformed, what, next));

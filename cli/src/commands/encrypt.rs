@@ -12,6 +12,7 @@ use fernseal_core::json::Kind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::check::listed;
 use super::{UNINTERRUPTED, check_length, read};
 use crate::args::Encrypt;
 use crate::audit::Entry;
@@ -54,7 +55,12 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
             false => Ok(()),
         };
     if secrets.is_empty() && args.output.is_none() {
-        context.report.note(format_args!("Nothing to encrypt in {}; nothing written", first.name));
+        let looked = settings.places(&args.fields).map(ToString::to_string).collect();
+        context.report.note(format_args!(
+            "Nothing to encrypt in {} at {}; other values were not judged, and nothing was written",
+            first.name,
+            listed(looked, "or")
+        ));
         return tell(&first, &secrets, None, None);
     }
     let target = if args.in_place { &args.config } else { &out };

@@ -79,11 +79,14 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     if failures.is_empty() && in_directory {
         let skipped =
             if skipped.is_empty() { String::new() } else { format!("; {} skipped", count(skipped.len(), "path")) };
-        context.report.note(format_args!(
-            "{} of {} looked at, and all open{skipped}",
-            count(tokens, "token"),
-            count(configs, "config")
-        ));
+        let configs = count(configs, "config");
+        match tokens {
+            0 => context.report.note(format_args!("{configs} looked at, and no token found{skipped}")),
+            1 => context.report.note(format_args!("1 token of {configs} looked at, and it opens{skipped}")),
+            tokens => {
+                context.report.note(format_args!("{tokens} tokens of {configs} looked at, and all open{skipped}"))
+            }
+        }
     }
     output::say_all(failures)
 }

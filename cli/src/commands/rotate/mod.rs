@@ -104,7 +104,8 @@ fn verdict(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result
     }
     let failed = outcome.failed.len();
     if failed == 0 && outcome.rotated.is_empty() && !outcome.new_key_in_use {
-        let what = format!("nothing to rotate: no encrypted value in {}", count(outcome.configs, "config"));
+        let configs = looked_at(outcome.configs, outcome.paths_skipped);
+        let what = format!("nothing to rotate: no encrypted value in {configs}");
         return Err(Failure::new(
             Exit::File,
             what,
@@ -127,8 +128,8 @@ fn verdict(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result
     }
     match failed - outcome.left_out {
         0 => {}
-        1 => what.push("1 file failed; it opens with the old key or the new one".to_owned()),
-        failed => what.push(format!("{failed} files failed; each opens with the old key or the new one")),
+        // What another program saved meanwhile may be under any key, or under none.
+        failed => what.push(format!("{} failed; keep the old key and the new one", count(failed, "file"))),
     }
     Err(Failure::new(Exit::Partial, what.join("; "), format!("mend what is listed, then finish with: {resume}")))
 }
@@ -147,7 +148,12 @@ fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
     }
     match outcome.failed() {
         0 if outcome.has_nothing() => {
-            let what = format!("nothing to put back: no backup of {}", count(outcome.files.len(), "config"));
+            let place = match &args.backup_dir {
+                Some(directory) => format!("in {} of", shown(directory)),
+                None => "beside".to_owned(),
+            };
+            let configs = looked_at(outcome.files.len(), outcome.skipped.len());
+            let what = format!("nothing to put back: no backup {place} {configs}");
             Err(Failure::new(
                 Exit::File,
                 what,
@@ -177,7 +183,17 @@ fn rollback_in_words(outcome: &rollback::RollbackReport, args: &Rotate) -> Resul
     }
     let put_back = outcome.files.iter().filter(|(_, done)| matches!(done, Ok(RollbackOutcome::PutBack(_)))).count();
     let of = outcome.files.len() + outcome.left;
-    output::result(format_args!("{put_back} put back, {} failed, of {of}", outcome.failed()))
+    let skipped = match outcome.skipped.len() {
+        0 => String::new(),
+        paths => format!("; {} skipped", count(paths, "path")),
+    };
+    output::result(format_args!("{put_back} put back, {} failed, of {of}{skipped}", outcome.failed()))
+}
+
+/// How much was looked at, and what was not.
+fn looked_at(configs: usize, skipped: usize) -> String {
+    let skipped = if skipped == 0 { String::new() } else { format!(", and {} skipped", count(skipped, "path")) };
+    format!("{}{skipped}", count(configs, "config"))
 }
 
 fn rollback_in_json(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {
