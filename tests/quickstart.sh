@@ -4,8 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="$PWD/target"
-echo "Building the command (a minute on a new machine) …" >&2
-cargo build --release --locked --quiet -p fernseal
+# What cargo builds is seen on stderr meanwhile.
+echo "Building the command (a minute on a new machine):" >&2
+cargo build --release --locked -p fernseal
 PATH=$PWD/target/release:$PATH
 python=${FERNSEAL_VENV:-$PWD/target/venv}/bin/python
 original=$PWD/tests/interop/original.py

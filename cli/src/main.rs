@@ -59,6 +59,7 @@ fn run() -> ExitCode {
         Command::Decrypt(args) => commands::decrypt::run(args, &context),
         Command::Get(args) => commands::get::run(args, &context),
         Command::Set(args) => commands::set::run(args, &context),
+        Command::Unset(args) => commands::unset::run(args, &context),
         Command::Edit(args) => commands::edit::run(args, &context),
         Command::Status(args) => commands::status::run(args, &context),
         Command::Verify(args) => commands::verify::run(args, &context),

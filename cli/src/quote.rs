@@ -11,7 +11,7 @@ use std::path::Path;
 use fernseal_core::{MasterKey, stack};
 use serde::{Deserialize, Serialize};
 
-use crate::env::USED_STACK;
+use crate::env::{KEY, KEY_FILE, USED_STACK, is_empty, variable};
 
 /// The format characters (general category Cf) and the separators of lines and paragraphs (Zl, Zp) of Unicode 16.0: they
 /// reorder a line, hide in it or end it. A test holds the table against Python's.
@@ -127,6 +127,17 @@ pub(crate) fn shown(path: &Path) -> String {
     one_line(&path).into_owned()
 }
 
+/// Where a relative path leads from, to stand behind it; nothing behind an absolute one.
+pub(crate) fn relative_to(path: &Path) -> String {
+    if path.is_absolute() || path.to_str().is_some_and(is_key_text) {
+        return String::new();
+    }
+    match std::env::current_dir() {
+        Ok(directory) => format!(" (relative to {})", shown(&directory)),
+        Err(_) => " (relative to the current directory, which is gone)".to_owned(),
+    }
+}
+
 /// A number of things, in words: `1 token`, `2 tokens`.
 pub(crate) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
@@ -147,6 +158,19 @@ pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
             format!("$'{}'", word.as_bytes().iter().map(escaped).collect::<String>())
         }
     }
+}
+
+/// The lines with which a shell takes the key in `file` for the master key: where a variable names a key file already it
+/// must name the new one, as two keys that differ are refused.
+pub(crate) fn exports(file: &Path) -> String {
+    let as_text = format!("  export {KEY}=\"$(cat {})\"", quoted_path(file));
+    if variable(KEY_FILE).is_none() {
+        return as_text;
+    }
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let by_name = format!("  export {KEY_FILE}={}", quoted(absolute));
+    let is_text_set = std::env::var_os(KEY).is_some() && !is_empty(KEY);
+    if is_text_set { format!("{as_text}\n{by_name}") } else { by_name }
 }
 
 /// A path as a command takes it from a shell: one that begins with `-` would be an option.

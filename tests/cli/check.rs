@@ -174,7 +174,8 @@ fn a_required_pointer_that_no_config_has_is_a_failure() {
     folder.write("tree/b.json", "{}");
     assert_eq!(folder.run(&["check", "tree", "--require", "/database/password"]).code, Some(0));
     let said = folder.run(&["check", "tree", "--require", "/databse/passwrd"]);
-    let told = "error: no config has a value at /databse/passwrd\n  next: check the pointer's spelling\n";
+    let told =
+        "error: no config that was looked at has a value at /databse/passwrd\n  next: check the pointer's spelling\n";
     assert_eq!((said.code, &*said.out, &*said.err), (Some(6), "", told));
     let said = folder.run(&["check", "tree", "--require", "/~2"]);
     assert_eq!((said.code, said.err.matches("not a pointer").count()), (Some(2), 1), "{said:?}");
@@ -186,7 +187,7 @@ fn a_required_pointer_that_no_config_has_is_a_failure() {
     folder.write("package.json", "{}");
     shell(&folder, "git add .");
     let said = folder.run(&["check", "--staged", "--require", "/databse/passwrd"]);
-    let told = "no config has a value at /databse/passwrd, of those that are staged\n1 staged config looked at: \
+    let told = "no config that was looked at has a value at /databse/passwrd, of those that are staged\n1 staged config looked at: \
                 none has a value at /auth/token_value or /databse/passwrd, and others were not judged\n";
     assert_eq!((said.code, &*said.err), (Some(0), told), "a commit need not have the config in it");
 }

@@ -34,7 +34,9 @@ fn verbs_are_offered_also_behind_help_and_hidden_ones_never() {
 fn files_are_offered_where_a_verb_takes_a_file() {
     let folder = Folder::new("complete-files");
     folder.write("my config.json", "{}");
-    for verb in ["encrypt", "decrypt", "get", "set", "edit", "status", "verify", "rotate", "check", "run", "doctor"] {
+    for verb in
+        ["encrypt", "decrypt", "get", "set", "unset", "edit", "status", "verify", "rotate", "check", "run", "doctor"]
+    {
         assert_eq!(offered(&folder, &["fernseal", verb, "my"]), ["my config.json"], "{verb}");
     }
     assert_eq!(offered(&folder, &["fernseal", "rotate", "--key-file", "my"]), ["my config.json"]);
@@ -47,6 +49,7 @@ fn the_pointers_of_the_named_config_are_offered() {
     for words in [
         &["fernseal", "get", "c.json", "/auth/t"][..],
         &["fernseal", "set", "c.json", "/auth/t"],
+        &["fernseal", "unset", "c.json", "/auth/t"],
         &["fernseal", "encrypt", "c.json", "--field", "/auth/t"],
     ] {
         assert_eq!(offered(&folder, words), ["/auth/token_value"], "{words:?}");

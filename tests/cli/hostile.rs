@@ -355,7 +355,7 @@ fn a_directory_that_cannot_be_read_is_told_and_the_others_are_looked_at() {
     assert!(said.code == Some(8) && said.out.contains("2 rotated, 0 skipped, 1 failed\n"), "{said:?}");
 
     let said = run(&["backups", "list", "tree"]);
-    assert!(said.code == Some(7) && said.out.contains("\n2 backups of 2 configs looked at\n"), "{said:?}");
+    assert!(said.code == Some(7) && said.out.contains("\n2 backups beside 2 configs looked at\n"), "{said:?}");
     let said = run(&["backups", "prune", "--yes", "tree", "--key-file", "home/new"]);
     assert!(said.code == Some(7) && said.out.is_empty(), "{said:?}");
     let said = run(&["rotate", "--rollback", "tree"]);

@@ -54,8 +54,10 @@ fn names(folder: &Folder, directory: &str) -> Vec<String> {
 }
 
 /// The commands that replace a file, and the file.
-const REPLACING: [(&[&str], &str); 7] = [
+const REPLACING: [(&[&str], &str); 9] = [
     (&["set", "tree/c.json", "/a"], "tree/c.json"),
+    (&["set", "--create", "tree/c.json", "/new"], "tree/c.json"),
+    (&["unset", "tree/c.json", "/b"], "tree/c.json"),
     (&["encrypt", "--in-place", "tree/c.json", "--field", "/b"], "tree/c.json"),
     (&["encrypt", "tree/c.json", "--field", "/b", "-o", "tree/out.json", "--force"], "tree/out.json"),
     (&["edit", "tree/c.json"], "tree/c.json"),

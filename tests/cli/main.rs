@@ -7,13 +7,16 @@ mod common;
 mod skip;
 
 mod check;
+mod claims;
 mod completions;
 mod edit;
 mod git;
+mod hints;
 mod hostile;
 mod json;
 mod keys;
 mod locking;
+mod members;
 mod pages;
 mod redact;
 mod rotation;

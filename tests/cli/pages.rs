@@ -4,11 +4,12 @@ use std::process::Command;
 
 use crate::common::{Folder, skip};
 
-pub(crate) const VERBS: [&str; 16] = [
+pub(crate) const VERBS: [&str; 17] = [
     "encrypt",
     "decrypt",
     "get",
     "set",
+    "unset",
     "edit",
     "status",
     "verify",

@@ -223,7 +223,7 @@ fn the_backups_of_a_config_that_lost_its_tokens_stay() {
     );
     let left = folder.run(&["backups", "list", "tree"]);
     assert!(
-        left.out.contains("tree/0000.json.backup.") && left.out.ends_with("\n1 backup of 2 configs looked at\n"),
+        left.out.contains("tree/0000.json.backup.") && left.out.ends_with("\n1 backup beside 2 configs looked at\n"),
         "{left:?}"
     );
 }
@@ -234,7 +234,7 @@ fn a_backup_that_two_paths_lead_to_is_one() {
     symlink("tree/0001.json", folder.path("link.json")).unwrap();
     let paths = ["tree", "tree/0000.json", "./tree/../tree", "link.json"];
     let listed = folder.run(&[&["backups", "list"][..], &paths].concat());
-    assert!(listed.code == Some(0) && listed.out.ends_with("\n2 backups of 2 configs looked at\n"), "{listed:?}");
+    assert!(listed.code == Some(0) && listed.out.ends_with("\n2 backups beside 2 configs looked at\n"), "{listed:?}");
     let pruned = folder.run_under(&folder.read("new"), &[&["backups", "prune", "--yes"][..], &paths].concat());
     assert!(
         pruned.code == Some(0) && pruned.out.ends_with("\n2 backups removed, of 2 configs looked at\n"),
@@ -350,7 +350,7 @@ fn of_several_threads_each_tells_of_the_file_that_it_could_not_replace() {
     };
     let (rotated, failed) = (files("rotated"), files("failed"));
     assert!(failed.len() > 1 && !rotated.is_empty(), "{said:?}");
-    let each = format!("error: {} files failed; each opens with the old key or the new one\n", failed.len());
+    let each = format!("error: {} files failed; keep the old key and the new one\n", failed.len());
     assert!(said.err.contains(&each), "{said:?}");
     assert!(failed.is_sorted() && rotated.is_sorted(), "{said:?}");
     let mut all = [rotated.clone(), failed.clone()].concat();

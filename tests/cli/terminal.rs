@@ -72,6 +72,7 @@ impl Terminal {
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", &folder)
             .env("TERM", "xterm")
+            .env("NO_COLOR", "1")
             .envs(variables.iter().copied())
             .stdin(slave.try_clone().unwrap())
             .stdout(slave.try_clone().unwrap())
@@ -482,7 +483,7 @@ fn with_no_input_nothing_is_asked_and_what_is_missing_is_named() {
             "press-enter" | "stored" => "no terminal to show the new key on: --no-input is given",
             "edit-again" => "Invalid JSON: sealed.json",
             "confirm-prune" => "\"Remove 1 backup?\" was not asked, as --no-input is given",
-            _ => "no master key: PROXMOX_MCP_MASTER_KEY is not set, and it is not asked for, as --no-input is given",
+            _ => "no master key: PROXMOX_MCP_MASTER_KEY is empty, and it is not asked for, as --no-input is given",
         };
         assert!(terminal.shown.contains(missing), "{}: {:?}", prompt.name, terminal.shown);
         let changed = |(file, _): &&(PathBuf, Vec<u8>)| !file.ends_with("starts");
@@ -612,10 +613,48 @@ fn a_key_that_is_shown_leaves_the_screen_while_the_command_is_suspended() {
     assert!(!terminal.scrollback().contains(&key), "{:?}", terminal.shown);
 }
 
+/// What a terminal shows of one of our messages and of one of clap's.
+fn two_errors(variables: &[(&str, &str)], to: &str) -> String {
+    let line = format!("{{ \"$0\" get no.json /a; \"$0\" get --no-such-option; }} 2>&1 {to}");
+    let mut terminal = Terminal::run_line("colors", &line, variables);
+    terminal.end();
+    terminal.shown.clone()
+}
+
+#[test]
+fn messages_have_colors_where_claps_have_them() {
+    const RED: &str = "\x1b[1m\x1b[31merror:\x1b[0m ";
+    for (variables, to, colored) in [
+        (&[("NO_COLOR", "")][..], "", true),
+        (&[("NO_COLOR", "1")], "", false),
+        (&[("NO_COLOR", ""), ("TERM", "dumb")], "", false),
+        (&[("NO_COLOR", ""), ("CLICOLOR", "0")], "", false),
+        (&[("NO_COLOR", "")], "| cat", false),
+        (&[("NO_COLOR", ""), ("CLICOLOR_FORCE", "1")], "| cat", true),
+        (&[("NO_COLOR", ""), ("CLICOLOR_FORCE", "1"), ("TERM", "dumb")], "", true),
+        (&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], "", false),
+    ] {
+        let shown = two_errors(variables, to);
+        let errors = if colored { RED } else { "error: " };
+        assert_eq!(shown.matches(errors).count(), 2, "{variables:?} {to}: {shown:?}");
+        assert_eq!(shown.contains("\x1b[32m  next:\x1b[0m "), colored, "{variables:?} {to}: {shown:?}");
+        assert_eq!(shown.contains('\x1b'), colored, "{variables:?} {to}: {shown:?}");
+    }
+}
+
+#[test]
+fn a_warning_is_yellow_and_what_it_tells_is_escaped() {
+    let line = "printf %s \"$KEY\" >$'k\\e[31m'; chmod 644 k*; env -u KEY \"$0\" verify sealed.json --key-file k*";
+    let mut terminal = Terminal::run_line("yellow", line, &[("NO_COLOR", ""), ("KEY", KEY)]);
+    assert_eq!(terminal.end(), Some(0), "{:?}", terminal.shown);
+    let warning = "\x1b[1m\x1b[33mwarning:\x1b[0m key file k\\u{1b}[31m can be used by others";
+    assert!(terminal.shown.contains(warning), "{:?}", terminal.shown);
+}
+
 #[test]
 fn a_terminal_without_escape_codes_gets_none_and_shows_no_key() {
     for term in ["dumb", ""] {
-        let variables = [("TERM", term), ("PROXMOX_MCP_MASTER_KEY", KEY)];
+        let variables = [("TERM", term), ("NO_COLOR", ""), ("PROXMOX_MCP_MASTER_KEY", KEY)];
         let mut terminal = Terminal::start("dumb-keygen", &[BINARY, "keygen"], &variables, |_| {});
         assert_eq!(terminal.end(), Some(2), "{:?}", terminal.shown);
         assert!(

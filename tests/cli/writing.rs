@@ -2,10 +2,10 @@
 //! what is no file. A secret that was set is newer than any backup.
 
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::common::{Folder, Said};
+use crate::common::{Folder, Said, has, skip};
 
 const OTHER_KEY: &str = "bLEDgzUxSiXMMKxMPSR4h9Gzhvbs_yFlqvsM9HsYdtU=";
 const TWO: &str = r#"{"auth": {"token_value": "first"}, "more": ["second", "third"]}"#;
@@ -433,4 +433,53 @@ fn a_key_is_made_where_a_directory_cannot_be_synced_but_not_rotated_to() {
     folder.make_configs(1);
     let said = folder.run_by(&strace, &["rotate", "tree", "--new-key-out", "new", "--jobs", "1"]);
     assert!(said.code == Some(7) && !folder.path("new").exists(), "{said:?}");
+}
+
+/// The mode and group of a file.
+fn rights(folder: &Folder, name: &str) -> (u32, u32) {
+    let meta = fs::metadata(folder.path(name)).unwrap();
+    (meta.permissions().mode() & 0o777, meta.gid())
+}
+
+#[test]
+fn an_output_keeps_the_rights_of_its_config_only_if_asked() {
+    let folder = Folder::new("keep-mode");
+    folder.write("c.json", TWO);
+    let group = if rustix::process::geteuid().is_root() { 33 } else { rustix::process::getegid().as_raw() };
+    chown(folder.path("c.json"), None, Some(group)).unwrap();
+    fs::set_permissions(folder.path("c.json"), fs::Permissions::from_mode(0o644)).unwrap();
+    let own = rights(&folder, "tree").1;
+    for (arguments, out, expected) in [
+        (&["encrypt", "c.json", "-o", "a.json"][..], "a.json", (0o600, own)),
+        (&["encrypt", "c.json", "-o", "b.json", "--keep-mode"], "b.json", (0o644, group)),
+        (&["decrypt", "b.json", "-o", "d.json"], "d.json", (0o600, own)),
+        // Plain text is never for everybody.
+        (&["decrypt", "b.json", "-o", "e.json", "--keep-mode"], "e.json", (0o640, group)),
+        (&["encrypt", "c.json", "-o", "e.json", "--keep-mode", "--force"], "e.json", (0o644, group)),
+        (&["encrypt", "c.json", "--in-place"], "c.json", (0o644, group)),
+    ] {
+        let said = folder.run(arguments);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert_eq!(rights(&folder, out), expected, "{arguments:?}");
+    }
+    for arguments in [&["decrypt", "b.json", "--keep-mode"][..], &["encrypt", "c.json", "--in-place", "--keep-mode"]] {
+        assert_eq!(folder.run(arguments).code, Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_owner_that_cannot_be_given_is_refused_before_a_write() {
+    if !rustix::process::geteuid().is_root() || !has("setpriv") {
+        return skip("needs root and setpriv");
+    }
+    let folder = Folder::new("keep-mode-refused");
+    folder.write("c.json", TWO);
+    fs::set_permissions(folder.path("c.json"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(folder.path(""), fs::Permissions::from_mode(0o777)).unwrap();
+    let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let said = folder.run_by(&nobody, &["encrypt", "c.json", "-o", "out.json", "--keep-mode"]);
+    assert_eq!(said.code, Some(7), "{said:?}");
+    assert!(said.err.contains("cannot give the owner and group of the config (0:0) to out.json"), "{said:?}");
+    assert!(said.err.contains("next: nothing was written; leave out --keep-mode"), "{said:?}");
+    assert!(!folder.path("out.json").exists());
 }

@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Get(Get),
     /// Replace one value by a secret, which is read from stdin or a prompt
     Set(Set),
+    /// Remove one value, with its name
+    Unset(Unset),
     /// Edit a config in plain text, in memory alone; what changed is encrypted again
     Edit(Edit),
     /// Show what is encrypted, without a key
@@ -251,9 +253,12 @@ pub(crate) struct Encrypt {
     /// Overwrite OUT if it exists
     #[arg(long)]
     pub(crate) force: bool,
-    /// Replace CONFIG itself
-    #[arg(long, conflicts_with_all = ["output", "force"])]
+    /// Replace CONFIG itself, which keeps its owner, group and mode
+    #[arg(long, conflicts_with_all = ["output", "force", "keep_mode"])]
     pub(crate) in_place: bool,
+    /// Give OUT the owner, group and mode of CONFIG, rather than make it readable by you alone
+    #[arg(long)]
+    pub(crate) keep_mode: bool,
     /// Take the value at POINTER for a secret too, as in /proxmox/password (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
     pub(crate) fields: Vec<Pointer>,
@@ -283,6 +288,9 @@ pub(crate) struct Decrypt {
     /// Overwrite OUT if it exists
     #[arg(long, requires = "output")]
     pub(crate) force: bool,
+    /// Give OUT the owner and group of CONFIG, and its mode without the rights of others
+    #[arg(long, requires = "output")]
+    pub(crate) keep_mode: bool,
     /// For `git diff`: leave what cannot be decrypted as it is, and never fail for it
     #[arg(long, conflicts_with_all = ["output", "force"])]
     pub(crate) textconv: bool,
@@ -319,6 +327,9 @@ pub(crate) struct Set {
     pub(crate) config: PathBuf,
     /// The value to replace, as in /auth/token_value or auth.token_value
     pub(crate) pointer: Pointer,
+    /// Add the value if it is not there, to an object that is
+    #[arg(long)]
+    pub(crate) create: bool,
     /// What can only be the secret: taken, so that clap does not repeat it in its message, and refused
     #[arg(hide = true)]
     pub(crate) surplus: Vec<OsString>,
@@ -331,6 +342,18 @@ pub(crate) struct Set {
     /// Seal even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Remove one value, with its name
+#[derive(Debug, Args)]
+pub(crate) struct Unset {
+    /// The config to change
+    pub(crate) config: PathBuf,
+    /// The value to remove, as in /auth/token_value or auth.token_value; an object goes with all that is in it
+    pub(crate) pointer: Pointer,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -18,7 +18,7 @@ pub(crate) const EXIT_STATUS: [(&str, &str); 12] = [
 ];
 
 /// Each environment variable that the command reads.
-pub(crate) const ENVIRONMENT: [(&str, &str); 14] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 15] = [
     ("PROXMOX_MCP_MASTER_KEY", "The master key."),
     ("PROXMOX_MCP_MASTER_KEY_FILE", "The path of a file that holds the master key."),
     (
@@ -48,7 +48,8 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 14] = [
         "The directory for the files of edit and run, if it is yours and in memory; otherwise /run/user/UID or /dev/shm.",
     ),
     ("VISUAL, EDITOR", "The editor that edit starts; vi if neither is set."),
-    ("NO_COLOR", "If set, help and errors of the command line have no color."),
+    ("NO_COLOR", "If set, help and messages have no color."),
+    ("CLICOLOR_FORCE", "If set, and not 0, help and messages have color also where stderr is not a terminal."),
 ];
 
 /// Each file that the command reads or makes without being told its path.

@@ -70,12 +70,12 @@ impl Listed {
 
 fn list(at: &BackupsAt) -> Result<()> {
     let listed = Listed::of(&mut store::find(&at.paths), at)?;
-    tell(&listed, at.json)?;
+    tell(&listed, at)?;
     error::check_none(listed.into_failures())
 }
 
-fn tell(listed: &Listed, as_json: bool) -> Result<()> {
-    if as_json {
+fn tell(listed: &Listed, at: &BackupsAt) -> Result<()> {
+    if at.json {
         let entries: Vec<_> = listed
             .configs
             .iter()
@@ -101,8 +101,12 @@ fn tell(listed: &Listed, as_json: bool) -> Result<()> {
         }
     }
     let backups = listed.configs.iter().map(|(_, backups)| backups.len()).sum();
+    let place = match &at.backup_dir {
+        Some(directory) => format!("in {} of", shown(directory)),
+        None => "beside".to_owned(),
+    };
     output::result(format_args!(
-        "{} of {}",
+        "{} {place} {}",
         count(backups, "backup"),
         looked_at(listed.looked_at, listed.skipped.len())
     ))

@@ -18,7 +18,7 @@ use crate::args::Check;
 use crate::config::secrets_file::{SecretsFile, SecretsFiles};
 use crate::config::text::{ConfigText, Place, classify};
 use crate::context::Context;
-use crate::error::{self, ConfigFailure, Failure, FileFailure, Flaw, Result, UsageFailure};
+use crate::error::{self, ConfigFailure, Failure, FileFailure, Flaw, Namesakes, Result, UsageFailure};
 use crate::keys::parallel;
 use crate::output;
 use crate::quote::{Pointer, count, shown};
@@ -52,7 +52,8 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     for pointer in
         args.required.iter().filter(|pointer| is_known && looked.met.get(*pointer).is_none_or(|met| *met == 0))
     {
-        let failure = Failure::from(ConfigFailure::RequiredNowhere { pointer: pointer.clone() });
+        let namesakes = looked.meant.remove(pointer).unwrap_or_else(Namesakes::none);
+        let failure = Failure::from(ConfigFailure::RequiredNowhere { pointer: pointer.clone(), namesakes });
         if !args.staged {
             failures.push(failure);
         } else if looked.configs > 0 {
@@ -97,6 +98,8 @@ pub(super) struct Looked {
     pub(super) failed: Vec<(String, Failure)>,
     /// The pointers that were looked for, and how many configs have a value there.
     pub(super) met: BTreeMap<Pointer, usize>,
+    /// What may be meant by a pointer of the command line that leads nowhere.
+    meant: BTreeMap<Pointer, Namesakes>,
 }
 
 impl Looked {
@@ -136,6 +139,9 @@ impl Looked {
         self.failed.extend(part.failed);
         for (pointer, met) in part.met {
             *self.met.entry(pointer).or_default() += met;
+        }
+        for (pointer, meant) in part.meant {
+            self.meant.entry(pointer).or_insert(meant);
         }
     }
 
@@ -211,6 +217,12 @@ impl Looked {
                 None => _ = self.met.insert(pointer.clone(), is_there),
             }
             match found {
+                Err(Error::NotFound) if required.contains(pointer) && !self.meant.contains_key(pointer) => {
+                    let namesakes = document.namesakes(pointer);
+                    if !namesakes.is_none() {
+                        self.meant.insert(pointer.clone(), namesakes);
+                    }
+                }
                 Err(Error::NotFound) => {}
                 Err(error) => self.failed.push((config.clone(), document.failure(pointer, error))),
                 Ok(place) if !seen.insert(place.start()) => {}

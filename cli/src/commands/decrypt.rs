@@ -15,7 +15,7 @@ use crate::error::{Result, UsageFailure};
 use crate::keys::Keyring;
 use crate::output;
 use crate::quote::{count, shown};
-use crate::store::{ConfigPath, Output};
+use crate::store::{ConfigPath, Output, Rights};
 use crate::tokens;
 
 pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
@@ -56,8 +56,15 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     let Some((out, _lock, output)) = output else {
         return output::result_bytes(&pieces);
     };
-    super::tell_caveats(output.write(0o600, &pieces)?, context);
-    context.report.note(format_args!("{} decrypted into {} (mode 600)", count(edits.len(), "value"), shown(out)));
+    // Plain text is never for everybody, whoever may read the tokens.
+    let rights = if args.keep_mode { Rights::kept_from(&source, 0o660) } else { Rights::PRIVATE };
+    super::tell_caveats(output.write(rights, &pieces)?, context);
+    context.report.note(format_args!(
+        "{} decrypted into {} (mode {:03o})",
+        count(edits.len(), "value"),
+        shown(out),
+        rights.mode()
+    ));
     context.report.warn(format_args!("{} holds secrets in plain text: delete it when done", shown(out)));
     if args.json {
         let fields = json!({ "config": document.name, "output": shown(out), "decrypted": document.pointers() });

@@ -172,7 +172,7 @@ impl Doctor {
         let listed: Vec<String> = places.iter().map(|place| format!("{}: {}", place.name, place.words())).collect();
         self.good("key places", format!("in their order:\n        {}", listed.join("\n        ")));
         if !places.iter().any(Place::is_set) {
-            let failure = Failure::from(KeyFailure::NoneFound);
+            let failure = Failure::from(KeyFailure::NoneFound { variable: keys::unset_variable() });
             if document.is_some_and(|document| document.tokens.is_empty()) {
                 self.note("master key", failure.what(), "`fernseal keygen` makes one");
             } else {

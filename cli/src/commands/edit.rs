@@ -26,12 +26,15 @@ use crate::error::{Exit, FileFailure, Otherwise, ProgramFailure, Result, Termina
 use crate::interrupt;
 use crate::keys::{Keyring, derive};
 use crate::output::terminal::Answer;
-use crate::output::{self, say, time};
+use crate::output::{self, say_failure, time};
 use crate::quote::{Pointer, count};
 use crate::store::{ConfigPath, MemoryFile};
 use crate::tokens;
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
+    for pointer in &args.fields {
+        super::refuse_swapped("edit", &args.config, Some("--field"), (**pointer).as_ref())?;
+    }
     let (source, document) = read(&args.config, context)?;
     source.check_replaceable()?;
     let settings = SecretsFile::beside(&ConfigPath::named(&args.config))?;
@@ -99,7 +102,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
             }
             Err(failure) if failure.exit() == Exit::Interrupted => return Err(failure),
             Err(failure) if context.prompts.absence().is_none() => {
-                say(&failure.to_string());
+                say_failure(&failure);
                 edit_again(&document.path, context)?;
             }
             Err(failure) => return Err(failure),

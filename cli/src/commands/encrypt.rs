@@ -12,6 +12,7 @@ use fernseal_core::json::Kind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::check::listed;
 use super::{UNINTERRUPTED, check_length, read};
 use crate::args::Encrypt;
 use crate::audit::{Entry, Outcome, Verb};
@@ -24,10 +25,13 @@ use crate::interrupt;
 use crate::keys::derive;
 use crate::output::{self, time};
 use crate::quote::{Pointer, shown};
-use crate::store::{ConfigPath, Output};
+use crate::store::{ConfigPath, Output, Rights};
 use crate::tokens;
 
 pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
+    for pointer in &args.fields {
+        super::refuse_swapped("encrypt", &args.config, Some("--field"), (**pointer).as_ref())?;
+    }
     let (mut source, first) = read(&args.config, context)?;
     let out = args.output.clone().unwrap_or_else(|| default_output(&args.config));
     if !args.in_place {
@@ -51,7 +55,12 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
             false => Ok(()),
         };
     if secrets.is_empty() && args.output.is_none() {
-        context.report.note(format_args!("Nothing to encrypt in {}; nothing written", first.name));
+        let looked = settings.places(&args.fields).map(ToString::to_string).collect();
+        context.report.note(format_args!(
+            "Nothing to encrypt in {} at {}; other values were not judged, and nothing was written",
+            first.name,
+            listed(looked, "or")
+        ));
         return tell(&first, &secrets, None, None);
     }
     let target = if args.in_place { &args.config } else { &out };
@@ -91,21 +100,20 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     };
     interrupt::stop_if_requested()?;
     context.audit.record(&entry)?;
+    let rights = if args.keep_mode { Rights::kept_from(&source, 0o777) } else { Rights::of_owner(&source) };
     let caveats = match output {
         None => source.replace(&pieces)?,
-        Some(output) => output.write(source.mode() & 0o600, &pieces)?,
+        Some(output) => output.write(rights, &pieces)?,
     };
     super::tell_caveats(caveats, context);
-    if !args.in_place {
-        let mode = source.mode() & 0o600;
-        if mode != source.mode() {
-            context.report.note(format_args!(
-                "{} is for you alone (mode {mode:03o}; {} has {:03o})",
-                shown(&out),
-                document.name,
-                source.mode()
-            ));
-        }
+    if !args.in_place && !args.keep_mode && rights.mode() != source.mode() {
+        context.report.note(format_args!(
+            "{} is for you alone (mode {:03o}; {} has {:03o}, which --keep-mode keeps)",
+            shown(&out),
+            rights.mode(),
+            document.name,
+            source.mode()
+        ));
     }
     entry.outcome = Outcome::Done;
     context.audit.record_done(&entry, &context.report);

@@ -26,6 +26,7 @@ pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
         false => failure,
     };
     let path = config_or_default(config).map_err(or_no_pointer)?;
+    super::refuse_swapped("get", &path, None, pointer.as_ref())?;
     let (_, document) = read(&path, context)?;
     let value = document.find(pointer).map_err(or_no_pointer)?;
     let text = match document.token_at(&value) {

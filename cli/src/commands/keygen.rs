@@ -13,11 +13,10 @@ use crate::args::Keygen;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::context::Context;
 use crate::error::{Bug, KeyFailure, Result};
-use crate::keys;
 use crate::keys::derive::{self, Master};
 use crate::output;
 use crate::output::terminal;
-use crate::quote::shown;
+use crate::quote::{exports, shown};
 use crate::store::{self, Unsyncable};
 
 pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
@@ -37,7 +36,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
         Some(path) => {
             super::tell_caveats(store::create_key(path, &text, Unsyncable::Tell)?, context);
             context.report.note(format_args!("New master key written to {} (mode 600)", shown(path)));
-            keys::exports(path)
+            exports(path)
         }
         None => {
             if args.print {

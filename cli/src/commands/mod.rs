@@ -17,8 +17,10 @@ pub(crate) mod rotate;
 pub(crate) mod run;
 pub(crate) mod set;
 pub(crate) mod status;
+pub(crate) mod unset;
 pub(crate) mod verify;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
@@ -28,10 +30,11 @@ use zeroize::Zeroizing;
 
 use crate::config::text::{ConfigText, SealedValue, unescaped};
 use crate::context::Context;
+use crate::env::{self, CONFIG};
 use crate::error::{Bug, ConfigFailure, Failure, Result, UsageFailure};
 use crate::interrupt;
 use crate::keys::Keyring;
-use crate::quote::shown;
+use crate::quote::{is_key_text, shown};
 use crate::store::{self, Caveats, ConfigFile, ConfigPath, Lock, Notice};
 use crate::tokens;
 
@@ -44,8 +47,9 @@ const UNINTERRUPTED: usize = 512;
 
 /// The config of a command that only reads: as named, or the one in PROXMOX_MCP_CONFIG.
 fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
-    let default = || crate::env::variable("PROXMOX_MCP_CONFIG").map(PathBuf::from);
-    named.map(Path::to_owned).or_else(default).ok_or_else(|| UsageFailure::NoConfigNamed.into())
+    let default = || env::variable(CONFIG).map(PathBuf::from);
+    let none = || UsageFailure::NoConfigNamed { variable: env::unset(CONFIG) }.into();
+    named.map(Path::to_owned).or_else(default).ok_or_else(none)
 }
 
 /// Takes the lock for writing `config`, and removes what runs that were killed have left beside it.
@@ -83,6 +87,16 @@ pub(crate) fn tell_caveats(caveats: Caveats, context: &Context) {
 /// An output never goes over its input: that is `failure`.
 fn refuse_same_file(source: &ConfigFile, out: &Path, failure: UsageFailure) -> Result<()> {
     if source.is_at(out)? { Err(failure.into()) } else { Ok(()) }
+}
+
+/// Refuses a config and a pointer in each other's place. `option` is what stands before the pointer.
+fn refuse_swapped(verb: &'static str, config: &Path, option: Option<&'static str>, pointer: &OsStr) -> Result<()> {
+    let file = Path::new(pointer);
+    // A master key would be shown as the pointer.
+    if config.to_str().is_some_and(is_key_text) || config.symlink_metadata().is_ok() || !file.is_file() {
+        return Ok(());
+    }
+    Err(UsageFailure::Swapped { verb, option, config: config.to_owned(), pointer: file.to_owned() }.into())
 }
 
 /// Reads the config that the user named.

@@ -1,6 +1,6 @@
-//! `set`: one value of a config becomes a sealed secret, in place.
+//! `set`: one value of a config becomes a sealed secret, in place; with `--create` also one that is not there yet.
 //! The secret comes from stdin or a prompt without echo, never from an argument.
-//! Only the value's own span changes.
+//! Only the value's own span changes, or a member is added.
 
 use std::io::{self, IsTerminal, Read};
 
@@ -13,9 +13,10 @@ use zeroize::Zeroizing;
 use super::{MAX_SECRET, check_length, into_text, read};
 use crate::args::Set;
 use crate::audit::{Entry, Outcome, Verb};
+use crate::config::member::NewMember;
 use crate::config::text::{ConfigText, Edit, Edits, SealedValue, classify};
 use crate::context::Context;
-use crate::error::{ConfigFailure, Failure, FileFailure, Otherwise, Result, UsageFailure};
+use crate::error::{Aim, ConfigFailure, Failure, FileFailure, Otherwise, Result, UsageFailure};
 use crate::interrupt;
 use crate::keys::{Keyring, derive};
 use crate::output::{self, time};
@@ -25,9 +26,10 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     if !args.surplus.is_empty() {
         return Err(UsageFailure::SecretAsArgument.into());
     }
+    super::refuse_swapped("set", &args.config, None, (*args.pointer).as_ref())?;
     let (mut source, mut document) = read(&args.config, context)?;
     // Before anybody is asked for a key or a secret.
-    find_value(&document, &args.pointer)?;
+    Target::find(&document, args)?;
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
     check_keys(args, &document, &keys, context)?;
@@ -38,11 +40,11 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
         (source, document) = read(&args.config, context)?;
         check_keys(args, &document, &keys, context)?;
     }
-    let value = find_value(&document, &args.pointer)?;
+    let target = Target::find(&document, args)?;
     let at = document.sealing_time(time::now());
     let token = tokens::seal_one(master, &secret, at, context.threads)?;
 
-    let edits = Edits::new(&document, vec![Edit::of(&value, &token)])?;
+    let edits = Edits::new(&document, vec![target.edit(&token)])?;
     let mut entry = Entry {
         verb: Verb::Set,
         outcome: Outcome::Started,
@@ -65,27 +67,49 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// The value at `pointer`, which can be replaced by a secret.
-fn find_value<'d>(document: &'d ConfigText, pointer: &str) -> Result<json::Value<'d>> {
-    let value = json::find(&document.text, pointer).map_err(|error| match error {
-        Error::NotFound => {
-            let pointer = pointer.to_owned().into();
-            ConfigFailure::NothingToReplace { config: document.path.clone(), pointer }.into()
+/// Where the secret goes.
+enum Target<'d> {
+    /// In the place of a value.
+    Value(json::Value<'d>),
+    /// Into a member that is not there yet.
+    New(NewMember),
+}
+
+impl<'d> Target<'d> {
+    fn find(document: &'d ConfigText, args: &Set) -> Result<Self> {
+        let pointer = &*args.pointer;
+        let value = match json::find(&document.text, pointer) {
+            Err(Error::NotFound) if args.create => return NewMember::find(document, pointer).map(Self::New),
+            Err(Error::NotFound) => return Err(document.missing(pointer, Aim::Replace)),
+            found => found.map_err(|error| document.failure(pointer, error))?,
+        };
+        match value.kind() {
+            Kind::Object | Kind::Array => Err(document.failure(pointer, Error::NotAString)),
+            Kind::String | Kind::Scalar => Ok(Self::Value(value)),
         }
-        error => document.failure(pointer, error),
-    })?;
-    match value.kind() {
-        Kind::Object | Kind::Array => Err(document.failure(pointer, Error::NotAString)),
-        Kind::String | Kind::Scalar => Ok(value),
+    }
+
+    /// The edit that puts `token` there.
+    fn edit(&self, token: &str) -> Edit {
+        match self {
+            Self::Value(value) => Edit::of(value, token),
+            Self::New(member) => member.with(token),
+        }
     }
 }
 
 /// Refuses keys that are not the config's. The token that is replaced must open, as nobody else may have its secret;
 /// where there is none, one of the others must: no key would open all of the config.
 fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Context) -> Result<()> {
-    let value = find_value(document, &args.pointer)?;
-    let replaced = document.token_at(&value);
+    let target = Target::find(document, args)?;
+    let value = match &target {
+        Target::Value(value) => Some(value),
+        Target::New(_) => None,
+    };
+    let replaced = value.and_then(|value| document.token_at(value));
     if !args.discard_old {
+        let is_lookalike =
+            |value: &json::Value<'_>| value.kind() == Kind::String && classify(value.raw()) == ValueKind::Lookalike;
         let refusal = match replaced {
             Some(token) => {
                 let opened = tokens::open(&[(document, token)], keys, context.threads);
@@ -93,9 +117,7 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Conte
                 Some(tokens::refusal(document, token, error, keys, context.threads))
             }
             // A damaged token may still be mended.
-            None if value.kind() == Kind::String && classify(value.raw()) == ValueKind::Lookalike => {
-                Some(document.failure(&args.pointer, Error::Lookalike))
-            }
+            None if value.is_some_and(is_lookalike) => Some(document.failure(&args.pointer, Error::Lookalike)),
             None => None,
         };
         if let Some(refusal) = refusal {

@@ -16,7 +16,7 @@ use crate::audit::Verb;
 use crate::config::text::{ConfigText, SealedValue, classify};
 use crate::context::Context;
 use crate::error::{self, Result};
-use crate::keys::Keyring;
+use crate::keys::{self, Keyring};
 use crate::output::time::{age, date};
 use crate::output::{self, time};
 use crate::quote::{count, shown};
@@ -151,7 +151,9 @@ impl State {
         let tokens = &self.document.tokens;
         output::result(format_args!("Configuration: {}", self.document.name))?;
         output::result(format_args!("Token value: {}", self.token_value.words()))?;
-        output::result(format_args!("Master key: {}", set_or_not(key_is_set)))?;
+        let unset = keys::unset_variable();
+        let why = if !key_is_set && unset.is_empty() { format!(" ({unset})") } else { String::new() };
+        output::result(format_args!("Master key: {}{why}", set_or_not(key_is_set)))?;
         output::result(format_args!("Encrypted values: {}", tokens.iter().filter(|token| token.form.is_ok()).count()))?;
         let now = time::now();
         for (at, token) in tokens.iter().enumerate() {

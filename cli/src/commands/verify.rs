@@ -80,11 +80,12 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     if failures.is_empty() && in_directory {
         let skipped =
             if skipped.is_empty() { String::new() } else { format!("; {} skipped", count(skipped.len(), "path")) };
-        context.report.note(format_args!(
-            "{} of {} looked at, and all open{skipped}",
-            count(tokens, "token"),
-            count(configs, "config")
-        ));
+        let configs = count(configs, "config");
+        context.report.note(match tokens {
+            0 => format!("{configs} looked at, and no token found{skipped}"),
+            1 => format!("1 token of {configs} looked at, and it opens{skipped}"),
+            tokens => format!("{tokens} tokens of {configs} looked at, and all open{skipped}"),
+        });
     }
     error::check_none(failures)
 }

@@ -113,7 +113,7 @@ mod tests {
             ("secrets = [", "line 1: "),
         ] {
             let failure = SecretsFile::parse(Path::new("s"), text.as_bytes()).unwrap_err();
-            assert!(failure.what().starts_with(&format!("s cannot be used: {said}")), "{failure}");
+            assert!(failure.what().starts_with(&format!("s cannot be used: {said}")), "{failure:?}");
         }
     }
 }

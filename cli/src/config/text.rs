@@ -17,7 +17,7 @@ use fernseal_core::token::{self, Format, Token};
 use crate::config::placeholder;
 use zeroize::Zeroizing;
 
-use crate::error::{Advice, Bug, ConfigFailure, Failure, JsonFlaw, Result, TokenFailure};
+use crate::error::{Advice, Aim, Bug, ConfigFailure, Failure, JsonFlaw, Namesakes, Result, TokenFailure};
 use crate::output::time;
 use crate::quote::{Pointer, is_key_text, shown};
 
@@ -49,6 +49,11 @@ impl SealedValue {
     /// The token's text.
     pub(crate) fn text<'a>(&'a self, document: &'a ConfigText) -> &'a str {
         self.unescaped.as_deref().unwrap_or_else(|| &document.text[self.inside.clone()])
+    }
+
+    /// Whether it lies in this part of the text.
+    pub(crate) fn is_within(&self, span: &Range<usize>) -> bool {
+        span.start <= self.inside.start && self.inside.end <= span.end
     }
 
     /// An edit that puts `plain` in the place of the token.
@@ -111,6 +116,11 @@ pub(crate) struct Edit {
 }
 
 impl Edit {
+    /// An edit that puts `text` as it is in the place of `span`, which may lie between values.
+    pub(super) fn raw(span: Range<usize>, text: Zeroizing<String>) -> Self {
+        Self { inside: span, escaped: text }
+    }
+
     fn new(inside: Range<usize>, plain: &str) -> Self {
         let mut buf = Zeroizing::new(vec![0; json::escaped_len(plain)]);
         // The buffer is as long as the escaped text.
@@ -165,7 +175,26 @@ impl ConfigText {
 
     /// What is wrong with the value at `pointer`.
     pub(crate) fn failure(&self, pointer: &str, error: Error) -> Failure {
+        if error == Error::NotFound {
+            return self.missing(pointer, Aim::Read);
+        }
         value_failure(&self.path, pointer.to_owned().into(), error)
+    }
+
+    /// No value is at `pointer`.
+    pub(crate) fn missing(&self, pointer: &str, aim: Aim) -> Failure {
+        let (config, namesakes) = (self.path.clone(), self.namesakes(pointer));
+        ConfigFailure::NoValue { config, pointer: pointer.to_owned().into(), aim, namesakes }.into()
+    }
+
+    /// The values whose name is `pointer`, which says nothing of the objects that it is in.
+    pub(crate) fn namesakes(&self, pointer: &str) -> Namesakes {
+        let name = pointer.strip_prefix('/').unwrap_or(pointer);
+        if name.is_empty() || name.contains(['/', '.']) {
+            return Namesakes::none();
+        }
+        let is_meant = |leaf: &Leaf<'_>| leaf.pointer.rsplit_once('/').is_some_and(|(_, last)| last == name);
+        Namesakes::from_iter(self.leaves().filter(is_meant).map(|leaf| leaf.pointer))
     }
 
     /// Why `token` was refused; a slip that is often made gets words of its own.
@@ -411,7 +440,7 @@ impl<'a> Wanted<'a> {
 }
 
 /// The steps of a pointer: those of RFC 6901 with their escapes taken off, or names that are joined by dots.
-fn steps(pointer: &str) -> std::result::Result<Vec<String>, Error> {
+pub(super) fn steps(pointer: &str) -> std::result::Result<Vec<String>, Error> {
     let Some(steps) = pointer.strip_prefix('/') else {
         let dotted = pointer.split('.').map(str::to_owned);
         return Ok(if pointer.is_empty() { Vec::new() } else { dotted.collect() });
@@ -748,7 +777,7 @@ mod tests {
             for ranges in [[first.clone(), second.clone()], [second, first]] {
                 let edits = ranges.map(|range| Edit::new(range, "x")).into();
                 let failure = Edits::new(&document, edits).err().unwrap();
-                assert!(failure.what().contains("two edits of c.json overlap"), "{failure}");
+                assert!(failure.what().contains("two edits of c.json overlap"), "{failure:?}");
             }
         }
         let inside_a_character = document.text.find('ä').unwrap() + 1;

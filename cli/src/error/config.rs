@@ -24,8 +24,14 @@ pub(crate) enum ConfigFailure {
     // One value.
     /// What core refused; it may be a token.
     Value { config: PathBuf, pointer: Pointer, error: Error },
-    /// The value that `set` is to replace is not there.
-    NothingToReplace { config: PathBuf, pointer: Pointer },
+    /// There is no value; some others may have the name that stands for the pointer.
+    NoValue { config: PathBuf, pointer: Pointer, aim: Aim, namesakes: Namesakes },
+    /// A member is to be added to an object that is not there.
+    NoObject { config: PathBuf, pointer: Pointer },
+    /// A member is to be added to a value that is no object.
+    NoObjectToAddTo { config: PathBuf, pointer: Pointer },
+    /// What is to be removed is not the member of an object.
+    NotAMember { config: PathBuf, pointer: Pointer },
     /// `encrypt` has nothing to encrypt.
     NoTokenValue { config: PathBuf },
     /// A secret has more than 1 MiB.
@@ -58,8 +64,8 @@ pub(crate) enum ConfigFailure {
     Flawed { number: usize, flaws: Vec<Flaw> },
     /// One value is flawed.
     FlawedValue { config: PathBuf, pointer: Pointer, flaw: Flaw },
-    /// Not one of the configs has a value there.
-    RequiredNowhere { pointer: Pointer },
+    /// Not one of the configs that were looked at has a value there.
+    RequiredNowhere { pointer: Pointer, namesakes: Namesakes },
 }
 
 impl ConfigFailure {
@@ -94,9 +100,26 @@ impl ConfigFailure {
             Self::Value { config, pointer, error } => {
                 message(value_exit(*error), value_problem(&shown(config), pointer, *error), value_hint(*error))
             }
-            Self::NothingToReplace { config, pointer } => malformed(
+            Self::NoValue { config, pointer, aim, namesakes } => message(
+                Exit::Malformed,
                 value_problem(&shown(config), pointer, Error::NotFound),
-                "add it to the config with any text first (`fernseal edit`), or check the pointer's spelling",
+                match (namesakes.hint(), aim) {
+                    (Some(meant), Aim::Read) => meant,
+                    (Some(meant), aim) => format!("{meant} Otherwise {}", aim.hint()),
+                    (None, aim) => aim.hint().to_owned(),
+                },
+            ),
+            Self::NoObject { config, pointer } => malformed(
+                format!("no object at {pointer} in {}", shown(config)),
+                "a member is added to an object that is there: add that with `fernseal edit`",
+            ),
+            Self::NoObjectToAddTo { config, pointer } => malformed(
+                format!("the value{} in {} is not an object", at(pointer), shown(config)),
+                "only an object takes a new member; an array is changed with `fernseal edit`",
+            ),
+            Self::NotAMember { config, pointer } => malformed(
+                format!("not the member of an object: {}{}", shown(config), at(pointer)),
+                "an item of an array, or the whole config, is removed with `fernseal edit`",
             ),
             Self::NoTokenValue { config } => malformed(
                 format!("no auth.token_value in {}", shown(config)),
@@ -153,10 +176,76 @@ impl ConfigFailure {
                 format!("{pointer}: {}", flaw.name()),
                 flaw.hint(&quoted_path(config), &quoted(&**pointer)),
             ),
-            Self::RequiredNowhere { pointer } => {
-                malformed(format!("no config has a value at {pointer}"), "check the pointer's spelling")
-            }
+            Self::RequiredNowhere { pointer, namesakes } => message(
+                Exit::Malformed,
+                format!("no config that was looked at has a value at {pointer}"),
+                namesakes.hint().unwrap_or_else(|| CHECK_SPELLING.to_owned()),
+            ),
         }
+    }
+}
+
+const CHECK_SPELLING: &str = "check the pointer's spelling";
+
+/// The place of a value, behind a word; nothing, if it is the whole config.
+fn at(pointer: &Pointer) -> String {
+    if pointer.is_empty() { String::new() } else { format!(" at {pointer}") }
+}
+
+/// What a value is looked for to do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aim {
+    Read,
+    /// `set` replaces it.
+    Replace,
+    /// `unset` removes it.
+    Remove,
+}
+
+impl Aim {
+    /// What to do where it is not there.
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Read => value_hint(Error::NotFound),
+            Self::Replace => "check the pointer's spelling, or add the value with --create",
+            Self::Remove => CHECK_SPELLING,
+        }
+    }
+}
+
+/// The pointers of values whose name stands where a pointer should: the first few, and one more if there are more.
+#[derive(Debug, Clone)]
+pub(crate) struct Namesakes(Vec<Pointer>);
+
+impl Namesakes {
+    /// So many are told.
+    const FEW: usize = 3;
+
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Asks whether one of them is meant.
+    fn hint(&self) -> Option<String> {
+        let first = self.0.first()?;
+        if self.0.len() > Self::FEW {
+            return Some(format!("did you mean {first} or another value of that name?"));
+        }
+        let shown: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        Some(match &*shown {
+            [others @ .., last] if !others.is_empty() => format!("did you mean {} or {last}?", others.join(", ")),
+            _ => format!("did you mean {first}?"),
+        })
+    }
+}
+
+impl FromIterator<Pointer> for Namesakes {
+    fn from_iter<T: IntoIterator<Item = Pointer>>(pointers: T) -> Self {
+        Self(pointers.into_iter().take(Self::FEW + 1).collect())
     }
 }
 

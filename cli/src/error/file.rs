@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::str::Utf8Error;
 
 use super::{Cause, Exit, Message, message};
-use crate::quote::{count, one_line, shown};
+use crate::quote::{count, one_line, relative_to, shown};
 
 #[derive(Debug, Clone)]
 pub(crate) enum FileFailure {
     // Reading.
-    /// A config cannot be found or read.
-    Unreadable { path: PathBuf, error: Cause },
+    /// A config cannot be found or read. `is_default` says whether it is the one in PROXMOX_MCP_CONFIG.
+    Unreadable { path: PathBuf, is_default: bool, error: Cause },
     /// A config has more than 64 MiB.
     TooLarge { path: PathBuf },
     /// A config is a pipe, a device or the like.
@@ -58,6 +58,8 @@ pub(crate) enum FileFailure {
     CannotCopy { step: Step, copy: CopyKind, path: PathBuf, error: Cause },
     /// A new file cannot have what the old one has.
     CannotKeep { property: Property, path: PathBuf, error: Cause },
+    /// A new file cannot have the owner and group of the config.
+    OwnerNotGiven { uid: u32, gid: u32, path: PathBuf, error: Cause },
     /// A new file with secrets cannot be for the user alone.
     ModeNotKept { mode: u32, path: PathBuf, error: Cause },
     /// A backup or a leftover stays.
@@ -97,16 +99,14 @@ impl FileFailure {
     pub(super) fn message(&self) -> Message {
         let file = |what: String, next| message(Exit::File, what, next);
         match self {
-            Self::Unreadable { path, error } => {
-                let path = shown(path);
-                match error.kind() {
-                    io::ErrorKind::NotFound => {
-                        file(format!("Config file not found: {path}"), "check the path and PROXMOX_MCP_CONFIG")
-                    }
-                    io::ErrorKind::IsADirectory => file(format!("{path} is a directory"), "name a config in it"),
-                    _ => file(format!("{path} cannot be read: {error}"), "check the path and its permissions"),
-                }
-            }
+            Self::Unreadable { path, is_default, error } => match error.kind() {
+                io::ErrorKind::NotFound => file(
+                    format!("Config file not found: {}{}", shown(path), relative_to(path)),
+                    if *is_default { "PROXMOX_MCP_CONFIG names it: check the path" } else { "check the path" },
+                ),
+                io::ErrorKind::IsADirectory => file(format!("{} is a directory", shown(path)), "name a config in it"),
+                _ => file(format!("{} cannot be read: {error}", shown(path)), "check the path and its permissions"),
+            },
             Self::TooLarge { path } => {
                 file(format!("{} is larger than 64 MiB", shown(path)), "no config is that large; check the path")
             }
@@ -181,15 +181,20 @@ impl FileFailure {
                 format!("the directory of {} cannot be written: {error}", shown(path)),
                 "check the directory's permissions and its file system",
             ),
-            Self::CannotWrite { step, path, error } => {
-                file(format!("cannot {step} {}: {error}", shown(path)), writing_hint(error))
+            Self::CannotWrite { step: Step::Replace, path, error } if error.kind() == io::ErrorKind::ResourceBusy => {
+                file(
+                    format!("cannot replace {}: {error}", shown(path)),
+                    "nothing was changed there; it is a mount point, as a container has for a single file, and cannot be \
+                     replaced: mount the directory that it is in, or run this where the file itself lies",
+                )
             }
-            Self::CannotCopy { step, copy, path, error } => {
-                file(format!("cannot {step} {copy} {}: {error}", shown(path)), writing_hint(error))
-            }
-            Self::CannotKeep { property, path, error } => {
-                file(format!("cannot keep the {property} of {}: {error}", shown(path)), writing_hint(error))
-            }
+            Self::CannotWrite { step, path, error } => cannot(&step.to_string(), path, error),
+            Self::CannotCopy { step, copy, path, error } => cannot(&format!("{step} {copy}"), path, error),
+            Self::CannotKeep { property, path, error } => cannot(&format!("keep the {property} of"), path, error),
+            Self::OwnerNotGiven { uid, gid, path, error } => file(
+                format!("cannot give the owner and group of the config ({uid}:{gid}) to {}: {error}", shown(path)),
+                "nothing was written; leave out --keep-mode, or run it as a user who may set them",
+            ),
             Self::ModeNotKept { mode, path, error } => file(
                 format!("cannot give mode {mode:03o} to {}: {error}", shown(path)),
                 "its file system keeps no permissions, so others could read it: name a file on another one",
@@ -209,10 +214,15 @@ impl FileFailure {
             Self::OutputLeadsNowhere { path } => {
                 file(format!("{} is a link that leads to no file", shown(path)), NAME_A_FILE)
             }
-            Self::AuditLog { path, error } => file(
-                format!("the audit log {} cannot be written: {error}", shown(path)),
-                "nothing was changed; make room or name another log",
-            ),
+            Self::AuditLog { path, error } => {
+                let (from, next) = match error.kind() {
+                    io::ErrorKind::NotFound => {
+                        (relative_to(path), "nothing was changed; make its directory, or name another log")
+                    }
+                    _ => (String::new(), "nothing was changed; make room or name another log"),
+                };
+                file(format!("the audit log {}{from} cannot be written: {error}", shown(path)), next)
+            }
             Self::ManPage { path, error } => file(
                 format!("the manual page {} cannot be written: {error}", shown(path)),
                 "name a directory that exists and that you can write to",
@@ -265,14 +275,20 @@ fn settings_unusable(path: &Path, problem: &str) -> Message {
     )
 }
 
-/// What to do where a file cannot be written.
-fn writing_hint(error: &Cause) -> &'static str {
-    match error.kind() {
+/// A file cannot be written; `step` says what was tried.
+fn cannot(step: &str, path: &Path, error: &Cause) -> Message {
+    let next = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room and run it again; nothing was changed",
         io::ErrorKind::ReadOnlyFilesystem => "its file system is read-only; nothing was changed",
-        io::ErrorKind::NotFound => "check that the directory exists",
+        io::ErrorKind::NotFound => {
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let directory = format!("{}{}", shown(parent), relative_to(parent));
+            let next = format!("check that the directory {directory} exists");
+            return message(Exit::File, format!("cannot {step} {}: {error}", shown(path)), next);
+        }
         _ => "nothing was changed there; check the permissions and the disk, then run it again",
-    }
+    };
+    message(Exit::File, format!("cannot {step} {}: {error}", shown(path)), next)
 }
 
 /// A step on the way to a file that is written. Behind "cannot", and before the file's name.

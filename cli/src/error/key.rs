@@ -1,5 +1,6 @@
 //! Master keys: none that is usable, two that differ, a new one without a place.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -7,22 +8,22 @@ use std::process::ExitStatus;
 use fernseal_core::KeyId;
 
 use super::{Absence, Cause, Exit, Message, message};
-use crate::quote::{quoted_path, shown};
-use crate::store::Forgetful;
+use crate::env::{KEY_FILE, PREVIOUS, PREVIOUS_FILE, Unset};
+use crate::quote::{quoted_path, relative_to, shown};
 
 #[derive(Debug, Clone)]
 pub(crate) enum KeyFailure {
     // The key that a command works with.
     /// Nothing names a key, and nobody is asked: where that is so by an option, the message says so.
-    NoneSet { unasked: Option<Absence> },
+    NoneSet { variable: Unset, unasked: Option<Absence> },
     /// As [`Self::NoneSet`], for `doctor`, which never asks.
-    NoneFound,
+    NoneFound { variable: Unset },
     /// Two places hold different keys: the name of each place, and the key's id.
     Two { first: (String, KeyId), second: (String, KeyId) },
     /// The key opens, but is too short to seal.
     TooShortToSeal,
     /// What stands at the place of this name is not a key.
-    Invalid { place: String, flaw: KeyTextFlaw },
+    Invalid { place: String, read_from: ReadFrom, flaw: KeyTextFlaw },
     /// A key file that was named cannot be found or read.
     FileUnreadable { path: PathBuf, error: Cause },
     /// Somebody gave a key where a key file is named.
@@ -42,7 +43,9 @@ pub(crate) enum KeyFailure {
     /// No terminal can show a new key once.
     NowhereToShow { why: Absence },
     /// There is no directory for the new key of a rotation.
-    NoHome,
+    NoHome { variable: Unset },
+    /// The directory for the new key of a rotation is not one.
+    HomeNotADirectory { home: PathBuf },
     /// A new key is to go where a file is.
     Exists { path: PathBuf },
     /// The new key of a rotation is to go where a file is.
@@ -68,19 +71,19 @@ impl KeyFailure {
     pub(super) fn message(&self) -> Message {
         let key = |what: String, next| message(Exit::Key, what, next);
         match self {
-            Self::NoneSet { unasked } => {
+            Self::NoneSet { variable, unasked } => {
                 let unasked = match unasked {
                     Some(why) => format!(", and it is not asked for, as {why}"),
                     None => String::new(),
                 };
                 key(
-                    format!("no master key: PROXMOX_MCP_MASTER_KEY is not set{unasked}"),
+                    format!("no master key: {variable}{unasked}"),
                     "set it (export PROXMOX_MCP_MASTER_KEY=\"$(cat KEYFILE)\"), or name a file with --key-file; \
                      `fernseal keygen` makes a new key",
                 )
             }
-            Self::NoneFound => key(
-                "PROXMOX_MCP_MASTER_KEY is not set, nor is a key file named".to_owned(),
+            Self::NoneFound { variable } => key(
+                format!("{variable}, nor is a key file named"),
                 "export PROXMOX_MCP_MASTER_KEY=\"$(cat KEYFILE)\", or name the file with --key-file",
             ),
             Self::Two { first: (first, first_id), second: (second, second_id) } => key(
@@ -91,10 +94,12 @@ impl KeyFailure {
                 "the master key is shorter than 16 bytes: it opens, but does not seal".to_owned(),
                 "make a new key with `fernseal keygen` and rotate to it; --allow-short-key seals all the same",
             ),
-            Self::Invalid { place, flaw } => key(format!("Invalid master key from {place}: {flaw}"), flaw.hint()),
+            Self::Invalid { place, read_from, flaw } => {
+                message(Exit::Key, format!("Invalid master key from {place}: {flaw}"), flaw.hint(*read_from))
+            }
             Self::FileUnreadable { path, error } => {
                 let what = match error.kind() {
-                    std::io::ErrorKind::NotFound => format!("Key file not found: {}", shown(path)),
+                    std::io::ErrorKind::NotFound => format!("Key file not found: {}{}", shown(path), relative_to(path)),
                     _ => format!("key file {} cannot be read: {error}", shown(path)),
                 };
                 key(what, "name a file that holds the master key's text and that you can read")
@@ -132,10 +137,15 @@ impl KeyFailure {
                 format!("no terminal to show the new key on: {why}"),
                 "no key was made; write it to a file with -o FILE, or print it with --print where no log can catch it",
             ),
-            Self::NoHome => message(
+            Self::NoHome { variable } => message(
                 Exit::File,
-                "HOME is not set: no place for the new key",
+                format!("{variable}: no place for the new key"),
                 "nothing was changed; set HOME, or name a place with --new-key-out FILE",
+            ),
+            Self::HomeNotADirectory { home } => message(
+                Exit::File,
+                format!("HOME is no directory ({}): no place for the new key", shown(home)),
+                "nothing was changed; name a place with --new-key-out FILE",
             ),
             Self::Exists { path } => message(
                 Exit::File,
@@ -191,6 +201,48 @@ impl KeyFailure {
     }
 }
 
+/// What kind of place the master key came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeySource {
+    /// `--key-file`.
+    Option,
+    /// `--key-command` or its variable.
+    Command,
+    /// PROXMOX_MCP_MASTER_KEY or PROXMOX_MCP_MASTER_KEY_FILE.
+    Variable,
+    Credential,
+    /// `~/.proxmox_mcp_key`.
+    Home,
+    Prompt,
+}
+
+/// A file system that does not keep its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forgetful {
+    Tmpfs,
+    Ramfs,
+    /// The writable layer of a container, or of a live system.
+    Overlay,
+}
+
+impl Forgetful {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tmpfs => "tmpfs",
+            Self::Ramfs => "ramfs",
+            Self::Overlay => "overlay",
+        }
+    }
+
+    /// When the files go.
+    fn end(self) -> &'static str {
+        match self {
+            Self::Tmpfs | Self::Ramfs => "a restart",
+            Self::Overlay => "the end of its container",
+        }
+    }
+}
+
 /// That the new key's file at `path` goes while the configs stay; a warning begins with it too.
 pub(crate) fn lies_on(path: &Path, place: Forgetful) -> String {
     format!(
@@ -214,6 +266,28 @@ pub(crate) enum KeyTextFlaw {
         characters: usize,
     },
     NotBase64,
+    /// A line of an environment file; none where the name is not that of a variable for keys.
+    Line {
+        variable: Option<&'static str>,
+    },
+    SameKeyTwice,
+    SeveralKeys {
+        number: usize,
+    },
+    /// The path of a file that is there.
+    PathOfFile,
+    /// It begins as a path does.
+    LikePath,
+}
+
+/// What a text that is to be a key was read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadFrom {
+    /// The variable that holds the text itself.
+    Variable(&'static str),
+    File,
+    Command,
+    Prompt,
 }
 
 impl fmt::Display for KeyTextFlaw {
@@ -230,20 +304,45 @@ impl fmt::Display for KeyTextFlaw {
                 );
             }
             Self::NotBase64 => "it has a character that is not base64",
+            Self::Line { variable } => return write!(f, "it is a line {}=…, not a key", variable.unwrap_or(NAME)),
+            Self::SameKeyTwice => "the same key stands there more than once",
+            Self::SeveralKeys { number } => return write!(f, "{number} different keys stand there"),
+            Self::PathOfFile => "it is the path of a file, not a key",
+            Self::LikePath => "it looks like a path, not a key",
         })
     }
 }
 
+/// Stands for the name of a variable that is not told.
+const NAME: &str = "NAME";
+
 impl KeyTextFlaw {
-    fn hint(self) -> &'static str {
-        match self {
+    fn hint(self, read_from: ReadFrom) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::GuidesPlaceholder => "put the key there that `fernseal keygen` made",
             Self::Json => "were the config and the key file swapped?",
             Self::Quotes => "remove the quotes: they are part of the value here",
             Self::Empty => "put the master key's text there",
             Self::Padding { .. } => "copy the whole key, with the = at its end",
             Self::NotBase64 => "copy the key again, and nothing around it",
-        }
+            Self::Line { variable } => {
+                let name = variable.unwrap_or(NAME);
+                return format!("put the key's text alone there: what stands behind {name}=").into();
+            }
+            Self::SameKeyTwice => "leave the key there once",
+            Self::SeveralKeys { .. } => {
+                return format!("leave the present key there alone; former ones go into {PREVIOUS}").into();
+            }
+            Self::PathOfFile | Self::LikePath => match read_from {
+                ReadFrom::Variable(PREVIOUS) => return format!("name the file in {PREVIOUS_FILE} instead").into(),
+                ReadFrom::Variable(_) => {
+                    return format!("name the file in {KEY_FILE} instead, or with --key-file").into();
+                }
+                ReadFrom::File => "name that file instead",
+                ReadFrom::Command => "let the command print what is in that file",
+                ReadFrom::Prompt => "type the key's text, or name the file with --key-file",
+            },
+        })
     }
 }
 

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::{Pid, Uid};
+
 use super::{Cause, Exit, Message, message};
 use crate::quote::shown;
-use crate::store::Holder;
 
 #[derive(Debug, Clone)]
 pub(crate) enum LockFailure {
@@ -38,6 +39,14 @@ impl LockFailure {
             ),
         }
     }
+}
+
+/// Who holds a lock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Holder {
+    Process(Pid),
+    /// The lock of this user, which cannot be read.
+    User(Uid),
 }
 
 /// Who holds the lock on `directory`, as far as it is known; a note about waiting says it too.

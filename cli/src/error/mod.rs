@@ -26,11 +26,13 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 pub(crate) use bug::Bug;
-pub(crate) use config::{ConfigFailure, Flaw, JsonFlaw, value_hint};
+pub(crate) use config::{Aim, ConfigFailure, Flaw, JsonFlaw, Namesakes, value_hint};
 pub(crate) use exit::Exit;
 pub(crate) use file::{CopyKind, FileFailure, Property, Step};
-pub(crate) use key::{CommandFlaw, HomeFileFlaw, KeyFailure, KeyTextFlaw, NamedBy, lies_on};
-pub(crate) use lock::{LockFailure, held_by};
+pub(crate) use key::{
+    CommandFlaw, Forgetful, HomeFileFlaw, KeyFailure, KeySource, KeyTextFlaw, NamedBy, ReadFrom, lies_on,
+};
+pub(crate) use lock::{Holder, LockFailure, held_by};
 pub(crate) use program::{ProgramFailure, StartFlaw};
 pub(crate) use rotation::{RotationFailure, removal_question};
 pub(crate) use terminal::{Absence, Cut, Otherwise, TerminalFailure};
@@ -113,6 +115,15 @@ impl Failure {
         }
     }
 
+    /// The failures that a person is told of, one by one.
+    pub(crate) fn told(&self) -> Vec<&Self> {
+        match self {
+            Self::Several(failures) => failures.iter().flat_map(Self::told).collect(),
+            failure if failure.is_silent() => Vec::new(),
+            failure => vec![failure],
+        }
+    }
+
     /// Whether a token did not open.
     pub(crate) fn is_unopened(&self) -> bool {
         self.exit() == Exit::Unopened
@@ -172,19 +183,6 @@ pub(crate) fn check_none(failures: impl IntoIterator<Item = Failure>) -> Result<
             failures.push(last);
             Err(Failure::Several(failures))
         }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Several(failures) = self else {
-            let Message { what, next, .. } = self.message();
-            return write!(f, "error: {what}\n  next: {next}");
-        };
-        for (at, failure) in failures.iter().filter(|failure| !failure.is_silent()).enumerate() {
-            write!(f, "{}{failure}", if at == 0 { "" } else { "\n" })?;
-        }
-        Ok(())
     }
 }
 
@@ -284,9 +282,8 @@ mod tests {
         assert!(matches!(only, Failure::Interrupted));
         let several = check_none([Failure::Interrupted, reader_gone(), not_regular("a")]).unwrap_err();
         assert_eq!(several.exit(), Exit::Interrupted);
-        let told = "error: interrupted\n  next: nothing was changed; run it again when ready\n\
-                    error: a is not a regular file\n  next: a config is a regular file";
-        assert_eq!(several.to_string(), told);
+        let told: Vec<String> = several.told().into_iter().map(Failure::what).collect();
+        assert_eq!(told, ["interrupted", "a is not a regular file"]);
     }
 
     #[test]

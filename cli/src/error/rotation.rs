@@ -12,8 +12,8 @@ pub(crate) enum RotationFailure {
     InterruptedWhileChecking,
     /// So many files are left; the command finishes the rotation.
     Interrupted { left: usize, resume: String },
-    /// None of so many configs has a token.
-    NothingToRotate { configs: usize },
+    /// None of so many configs has a token; so many paths were not looked at.
+    NothingToRotate { configs: usize, skipped: usize },
     /// A dry run found files that fail.
     WouldFail,
     /// So many files were left out, and no file was rotated.
@@ -24,8 +24,8 @@ pub(crate) enum RotationFailure {
     // Back.
     /// A signal came; so many files were not reached.
     RollbackInterrupted { left: usize },
-    /// None of so many configs has a backup.
-    NothingToPutBack { configs: usize },
+    /// None of so many configs has a backup, beside it or in the directory; so many paths were not looked at.
+    NothingToPutBack { configs: usize, skipped: usize, backup_dir: Option<PathBuf> },
     /// So many files are as they were.
     SomeNotPutBack { files: usize },
     /// A config needs a backup and has none.
@@ -46,6 +46,12 @@ pub(crate) enum RotationFailure {
     BackupsStay { configs: usize },
     /// A config has lost its tokens, of which its backups have the last.
     NoTokensLeft { config: PathBuf },
+}
+
+/// How much was looked at, and what was not.
+fn looked_at(configs: usize, skipped: usize) -> String {
+    let skipped = if skipped == 0 { String::new() } else { format!(", and {} skipped", count(skipped, "path")) };
+    format!("{}{skipped}", count(configs, "config"))
 }
 
 /// The question before backups are removed.
@@ -69,9 +75,9 @@ impl RotationFailure {
                 format!("interrupted: {} not rotated yet", count(*left, "file")),
                 format!("finish with: {resume}"),
             ),
-            Self::NothingToRotate { configs } => message(
+            Self::NothingToRotate { configs, skipped } => message(
                 Exit::File,
-                format!("nothing to rotate: no encrypted value in {}", count(*configs, "config")),
+                format!("nothing to rotate: no encrypted value in {}", looked_at(*configs, *skipped)),
                 "nothing was changed; check the path, or encrypt the configs first",
             ),
             Self::WouldFail => message(Exit::Partial, "some files cannot be rotated", "see the list"),
@@ -82,11 +88,9 @@ impl RotationFailure {
             ),
             Self::SomeFailed { left_out, failed, resume } => {
                 let left_out = (*left_out > 0).then(|| format!("{} left out, not changed", count(*left_out, "file")));
-                let failed = match failed {
-                    0 => None,
-                    1 => Some("1 file failed; it opens with the old key or the new one".to_owned()),
-                    failed => Some(format!("{failed} files failed; each opens with the old key or the new one")),
-                };
+                // What another program saved meanwhile may be under any key, or under none.
+                let failed = (*failed > 0)
+                    .then(|| format!("{} failed; keep the old key and the new one", count(*failed, "file")));
                 let what: Vec<String> = left_out.into_iter().chain(failed).collect();
                 message(Exit::Partial, what.join("; "), format!("mend what is listed, then finish with: {resume}"))
             }
@@ -94,11 +98,17 @@ impl RotationFailure {
             Self::RollbackInterrupted { left } => {
                 message(Exit::Interrupted, format!("interrupted: {} not looked at", count(*left, "file")), GOES_ON)
             }
-            Self::NothingToPutBack { configs } => message(
-                Exit::File,
-                format!("nothing to put back: no backup of {}", count(*configs, "config")),
-                "nothing was changed; check the path, or say where backups are (--backup-dir)",
-            ),
+            Self::NothingToPutBack { configs, skipped, backup_dir } => {
+                let place = match backup_dir {
+                    Some(directory) => format!("in {} of", shown(directory)),
+                    None => "beside".to_owned(),
+                };
+                message(
+                    Exit::File,
+                    format!("nothing to put back: no backup {place} {}", looked_at(*configs, *skipped)),
+                    "nothing was changed; check the path, or say where backups are (--backup-dir)",
+                )
+            }
             Self::SomeNotPutBack { files } => message(
                 Exit::Partial,
                 format!("{} failed; no backup was touched", count(*files, "file")),

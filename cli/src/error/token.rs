@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use fernseal_core::{Error, KeyId};
 
-use super::{ConfigFailure, Exit, Message, message};
-use crate::keys::{self, KeySource};
-use crate::quote::{Pointer, quoted_path, shown};
+use super::{ConfigFailure, Exit, KeySource, Message, message};
+use crate::quote::{Pointer, exports, quoted_path, shown};
 
 #[derive(Debug, Clone)]
 pub(crate) enum TokenFailure {
@@ -25,6 +24,8 @@ pub(crate) enum Advice {
     Usual,
     /// It is a Fernet token that was not put into base64 once more.
     BareFernet,
+    /// The key at hand was encoded twice, and the key that it decodes to opens the token.
+    EncodedTwice { key_from: String },
     /// Another key opens it.
     Elsewhere(Box<KeyElsewhere>),
     /// No key that is known opens it.
@@ -105,6 +106,10 @@ impl Advice {
             Self::BareFernet => "a Fernet token stands there as it is: write its text in base64 once more, \
                                  or put the plain secret there and encrypt that"
                 .to_owned(),
+            Self::EncodedTwice { key_from } => format!(
+                "the key from {key_from} is encoded twice, and the key that it decodes to opens this token: put what \
+                 `base64 -d` prints of it there"
+            ),
             Self::Elsewhere(elsewhere) => elsewhere.hint(),
             Self::OtherKey { key_from, id, has_previous, tried } => {
                 let previous = if *has_previous { " and than the previous ones" } else { "" };
@@ -128,7 +133,7 @@ impl Advice {
 /// What to do so that the key in `file` is the master key from now on, in the place of the one from `present`.
 fn make_permanent(file: &Path, present: KeySource) -> String {
     let option = format!("use --key-file {}", quoted_path(file));
-    let exports: Vec<_> = keys::exports(file).lines().map(|line| line.trim().to_owned()).collect();
+    let exports: Vec<_> = exports(file).lines().map(|line| line.trim().to_owned()).collect();
     let exports = exports.join("; ");
     match present {
         KeySource::Option => format!("{option} from now on"),

@@ -7,12 +7,16 @@ use fernseal_core::Error;
 
 use super::config::value_problem;
 use super::{Absence, Exit, Message, message, value_hint};
-use crate::quote::{Pointer, one_line, shown};
+use crate::env::Unset;
+use crate::quote::{Pointer, one_line, quoted, quoted_path, shown};
 
 #[derive(Debug, Clone)]
 pub(crate) enum UsageFailure {
     /// Neither the command line nor the environment names a config.
-    NoConfigNamed,
+    NoConfigNamed { variable: Unset },
+    /// The config and the pointer stand in each other's place; `config` is what stands in the config's, and `option` is what
+    /// stands before the pointer.
+    Swapped { verb: &'static str, option: Option<&'static str>, config: PathBuf, pointer: PathBuf },
     /// One word was given, and it is a file, not a value.
     NoPointerNamed { config: PathBuf },
     /// What stands behind the config is not text.
@@ -64,8 +68,24 @@ impl UsageFailure {
     pub(super) fn message(&self) -> Message {
         let usage = |what: String, next| message(Exit::Usage, what, next);
         match self {
-            Self::NoConfigNamed => {
-                usage("no config named".to_owned(), "name it, or set PROXMOX_MCP_CONFIG to its path")
+            Self::NoConfigNamed { variable } => {
+                usage(format!("no config named, and {variable}"), "name it, or set PROXMOX_MCP_CONFIG to its path")
+            }
+            Self::Swapped { verb, option, config, pointer } => {
+                let option = option.map_or_else(String::new, |option| format!("{option} "));
+                message(
+                    Exit::Usage,
+                    format!(
+                        "{} is not a file, but {} is: the config and the pointer are swapped",
+                        shown(config),
+                        shown(pointer)
+                    ),
+                    format!(
+                        "the config comes first: fernseal {verb} {} {option}{}",
+                        quoted_path(pointer),
+                        quoted(config)
+                    ),
+                )
             }
             Self::NoPointerNamed { config } => usage(
                 format!("no pointer named: which value of {}?", shown(config)),

@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use ctutils::CtEq;
-use fernseal_core::MasterKey;
+use fernseal_core::{MasterKey, stack};
 
-use crate::error::{Absence, KeyFailure, Otherwise, Result};
+use crate::env::{self, KEY, KEY_COMMAND, KEY_FILE, USED_STACK, Unset};
+use crate::error::{Absence, KeyFailure, KeySource, Otherwise, ReadFrom, Result};
 use crate::keys::left_behind::{self, LeftBehind};
-use crate::keys::source::{Found, KeyOptions, KeySource, Place, Source, parse, places, previous_sources, sources};
+use crate::keys::source::{Found, KeyOptions, Place, Source, parse, places, previous_sources, sources};
 use crate::keys::{Master, derive};
 use crate::output::Report;
 use crate::output::terminal::Prompts;
+use crate::quote::is_key_text;
 
 /// The master key, then the previous ones.
 ///
@@ -60,11 +62,13 @@ impl Keyring {
             None => {
                 let text = prompts.ask_secret("Master key: ", &Otherwise::NoKey)?.map_err(|why| {
                     // That there is no terminal is what a service expects.
-                    KeyFailure::NoneSet { unasked: (why == Absence::Forbidden).then_some(why) }
+                    let unasked = (why == Absence::Forbidden).then_some(why);
+                    KeyFailure::NoneSet { variable: unset_variable(), unasked }
                 })?;
-                (parse(&text, "the prompt")?, ("the prompt".to_owned(), KeySource::Prompt))
+                (parse(&text, "the prompt", ReadFrom::Prompt)?, ("the prompt".to_owned(), KeySource::Prompt))
             }
         };
+        warn_if_encoded_twice(&current, &source.0, report);
         if current.is_short() {
             report.warn("the master key is shorter than 16 bytes, and can be guessed: rotate to a new one");
         }
@@ -72,7 +76,7 @@ impl Keyring {
         for source in previous_sources() {
             let text = source.read(report)?;
             for part in text.split([',', '\n']).filter(|part| !part.trim().is_empty()) {
-                keys.push(parse(part, &source.name())?);
+                keys.push(parse(part, &source.name(), source.read_from())?);
             }
         }
         report.trace(format_args!("{} previous keys", keys.len() - 1));
@@ -150,4 +154,26 @@ impl Keyring {
         }
         Ok(self.current())
     }
+}
+
+/// The variable that names no master key: the first that is empty, if one is.
+pub(crate) fn unset_variable() -> Unset {
+    let empty = [KEY, KEY_FILE, KEY_COMMAND].into_iter().map(env::unset).find(Unset::is_empty);
+    empty.unwrap_or_else(|| env::unset(KEY))
+}
+
+/// Warns of a key that opens nothing, as it was encoded twice. It may be what others took it for too, so it is used.
+pub(super) fn warn_if_encoded_twice(key: &MasterKey, source: &str, report: &Report) {
+    if encoded_twice(key).is_some() {
+        report.warn(format_args!(
+            "the master key from {source} is encoded twice: it decodes to the text of a master key (base64 -d prints it)"
+        ));
+    }
+}
+
+/// The key whose text `key` decodes to, if it was encoded twice, as `kubectl` and `base64` do to a text.
+pub(crate) fn encoded_twice(key: &MasterKey) -> Option<Rc<Master>> {
+    let text = std::str::from_utf8(key.as_bytes()).ok()?.trim_end_matches(['\0', '\n']);
+    let inner = || MasterKey::from_text(text).ok().map(|key| Rc::new(key.into()));
+    if is_key_text(text) { stack::wiped_after::<USED_STACK, _>(inner) } else { None }
 }

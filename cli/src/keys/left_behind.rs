@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::env;
 use crate::error::{KeyFailure, Result};
 use crate::keys::Master;
 use crate::keys::source::from_file_silently;
@@ -21,7 +22,10 @@ pub(crate) struct LeftBehind {
 
 /// Where a rotation writes the new key with this id, unless it is told another place.
 pub(crate) fn default_place(id: &str) -> Result<PathBuf> {
-    let home = home().ok_or(KeyFailure::NoHome)?;
+    let home = home().ok_or_else(|| KeyFailure::NoHome { variable: env::unset("HOME") })?;
+    if !home.is_dir() {
+        return Err(KeyFailure::HomeNotADirectory { home }.into());
+    }
     Ok(home.join(format!("{PREFIX}{id}")))
 }
 

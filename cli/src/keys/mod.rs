@@ -9,5 +9,5 @@ mod source;
 
 pub(crate) use command::run_bound;
 pub(crate) use derive::{Derived, Job, Master};
-pub(crate) use keyring::Keyring;
-pub(crate) use source::{KeyOptions, KeySource, Place, exports, from_file, places};
+pub(crate) use keyring::{Keyring, encoded_twice, unset_variable};
+pub(crate) use source::{KeyOptions, Place, from_file, places};

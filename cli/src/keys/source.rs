@@ -1,8 +1,7 @@
 //! Where master keys come from, and in which order: options, variables, and a file in the home directory.
 
-use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -10,14 +9,18 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use fernseal_core::{Error, MasterKey, stack};
+use rustix::fs::StatVfsMountFlags;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use crate::env::{KEY, KEY_COMMAND, KEY_FILE, PREVIOUS, PREVIOUS_COMMAND, PREVIOUS_FILE, USED_STACK, variable};
-use crate::error::{Failure, HomeFileFlaw, KeyFailure, KeyTextFlaw, NamedBy, Result};
+use crate::env::{
+    self, KEY, KEY_COMMAND, KEY_FILE, KEY_VARIABLES, PREVIOUS, PREVIOUS_COMMAND, PREVIOUS_FILE, USED_STACK, variable,
+};
+use crate::error::{Failure, HomeFileFlaw, KeyFailure, KeySource, KeyTextFlaw, NamedBy, ReadFrom, Result};
+use crate::keys::keyring::warn_if_encoded_twice;
 use crate::keys::{Master, command, derive};
 use crate::output::Report;
-use crate::quote::{is_key_text, quoted, quoted_path, shown};
+use crate::quote::{is_key_text, shown};
 
 const CREDENTIAL: &str = "proxmox_mcp_master_key";
 
@@ -78,6 +81,15 @@ impl Source {
         }
     }
 
+    /// What the key's text is read from.
+    pub(super) fn read_from(&self) -> ReadFrom {
+        match self {
+            Self::Text { variable, .. } => ReadFrom::Variable(variable),
+            Self::File { .. } | Self::HomeFile(_) => ReadFrom::File,
+            Self::Command { .. } => ReadFrom::Command,
+        }
+    }
+
     pub(super) fn read(&self, report: &Report) -> Result<Zeroizing<String>> {
         match self {
             Self::Text { text, .. } => Ok(text.clone()),
@@ -103,6 +115,7 @@ impl Place {
     pub(crate) fn words(&self) -> String {
         match &self.found {
             Found::Nothing if matches!(self.kind, KeySource::Credential | KeySource::Home) => "not there".to_owned(),
+            Found::Nothing if env::is_empty(&self.name) => "empty, which counts as not set".to_owned(),
             Found::Nothing => "not set".to_owned(),
             Found::Outranked => "set, but outranked".to_owned(),
             Found::Key(key) => format!("key {}", derive::id(key, NonZeroUsize::MIN)),
@@ -131,11 +144,11 @@ pub(crate) fn places(options: KeyOptions<'_>, report: &Report) -> Vec<Place> {
     let first = candidates.iter().filter(|candidate| candidate.source.is_some()).map(|candidate| candidate.rank).min();
     let look = |Candidate { rank, kind, name, source }: Candidate| {
         let Some(source) = source else { return Place { name: name.to_owned(), kind, found: Found::Nothing } };
-        let name = source.name();
+        let (name, read_from) = (source.name(), source.read_from());
         let found = if first.is_some_and(|first| first < rank) {
             Found::Outranked
         } else {
-            source.read(report).and_then(|text| parse(&text, &name)).map_or_else(Found::Failed, Found::Key)
+            source.read(report).and_then(|text| parse(&text, &name, read_from)).map_or_else(Found::Failed, Found::Key)
         };
         Place { name, kind, found }
     };
@@ -166,7 +179,7 @@ fn candidates(options: KeyOptions<'_>) -> [Candidate; 7] {
     let option = options
         .command
         .map(|command| Source::Command { named_by: NamedBy::Option("--key-command"), command: command.to_owned() });
-    let credential = env::var_os("CREDENTIALS_DIRECTORY")
+    let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
         .map(|directory| Path::new(&directory).join(CREDENTIAL))
         // What cannot be looked at counts: reading it says why.
         .filter(|path| !matches!(path.try_exists(), Ok(false)));
@@ -189,33 +202,6 @@ fn candidates(options: KeyOptions<'_>) -> [Candidate; 7] {
     ]
 }
 
-/// The lines with which a shell takes the key in `file` for the master key: where a variable names a key file already it
-/// must name the new one, as two keys that differ are refused.
-pub(crate) fn exports(file: &Path) -> String {
-    let as_text = format!("  export {KEY}=\"$(cat {})\"", quoted_path(file));
-    if file_variable(KEY_FILE).is_none() {
-        return as_text;
-    }
-    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let by_name = format!("  export {KEY_FILE}={}", quoted(absolute));
-    if text_variable(KEY).is_some() { format!("{as_text}\n{by_name}") } else { by_name }
-}
-
-/// What kind of place the master key came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeySource {
-    /// `--key-file`.
-    Option,
-    /// `--key-command` or its variable.
-    Command,
-    /// PROXMOX_MCP_MASTER_KEY or PROXMOX_MCP_MASTER_KEY_FILE.
-    Variable,
-    Credential,
-    /// `~/.proxmox_mcp_key`.
-    Home,
-    Prompt,
-}
-
 pub(super) fn previous_sources() -> impl Iterator<Item = Source> {
     let others = file_variable(PREVIOUS_FILE).into_iter().chain(command_variable(PREVIOUS_COMMAND));
     text_variable(PREVIOUS).into_iter().chain(others)
@@ -226,7 +212,7 @@ fn file_variable(name: &'static str) -> Option<Source> {
 }
 
 fn text_variable(variable: &'static str) -> Option<Source> {
-    let value = Zeroizing::new(env::var_os(variable)?.into_encoded_bytes());
+    let value = Zeroizing::new(std::env::var_os(variable)?.into_encoded_bytes());
     // What is not UTF-8 is no key; the replacement character makes the message say so.
     let text = Zeroizing::new(String::from_utf8_lossy(&value).into_owned());
     (!text.trim().is_empty()).then_some(Source::Text { variable, text })
@@ -255,6 +241,27 @@ fn check_private(path: &Path) -> Result<()> {
     }
 }
 
+/// The directories in which Docker, Compose and Kubernetes put secrets.
+const SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
+
+/// Whether others can only read a key file, and its mode is not for the user to change, as of the files that systemd,
+/// Kubernetes and Compose make (0440 or 0444): root's, those in a directory of secrets, and all on a read-only file system.
+fn is_handed_over(path: &Path, file: &File, meta: &Metadata) -> bool {
+    if meta.permissions().mode() & 0o022 != 0 {
+        return false;
+    }
+    let credentials = variable("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let is_in = |directory: PathBuf| {
+        let real = |path: &Path| path.canonicalize().ok();
+        real(&directory).zip(real(path)).is_some_and(|(directory, path)| path.starts_with(directory))
+    };
+    let is_read_only =
+        || rustix::fs::fstatvfs(file).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY));
+    meta.uid() == 0 && !geteuid().is_root()
+        || credentials.into_iter().chain(SECRETS.map(PathBuf::from)).any(is_in)
+        || is_read_only()
+}
+
 /// Reads a key file's text. A warning, where one is wanted, if others can read it too.
 fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<String>> {
     let unreadable = |error: std::io::Error| {
@@ -268,9 +275,14 @@ fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<Strin
     if let Some(report) = report
         && meta.is_file()
         && meta.permissions().mode() & 0o077 != 0
+        && !is_handed_over(path, &file, &meta)
     {
-        report.warn(format_args!(
-            "key file {} can be used by others (mode {:03o}): chmod 600 it",
+        let advice = match geteuid().as_raw() {
+            user if user == 0 || user == meta.uid() => "chmod 600 it".to_owned(),
+            _ => format!("it belongs to another user ({}), who can change that", meta.uid()),
+        };
+        report.advise(format_args!(
+            "key file {} can be used by others (mode {:03o}): {advice}",
             shown(path),
             meta.permissions().mode() & 0o777
         ));
@@ -282,18 +294,71 @@ fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<Strin
 
 /// Reads the master key in the file at `path`.
 pub(crate) fn from_file(path: &Path, report: &Report) -> Result<Rc<Master>> {
-    parse(&read_key_file(path, Some(report))?, &shown(path))
+    let key = parse(&read_key_file(path, Some(report))?, &shown(path), ReadFrom::File)?;
+    warn_if_encoded_twice(&key, &shown(path), report);
+    Ok(key)
 }
 
 /// As [`from_file`], for a file that nobody named: no warning.
 pub(super) fn from_file_silently(path: &Path) -> Result<Rc<Master>> {
-    parse(&read_key_file(path, None)?, &shown(path))
+    parse(&read_key_file(path, None)?, &shown(path), ReadFrom::File)
 }
 
+/// What stands in the place of the key's text, if it is known.
+fn slip(text: &str) -> Option<KeyTextFlaw> {
+    let named = |line: &str| {
+        let line = line.trim().trim_start_matches("export ");
+        let (name, value) = line.split_once('=')?;
+        let is_name = name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        (is_name && !value.trim_matches('=').is_empty()).then(|| name.to_owned())
+    };
+    if let Some(name) = text.lines().find_map(named) {
+        // Any other name could be part of a secret.
+        return Some(KeyTextFlaw::Line { variable: KEY_VARIABLES.into_iter().find(|variable| *variable == name) });
+    }
+    let mut keys: Vec<&str> = text.split([' ', '\t', '\n', '\r', ',']).filter(|part| !part.is_empty()).collect();
+    if let [one] = *keys
+        && let Some((first, second)) = one.split_at_checked(KEY_TEXT_LEN)
+    {
+        keys = vec![first, second];
+    }
+    if keys.len() > 1 && keys.iter().all(|key| is_key_text(key)) {
+        let are_same = keys.iter().all(|key| *key == keys[0]);
+        return Some(if are_same {
+            KeyTextFlaw::SameKeyTwice
+        } else {
+            KeyTextFlaw::SeveralKeys { number: keys.len() }
+        });
+    }
+    if !text.contains('\n') && Path::new(text).is_file() {
+        return Some(KeyTextFlaw::PathOfFile);
+    }
+    looks_like_path(text).then_some(KeyTextFlaw::LikePath)
+}
+
+/// Whether a text that is no key begins as a path does. Base64 may begin with `/`, but hardly with a directory's name.
+fn looks_like_path(text: &str) -> bool {
+    let root = || text.strip_prefix('/').and_then(|rest| rest.split_once('/'));
+    ["./", "../", "~/"].iter().any(|start| text.starts_with(start))
+        || root().is_some_and(|(first, _)| !first.is_empty() && Path::new("/").join(first).is_dir())
+}
+
+/// The length of the text of a 32-byte key.
+const KEY_TEXT_LEN: usize = 44;
+
 /// Reads key text; a slip that is often made gets words of its own.
-pub(super) fn parse(text: &str, source: &str) -> Result<Rc<Master>> {
-    let parsed = stack::wiped_after::<USED_STACK, _>(|| MasterKey::from_text(text).map(|key| Rc::new(key.into())));
-    parsed.map_err(|error| {
+pub(super) fn parse(text: &str, place: &str, read_from: ReadFrom) -> Result<Rc<Master>> {
+    let invalid = |flaw| KeyFailure::Invalid { place: place.to_owned(), read_from, flaw }.into();
+    let parsed = stack::wiped_after::<USED_STACK, _>(|| {
+        MasterKey::from_text(text).map(|key| (key.is_short(), Rc::new(key.into())))
+    });
+    // A short path can be read as base64.
+    if !matches!(parsed, Ok((false, _)))
+        && let Some(flaw) = slip(text.trim())
+    {
+        return Err(invalid(flaw));
+    }
+    parsed.map(|(_, key)| key).map_err(|error| {
         let text = text.trim();
         let quoted = |quote| text.starts_with(quote) || text.ends_with(quote);
         let flaw = if text.starts_with("your-") {
@@ -309,6 +374,6 @@ pub(super) fn parse(text: &str, source: &str) -> Result<Rc<Master>> {
                 _ => KeyTextFlaw::NotBase64,
             }
         };
-        KeyFailure::Invalid { place: source.to_owned(), flaw }.into()
+        invalid(flaw)
     })
 }

@@ -11,6 +11,8 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anstream::{AutoStream, ColorChoice};
+use clap::builder::styling::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::error::{Failure, FileFailure, Result};
@@ -54,7 +56,14 @@ impl Report {
 
     /// What is allowed but should not stay so.
     pub(crate) fn warn(&self, text: impl Display) {
-        say(&format!("warning: {text}"));
+        say_marked(&[(Mark::Warning, &text.to_string())]);
+    }
+
+    /// What should be otherwise, but is no reason to speak where only what went wrong is to be said.
+    pub(crate) fn advise(&self, text: impl Display) {
+        if !self.quiet {
+            self.warn(text);
+        }
     }
 
     /// A step on the way, for whoever looks for a fault.
@@ -68,6 +77,51 @@ impl Report {
 /// Writes to stderr; if that is closed there is nobody to tell.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{}", clean(text));
+}
+
+/// The word that a message begins with.
+#[derive(Debug, Clone, Copy)]
+enum Mark {
+    Error,
+    Next,
+    Warning,
+}
+
+impl Mark {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error:",
+            Self::Next => "  next:",
+            Self::Warning => "warning:",
+        }
+    }
+
+    /// As clap shows its errors and tips.
+    const fn style(self) -> Style {
+        match self {
+            Self::Error => AnsiColor::Red.on_default().bold(),
+            Self::Next => AnsiColor::Green.on_default(),
+            Self::Warning => AnsiColor::Yellow.on_default().bold(),
+        }
+    }
+}
+
+/// Whether messages on stderr have colors: where clap's have them, on a terminal that is not dumb unless NO_COLOR is set,
+/// and wherever CLICOLOR_FORCE is set. A terminal without a name (`TERM=`) gets none, as it gets no other escape codes.
+fn has_colors() -> bool {
+    let is_forced = || crate::env::variable("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+    AutoStream::choice(&io::stderr()) != ColorChoice::Never && (terminal::has_escape_codes() || is_forced())
+}
+
+/// Writes lines to stderr, each with its mark.
+fn say_marked(lines: &[(Mark, &str)]) {
+    let has_colors = has_colors();
+    let line = |(mark, text): &(Mark, &str)| {
+        let style = if has_colors { mark.style() } else { Style::new() };
+        // The text may come from elsewhere; the color does not.
+        format!("{style}{}{style:#} {}\n", mark.word(), clean(text))
+    };
+    let _ = io::stderr().write_all(lines.iter().map(line).collect::<String>().as_bytes());
 }
 
 /// Writes a line of the result to stdout.
@@ -99,8 +153,8 @@ pub(crate) fn failed_in_json(failed: &[(String, Failure)]) -> Vec<Value> {
 
 /// Says why a command failed. A reader that went away has heard enough.
 pub(crate) fn say_failure(failure: &Failure) {
-    if !failure.is_silent() {
-        say(&failure.to_string());
+    for failure in failure.told() {
+        say_marked(&[(Mark::Error, &failure.what()), (Mark::Next, &failure.next())]);
     }
 }
 

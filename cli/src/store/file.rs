@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::tree::Tree;
 use super::{Caveats, MAX_CONFIG, durable, open_dir, parent, stat_and_open};
+use crate::env::{CONFIG, variable};
 use crate::error::{Cause, Failure, FileFailure, Result};
 
 /// The longest pause before a config that changes while it is read is read again; all pauses together are twice as long.
@@ -181,7 +182,8 @@ impl ConfigPath {
     }
 
     pub(super) fn unreadable(&self, error: impl Into<Cause>) -> Failure {
-        FileFailure::Unreadable { path: self.path.clone(), error: error.into() }.into()
+        let is_default = variable(CONFIG).is_some_and(|default| default == *self.path);
+        FileFailure::Unreadable { path: self.path.clone(), is_default, error: error.into() }.into()
     }
 }
 

@@ -6,41 +6,15 @@ use std::path::Path;
 use rustix::fs::StatVfsMountFlags;
 
 use super::{ConfigPath, parent};
+use crate::error::Forgetful;
 
 /// What `statfs` says of file systems that forget, and their names.
 const FORGETFUL: [(u32, Forgetful); 3] =
     [(0x0102_1994, Forgetful::Tmpfs), (0x8584_58f6, Forgetful::Ramfs), (0x794c_7630, Forgetful::Overlay)];
 
-/// A file system that does not keep its files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Forgetful {
-    Tmpfs,
-    Ramfs,
-    /// The writable layer of a container, or of a live system.
-    Overlay,
-}
-
-impl Forgetful {
-    fn of(path: &Path) -> io::Result<Option<Self>> {
-        let kind = rustix::fs::statfs(path)?.f_type as u32;
-        Ok(FORGETFUL.iter().find(|(magic, _)| *magic == kind).map(|(_, forgetful)| *forgetful))
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Tmpfs => "tmpfs",
-            Self::Ramfs => "ramfs",
-            Self::Overlay => "overlay",
-        }
-    }
-
-    /// When the files go.
-    pub(crate) fn end(self) -> &'static str {
-        match self {
-            Self::Tmpfs | Self::Ramfs => "a restart",
-            Self::Overlay => "the end of its container",
-        }
-    }
+fn kind_of(path: &Path) -> io::Result<Option<Forgetful>> {
+    let kind = rustix::fs::statfs(path)?.f_type as u32;
+    Ok(FORGETFUL.iter().find(|(magic, _)| *magic == kind).map(|(_, forgetful)| *forgetful))
 }
 
 /// Whether the file at `path`, which may be yet to come, goes while one of `configs` stays. What cannot be looked at is
@@ -48,7 +22,7 @@ impl Forgetful {
 pub(crate) fn goes_before(path: &Path, configs: &[ConfigPath]) -> Option<Forgetful> {
     let real = path.canonicalize();
     let place = real.as_deref().unwrap_or(parent(path));
-    let forgetful = Forgetful::of(place).ok().flatten()?;
+    let forgetful = kind_of(place).ok().flatten()?;
     // What a service manager hands over, as Kubernetes and systemd do, is mounted read-only: a copy, of which it has the
     // original.
     if rustix::fs::statvfs(place).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY)) {
@@ -64,7 +38,7 @@ pub(crate) fn goes_before(path: &Path, configs: &[ConfigPath]) -> Option<Forgetf
         if last.as_ref() == Some(&directory) {
             return false;
         }
-        let is_in_memory = matches!(Forgetful::of(&directory), Ok(Some(Forgetful::Tmpfs | Forgetful::Ramfs)));
+        let is_in_memory = matches!(kind_of(&directory), Ok(Some(Forgetful::Tmpfs | Forgetful::Ramfs)));
         let is_elsewhere = device(&directory) != own && !is_in_memory;
         last = Some(directory);
         is_elsewhere

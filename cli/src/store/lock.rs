@@ -27,7 +27,7 @@ use rustix::process::{Pid, geteuid, test_kill_process};
 use super::names::{parse_temporary, temporary_of};
 use super::tree::Tree;
 use super::{ConfigPath, Found, parent, temporary};
-use crate::error::{Failure, LockFailure, Result, held_by};
+use crate::error::{Failure, Holder, LockFailure, Result, held_by};
 use crate::interrupt;
 use crate::quote::shown;
 
@@ -190,14 +190,6 @@ enum Attempt {
     Impossible(String),
     /// This process may not open more files.
     OutOfFiles(io::Error),
-}
-
-/// Who holds a lock.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Holder {
-    Process(Pid),
-    /// The lock of this user, which cannot be read.
-    User(Uid),
 }
 
 impl Directory {

@@ -19,12 +19,14 @@ pub(crate) use backups::Backups;
 pub(crate) use durable::Caveats;
 pub(crate) use file::{ConfigFile, ConfigPath, Identity};
 pub(crate) use find::{Found, find, left_out};
-pub(crate) use lasting::{Forgetful, goes_before};
-pub(crate) use lock::{Holder, Lock, Notice, lock};
+pub(crate) use lasting::goes_before;
+pub(crate) use lock::{Lock, Notice, lock};
 pub(crate) use memory::{MemoryFile, MemoryFolder, sweep};
 pub(crate) use names::backup_stamp;
 pub(crate) use search::could_hold;
-pub(crate) use write::{Output, Unsyncable, append_line, check_backup_dir, check_creatable, create_key, make_durable};
+pub(crate) use write::{
+    Output, Rights, Unsyncable, append_line, check_backup_dir, check_creatable, create_key, make_durable,
+};
 
 use std::ffi::OsStr;
 use std::fs::File;

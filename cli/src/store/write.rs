@@ -178,6 +178,34 @@ fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     }
 }
 
+/// Who may use a file that a command writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rights {
+    mode: u32,
+    /// User and group, if they are not those of whoever runs the command.
+    owner: Option<(u32, u32)>,
+}
+
+impl Rights {
+    /// The user alone.
+    pub(crate) const PRIVATE: Self = Self { mode: 0o600, owner: None };
+
+    /// The user alone, with no more rights than the owner of `config` has.
+    pub(crate) fn of_owner(config: &ConfigFile) -> Self {
+        Self { mode: config.mode() & 0o600, owner: None }
+    }
+
+    /// Those who may use `config`, as far as `mask` lets them.
+    pub(crate) fn kept_from(config: &ConfigFile, mask: u32) -> Self {
+        Self { mode: config.mode() & mask, owner: Some((config.stat.st_uid, config.stat.st_gid)) }
+    }
+
+    /// The permission bits.
+    pub(crate) fn mode(&self) -> u32 {
+        self.mode
+    }
+}
+
 /// A file that a command will write: a new one, or with force one in the place of what is there.
 pub(crate) struct Output {
     path: PathBuf,
@@ -209,10 +237,23 @@ impl Output {
         Ok(Self { path: path.to_owned(), dir, name, before })
     }
 
-    /// Writes `pieces` to the file, which gets `mode`, durably. The file has no name before all is in it.
-    pub(crate) fn write(self, mode: u32, pieces: &[&[u8]]) -> Result<Caveats> {
+    /// Writes `pieces` to the file, which gets `rights`, durably. The file has no name before all is in it.
+    pub(crate) fn write(self, rights: Rights, pieces: &[&[u8]]) -> Result<Caveats> {
         let failed = |step, error: io::Error| cannot_write(&self.path, step, error);
         let mut file = Temporary::create(&self.dir, &self.name).map_err(|error| failed(Step::Create, error))?;
+        let made = rustix::fs::fstat(&file.file).map_err(|error| failed(Step::LookAt, error.into()))?;
+        if let Some((uid, gid)) = rights.owner {
+            // Only what differs: a user who may not give a file away may still give it to a group.
+            let uid_to_set = (made.st_uid != uid).then(|| Uid::from_raw(uid));
+            let gid_to_set = (made.st_gid != gid).then(|| Gid::from_raw(gid));
+            rustix::fs::fchown(&file.file, uid_to_set, gid_to_set).map_err(|error| FileFailure::OwnerNotGiven {
+                uid,
+                gid,
+                path: self.path.clone(),
+                error: error.into(),
+            })?;
+        }
+        let mode = rights.mode;
         set_mode(&file.file, mode).map_err(|error| FileFailure::ModeNotKept {
             mode,
             path: self.path.clone(),

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::config::text::{ConfigText, SealedValue};
 use crate::error::{Advice, Failure, KeyElsewhere};
-use crate::keys::{Job, Keyring, Master, derive};
+use crate::keys::{Job, Keyring, Master, derive, encoded_twice};
 use crate::tokens::open_with;
 
 thread_local! {
@@ -38,6 +38,9 @@ pub(crate) fn refusal(
     if error != Error::AuthenticationFailed {
         return document.refusal(token, error);
     }
+    if opens_decoded_once(document, token, keys, threads) {
+        return document.refusal_with(token, error, Advice::EncodedTwice { key_from: keys.source().to_owned() });
+    }
     let tried = match search(document, token, keys, threads) {
         Search::Found(elsewhere) => {
             return document.refusal_with(token, error, Advice::Elsewhere(Box::new(elsewhere)));
@@ -52,6 +55,11 @@ pub(crate) fn refusal(
         tried,
     };
     document.refusal_with(token, error, advice)
+}
+
+/// Whether the key at hand was encoded twice, and the key in it opens the token.
+fn opens_decoded_once(document: &ConfigText, token: &SealedValue, keys: &Keyring, threads: NonZeroUsize) -> bool {
+    encoded_twice(keys.current()).is_some_and(|key| opens(&key, document, &[token], threads))
 }
 
 /// The key that opens a token which `keys` do not open, one that a rotation left in a file.

@@ -12,9 +12,8 @@ use serde_json::json;
 use crate::args::Rotate;
 use crate::context::Context;
 use crate::error::{Failure, Result, RotationFailure};
-use crate::keys;
 use crate::output;
-use crate::quote::{count, shown};
+use crate::quote::{count, exports, shown};
 
 use rollback::RollbackOutcome;
 use rotation::{RotationReport, follow_up, resume};
@@ -58,7 +57,7 @@ fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Resul
     let is_whole = outcome.left == 0 && outcome.failed.is_empty();
     if is_whole {
         output::result("Update the environment of everything that reads these configs:")?;
-        output::result(keys::exports(&outcome.key_file))?;
+        output::result(exports(&outcome.key_file))?;
     }
     // Of what is under the new key already an earlier run made them.
     let has_backups = !args.no_backup;
@@ -103,7 +102,8 @@ fn verdict(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result
     }
     let failed = outcome.failed.len();
     if failed == 0 && outcome.rotated.is_empty() && !outcome.new_key_in_use {
-        return Err(RotationFailure::NothingToRotate { configs: outcome.configs }.into());
+        let (configs, skipped) = (outcome.configs, outcome.paths_skipped);
+        return Err(RotationFailure::NothingToRotate { configs, skipped }.into());
     }
     if failed == 0 {
         return Ok(());
@@ -130,7 +130,12 @@ fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
         return Err(RotationFailure::RollbackInterrupted { left: outcome.left }.into());
     }
     match outcome.failed() {
-        0 if outcome.has_nothing() => Err(RotationFailure::NothingToPutBack { configs: outcome.files.len() }.into()),
+        0 if outcome.has_nothing() => Err(RotationFailure::NothingToPutBack {
+            configs: outcome.files.len(),
+            skipped: outcome.skipped.len(),
+            backup_dir: args.backup_dir.clone(),
+        }
+        .into()),
         0 if args.dry_run => told,
         0 => output::after_the_work(told),
         failed => Err(RotationFailure::SomeNotPutBack { files: failed }.into()),
@@ -151,7 +156,11 @@ fn rollback_in_words(outcome: &rollback::RollbackReport, args: &Rotate) -> Resul
     }
     let put_back = outcome.files.iter().filter(|(_, done)| matches!(done, Ok(RollbackOutcome::PutBack(_)))).count();
     let of = outcome.files.len() + outcome.left;
-    output::result(format_args!("{put_back} put back, {} failed, of {of}", outcome.failed()))
+    let skipped = match outcome.skipped.len() {
+        0 => String::new(),
+        paths => format!("; {} skipped", count(paths, "path")),
+    };
+    output::result(format_args!("{put_back} put back, {} failed, of {of}{skipped}", outcome.failed()))
 }
 
 fn rollback_in_json(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {

@@ -48,6 +48,8 @@ pub(crate) struct RotationReport {
     pub(crate) left: usize,
     /// Files that were looked at.
     pub(crate) configs: usize,
+    /// How many files and directories were not looked at.
+    pub(crate) paths_skipped: usize,
     /// Whether a config is under the new key, be it from this run or from an earlier one.
     pub(crate) new_key_in_use: bool,
     pub(crate) old_id: String,
@@ -98,6 +100,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
         key_file: new_key.path.clone(),
         new_text: new_key.text,
         configs: found.configs.len(),
+        paths_skipped: found.skipped.len(),
         ..RotationReport::default()
     };
     // The first of the keys that is not the new one is the old one: the environment may name the new one already.

@@ -1,0 +1,53 @@
+//! `unset`: removes one member of a config, with its comma; everything else stays byte for byte.
+//! It needs no key, as nothing is opened: a secret that is removed is lost, unless a backup has it.
+
+use serde_json::json;
+
+use super::read;
+use crate::args::Unset;
+use crate::audit::{Entry, Outcome, Verb};
+use crate::config::member;
+use crate::config::text::{ConfigText, Edits};
+use crate::context::Context;
+use crate::error::Result;
+use crate::interrupt;
+use crate::output;
+use crate::quote::count;
+
+pub(crate) fn run(args: &Unset, context: &Context) -> Result<()> {
+    super::refuse_swapped("unset", &args.config, None, (*args.pointer).as_ref())?;
+    // Before anything is waited for.
+    member::removal(&read(&args.config, context)?.1, &args.pointer)?;
+    let _lock = super::lock(&args.config, context)?;
+    let (source, document) = read(&args.config, context)?;
+    let edits = Edits::new(&document, vec![member::removal(&document, &args.pointer)?])?;
+    let removed = tokens_at(&document, &args.pointer)?;
+
+    let is_token = document.token_at(&document.find(&args.pointer)?).is_some();
+    let own = (!is_token).then_some(&*args.pointer);
+    let pointers: Vec<&str> = own.into_iter().chain(removed.iter().copied()).collect();
+    let mut entry =
+        Entry { verb: Verb::Unset, outcome: Outcome::Started, files: &[&args.config], pointers: &pointers, keys: &[] };
+    interrupt::stop_if_requested()?;
+    context.audit.record(&entry)?;
+    super::tell_caveats(source.replace(&edits.pieces())?, context);
+    entry.outcome = Outcome::Done;
+    context.audit.record_done(&entry, &context.report);
+    if args.json {
+        let fields = json!({ "config": document.name, "removed": args.pointer, "encrypted": removed });
+        return output::after_the_work(output::json("unset", fields));
+    }
+    let with = match removed.len() {
+        0 => String::new(),
+        _ if is_token => ", an encrypted value".to_owned(),
+        tokens => format!(", with {} in it", count(tokens, "encrypted value")),
+    };
+    context.report.note(format_args!("removed {} from {}{with}", args.pointer, document.name));
+    Ok(())
+}
+
+/// The pointers of the encrypted values that the value at `pointer` is or holds.
+fn tokens_at<'d>(document: &'d ConfigText, pointer: &str) -> Result<Vec<&'d str>> {
+    let span = document.find(pointer)?.span();
+    Ok(document.tokens.iter().filter(|token| token.is_within(&span)).map(|token| &*token.pointer).collect())
+}

@@ -1,0 +1,120 @@
+//! `set --create` adds a member, `unset` removes one: everything else in the config stays byte for byte.
+
+use crate::common::{Folder, Said, tokens};
+
+/// `set --create` of a secret at this pointer.
+fn create(folder: &Folder, pointer: &str) -> Said {
+    let line = "printf secret | \"$0\" set --create c.json \"$1\"";
+    Said::of(folder.command(&["sh", "-c", line], &[pointer]).output().unwrap())
+}
+
+const LAYOUTS: [(&str, &str, &str); 6] = [
+    ("{\"a\":{\"b\":1}}", "/a/n", "{\"a\":{\"b\":1,\"n\":\"TOKEN\"}}"),
+    ("{ \"a\": 1.50 }\n\n", "n", "{ \"a\": 1.50, \"n\": \"TOKEN\" }\n\n"),
+    ("{\r\n\t\"a\": \"\\u0041\"\r\n}\r\n", "/n", "{\r\n\t\"a\": \"\\u0041\",\r\n\t\"n\": \"TOKEN\"\r\n}\r\n"),
+    ("{\n  \"a\": {}\n}", "a.n", "{\n  \"a\": {\n    \"n\": \"TOKEN\"\n  }\n}"),
+    ("{}", "/n", "{\"n\": \"TOKEN\"}"),
+    ("\u{feff}[{\"a\": 1}, 2]", "/0/n", "\u{feff}[{\"a\": 1, \"n\": \"TOKEN\"}, 2]"),
+];
+
+#[test]
+fn set_create_adds_a_member_and_changes_no_other_byte() {
+    let folder = Folder::new("create");
+    for (text, pointer, expected) in LAYOUTS {
+        folder.write("c.json", text);
+        let said = create(&folder, pointer);
+        assert_eq!(said.code, Some(0), "{text}: {said:?}");
+        let now = folder.read("c.json");
+        let token = tokens(&now).next().unwrap().to_owned();
+        assert_eq!(now.replace(&token, "TOKEN"), expected);
+        assert_eq!(folder.run(&["get", "c.json", pointer]).out, "secret\n");
+    }
+}
+
+#[test]
+fn set_create_replaces_a_value_that_is_there() {
+    let folder = Folder::new("create-there");
+    folder.write("c.json", "{\"a\" : 1, \"b\": null}");
+    assert_eq!(create(&folder, "/b").code, Some(0));
+    assert_eq!(folder.run(&["get", "c.json", "/b"]).out, "secret\n");
+    assert!(folder.read("c.json").starts_with("{\"a\" : 1, \"b\": \"enc:"));
+}
+
+#[test]
+fn set_create_refuses_where_no_object_takes_the_member() {
+    let folder = Folder::new("create-refused");
+    for (text, pointer, what) in [
+        ("{\"a\": 1}", "/x/n", "no object at /x in c.json"),
+        ("{\"a\": 1}", "/a/n", "the value at /a in c.json is not an object"),
+        ("{\"a\": [1]}", "/a/1", "the value at /a in c.json is not an object"),
+        ("{\"a\": [1]}", "/a/-", "the value at /a in c.json is not an object"),
+        ("[]", "n", "the value in c.json is not an object"),
+        ("{\"n\": 1, \"\\u006e\": 2}", "/n", "occurs twice"),
+        ("{\"a\": {}, \"a\": {}}", "/a/n", "occurs twice"),
+    ] {
+        folder.write("c.json", text);
+        let said = create(&folder, pointer);
+        assert_eq!((said.code, &*said.out), (Some(6), ""), "{text}: {said:?}");
+        assert!(said.err.contains(what), "{text}: {said:?}");
+        assert_eq!(folder.read("c.json"), text);
+    }
+}
+
+#[test]
+fn set_create_takes_no_key_that_is_not_the_configs() {
+    let folder = Folder::new("create-key");
+    folder.write("c.json", "{}");
+    assert_eq!(create(&folder, "/a").code, Some(0));
+    let before = folder.read("c.json");
+    let line = "printf secret | \"$0\" set --create c.json /b";
+    let mut command = folder.command(&["sh", "-c", line], &[]);
+    command.env("PROXMOX_MCP_MASTER_KEY", "bLEDgzUxSiXMMKxMPSR4h9Gzhvbs_yFlqvsM9HsYdtU=");
+    let said = Said::of(command.output().unwrap());
+    assert_eq!(said.code, Some(4), "{said:?}");
+    assert_eq!(folder.read("c.json"), before);
+}
+
+#[test]
+fn unset_takes_back_what_set_create_added() {
+    let folder = Folder::new("create-unset");
+    for (text, pointer, _) in LAYOUTS {
+        folder.write("c.json", text);
+        assert_eq!(create(&folder, pointer).code, Some(0));
+        let said = folder.run(&["unset", "c.json", pointer]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert_eq!(said.err, format!("removed {pointer} from c.json, an encrypted value\n"));
+        assert_eq!(folder.read("c.json"), text);
+    }
+}
+
+#[test]
+fn unset_removes_one_member_needs_no_key_and_is_audited() {
+    let folder = Folder::new("unset");
+    folder.write("c.json", "{\"a\": {\"s\": \"1\", \"t\": \"2\", \"u\": 3},\r\n \"b\": 4}");
+    assert_eq!(folder.run(&["encrypt", "-q", "--in-place", "c.json", "--field=/a/s", "--field=/a/t"]).code, Some(0));
+    let mut command = folder.command(&[], &["unset", "c.json", "/a", "--json", "--audit-log", "log", "--no-input"]);
+    let said = Said::of(command.env_remove("PROXMOX_MCP_MASTER_KEY").output().unwrap());
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.contains(r#""encrypted":["/a/s","/a/t"],"removed":"/a""#), "{said:?}");
+    assert_eq!(folder.read("c.json"), "{\"b\": 4}");
+    let log = folder.read("log");
+    assert_eq!(log.matches(r#""pointers":["/a","/a/s","/a/t"]"#).count(), 2, "{log}");
+    assert!(log.contains(r#""outcome":"started""#) && log.contains(r#""outcome":"done""#), "{log}");
+}
+
+#[test]
+fn unset_refuses_what_is_no_member_or_one_of_two() {
+    let folder = Folder::new("unset-refused");
+    for (text, pointer, what) in [
+        ("{\"a\": [1, 2]}", "/a/0", "not the member of an object: c.json at /a/0"),
+        ("{\"a\": 1}", "", "not the member of an object"),
+        ("{\"a\": 1}", "/b", "no value at this pointer"),
+        ("{\"a\": 1, \"a\": 2}", "/a", "occurs twice"),
+    ] {
+        folder.write("c.json", text);
+        let said = folder.run(&["unset", "c.json", pointer]);
+        assert_eq!((said.code, &*said.out), (Some(6), ""), "{text}: {said:?}");
+        assert!(said.err.contains(what), "{text}: {said:?}");
+        assert_eq!(folder.read("c.json"), text);
+    }
+}
