@@ -483,7 +483,7 @@ fn with_no_input_nothing_is_asked_and_what_is_missing_is_named() {
             "press-enter" | "stored" => "no terminal to show the new key on: --no-input is given",
             "edit-again" => "Invalid JSON: sealed.json",
             "confirm-prune" => "\"Remove 1 backup?\" was not asked, as --no-input is given",
-            _ => "no master key: PROXMOX_MCP_MASTER_KEY is not set, and it is not asked for, as --no-input is given",
+            _ => "no master key: PROXMOX_MCP_MASTER_KEY is empty, and it is not asked for, as --no-input is given",
         };
         assert!(terminal.shown.contains(missing), "{}: {:?}", prompt.name, terminal.shown);
         let changed = |(file, _): &&(PathBuf, Vec<u8>)| !file.ends_with("starts");

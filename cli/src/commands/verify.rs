@@ -80,13 +80,11 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
         let skipped =
             if skipped.is_empty() { String::new() } else { format!("; {} skipped", count(skipped.len(), "path")) };
         let configs = count(configs, "config");
-        match tokens {
-            0 => context.report.note(format_args!("{configs} looked at, and no token found{skipped}")),
-            1 => context.report.note(format_args!("1 token of {configs} looked at, and it opens{skipped}")),
-            tokens => {
-                context.report.note(format_args!("{tokens} tokens of {configs} looked at, and all open{skipped}"))
-            }
-        }
+        context.report.note(match tokens {
+            0 => format!("{configs} looked at, and no token found{skipped}"),
+            1 => format!("1 token of {configs} looked at, and it opens{skipped}"),
+            tokens => format!("{tokens} tokens of {configs} looked at, and all open{skipped}"),
+        });
     }
     output::say_all(failures)
 }
