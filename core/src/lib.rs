@@ -39,10 +39,10 @@
 //! | `simd` | off | derives keys with vector and SHA instructions of the CPU; the only unsafe code; not for bare metal |
 //! | `compact` | off | chooses small code and little stack instead of speed, for microcontrollers |
 //!
-//! Bare metal does not turn `compact` on by itself. Without it, all of the crate works, but opening a
-//! token takes 4 KiB more of flash, and opening a whole config 16 KiB more of flash and 13 KiB more of stack.
+//! A build for bare metal does not turn `compact` on automatically. Without it, the whole crate works too, but opening
+//! a token takes 4 KiB more flash, and opening a whole config takes 16 KiB more flash and 13 KiB more stack.
 #![no_std]
-// With `simd`, the module kdf/simd alone is allowed unsafe code, for CPU instructions; without it there is none.
+// With `simd`, only the module kdf/simd may contain unsafe code, for CPU instructions. Without it, no module may.
 #![cfg_attr(not(feature = "simd"), forbid(unsafe_code))]
 #![cfg_attr(feature = "simd", deny(unsafe_code))]
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]

@@ -1,8 +1,8 @@
-//! Opens, seals and rotates the secrets of a JSON config, from one buffer into another. Everything outside the values concerned
-//! stays byte for byte.
+//! Opens, seals and rotates the secrets of a JSON config, from one buffer into another. All other bytes of the config
+//! are copied unchanged.
 //!
-//! [`open`] and [`rotate`] work on every string that begins with `enc:`, [`seal`] on the strings that the caller names. How
-//! tokens are opened and sealed depends on the feature `compact`: in `batch`, or one at a time in `single`.
+//! [`open`] and [`rotate`] work on every string that begins with `enc:`, [`seal`] on the strings that the caller names.
+//! The module `batch` opens and seals the tokens; with the feature `compact`, `single` does.
 
 #[cfg(not(feature = "compact"))]
 mod batch;
@@ -142,7 +142,8 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     })
 }
 
-/// The values at `pointers`, in the order of the text. They are found [`BATCH`] at a time, because there is no memory for all.
+/// The values at `pointers`, in the order of the text. They are found [`BATCH`] at a time, because there is no heap for
+/// all of them.
 struct Upcoming<'a, 'p> {
     json: &'a str,
     pointers: &'p [&'p str],
@@ -177,7 +178,7 @@ impl<'a, 'p> Upcoming<'a, 'p> {
             if start(&value) < offset || self.values.get(at).is_some_and(|other| start(other) == start(&value)) {
                 continue;
             }
-            // The value that comes last makes room for an earlier one.
+            // An earlier value replaces the last one.
             if self.values.is_full() {
                 if at == 0 {
                     continue;
@@ -189,7 +190,7 @@ impl<'a, 'p> Upcoming<'a, 'p> {
         }
     }
 
-    /// Returns how many of the values are to be sealed. It does not unescape them, so it may count one that is not.
+    /// Returns how many of the values will be sealed. It does not unescape them, so it may count one that will not.
     fn count_plain(&self) -> usize {
         self.values.iter().filter(|value| classify(value.raw()) == ValueKind::Plain).count()
     }
@@ -213,8 +214,9 @@ fn rewrite_tokens<'o>(
     )
 }
 
-/// Copies `json`, which is valid, to `out`, with new strings where `replace` returns a length: it has then written the inside of
-/// the new string, escaped for JSON, to the front of the buffer that it is given. It also gets the strings that follow.
+/// Copies `json`, which is valid, to `out`, and replaces strings. For each string it calls `replace` with the string,
+/// the strings that follow, and a buffer. To replace the string, `replace` writes the inside of the new string, escaped
+/// for JSON, to the front of that buffer and returns its length; otherwise it returns `None`.
 fn rewrite<'o>(
     json: &str,
     out: &'o mut [u8],

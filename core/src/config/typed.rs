@@ -1,8 +1,9 @@
 //! The ProxmoxMCP config as a Rust value that borrows from the text. Unknown fields are ignored.
 //!
-//! [`json`] checks the text first, because serde-json-core, which then maps the fields, recurses and accepts some invalid JSON.
-//! What serde-json-core would read differently from other readers is refused: field names that occur twice or contain escapes.
-//! A new field of the config is added here, in [`FIELDS`], and in `fernseal_config` of the C API.
+//! [`json`] checks the text first, because serde-json-core, which then maps the fields, is recursive and accepts some
+//! invalid JSON. Field names that occur twice or contain escapes are refused, because serde-json-core would read them
+//! differently from other readers. A new field of the config is added here, in [`FIELDS`], and in `fernseal_config` of
+//! the C API.
 
 use core::fmt;
 

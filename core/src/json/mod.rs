@@ -1,7 +1,9 @@
-//! JSON texts (RFC 8259): finds values and their places, so that a string can be read or replaced and nothing else changes.
+//! JSON texts (RFC 8259): finds values and their positions, so that a caller can read or replace a string without
+//! changing anything else.
 //!
-//! A text is checked strictly; only a byte order mark before it is accepted. Nothing here recurses or allocates, so a text may be
-//! nested [`MAX_DEPTH`] levels. Pointers are JSON Pointers (RFC 6901) or names joined by dots.
+//! The text is checked strictly; the only extension is that a byte order mark may precede it. No function recurses or
+//! allocates, so a text may be nested [`MAX_DEPTH`] levels. A pointer is a JSON Pointer (RFC 6901) or names joined by
+//! dots.
 //!
 //! | to | use |
 //! |---|---|

@@ -38,7 +38,7 @@ pub fn unescape<'o>(raw: &str, out: &'o mut [u8]) -> Result<&'o str, Error> {
 /// Escapes the first `len` bytes of `buf`, which are text, in place. Returns the length of the escaped text.
 pub(crate) fn escape_in_place(len: usize, buf: &mut [u8]) -> Result<usize, Error> {
     let plain = buf.get(..len).ok_or(Error::BufferTooSmall)?;
-    // The text is a secret. If nothing is to be escaped, as in most secrets, the running time reveals only that.
+    // The text is a secret. Most secrets contain nothing to escape; then the running time reveals only this fact.
     if !COMPACT && plain.iter().fold(0, |any, byte| any | must_be_escaped(*byte)) == 0 {
         return Ok(len);
     }

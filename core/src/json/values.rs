@@ -1,5 +1,5 @@
-//! The values of a JSON text: finds the value at a pointer, and every string. A [`Value`] knows its place in the text, so that
-//! it can be replaced and nothing else changes.
+//! Finds the value at a pointer, and all strings, of a JSON text. A [`Value`] knows its position in the text, so that a
+//! caller can replace it without changing anything else.
 
 use core::fmt;
 use core::ops::Range;
@@ -54,11 +54,11 @@ impl<'a> Value<'a> {
         self.text.split_at(inside.end).0.split_at(inside.start).1
     }
 
-    /// Returns the bytes of [`Value::raw`]. Firmware uses this, because the check that a `str` begins and ends at a character
-    /// costs flash.
+    /// Returns the bytes of [`Value::raw`]. Firmware uses this function, because slicing a `str` checks character
+    /// boundaries, which costs flash.
     ///
     /// # Errors
-    /// None; a fault in this module would become [`Error::InvalidJson`].
+    /// None. A fault in this module would be reported as [`Error::InvalidJson`].
     pub(crate) fn raw_bytes(&self) -> Result<&'a [u8], Error> {
         self.text.as_bytes().get(self.inside()).ok_or(Error::InvalidJson)
     }
@@ -76,20 +76,21 @@ impl<'a> Value<'a> {
         PointerTo { text: self.text, offset: self.span.start }
     }
 
-    /// Checks that on the way to this value no name occurs twice in its object. If one does, readers disagree on which value is
-    /// at the pointer.
+    /// Checks that no object on the path to this value contains the path's next name twice. If one does, JSON readers
+    /// disagree on which value is at the pointer.
     ///
-    /// It takes two walks through the text for each level that the value lies below. For many values use
-    /// [`find_duplicate`](super::find_duplicate), which needs memory but is linear; two implementations exist because this one
-    /// takes 1.5 KB less of a microcontroller's flash. `tests/core/json.rs` holds them equal.
+    /// It takes two walks through the text for each level above the value. For many values use
+    /// [`find_duplicate`](super::find_duplicate), which is linear but needs memory. Both exist because this one takes
+    /// 1.5 KB less of a microcontroller's flash. `tests/core/json.rs` compares their results.
     ///
     /// # Errors
     /// [`Error::DuplicateKey`] if a name occurs twice; [`Error::InvalidJson`] or [`Error::TooDeep`] if the text is not JSON
     /// after the value; with the feature `compact`, [`Error::TooDeep`] if the value lies below more than 64 levels.
-    #[inline(never)] // inlined, its walks would be on the stack while the value is opened
+    #[inline(never)] // out of line: inlined, its walks would be on the stack while the value is opened
     pub fn check_unique(&self) -> Result<(), Error> {
         let mut level = root(self.text)?;
-        // A token as deep as the limit costs 128 walks: of a text of 32 KiB, a tenth of the time of its derivation.
+        // A token at the limit costs 128 walks. For a text of 32 KiB they take a tenth of the time of the token's
+        // derivation.
         let mut levels_left = if COMPACT { 64_usize } else { MAX_DEPTH };
         while let Some(child) = level.children().find(|child| child.value.span.contains(&self.span.start)) {
             if let Some(name) = child.name
@@ -166,9 +167,9 @@ pub fn find<'a>(text: &'a str, pointer: &str) -> Result<Value<'a>, Error> {
     let mut events = Events::new(text);
     let mut value = Value { text, kind: Kind::Scalar, span: 0..0 };
     let mut found = Err(Error::NotFound);
-    // The walk enters the levels on the way and skips all others. `led` is how many levels of the way it has entered, `index`
-    // the number of items it has passed in the innermost of these, and `leads` whether the member that is next is on the way
-    // (`None` before an item, for which the index decides).
+    // The walk enters the objects and arrays on the path and skips all others. `led` is the number of levels of the
+    // path that it has entered. `index` is the number of items that it has passed in the innermost of them. `leads`
+    // says whether the next member is on the path; for an item it is `None`, because there the index decides.
     let (mut led, mut index, mut leads) = (0, 0, Some(true));
     loop {
         let level = events.depth;
@@ -216,7 +217,7 @@ impl<'a> Iterator for Children<'a> {
     type Item = Child<'a>;
 
     fn next(&mut self) -> Option<Child<'a>> {
-        // Depth 0 means that the value has ended, or is a string or scalar.
+        // The depth is 0 after the end of the value, and for a string or scalar.
         if self.events.depth() == 0 {
             return None;
         }
@@ -247,7 +248,7 @@ impl fmt::Debug for PointerTo<'_> {
 
 impl fmt::Display for PointerTo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // In a text that is not JSON, another reader may see other levels.
+        // Another reader may see other levels in a text that is not valid JSON.
         if root(self.text).is_err() {
             return f.write_str("?");
         }
