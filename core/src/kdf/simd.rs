@@ -128,10 +128,10 @@ const fn kernel(
 /// - Zen 4 (AMD EPYC, family 25, model 17): measured with `benches/run.sh cycles`. Three or four chains of SHA-NI with
 ///   32 registers take 53 to 55 cycles for each chain; lanes take 56 to 63, whatever their number.
 /// - Intel (Xeon, Granite Rapids): from one report. Three and four late chains take 105 and 103 cycles for each chain,
-///   early ones 111 and 110. Eight lanes of AVX-512 take 540 to 560 cycles, and two sets of sixteen take 1 670 to 1
-///   790. The report contains one chain and sixteen lanes in sums only: 17 jobs (16 + 1) took 1 039 cycles, and 24 jobs
-///   (16 + 8) took 1 474. From these follow 910 for sixteen late lanes and 130 for one chain. Early lanes are 5 %
-///   cheaper there. Three were not measured: for two chains the table has twice the cost of one, which is the most that
+///   early ones 111 and 110. Eight lanes of AVX-512 take 540 to 560 cycles, and two sets of sixteen take
+///   1 670 to 1 790. The report contains one chain and sixteen lanes in sums only: 17 jobs (16 + 1) took 1 039 cycles,
+///   and 24 jobs (16 + 8) took 1 474. From these follow 910 for sixteen late lanes and 130 for one chain. Early lanes
+///   are 5 % cheaper there. Three were not measured: for two chains the table has twice the cost of one, which is the most that
 ///   they can cost; for the portable loop and AVX2 it has the figures of Zen 4.
 /// - Zen 5: estimated from ratios in an earlier version of `benches/results`, which measured earlier kernels.
 ///
