@@ -28,12 +28,12 @@
 //! | seal a config with a new master key | [`config::rotate`] |
 //! | read the fields of a ProxmoxMCP config | [`config::Config`] |
 //! | open or seal one `enc:` token | [`token::open`], [`token::seal`] |
-//! | derive a key apart from opening or sealing | [`kdf::derive`], [`token::open_with`], [`token::seal_with`] |
+//! | derive a key separately from opening or sealing | [`kdf::derive`], [`token::open_with`], [`token::seal_with`] |
 //! | open or seal plain Fernet tokens | [`fernet`] |
 //! | find the values of a JSON text | [`json`] |
 //! | wipe the stack after work with keys | [`stack::wiped_after`] |
 //!
-//! | feature | default | what it does |
+//! | feature | default | effect |
 //! |---|---|---|
 //! | `typed` | on | adds [`config::Config`], and with it serde |
 //! | `simd` | off | derives keys with vector and SHA instructions of the CPU; the only unsafe code; not for bare metal |

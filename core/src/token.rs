@@ -142,12 +142,12 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Seals `plain` as a salted token and returns it. `now` is the time in Unix seconds, `rng` provides the salt and then the IV,
-/// and `out` needs [`token_len`] bytes. Costs one derivation.
+/// Seals `plain` as a salted token and returns it. `now` is the time in Unix seconds. `rng` provides the salt and then
+/// the IV. `out` needs [`token_len`] bytes. Costs one derivation.
 ///
 /// # Errors
 /// [`Error::KeyShort`] if the master key has fewer than 16 bytes ([`seal_with`] seals with any key);
-/// [`Error::BufferTooSmall`] or [`Error::RandomFailed`]. `out` is then zeroed.
+/// [`Error::BufferTooSmall`] or [`Error::RandomFailed`]. On error, `out` is zeroed.
 pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     master: &MasterKey,
     plain: &[u8],
@@ -161,7 +161,7 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     })
 }
 
-/// Seals `plain` as [`seal`] does, in the legacy form, for readers that know no other.
+/// Seals `plain` as [`seal`] does, in the legacy form, for readers that do not support the salted form.
 ///
 /// # Errors
 /// As [`seal`].

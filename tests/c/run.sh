@@ -27,7 +27,7 @@ run() { # NAME COMMAND…
     echo "PASS $name: $(grep -v '^==' "$work/log" | tail -n 1)"
 }
 
-# Returns the C++ compiler that belongs to a C compiler.
+# Prints the C++ compiler that belongs to a C compiler.
 plusplus() { case $1 in gcc) echo g++ ;; *) echo "$1++" ;; esac; }
 
 for cc in gcc clang; do

@@ -98,7 +98,7 @@ class Place:
         return list(tree.harm(self.root, self.home, self.scenario.configs, said))
 
     def wrong(self, said):
-        """Yields what is wrong after a disturbed run and, for ours, after the rerun that it proposes."""
+        """Returns what is wrong after a disturbed run and, for ours, after the rerun that it proposes."""
         found = self.harm(said)
         if found or self.scenario.tool == CARELESS:
             return found

@@ -104,7 +104,7 @@ check_panics() {
     fi
 }
 
-# Returns the flash and RAM (bytes) that the named functions take, without a program and its start-up code.
+# Prints the flash and RAM (bytes) that the named functions take, without a program and its start-up code.
 measure() { # FUNCTION…
     roots=
     for function; do roots="$roots -Wl,-u,fernseal_$function"; done
@@ -112,7 +112,7 @@ measure() { # FUNCTION…
     "${tools}size" "$out/$board-size" | awk 'NR == 2 { print $1 + $2, $2 + $3 }'
 }
 
-# Returns the greatest stack (bytes) of the tests whose names match.
+# Prints the greatest stack (bytes) of the tests whose names match.
 deepest() { # PATTERN
     awk -v pattern="$1" '$2 ~ pattern && $4 > most { most = $4 } END { print most + 0 }' "$out/$board.log"
 }

@@ -1,16 +1,16 @@
-"""ProxmoxMCP's token scheme in Python, on pyca/cryptography: the peer of the live interop tests.
+"""ProxmoxMCP's token scheme in Python, on pyca/cryptography. The interoperability tests compare Fernseal with it.
 
-Reads one JSON object a line from stdin and answers each with one line: {"ok": …} or {"error": "Type: message"}.
-Binary values are hex, texts are texts; what is in brackets may be left out.
+Reads one JSON object from each line of stdin and answers with one line: {"ok": …} or {"error": "Type: message"}.
+Binary values are hex, and texts are plain. Values in brackets are optional.
 
     {"op": "open", "master_key": …, "token": …}                                    the secret
     {"op": "seal", "master_key": …, "plain": …, ["salt", "iv", "time"]}            a salted token
     {"op": "seal_legacy", "master_key": …, "plain": …, ["iv", "time"]}             a legacy token
     {"op": "fernet_encrypt_at", "key": …, "plain": hex, "time": …, ["iv"]}         a Fernet token
-    {"op": "fernet_decrypt_at_time", "key": …, "token": …, ["ttl", "now"]}         hex; without ttl no time is judged
+    {"op": "fernet_decrypt_at_time", "key": …, "token": …, ["ttl", "now"]}         hex; without ttl any age
     {"op": "pbkdf2", "password": hex, "salt": hex, "iterations": …, "len": …}      hex
 
-`original.py --check VECTORS` holds this file against the folder's valid.json, invalid.json and fernet_ttl.json.
+`original.py --check VECTORS` compares this file with valid.json, invalid.json and fernet_ttl.json of the folder.
 """
 
 import json

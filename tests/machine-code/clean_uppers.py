@@ -146,7 +146,7 @@ def faults(code):
                 return_dirty(owner[call][0], before)
 
     def after(index):
-        """Returns where execution continues after instruction `index`, with dirty uppers."""
+        """Follows execution after instruction `index`, with dirty uppers."""
         first, last = owner[index]
         mnemonic = mnemonics[index]
         if mnemonic == "ret":

@@ -31,7 +31,7 @@ PROMPT, TYPED, SAID = "#7ee787", "#ffffff", "#c9d1d9"
 
 
 def transcript():
-    """Returns the commands and their output, as (line, is_command)."""
+    """Yields the commands and their output, as (line, is_command)."""
     with tempfile.TemporaryDirectory() as home:
         os.mkdir(f"{home}/etc", 0o700)
         pathlib.Path(home, "etc/config.json").write_text(CONFIG)

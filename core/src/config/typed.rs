@@ -37,7 +37,7 @@ pub struct Config<'a> {
     /// The API token that logs in to it.
     #[serde(borrow)]
     pub auth: Auth<'a>,
-    /// What is logged, and where.
+    /// The log settings.
     #[serde(borrow, default)]
     pub logging: Logging<'a>,
 }
@@ -164,12 +164,12 @@ fn plain_member<'a>(object: &Value<'a>, name: &str) -> Result<Option<Value<'a>>,
     }
 }
 
-/// A string of a config as it is written, with its escapes. It is equal to another if both are equal without escapes.
+/// The JSON text of a string of a config, with its escapes. Two of them are equal if they are equal without escapes.
 #[derive(Clone, Copy)]
 pub struct Text<'a>(&'a str);
 
 impl<'a> Text<'a> {
-    /// Returns the inside of the string as it is written, with its escapes.
+    /// Returns the JSON text of the string, without quotes and with escapes.
     #[must_use]
     pub const fn raw(&self) -> &'a str {
         self.0

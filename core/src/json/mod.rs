@@ -9,9 +9,9 @@
 //! |---|---|
 //! | find the value at one pointer | [`find`] |
 //! | go through all strings | [`strings`] |
-//! | go through everything, with pointers | [`Walk`] |
-//! | check that no name occurs twice on the way to some values | [`find_duplicate`] |
-//! | read and write the inside of a string | [`unescape`], [`escape`] |
+//! | go through all values, with pointers | [`Walk`] |
+//! | check that no name on the path to a value occurs twice | [`find_duplicate`] |
+//! | unescape and escape the contents of a string | [`unescape`], [`escape`] |
 
 mod pointer;
 mod scan;

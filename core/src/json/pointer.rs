@@ -6,8 +6,8 @@ use core::{fmt, str};
 use super::text::Unescape;
 use crate::error::Error;
 
-/// Writes one step of a JSON Pointer: a `/`, and the name with the escapes of RFC 6901. `raw_name` is the name as it is written in
-/// the JSON text, without quotes. A lone surrogate is written as U+FFFD.
+/// Writes one step of a JSON Pointer: a `/`, and the name with the escapes of RFC 6901. `raw_name` is the JSON text of
+/// the name, without its quotes. A lone surrogate is written as U+FFFD.
 ///
 /// # Errors
 /// Those of `f`.

@@ -29,7 +29,7 @@ pub enum Event {
     Scalar(Range<usize>),
 }
 
-/// What a step found, between the `start` and the `offset` of [`Events`].
+/// The result of a step. Its text is between the `start` and the `offset` of [`Events`].
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Lexeme {
     /// The name of a member.
@@ -42,7 +42,7 @@ pub(super) enum Lexeme {
     Nothing,
 }
 
-/// What the grammar allows next.
+/// The tokens that the grammar allows next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expect {
     /// A value.
@@ -268,7 +268,7 @@ impl<'a> Events<'a> {
         string.name()
     }
 
-    /// Returns the name that was found last, as it is written, without quotes.
+    /// Returns the JSON text of the name that was found last, without quotes.
     pub(super) fn name(&self) -> Result<&'a [u8], Error> {
         self.text.as_bytes().get(self.start + 1..self.offset - 1).ok_or(Error::InvalidJson)
     }

@@ -41,13 +41,13 @@ impl<'a> Value<'a> {
         self.kind
     }
 
-    /// Returns the place of the value in the text, in bytes. A string's quotes belong to it.
+    /// Returns the range of the value in the text, in bytes. The range of a string includes its quotes.
     #[must_use]
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
-    /// Returns the value as it is written. Of a string that is its inside: the text between the quotes, with its escapes.
+    /// Returns the JSON text of the value. For a string, that is the part between the quotes, with its escapes.
     #[must_use]
     pub fn raw(&self) -> &'a str {
         let inside = self.inside();
@@ -63,29 +63,30 @@ impl<'a> Value<'a> {
         self.text.as_bytes().get(self.inside()).ok_or(Error::InvalidJson)
     }
 
-    /// Returns the place of the value in the text, without a string's quotes.
+    /// Returns the range of the value in the text, in bytes. The range of a string excludes its quotes.
     pub(crate) fn inside(&self) -> Range<usize> {
         let quote = usize::from(self.kind == Kind::String);
         self.span.start + quote..self.span.end - quote
     }
 
-    /// Returns the JSON Pointer of the value, for display. Displaying it takes two walks through the text and 16 KiB of stack;
-    /// a [`Walk`] has the pointers of all values in one. If the text is not JSON after the value, it displays `?`.
+    /// Returns the JSON Pointer of the value, for display. Displaying it takes two walks through the text and 16 KiB of
+    /// stack; a [`Walk`] yields the pointers of all values in one walk. If the text after the value is not JSON, it
+    /// displays `?`.
     #[must_use]
     pub const fn pointer(&self) -> PointerTo<'a> {
         PointerTo { text: self.text, offset: self.span.start }
     }
 
-    /// Checks that no object on the path to this value contains the path's next name twice. If one does, JSON readers
-    /// disagree on which value is at the pointer.
+    /// Checks that no name on the path to this value occurs twice in its object. If one does, JSON readers disagree on
+    /// which value is at the pointer.
     ///
     /// It takes two walks through the text for each level above the value. For many values use
     /// [`find_duplicate`](super::find_duplicate), which is linear but needs memory. Both exist because this one takes
     /// 1.5 KB less of a microcontroller's flash. `tests/core/json.rs` compares their results.
     ///
     /// # Errors
-    /// [`Error::DuplicateKey`] if a name occurs twice; [`Error::InvalidJson`] or [`Error::TooDeep`] if the text is not JSON
-    /// after the value; with the feature `compact`, [`Error::TooDeep`] if the value lies below more than 64 levels.
+    /// [`Error::DuplicateKey`] if a name occurs twice; [`Error::InvalidJson`] or [`Error::TooDeep`] if the text after
+    /// the value is not JSON; with the feature `compact`, [`Error::TooDeep`] if the value is more than 64 levels deep.
     #[inline(never)] // out of line: inlined, its walks would be on the stack while the value is opened
     pub fn check_unique(&self) -> Result<(), Error> {
         let mut level = root(self.text)?;
@@ -105,7 +106,7 @@ impl<'a> Value<'a> {
         Ok(())
     }
 
-    /// Returns the member called `name` of an object, and its name as it is written.
+    /// Returns the member called `name` of an object, and the JSON text of its name.
     #[cfg(feature = "typed")]
     pub(crate) fn member(&self, name: &str) -> Result<Option<(&'a [u8], Self)>, Error> {
         let wanted = |child: Child<'a>| Some((child.name.filter(|raw| unescaped_eq(raw, name))?, child.value));
@@ -160,8 +161,8 @@ impl<'a> Iterator for Strings<'a> {
 /// joined by dots (`auth.token_value`). Takes one walk through the text.
 ///
 /// # Errors
-/// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::InvalidPointer`] or [`Error::NotFound`]; [`Error::DuplicateKey`] if a
-/// name on the way occurs twice in its object.
+/// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::InvalidPointer`] or [`Error::NotFound`];
+/// [`Error::DuplicateKey`] if a name on the path occurs twice in its object.
 pub fn find<'a>(text: &'a str, pointer: &str) -> Result<Value<'a>, Error> {
     let steps = Steps::new(pointer)?;
     let mut events = Events::new(text);
@@ -203,7 +204,7 @@ pub fn find<'a>(text: &'a str, pointer: &str) -> Result<Value<'a>, Error> {
 
 /// A member of an object or an item of an array.
 struct Child<'a> {
-    /// The member's name as it is written, without quotes. An item has none.
+    /// The JSON text of the member's name, without quotes. An item has none.
     name: Option<&'a [u8]>,
     value: Value<'a>,
 }

@@ -1,4 +1,4 @@
-//! Walks through a JSON text with the pointer of each event at hand, and finds duplicate names on the paths to given
+//! Walks through a JSON text and knows the pointer of each event; finds duplicate names on the paths to given
 //! values.
 //!
 //! For a single value, [`find`](super::find) does the same with less memory. This module serves many values in one
