@@ -60,6 +60,30 @@ impl Failure {
         Self::new(Exit::Other, format!("fernseal contradicts itself: {what}"), next)
     }
 
+    /// What `check` found: secrets in plain text, damaged or legacy tokens.
+    pub(crate) fn insecure_values(what: &str, next: &str) -> Self {
+        Self::new(Exit::PlainText, what, next)
+    }
+
+    /// A file that belongs to a user who is not trusted, and is not used.
+    pub(crate) fn foreign_file(what: &str) -> Self {
+        let next =
+            "only files of root, of yourself and of the user who called sudo count: chown it, or name a file of yours";
+        Self::new(Exit::File, what, next)
+    }
+
+    /// As [`Self::foreign_file`], for a key file.
+    pub(crate) fn foreign_key_file(what: &str) -> Self {
+        let next = "only key files of root, of yourself and of the user who called sudo count: check the key, and copy it to \
+                    a file of your own (mode 600)";
+        Self::new(Exit::Key, what, next)
+    }
+
+    /// A link that another user has put in the way.
+    pub(crate) fn foreign_link(exit: Exit, what: &str) -> Self {
+        Self::new(exit, what, "nothing was written; name the file that it leads to, if that is what you want")
+    }
+
     /// What core refused, at `pointer` in `file`.
     pub(crate) fn at(file: &str, pointer: &str, error: Error) -> Self {
         let (exit, what, next) = match error {

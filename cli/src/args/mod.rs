@@ -163,6 +163,9 @@ pub(crate) struct Check {
     /// Take the value at POINTER for a secret too, as in /proxmox/password; a config must have it (can be repeated)
     #[arg(long = "require", value_name = "POINTER")]
     pub(crate) required: Vec<Pointer>,
+    /// Take tokens in the old form, with one salt for all, for findings too
+    #[arg(long)]
+    pub(crate) no_legacy: bool,
     /// Look at the *.json files that are staged in git instead; none of them need have a POINTER
     #[arg(long, conflicts_with = "paths")]
     pub(crate) staged: bool,

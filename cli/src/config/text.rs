@@ -226,6 +226,11 @@ impl ConfigText {
         self.tokens.get(at)
     }
 
+    /// The tokens in the old form, which share one salt.
+    pub(crate) fn legacy_tokens(&self) -> impl Iterator<Item = &SealedValue> {
+        self.tokens.iter().filter(|token| matches!(token.form, Ok((Format::Legacy, _))))
+    }
+
     /// Where the tokens are.
     pub(crate) fn pointers(&self) -> Vec<&str> {
         self.tokens.iter().map(|token| &*token.pointer).collect()
