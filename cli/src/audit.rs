@@ -12,7 +12,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::keys::derive::{self, Master};
 use crate::output::{self, Report, time};
 use crate::quote::{json_line, shown};
-use crate::store;
+use crate::store::{self, owners};
 
 const VARIABLE: &str = "PROXMOX_MCP_AUDIT_LOG";
 
@@ -93,6 +93,9 @@ impl Audit {
             "outcome": entry.outcome,
         }));
         store::append_line(path, &line).map_err(|error| {
+            if let Some(refused) = owners::Refused::of(&error) {
+                return refused.failure(path);
+            }
             Failure::new(
                 Exit::File,
                 format!("the audit log {} cannot be written: {error}", shown(path)),

@@ -758,3 +758,27 @@ fn a_rotation_whose_output_cannot_be_written_is_done_all_the_same() {
         assert!(folder.all_open_with("new"), "{name}");
     }
 }
+
+#[test]
+fn the_audit_log_is_durable_before_the_first_config_changes() {
+    let folder = rotated("durable-log", 1);
+    if !has("strace") {
+        skip("no strace");
+        return;
+    }
+    fs::create_dir(folder.path("logs")).unwrap();
+    let strace = ["strace", "-f", "-y", "-s0", "-o", "trace", "-e", "trace=openat,write,fsync,renameat2,linkat"];
+    let log = folder.path("logs/audit");
+    let rotation = ["rotate", "tree", "--new-key-out", "newer", "--jobs", "1", "--audit-log", log.to_str().unwrap()];
+    let said = folder.run_by(&strace, &[&rotation[..], &["--key-file", "new"]].concat());
+    let trace = folder.read("trace");
+    let first = |what: &str, text: &str| {
+        let is_it = |line: &str| line.contains(what) && line.contains(text);
+        trace.lines().position(is_it).unwrap_or_else(|| panic!("no {what} of {text}: {said:?} {trace}"))
+    };
+    let (name, directory) = (format!("<{}>", log.display()), format!("<{}>", folder.path("logs").display()));
+    let [made, synced, named] = [first("write(", &name), first("fsync(", &name), first("fsync(", &directory)];
+    assert!(made < synced && synced < named, "{trace}");
+    assert!(named < first("linkat(", ""), "the name of the log is synced before the new key has one: {trace}");
+    assert!(named < first("renameat2(", ""), "and before a config changes: {trace}");
+}

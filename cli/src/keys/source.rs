@@ -5,12 +5,11 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use fernseal_core::{Error, MasterKey, stack};
-use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 use crate::env::{KEY, KEY_COMMAND, KEY_FILE, PREVIOUS, PREVIOUS_COMMAND, PREVIOUS_FILE, USED_STACK, variable};
@@ -18,6 +17,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::keys::{Master, command, derive};
 use crate::output::Report;
 use crate::quote::{is_key_text, quoted, quoted_path, shown};
+use crate::store::owners;
 
 const CREDENTIAL: &str = "proxmox_mcp_master_key";
 
@@ -257,7 +257,7 @@ fn command_variable(name: &'static str) -> Option<Source> {
     variable(name).map(|command| Source::Command { named_by: name, command })
 }
 
-/// Refuses a key file that is not the user's own, or that others can use.
+/// Refuses a key file that others can use. Whose it may be is the same for every key file.
 fn check_private(path: &Path) -> Result<()> {
     let refused = |what: String, next: String| {
         Err(Failure::new(Exit::Key, format!("the key file {} is not used: {what}", shown(path)), next))
@@ -269,8 +269,6 @@ fn check_private(path: &Path) -> Result<()> {
     let mode = meta.permissions().mode() & 0o777;
     if !meta.is_file() {
         refused("it is not a regular file".to_owned(), "remove it, or name another with --key-file".to_owned())
-    } else if meta.uid() != geteuid().as_raw() {
-        refused("it belongs to another user".to_owned(), "name a key file with --key-file".to_owned())
     } else if mode & 0o077 != 0 {
         refused(format!("others can use it (mode {mode:03o})"), format!("chmod 600 {}", quoted_path(path)))
     } else {
@@ -285,13 +283,18 @@ fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<Strin
             let next = "put the key into a file of mode 600, and name that";
             return Failure::new(Exit::Key, "what is named as a key file is a master key itself", next);
         }
+        if let Some(refused) = owners::Refused::of(error) {
+            return refused.key_failure(path);
+        }
         let what = match error.kind() {
             std::io::ErrorKind::NotFound => format!("Key file not found: {}", shown(path)),
             _ => format!("key file {} cannot be read: {error}", shown(path)),
         };
         Failure::new(Exit::Key, what, "name a file that holds the master key's text and that you can read")
     };
+    owners::check_links(path).map_err(|error| unreadable(&error))?;
     let file = File::open(path).map_err(|error| unreadable(&error))?;
+    owners::check_owner(&file, path).map_err(|error| unreadable(&error))?;
     let meta = file.metadata().map_err(|error| unreadable(&error))?;
     if let Some(report) = report
         && meta.is_file()

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::tree::Tree;
-use super::{Caveats, MAX_CONFIG, durable, open_dir, parent, stat_and_open};
+use super::{Caveats, MAX_CONFIG, durable, open_dir, owners, parent, stat_and_open};
 use crate::error::{Exit, Failure, Result};
 use crate::quote::shown;
 
@@ -135,13 +135,23 @@ impl ConfigPath {
         }
     }
 
-    /// The file `name` in the config's directory, and what is in it, if there is one.
+    /// The file `name` in the config's directory, and what is in it, if there is one. It must be the config's owner's too, or
+    /// of somebody who is trusted: others could put one into a directory that they share.
     pub(crate) fn beside(&self, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
         let beside = Self { path: self.path.with_file_name(name), root: self.root.clone() };
-        match beside.exists()? {
-            false => Ok(None),
-            true => beside.read().map(|mut source| Some((beside.path, source.take_bytes()))),
+        if !beside.exists()? {
+            return Ok(None);
         }
+        let mut source = beside.read()?;
+        let owner_of_config = self.open().map(|(.., stat)| stat.st_uid).ok();
+        if owner_of_config != Some(source.stat.st_uid) {
+            let (_, _, file, stat) = beside.open()?;
+            if Identity::of(&stat) != source.identity() {
+                return Err(source.changed());
+            }
+            owners::check_owner(&file, &beside.path).map_err(|error| beside.unreadable(&error))?;
+        }
+        Ok(Some((beside.path, source.take_bytes())))
     }
 
     /// Removes the file, durably.
@@ -181,17 +191,24 @@ impl ConfigPath {
             let below = root.below(&self.path)?;
             return Ok((root.directory(below.parent().unwrap_or(Path::new("")))?, name(below)?));
         }
-        let real = match self.path.symlink_metadata() {
-            Ok(meta) if meta.is_symlink() => self.path.canonicalize()?,
-            Ok(_) => self.path.clone(),
+        let (is_link, real) = match self.path.symlink_metadata() {
+            Ok(meta) if meta.is_symlink() => (true, owners::resolve(&self.path)?),
+            Ok(_) => (false, self.path.clone()),
             // It may be about to be made; if it is to be there, whoever opens it notices.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.path.clone(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (false, self.path.clone()),
             Err(error) => return Err(error),
         };
+        if is_link {
+            return Ok((Arc::new(owners::open_dir_without_links(parent(&real))?), name(&real)?));
+        }
+        owners::check_links(parent(&real))?;
         Ok((Arc::new(open_dir(parent(&real))?), name(&real)?))
     }
 
     pub(super) fn unreadable(&self, error: &io::Error) -> Failure {
+        if let Some(refused) = owners::Refused::of(error) {
+            return refused.failure(&self.path);
+        }
         let path = shown(&self.path);
         let (what, next) = match error.kind() {
             io::ErrorKind::NotFound => {

@@ -9,6 +9,7 @@ mod lasting;
 mod lock;
 mod memory;
 mod names;
+pub(crate) mod owners;
 mod search;
 pub(crate) mod staged;
 mod temporary;

@@ -22,7 +22,7 @@ use super::durable::{sync, sync_directory, unsynced};
 use super::file::{changed, digest};
 use super::names::BACKUP_MARK;
 use super::temporary::{Replaced, Temporary, create_exclusively, create_nameless, link_nameless, mark_of};
-use super::{Caveats, ConfigFile, open_dir, open_dir_in, parent};
+use super::{Caveats, ConfigFile, open_dir, open_dir_in, owners, parent};
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::quote::{quoted_path, shown};
@@ -190,7 +190,7 @@ impl Output {
         let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
         refuse_irregular(path)?;
         // With force, a link stays and what it leads to is replaced.
-        let real = match path.canonicalize() {
+        let real = match owners::resolve(path) {
             Ok(real) if force => real,
             Err(error) if force && error.kind() != io::ErrorKind::NotFound => return Err(failed("find", error)),
             _ => path.to_owned(),
@@ -368,19 +368,29 @@ pub(crate) fn check_creatable(path: &Path) -> Result<()> {
 }
 
 /// Appends `line` in one write, durably; a file that is made for it has mode 0600. Behind a line that was torn, by a full
-/// disk or the power, it begins anew.
+/// disk or the power, it begins anew. The directory is synced each time: a run that was killed may have made the file and
+/// not more.
 pub(crate) fn append_line(path: &Path, line: &str) -> io::Result<()> {
+    owners::check_links(path)?;
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOCTTY;
     let mut file = File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(0o600))?);
     let meta = file.metadata()?;
+    owners::check_owner(&file, path)?;
     let start = if ends_torn(path, &meta) { "\n" } else { "" };
     let bytes = format!("{start}{line}\n").into_bytes();
     match file.write(&bytes)? {
         len if len < bytes.len() => Err(io::ErrorKind::WriteZero.into()),
         // A pipe or a terminal, as behind /dev/stderr, cannot be synced.
         _ if !meta.is_file() => Ok(()),
-        _ => file.sync_all(),
+        _ => file.sync_all().and_then(|()| sync_directory_of_log(path, &file)),
     }
+}
+
+/// Makes sure that the name of a log outlasts a power failure, where its file system can do that.
+fn sync_directory_of_log(path: &Path, file: &File) -> io::Result<()> {
+    // A link leads to the directory that has the name.
+    let real = path.canonicalize()?;
+    sync(&open_dir(parent(&real))?, Some(file)).map(|_cannot| ())
 }
 
 /// Whether the last line of a file has no end. Whoever may only append to it is not told.
@@ -457,6 +467,9 @@ fn torn(path: &Path, save: &OsStr) -> Failure {
 }
 
 fn cannot_write(path: &Path, step: &str, error: &io::Error) -> Failure {
+    if let Some(refused) = owners::Refused::of(error) {
+        return refused.failure(path);
+    }
     let next = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room and run it again; nothing was changed",
         io::ErrorKind::ReadOnlyFilesystem => "its file system is read-only; nothing was changed",
