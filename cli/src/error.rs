@@ -84,6 +84,47 @@ impl Failure {
         Self::new(exit, what, "nothing was written; name the file that it leads to, if that is what you want")
     }
 
+    /// A config that would cost too many derivations.
+    pub(crate) fn too_many_salts(config: &str, salts: usize, max: usize) -> Self {
+        let what = format!("{config} has {salts} tokens with salts of their own, and more than {max} are not opened");
+        let next = format!("each costs time: look who made the config; if it is yours, say --max-tokens {salts}");
+        Self::new(Exit::Malformed, what, next)
+    }
+
+    /// What would make the rotation of a config fail later: a step that was tried and failed.
+    pub(crate) fn obstacle(what: String) -> Self {
+        Self::new(Exit::File, what, "mend that, or rotate a copy in another place")
+    }
+
+    /// A config that something is mounted at, as containers have it.
+    pub(crate) fn mount_point(path: &str) -> Self {
+        let what = format!("{path} is a mount point by itself: no file can take its place");
+        Self::new(Exit::File, what, "work on the file that is mounted there, on the host, or mount its directory")
+    }
+
+    /// A config that the system lets nobody replace.
+    pub(crate) fn unreplaceable(what: String, next: &str) -> Self {
+        Self::new(Exit::File, what, next)
+    }
+
+    /// A config whose backup would have a name that is too long.
+    pub(crate) fn backup_name_too_long(path: &str, max: u64) -> Self {
+        let what = format!("the backup of {path} would have a name of more than {max} bytes");
+        Self::new(Exit::File, what, "rename the config, or rotate without backups (--no-backup)")
+    }
+
+    /// All that is wrong with one file; none, if nothing is.
+    pub(crate) fn joined(failures: Vec<Self>) -> Option<Self> {
+        let mut failures = failures.into_iter();
+        let first = failures.next()?;
+        let join = |whole: Self, more: Self| Self {
+            exit: whole.exit,
+            what: format!("{}; {}", whole.what, more.what),
+            next: if whole.next.contains(&more.next) { whole.next } else { format!("{}; {}", whole.next, more.next) },
+        };
+        Some(failures.fold(first, join))
+    }
+
     /// What core refused, at `pointer` in `file`.
     pub(crate) fn at(file: &str, pointer: &str, error: Error) -> Self {
         let (exit, what, next) = match error {

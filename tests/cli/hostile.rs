@@ -261,6 +261,68 @@ fn a_million_tokens_and_what_looks_like_them_are_listed_in_time_and_memory_that_
 }
 
 #[test]
+fn made_up_salts_cost_no_derivation() {
+    let folder = Folder::new("salts");
+    folder.make_configs(1);
+    let token = folder.read("tree/0000.json").split('"').find(|text| text.starts_with("enc:")).unwrap().to_owned();
+    let body = token.rsplit_once(':').unwrap().1;
+    let salted = |salts: usize| {
+        let salt = |at: usize| format!("{}AAAAAAAAAAAAAAAAAA==", letters(at));
+        let tokens = (0..salts).map(|at| format!("\"enc:{}:{body}\"", salt(at)));
+        format!("[{}]", tokens.collect::<Vec<_>>().join(",\n"))
+    };
+    folder.write("c.json", &salted(2049));
+    folder.write("tree/0000.json", &salted(2049));
+    let commands: [&[&str]; 8] = [
+        &["verify", "c.json"],
+        &["status", "--verify", "c.json"],
+        &["decrypt", "c.json"],
+        &["run", "c.json", "--config-env", "C", "--", "true"],
+        &["doctor", "c.json"],
+        &["edit", "c.json"],
+        &["rotate", "tree", "--new-key-out", "new"],
+        &["rotate", "--rollback", "tree"],
+    ];
+    for arguments in commands {
+        let said = folder.run(&[&["-v"], arguments].concat());
+        assert!(matches!(said.code, Some(6 | 8)), "{arguments:?}: {said:?}");
+        let told = said.err.contains("--max-tokens 2049") || said.out.contains("--max-tokens 2049");
+        let derived =
+            said.err.rsplit_once("keys derived: ").unwrap().1.lines().next().unwrap().parse::<usize>().unwrap();
+        assert!(told && derived <= 4, "{arguments:?}: {derived} {said:?}");
+    }
+    // Who lifts the limit gets what he asks for.
+    folder.write("c.json", &salted(6));
+    assert_eq!(folder.run(&["verify", "c.json", "--max-tokens", "5"]).code, Some(6));
+    assert_eq!(folder.run(&["verify", "c.json", "--max-tokens", "6"]).code, Some(4));
+    // One token of many is opened by itself.
+    folder.write("c.json", &salted(2049).replacen('[', &format!("[\"{token}\","), 1));
+    assert_eq!(folder.run(&["get", "c.json", "/0"]).code, Some(0));
+}
+
+/// Four characters of base64 that tell numbers apart.
+fn letters(number: usize) -> String {
+    (0..4).map(|at| char::from(b'a' + (number >> (4 * at) & 15) as u8)).collect()
+}
+
+#[test]
+fn many_pointers_in_the_settings_cost_time_that_grows_with_them() {
+    let folder = Folder::new("pointers");
+    folder.write("c.json", "{\"auth\": {\"token_value\": \"\"}}");
+    let costs = [2_400, 24_000].map(|pointers| {
+        let pointers = (0..pointers).map(|at| format!("\"/a{at}/b/c/d\""));
+        folder.write(".fernseal.toml", &format!("secrets = [{}]", pointers.collect::<Vec<_>>().join(",\n")));
+        [&["check", "c.json"][..], &["encrypt", "c.json", "-o", "out.json", "--force"], &["doctor", "c.json"]]
+            .map(|arguments| cost(&folder, arguments))
+    });
+    for (few, many) in costs[0].iter().zip(&costs[1]) {
+        assert_eq!(few.0, many.0);
+        // Ten times as many; quadratic growth would take a hundred times as long.
+        assert!(many.2 < few.2 * 30 + Duration::from_secs(1), "{few:?}, then {many:?}");
+    }
+}
+
+#[test]
 fn a_config_that_changes_while_it_is_read_is_refused_or_read_whole() {
     if !has("strace") {
         return;

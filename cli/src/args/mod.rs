@@ -74,6 +74,9 @@ pub(crate) struct Common {
     /// Wait at most SECONDS for another run that writes in the same directory [default: $PROXMOX_MCP_LOCK_WAIT or 10]
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) lock_wait: Option<u32>,
+    /// Open configs of up to N tokens with salts of their own, each of which costs a derivation [default: 2048]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) max_tokens: Option<usize>,
     /// Never ask anything at the terminal: fail where something is missing
     #[arg(long, global = true)]
     pub(crate) no_input: bool,

@@ -212,6 +212,9 @@ impl Doctor {
 
     /// Whether the key opens the tokens.
     fn opening(&mut self, path: &Path, document: &ConfigText, keys: &Keyring, context: &Context) {
+        if let Err(failure) = context.check_cost(document) {
+            return self.wrong("decryption", &failure);
+        }
         let checked = check(document, keys, context);
         if let Err(failure) = checked.record("doctor", path, document, keys, context) {
             context.report.warn(failure.what);

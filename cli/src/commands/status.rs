@@ -127,6 +127,7 @@ impl State {
         if self.document.tokens.is_empty() {
             return Ok(());
         }
+        context.check_cost(&self.document)?;
         let checked = check(&self.document, keys, context);
         checked.record("status", path, &self.document, keys, context)?;
         self.checked = Some(checked);

@@ -1,7 +1,7 @@
 //! A config file: its path, and what was read from it. Reading keeps hold of the directory and of what the file was, so
 //! that a change meanwhile is noticed.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read};
@@ -12,8 +12,9 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, StatxAttributes};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 use super::tree::Tree;
@@ -314,17 +315,51 @@ impl ConfigFile {
 
     /// Whether the config can be replaced at all; asked before anything is changed.
     pub(crate) fn check_replaceable(&self) -> Result<()> {
+        self.obstacles().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// All that is in the way of replacing the config, as far as a look tells.
+    pub(super) fn obstacles(&self) -> Vec<Failure> {
         let path = shown(&self.config.path);
+        let mut obstacles = Vec::new();
         if self.stat.st_nlink > 1 {
             let what = format!("{path} has {} names (hard links); replacing it would part them", self.stat.st_nlink);
-            return Err(Failure::new(Exit::File, what, "remove the other names, or copy the file"));
+            obstacles.push(Failure::new(Exit::File, what, "remove the other names, or copy the file"));
         }
         let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-        rustix::fs::accessat(&self.dir, ".", access, AtFlags::EACCESS).map_err(|error| {
+        if let Err(error) = rustix::fs::accessat(&self.dir, ".", access, AtFlags::EACCESS) {
             let error = io::Error::from(error);
             let what = format!("the directory of {path} cannot be written: {error}");
-            Failure::new(Exit::File, what, "check the directory's permissions and its file system")
-        })
+            let next = "check the directory's permissions and its file system";
+            obstacles.push(Failure::new(Exit::File, what, next));
+        }
+        let attributes = owners::attributes(&self.dir, &self.name);
+        if attributes.contains(StatxAttributes::MOUNT_ROOT) {
+            obstacles.push(Failure::mount_point(&path));
+        }
+        let fixed = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+        if attributes.intersects(fixed) {
+            let what = format!("{path} is immutable or append-only (lsattr)");
+            obstacles.push(Failure::unreplaceable(what, "chattr -i -a it, or leave it as it is"));
+        }
+        if owners::attributes(&self.dir, OsStr::new("")).intersects(fixed) {
+            let what = format!("the directory of {path} is immutable or append-only (lsattr)");
+            obstacles.push(Failure::unreplaceable(what, "chattr -i -a it, or leave the config as it is"));
+        }
+        if self.is_anothers_in_shared_directory() {
+            let what = format!("{path} is another user's, in a directory where only its owner may replace it (sticky)");
+            obstacles.push(Failure::unreplaceable(what, "run it as the owner of the file"));
+        }
+        obstacles
+    }
+
+    fn is_anothers_in_shared_directory(&self) -> bool {
+        const STICKY: u32 = 0o1000;
+        let user = geteuid();
+        let directory = rustix::fs::fstat(&self.dir);
+        !user.is_root()
+            && self.stat.st_uid != user.as_raw()
+            && directory.is_ok_and(|stat| stat.st_mode & STICKY != 0 && stat.st_uid != user.as_raw())
     }
 
     /// The file must still be what was read.

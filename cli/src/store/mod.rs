@@ -25,7 +25,9 @@ pub(crate) use lock::{Lock, Notice, lock};
 pub(crate) use memory::{MemoryFile, MemoryFolder, sweep};
 pub(crate) use names::backup_stamp;
 pub(crate) use search::could_hold;
-pub(crate) use write::{Output, Unsyncable, append_line, check_backup_dir, check_creatable, create_key, make_durable};
+pub(crate) use write::{
+    BackupPlace, Output, Unsyncable, append_line, check_backup_dir, check_creatable, create_key, make_durable,
+};
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -10,7 +10,7 @@
 //! where that is switched on.) Root follows another user's link only to a file of that same user, wherever it is.
 
 use std::error::Error;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -102,17 +102,14 @@ fn caller_of_sudo() -> Option<u32> {
 
 /// Whether root has mounted the file: by itself, as Compose does with secrets, or with all that is beside it, read-only.
 fn is_handed_over(file: &File) -> bool {
-    is_mount_point(file) || rustix::fs::fstatvfs(file).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY))
+    attributes(file, OsStr::new("")).contains(StatxAttributes::MOUNT_ROOT)
+        || rustix::fs::fstatvfs(file).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
-/// Whether something is mounted at the very file. What the system does not tell is taken for no.
-pub(super) fn is_mount_point(file: impl AsFd) -> bool {
-    attributes(file).contains(StatxAttributes::MOUNT_ROOT)
-}
-
-/// What the system says of a file beside its mode, as far as it says anything.
-pub(super) fn attributes(file: impl AsFd) -> StatxAttributes {
-    let stat = rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty());
+/// What the system says of a file beside its mode, as far as it says anything: that is mounted by itself, or immutable. It is
+/// called `name` in the directory `at`, or is `at` itself if that is empty.
+pub(super) fn attributes(at: impl AsFd, name: &OsStr) -> StatxAttributes {
+    let stat = rustix::fs::statx(at, name, AtFlags::EMPTY_PATH | AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
     stat.map_or(StatxAttributes::empty(), |stat| stat.stx_attributes & stat.stx_attributes_mask)
 }
 

@@ -20,7 +20,7 @@ use rustix::io::Errno;
 
 use super::durable::{sync, sync_directory, unsynced};
 use super::file::{changed, digest};
-use super::names::BACKUP_MARK;
+use super::names::{BACKUP_MARK, STAMP_LEN};
 use super::temporary::{Replaced, Temporary, create_exclusively, create_nameless, link_nameless, mark_of};
 use super::{Caveats, ConfigFile, open_dir, open_dir_in, owners, parent};
 use crate::error::{Exit, Failure, Result};
@@ -48,6 +48,64 @@ impl ConfigFile {
         }
         caveats.extend(sync_directory(&self.dir, Some(&file.file), &self.config.path)?);
         Ok(caveats)
+    }
+
+    /// All that would make a rotation of the config fail: each step that can be tried is, on files without names that are gone
+    /// at once. Where the file system knows none, they get names unless `is_dry`.
+    pub(crate) fn obstacles_to_rotation(&self, backup: BackupPlace<'_>, is_dry: bool) -> Vec<Failure> {
+        let mut obstacles = self.obstacles();
+        if obstacles.is_empty() {
+            obstacles.extend(self.rehearse(&self.dir, is_dry).err());
+        }
+        if let BackupPlace::Below(backup_dir) = backup {
+            let failed = |error| Failure::obstacle(cannot_write(&self.config.path, "back up", &error).what);
+            match self.existing_below(backup_dir) {
+                Ok(directory) => {
+                    obstacles.extend(self.check_backup_name(&directory).err());
+                    let tried = can_write_in(&directory).map_err(failed);
+                    obstacles.extend(tried.and_then(|()| self.rehearse(&directory, is_dry)).err());
+                }
+                Err(error) => obstacles.push(failed(error)),
+            }
+        } else if let BackupPlace::Beside = backup {
+            obstacles.extend(self.check_backup_name(&self.dir).err());
+        }
+        obstacles
+    }
+
+    /// Makes a file in `directory` with the owner, attributes and mode of the config, and lets it go.
+    fn rehearse(&self, directory: &OwnedFd, is_dry: bool) -> Result<()> {
+        let as_obstacle = |failure: Failure| Failure::obstacle(failure.what);
+        let failed = |error: io::Error| as_obstacle(cannot_write(&self.config.path, "write beside", &error));
+        if is_dry && !matches!(create_nameless(directory), Ok(Some(_))) {
+            return Ok(());
+        }
+        let file = Temporary::create(directory, &self.name).map_err(failed)?;
+        self.hand_on_attributes(&file).map(|_caveats| ()).map_err(as_obstacle)
+    }
+
+    /// The directory below `backup_dir` that the config's backup goes to, or the last on the way to it that is there.
+    fn existing_below(&self, backup_dir: &Path) -> io::Result<OwnedFd> {
+        let mut directory = open_dir(backup_dir)?;
+        let (below, _) = self.config.backup_place()?;
+        for component in below.components().filter(|component| component.as_os_str() != ".") {
+            match open_dir_in(&directory, component.as_os_str().as_ref()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                opened => directory = opened?,
+            }
+        }
+        Ok(directory)
+    }
+
+    /// Refuses a config whose backup has too long a name for `directory`.
+    fn check_backup_name(&self, directory: &OwnedFd) -> Result<()> {
+        // As in `.backup.20261124_040929`.
+        const MORE: usize = BACKUP_MARK.len() + STAMP_LEN;
+        let max = rustix::fs::fstatvfs(directory).map_or(u64::MAX, |stat| stat.f_namemax);
+        if (self.name.len() + MORE) as u64 > max {
+            return Err(Failure::backup_name_too_long(&shown(&self.config.path), max));
+        }
+        Ok(())
     }
 
     /// Whether a file is what was read: its content decides, as the exchange of names changes the time of the last change,
@@ -173,6 +231,20 @@ fn set_mode(file: &File, mode: u32) -> io::Result<()> {
         // Not every file system says that it has done nothing.
         Ok(()) => Err(io::Error::other(format!("the file system makes it {now:03o}"))),
     }
+}
+
+/// Where a rotation keeps the backup of a config.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BackupPlace<'a> {
+    Nowhere,
+    Beside,
+    /// In this directory, under the config's real path.
+    Below(&'a Path),
+}
+
+/// Whether files can be made in a directory.
+fn can_write_in(directory: &OwnedFd) -> io::Result<()> {
+    Ok(rustix::fs::accessat(directory, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
 }
 
 /// A file that a command will write: a new one, or with force one in the place of what is there.
@@ -344,9 +416,8 @@ pub(crate) fn make_durable(path: &Path) -> Result<()> {
 
 /// Whether backups can be made in `backup_dir`; asked before anything is changed.
 pub(crate) fn check_backup_dir(backup_dir: &Path) -> Result<()> {
-    let access = Access::WRITE_OK | Access::EXEC_OK;
     open_dir(backup_dir)
-        .and_then(|dir| Ok(rustix::fs::accessat(&dir, ".", access, AtFlags::EACCESS)?))
+        .and_then(|dir| can_write_in(&dir))
         .map_err(|error| cannot_write(backup_dir, "keep backups in", &error))
 }
 
@@ -363,8 +434,7 @@ pub(crate) fn check_creatable(path: &Path) -> Result<()> {
         );
         return Err(Failure { next, ..key_exists(path) });
     }
-    rustix::fs::accessat(&dir, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
-        .map_err(|error| failed(error.into()))
+    can_write_in(&dir).map_err(failed)
 }
 
 /// Appends `line` in one write, durably; a file that is made for it has mode 0600. Behind a line that was torn, by a full
