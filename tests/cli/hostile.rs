@@ -308,9 +308,10 @@ fn letters(number: usize) -> String {
 #[test]
 fn many_pointers_in_the_settings_cost_time_that_grows_with_them() {
     let folder = Folder::new("pointers");
-    folder.write("c.json", "{\"auth\": {\"token_value\": \"\"}}");
     let costs = [2_400, 24_000].map(|pointers| {
-        let pointers = (0..pointers).map(|at| format!("\"/a{at}/b/c/d\""));
+        let members = (0..pointers).map(|at| format!("\"a{at}\": {{\"b\": \"\"}}"));
+        folder.write("c.json", &format!("{{{}}}", members.collect::<Vec<_>>().join(",\n")));
+        let pointers = (0..pointers).map(|at| format!("\"/a{at}/b\""));
         folder.write(".fernseal.toml", &format!("secrets = [{}]", pointers.collect::<Vec<_>>().join(",\n")));
         [&["check", "c.json"][..], &["encrypt", "c.json", "-o", "out.json", "--force"], &["doctor", "c.json"]]
             .map(|arguments| cost(&folder, arguments))
