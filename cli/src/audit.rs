@@ -8,7 +8,7 @@ use std::{env, fmt, fs};
 
 use serde_json::json;
 
-use crate::error::{Failure, FileFailure, Result};
+use crate::error::{Failure, FileFailure, Refused, Result};
 use crate::keys::derive::{self, Master};
 use crate::output::{self, Report, time};
 use crate::quote::json_line;
@@ -154,8 +154,13 @@ impl Audit {
             "key_ids": ids.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "outcome": entry.outcome.to_string(),
         }));
-        store::append_line(path, &line)
-            .map_err(|error| FileFailure::AuditLog { path: path.clone(), error: error.into() }.into())
+        store::append_line(path, &line).map_err(|error| {
+            let failure = match Refused::of(&error) {
+                Some(refused) => FileFailure::NotUsed { path: path.clone(), refused },
+                None => FileFailure::AuditLog { path: path.clone(), error: error.into() },
+            };
+            failure.into()
+        })
     }
 }
 

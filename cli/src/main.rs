@@ -52,6 +52,7 @@ fn run() -> ExitCode {
         prompts: Prompts::new(cli.common.no_input),
         key_command: cli.common.key_command,
         threads,
+        max_tokens: cli.common.max_tokens,
         lock_wait,
     };
     let done = match &cli.command {

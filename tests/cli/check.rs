@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::common::{Folder, has};
+use crate::common::{Folder, Said, has};
 
 const PLAIN: &str = r#"{"auth": {"token_value": "plain"}}"#;
 
@@ -252,4 +252,39 @@ fn a_link_to_a_directory_is_told_of() {
     assert!(said.out.contains("\"skipped\":[{\"file\":\"tree/linked\",\"reason\":\"a link: "), "{said:?}");
     let said = folder.run(&["check", "tree/linked"]);
     assert_eq!((said.code, &*said.out), (Some(3), "tree/linked/c.json /auth/token_value: plain text\n"));
+}
+
+#[test]
+fn a_legacy_token_is_a_finding_where_it_is_not_wanted() {
+    let Some(folder) = repository("legacy") else { return };
+    for name in ["old.json", "new.json"] {
+        folder.write(&format!("tree/{name}"), "{\"auth\": {\"token_value\": \"s\"}, \"n\": 1}");
+        let legacy = if name == "old.json" { &["--legacy"][..] } else { &[] };
+        let path = format!("tree/{name}");
+        assert_eq!(folder.run(&[&["encrypt", "-q", "--in-place", &path], legacy].concat()).code, Some(0));
+    }
+    assert_eq!(folder.run(&["check", "tree"]).code, Some(0), "legacy tokens are allowed unless they are refused");
+    let found = |said: Said| {
+        assert_eq!(said.code, Some(3), "{said:?}");
+        let line = "tree/old.json /auth/token_value: legacy token, without a salt of its own\n";
+        assert!(said.out == line && said.err.contains("error: 1 legacy token\n"), "{said:?}");
+    };
+    found(folder.run(&["check", "--no-legacy", "tree"]));
+    let said = folder.run(&["check", "--no-legacy", "tree/new.json"]);
+    assert!(said.code == Some(0) && said.err.contains("no legacy token"), "{said:?}");
+
+    folder.write("tree/.fernseal.toml", "no_legacy = true\n");
+    found(folder.run(&["check", "tree"]));
+    shell(&folder, "git add tree");
+    found(folder.run(&["check", "--staged"]));
+
+    for (name, legacy) in [("old", 1), ("new", 0)] {
+        let path = format!("tree/{name}.json");
+        let said = folder.run(&["status", &path]);
+        assert_eq!(said.out.contains("\nLegacy tokens: 1 "), legacy == 1, "{said:?}");
+        let said = folder.run(&["status", &path, "--json"]);
+        assert!(said.out.contains(&format!("\"legacy\":{legacy},")), "{said:?}");
+    }
+    assert_eq!(folder.run(&["rotate", "tree", "--new-key-out", "new", "--no-backup"]).code, Some(0));
+    assert_eq!(folder.run(&["check", "tree"]).code, Some(0), "a rotation gives each token a salt");
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, Instant};
 use std::{fs, process};
 
-use crate::common::{Folder, Said, Stopped, has, skip};
+use crate::common::{Folder, KEY, Said, Stopped, has, skip};
 
 /// Runs a command as the user nobody. It opens the binary first, because nobody may have no access to its folder.
 const AS_NOBODY: [&str; 3] =
@@ -261,6 +261,69 @@ fn a_million_tokens_and_what_looks_like_them_are_listed_in_time_and_memory_that_
 }
 
 #[test]
+fn made_up_salts_cost_no_derivation() {
+    let folder = Folder::new("salts");
+    folder.make_configs(1);
+    let token = folder.read("tree/0000.json").split('"').find(|text| text.starts_with("enc:")).unwrap().to_owned();
+    let body = token.rsplit_once(':').unwrap().1;
+    let salted = |salts: usize| {
+        let salt = |at: usize| format!("{}AAAAAAAAAAAAAAAAAA==", letters(at));
+        let tokens = (0..salts).map(|at| format!("\"enc:{}:{body}\"", salt(at)));
+        format!("[{}]", tokens.collect::<Vec<_>>().join(",\n"))
+    };
+    folder.write("c.json", &salted(2049));
+    folder.write("tree/0000.json", &salted(2049));
+    let commands: [&[&str]; 8] = [
+        &["verify", "c.json"],
+        &["status", "--verify", "c.json"],
+        &["decrypt", "c.json"],
+        &["run", "c.json", "--config-env", "C", "--", "true"],
+        &["doctor", "c.json"],
+        &["edit", "c.json"],
+        &["rotate", "tree", "--new-key-out", "new"],
+        &["rotate", "--rollback", "tree"],
+    ];
+    for arguments in commands {
+        let said = folder.run(&[&["-v"], arguments].concat());
+        assert!(matches!(said.code, Some(6 | 8)), "{arguments:?}: {said:?}");
+        let told = said.err.contains("--max-tokens 2049") || said.out.contains("--max-tokens 2049");
+        let derived =
+            said.err.rsplit_once("keys derived: ").unwrap().1.lines().next().unwrap().parse::<usize>().unwrap();
+        assert!(told && derived <= 4, "{arguments:?}: {derived} {said:?}");
+    }
+    // Who lifts the limit gets what he asks for.
+    folder.write("c.json", &salted(6));
+    assert_eq!(folder.run(&["verify", "c.json", "--max-tokens", "5"]).code, Some(6));
+    assert_eq!(folder.run(&["verify", "c.json", "--max-tokens", "6"]).code, Some(4));
+    // One token of many is opened by itself.
+    folder.write("c.json", &salted(2049).replacen('[', &format!("[\"{token}\","), 1));
+    assert_eq!(folder.run(&["get", "c.json", "/0"]).code, Some(0));
+}
+
+/// Four characters of base64 that tell numbers apart.
+fn letters(number: usize) -> String {
+    (0..4).map(|at| char::from(b'a' + (number >> (4 * at) & 15) as u8)).collect()
+}
+
+#[test]
+fn many_pointers_in_the_settings_cost_time_that_grows_with_them() {
+    let folder = Folder::new("pointers");
+    let costs = [2_400, 24_000].map(|pointers| {
+        let members = (0..pointers).map(|at| format!("\"a{at}\": {{\"b\": \"\"}}"));
+        folder.write("c.json", &format!("{{{}}}", members.collect::<Vec<_>>().join(",\n")));
+        let pointers = (0..pointers).map(|at| format!("\"/a{at}/b\""));
+        folder.write(".fernseal.toml", &format!("secrets = [{}]", pointers.collect::<Vec<_>>().join(",\n")));
+        [&["check", "c.json"][..], &["encrypt", "c.json", "-o", "out.json", "--force"], &["doctor", "c.json"]]
+            .map(|arguments| cost(&folder, arguments))
+    });
+    for (few, many) in costs[0].iter().zip(&costs[1]) {
+        assert_eq!(few.0, many.0);
+        // Ten times as many; quadratic growth would take a hundred times as long.
+        assert!(many.2 < few.2 * 30 + Duration::from_secs(1), "{few:?}, then {many:?}");
+    }
+}
+
+#[test]
 fn a_config_that_changes_while_it_is_read_is_refused_or_read_whole() {
     if !has("strace") {
         return;
@@ -361,6 +424,135 @@ fn a_directory_that_cannot_be_read_is_told_and_the_others_are_looked_at() {
     let said = run(&["rotate", "--rollback", "tree"]);
     assert!(said.code == Some(8) && said.out.contains("2 put back, 1 failed, of 3\n"), "{said:?}");
     assert_eq!(folder.files("tree").iter().filter(|file| before.contains(file)).count(), 2);
+}
+
+const OTHER: &str = "4OHi4-Tl5ufo6err7O3u7_Dx8vP09fb3-Pn6-_z9_v8=";
+
+/// A user to whom nothing here belongs.
+const STRANGER: Option<u32> = Some(54_321);
+
+#[test]
+fn a_file_of_another_user_decides_nothing() {
+    let folder = Folder::new("owners");
+    folder.make_configs(1);
+    folder.write("key", KEY);
+    folder.write("tree/.fernseal.toml", "secrets = []\n");
+    folder.write("log", "");
+    if !rustix::process::geteuid().is_root() {
+        skip("only root can give a file to another user");
+        return;
+    }
+    let give = |name: &str, owner| std::os::unix::fs::lchown(folder.path(name), owner, None).unwrap();
+    let private = |name: &str| fs::set_permissions(folder.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    private("key");
+    let run = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = folder.command(&[], arguments);
+        command.env_remove("PROXMOX_MCP_MASTER_KEY").envs(variables.iter().copied());
+        Said::of(command.output().unwrap())
+    };
+    let verify = &["verify", "-q", "tree/0000.json"][..];
+    let with_option = [verify, &["--key-file", "key"]].concat();
+    let (key, key_variable) = (folder.path("key"), ("PROXMOX_MCP_MASTER_KEY_FILE", "key"));
+    fs::create_dir(folder.path("credentials")).unwrap();
+    fs::copy(&key, folder.path("credentials/proxmox_mcp_master_key")).unwrap();
+    let by_key = [
+        ("key", with_option, vec![]),
+        ("key", verify.to_vec(), vec![key_variable]),
+        (
+            "key",
+            verify.to_vec(),
+            vec![("PROXMOX_MCP_MASTER_KEY", KEY), ("PROXMOX_MCP_MASTER_KEY_PREVIOUS_FILE", "key")],
+        ),
+        ("credentials/proxmox_mcp_master_key", verify.to_vec(), vec![("CREDENTIALS_DIRECTORY", "credentials")]),
+        ("key", vec!["rotate", "tree", "--new-key-file", "key", "--dry-run"], vec![("PROXMOX_MCP_MASTER_KEY", OTHER)]),
+    ];
+    for (name, arguments, variables) in by_key {
+        for (owner, is_refused) in [(STRANGER, true), (Some(0), false)] {
+            give(name, owner);
+            let said = run(&arguments, &variables);
+            let refuses =
+                said.code == Some(5) && said.err.contains("is not used: it belongs to another user (uid 54321)");
+            assert_eq!(refuses, is_refused, "{arguments:?} {variables:?}: {said:?}");
+        }
+        // The user who called sudo has chosen the command.
+        give(name, STRANGER);
+        let said = run(&arguments, &[&*variables, &[("SUDO_UID", "54321")]].concat());
+        assert!(!said.err.contains("another user"), "{said:?}");
+        give(name, Some(0));
+    }
+
+    // What root has mounted by itself, as Compose does with secrets, was handed over.
+    if folder.command(&["unshare", "--mount", "true"], &[]).output().is_ok_and(|done| done.status.success()) {
+        give("key", STRANGER);
+        let mounted = ["unshare", "--mount", "sh", "-c", "mount --bind key key && exec \"$0\" \"$@\""];
+        let said = folder.run_by(&mounted, &["verify", "-q", "tree/0000.json", "--key-file", "key"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert_eq!(folder.run(&["verify", "-q", "tree/0000.json", "--key-file", "key"]).code, Some(5));
+    } else {
+        skip("no right to mount");
+    }
+
+    give("log", STRANGER);
+    let before = folder.files("tree");
+    let rotation = ["rotate", "tree", "--new-key-out", "new", "--audit-log", "log"];
+    let said = folder.run(&rotation);
+    assert!(said.code == Some(7) && said.err.contains("log is not used: it belongs to another user"), "{said:?}");
+    assert!(folder.files("tree") == before && folder.read("log").is_empty() && !folder.path("new").exists());
+
+    give("tree/.fernseal.toml", STRANGER);
+    let said = folder.run(&["check", "tree"]);
+    let expected = "tree/.fernseal.toml is not used: it belongs to another user";
+    assert!(said.code == Some(7) && said.err.contains(expected), "{said:?}");
+    // Whoever owns the config could change it as well.
+    give("tree/0000.json", STRANGER);
+    assert_eq!(folder.run(&["check", "tree"]).code, Some(0));
+}
+
+#[test]
+fn root_follows_no_link_that_the_kernel_would_refuse() {
+    let folder = Folder::new("planted");
+    folder.make_configs(1);
+    folder.write("key", KEY);
+    folder.write("victim.json", &folder.read("tree/0000.json"));
+    if !rustix::process::geteuid().is_root() {
+        skip("only root can give a link to another user");
+        return;
+    }
+    for (target, name) in [("../victim.json", "c.json"), ("../key", "key"), ("../log", "log"), ("..", "up")] {
+        fs::create_dir_all(folder.path("shared")).unwrap();
+        symlink(target, folder.path("shared").join(name)).unwrap();
+    }
+    folder.write("log", "");
+    let links = ["c.json", "key", "log", "up"].map(|name| folder.path("shared").join(name));
+    let give = |owner| links.iter().for_each(|link| std::os::unix::fs::lchown(link, owner, None).unwrap());
+    let before = folder.files(".");
+    let commands: [&[&str]; 7] = [
+        &["status", "shared/c.json"],
+        &["rotate", "shared/c.json", "--new-key-out", "home/new"],
+        &["decrypt", "tree/0000.json", "--force", "-o", "shared/c.json"],
+        &["verify", "tree/0000.json", "--key-file", "shared/key"],
+        &["verify", "tree/0000.json", "--audit-log", "shared/log"],
+        &["check", "shared/up"],
+        &["status", "shared/up/victim.json"],
+    ];
+    // In a shared directory, and in one of the other user's.
+    for (mode, owner) in [(0o1777, Some(0)), (0o755, STRANGER)] {
+        fs::set_permissions(folder.path("shared"), fs::Permissions::from_mode(mode)).unwrap();
+        std::os::unix::fs::chown(folder.path("shared"), owner, None).unwrap();
+        give(STRANGER);
+        for arguments in commands {
+            let said = folder.run(arguments);
+            assert!(matches!(said.code, Some(5 | 7)), "{arguments:?}: {said:?}");
+            assert!(said.err.contains("is a link of another user (uid 54321)"), "{arguments:?}: {said:?}");
+            assert_eq!(folder.files("."), before, "{arguments:?}");
+        }
+    }
+    // The user's own links are followed, and another's to a file of that other.
+    give(Some(0));
+    assert_eq!(folder.run(commands[0]).code, Some(0));
+    give(STRANGER);
+    std::os::unix::fs::chown(folder.path("victim.json"), STRANGER, None).unwrap();
+    assert_eq!(folder.run(commands[0]).code, Some(0));
 }
 
 #[test]

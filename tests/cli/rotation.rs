@@ -425,8 +425,8 @@ fn a_file_that_another_program_saves_meanwhile_is_left_as_that_program_saved_it(
     folder.make_configs(1);
     let before = folder.read("tree/0000.json");
     let command = &["rotate", "tree", "--jobs", "1", "--new-key-out", "new", "--no-backup"];
-    // The new config exists and has no name yet.
-    let stopped = Stopped::after("fchmod", &[], &folder, command);
+    // The new config exists and has no name yet. (The first file that gets a mode only shows whether that works.)
+    let stopped = Stopped::after("fchmod", &["-e", "inject=fchmod:signal=STOP:when=2"], &folder, command);
     let names: Vec<String> = folder.files("tree").into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, [".fernseal.lock", "0000.json"]);
     let saved = before.replace("{\"auth\"", "{\"edited\": true, \"auth\"");
@@ -757,4 +757,87 @@ fn a_rotation_whose_output_cannot_be_written_is_done_all_the_same() {
         folder.command(&["sh", "-c", &script], &[]).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
         assert!(folder.all_open_with("new"), "{name}");
     }
+}
+
+#[test]
+fn the_audit_log_is_durable_before_the_first_config_changes() {
+    let folder = rotated("durable-log", 1);
+    if !has("strace") {
+        skip("no strace");
+        return;
+    }
+    fs::create_dir(folder.path("logs")).unwrap();
+    let strace = ["strace", "-f", "-y", "-s0", "-o", "trace", "-e", "trace=openat,write,fsync,renameat2,linkat"];
+    let log = folder.path("logs/audit");
+    let rotation = ["rotate", "tree", "--new-key-out", "newer", "--jobs", "1", "--audit-log", log.to_str().unwrap()];
+    let said = folder.run_by(&strace, &[&rotation[..], &["--key-file", "new"]].concat());
+    let trace = folder.read("trace");
+    let first = |what: &str, text: &str| {
+        let is_it = |line: &str| line.contains(what) && line.contains(text);
+        trace.lines().position(is_it).unwrap_or_else(|| panic!("no {what} of {text}: {said:?} {trace}"))
+    };
+    let (name, directory) = (format!("<{}>", log.display()), format!("<{}>", folder.path("logs").display()));
+    let [made, synced, named] = [first("write(", &name), first("fsync(", &name), first("fsync(", &directory)];
+    assert!(made < synced && synced < named, "{trace}");
+    assert!(named < first("linkat(", ""), "the name of the log is synced before the new key has one: {trace}");
+    assert!(named < first("renameat2(", ""), "and before a config changes: {trace}");
+}
+
+#[test]
+fn what_would_fail_later_is_found_before_the_new_key_is_made() {
+    let folder = Folder::new("obstacles");
+    if !rustix::process::geteuid().is_root()
+        || folder.command(&["unshare", "--mount", "true"], &[]).output().is_ok_and(|done| !done.status.success())
+        || !has("strace")
+    {
+        skip("no strace, or no right to mount");
+        return;
+    }
+    folder.make_configs(5);
+    let long = format!("tree/{}.json", "n".repeat(230));
+    fs::rename(folder.path("tree/0000.json"), folder.path(&long)).unwrap();
+    fs::create_dir(folder.path("tree/ro")).unwrap();
+    fs::rename(folder.path("tree/0001.json"), folder.path("tree/ro/1.json")).unwrap();
+    let set = rustix::fs::setxattr(folder.path("tree/0003.json"), "user.note", b"x", rustix::fs::XattrFlags::empty());
+    std::os::unix::fs::chown(folder.path("tree/0004.json"), Some(54_321), None).unwrap();
+    let before = folder.files("tree");
+    let run = |script: &str, options: &[&str]| {
+        let arguments = [&["rotate", "tree", "--new-key-out", "new"], options].concat();
+        let said = folder.run_by(&["unshare", "--mount", "sh", "-c", script], &arguments);
+        assert!(folder.files("tree") == before && !folder.path("new").exists(), "{said:?}");
+        said
+    };
+
+    let script = "mount --bind tree/0002.json tree/0002.json && mount --bind tree/ro tree/ro \
+                  && mount -o remount,bind,ro tree/ro \
+                  && exec strace -f -qq -o /dev/null -e inject=fsetxattr,fchown:error=EPERM \"$0\" \"$@\"";
+    for options in [&[][..], &["--dry-run"]] {
+        let said = run(script, options);
+        assert_eq!(said.code, Some(7), "{said:?}");
+        let mut expected = vec![
+            "would have a name of more than 255 bytes",
+            "the directory of tree/ro/1.json cannot be written: Read-only file system",
+            "tree/0002.json is a mount point by itself",
+            "cannot keep the owner and group (54321:0) of tree/0004.json: Operation not permitted",
+        ];
+        // Not every file system has attributes.
+        expected.extend(set.is_ok().then_some("cannot keep the attribute user.note of tree/0003.json"));
+        for what in expected {
+            assert!(said.err.contains(what), "{what}: {said:?}");
+        }
+    }
+    // The backup of what lies elsewhere has no longer name there, and a file is in the way of the directories.
+    fs::create_dir(folder.path("backups")).unwrap();
+    let first = folder.0.components().nth(1).unwrap();
+    fs::write(folder.path("backups").join(first), "").unwrap();
+    let said = run("exec \"$0\" \"$@\"", &["--backup-dir", "backups"]);
+    assert_eq!(said.err.matches("cannot back up tree/").count(), 5, "{said:?}");
+    // What is in the way of all is told with what is in the way of each.
+    let said = run("exec \"$0\" \"$@\"", &["--backup-dir", "nowhere"]);
+    assert!(said.code == Some(7) && said.err.contains("cannot keep backups in nowhere"), "{said:?}");
+    let link = (folder.path("tree/0002.json"), folder.path("tree/2.json"));
+    fs::hard_link(&link.0, &link.1).unwrap();
+    let said = folder.run(&["rotate", "tree", "--new-key-out", "new", "--backup-dir", "nowhere"]);
+    let all = ["cannot keep backups in nowhere", "0002.json has 2 names"];
+    assert!(all.iter().all(|what| said.err.contains(what)) && !folder.path("new").exists(), "{said:?}");
 }

@@ -55,6 +55,9 @@ pub(crate) struct Common {
     /// Wait at most SECONDS for another run that writes in the same directory [default: $PROXMOX_MCP_LOCK_WAIT or 10]
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) lock_wait: Option<u32>,
+    /// Open configs of up to N tokens with salts of their own, each of which costs a derivation [default: 2048]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) max_tokens: Option<usize>,
     /// Never ask anything at the terminal: fail where something is missing
     #[arg(long, global = true)]
     pub(crate) no_input: bool,
@@ -146,6 +149,9 @@ pub(crate) struct Check {
     /// Take the value at POINTER for a secret too, as in /proxmox/password; a config must have it (can be repeated)
     #[arg(long = "require", value_name = "POINTER")]
     pub(crate) required: Vec<Pointer>,
+    /// Take tokens in the old form, with one salt for all, for findings too
+    #[arg(long)]
+    pub(crate) no_legacy: bool,
     /// Look at the *.json files that are staged in git instead; none of them need have a POINTER
     #[arg(long, conflicts_with = "paths")]
     pub(crate) staged: bool,

@@ -36,12 +36,13 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
         }
     }
     let mut looked = Looked::default();
+    let wanted = Wanted { required: &args.required, no_legacy: args.no_legacy };
     if args.staged {
-        looked.at_staged(&args.required)?;
+        looked.at_staged(wanted)?;
     } else if args.paths.is_empty() {
-        looked.at_paths(&[PathBuf::from(".")], &args.required, context);
+        looked.at_paths(&[PathBuf::from(".")], wanted, context);
     } else {
-        looked.at_paths(&args.paths, &args.required, context);
+        looked.at_paths(&args.paths, wanted, context);
     }
     looked.tell(args.json)?;
 
@@ -71,6 +72,13 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     error::check_none(failures)
 }
 
+/// What the caller wants of the configs, beside what `.fernseal.toml` says.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Wanted<'a> {
+    required: &'a [Pointer],
+    no_legacy: bool,
+}
+
 /// What is wrong with one value.
 pub(super) struct Finding {
     config: String,
@@ -94,6 +102,8 @@ pub(super) struct Looked {
     pub(super) findings: Vec<Finding>,
     /// What was left out, and why.
     skipped: Vec<(String, String)>,
+    /// In how many configs legacy tokens are findings.
+    without_legacy: usize,
     /// What could not be looked at.
     pub(super) failed: Vec<(String, Failure)>,
     /// The pointers that were looked for, and how many configs have a value there.
@@ -103,13 +113,13 @@ pub(super) struct Looked {
 }
 
 impl Looked {
-    fn at_paths(&mut self, paths: &[PathBuf], required: &[Pointer], context: &Context) {
+    fn at_paths(&mut self, paths: &[PathBuf], wanted: Wanted<'_>, context: &Context) {
         let found = store::find(paths);
         self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
         self.failed.extend(found.unread.into_iter().map(|(path, failure)| (shown(&path), failure)));
         // What is told on the way is told in order.
         let threads = if context.report.is_verbose() { 0 } else { context.threads.get() };
-        let work = |configs: &[ConfigPath]| Self::at_configs(configs, required, context);
+        let work = |configs: &[ConfigPath]| Self::at_configs(configs, wanted, context);
         let parts: Vec<&[ConfigPath]> = found.configs.chunks(PART).collect();
         let threads = if parts.len() > 1 { threads } else { 0 };
         let looked = thread::scope(|scope| parallel::begin(scope, threads, parts, work).finish());
@@ -120,13 +130,13 @@ impl Looked {
         }
     }
 
-    fn at_configs(configs: &[ConfigPath], required: &[Pointer], context: &Context) -> Self {
+    fn at_configs(configs: &[ConfigPath], wanted: Wanted<'_>, context: &Context) -> Self {
         let mut looked = Self::default();
         let mut settings = SecretsFiles::default();
         for config in configs {
             let document = config.read_to_look().and_then(|mut source| super::parse(config, &mut source, context));
             let could_hold = |words: &[&str]| config.could_hold(words);
-            looked.add(&config.path, document, settings.beside(config), required, could_hold);
+            looked.add(&config.path, document, settings.beside(config), wanted, could_hold);
         }
         looked
     }
@@ -134,6 +144,7 @@ impl Looked {
     /// Adds what came of a look at the configs that follow.
     fn take(&mut self, part: Self) {
         self.configs += part.configs;
+        self.without_legacy += part.without_legacy;
         self.findings.extend(part.findings);
         self.skipped.extend(part.skipped);
         self.failed.extend(part.failed);
@@ -146,7 +157,7 @@ impl Looked {
     }
 
     /// Fails where git does; of a file that is not as it must be it only takes note.
-    fn at_staged(&mut self, required: &[Pointer]) -> Result<()> {
+    fn at_staged(&mut self, wanted: Wanted<'_>) -> Result<()> {
         let mut settings = SecretsFiles::default();
         for staged in git::staged()? {
             let path = &staged.path;
@@ -162,7 +173,7 @@ impl Looked {
                     let document = ConfigText::parse(path, staged.read()?);
                     // What cannot be looked at could hold them.
                     let could_hold = |words: &[&str]| Ok(store::could_hold(&*staged.read()?, words).unwrap_or(true));
-                    self.add(path, document, settings.staged_beside(path), required, could_hold);
+                    self.add(path, document, settings.staged_beside(path), wanted, could_hold);
                 }
             }
         }
@@ -177,18 +188,19 @@ impl Looked {
         path: &Path,
         document: Result<ConfigText>,
         settings: Result<Rc<SecretsFile>>,
-        required: &[Pointer],
+        wanted: Wanted<'_>,
         could_hold: impl FnOnce(&[&str]) -> Result<bool>,
     ) {
         match (document, settings) {
             (Ok(document), Ok(settings)) => {
                 self.configs += 1;
-                self.look(&document, &settings, required);
+                self.look(&document, &settings, wanted);
             }
             (Ok(_), Err(failure)) => self.failed.push((shown(path), failure)),
             (Err(failure), settings) => {
                 let holds_none = settings.is_ok_and(|settings| {
-                    let names: Vec<String> = settings.places(required).map(|pointer| last_name(pointer)).collect();
+                    let names: Vec<String> =
+                        settings.places(wanted.required).map(|pointer| last_name(pointer)).collect();
                     let words: Vec<&str> = names.iter().map(String::as_str).chain([PREFIX]).collect();
                     matches!(could_hold(&words), Ok(false))
                 });
@@ -204,11 +216,11 @@ impl Looked {
     }
 
     /// Looks at the values that must not be plain, and at all that look like tokens and are none.
-    pub(super) fn look(&mut self, document: &ConfigText, settings: &SecretsFile, required: &[Pointer]) {
+    pub(super) fn look(&mut self, document: &ConfigText, settings: &SecretsFile, wanted: Wanted<'_>) {
         let config = &document.name;
         // Two pointers may lead to one value.
         let mut seen = BTreeSet::new();
-        let pointers: Vec<&Pointer> = settings.places(required).collect();
+        let pointers: Vec<&Pointer> = settings.places(wanted.required).collect();
         let texts: Vec<&str> = pointers.iter().map(|pointer| &***pointer).collect();
         for (pointer, found) in pointers.into_iter().zip(document.find_all(&texts)) {
             let is_there = usize::from(!matches!(found, Err(Error::NotFound)));
@@ -217,7 +229,7 @@ impl Looked {
                 None => _ = self.met.insert(pointer.clone(), is_there),
             }
             match found {
-                Err(Error::NotFound) if required.contains(pointer) && !self.meant.contains_key(pointer) => {
+                Err(Error::NotFound) if wanted.required.contains(pointer) && !self.meant.contains_key(pointer) => {
                     let namesakes = document.namesakes(pointer);
                     if !namesakes.is_none() {
                         self.meant.insert(pointer.clone(), namesakes);
@@ -238,6 +250,14 @@ impl Looked {
             pointer: pointer.clone(),
             flaw: Flaw::Lookalike,
         }));
+        if wanted.no_legacy || settings.no_legacy {
+            self.without_legacy += 1;
+            self.findings.extend(document.legacy_tokens().map(|token| Finding {
+                config: config.clone(),
+                pointer: token.pointer.clone(),
+                flaw: Flaw::Legacy,
+            }));
+        }
     }
 
     /// What was looked at, where nothing was found: no more is claimed than that.
@@ -261,6 +281,11 @@ impl Looked {
                 listed(missing, "or")
             ),
         };
+        match self.without_legacy {
+            0 => {}
+            all if all == self.configs => summary += "; no legacy token",
+            some => summary += &format!("; no legacy token in {some} of them"),
+        }
         if !self.skipped.is_empty() {
             summary += &format!("; {} skipped", count(self.skipped.len(), "path"));
         }
@@ -319,7 +344,8 @@ pub(super) fn listed(mut words: Vec<String>, and: &str) -> String {
 /// What the findings come to.
 fn in_plain_text(findings: &[Finding]) -> Failure {
     let mut flaws: Vec<Flaw> = findings.iter().map(|finding| finding.flaw).collect();
+    let legacy = flaws.iter().filter(|flaw| **flaw == Flaw::Legacy).count();
     flaws.sort();
     flaws.dedup();
-    ConfigFailure::Flawed { number: findings.len(), flaws }.into()
+    ConfigFailure::Flawed { secrets: findings.len() - legacy, legacy, flaws }.into()
 }

@@ -91,6 +91,7 @@ fn textconv(path: &Path, context: &Context) -> Result<()> {
 
 /// The edits that open what the keys at hand open.
 fn open_what_opens(document: &ConfigText, path: &Path, context: &Context) -> Result<Vec<Edit>> {
+    context.check_cost(document)?;
     let keys = context.keys()?;
     let tokens: Vec<_> = document.tokens.iter().map(|token| (document, token)).collect();
     let (mut edits, mut pointers) = (Vec::new(), Vec::new());

@@ -7,10 +7,9 @@ use std::path::Path;
 
 use fernseal_core::Error;
 use fernseal_core::fernet::MAX_CLOCK_SKEW;
-use fernseal_core::token::Format;
 use serde_json::json;
 
-use super::check::{Looked, listed};
+use super::check::{Looked, Wanted, listed};
 use super::config_or_default;
 use crate::args::Doctor as Args;
 use crate::audit::Verb;
@@ -120,8 +119,7 @@ impl Doctor {
             let next = format!("encrypt them: fernseal encrypt {}", quoted_path(path));
             self.note("tokens", "the config has no encrypted values", next);
         } else if failures.is_empty() {
-            let legacy = document.tokens.iter().filter(|token| matches!(token.form, Ok((Format::Legacy, _))));
-            match legacy.count() {
+            match document.legacy_tokens().count() {
                 0 => self.good("tokens", format!("{} in the right form", count(document.tokens.len(), "token"))),
                 old => {
                     let what = format!("{} in the old form, with one salt for all", count(old, "token"));
@@ -136,7 +134,7 @@ impl Doctor {
     /// What must be encrypted and is not.
     fn plain_text(&mut self, path: &Path, document: &ConfigText, settings: &SecretsFile) {
         let mut looked = Looked::default();
-        looked.look(document, settings, &[]);
+        looked.look(document, settings, Wanted::default());
         // A broken token is told of elsewhere.
         looked.findings.retain(|finding| document.tokens.iter().all(|token| token.pointer != finding.pointer));
         if looked.findings.is_empty() && looked.failed.is_empty() {
@@ -213,6 +211,9 @@ impl Doctor {
 
     /// Whether the key opens the tokens.
     fn opening(&mut self, path: &Path, document: &ConfigText, keys: &Keyring, context: &Context) {
+        if let Err(failure) = context.check_cost(document) {
+            return self.wrong("decryption", &failure);
+        }
         let checked = check(document, keys, context);
         if let Err(failure) = checked.record(Verb::Doctor, path, document, keys, context) {
             context.report.warn(failure.what());

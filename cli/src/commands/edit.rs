@@ -157,6 +157,9 @@ fn edit_again(config: &Path, context: &Context) -> Result<()> {
 fn check_pasted(saved: &ConfigText, pasted: &[usize], keys: &Keyring, context: &Context) -> Result<()> {
     let tokens: Vec<_> =
         pasted.iter().filter_map(|start| saved.token_from(*start)).map(|token| (saved, token)).collect();
+    if !tokens.is_empty() {
+        context.check_cost(saved)?;
+    }
     let opened = tokens::open(&tokens, keys, context.threads);
     let refused = tokens.iter().zip(opened).find_map(|((_, token), opened)| Some((token, opened.err()?)));
     refused.map_or(Ok(()), |(token, error)| Err(tokens::refusal(saved, token, error, keys, context.threads)))

@@ -111,6 +111,13 @@ pub(crate) fn load(config: &ConfigPath, context: &Context) -> Result<(ConfigFile
     Ok((source, document))
 }
 
+/// As [`load`], for a config whose tokens are all going to be opened: one that costs too much is refused.
+pub(crate) fn load_to_open(config: &ConfigPath, context: &Context) -> Result<(ConfigFile, ConfigText)> {
+    let (source, document) = load(config, context)?;
+    context.check_cost(&document)?;
+    Ok((source, document))
+}
+
 /// The second half of [`load`].
 pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Context) -> Result<ConfigText> {
     let document = ConfigText::parse(&config.path, source.take_bytes())?;
@@ -147,6 +154,9 @@ fn open(
     keys: &Keyring,
     context: &Context,
 ) -> Result<Vec<Zeroizing<String>>> {
+    if tokens.len() > 1 {
+        context.check_cost(document)?;
+    }
     let tokens: Vec<_> = tokens.iter().map(|token| (document, *token)).collect();
     let mut opened = Vec::with_capacity(tokens.len());
     for part in tokens.chunks(UNINTERRUPTED) {

@@ -128,6 +128,7 @@ impl State {
         if self.document.tokens.is_empty() {
             return Ok(());
         }
+        context.check_cost(&self.document)?;
         let checked = check(&self.document, keys, context);
         checked.record(Verb::Status, path, &self.document, keys, context)?;
         self.checked = Some(checked);
@@ -155,6 +156,10 @@ impl State {
         let why = if !key_is_set && unset.is_empty() { format!(" ({unset})") } else { String::new() };
         output::result(format_args!("Master key: {}{why}", set_or_not(key_is_set)))?;
         output::result(format_args!("Encrypted values: {}", tokens.iter().filter(|token| token.form.is_ok()).count()))?;
+        let legacy = self.document.legacy_tokens().count();
+        if legacy > 0 {
+            output::result(format_args!("Legacy tokens: {legacy} (one salt for all; a rotation renews them)"))?;
+        }
         let now = time::now();
         for (at, token) in tokens.iter().enumerate() {
             let form = match token.form {
@@ -185,7 +190,12 @@ impl State {
             entry
         };
         let tokens: Vec<serde_json::Value> = self.document.tokens.iter().enumerate().map(entry).collect();
-        json!({ "config": self.document.name, "token_value": self.token_value.words(), "tokens": tokens })
+        json!({
+            "config": self.document.name,
+            "token_value": self.token_value.words(),
+            "tokens": tokens,
+            "legacy": self.document.legacy_tokens().count(),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use fernseal_core::token::PREFIX;
 use serde_json::json;
 
-use super::{config_or_default, load, reason_to_skip};
+use super::{config_or_default, load_to_open, reason_to_skip};
 use crate::args::Verify;
 use crate::audit::Verb;
 use crate::config::text::ConfigText;
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
             output::result(format_args!("skipped {file}: {reason}"))?;
         }
     }
-    let read = |config: &ConfigPath| load(config, context).map(|(_, document)| document);
+    let read = |config: &ConfigPath| load_to_open(config, context).map(|(_, document)| document);
     verify_each(found.configs, read, &keys, context, |config, checked| {
         let (document, checked) = match checked {
             Ok(checked) => checked,

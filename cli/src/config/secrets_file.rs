@@ -27,6 +27,9 @@ pub(crate) struct SecretsFile {
     /// Pointers of the values that are secrets.
     #[serde(default)]
     pub(crate) secrets: Vec<Pointer>,
+    /// Whether tokens in the old form are findings.
+    #[serde(default)]
+    pub(crate) no_legacy: bool,
 }
 
 impl SecretsFile {
@@ -107,6 +110,7 @@ mod tests {
             ["/db/password", "smtp.password"]
         );
         assert!(SecretsFile::parse(Path::new("s"), b"").unwrap().secrets.is_empty());
+        assert!(SecretsFile::parse(Path::new("s"), b"no_legacy = true").unwrap().no_legacy);
         for (text, said) in [
             ("secrets = \"/a\"", "line 1: invalid type"),
             ("\n\nsecret = [\"/a\"]", "line 3: unknown field `secret`"),

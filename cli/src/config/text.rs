@@ -4,7 +4,7 @@
 //! What bytes mean is core's to say; here they are only remembered.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 
@@ -257,6 +257,17 @@ impl ConfigText {
     pub(crate) fn token_from(&self, start: usize) -> Option<&SealedValue> {
         let at = self.tokens.binary_search_by_key(&(start + 1), |token| token.inside.start).ok()?;
         self.tokens.get(at)
+    }
+
+    /// The tokens in the old form, which share one salt.
+    pub(crate) fn legacy_tokens(&self) -> impl Iterator<Item = &SealedValue> {
+        self.tokens.iter().filter(|token| matches!(token.form, Ok((Format::Legacy, _))))
+    }
+
+    /// How many keys are derived, for each master key, to open all tokens.
+    pub(crate) fn salts(&self) -> usize {
+        let salts = self.tokens.iter().filter_map(|token| Some(*token.form.ok()?.0.salt()));
+        salts.collect::<BTreeSet<_>>().len()
     }
 
     /// Where the tokens are.

@@ -21,6 +21,9 @@ pub(crate) enum ConfigFailure {
     /// The names above the tokens are so long that the pointers would take many times the text.
     LongNames { config: PathBuf },
 
+    /// To open all tokens costs a derivation for each of so many salts.
+    TooManySalts { config: PathBuf, salts: usize, max: usize },
+
     // One value.
     /// What core refused; it may be a token.
     Value { config: PathBuf, pointer: Pointer, error: Error },
@@ -60,8 +63,8 @@ pub(crate) enum ConfigFailure {
     PlaceholderForm { name: String },
 
     // `check`.
-    /// So many values are flawed, in these ways.
-    Flawed { number: usize, flaws: Vec<Flaw> },
+    /// So many secrets are in plain text or damaged, and so many tokens legacy; the flaws that were met.
+    Flawed { secrets: usize, legacy: usize, flaws: Vec<Flaw> },
     /// One value is flawed.
     FlawedValue { config: PathBuf, pointer: Pointer, flaw: Flaw },
     /// Not one of the configs that were looked at has a value there.
@@ -95,6 +98,15 @@ impl ConfigFailure {
             Self::LongNames { config } => malformed(
                 format!("{} has names too long to be told above so many tokens", shown(config)),
                 "no config is like that; check where the file comes from",
+            ),
+
+            Self::TooManySalts { config, salts, max } => message(
+                Exit::Malformed,
+                format!(
+                    "{} has {salts} tokens with salts of their own, and more than {max} are not opened",
+                    shown(config)
+                ),
+                format!("each costs time: look who made the config; if it is yours, say --max-tokens {salts}"),
             ),
 
             Self::Value { config, pointer, error } => {
@@ -163,13 +175,15 @@ impl ConfigFailure {
                 "what is understood is ${NAME}, ${NAME:-default} and ${NAME:?message}",
             ),
 
-            Self::Flawed { number, flaws } => {
+            Self::Flawed { secrets, legacy, flaws } => {
                 let mut next: Vec<String> = flaws.iter().map(|flaw| flaw.hint("CONFIG", "POINTER")).collect();
-                if *flaws != [Flaw::Lookalike] {
+                if flaws.iter().any(|flaw| !matches!(flaw, Flaw::Lookalike | Flaw::Legacy)) {
                     next.push("what was committed before is no secret any more".to_owned());
                 }
-                let what = format!("{} in plain text or damaged", count(*number, "secret"));
-                message(Exit::PlainText, what, next.join("; "))
+                let secrets = (*secrets > 0).then(|| format!("{} in plain text or damaged", count(*secrets, "secret")));
+                let legacy = (*legacy > 0).then(|| count(*legacy, "legacy token"));
+                let what: Vec<String> = secrets.into_iter().chain(legacy).collect();
+                message(Exit::PlainText, what.join(", "), next.join("; "))
             }
             Self::FlawedValue { config, pointer, flaw } => message(
                 Exit::PlainText,
@@ -348,6 +362,8 @@ pub(crate) enum Flaw {
     Group,
     /// It begins nearly as a token does.
     Lookalike,
+    /// A token in the old form, without a salt of its own, where that is not wanted.
+    Legacy,
 }
 
 impl Flaw {
@@ -357,6 +373,7 @@ impl Flaw {
             Self::PlainString | Self::PlainScalar => "plain text",
             Self::Group => "not a string, but an object or array",
             Self::Lookalike => "looks like a token, but is none",
+            Self::Legacy => "legacy token, without a salt of its own",
         }
     }
 
@@ -367,6 +384,7 @@ impl Flaw {
             Self::PlainScalar => format!("fernseal set {config} {pointer}"),
             Self::Group => value_hint(Error::NotAString).to_owned(),
             Self::Lookalike => value_hint(Error::Lookalike).to_owned(),
+            Self::Legacy => format!("fernseal rotate {config} (it gives each token a salt of its own)"),
         }
     }
 }

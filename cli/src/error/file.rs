@@ -1,5 +1,6 @@
 //! Files and directories that cannot be found, read or written; stdin and stdout too.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -14,6 +15,8 @@ pub(crate) enum FileFailure {
     // Reading.
     /// A config cannot be found or read. `is_default` says whether it is the one in PROXMOX_MCP_CONFIG.
     Unreadable { path: PathBuf, is_default: bool, error: Cause },
+    /// A config is another user's, or a link of another user leads to it.
+    NotUsed { path: PathBuf, refused: Refused },
     /// A config has more than 64 MiB.
     TooLarge { path: PathBuf },
     /// A config is a pipe, a device or the like.
@@ -52,6 +55,16 @@ pub(crate) enum FileFailure {
     HardLinks { path: PathBuf, number: u64 },
     /// The directory of a config that is to be replaced.
     DirectoryOfUnwritable { path: PathBuf, error: Cause },
+    /// Something is mounted at a config that is to be replaced, as containers have it.
+    MountPoint { path: PathBuf },
+    /// The attributes of a config that is to be replaced forbid it.
+    Immutable { path: PathBuf },
+    /// The attributes of the directory of a config that is to be replaced forbid it.
+    DirectoryOfImmutable { path: PathBuf },
+    /// A config that is to be replaced is another user's, and its directory is sticky.
+    AnothersInSticky { path: PathBuf },
+    /// The backup of a config would have a name of more bytes than its directory takes.
+    BackupNameTooLong { path: PathBuf, max: u64 },
     /// A step on the way to a new file failed.
     CannotWrite { step: Step, path: PathBuf, error: Cause },
     /// The copy of a config: a backup, or the text that was edited.
@@ -92,6 +105,9 @@ pub(crate) enum FileFailure {
     EditedUnreadable { error: Cause },
 }
 
+/// The hint for a link of another user.
+pub(super) const LINK_HINT: &str = "nothing was written; name the file that it leads to, if that is what you want";
+
 /// The hint for an output that is not a file.
 const NAME_A_FILE: &str = "name a new file or a regular one; `fernseal decrypt` without -o writes to stdout";
 
@@ -107,6 +123,16 @@ impl FileFailure {
                 io::ErrorKind::IsADirectory => file(format!("{} is a directory", shown(path)), "name a config in it"),
                 _ => file(format!("{} cannot be read: {error}", shown(path)), "check the path and its permissions"),
             },
+            Self::NotUsed { path, refused } => file(
+                format!("{} is not used: {refused}", shown(path)),
+                match refused {
+                    Refused::File { .. } => {
+                        "only files of root, of yourself and of the user who called sudo count: chown it, or name a file \
+                         of yours"
+                    }
+                    Refused::Link { .. } => LINK_HINT,
+                },
+            ),
             Self::TooLarge { path } => {
                 file(format!("{} is larger than 64 MiB", shown(path)), "no config is that large; check the path")
             }
@@ -188,6 +214,29 @@ impl FileFailure {
                      replaced: mount the directory that it is in, or run this where the file itself lies",
                 )
             }
+            Self::MountPoint { path } => file(
+                format!("{} is a mount point by itself: no file can take its place", shown(path)),
+                "work on the file that is mounted there, on the host, or mount its directory",
+            ),
+            Self::Immutable { path } => file(
+                format!("{} is immutable or append-only (lsattr)", shown(path)),
+                "chattr -i -a it, or leave it as it is",
+            ),
+            Self::DirectoryOfImmutable { path } => file(
+                format!("the directory of {} is immutable or append-only (lsattr)", shown(path)),
+                "chattr -i -a it, or leave the config as it is",
+            ),
+            Self::AnothersInSticky { path } => file(
+                format!(
+                    "{} is another user's, in a directory where only its owner may replace it (sticky)",
+                    shown(path)
+                ),
+                "run it as the owner of the file",
+            ),
+            Self::BackupNameTooLong { path, max } => file(
+                format!("the backup of {} would have a name of more than {max} bytes", shown(path)),
+                "rename the config, or rotate without backups (--no-backup)",
+            ),
             Self::CannotWrite { step, path, error } => cannot(&step.to_string(), path, error),
             Self::CannotCopy { step, copy, path, error } => cannot(&format!("{step} {copy}"), path, error),
             Self::CannotKeep { property, path, error } => cannot(&format!("keep the {property} of"), path, error),
@@ -291,14 +340,47 @@ fn cannot(step: &str, path: &Path, error: &Cause) -> Message {
     message(Exit::File, format!("cannot {step} {}: {error}", shown(path)), next)
 }
 
+/// Why a file of another user, or a link of another user on the way to a file, is not used.
+#[derive(Debug, Clone)]
+pub(crate) enum Refused {
+    File { owner: u32 },
+    Link { link: PathBuf, owner: u32 },
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { owner } => write!(f, "it belongs to another user (uid {owner})"),
+            Self::Link { link, owner } => write!(f, "{} is a link of another user (uid {owner})", shown(link)),
+        }
+    }
+}
+
+impl Error for Refused {}
+
+impl From<Refused> for io::Error {
+    fn from(refused: Refused) -> Self {
+        Self::new(io::ErrorKind::PermissionDenied, refused)
+    }
+}
+
+impl Refused {
+    /// The refusal that an error was made from, if it was.
+    pub(crate) fn of(error: &io::Error) -> Option<Self> {
+        error.get_ref()?.downcast_ref().cloned()
+    }
+}
+
 /// A step on the way to a file that is written. Behind "cannot", and before the file's name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
+    BackUp,
     Find,
     FindName,
     LookAt,
     Create,
     Write,
+    WriteBeside,
     Publish,
     Replace,
     Sync,
@@ -309,11 +391,13 @@ pub(crate) enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::BackUp => "back up",
             Self::Find => "find",
             Self::FindName => "find a name for",
             Self::LookAt => "look at",
             Self::Create => "create",
             Self::Write => "write",
+            Self::WriteBeside => "write beside",
             Self::Publish => "publish",
             Self::Replace => "replace",
             Self::Sync => "sync",

@@ -7,7 +7,8 @@ use std::process::ExitStatus;
 
 use fernseal_core::KeyId;
 
-use super::{Absence, Cause, Exit, Message, message};
+use super::file::LINK_HINT;
+use super::{Absence, Cause, Exit, Message, Refused, message};
 use crate::env::{KEY_FILE, PREVIOUS, PREVIOUS_FILE, Unset};
 use crate::quote::{quoted_path, relative_to, shown};
 
@@ -26,6 +27,8 @@ pub(crate) enum KeyFailure {
     Invalid { place: String, read_from: ReadFrom, flaw: KeyTextFlaw },
     /// A key file that was named cannot be found or read.
     FileUnreadable { path: PathBuf, error: Cause },
+    /// A key file is another user's, or a link of another user leads to it.
+    FileNotUsed { path: PathBuf, refused: Refused },
     /// Somebody gave a key where a key file is named.
     KeyForFile,
     /// The file in the home directory.
@@ -104,6 +107,16 @@ impl KeyFailure {
                 };
                 key(what, "name a file that holds the master key's text and that you can read")
             }
+            Self::FileNotUsed { path, refused } => key(
+                format!("the key file {} is not used: {refused}", shown(path)),
+                match refused {
+                    Refused::File { .. } => {
+                        "only key files of root, of yourself and of the user who called sudo count: check the key, and \
+                         copy it to a file of your own (mode 600)"
+                    }
+                    Refused::Link { .. } => LINK_HINT,
+                },
+            ),
             Self::KeyForFile => key(
                 "what is named as a key file is a master key itself".to_owned(),
                 "put the key into a file of mode 600, and name that",
@@ -112,7 +125,6 @@ impl KeyFailure {
                 let next = match flaw {
                     HomeFileFlaw::Unreadable(_) => "mend it, remove it, or name another with --key-file".to_owned(),
                     HomeFileFlaw::NotRegular => "remove it, or name another with --key-file".to_owned(),
-                    HomeFileFlaw::OfAnotherUser => "name a key file with --key-file".to_owned(),
                     HomeFileFlaw::OpenToOthers { .. } => format!("chmod 600 {}", quoted_path(path)),
                 };
                 message(Exit::Key, format!("the key file {} is not used: {flaw}", shown(path)), next)
@@ -351,7 +363,6 @@ impl KeyTextFlaw {
 pub(crate) enum HomeFileFlaw {
     Unreadable(Cause),
     NotRegular,
-    OfAnotherUser,
     OpenToOthers { mode: u32 },
 }
 
@@ -360,7 +371,6 @@ impl fmt::Display for HomeFileFlaw {
         match self {
             Self::Unreadable(error) => error.fmt(f),
             Self::NotRegular => f.write_str("it is not a regular file"),
-            Self::OfAnotherUser => f.write_str("it belongs to another user"),
             Self::OpenToOthers { mode } => write!(f, "others can use it (mode {mode:03o})"),
         }
     }

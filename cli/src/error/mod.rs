@@ -28,7 +28,7 @@ use rustix::io::Errno;
 pub(crate) use bug::Bug;
 pub(crate) use config::{Aim, ConfigFailure, Flaw, JsonFlaw, Namesakes, value_hint};
 pub(crate) use exit::Exit;
-pub(crate) use file::{CopyKind, FileFailure, Property, Step};
+pub(crate) use file::{CopyKind, FileFailure, Property, Refused, Step};
 pub(crate) use key::{
     CommandFlaw, Forgetful, HomeFileFlaw, KeyFailure, KeySource, KeyTextFlaw, NamedBy, ReadFrom, lies_on,
 };
@@ -77,6 +77,8 @@ pub(crate) enum Failure {
     OrKeepGoing(Box<Failure>),
     /// `set` can replace the old token without opening it.
     OrDiscardOld(Box<Failure>),
+    /// It is what a rotation of a config would meet: a step was tried before anything was changed.
+    ObstacleToRotation(Box<Failure>),
     /// The work is done; only telling about it failed.
     WorkDone(Box<Failure>),
     /// One of many files failed, and the others did not.
@@ -129,6 +131,15 @@ impl Failure {
         self.exit() == Exit::Unopened
     }
 
+    /// The failures in `others`, if there are any, and this one after them.
+    pub(crate) fn after(self, mut others: Vec<Self>) -> Self {
+        if others.is_empty() {
+            return self;
+        }
+        others.push(self);
+        Self::Several(others)
+    }
+
     fn message(&self) -> Message {
         match self {
             Self::File(failure) => failure.message(),
@@ -154,8 +165,14 @@ impl Failure {
             }
 
             Self::Several(failures) => {
-                let all = |part: fn(&Self) -> String| failures.iter().map(part).collect::<Vec<_>>().join("; ");
-                message(self.exit(), all(Self::what), all(Self::next))
+                let what: Vec<String> = failures.iter().map(Self::what).collect();
+                let mut next: Vec<String> = Vec::new();
+                for hint in failures.iter().map(Self::next) {
+                    if !next.contains(&hint) {
+                        next.push(hint);
+                    }
+                }
+                message(self.exit(), what.join("; "), next.join("; "))
             }
             Self::NothingChanged(failure) => failure.message().with_next(|next| format!("nothing was changed; {next}")),
             Self::NothingRemoved(failure) => failure.message().with_next(|next| format!("nothing was removed; {next}")),
@@ -165,6 +182,9 @@ impl Failure {
             Self::OrDiscardOld(failure) => failure.message().with_next(|next| {
                 format!("{next}; if the old secret is not needed any more, --discard-old replaces it all the same")
             }),
+            Self::ObstacleToRotation(failure) => {
+                failure.message().with_next(|_| "mend that, or rotate a copy in another place".to_owned())
+            }
             Self::WorkDone(failure) => failure.message().with_next(|_| {
                 "the work is done, and only what is printed is not complete: do not run it again".to_owned()
             }),
@@ -178,11 +198,7 @@ pub(crate) fn check_none(failures: impl IntoIterator<Item = Failure>) -> Result<
     let mut failures: Vec<Failure> = failures.into_iter().collect();
     match failures.pop() {
         None => Ok(()),
-        Some(only) if failures.is_empty() => Err(only),
-        Some(last) => {
-            failures.push(last);
-            Err(Failure::Several(failures))
-        }
+        Some(last) => Err(last.after(failures)),
     }
 }
 
@@ -236,6 +252,11 @@ pub(crate) struct Cause(Arc<io::Error>);
 impl Cause {
     fn kind(&self) -> io::ErrorKind {
         self.0.kind()
+    }
+
+    /// As [`Refused::of`].
+    pub(crate) fn refused(&self) -> Option<Refused> {
+        Refused::of(&self.0)
     }
 }
 

@@ -16,11 +16,12 @@ use zeroize::Zeroizing;
 use crate::env::{
     self, KEY, KEY_COMMAND, KEY_FILE, KEY_VARIABLES, PREVIOUS, PREVIOUS_COMMAND, PREVIOUS_FILE, USED_STACK, variable,
 };
-use crate::error::{Failure, HomeFileFlaw, KeyFailure, KeySource, KeyTextFlaw, NamedBy, ReadFrom, Result};
+use crate::error::{Failure, HomeFileFlaw, KeyFailure, KeySource, KeyTextFlaw, NamedBy, ReadFrom, Refused, Result};
 use crate::keys::keyring::warn_if_encoded_twice;
 use crate::keys::{Master, command, derive};
 use crate::output::Report;
 use crate::quote::{is_key_text, shown};
+use crate::store::owners;
 
 const CREDENTIAL: &str = "proxmox_mcp_master_key";
 
@@ -222,7 +223,7 @@ fn command_variable(name: &'static str) -> Option<Source> {
     variable(name).map(|command| Source::Command { named_by: NamedBy::Variable(name), command })
 }
 
-/// Refuses a key file that is not the user's own, or that others can use.
+/// Refuses a key file that others can use. Whose it may be is the same for every key file.
 fn check_private(path: &Path) -> Result<()> {
     let refused = |flaw| Err(KeyFailure::HomeFile { path: path.to_owned(), flaw }.into());
     let meta = match path.metadata() {
@@ -232,8 +233,6 @@ fn check_private(path: &Path) -> Result<()> {
     let mode = meta.permissions().mode() & 0o777;
     if !meta.is_file() {
         refused(HomeFileFlaw::NotRegular)
-    } else if meta.uid() != geteuid().as_raw() {
-        refused(HomeFileFlaw::OfAnotherUser)
     } else if mode & 0o077 != 0 {
         refused(HomeFileFlaw::OpenToOthers { mode })
     } else {
@@ -268,9 +267,14 @@ fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<Strin
         if path.to_str().is_some_and(is_key_text) {
             return KeyFailure::KeyForFile;
         }
-        KeyFailure::FileUnreadable { path: path.to_owned(), error: error.into() }
+        match Refused::of(&error) {
+            Some(refused) => KeyFailure::FileNotUsed { path: path.to_owned(), refused },
+            None => KeyFailure::FileUnreadable { path: path.to_owned(), error: error.into() },
+        }
     };
+    owners::check_links(path).map_err(unreadable)?;
     let file = File::open(path).map_err(unreadable)?;
+    owners::check_owner(&file, path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
     if let Some(report) = report
         && meta.is_file()

@@ -1,7 +1,7 @@
 //! A config file: its path, and what was read from it. Reading keeps hold of the directory and of what the file was, so
 //! that a change meanwhile is noticed.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read};
@@ -12,12 +12,13 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, StatxAttributes};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 use super::tree::Tree;
-use super::{Caveats, MAX_CONFIG, durable, open_dir, parent, stat_and_open};
+use super::{Caveats, MAX_CONFIG, durable, open_dir, owners, parent, stat_and_open};
 use crate::env::{CONFIG, variable};
 use crate::error::{Cause, Failure, FileFailure, Result};
 
@@ -128,13 +129,23 @@ impl ConfigPath {
         }
     }
 
-    /// The file `name` in the config's directory, and what is in it, if there is one.
+    /// The file `name` in the config's directory, and what is in it, if there is one. It must be the config's owner's too, or
+    /// of somebody who is trusted: others could put one into a directory that they share.
     pub(crate) fn beside(&self, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
         let beside = Self { path: self.path.with_file_name(name), root: self.root.clone() };
-        match beside.exists()? {
-            false => Ok(None),
-            true => beside.read().map(|mut source| Some((beside.path, source.take_bytes()))),
+        if !beside.exists()? {
+            return Ok(None);
         }
+        let mut source = beside.read()?;
+        let owner_of_config = self.open().map(|(.., stat)| stat.st_uid).ok();
+        if owner_of_config != Some(source.stat.st_uid) {
+            let (_, _, file, stat) = beside.open()?;
+            if Identity::of(&stat) != source.identity() {
+                return Err(source.changed());
+            }
+            owners::check_owner(&file, &beside.path).map_err(|error| beside.unreadable(error))?;
+        }
+        Ok(Some((beside.path, source.take_bytes())))
     }
 
     /// Removes the file, durably.
@@ -171,19 +182,29 @@ impl ConfigPath {
             let below = root.below(&self.path)?;
             return Ok((root.directory(below.parent().unwrap_or(Path::new("")))?, name(below)?));
         }
-        let real = match self.path.symlink_metadata() {
-            Ok(meta) if meta.is_symlink() => self.path.canonicalize()?,
-            Ok(_) => self.path.clone(),
+        let (is_link, real) = match self.path.symlink_metadata() {
+            Ok(meta) if meta.is_symlink() => (true, owners::resolve(&self.path)?),
+            Ok(_) => (false, self.path.clone()),
             // It may be about to be made; if it is to be there, whoever opens it notices.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.path.clone(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (false, self.path.clone()),
             Err(error) => return Err(error),
         };
+        if is_link {
+            return Ok((Arc::new(owners::open_dir_without_links(parent(&real))?), name(&real)?));
+        }
+        owners::check_links(parent(&real))?;
         Ok((Arc::new(open_dir(parent(&real))?), name(&real)?))
     }
 
     pub(super) fn unreadable(&self, error: impl Into<Cause>) -> Failure {
-        let is_default = variable(CONFIG).is_some_and(|default| default == *self.path);
-        FileFailure::Unreadable { path: self.path.clone(), is_default, error: error.into() }.into()
+        let (path, error) = (self.path.clone(), error.into());
+        match error.refused() {
+            Some(refused) => FileFailure::NotUsed { path, refused }.into(),
+            None => {
+                let is_default = variable(CONFIG).is_some_and(|default| default == *path);
+                FileFailure::Unreadable { path, is_default, error }.into()
+            }
+        }
     }
 }
 
@@ -280,13 +301,44 @@ impl ConfigFile {
 
     /// Whether the config can be replaced at all; asked before anything is changed.
     pub(crate) fn check_replaceable(&self) -> Result<()> {
-        let path = &self.config.path;
+        self.obstacles().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// All that is in the way of replacing the config, as far as a look tells.
+    pub(super) fn obstacles(&self) -> Vec<Failure> {
+        let path = || self.config.path.clone();
+        let mut obstacles = Vec::new();
         if self.stat.st_nlink > 1 {
-            return Err(FileFailure::HardLinks { path: path.clone(), number: self.stat.st_nlink }.into());
+            obstacles.push(FileFailure::HardLinks { path: path(), number: self.stat.st_nlink });
         }
         let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-        rustix::fs::accessat(&self.dir, ".", access, AtFlags::EACCESS)
-            .map_err(|error| FileFailure::DirectoryOfUnwritable { path: path.clone(), error: error.into() }.into())
+        if let Err(error) = rustix::fs::accessat(&self.dir, ".", access, AtFlags::EACCESS) {
+            obstacles.push(FileFailure::DirectoryOfUnwritable { path: path(), error: error.into() });
+        }
+        let attributes = owners::attributes(&self.dir, &self.name);
+        if attributes.contains(StatxAttributes::MOUNT_ROOT) {
+            obstacles.push(FileFailure::MountPoint { path: path() });
+        }
+        let fixed = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+        if attributes.intersects(fixed) {
+            obstacles.push(FileFailure::Immutable { path: path() });
+        }
+        if owners::attributes(&self.dir, OsStr::new("")).intersects(fixed) {
+            obstacles.push(FileFailure::DirectoryOfImmutable { path: path() });
+        }
+        if self.is_anothers_in_shared_directory() {
+            obstacles.push(FileFailure::AnothersInSticky { path: path() });
+        }
+        obstacles.into_iter().map(Failure::from).collect()
+    }
+
+    fn is_anothers_in_shared_directory(&self) -> bool {
+        const STICKY: u32 = 0o1000;
+        let user = geteuid();
+        let directory = rustix::fs::fstat(&self.dir);
+        !user.is_root()
+            && self.stat.st_uid != user.as_raw()
+            && directory.is_ok_and(|stat| stat.st_mode & STICKY != 0 && stat.st_uid != user.as_raw())
     }
 
     /// The file must still be what was read.

@@ -14,7 +14,7 @@ use rustix::fs::{AtFlags, FileType};
 
 use super::names::{BACKUP_MARK, shortened, temporary_of};
 use super::tree::{Entry, Tree};
-use super::{ConfigPath, parent};
+use super::{ConfigPath, owners, parent};
 use crate::error::{self, Failure, FileFailure, Result};
 
 /// What was found.
@@ -93,6 +93,7 @@ impl Found {
 
     /// Looks at what was named: a file, or a directory with all below it.
     fn look_at(&mut self, path: &Path) -> io::Result<()> {
+        owners::check_links(path)?;
         let real = path.canonicalize()?;
         if !real.metadata()?.is_dir() {
             self.roots.push(parent(&real).to_owned());

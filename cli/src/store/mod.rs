@@ -9,6 +9,7 @@ mod lasting;
 mod lock;
 mod memory;
 mod names;
+pub(crate) mod owners;
 mod search;
 pub(crate) mod staged;
 mod temporary;
@@ -25,7 +26,7 @@ pub(crate) use memory::{MemoryFile, MemoryFolder, sweep};
 pub(crate) use names::backup_stamp;
 pub(crate) use search::could_hold;
 pub(crate) use write::{
-    Output, Rights, Unsyncable, append_line, check_backup_dir, check_creatable, create_key, make_durable,
+    BackupPlace, Output, Rights, Unsyncable, append_line, check_backup_dir, check_creatable, create_key, make_durable,
 };
 
 use std::ffi::OsStr;

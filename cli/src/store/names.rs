@@ -8,7 +8,7 @@ use std::path::Path;
 /// Between a config's name and the stamp of a backup of it.
 pub(super) const BACKUP_MARK: &str = ".backup.";
 /// The length of a backup's stamp, as in `20261124_040929`.
-const STAMP_LEN: usize = 15;
+pub(super) const STAMP_LEN: usize = 15;
 
 /// A file `NAME` that is being written is called `.NAME.fernseal-<16 hex digits>.tmp`, where it must have a name at all. One
 /// that is about to change places with `NAME` is called the same with 32 digits: the marks of the two, so that whoever finds

@@ -20,10 +20,10 @@ use rustix::io::Errno;
 
 use super::durable::{sync, sync_directory, unsynced};
 use super::file::digest;
-use super::names::BACKUP_MARK;
+use super::names::{BACKUP_MARK, STAMP_LEN};
 use super::temporary::{Replaced, Temporary, create_exclusively, create_nameless, link_nameless, mark_of};
-use super::{Caveats, ConfigFile, open_dir, open_dir_in, parent};
-use crate::error::{Cause, CopyKind, Failure, FileFailure, KeyFailure, Property, Result, Step, UsageFailure};
+use super::{Caveats, ConfigFile, open_dir, open_dir_in, owners, parent};
+use crate::error::{Cause, CopyKind, Failure, FileFailure, KeyFailure, Property, Refused, Result, Step, UsageFailure};
 use crate::interrupt;
 use crate::quote::shown;
 
@@ -46,6 +46,63 @@ impl ConfigFile {
         }
         caveats.extend(sync_directory(&self.dir, Some(&file.file), &self.config.path)?);
         Ok(caveats)
+    }
+
+    /// All that would make a rotation of the config fail: each step that can be tried is, on files without names that are gone
+    /// at once. Where the file system knows none, they get names unless `is_dry`.
+    pub(crate) fn obstacles_to_rotation(&self, backup: BackupPlace<'_>, is_dry: bool) -> Vec<Failure> {
+        let mut obstacles = self.obstacles();
+        if obstacles.is_empty() {
+            obstacles.extend(self.rehearse(&self.dir, is_dry).err());
+        }
+        if let BackupPlace::Below(backup_dir) = backup {
+            let failed = |error| obstacle(cannot_write(&self.config.path, Step::BackUp, error));
+            match self.existing_below(backup_dir) {
+                Ok(directory) => {
+                    obstacles.extend(self.check_backup_name(&directory).err());
+                    let tried = can_write_in(&directory).map_err(failed);
+                    obstacles.extend(tried.and_then(|()| self.rehearse(&directory, is_dry)).err());
+                }
+                Err(error) => obstacles.push(failed(error)),
+            }
+        } else if let BackupPlace::Beside = backup {
+            obstacles.extend(self.check_backup_name(&self.dir).err());
+        }
+        obstacles
+    }
+
+    /// Makes a file in `directory` with the owner, attributes and mode of the config, and lets it go.
+    fn rehearse(&self, directory: &OwnedFd, is_dry: bool) -> Result<()> {
+        let failed = |error: io::Error| obstacle(cannot_write(&self.config.path, Step::WriteBeside, error));
+        if is_dry && !matches!(create_nameless(directory), Ok(Some(_))) {
+            return Ok(());
+        }
+        let file = Temporary::create(directory, &self.name).map_err(failed)?;
+        self.hand_on_attributes(&file).map(|_caveats| ()).map_err(obstacle)
+    }
+
+    /// The directory below `backup_dir` that the config's backup goes to, or the last on the way to it that is there.
+    fn existing_below(&self, backup_dir: &Path) -> io::Result<OwnedFd> {
+        let mut directory = open_dir(backup_dir)?;
+        let (below, _) = self.config.backup_place()?;
+        for component in below.components().filter(|component| component.as_os_str() != ".") {
+            match open_dir_in(&directory, component.as_os_str().as_ref()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                opened => directory = opened?,
+            }
+        }
+        Ok(directory)
+    }
+
+    /// Refuses a config whose backup has too long a name for `directory`.
+    fn check_backup_name(&self, directory: &OwnedFd) -> Result<()> {
+        // As in `.backup.20261124_040929`.
+        const MORE: usize = BACKUP_MARK.len() + STAMP_LEN;
+        let max = rustix::fs::fstatvfs(directory).map_or(u64::MAX, |stat| stat.f_namemax);
+        if (self.name.len() + MORE) as u64 > max {
+            return Err(FileFailure::BackupNameTooLong { path: self.config.path.clone(), max }.into());
+        }
+        Ok(())
     }
 
     /// Whether a file is what was read: its content decides, as the exchange of names changes the time of the last change,
@@ -206,6 +263,25 @@ impl Rights {
     }
 }
 
+/// Where a rotation keeps the backup of a config.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BackupPlace<'a> {
+    Nowhere,
+    Beside,
+    /// In this directory, under the config's real path.
+    Below(&'a Path),
+}
+
+/// A step that a rotation will take was tried, and failed.
+fn obstacle(failure: Failure) -> Failure {
+    Failure::ObstacleToRotation(Box::new(failure))
+}
+
+/// Whether files can be made in a directory.
+fn can_write_in(directory: &OwnedFd) -> io::Result<()> {
+    Ok(rustix::fs::accessat(directory, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
+}
+
 /// A file that a command will write: a new one, or with force one in the place of what is there.
 pub(crate) struct Output {
     path: PathBuf,
@@ -221,7 +297,7 @@ impl Output {
         let failed = |step, error: io::Error| cannot_write(path, step, error);
         refuse_irregular(path)?;
         // With force, a link stays and what it leads to is replaced.
-        let real = match path.canonicalize() {
+        let real = match owners::resolve(path) {
             Ok(real) if force => real,
             Err(error) if force && error.kind() != io::ErrorKind::NotFound => return Err(failed(Step::Find, error)),
             _ => path.to_owned(),
@@ -383,9 +459,8 @@ pub(crate) fn make_durable(path: &Path) -> Result<()> {
 
 /// Whether backups can be made in `backup_dir`; asked before anything is changed.
 pub(crate) fn check_backup_dir(backup_dir: &Path) -> Result<()> {
-    let access = Access::WRITE_OK | Access::EXEC_OK;
     open_dir(backup_dir)
-        .and_then(|dir| Ok(rustix::fs::accessat(&dir, ".", access, AtFlags::EACCESS)?))
+        .and_then(|dir| can_write_in(&dir))
         .map_err(|error| cannot_write(backup_dir, Step::KeepBackupsIn, error))
 }
 
@@ -397,24 +472,33 @@ pub(crate) fn check_creatable(path: &Path) -> Result<()> {
     if rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         return Err(KeyFailure::RotationKeyExists { path: path.to_owned() }.into());
     }
-    rustix::fs::accessat(&dir, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
-        .map_err(|error| failed(error.into()))
+    can_write_in(&dir).map_err(failed)
 }
 
 /// Appends `line` in one write, durably; a file that is made for it has mode 0600. Behind a line that was torn, by a full
-/// disk or the power, it begins anew.
+/// disk or the power, it begins anew. The directory is synced each time: a run that was killed may have made the file and
+/// not more.
 pub(crate) fn append_line(path: &Path, line: &str) -> io::Result<()> {
+    owners::check_links(path)?;
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOCTTY;
     let mut file = File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(0o600))?);
     let meta = file.metadata()?;
+    owners::check_owner(&file, path)?;
     let start = if ends_torn(path, &meta) { "\n" } else { "" };
     let bytes = format!("{start}{line}\n").into_bytes();
     match file.write(&bytes)? {
         len if len < bytes.len() => Err(io::ErrorKind::WriteZero.into()),
         // A pipe or a terminal, as behind /dev/stderr, cannot be synced.
         _ if !meta.is_file() => Ok(()),
-        _ => file.sync_all(),
+        _ => file.sync_all().and_then(|()| sync_directory_of_log(path, &file)),
     }
+}
+
+/// Makes sure that the name of a log outlasts a power failure, where its file system can do that.
+fn sync_directory_of_log(path: &Path, file: &File) -> io::Result<()> {
+    // A link leads to the directory that has the name.
+    let real = path.canonicalize()?;
+    sync(&open_dir(parent(&real))?, Some(file)).map(|_cannot| ())
 }
 
 /// Whether the last line of a file has no end. Whoever may only append to it is not told.
@@ -485,5 +569,9 @@ fn saved_while_replaced(path: &Path, save: &OsStr) -> Failure {
 }
 
 fn cannot_write(path: &Path, step: Step, error: io::Error) -> Failure {
-    FileFailure::CannotWrite { step, path: path.to_owned(), error: error.into() }.into()
+    let path = path.to_owned();
+    match Refused::of(&error) {
+        Some(refused) => FileFailure::NotUsed { path, refused }.into(),
+        None => FileFailure::CannotWrite { step, path, error: error.into() }.into(),
+    }
 }

@@ -170,7 +170,7 @@ fn load(
     context: &Context,
 ) -> Result<std::result::Result<Candidate, Skipped>> {
     let backups = backups.of(config)?;
-    let loaded = commands::load(config, context);
+    let loaded = commands::load_to_open(config, context);
     let Some(newest) = backups.last() else {
         let (source, present) = match loaded {
             Ok(loaded) => loaded,
@@ -189,7 +189,7 @@ fn load(
         return Ok(Ok(candidate));
     };
     let (source, present) = loaded?;
-    let before = commands::load(newest, context).map(|(_, before)| before);
+    let before = commands::load_to_open(newest, context).map(|(_, before)| before);
     // It was found by the stamp in its name.
     let stamp = store::backup_stamp(&newest.path).ok_or(Bug::BackupWithoutStamp)?.to_owned();
     Ok(Ok(Candidate { source, present, opens: false, has_other_secrets: false, before, stamp }))

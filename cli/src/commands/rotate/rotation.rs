@@ -30,7 +30,7 @@ use crate::keys::{self, Keyring};
 use crate::output::progress::Progress;
 use crate::output::time;
 use crate::quote::{Pointer, quoted, quoted_path, shown};
-use crate::store::{self, Caveats, ConfigFile, ConfigPath, Identity, Unsyncable};
+use crate::store::{self, BackupPlace, Caveats, ConfigFile, ConfigPath, Identity, Unsyncable};
 use crate::tokens;
 use crate::tokens::batch::{self, next_batch, open_each};
 
@@ -82,12 +82,21 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     let new_key = NewKey::choose(args, &keys, context)?;
     let mut found = store::find(&args.paths);
     found.refuse_none()?;
-    new_key.refuse_beside(&found.roots)?;
-    if let Some(backup_dir) = &args.backup_dir {
-        store::check_backup_dir(backup_dir)?;
-    }
-    found.look_for_leftovers(args.backup_dir.as_deref());
-    new_key.check_lasting(&found.configs, args, context)?;
+    // What is in the way of all configs is told together with what is in the way of each.
+    let backup_dir = args.backup_dir.as_deref();
+    let no_backups = backup_dir.and_then(|dir| store::check_backup_dir(dir).err());
+    let backup = match (args.no_backup || no_backups.is_some(), backup_dir) {
+        (true, _) => BackupPlace::Nowhere,
+        (false, None) => BackupPlace::Beside,
+        (false, Some(dir)) => BackupPlace::Below(dir),
+    };
+    found.look_for_leftovers(backup_dir.filter(|_| no_backups.is_none()));
+    let new_key_obstacles = [
+        new_key.check_creatable().err(),
+        new_key.refuse_beside(&found.roots).err(),
+        new_key.check_lasting(&found.configs, args, context).err(),
+    ];
+    let in_the_way: Vec<Failure> = new_key_obstacles.into_iter().flatten().chain(no_backups).collect();
     let unread = std::mem::take(&mut found.unread);
     // A dry run changes nothing that anybody could wait for.
     let tell = |notice| commands::tell_notice(notice, context);
@@ -113,8 +122,11 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     for (directory, failure) in unread {
         rotation.leave_out(shown(&directory), failure);
     }
-    let checked = rotation.check(&found.configs)?;
-    rotation.refuse_obstacles(&checked)?;
+    let checked = match rotation.check(&found.configs, backup) {
+        Err(failure) => return Err(failure.after(in_the_way)),
+        Ok(checked) => checked,
+    };
+    rotation.refuse_obstacles(&checked, in_the_way)?;
     if args.dry_run {
         let would = |file: &VerifiedFile| Rotated {
             file: file.name.clone(),
@@ -165,6 +177,7 @@ pub(crate) fn follow_up(verb: &str, args: &Rotate, key_file: Option<&Path>, cont
     if let (None, Some(key_command)) = (key_file, &context.key_command) {
         command.extend([" --key-command ", &quoted(key_command)]);
     }
+    context.max_tokens.iter().for_each(|max| command.push_str(&format!(" --max-tokens {max}")));
     context.audit.option().into_iter().for_each(|path| command.extend([" --audit-log ", &quoted_path(path)]));
     command
 }
@@ -199,8 +212,12 @@ impl NewKey {
                 left_behind::default_place(&derive::id(&master, context.threads))?
             }
         };
-        store::check_creatable(&path)?;
         Ok(Self { master, text: Some(text), path })
+    }
+
+    /// Whether the key can be written to its file, if it is to be.
+    fn check_creatable(&self) -> Result<()> {
+        self.text.as_ref().map_or(Ok(()), |_| store::check_creatable(&self.path))
     }
 
     /// A key must not go before the configs do: without backups it is refused where it would, and with backups, which the
@@ -262,7 +279,7 @@ struct Rotation<'a> {
 
 impl Rotation<'_> {
     /// Opens every token of every config. Nothing is written. What cannot be rotated ends the run, or is left out.
-    fn check(&mut self, configs: &[ConfigPath]) -> Result<Vec<VerifiedFile>> {
+    fn check(&mut self, configs: &[ConfigPath], backup: BackupPlace<'_>) -> Result<Vec<VerifiedFile>> {
         let context = self.context;
         let progress = Progress::new("checking", configs.len(), context);
         let mut checked = Vec::new();
@@ -270,7 +287,7 @@ impl Rotation<'_> {
         loop {
             let load = |config: &ConfigPath| {
                 progress.step();
-                (shown(&config.path), self.load(config))
+                (shown(&config.path), self.load(config, backup))
             };
             let read = next_batch(&mut waiting, context.threads, load, |(_, loaded)| {
                 loaded.iter().flatten().map(|file| &file.document).collect()
@@ -295,7 +312,7 @@ impl Rotation<'_> {
     }
 
     /// Reads a config; none if it was met already or has no tokens.
-    fn load(&mut self, config: &ConfigPath) -> Result<Option<Loaded>> {
+    fn load(&mut self, config: &ConfigPath, backup: BackupPlace<'_>) -> Result<Option<Loaded>> {
         let mut source = match config.read() {
             Ok(source) => source,
             Err(failure) => return self.skip_foreign(config, failure),
@@ -311,7 +328,8 @@ impl Rotation<'_> {
             self.outcome.skipped.push((document.name, "no encrypted values".to_owned()));
             return Ok(None);
         }
-        source.check_replaceable()?;
+        self.context.check_cost(&document)?;
+        error::check_none(source.obstacles_to_rotation(backup, self.args.dry_run))?;
         Ok(Some(Loaded { config: config.clone(), source, document }))
     }
 
@@ -364,8 +382,9 @@ impl Rotation<'_> {
     }
 
     /// What is in the way ends the run, unless it may be left out. All of it is told, so that it can be mended at once.
-    fn refuse_obstacles(&mut self, checked: &[VerifiedFile]) -> Result<()> {
-        if self.args.keep_going {
+    /// `in_the_way` is what is in the way of all configs: without them nothing goes.
+    fn refuse_obstacles(&mut self, checked: &[VerifiedFile], in_the_way: Vec<Failure>) -> Result<()> {
+        if self.args.keep_going && in_the_way.is_empty() {
             return Ok(());
         }
         let fits_nothing = self.fits_nothing(checked);
@@ -375,7 +394,8 @@ impl Rotation<'_> {
             let mut told = false;
             failures.retain(|failure| !failure.is_unopened() || !std::mem::replace(&mut told, true));
         }
-        error::check_none(failures.into_iter().map(|failure| Failure::OrKeepGoing(Box::new(unchanged(failure)))))
+        let of_configs = failures.into_iter().map(|failure| Failure::OrKeepGoing(Box::new(unchanged(failure))));
+        error::check_none(in_the_way.into_iter().chain(of_configs))
     }
 
     /// Whether tokens were met and not one of them opened: the key is wrong then, not the files.
