@@ -20,7 +20,6 @@ pub(crate) enum ConfigFailure {
     IsMasterKey { config: PathBuf },
     /// The names above the tokens are so long that the pointers would take many times the text.
     LongNames { config: PathBuf },
-
     /// To open all tokens costs a derivation for each of so many salts.
     TooManySalts { config: PathBuf, salts: usize, max: usize },
 
@@ -99,7 +98,6 @@ impl ConfigFailure {
                 format!("{} has names too long to be told above so many tokens", shown(config)),
                 "no config is like that; check where the file comes from",
             ),
-
             Self::TooManySalts { config, salts, max } => message(
                 Exit::Malformed,
                 format!(

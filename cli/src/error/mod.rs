@@ -308,6 +308,15 @@ mod tests {
     }
 
     #[test]
+    fn inside_another_failure_several_share_one_hint() {
+        let several = check_none([not_regular("a"), not_regular("b"), Failure::Interrupted]).unwrap_err();
+        let told = "error: a is not a regular file; b is not a regular file; interrupted\n  \
+                    next: nothing was changed; a config is a regular file; \
+                    nothing was changed; run it again when ready";
+        assert_eq!(Failure::NothingChanged(Box::new(several)).to_string(), told);
+    }
+
+    #[test]
     fn what_is_known_besides_stands_around_the_hint() {
         let boxed = |failure| Box::new(failure);
         let failure = Failure::OrKeepGoing(boxed(Failure::NothingChanged(boxed(not_regular("a")))));
