@@ -27,6 +27,7 @@
 //! | open or seal the values of a config | [`config::open`], [`config::get`], [`config::seal`] |
 //! | give a config a new master key | [`config::rotate`] |
 //! | read the fields of a ProxmoxMCP config | [`config::Config`] |
+//! | open or rotate the tokens in a text of any format | [`text::open`], [`text::rotate`], [`text::tokens`] |
 //! | open or seal one `enc:` token | [`token::open`], [`token::seal`] |
 //! | pay for the derivation once, or elsewhere | [`kdf::derive`], [`token::open_with`], [`token::seal_with`] |
 //! | work with bare Fernet tokens | [`fernet`] |
@@ -52,6 +53,7 @@ pub mod kdf;
 mod key;
 mod random;
 pub mod stack;
+pub mod text;
 pub mod token;
 
 pub use error::Error;

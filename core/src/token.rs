@@ -16,7 +16,7 @@ pub const PREFIX: &str = "enc:";
 pub const LEGACY_SALT: Salt = *b"proxmox_mcp_salt";
 
 /// The characters of a salt in base64.
-const SALT_TEXT_LEN: usize = 24;
+pub(crate) const SALT_TEXT_LEN: usize = 24;
 
 /// Whether `text` begins as a token does. Only [`Token::parse`] says that it is one.
 #[must_use]
