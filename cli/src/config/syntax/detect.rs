@@ -1,0 +1,96 @@
+//! Which format a text has: by the name of its file, or of a pipe by what is in it.
+//! A text that could be two things is never guessed at.
+
+use super::{Document, Format, Kind, Refusal};
+use zeroize::Zeroizing;
+
+/// What to do where it is not clear.
+const NAME_IT: &str = "say which with --format";
+
+/// The endings of systemd's units and of what is written like them.
+const UNITS: [&str; 15] = [
+    "service",
+    "socket",
+    "timer",
+    "mount",
+    "automount",
+    "swap",
+    "path",
+    "slice",
+    "scope",
+    "target",
+    "network",
+    "netdev",
+    "link",
+    "container",
+    "volume",
+];
+
+impl Format {
+    /// The format of that name, as `--format` takes it.
+    pub(crate) fn of_option(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// The format that a file of this name has; none, if the name tells nothing.
+    ///
+    /// # Errors
+    /// That the name tells two.
+    pub(crate) fn of_name(name: &str) -> Result<Option<Self>, Refusal> {
+        let name = name.to_ascii_lowercase();
+        let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+        let by_ending = match ending {
+            Some("json") => Some(Self::Json),
+            Some("yaml" | "yml") => Some(Self::Yaml),
+            Some("toml") => Some(Self::Toml),
+            Some("env") => Some(Self::Env),
+            Some("ini" | "conf") => Some(Self::Ini),
+            Some("properties") => Some(Self::Properties),
+            Some(ending) if UNITS.contains(&ending) => Some(Self::Ini),
+            _ => None,
+        };
+        if !name.starts_with(".env.") {
+            return Ok(by_ending);
+        }
+        match by_ending {
+            None | Some(Self::Env) => Ok(Some(Self::Env)),
+            Some(other) => {
+                let what = format!("by its name it is env or {}", other.name());
+                Err(Refusal::new(0, what, NAME_IT))
+            }
+        }
+    }
+
+    /// The format of a text that has no name.
+    ///
+    /// # Errors
+    /// That it could be several, or is none that is known.
+    pub(crate) fn of_content(text: &str) -> Result<Self, Refusal> {
+        // All of JSON is YAML too, and who begins with a brace means JSON.
+        if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') && read(Self::Json, text).is_some() {
+            return Ok(Self::Json);
+        }
+        let others = [Self::Json, Self::Env, Self::Toml, Self::Yaml, Self::Ini];
+        let fitting: Vec<_> = others.into_iter().filter(|format| read(*format, text).is_some_and(says_much)).collect();
+        match *fitting {
+            [format] => Ok(format),
+            [Self::Json, Self::Yaml] => Ok(Self::Json),
+            [] => Err(Refusal::new(0, "it has none of the formats that are known", NAME_IT)),
+            _ => {
+                let names: Vec<_> = fitting.iter().map(|format| format.name()).collect();
+                Err(Refusal::new(0, format!("by what is in it, it is {}", names.join(" or ")), NAME_IT))
+            }
+        }
+    }
+}
+
+fn read(format: Format, text: &str) -> Option<Document> {
+    Document::parse(format, Zeroizing::new(text.to_owned())).ok()
+}
+
+/// Whether it has values with names, or several: a line of prose is YAML too.
+#[allow(clippy::needless_pass_by_value)] // a filter's predicate
+fn says_much(document: Document) -> bool {
+    document.values.first().is_some_and(|root| matches!(root.kind, Kind::Map | Kind::List))
+        && document.leaves().count() > 0
+}

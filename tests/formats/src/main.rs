@@ -1,0 +1,136 @@
+//! Reads the names of files from stdin and seals each of their scalars in turn, then opens it again in its place.
+//! For each it writes one line of JSON: where the token was put, where the opened value was put, or why it was refused.
+//! That all else stays byte for byte is checked here; what the texts mean is for the other readers to say (proof.py).
+//!
+//!     fernseal-formats FORMAT MOST < NAMES        at most so many scalars of a file, evenly chosen
+
+#[allow(dead_code)]
+#[path = "../../../cli/src/config/syntax/mod.rs"]
+mod syntax;
+
+use std::io::{self, BufRead, Write};
+use std::{env, fs};
+
+use fernseal_core::token::{self, Format};
+use fernseal_core::{Key, MasterKey, kdf};
+use serde_json::{Value as Json, json};
+use syntax::{Document, Kind, Refusal, Value};
+use zeroize::Zeroizing;
+
+/// Tokens of one salt, so that one derivation is enough for all of them.
+struct Sealer {
+    key: Key,
+    format: Format,
+    count: u8,
+}
+
+impl rand_core::TryRng for Sealer {
+    type Error = core::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(0)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(0)
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+        for byte in out {
+            self.count = self.count.wrapping_mul(5).wrapping_add(1);
+            *byte = self.count;
+        }
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for Sealer {}
+
+impl Sealer {
+    fn new() -> Self {
+        let master = MasterKey::from_bytes(&[7; 32]).expect("32 bytes are a key");
+        let salt = *b"a salt, 16 bytes";
+        Self { key: kdf::derive(&master, &salt, kdf::ITERATIONS), format: Format::Salted(salt), count: 0 }
+    }
+
+    fn seal(&mut self, plain: &str) -> String {
+        let mut out = vec![0; token::token_len(plain.len())];
+        let (key, format) = (Key::from_bytes(self.key.as_bytes()), self.format);
+        token::seal_with(&key, &format, plain.as_bytes(), 1_764_000_000, self, &mut out).expect("it fits").to_owned()
+    }
+
+    fn open(&self, token: &str) -> String {
+        let mut out = vec![0; token::open_len(token.len())];
+        let plain = token::open_with(&self.key, token, &mut out).expect("it was sealed with this key");
+        String::from_utf8(plain.to_vec()).expect("it was text")
+    }
+}
+
+fn main() {
+    let mut args = env::args().skip(1);
+    let format = args.next().and_then(|name| syntax::Format::of_option(&name)).expect("the first argument is a format");
+    let most: usize = args.next().and_then(|most| most.parse().ok()).unwrap_or(usize::MAX);
+    let mut sealer = Sealer::new();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for name in io::stdin().lock().lines() {
+        let name = name.expect("names are lines of text");
+        let Ok(text) = fs::read_to_string(&name) else { continue };
+        let mut tell = |mut line: Json| {
+            line["file"] = name.clone().into();
+            writeln!(out, "{line}").expect("stdout takes it");
+        };
+        let document = match Document::parse(format, Zeroizing::new(text.clone())) {
+            Ok(document) => document,
+            Err(refusal) => {
+                tell(json!({ "unread": refusal.what }));
+                continue;
+            }
+        };
+        let leaves: Vec<&Value> = document.leaves().collect();
+        let step = leaves.len().div_ceil(most).max(1);
+        tell(json!({ "leaves": leaves.len() }));
+        for leaf in leaves.iter().step_by(step) {
+            let case = try_one(&document, leaf, &mut sealer);
+            let mut case = case.unwrap_or_else(|refusal| json!({ "refused": refusal.what }));
+            case["pointer"] = document.pointer(leaf).into();
+            tell(case);
+        }
+    }
+}
+
+/// Seals `value` in its place, and opens it there.
+fn try_one(document: &Document, value: &Value, sealer: &mut Sealer) -> Result<Json, Refusal> {
+    value.check_replaceable()?;
+    let plain = document.text_of(value)?;
+    let pointer = document.pointer(value);
+    document.find(&pointer).map_err(|error| refused(error.to_string()))?;
+    let token = sealer.seal(plain);
+    let edit = document.replace(value, &token)?;
+    let sealed = document.replaced(&[(value, &token)])?;
+    assert_spliced(document.text(), &edit, &sealed);
+
+    let sealed = Document::parse(document.format(), sealed)?;
+    let again = sealed.find(&pointer).expect("the token is found where the value was");
+    assert_eq!(again.kind, Kind::String);
+    assert_eq!(sealed.text_of(again).as_deref(), Ok(&*token));
+    assert_eq!(sealer.open(&token), plain);
+    let mut case = json!({ "kind": format!("{:?}", value.kind), "plain": plain, "token": token });
+    case["sealed"] = json!([edit.span.start, edit.span.end, *edit.text]);
+    match sealed.replace(again, plain).and_then(|edit| Ok((edit, sealed.replaced(&[(again, plain)])?))) {
+        Ok((edit, opened)) => {
+            assert_spliced(sealed.text(), &edit, &opened);
+            case["opened"] = json!([edit.span.start, edit.span.end, *edit.text]);
+        }
+        Err(refusal) => case["unopened"] = refusal.what.into(),
+    }
+    Ok(case)
+}
+
+fn refused(what: String) -> Refusal {
+    Refusal { offset: 0, what: what.into(), next: "" }
+}
+
+/// All but the edited span is byte for byte what it was.
+fn assert_spliced(before: &str, edit: &syntax::Edit, after: &str) {
+    assert_eq!(after, [&before[..edit.span.start], &edit.text, &before[edit.span.end..]].concat());
+}
