@@ -18,8 +18,8 @@ import time
 import peers
 
 HERE = pathlib.Path(__file__).parent
-# Pure Python: of each file that it is slow on, it reads the first cases only.
-SLOW = {"ruamel.yaml": 300_000}
+# In pure Python: it reads every fifth file, and of each the first cases, of so many bytes together.
+SLOW = {"ruamel.yaml": 12_000}
 
 
 def names(corpus, formats, most):
@@ -87,9 +87,9 @@ def prove(program, kind, files, each, modules):
             if read[name] is None:
                 continue
             if name in SLOW:
-                spent[name, case["file"]] += len(data) * 2
-                if spent[name, case["file"]] > SLOW[name]:
+                if count["files"] % 5 or spent[name, case["file"]] > SLOW[name]:
                     continue
+                spent[name, case["file"]] += len(data) * 2
             for what, text, wanted in texts:
                 try:
                     after = reader(text.decode())

@@ -71,7 +71,12 @@ impl Format {
             return Ok(Self::Json);
         }
         let others = [Self::Json, Self::Env, Self::Toml, Self::Yaml, Self::Ini];
-        let fitting: Vec<_> = others.into_iter().filter(|format| read(*format, text).is_some_and(says_much)).collect();
+        let read: Vec<_> = others.into_iter().filter_map(|format| read(format, text).filter(says_much)).collect();
+        let is_clear = |document: &&Document| document.leaves().all(|leaf| document.text_of(leaf).is_ok());
+        let mut fitting: Vec<_> = read.iter().filter(is_clear).map(Document::format).collect();
+        if fitting.is_empty() {
+            fitting = read.iter().map(Document::format).collect();
+        }
         match *fitting {
             [format] => Ok(format),
             [Self::Json, Self::Yaml] => Ok(Self::Json),
@@ -89,8 +94,7 @@ fn read(format: Format, text: &str) -> Option<Document> {
 }
 
 /// Whether it has values with names, or several: a line of prose is YAML too.
-#[allow(clippy::needless_pass_by_value)] // a filter's predicate
-fn says_much(document: Document) -> bool {
+fn says_much(document: &Document) -> bool {
     document.values.first().is_some_and(|root| matches!(root.kind, Kind::Map | Kind::List))
         && document.leaves().count() > 0
 }

@@ -216,7 +216,7 @@ impl<'a> Scan<'a> {
             return Ok(Value::new(None, Name::Root, Kind::String, behind..behind));
         }
         if blanks > 0 {
-            *unclear = Some("a shell wants the value right behind =");
+            *unclear = unclear.or(Some("a shell wants the value right behind ="));
         }
         let mut value = match line.as_bytes().first() {
             Some(b'\'') => self.quoted('\'', unclear)?,

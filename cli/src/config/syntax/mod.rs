@@ -12,6 +12,8 @@ mod env;
 mod ini;
 mod json;
 mod splice;
+#[cfg(test)]
+mod tests;
 mod toml;
 mod yaml;
 

@@ -1,4 +1,4 @@
-//! TOML: where its values lie is told by the `toml` crate.
+//! TOML: where its values lie is told by the `toml` crate, which also bounds how deep they do.
 
 use ::toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
@@ -7,14 +7,8 @@ use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, 
 
 pub(super) struct Toml;
 
-/// The greatest number of names in a dotted key: tables are let go of by recursion.
-const MAX_DOTS: usize = 256;
-
 impl Syntax for Toml {
     fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
-        if let Some(at) = too_many_dots(text) {
-            return Err(Refusal::new(at, "TOML nested too deeply", "no config is that deep"));
-        }
         let mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         let table = DeTable::parse(&text[mark..]).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
@@ -176,19 +170,4 @@ fn quoted(plain: &str) -> Zeroizing<String> {
 fn key(name: &str) -> String {
     let is_bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if is_bare { name.to_owned() } else { quoted(name).to_string() }
-}
-
-/// Where a key has more dots than are read, if one does.
-fn too_many_dots(text: &str) -> Option<usize> {
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let dots = line.bytes().filter(|byte| *byte == b'.').count();
-        // Most such lines are long strings or comments: only what stands before them counts.
-        let head = &line[..line.find(['"', '\'', '#']).unwrap_or(line.len())];
-        if dots > MAX_DOTS && head.bytes().filter(|byte| *byte == b'.').count() > MAX_DOTS {
-            return Some(at);
-        }
-        at += line.len();
-    }
-    None
 }

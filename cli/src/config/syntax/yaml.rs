@@ -4,8 +4,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
+use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 use zeroize::Zeroizing;
 
 use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, splice};
@@ -80,18 +81,28 @@ impl Syntax for Yaml {
             let is_hidden = found.0[parent.index].name == Name::None;
             if is_key {
                 let name = match &event {
-                    Event::Scalar(name, ..) if !is_hidden => Name::Member(name.to_string()),
+                    // Without a name no pointer leads there.
+                    Event::Scalar(name, ..) if !is_hidden && !range.is_empty() => Name::Member(name.to_string()),
                     _ => Name::None,
                 };
+                let is_named = name != Name::None;
                 parent.member = Some((name, range.start, range.end));
+                if is_named {
+                    continue;
+                }
             } else if parent.is_map {
                 let (name, start, end) = parent.member.take().ok_or_else(|| invalid(range.start))?;
                 is_merged |= name == Name::Member("<<".to_owned());
                 (value.name, value.name_start) = (name, start);
                 if is_leaf && value.span.is_empty() {
-                    // Behind the colon: where the parser says that nothing is differs.
-                    let colon = text[end..].find(':').map(|at| end + at + 1);
-                    value.span = colon.map_or(value.span, |at| at..at);
+                    // Behind the colon: the parser says that nothing is at the next token.
+                    let before = text[end..].trim_start_matches([' ', '\t', '\r', '\n']);
+                    let at = text.len() - before.len() + 1;
+                    if before.starts_with(':') {
+                        value.span = at..at;
+                    } else {
+                        value.held = refusal(end, "nothing stands there, not even a colon");
+                    }
                 }
             } else {
                 value.name = if is_hidden { Name::None } else { Name::Item(parent.count) };
@@ -100,20 +111,18 @@ impl Syntax for Yaml {
             if is_merged && is_leaf {
                 value.held = refusal(value.span.start, "it is merged into another map (<<)");
             }
+            if let Some(id) = event.anchor_id() {
+                anchors.push((id, found.0.len()));
+            }
             if let Event::Scalar(plain, style, _, tag) = event {
                 let tag = tag.as_deref().map(|tag| tag.is_yaml_core_schema_tag("str"));
-                scalar(text, &mut value, plain, style, tag, &span);
-            } else if let Event::SequenceStart(..) | Event::MappingStart(..) = &event {
-                let is_map = value.kind == Kind::Map;
-                let anchor = event.anchor_id();
-                if let Some(id) = anchor {
-                    anchors.push((id, found.0.len()));
-                }
-                let index = found.push(value);
-                open.push(Open { index, is_map, count: 0, member: None, is_merged });
-                continue;
+                scalar(text, &mut value, plain, style, tag);
             }
-            found.push(value);
+            let (is_map, is_leaf) = (value.kind == Kind::Map, value.is_leaf());
+            let index = found.push(value);
+            if !is_leaf {
+                open.push(Open { index, is_map, count: 0, member: None, is_merged });
+            }
         }
         hold_anchored(found, &anchors, &aliases);
         flatten_one_document(found);
@@ -190,7 +199,7 @@ fn hold_anchored(found: &mut Values, anchors: &[(usize, usize)], aliases: &BTree
         is_used[index] = used.contains(&index) || found.0[index].parent.is_some_and(|parent| is_used[parent]);
         let value = &mut found.0[index];
         if is_used[index] && value.is_leaf() && value.held.is_none() {
-            value.held = refusal(value.span.start, "an anchor above it repeats it elsewhere");
+            value.held = refusal(value.span.start, "an alias repeats it elsewhere");
         }
     }
 }
@@ -214,8 +223,10 @@ fn flatten_one_document(found: &mut Values) {
 }
 
 /// Works out what a scalar is. `tag` says, of one that has a tag, whether it is that of strings.
-fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle, tag: Option<bool>, span: &Span) {
+fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle, tag: Option<bool>) {
     let start = value.span.start;
+    // The parser writes ~ for nothing.
+    let plain = if value.span.is_empty() { Cow::Borrowed("") } else { plain };
     match style {
         ScalarStyle::Plain if tag == Some(true) => {}
         ScalarStyle::Plain => {
@@ -229,8 +240,8 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
         ScalarStyle::DoubleQuoted => value.quotes = Quotes::Double,
         ScalarStyle::Literal | ScalarStyle::Folded => {
             value.quotes = Quotes::Block;
-            match block_end(text, start, span) {
-                Ok(end) => value.span.end = end,
+            match block_span(text, start) {
+                Ok(span) => value.span = span,
                 Err(what) => {
                     value.held = refusal(start, what);
                     value.unclear = refusal(start, what);
@@ -249,21 +260,26 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
     }
 }
 
-/// Where the block scalar ends that begins at `start`: behind the last of its lines that holds anything.
-fn block_end(text: &str, start: usize, _span: &Span) -> Result<usize, &'static str> {
-    let rest = &text[start..];
-    let Some(header_len) = rest.find('\n') else { return Err("a block scalar without lines") };
-    let header = rest[..header_len].trim_end_matches(['\r', ' ', '\t']);
+/// Where the block scalar lies of which the content begins at `content`: from its | or > to behind the last of its lines
+/// that holds anything.
+fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> {
+    let before = text[..content].trim_end_matches([' ', '\t', '\r', '\n']);
+    let header = &before[before.rfind([' ', '\t', '\n']).map_or(0, |at| at + 1)..];
     if !matches!(header, "|" | ">" | "|-" | ">-" | "|+" | ">+") {
         return Err("the first line of the block scalar says more than | or >");
     }
-    let (mut at, mut end, mut indent) = (start + header_len + 1, None, None);
-    for line in text[at..].split_inclusive('\n') {
+    let start = before.len() - header.len();
+    let Some(lines) = text[before.len()..].find('\n').map(|at| before.len() + at + 1) else {
+        return Err("a block scalar without lines");
+    };
+    let (mut at, mut end, mut indent) = (lines, None, None);
+    for line in text[lines..].split_inclusive('\n') {
         let content = line.trim_end_matches(['\n', '\r']);
         let width = content.len() - content.trim_start_matches(' ').len();
         let is_blank = content.len() == width;
         if !is_blank {
-            if width < *indent.get_or_insert(width) || width == 0 {
+            // Each line that is indented as the first is, or more.
+            if width == 0 || width < *indent.get_or_insert(width) {
                 break;
             }
             if !line.ends_with('\n') {
@@ -275,7 +291,7 @@ fn block_end(text: &str, start: usize, _span: &Span) -> Result<usize, &'static s
         }
         at += line.len();
     }
-    end.ok_or("a block scalar without lines")
+    end.map(|end| start..end).ok_or("a block scalar without lines")
 }
 
 /// `plain` as it is written in the place of `value`.
