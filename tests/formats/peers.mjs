@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { resolve } from "node:path";
 
-const [kind, modules] = process.argv.slice(2);
+const [kind, modules, mode] = process.argv.slice(2);
 const require = createRequire(resolve(modules) + "/");
 const reader = { yaml: "yaml", env: "dotenv" }[kind];
 const library = require(reader);
@@ -39,6 +39,21 @@ const fault = (before, after, wanted, told) => {
   if (told.kind === "String" && (old[0] !== "string" || old[1] !== told.plain)) return `it was read as ${JSON.stringify(old)}`;
   return null;
 };
+
+if (mode === "secrets") {
+  // Pairs of a secret and a text that says it, on stdin: those are told that do not.
+  const wrong = [];
+  for (const [secret, text] of JSON.parse(readFileSync(0))) {
+    let after;
+    try {
+      after = read(text);
+    } catch (error) {
+      after = [["error", String(error)]];
+    }
+    if (!after.some(([type, value]) => type === "string" && value === secret)) wrong.push([secret, text, after]);
+  }
+  process.stdout.write(JSON.stringify(wrong), () => process.exit());
+}
 
 const count = {};
 const add = (name) => { count[name] = (count[name] ?? 0) + 1; };

@@ -115,8 +115,15 @@ def fault(before, after, case, wanted):
     return None
 
 
-def text_of(data):
-    return data.decode()
+def fault_of_added(before, after, token):
+    """What is wrong with `after`, which must be `before` with one more member, the token."""
+    places = [at for at, part in enumerate(after) if part[:2] == (STRING, token)]
+    if len(places) != 1:
+        return f"the token is there {len(places)} times"
+    at = places[0]
+    # In YAML its name is a value too.
+    is_before = any(after[:start] + after[at + 1 :] == before for start in (at, at - 1))
+    return None if is_before else "another value changed"
 
 
 def spliced(data, edit):

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 
+import awkward
 import peers
 
 HERE = pathlib.Path(__file__).parent
@@ -72,6 +73,30 @@ def prove(program, kind, files, each, modules):
             count["values refused"] += 1
             refused["value: " + case["refused"]] += 1
             continue
+        if "not_added" in case:
+            count["addings refused"] += 1
+            refused["adding: " + case["not_added"]] += 1
+            continue
+        if "added" in case:
+            count["added"] += 1
+            if case["removed"] is True:
+                count["added and removed, as it was before"] += 1
+            elif case["removed"] is False:
+                count["added and removed, but for a line end"] += 1
+            else:
+                refused["removing: " + case["removed"]] += 1
+            added = peers.spliced(data, case["added"]).decode()
+            for name, reader in peers.READERS[kind].items():
+                if read[name] is None or name in SLOW:
+                    continue
+                try:
+                    wrong = peers.fault_of_added(read[name], reader(added), case["token"])
+                except Exception as error:
+                    wrong = f"{type(error).__name__}: {error}"
+                count[f"compared by {name}"] += 1
+                if wrong:
+                    faults.append((name, "added", case["file"], case["pointer"], wrong))
+            continue
         count["sealed"] += 1
         if node:
             node.stdin.write(line)
@@ -120,6 +145,7 @@ def main():
     parser.add_argument("--modules", default=HERE / "../../target/node")
     parser.add_argument("--each", type=int, default=10**9)
     parser.add_argument("--files", type=int, default=0)
+    parser.add_argument("--secrets", type=int, default=2000, help="how many random ones are written to awkward spots")
     parser.add_argument("--only")
     args = parser.parse_args()
     failed = 0
@@ -138,6 +164,14 @@ def main():
         for (name, what, wrong), number in by_kind.most_common(20):
             example = next(fault for fault in faults if (fault[0], fault[1], fault[4][:60]) == (name, what, wrong))
             print(f"  {number:8} NOT THE SAME to {name}, {what}: {wrong}; e.g. {example[2]} {example[3]}")
+        failed += len(faults)
+
+        count, faults = awkward.prove(args.program, kind, args.secrets, args.modules, SLOW)
+        print(f"{kind}, awkward secrets:")
+        for name, number in sorted(count.items()):
+            print(f"  {number:8} {name}")
+        for name, secret, text, after in faults[:20]:
+            print(f"  NOT THE SAME to {name}: {secret!r} in {text!r} is {after!r}")
         failed += len(faults)
     print(f"{failed} values are not as they were" if failed else "All values are as they were")
     sys.exit(bool(failed))

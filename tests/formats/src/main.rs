@@ -3,6 +3,7 @@
 //! That all else stays byte for byte is checked here; what the texts mean is for the other readers to say (proof.py).
 //!
 //!     fernseal-formats FORMAT MOST < NAMES        at most so many scalars of a file, evenly chosen
+//!     fernseal-formats FORMAT write < CASES       of each line {"text", "pointer", "plain"} the text with that value
 
 #[allow(dead_code)]
 #[path = "../../../cli/src/config/syntax/mod.rs"]
@@ -69,7 +70,11 @@ impl Sealer {
 fn main() {
     let mut args = env::args().skip(1);
     let format = args.next().and_then(|name| syntax::Format::of_option(&name)).expect("the first argument is a format");
-    let most: usize = args.next().and_then(|most| most.parse().ok()).unwrap_or(usize::MAX);
+    let most = args.next().unwrap_or_default();
+    if most == "write" {
+        return write_all(format);
+    }
+    let most: usize = most.parse().unwrap_or(usize::MAX);
     let mut sealer = Sealer::new();
     let mut out = io::BufWriter::new(io::stdout().lock());
     for name in io::stdin().lock().lines() {
@@ -95,7 +100,60 @@ fn main() {
             case["pointer"] = document.pointer(leaf).into();
             tell(case);
         }
+        let mut maps: Vec<String> = Vec::new();
+        for leaf in &leaves {
+            let pointer = document.pointer(leaf);
+            let above = pointer.rsplit_once('/').map_or("", |(above, _)| above).to_owned();
+            if !maps.contains(&above) && document.find(&above).is_ok_and(|value| value.kind == Kind::Map) {
+                maps.push(above);
+            }
+            if maps.len() == 3 {
+                break;
+            }
+        }
+        for map in maps {
+            let pointer = format!("{map}/FERNSEAL_NEW");
+            let mut case = add_one(&document, &pointer, &mut sealer)
+                .unwrap_or_else(|refusal| json!({ "not_added": refusal.what }));
+            case["pointer"] = pointer.into();
+            tell(case);
+        }
     }
+}
+
+/// Writes values into texts, as the lines of stdin ask for it.
+fn write_all(format: syntax::Format) {
+    for line in io::stdin().lock().lines() {
+        let case: Json = serde_json::from_str(&line.expect("cases are text")).expect("cases are JSON");
+        let member = |name: &str| case[name].as_str().expect("cases are complete");
+        let document =
+            Document::parse(format, Zeroizing::new(member("text").to_owned())).expect("the text can be read");
+        let value = document.find(member("pointer")).expect("the pointer leads to a value");
+        let line = match document.replaced(&[(value, member("plain"))]) {
+            Ok(text) => json!({ "text": *text }),
+            Err(refusal) => json!({ "refused": refusal.what }),
+        };
+        println!("{line}");
+    }
+}
+
+/// Adds a token at `pointer`, and removes it again.
+fn add_one(document: &Document, pointer: &str, sealer: &mut Sealer) -> Result<Json, Refusal> {
+    let token = sealer.seal("new");
+    let edit = document.insert(pointer, &token)?;
+    let text = document.text();
+    let after = [&text[..edit.span.start], &edit.text, &text[edit.span.end..]].concat();
+    let after = Document::parse(document.format(), Zeroizing::new(after))?;
+    let value = after.find(pointer).expect("it was added there");
+    assert_eq!(after.text_of(value).as_deref(), Ok(&*token));
+    let removed = match after.remove(value) {
+        Err(refusal) => json!(refusal.what),
+        Ok(edit) => {
+            let back = [&after.text()[..edit.span.start], &edit.text, &after.text()[edit.span.end..]].concat();
+            json!(back == text)
+        }
+    };
+    Ok(json!({ "token": token, "added": [edit.span.start, edit.span.end, *edit.text], "removed": removed }))
 }
 
 /// Seals `value` in its place, and opens it there.
