@@ -67,6 +67,9 @@ pub struct Events<'a> {
     /// One bit a level: set for an object.
     objects: [u32; MAX_DEPTH / 32],
     expect: Expect,
+    /// Whether comments and commas before the end of a level are let pass.
+    #[cfg(feature = "jsonc")]
+    relaxed: bool,
 }
 
 impl fmt::Debug for Events<'_> {
@@ -86,7 +89,25 @@ impl<'a> Events<'a> {
     /// A walk from the value that begins at `offset`, to its end if the caller stops there.
     fn at(text: &'a str, offset: usize) -> Self {
         let (found, expect) = (Found::Nothing, Expect::Value);
-        Self { text, found, start: offset, offset, depth: 0, objects: [0; MAX_DEPTH / 32], expect }
+        Self {
+            text,
+            found,
+            start: offset,
+            offset,
+            depth: 0,
+            objects: [0; MAX_DEPTH / 32],
+            expect,
+            #[cfg(feature = "jsonc")]
+            relaxed: false,
+        }
+    }
+
+    /// A walk through the whole of `text`, which may have comments (`//` to the end of the line, `/*` to `*/`) and a comma
+    /// behind the last member or item: JSONC, as editors read their settings.
+    #[cfg(feature = "jsonc")]
+    #[must_use]
+    pub fn relaxed(text: &'a str) -> Self {
+        Self { relaxed: true, ..Self::new(text) }
     }
 
     /// How far the walk has come, in bytes; after an error, where it lies.
@@ -118,6 +139,28 @@ impl<'a> Events<'a> {
         while let b' ' | b'\t' | b'\n' | b'\r' = self.peek() {
             self.offset += 1;
         }
+        #[cfg(feature = "jsonc")]
+        if self.relaxed {
+            self.skip_comments();
+        }
+    }
+
+    /// Skips the comments that follow, each with the white space behind it. One that is not closed is not skipped.
+    #[cfg(feature = "jsonc")]
+    fn skip_comments(&mut self) {
+        loop {
+            let rest = self.text.get(self.offset..).unwrap_or_default();
+            let len = if let Some(line) = rest.strip_prefix("//") {
+                Some(line.find(['\n', '\r']).map_or(rest.len(), |len| len + 2))
+            } else {
+                rest.strip_prefix("/*").and_then(|inside| Some(inside.find("*/")? + 4))
+            };
+            let Some(len) = len else { return };
+            self.offset += len;
+            while let b' ' | b'\t' | b'\n' | b'\r' = self.peek() {
+                self.offset += 1;
+            }
+        }
     }
 
     fn in_object(&self) -> bool {
@@ -143,10 +186,7 @@ impl<'a> Events<'a> {
             return if self.offset == self.text.len() { Ok(()) } else { Err(Error::InvalidJson) };
         }
         let in_object = self.in_object();
-        if matches!(expect, Expect::First | Expect::Next) && self.take(if in_object { b'}' } else { b']' }) {
-            self.depth -= 1;
-            self.found = Found::End;
-            self.expect = Expect::Next;
+        if matches!(expect, Expect::First | Expect::Next) && self.close(in_object) {
             return Ok(());
         }
         if expect == Expect::Next && !self.take(b',') || expect == Expect::Colon && !self.take(b':') {
@@ -154,6 +194,10 @@ impl<'a> Events<'a> {
         }
         self.skip_white_space();
         self.start = self.offset;
+        #[cfg(feature = "jsonc")]
+        if self.relaxed && expect == Expect::Next && self.close(in_object) {
+            return Ok(());
+        }
         if !in_object || matches!(expect, Expect::Value | Expect::Colon) {
             return self.value();
         }
@@ -161,6 +205,17 @@ impl<'a> Events<'a> {
         self.found = Found::Name;
         self.expect = Expect::Colon;
         Ok(())
+    }
+
+    /// Takes the end of the innermost level, if it is next.
+    fn close(&mut self, in_object: bool) -> bool {
+        let is_end = self.take(if in_object { b'}' } else { b']' });
+        if is_end {
+            self.depth -= 1;
+            self.found = Found::End;
+            self.expect = Expect::Next;
+        }
+        is_end
     }
 
     fn value(&mut self) -> Result<(), Error> {

@@ -40,7 +40,9 @@ impl Format {
         let name = name.to_ascii_lowercase();
         let ending = name.rsplit_once('.').map(|(_, ending)| ending);
         let by_ending = match ending {
+            _ if matches!(&*name, "tsconfig.json" | "devcontainer.json" | "settings.json") => Some(Self::Jsonc),
             Some("json") => Some(Self::Json),
+            Some("jsonc") => Some(Self::Jsonc),
             Some("yaml" | "yml") => Some(Self::Yaml),
             Some("toml") => Some(Self::Toml),
             Some("env") => Some(Self::Env),
@@ -66,9 +68,13 @@ impl Format {
     /// # Errors
     /// That it could be several, or is none that is known.
     pub(crate) fn of_content(text: &str) -> Result<Self, Refusal> {
-        // All of JSON is YAML too, and who begins with a brace means JSON.
-        if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') && read(Self::Json, text).is_some() {
-            return Ok(Self::Json);
+        // All of JSON is YAML too, and who begins with a brace or a comment of JSONC means JSON.
+        let start = text.trim_start_matches('\u{feff}').trim_start();
+        if ["{", "//", "/*"].iter().any(|sign| start.starts_with(sign)) {
+            let readable = |format: &Self| read(*format, text).is_some();
+            if let Some(format) = [Self::Json, Self::Jsonc].into_iter().find(readable) {
+                return Ok(format);
+            }
         }
         let others = [Self::Json, Self::Env, Self::Toml, Self::Yaml, Self::Ini];
         let read: Vec<_> = others.into_iter().filter_map(|format| read(format, text).filter(says_much)).collect();

@@ -1,4 +1,4 @@
-//! JSON: core's reader. Its texts have one reading, so nothing is refused but what is no JSON.
+//! JSON and JSONC: core's reader. Such texts have one reading, so nothing is refused but what is none.
 
 use std::ops::Range;
 
@@ -7,11 +7,14 @@ use zeroize::Zeroizing;
 
 use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, splice};
 
-pub(super) struct Json;
+pub(super) struct Json {
+    /// Whether comments and trailing commas may stand in it.
+    pub(super) relaxed: bool,
+}
 
 impl Syntax for Json {
     fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
-        let mut events = Events::new(text);
+        let mut events = if self.relaxed { Events::relaxed(text) } else { Events::new(text) };
         // The open containers, with the number of items so far.
         let mut open: Vec<(usize, usize)> = Vec::new();
         let mut member: Option<(String, usize)> = None;

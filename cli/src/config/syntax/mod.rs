@@ -28,6 +28,8 @@ use zeroize::Zeroizing;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Json,
+    /// JSON with comments and trailing commas.
+    Jsonc,
     Env,
     Toml,
     Yaml,
@@ -39,12 +41,14 @@ pub(crate) enum Format {
 
 impl Format {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] = [Self::Json, Self::Env, Self::Toml, Self::Yaml, Self::Ini, Self::Properties];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Json, Self::Jsonc, Self::Env, Self::Toml, Self::Yaml, Self::Ini, Self::Properties];
 
     /// The name for `--format` and for messages.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
+            Self::Jsonc => "jsonc",
             Self::Env => "env",
             Self::Toml => "toml",
             Self::Yaml => "yaml",
@@ -55,7 +59,8 @@ impl Format {
 
     fn syntax(self) -> &'static dyn Syntax {
         match self {
-            Self::Json => &json::Json,
+            Self::Json => &json::Json { relaxed: false },
+            Self::Jsonc => &json::Json { relaxed: true },
             Self::Env => &env::Env,
             Self::Toml => &toml::Toml,
             Self::Yaml => &yaml::Yaml,

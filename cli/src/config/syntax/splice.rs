@@ -36,6 +36,15 @@ pub(super) fn add_between_brackets(document: &Document, parent: usize, entry: &s
     let at = end(document, last);
     let before = &text[..document.values[last].name_start];
     let space = &before[before.trim_end_matches([' ', '\t', '\r', '\n']).len()..];
+    // A comment behind the last member, on its line, stays with it.
+    let line = &text[at..text[at..].find(['\r', '\n']).map_or(text.len(), |end| at + end)];
+    let behind = line.trim_start_matches([' ', '\t']);
+    let (comma, behind) = behind.strip_prefix(',').map_or(("", behind), |behind| (",", behind.trim_start()));
+    if behind.starts_with("//") || behind.starts_with("/*") || behind.starts_with('#') {
+        let first = if comma.is_empty() { "," } else { "" };
+        let text = Zeroizing::new(format!("{first}{line}{space}{entry}{comma}"));
+        return Edit { span: at..at + line.len(), text };
+    }
     Edit { span: at..at, text: Zeroizing::new(format!(",{space}{entry}")) }
 }
 

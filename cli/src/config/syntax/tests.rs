@@ -120,6 +120,7 @@ fn a_value_is_written_in_the_quotes_that_stand_there() {
     let token = "enc:AAECAw==:Z0FBQUFB-_=";
     for (format, text) in [
         (Format::Json, "\u{feff}{ \"a\" : \"@\",\r\n\t\"b\":[1.50] }\n"),
+        (Format::Jsonc, "// c \"\n{ /* { */ \"a\": /**/ \"@\", // }\n \"b\": [1, /*]*/ ], }\n/* d */"),
         (Format::Yaml, "# c\r\nb: {x: 1}\r\na: @ # the one\r\nc: [ d ]\r\n"),
         (Format::Yaml, "a: '@'\n"),
         (Format::Yaml, "b: [1,2]\na: \"@\"   # c\n"),
@@ -215,6 +216,11 @@ fn what_is_not_a_value_of_its_own_is_not_replaced() {
 fn a_text_that_cannot_be_read_without_doubt_is_refused() {
     for (format, text) in [
         (Format::Json, "{\"a\":1,}"),
+        (Format::Json, "{\"a\":1} // c"),
+        (Format::Jsonc, "{\"a\":1,,}"),
+        (Format::Jsonc, "{,}"),
+        (Format::Jsonc, "{} /* c"),
+        (Format::Jsonc, "{} / c"),
         (Format::Yaml, "a: [b\n"),
         (Format::Yaml, "a: \u{2028}b\n"),
         (Format::Toml, "a = \n"),
@@ -251,6 +257,8 @@ fn a_member_is_added_as_its_neighbours_stand() {
         (Format::Json, "{\"a\":{\"c\":1}}", "/a/b", "{\"a\":{\"c\":1,\"b\":\"x\"}}"),
         (Format::Json, "{\"a\":[1],\n\t\"c\" : {}}", "/b", "{\"a\":[1],\n\t\"c\" : {},\n\t\"b\":\"x\"}"),
         (Format::Json, "{}", "/a/b", "{\"a\": {\"b\": \"x\"}}"),
+        (Format::Jsonc, "{\n  \"a\": 1 // c\n}", "/b", "{\n  \"a\": 1, // c\n  \"b\": \"x\"\n}"),
+        (Format::Jsonc, "{\n  \"a\": 1, // c\n}", "/b", "{\n  \"a\": 1, // c\n  \"b\": \"x\",\n}"),
         (Format::Yaml, "a: 1\n# end\n", "/b", "a: 1\nb: x\n# end\n"),
         (
             Format::Yaml,
@@ -314,6 +322,8 @@ fn a_member_is_removed_with_what_belongs_to_it() {
 fn the_format_is_told_by_the_name() {
     for (name, format) in [
         ("config.json", Some(Format::Json)),
+        ("tsconfig.json", Some(Format::Jsonc)),
+        ("x.jsonc", Some(Format::Jsonc)),
         ("values.yaml", Some(Format::Yaml)),
         ("C.YML", Some(Format::Yaml)),
         (".env", Some(Format::Env)),
@@ -336,6 +346,7 @@ fn the_format_of_a_pipe_is_told_by_what_is_in_it() {
     for (text, said) in [
         ("{\"a\": 1}", Ok(Format::Json)),
         ("[1, 2]", Ok(Format::Json)),
+        ("// c\n{\"a\": 1,}", Ok(Format::Jsonc)),
         ("a: 1\nb: [c]\n", Ok(Format::Yaml)),
         ("[t]\na = \"x\"\nb = [1, 2]\n[[u]]\n", Ok(Format::Toml)),
         ("export A='x y'\nB=1.a\n", Ok(Format::Env)),
