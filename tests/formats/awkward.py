@@ -29,8 +29,13 @@ SPOTS = {
         "? a\n: x\n", "a:\n  x\n", "a: x\n  y\n", "a: # c\nb: c\n", "--- {a: 'x', b: c}\n...\n", "a: !!str x\n", "a: &unused x\n",
     ],
     "toml": ['a = "x"\n', "a = 'x' # c\n", 'a = """\nx\n"""\n', "a = '''x'''\n", "a = 1\n[b]\n", '"a" = 2024-01-01\n'],
+    "ini": ["[s]\na = x\nb = c\n", "; c\n[s]\na=x\n", "[s]\nb=1\n[t]\na =\n"],
     "env": ["a=x\nb=c\n", "a='x'\nb=c\n", 'export a="x" # c\nb=c\n', "a=\nb=c\n"],
 }
+
+
+def pointer(kind, spot):
+    return "/a" if kind != "ini" else "/t/a" if "[t]" in spot else "/s/a"
 
 
 def prove(program, kind, number, modules, slow):
@@ -38,7 +43,7 @@ def prove(program, kind, number, modules, slow):
     chance = random.Random(20)
     secrets = WORDS + ["".join(chance.choices(PIECES, k=chance.randint(1, 12))) for _ in range(number)]
     cases = [(spot, secret) for secret in secrets for spot in SPOTS[kind]]
-    asked = "".join(json.dumps({"text": spot, "pointer": "/a", "plain": secret}) + "\n" for spot, secret in cases)
+    asked = "".join(json.dumps({"text": spot, "pointer": pointer(kind, spot), "plain": secret}) + "\n" for spot, secret in cases)
     done = subprocess.run([program, kind, "write"], input=asked, capture_output=True, text=True, check=True)
     count, faults, written = collections.Counter(), [], []
     for (_, secret), line in zip(cases, done.stdout.split("\n"), strict=False):

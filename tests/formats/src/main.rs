@@ -3,6 +3,7 @@
 //! That all else stays byte for byte is checked here; what the texts mean is for the other readers to say (proof.py).
 //!
 //!     fernseal-formats FORMAT MOST < NAMES        at most so many scalars of a file, evenly chosen
+//!     fernseal-formats FORMAT break ROUNDS < NAMES    each text changed at random so often: nothing may panic
 //!     fernseal-formats FORMAT write < CASES       of each line {"text", "pointer", "plain"} the text with that value
 
 #[allow(dead_code)]
@@ -74,6 +75,9 @@ fn main() {
     if most == "write" {
         return write_all(format);
     }
+    if most == "break" {
+        return break_all(format, args.next().and_then(|rounds| rounds.parse().ok()).unwrap_or(10));
+    }
     let most: usize = most.parse().unwrap_or(usize::MAX);
     let mut sealer = Sealer::new();
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -112,7 +116,9 @@ fn main() {
             }
         }
         for map in maps {
-            let pointer = format!("{map}/FERNSEAL_NEW");
+            // git's names have no underscore, a shell's no dash.
+            let name = if format == syntax::Format::Ini { "fernseal-new" } else { "FERNSEAL_NEW" };
+            let pointer = format!("{map}/{name}");
             let mut case = add_one(&document, &pointer, &mut sealer)
                 .unwrap_or_else(|refusal| json!({ "not_added": refusal.what }));
             case["pointer"] = pointer.into();
@@ -135,6 +141,59 @@ fn write_all(format: syntax::Format) {
         };
         println!("{line}");
     }
+}
+
+/// Changes texts at random and does all that a document can do. What it refuses is well; it must not panic, and what it
+/// does not refuse must be so when it is read again.
+fn break_all(format: syntax::Format, rounds: usize) {
+    const PIECES: [&str; 44] = [
+        "\"", "'", "`", "\\", "\n", "\r\n", "\r", " ", "  ", "\t", ":", ": ", "- ", "? ", "#", " #", "=", "[", "]",
+        "{", "}", ",", "&a ", "*a", "!t ", "!!str ", "|", "|\n", ">-\n", "---\n", "...\n", "<<: ", "%", "\u{feff}",
+        "é", "\u{85}", "\u{2028}", "\0", "\"\"\"", "'''", "//", "/*", "*/", "export ",
+    ];
+    let (mut random, mut texts, mut read, mut changed, mut refused) = (0x5eed_u64, 0, 0, 0, 0);
+    let mut below = |limit: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(random >> 33).expect("it has 31 bits") % limit.max(1)
+    };
+    for name in io::stdin().lock().lines() {
+        let Ok(text) = fs::read_to_string(name.expect("names are lines of text")) else { continue };
+        if text.len() > 20_000 {
+            continue;
+        }
+        for _ in 0..rounds {
+            let mut text = text.clone();
+            for _ in 0..=below(4) {
+                let mut at = below(text.len() + 1);
+                while !text.is_char_boundary(at) {
+                    at -= 1;
+                }
+                match below(3) {
+                    0 => text.truncate(at),
+                    1 if at < text.len() => _ = text.remove(at),
+                    _ => text.insert_str(at, PIECES[below(PIECES.len())]),
+                }
+            }
+            texts += 1;
+            let Ok(document) = Document::parse(format, Zeroizing::new(text)) else { continue };
+            read += 1;
+            let leaves: Vec<&Value> = document.leaves().collect();
+            for _ in 0..3.min(leaves.len()) {
+                let leaf = leaves[below(leaves.len())];
+                let done = [
+                    document.text_of(leaf).and_then(|text| document.replaced(&[(leaf, text)])).is_ok(),
+                    document.replaced(&[(leaf, "enc:AAAA==")]).is_ok(),
+                    document.replaced(&[(leaf, "it's \"\n")]).is_ok(),
+                    document.remove(leaf).is_ok(),
+                    document.insert(&format!("{}/new", document.pointer(leaf)), "x").is_ok(),
+                    document.insert("/new", "x").is_ok(),
+                ];
+                changed += done.iter().filter(|done| **done).count();
+                refused += done.iter().filter(|done| !**done).count();
+            }
+        }
+    }
+    println!("{}: {texts} broken texts, {read} read; {changed} changes made, {refused} refused", format.name());
 }
 
 /// Adds a token at `pointer`, and removes it again.

@@ -210,23 +210,23 @@ impl<'a> Scan<'a> {
     fn value(&mut self, unclear: &mut Option<&'static str>) -> Result<Value, Refusal> {
         let behind = self.at;
         let blanks = self.skip_blanks();
-        let start = self.at;
         let line = self.rest_of_line();
         if line.is_empty() {
+            return Ok(Value::new(None, Name::Root, Kind::String, behind..behind));
+        }
+        if blanks > 0 && line.starts_with('#') {
+            *unclear = unclear.or(Some("python-dotenv takes a comment right behind = for the value, others do not"));
+            self.at += line.len();
             return Ok(Value::new(None, Name::Root, Kind::String, behind..behind));
         }
         if blanks > 0 {
             *unclear = unclear.or(Some("a shell wants the value right behind ="));
         }
-        let mut value = match line.as_bytes().first() {
-            Some(b'\'') => self.quoted('\'', unclear)?,
-            Some(b'"') => self.quoted('"', unclear)?,
-            _ => self.bare(unclear)?,
-        };
-        if blanks > 0 && line.starts_with('#') {
-            value.span = start..start;
+        match line.as_bytes().first() {
+            Some(b'\'') => self.quoted('\'', unclear),
+            Some(b'"') => self.quoted('"', unclear),
+            _ => self.bare(unclear),
         }
-        Ok(value)
     }
 
     fn bare(&mut self, unclear: &mut Option<&'static str>) -> Result<Value, Refusal> {

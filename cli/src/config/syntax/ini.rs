@@ -104,12 +104,10 @@ impl Syntax for Ini {
 
     fn write(&self, text: &str, value: &Value, plain: &str) -> Result<Zeroizing<String>, Refusal> {
         debug_assert_eq!(value.quotes, Quotes::None);
-        let mut written = self.written(plain, value.span.start)?;
+        let written = self.written(plain, value.span.start)?;
         // Where nothing stood, a space is wanted if the = has one before it.
-        if value.span.is_empty() && text[..value.span.start].ends_with(" =") {
-            written.insert(0, ' ');
-        }
-        Ok(written)
+        let space = if value.span.is_empty() && text[..value.span.start].ends_with(" =") { " " } else { "" };
+        Ok(Zeroizing::new(format!("{space}{}", *written)))
     }
 
     fn insert(&self, document: &Document, parent: usize, names: &[String], plain: &str) -> Result<Edit, Refusal> {

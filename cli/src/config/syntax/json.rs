@@ -74,10 +74,9 @@ impl Syntax for Json {
             &head[head.rfind('"').map_or(0, |quote| quote + 1)..]
         });
         let [name, below @ ..] = names else { return Err(invalid(0)) };
-        let mut entry = Zeroizing::new(format!("{}{colon}", *quoted(name)));
-        below.iter().for_each(|name| *entry += &format!("{{{}{colon}", *quoted(name)));
-        *entry += &quoted(plain);
-        *entry += &"}".repeat(below.len());
+        let mut head = format!("{}{colon}", *quoted(name));
+        below.iter().for_each(|name| head += &format!("{{{}{colon}", *quoted(name)));
+        let entry = Zeroizing::new(format!("{head}{}{}", *quoted(plain), "}".repeat(below.len())));
         Ok(splice::add_between_brackets(document, parent, &entry))
     }
 

@@ -297,9 +297,15 @@ impl Document {
     /// # Errors
     /// [`Error::BadPointer`], [`Error::NotFound`]; [`Error::DuplicateKey`] if a name on the way occurs twice.
     pub(crate) fn find(&self, pointer: &str) -> Result<&Value, Error> {
-        let index = self.index_of(&steps(pointer)?).ok_or(Error::NotFound)?;
-        let value = &self.values[index];
-        if value.repeated { Err(Error::DuplicateKey) } else { Ok(value) }
+        let steps = steps(pointer)?;
+        let found = self.index_of(&steps).map(|index| &self.values[index]);
+        // Of two of the same name the other may be the one that has it.
+        let above = || (0..steps.len()).filter_map(|len| self.index_of(&steps[..len]));
+        match found {
+            Some(value) if !value.repeated => Ok(value),
+            None if !above().any(|index| self.values[index].repeated) => Err(Error::NotFound),
+            _ => Err(Error::DuplicateKey),
+        }
     }
 
     fn index_of(&self, steps: &[String]) -> Option<usize> {

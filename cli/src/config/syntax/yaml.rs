@@ -130,12 +130,9 @@ impl Syntax for Yaml {
     }
 
     fn write(&self, text: &str, value: &Value, plain: &str) -> Result<Zeroizing<String>, Refusal> {
-        let mut written = spelled(value, plain);
         // Behind `key:`, `-` or a tag, where nothing stood.
-        if value.span.is_empty() && !text[..value.span.start].ends_with([' ', '\n']) {
-            written.insert(0, ' ');
-        }
-        Ok(written)
+        let is_close = value.span.is_empty() && !text[..value.span.start].ends_with([' ', '\n']);
+        Ok(Zeroizing::new(format!("{}{}", if is_close { " " } else { "" }, *spelled(value, plain))))
     }
 
     fn insert(&self, document: &Document, parent: usize, names: &[String], plain: &str) -> Result<Edit, Refusal> {
@@ -143,10 +140,9 @@ impl Syntax for Yaml {
         let map = &document.values[parent];
         let [name, below @ ..] = names else { return Err(invalid(0)) };
         if map.inline {
-            let mut entry = Zeroizing::new(format!("{}: ", *key(name)));
-            below.iter().for_each(|name| *entry += &format!("{{{}: ", *key(name)));
-            *entry += &quoted(plain);
-            *entry += &"}".repeat(below.len());
+            let mut head = format!("{}: ", *key(name));
+            below.iter().for_each(|name| head += &format!("{{{}: ", *key(name)));
+            let entry = Zeroizing::new(format!("{head}{}{}", *quoted(plain), "}".repeat(below.len())));
             return Ok(splice::add_between_brackets(document, parent, &entry));
         }
         let members = splice::children(document, parent);
@@ -159,12 +155,12 @@ impl Syntax for Yaml {
             return Err(Refusal::new(start, "its members do not stand on lines of their own", "add it by hand"));
         }
         let end = splice::line_end(text);
-        let mut entry = Zeroizing::new(format!("{indent}{}:", *key(name)));
+        let mut entry = format!("{indent}{}:", *key(name));
         for (depth, name) in below.iter().enumerate() {
-            *entry += &format!("{end}{indent}{}{}:", "  ".repeat(depth + 1), *key(name));
+            entry += &format!("{end}{indent}{}{}:", "  ".repeat(depth + 1), *key(name));
         }
-        *entry +=
-            &format!(" {}", *if is_safe(plain, false) { Zeroizing::new(plain.to_owned()) } else { quoted(plain) });
+        let written = if is_safe(plain, false) { Zeroizing::new(plain.to_owned()) } else { quoted(plain) };
+        let entry = Zeroizing::new(format!("{entry} {}", *written));
         Ok(splice::add_line_below(text, splice::end(document, *last), &entry))
     }
 
@@ -297,7 +293,16 @@ fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> 
 /// `plain` as it is written in the place of `value`.
 fn spelled(value: &Value, plain: &str) -> Zeroizing<String> {
     match value.quotes {
-        Quotes::Single if plain.chars().all(is_printable) => Zeroizing::new(format!("'{}'", plain.replace('\'', "''"))),
+        Quotes::Single if plain.chars().all(is_printable) => {
+            let mut written = Zeroizing::new(String::with_capacity(plain.len() * 2 + 2));
+            written.push('\'');
+            for char in plain.chars() {
+                written.push_str(if char == '\'' { "'" } else { "" });
+                written.push(char);
+            }
+            written.push('\'');
+            written
+        }
         Quotes::None | Quotes::Block if is_safe(plain, value.inline) => Zeroizing::new(plain.to_owned()),
         _ => quoted(plain),
     }
