@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 import tomllib
+import warnings
 
 import dotenv
 import ruamel.yaml
@@ -16,7 +17,8 @@ STRING = "tag:yaml.org,2002:str"
 
 def flat_nodes(documents):
     """Each scalar as (tag, text), each container as its kind, in order; what an alias repeats counts once."""
-    flat, seen = [], set()
+    # All of them stay until the end: a node that is gone leaves its id to another.
+    flat, seen, documents = [], set(), list(documents)
 
     def add(node):
         if node is None:
@@ -150,3 +152,4 @@ def spliced(data, edit):
 
 
 os.environ.clear()
+warnings.simplefilter("ignore", ruamel.yaml.error.ReusedAnchorWarning)

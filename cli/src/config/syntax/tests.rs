@@ -203,6 +203,9 @@ fn what_is_not_a_value_of_its_own_is_not_replaced() {
         ("a: !vault x\n", "/a", "tag"),
         ("a: |2\n   x\n", "/a", "first line"),
         ("a: |\n  x", "/a", "an end"),
+        ("a: |\n  x\n  ", "/a", "an end"),
+        ("a: [?x]\n", "/a/0", "begins a name"),
+        ("a: 1\n \t\nb: 2\n", "/a", "a tab follows"),
     ] {
         let document = parse(Format::Yaml, text);
         let refusal = document.find(pointer).unwrap().check_replaceable().unwrap_err();
@@ -223,6 +226,7 @@ fn a_text_that_cannot_be_read_without_doubt_is_refused() {
         (Format::Jsonc, "{} / c"),
         (Format::Yaml, "a: [b\n"),
         (Format::Yaml, "a: \u{2028}b\n"),
+        (Format::Yaml, "a: &b:c d\n"),
         (Format::Toml, "a = \n"),
         (Format::Env, "a='x\n"),
         (Format::Env, "a=it's\n"),

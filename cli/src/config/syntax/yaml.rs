@@ -40,7 +40,7 @@ impl Syntax for Yaml {
         // Values with an anchor, by its number, and the anchors that an alias leads to.
         let mut anchors: Vec<(usize, usize)> = Vec::new();
         let mut aliases = BTreeSet::new();
-        let options = granit_parser::options! { emit_comments: false };
+        let options = granit_parser::options! { emit_comments: false, emit_anchor_events: true };
         for event in Parser::new_from_str_with_options(text, options) {
             let (event, span) = event.map_err(|error| invalid(error.marker().byte_offset().unwrap_or(0)))?;
             let range = span.byte_range().ok_or_else(|| invalid(0))?;
@@ -62,6 +62,13 @@ impl Syntax for Yaml {
                     let mut value = Value::new(Some(parent.index), Name::None, kind, range.clone());
                     value.inline = *style == StructureStyle::Flow;
                     value
+                }
+                Event::Anchor(_, name) => {
+                    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+                        let what = "an anchor's name that ends earlier for readers of YAML 1.1";
+                        return Err(Refusal::new(range.start, what, "use letters, digits, - and _ alone"));
+                    }
+                    continue;
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     let closed = open.pop().ok_or_else(|| invalid(range.start))?;
@@ -100,6 +107,9 @@ impl Syntax for Yaml {
                     let at = text.len() - before.len() + 1;
                     if before.starts_with(':') {
                         value.span = at..at;
+                        if value.inline && !text[at..].starts_with([' ', '\t', '\r', '\n']) {
+                            value.held = refusal(at, "readers disagree on a colon without a space behind it");
+                        }
                     } else {
                         value.held = refusal(end, "nothing stands there, not even a colon");
                     }
@@ -161,7 +171,11 @@ impl Syntax for Yaml {
         }
         let written = if is_safe(plain, false) { Zeroizing::new(plain.to_owned()) } else { quoted(plain) };
         let entry = Zeroizing::new(format!("{entry} {}", *written));
-        Ok(splice::add_line_below(text, splice::end(document, *last), &entry))
+        let at = splice::end(document, *last);
+        if document.values.iter().any(|value| value.unclear.is_some() && value.span.end == at) {
+            return Err(Refusal::new(at, "the value above is not read alike by all", "add it by hand"));
+        }
+        Ok(splice::add_line_below(text, at, &entry))
     }
 
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
@@ -224,6 +238,10 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
     // The parser writes ~ for nothing.
     let plain = if value.span.is_empty() { Cow::Borrowed("") } else { plain };
     match style {
+        ScalarStyle::Plain if value.inline && plain.starts_with('?') => {
+            value.held = refusal(start, "? between brackets begins a name for readers of YAML 1.1");
+            value.unclear = value.held.clone();
+        }
         ScalarStyle::Plain if tag == Some(true) => {}
         ScalarStyle::Plain => {
             value.kind = match &*plain {
@@ -251,6 +269,11 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
             value.kind = Kind::Scalar;
         }
     }
+    let behind = &text[value.span.end..];
+    let blank = &behind[..behind.len() - behind.trim_start_matches([' ', '\t', '\r', '\n']).len()];
+    if blank.trim_start_matches([' ', '\t']).contains('\t') && value.held.is_none() {
+        value.held = refusal(start, "a line with a tab follows, which its readers do not all let pass behind quotes");
+    }
     if value.quotes == Quotes::Block || text[value.inside()] != *plain {
         value.decoded = Some(Zeroizing::new(plain.into_owned()));
     }
@@ -273,14 +296,14 @@ fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> 
         let content = line.trim_end_matches(['\n', '\r']);
         let width = content.len() - content.trim_start_matches(' ').len();
         let is_blank = content.len() == width;
+        // A line that is indented less than the first is not of it.
+        if !is_blank && (width == 0 || width < *indent.get_or_insert(width)) {
+            break;
+        }
+        if !line.ends_with('\n') {
+            return Err("its readers disagree on whether its last line has an end");
+        }
         if !is_blank {
-            // Each line that is indented as the first is, or more.
-            if width == 0 || width < *indent.get_or_insert(width) {
-                break;
-            }
-            if !line.ends_with('\n') {
-                return Err("its readers disagree on whether its last line has an end");
-            }
             end = Some(at + content.len());
         } else if indent.is_none() && width > 0 {
             return Err("the first lines of the block scalar are blank");
