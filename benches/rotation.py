@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a whole rotation costs, by the number of files, beside the original's arithmetic; writes results/rotation.md.
+"""Measures whole rotations by the number of files, beside the original's arithmetic; writes results/rotation.md.
 
     cargo build --release -p fernseal && target/venv/bin/python benches/rotation.py
 

@@ -74,29 +74,31 @@
 
 /* ---- Types ---- */
 
-/** What a function returns: 0, or what went wrong. The numbers never change. */
+/** The result of a function: FERNSEAL_OK (0), or what went wrong. The numbers never change. */
 typedef int32_t fernseal_status;
 
-/** A master key: what the user holds. Wipe it when done: fernseal_wipe. */
+/** A master key: the key that the user holds. Wipe it after use with fernseal_wipe. */
 typedef struct {
-    /** The key as HMAC uses it, whatever its length was. */
+    /** The key as HMAC uses it, whatever length its text had. */
     uint8_t bytes[64];
 } fernseal_master_key;
 
-/** A random source: fills buf with len bytes fit for keys and returns 0; anything else means that it could not. */
+/** A random source: fills buf with len bytes from a cryptographically secure generator and returns 0. Any other value means
+ *  that it failed. */
 typedef int (*fernseal_random_fn)(void *ctx, uint8_t *buf, size_t len);
 
-/** The key of one token, derived from a master key. As secret as that; wipe it when done. */
+/** The key of one token, derived from a master key. It is as secret as the master key; wipe it after use. */
 typedef struct {
-    /** 16 bytes that sign, 16 that encrypt. */
+    /** 16 bytes that sign, then 16 bytes that encrypt. */
     uint8_t bytes[32];
 } fernseal_key;
 
-/** A tick: called between slices of a derivation, about a hundred times in all, to feed a watchdog; non-zero cancels. */
+/** A tick function, which fernseal_derive calls about a hundred times, for example to feed a watchdog. It returns 0 to continue
+ *  and another value to cancel. */
 typedef int (*fernseal_tick_fn)(void *ctx);
 
-/** A ProxmoxMCP config, opened: text that ends in a NUL, with the original's defaults where the config says nothing.
- *  Wipe it when done. */
+/** An opened ProxmoxMCP config. Each text ends in a NUL. A field that the config does not have gets the default of the Python
+ *  original. Wipe it after use. */
 typedef struct {
     /** proxmox.host */
     char host[256];
@@ -110,7 +112,7 @@ typedef struct {
     char token_value[512];
     /** logging.level, or "INFO" */
     char log_level[16];
-    /** logging.format, or Python's date, name, level and message */
+    /** logging.format, or date, name, level and message */
     char log_format[256];
     /** logging.file, or "" */
     char log_file[256];
@@ -120,42 +122,42 @@ typedef struct {
     bool verify_ssl;
 } fernseal_config;
 
-/* ---- Status: what a function returns ---- */
+/* ---- Status ---- */
 
-/** It worked. */
+/** The call succeeded. */
 #define FERNSEAL_OK 0
 
-/** The output buffer is too short: see the function for the capacity that is enough. */
+/** The output buffer is too short. The function's comment says which capacity is enough. */
 #define FERNSEAL_BUFFER_TOO_SMALL 1
 
-/** Not a token; or a secret that is not text where text is wanted, or a value that looks like a damaged token. */
+/** The text is not a token; or a secret is not text where it must be; or a value looks like a damaged token. */
 #define FERNSEAL_MALFORMED 2
 
-/** The key's text is not base64, or the key is too short to seal with (under 16 bytes without zeros at its end). */
+/** The key text is not base64; or the key is too short to seal with (under 16 bytes, not counting trailing zeros). */
 #define FERNSEAL_INVALID_KEY 3
 
-/** A wrong key or a changed token: the two cannot be told apart. */
+/** The key is wrong or the token was altered. The two cannot be told apart. */
 #define FERNSEAL_UNAUTHENTIC 4
 
-/** The token is older than the TTL allows, or from more than 60 seconds in the future. */
+/** The token is older than the TTL allows, or its time is more than 60 seconds in the future. */
 #define FERNSEAL_EXPIRED 5
 
-/** The random source failed; nothing was sealed. */
+/** The random source failed. Nothing was sealed. */
 #define FERNSEAL_RANDOM_FAILED 6
 
-/** An argument against the rules: NULL, overlapping buffers, a length or a pointer that makes no sense. */
+/** An argument breaks the rules: NULL, overlapping buffers, an impossible length, or an invalid JSON Pointer. */
 #define FERNSEAL_INVALID_ARGUMENT 7
 
-/** The tick function asked to stop. */
+/** The tick function cancelled the call. */
 #define FERNSEAL_CANCELLED 8
 
-/** A fault in the library; please report it. */
+/** The library has a fault; please report it. */
 #define FERNSEAL_INTERNAL 9
 
-/** No value at the pointer, or a field that a config must have is missing. */
+/** There is no value at the pointer, or the config lacks a required field. */
 #define FERNSEAL_NOT_FOUND 10
 
-/** Not JSON, nested too deeply, a name that occurs twice on the way, or a value of another kind than is wanted. */
+/** The text is not JSON or nested too deeply; or a name on the way to the value occurs twice; or the value has the wrong kind. */
 #define FERNSEAL_INVALID_JSON 11
 
 #ifdef __cplusplus
@@ -164,131 +166,136 @@ extern "C" {
 
 /* ---- The library ---- */
 
-/** The library's version as a number: FERNSEAL_VERSION_NUMBER of the header that belongs to it. */
+/** Returns the library's version as a number, as FERNSEAL_VERSION_NUMBER is the header's. */
 uint32_t fernseal_version_number(void);
 
-/** The library's version as text: FERNSEAL_VERSION_STRING of the header that belongs to it. */
+/** Returns the library's version as text, as FERNSEAL_VERSION_STRING is the header's. */
 const char *fernseal_version_string(void);
 
-/** A few words for a status, for a log; never NULL, never to be freed. */
+/** Returns a short description of a status, for a log. It is never NULL and must not be freed. */
 const char *fernseal_status_str(int32_t status);
 
-/** Zeroes len bytes in a way that the compiler may not remove: for keys and secrets that have served. */
+/** Zeroes len bytes; the compiler cannot remove it. For keys and secrets after use. */
 void fernseal_wipe(void *bytes, size_t len);
 
-/** The operating system's random source, to be handed to functions that want one; ctx is not used. Feature std. */
+/** Fills buf from the operating system's random source; returns 0, or another value if that fails. It is a fernseal_random_fn
+ *  and ignores ctx. Feature std. */
 FERNSEAL_MUST_USE int fernseal_random_os(void *ctx, uint8_t *buf, size_t len);
 
 /* ---- Master keys ---- */
 
-/** Reads a master key's text: base64url or base64 of one or more bytes, padded; white space around it is ignored. */
+/** Reads the text of a master key: padded base64url or base64 of one or more bytes. Whitespace around it is ignored. */
 FERNSEAL_MUST_USE fernseal_status fernseal_master_key_parse(fernseal_master_key *out, const char *text, size_t len);
 
-/** Makes a new 32-byte master key and writes its text; cap is FERNSEAL_MASTER_KEY_CAP. Feature seal. */
+/** Generates a 32-byte master key and writes its text. cap is at least FERNSEAL_MASTER_KEY_CAP. Feature seal. */
 FERNSEAL_MUST_USE fernseal_status fernseal_master_key_generate(char *out, size_t cap, size_t *out_len,
     fernseal_random_fn random, void *ctx);
 
 /* ---- Tokens ---- */
 
-/** 1 if the text begins as a token does (enc:), otherwise 0. */
+/** Returns 1 if the text begins with enc:, as tokens do, otherwise 0. */
 int fernseal_token_is_sealed(const char *text, size_t len);
 
-/** The capacity that seals a secret of plain_len bytes into a token: FERNSEAL_TOKEN_SEAL_CAP. */
+/** Returns the capacity for the token of a secret of plain_len bytes: FERNSEAL_TOKEN_SEAL_CAP. */
 size_t fernseal_token_seal_cap(size_t plain_len);
 
-/** The capacity that opens any token of token_len characters: FERNSEAL_TOKEN_OPEN_CAP. */
+/** Returns the capacity for the secret of any token of token_len characters: FERNSEAL_TOKEN_OPEN_CAP. */
 size_t fernseal_token_open_cap(size_t token_len);
 
-/** Seals a secret at now (Unix seconds) into a token with a salt of its own, at the cost of a derivation.
- *  cap is FERNSEAL_TOKEN_SEAL_CAP(plain_len). Feature seal. */
+/** Seals a secret as a token with a new salt. now is the time in Unix seconds. Costs a derivation.
+ *  cap is at least FERNSEAL_TOKEN_SEAL_CAP(plain_len). Feature seal. */
 FERNSEAL_MUST_USE fernseal_status fernseal_token_seal(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const uint8_t *plain, size_t plain_len, uint64_t now, fernseal_random_fn random,
     void *ctx);
 
-/** Opens a token, at the cost of a derivation; cap is FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature open. */
+/** Opens a token. Costs a derivation. cap is at least FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_token_open(uint8_t *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *token, size_t token_len);
 
-/** As fernseal_token_open, with the first of count master keys that fits: the present one, then previous ones.
- *  Feature open. */
+/** Opens a token as fernseal_token_open does, with the first of count master keys that sealed it: the current key, then
+ *  previous ones. Costs a derivation for each key that is tried. Feature open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_token_open_any(uint8_t *out, size_t cap, size_t *out_len,
     const fernseal_master_key *masters, size_t count, const char *token, size_t token_len);
 
-/** Derives the key of a token, in slices between which tick, if not NULL, is called with ctx. Feature open. */
+/** Derives the key of a token in slices. Between them it calls tick with ctx, unless tick is NULL. Feature open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_derive(fernseal_key *out, const fernseal_master_key *master,
     const char *token, size_t token_len, fernseal_tick_fn tick, void *ctx);
 
-/** Opens a token with the key that fernseal_derive made for it, at once; cap is FERNSEAL_TOKEN_OPEN_CAP(token_len).
- *  Feature open. */
+/** Opens a token with the key that fernseal_derive derived for it, in microseconds. cap is at least
+ *  FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_token_open_with(uint8_t *out, size_t cap, size_t *out_len,
     const fernseal_key *key, const char *token, size_t token_len);
 
 /* ---- PBKDF2 and bare Fernet tokens ---- */
 
-/** PBKDF2-HMAC-SHA256 (RFC 8018, section 5.2): fills all out_len bytes; iterations is at least 1. */
+/** Computes PBKDF2-HMAC-SHA256 (RFC 8018, section 5.2) and fills all out_len bytes. iterations is at least 1. */
 FERNSEAL_MUST_USE fernseal_status fernseal_pbkdf2(uint8_t *out, size_t out_len, const uint8_t *password,
     size_t password_len, const uint8_t *salt, size_t salt_len, uint32_t iterations);
 
-/** The capacity that seals a secret of plain_len bytes into a Fernet token: FERNSEAL_FERNET_SEAL_CAP. */
+/** Returns the capacity for the Fernet token of a secret of plain_len bytes: FERNSEAL_FERNET_SEAL_CAP. */
 size_t fernseal_fernet_seal_cap(size_t plain_len);
 
-/** The capacity that opens any Fernet token of token_len characters: FERNSEAL_FERNET_OPEN_CAP. */
+/** Returns the capacity for the secret of any Fernet token of token_len characters: FERNSEAL_FERNET_OPEN_CAP. */
 size_t fernseal_fernet_open_cap(size_t token_len);
 
-/** Seals a secret at now (Unix seconds) into a Fernet token; key_text is base64url of 32 bytes.
- *  cap is FERNSEAL_FERNET_SEAL_CAP(plain_len). Feature seal. */
+/** Seals a secret as a Fernet token. key_text is the base64url of 32 bytes, and now is the time in Unix seconds.
+ *  cap is at least FERNSEAL_FERNET_SEAL_CAP(plain_len). Feature seal. */
 FERNSEAL_MUST_USE fernseal_status fernseal_fernet_seal(char *out, size_t cap, size_t *out_len, const char *key_text,
     size_t key_len, const uint8_t *plain, size_t plain_len, uint64_t now, fernseal_random_fn random, void *ctx);
 
-/** Opens a Fernet token that is at most ttl seconds old at now (Unix seconds), or of any age if ttl is 0.
- *  cap is FERNSEAL_FERNET_OPEN_CAP(token_len). Feature open. */
+/** Opens a Fernet token that is at most ttl seconds old at the time now (Unix seconds); if ttl is 0, of any age.
+ *  cap is at least FERNSEAL_FERNET_OPEN_CAP(token_len). Feature open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_fernet_open(uint8_t *out, size_t cap, size_t *out_len, const char *key_text,
     size_t key_len, const char *token, size_t token_len, uint64_t now, uint64_t ttl);
 
 /* ---- Configs ---- */
 
-/** Opens every token of a config, at the cost of a derivation each; all else stays byte for byte.
- *  cap is json_len + 1, or more where secrets hold many characters that JSON escapes: 4 * json_len + 1 always does.
- *  Feature config. */
+/** Opens every token of a config. Everything else stays byte for byte. Costs a derivation for each salt, so at most one for each
+ *  165 bytes of json: whoever opens configs of strangers limits json_len. Everything else takes time linear in json_len.
+ *  cap is at least json_len + 1. It is more if secrets contain many characters that JSON escapes, or if tokens lie below more
+ *  than 20 levels: 4 * json_len + 1 is always enough. In a build with the feature compact, a token below more than 64 levels
+ *  is FERNSEAL_INVALID_JSON. Feature config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_open(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len);
 
-/** As fernseal_config_open, each token with the first of count master keys that fits. Feature config. */
+/** Opens a config as fernseal_config_open does, each token with the first of count master keys that sealed it. Costs a
+ *  derivation for each key that is tried. Feature config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_open_any(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *masters, size_t count, const char *json, size_t json_len);
 
-/** The value at pointer ("/auth/token_value" or "auth.token_value"), opened if it is a token.
- *  cap is the length of the value as it is written and a NUL: json_len + 1 always does. Feature config. */
+/** Writes the value at pointer ("/auth/token_value" or "auth.token_value"), opened if it is a token.
+ *  cap is at least the length of the value as it is written, and 1; json_len + 1 is always enough. Feature config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_get(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len, const char *pointer, size_t pointer_len);
 
-/** As fernseal_config_get, with the first of count master keys that fits. Feature config. */
+/** Writes a value as fernseal_config_get does, opened with the first of count master keys that sealed it. Feature config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_get_any(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *masters, size_t count, const char *json, size_t json_len, const char *pointer,
     size_t pointer_len);
 
-/** Seals the string at pointer at now (Unix seconds); a token or a placeholder (${NAME}) there stays.
- *  cap is json_len + FERNSEAL_TOKEN_SEAL_CAP(the string's length). Features config and seal. */
+/** Seals the string at pointer. A token or a placeholder (${NAME}) stays as it is. now is the time in Unix seconds.
+ *  cap is at least json_len + FERNSEAL_TOKEN_SEAL_CAP(the string's length). Features config and seal. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_seal(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len, const char *pointer, size_t pointer_len,
     uint64_t now, fernseal_random_fn random, void *ctx);
 
-/** Seals the secret of every token of a config anew, opened with the first of count old master keys that fits, under
- *  the new one at now (Unix seconds); all else stays byte for byte. Two derivations a token.
- *  cap is json_len + 1, and 25 more for each token of the legacy form. Features config and seal. */
+/** Opens every token of a config with the first of count old master keys that sealed it, and seals its secret with the new
+ *  master key. Everything else stays byte for byte. now is the time in Unix seconds. Costs two derivations for each token.
+ *  cap is at least json_len + 1, and 25 more for each legacy token; for tokens below more than 20 levels it is more, as in
+ *  fernseal_config_open. Features config and seal. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_rotate(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *old_masters, size_t count, const fernseal_master_key *new_master, const char *json,
     size_t json_len, uint64_t now, fernseal_random_fn random, void *ctx);
 
-/** Reads a ProxmoxMCP config, at most 16 levels deep, and opens the tokens among its fields with the first of count
- *  master keys that fits (none are needed if nothing is sealed). A field that is too long is FERNSEAL_BUFFER_TOO_SMALL,
- *  a token longer than its field too; one with a NUL in it is FERNSEAL_MALFORMED. Feature config. */
+/** Reads a ProxmoxMCP config, which is nested at most 16 levels, and opens the tokens among its fields, each with the first of
+ *  count master keys that sealed it; count may be 0 if nothing is sealed. A value or token that is longer than its field is
+ *  FERNSEAL_BUFFER_TOO_SMALL; a value that contains a NUL is FERNSEAL_MALFORMED. Feature config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_read(fernseal_config *out, const fernseal_master_key *masters,
     size_t count, const char *json, size_t json_len);
 
-/* ---- What the firmware defines, where there is no operating system (a build without feature std) ---- */
+/* ---- What the firmware defines, in a build without the feature std ---- */
 
-/** Called when the library finds a fault in itself: resets or stops, and does not return. */
+/** Is called when the library detects a fault of its own. It resets or stops the device, and does not return. */
 extern void fernseal_panic(void);
 
 #ifdef __cplusplus

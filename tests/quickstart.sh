@@ -1,9 +1,10 @@
 #!/bin/sh
-# The main job on real input: builds the command, seals the guide's own example config under a fresh key, and reads
-# the token back; Python's cryptography opens it too where tests/setup.sh has put it. Leaves nothing behind.
+# The main job on real input: builds the command, encrypts the guide's own example config under a new key, and reads the
+# secret back. Python's cryptography decrypts it too, if tests/setup.sh has installed it. Leaves nothing behind.
 set -eu
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="$PWD/target"
+echo "Building the command (a minute on a new machine) …" >&2
 cargo build --release --locked --quiet -p fernseal
 PATH=$PWD/target/release:$PATH
 python=${FERNSEAL_VENV:-$PWD/target/venv}/bin/python
@@ -42,7 +43,7 @@ if [ -x "$python" ]; then
     token=$(sed -n 's/.*"token_value": "\(.*\)".*/\1/p' config.encrypted.json)
     printf '{"op": "open", "master_key": "%s", "token": "%s"}\n' "$PROXMOX_MCP_MASTER_KEY" "$token" |
         "$python" "$original" | grep -q '"aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"'
-    echo "Python's cryptography opens it too."
+    echo "Python's cryptography decrypts it too."
 else
-    echo "(tests/setup.sh python installs Python's cryptography, which then opens it too.)"
+    echo "(tests/setup.sh python installs Python's cryptography, which then decrypts it too.)"
 fi

@@ -6,15 +6,18 @@
 # shellcheck disable=SC2086,SC2048 # lists of words
 set -eu
 cd "$(dirname "$0")/.."
-parts="tools python c go node mcu arm deploy packages"
+parts="tools stores takers python c go node mcu arm deploy packages"
 on_demand="mutants deny"
 venv=${FERNSEAL_VENV:-$PWD/target/venv}
 node=$PWD/target/node
 
 # Debian packages of each part.
-tools="git strace gdb tmux systemd vim"
+tools="git strace gdb tmux systemd vim util-linux"
+stores="age pass gpg gpg-agent ansible-core"
+takers="openssh-client openssh-server postgresql-client mariadb-client python3"
+javascript="nodejs npm"
 python="python3 python3-venv"
-c="gcc g++ libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
+c="gcc g++ binutils libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
 go="golang-go"
 mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web"
 arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
@@ -57,7 +60,16 @@ pypi() {
     "$venv/bin/python" -c "$have" "$@" 2>/dev/null || quietly "$venv/bin/pip" install -q --no-cache-dir "$@"
 }
 
+# Node may come from elsewhere, and Debian's npm does not go with that one.
+javascript() { command -v npm >/dev/null || debian $javascript; }
+
 part_tools() { debian $tools; echo "tools: $tools"; }
+
+# Key stores, for `--key-command`.
+part_stores() { debian $stores; echo "stores: $stores"; }
+
+# Programs that take the files of `run`.
+part_takers() { debian $takers; javascript; echo "takers: $takers $javascript"; }
 
 part_python() {
     [ -x "$venv/bin/python" ] || {
@@ -74,7 +86,7 @@ part_go() { debian $go; echo "go: $(go version)"; }
 
 part_node() {
     missing=
-    command -v npm >/dev/null || debian nodejs npm
+    javascript
     for each in $modules; do npm ls --prefix "$node" "$each" >/dev/null 2>&1 || missing=$each; done
     [ -z "$missing" ] ||
         quietly npm install --prefix "$node" --cache "$node/.cache" --no-audit --no-fund $modules

@@ -9,8 +9,6 @@ use fernseal_core::kdf::{self, Backend, Job};
 use fernseal_core::{Key, MasterKey, config, fernet, token};
 use getrandom::SysRng;
 
-const BACKENDS: [Backend; 5] = [Backend::Portable, Backend::ShaNi, Backend::Avx2, Backend::Avx512, Backend::Sha2];
-
 fn master() -> MasterKey {
     MasterKey::from_bytes(&[7; 32]).expect("32 bytes")
 }
@@ -38,7 +36,7 @@ fn pbkdf2_many_at_once(criterion: &mut Criterion) {
     let master = master();
     for count in [1, 4, 8, 16, 32, 64] {
         group.throughput(Throughput::Elements(count as u64));
-        for backend in BACKENDS.into_iter().filter(|backend| backend.is_available()) {
+        for backend in Backend::ALL.iter().copied().filter(|backend| backend.is_available()) {
             group.bench_function(BenchmarkId::new(format!("{backend:?}"), count), |bencher| {
                 let salts: Vec<[u8; 16]> = (0..count).map(|at| [at as u8; 16]).collect();
                 let jobs: Vec<Job<'_>> = salts

@@ -1,9 +1,9 @@
 #!/bin/sh
 # shellcheck disable=SC2086 # lists of words
 # Builds the Debian packages fernseal, libfernseal0 and libfernseal-dev for this machine's release and architecture, and
-# prints where they are. By debhelper, which knows libraries: links, triggers, and what depends on what (cargo-deb does not).
+# prints their paths. It uses debhelper, which handles a library's links, triggers and dependencies; cargo-deb does not.
 #   cli/deploy/debian.sh
-# CARGOFLAGS   more for cargo, such as --offline; SOURCE_DATE_EPOCH   the date of the packages (the last commit's)
+# CARGOFLAGS   more options for cargo, such as --offline; SOURCE_DATE_EPOCH   the date of the packages (the last commit's)
 set -eu
 cd "$(dirname "$0")/../.."
 command -v dh dpkg-architecture python3 >/dev/null ||

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the crates that are linked into a program ask to be handed on with it: notices.py PACKAGE [OPTIONS of cargo].
+"""Prints the license texts of the crates that are linked into a program: notices.py PACKAGE [OPTIONS of cargo].
 
 For each crate its name, version and licence, and once each text: files named LICENSE, COPYING, COPYRIGHT or NOTICE.
 """

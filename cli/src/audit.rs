@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::error::{Exit, Failure, Result};
 use crate::keys::derive::{self, Master};
 use crate::output::{self, Report, time};
-use crate::quote::shown;
+use crate::quote::{json_line, shown};
 use crate::store;
 
 const VARIABLE: &str = "PROXMOX_MCP_AUDIT_LOG";
@@ -79,7 +79,7 @@ impl Audit {
         let seconds = time::now();
         let uid = rustix::process::getuid().as_raw();
         let ids = derive::ids(entry.keys, self.threads);
-        let line = json!({
+        let line = json_line(&json!({
             "schema": output::SCHEMA,
             "time": time::date(seconds).replace(' ', "T") + "Z",
             "uid": uid,
@@ -91,8 +91,7 @@ impl Audit {
             "pointers": entry.pointers,
             "key_ids": ids.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "outcome": entry.outcome,
-        })
-        .to_string();
+        }));
         store::append_line(path, &line).map_err(|error| {
             Failure::new(
                 Exit::File,

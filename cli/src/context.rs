@@ -1,27 +1,58 @@
 //! What every command works with.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rustix::process::Rlimit;
 
 use crate::audit::Audit;
-use crate::error::Result;
-use crate::keys::Keyring;
+use crate::error::{Exit, Failure, Result};
+use crate::keys::{KeyOptions, Keyring};
 use crate::output::Report;
+use crate::output::terminal::Prompts;
 
 /// What every command works with.
 pub(crate) struct Context {
     pub(crate) report: Report,
     pub(crate) audit: Audit,
     pub(crate) key_file: Option<PathBuf>,
+    pub(crate) prompts: Prompts,
+    pub(crate) key_command: Option<OsString>,
     pub(crate) threads: NonZeroUsize,
+    /// How long another run that writes in the same directory is waited for.
+    pub(crate) lock_wait: Duration,
     /// The limit on core dumps as it was: for a program that is started.
     pub(crate) core_limit: Rlimit,
 }
 
 impl Context {
+    /// The keys at hand. A command takes them before it changes anything.
     pub(crate) fn keys(&self) -> Result<Keyring> {
-        Keyring::load(self.key_file.as_deref(), &self.report)
+        Keyring::load(self.key_options(), self.prompts, &self.report)
+    }
+
+    /// The options that name the master key.
+    pub(crate) fn key_options(&self) -> KeyOptions<'_> {
+        KeyOptions { file: self.key_file.as_deref(), command: self.key_command.as_deref() }
+    }
+}
+
+/// The variable for `--lock-wait`.
+const LOCK_WAIT: &str = "PROXMOX_MCP_LOCK_WAIT";
+/// Longer than a `set` or a rotation of a few configs takes; short enough for a person to wait.
+const DEFAULT_LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// How long a lock is waited for: as the option says, or the environment.
+pub(crate) fn lock_wait(option: Option<u32>) -> Result<Duration> {
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    match (option, crate::env::variable(LOCK_WAIT)) {
+        (Some(option), _) => Ok(seconds(option)),
+        (None, None) => Ok(DEFAULT_LOCK_WAIT),
+        (None, Some(text)) => text.to_str().and_then(|text| text.parse().ok()).map(seconds).ok_or_else(|| {
+            let what = format!("{LOCK_WAIT} is not a number of seconds: {}", text.to_string_lossy());
+            Failure::new(Exit::Usage, what, "set it to a whole number, as in 30, or unset it")
+        }),
     }
 }

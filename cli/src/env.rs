@@ -9,12 +9,16 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, setrlimit};
 pub(crate) const KEY: &str = "PROXMOX_MCP_MASTER_KEY";
 /// The variable that names a file with the master key.
 pub(crate) const KEY_FILE: &str = "PROXMOX_MCP_MASTER_KEY_FILE";
+/// The variable that holds a command whose output is the master key.
+pub(crate) const KEY_COMMAND: &str = "PROXMOX_MCP_MASTER_KEY_COMMAND";
 /// The variable that holds keys which open tokens and never seal.
 pub(crate) const PREVIOUS: &str = "PROXMOX_MCP_MASTER_KEY_PREVIOUS";
 /// The variable that names a file with such keys.
 pub(crate) const PREVIOUS_FILE: &str = "PROXMOX_MCP_MASTER_KEY_PREVIOUS_FILE";
+/// The variable that holds a command whose output is such keys.
+pub(crate) const PREVIOUS_COMMAND: &str = "PROXMOX_MCP_MASTER_KEY_PREVIOUS_COMMAND";
 /// All variables that hold a master key or lead to one: no program that is started gets them.
-pub(crate) const KEY_VARIABLES: [&str; 4] = [KEY, KEY_FILE, PREVIOUS, PREVIOUS_FILE];
+pub(crate) const KEY_VARIABLES: [&str; 6] = [KEY, KEY_FILE, KEY_COMMAND, PREVIOUS, PREVIOUS_FILE, PREVIOUS_COMMAND];
 
 /// The stack that a command or one of its threads uses, and more, in bytes.
 pub(crate) const USED_STACK: usize = 64 * 1024;

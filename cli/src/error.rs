@@ -6,6 +6,8 @@ use std::fmt;
 
 use fernseal_core::Error;
 
+use crate::quote::one_line;
+
 /// The exit codes of the command (0 is success).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -28,10 +30,14 @@ pub(crate) enum Exit {
     Partial = 8,
     /// Interrupted; can be resumed.
     Interrupted = 9,
+    /// The program that `run` was to start cannot be executed; the code is that of env, nohup and sudo.
+    NotExecutable = 126,
+    /// The program that `run` was to start was not found; the code is that of env, nohup and sudo.
+    ProgramNotFound = 127,
 }
 
 /// Why a command failed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     /// What happened.
@@ -48,26 +54,32 @@ impl Failure {
         Self { exit, what: what.into(), next: next.into() }
     }
 
+    /// Something that cannot be, if the code is right: it stops here, before anything is written or printed.
+    pub(crate) fn broken(what: impl fmt::Display) -> Self {
+        let next = "nothing was written; please report this";
+        Self::new(Exit::Other, format!("fernseal contradicts itself: {what}"), next)
+    }
+
     /// What core refused, at `pointer` in `file`.
     pub(crate) fn at(file: &str, pointer: &str, error: Error) -> Self {
         let (exit, what, next) = match error {
-            Error::Unauthentic => (
+            Error::AuthenticationFailed => (
                 Exit::Unopened,
                 "Token decryption failed",
-                "check that PROXMOX_MCP_MASTER_KEY holds the key that the token was sealed with; \
-                 if it does, the token was changed: restore it from a backup",
+                "set the master key that the token was encrypted with; if it is set, the token was changed: \
+                 restore the config from a backup",
             ),
             Error::Malformed => (
                 Exit::Malformed,
                 "Invalid encrypted token format",
                 "a token is enc: and unbroken base64; check that the file was not damaged on its way here",
             ),
-            Error::LooksSealed => (
+            Error::Lookalike => (
                 Exit::Malformed,
                 "Invalid encrypted token format: the value begins like a token but is none",
                 "restore the token, or put the plain secret in its place",
             ),
-            Error::NotText => (
+            Error::NotUtf8 => (
                 Exit::Malformed,
                 "the value is not UTF-8 text",
                 "such bytes cannot stand in a JSON string; seal a text, for example base64",
@@ -82,7 +94,7 @@ impl Failure {
                 "no value at this pointer",
                 "`fernseal status CONFIG` lists the encrypted values; a pointer looks like /auth/token_value",
             ),
-            Error::BadPointer => {
+            Error::InvalidPointer => {
                 (Exit::Usage, "not a pointer", "a pointer looks like /auth/token_value or auth.token_value")
             }
             Error::NotAString => (Exit::Malformed, "the value is not a string", "name a string in it"),
@@ -98,7 +110,7 @@ impl Failure {
             ),
             _ => (Exit::Malformed, "Invalid JSON", "check the file with a JSON validator"),
         };
-        Self::new(exit, format!("{what}: {file} at {pointer}"), next)
+        Self::new(exit, format!("{what}: {} at {}", one_line(file), one_line(pointer)), next)
     }
 }
 

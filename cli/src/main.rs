@@ -25,24 +25,34 @@ use args::{Cli, Command};
 use audit::Audit;
 use context::Context;
 use env::USED_STACK;
+use error::Failure;
 use keys::derive;
 use output::Report;
+use output::terminal::Prompts;
 
 fn main() -> ExitCode {
     stack::wiped_after::<USED_STACK, _>(run)
 }
 
 fn run() -> ExitCode {
+    commands::completions::answer();
     let core_limit = env::keep_memory_private();
     interrupt::outlive_size_limit();
     let cli = Cli::from_process();
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let threads = cli.command.jobs().unwrap_or(cores);
+    let lock_wait = match context::lock_wait(cli.common.lock_wait) {
+        Ok(wait) => wait,
+        Err(failure) => return fail(&failure),
+    };
     let context = Context {
         report: Report::new(cli.common.quiet, cli.common.verbose),
         audit: Audit::new(cli.common.audit_log, threads),
         key_file: cli.common.key_file,
+        prompts: Prompts::new(cli.common.no_input),
+        key_command: cli.common.key_command,
         threads,
+        lock_wait,
         core_limit,
     };
     let done = match &cli.command {
@@ -54,11 +64,14 @@ fn run() -> ExitCode {
         Command::Status(args) => commands::status::run(args, &context),
         Command::Verify(args) => commands::verify::run(args, &context),
         Command::Keygen(args) => commands::keygen::run(args, &context),
+        Command::Key(args) => commands::key::run(args, &context),
         Command::Rotate(args) => commands::rotate::run(args, &context),
         Command::Backups(args) => commands::backups::run(args, &context),
         Command::Check(args) => commands::check::run(args, &context),
         Command::Run(args) => commands::run::run(args, &context),
-        Command::Sweep { folder } => store::sweep(folder),
+        Command::Bound { parent, program } => keys::run_bound(*parent, program),
+        Command::Session { program } => commands::run::session(program, &context),
+        Command::Sweep { folder, stay } => store::sweep(folder, *stay),
         Command::Doctor(args) => commands::doctor::run(args, &context),
         Command::Completions(args) => commands::completions::run(args),
         Command::Man(args) => commands::man::run(args),
@@ -66,9 +79,11 @@ fn run() -> ExitCode {
     context.report.trace(format_args!("keys derived: {}", derive::count()));
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            output::say_failure(&failure);
-            ExitCode::from(failure.exit as u8)
-        }
+        Err(failure) => fail(&failure),
     }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    output::say_failure(failure);
+    ExitCode::from(failure.exit as u8)
 }

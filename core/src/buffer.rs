@@ -1,26 +1,27 @@
-//! The discipline of output buffers, in one place.
-//! A function fills the front of a caller's buffer and returns the used part; what lies behind it is
-//! zeroed, and after a failure all of it, so that reading past an error finds nothing.
+//! Output buffers: every function that returns text or bytes fills the front of a caller's buffer and returns that part.
+//! The unused rest of the buffer is zeroed; on error, the whole buffer. So nothing is left to read past an error.
 
 use core::cell::Cell;
 use core::str;
+
 use zeroize::Zeroize;
 
-use crate::{Error, SMALL};
+use crate::compact::COMPACT;
+use crate::error::Error;
 
-/// Runs `fill`, which says how many bytes at the front of `out` are its result.
+/// Runs `fill`, which writes to the front of `out` and returns how many bytes it wrote; returns these bytes.
 pub(crate) fn fill_bytes(out: &mut [u8], fill: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Result<&[u8], Error> {
     let filled = fill(out);
     used(out, filled)
 }
 
-/// As [`fill_bytes`], for results that are text.
+/// Runs `fill` as [`fill_bytes`] does, for text: bytes that are not UTF-8 are [`Error::NotUtf8`].
 pub(crate) fn fill_text(out: &mut [u8], fill: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Result<&str, Error> {
     let filled = fill(out);
     used_text(out, filled)
 }
 
-// What follows a filling stays in functions of its own (`inline(never)`), once and not once for each filling.
+// What follows a filling is out of line: inlined, it would be in flash once for each caller.
 
 #[inline(never)]
 fn used(out: &mut [u8], filled: Result<usize, Error>) -> Result<&[u8], Error> {
@@ -33,33 +34,34 @@ fn used(out: &mut [u8], filled: Result<usize, Error>) -> Result<&[u8], Error> {
 #[inline(never)]
 fn used_text(out: &mut [u8], filled: Result<usize, Error>) -> Result<&str, Error> {
     let filled = filled.and_then(|len| text(out, len).map(str::len));
-    str::from_utf8(used(out, filled)?).map_err(|_| Error::NotText)
+    str::from_utf8(used(out, filled)?).map_err(|_| Error::NotUtf8)
 }
 
-/// The text that is the first `len` bytes of `buf`.
+/// Returns the first `len` bytes of `buf` as text.
 pub(crate) fn text(buf: &[u8], len: usize) -> Result<&str, Error> {
-    str::from_utf8(buf.get(..len).ok_or(Error::BufferTooSmall)?).map_err(|_| Error::NotText)
+    str::from_utf8(buf.get(..len).ok_or(Error::BufferTooSmall)?).map_err(|_| Error::NotUtf8)
 }
 
-/// Copies `bytes` to the front of `out`.
-pub(crate) fn put(out: &mut [u8], bytes: &[u8]) -> Result<usize, Error> {
+/// Copies `bytes` to the front of `out` and returns their number.
+pub(crate) fn copy_to_front(out: &mut [u8], bytes: &[u8]) -> Result<usize, Error> {
     out.get_mut(..bytes.len()).ok_or(Error::BufferTooSmall)?.copy_from_slice(bytes);
     Ok(bytes.len())
 }
 
-/// Moves `len` bytes of `buf` to another place in it; the two may overlap. Where they were, there is no telling.
-pub(crate) fn slide(buf: &mut [u8], from: usize, len: usize, to: usize) -> Result<(), Error> {
-    if SMALL {
-        return exchange(buf, from, len, to);
+/// Moves `len` bytes of `buf` from offset `from` to offset `to`; the two places may overlap. What the first place holds
+/// afterwards is unspecified.
+pub(crate) fn move_within(buf: &mut [u8], from: usize, len: usize, to: usize) -> Result<(), Error> {
+    if COMPACT {
+        return swap_within(buf, from, len, to);
     }
     let end = from.max(to).checked_add(len).ok_or(Error::BufferTooSmall)?;
     buf.get_mut(..end).ok_or(Error::BufferTooSmall)?.copy_within(from..from + len, to);
     Ok(())
 }
 
-/// As [`slide`], where flash is dear: `copy_within` would link all that a panic needs, and a loop that copies becomes a call
-/// of `memmove`, which takes 800 bytes. So bytes change places.
-fn exchange(buf: &mut [u8], from: usize, len: usize, to: usize) -> Result<(), Error> {
+/// Moves bytes as [`move_within`] does, by swapping them one by one. On a microcontroller `copy_within` would link a panic
+/// path, and a loop that copies would become a call of `memmove`, which takes 800 bytes of flash.
+fn swap_within(buf: &mut [u8], from: usize, len: usize, to: usize) -> Result<(), Error> {
     let cells = Cell::from_mut(buf).as_slice_of_cells();
     let part = |at: usize| cells.get(at..).and_then(|rest| rest.get(..len)).ok_or(Error::BufferTooSmall);
     let swap = |(from, to): (&Cell<u8>, &Cell<u8>)| from.set(to.replace(from.get()));
@@ -77,19 +79,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_slide_over_each_other_both_ways_and_not_out_of_the_buffer() {
-        for slide in [slide, exchange] {
+    fn bytes_move_within_a_buffer_both_ways_and_not_out_of_it() {
+        for move_within in [move_within, swap_within] {
             for (from, len, to) in [(0, 5, 2), (2, 5, 0), (1, 3, 5), (5, 3, 1), (3, 4, 3), (8, 0, 0)] {
                 let mut buf = *b"abcdefgh";
                 let mut wanted = buf;
                 wanted.copy_within(from..from + len, to);
-                assert_eq!(slide(&mut buf, from, len, to), Ok(()));
+                assert_eq!(move_within(&mut buf, from, len, to), Ok(()));
                 assert_eq!(buf.get(to..to + len), wanted.get(to..to + len), "{len} bytes from {from} to {to}");
             }
             for (from, len, to) in [(0, 9, 0), (4, 5, 0), (0, 5, 4), (9, 0, 0), (1, usize::MAX, 0)] {
                 let mut buf = *b"abcdefgh";
                 assert_eq!(
-                    slide(&mut buf, from, len, to),
+                    move_within(&mut buf, from, len, to),
                     Err(Error::BufferTooSmall),
                     "{len} bytes from {from} to {to}"
                 );

@@ -10,13 +10,13 @@ use core::num::NonZeroU32;
 use heapless::Vec;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::hmac::{self, End};
-use crate::{Key, MasterKey};
-#[cfg(feature = "simd")]
-#[doc(hidden)]
-pub use simd::Backend;
+use crate::key::{Key, MasterKey};
+use crate::mac::{self, Suffix};
 #[cfg(feature = "simd")]
 use simd::advance;
+#[cfg(feature = "simd")]
+#[doc(hidden)]
+pub use simd::{Backend, Kernel};
 
 /// The format's iteration count: 100 000. (A fuzzer would do little else: its build, and no release, makes do with 200.)
 pub const ITERATIONS: NonZeroU32 =
@@ -91,6 +91,9 @@ pub struct Job<'a> {
 /// Derivations that are begun together, at most.
 const BATCH: usize = 32;
 
+/// Blocks of an output that are begun together, at most: where one is worked on at a time, more would only take stack.
+const BLOCKS: usize = if cfg!(feature = "simd") { BATCH } else { 1 };
+
 /// Derives the key of each job into the same place of `out`; what has no counterpart is left alone.
 /// With the feature `simd` several are done at once, by what is fastest on this processor for that many.
 pub fn derive_many(jobs: &[Job<'_>], out: &mut [Key]) {
@@ -100,24 +103,68 @@ pub fn derive_many(jobs: &[Job<'_>], out: &mut [Key]) {
 /// As [`derive_many`], by a back end that the caller chooses: for tests and benches.
 #[doc(hidden)]
 pub fn derive_many_by(backend: Backend, jobs: &[Job<'_>], out: &mut [Key]) {
+    derive_with(jobs, out, |chains, steps| advance(chains, steps, backend));
+}
+
+/// As [`derive_many`], by `advance`, which does so many iterations of each chain.
+fn derive_with(jobs: &[Job<'_>], out: &mut [Key], mut advance: impl FnMut(&mut [&mut Chain], u32)) {
     for (jobs, out) in jobs.chunks(BATCH).zip(out.chunks_mut(BATCH)) {
         let mut chains: Vec<Chain, BATCH> =
             jobs.iter().map(|job| Chain::new(job.master.as_bytes(), job.salt, job.iterations)).collect();
-        // Those with fewer iterations drop out on the way.
-        loop {
-            let mut active: Vec<&mut Chain, BATCH> = chains.iter_mut().filter(|chain| chain.left > 0).collect();
-            let Some(steps) = active.iter().map(|chain| chain.left).min() else { break };
-            advance(&mut active, steps, backend);
-        }
+        run(&mut chains, &mut advance);
         for (chain, out) in chains.iter().zip(out) {
             *out = chain.key();
         }
     }
 }
 
-/// PBKDF2-HMAC-SHA256 with any password, salt and output length (RFC 8018 §5.2).
+/// Does all iterations of `chains`, at most [`BATCH`]. Those with fewer drop out on the way.
+fn run(chains: &mut [Chain], mut advance: impl FnMut(&mut [&mut Chain], u32)) {
+    loop {
+        let mut active: Vec<&mut Chain, BATCH> = chains.iter_mut().filter(|chain| chain.left > 0).collect();
+        let Some(steps) = active.iter().map(|chain| chain.left).min() else { break };
+        advance(&mut active, steps);
+    }
+}
+
+/// The most derivations that take no longer on one core than `count` do, `count` among them: what a thread is given, so that
+/// it works with all lanes of its vectors.
+#[must_use]
+pub fn full_batch(count: usize) -> usize {
+    // Whole batches come first; what they leave decides.
+    match count % BATCH {
+        0 => count,
+        rest => count - rest + simd::full_batch(rest),
+    }
+}
+
+/// PBKDF2-HMAC-SHA256 with any password, salt and output length (RFC 8018 §5.2). Each 32 bytes of output are a derivation of
+/// their own: several are done at once, as by [`derive_many`].
 pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: NonZeroU32, out: &mut [u8]) {
-    pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password, salt, iterations.get(), out);
+    // HMAC hashes a longer key (RFC 2104 §2).
+    let mut hashed = Zeroizing::new([0; 32]);
+    let key = if password.len() > 64 {
+        mac::write(&mac::hash(&mac::INITIAL, 0, password, Suffix::None), &mut hashed);
+        &*hashed
+    } else {
+        password
+    };
+    let states = Zeroizing::new(mac::states(key));
+    let mut number = 0_u32;
+    for out in out.chunks_mut(32 * BLOCKS) {
+        let mut chains: Vec<Chain, BLOCKS> = (0..out.len().div_ceil(32))
+            .map(|_| {
+                number += 1;
+                Chain::start(&states, salt, Suffix::block(number), iterations)
+            })
+            .collect();
+        run(&mut chains, |chains, steps| advance(chains, steps, Backend::Best));
+        for (chain, out) in chains.iter().zip(out.chunks_mut(32)) {
+            let mut block = Zeroizing::new([0; 32]);
+            mac::write(&chain.sum, &mut block);
+            out.iter_mut().zip(&*block).for_each(|(slot, byte)| *slot = *byte);
+        }
+    }
 }
 
 /// One PBKDF2 block on its way: the two key states, the last HMAC and the sum so far.
@@ -144,9 +191,14 @@ impl fmt::Debug for Chain {
 impl Chain {
     /// Starts block 1 and does its first iteration.
     fn new(key: &[u8; 64], salt: &[u8], iterations: NonZeroU32) -> Self {
-        let states = Zeroizing::new(hmac::states(key));
-        // U1 = HMAC(key, salt ‖ 00000001); the salt may be of any length.
-        let u = hmac::mac(&states, salt, End::BLOCK_1);
+        let states = Zeroizing::new(mac::states(key));
+        Self::start(&states, salt, Suffix::BLOCK_1, iterations)
+    }
+
+    /// Starts the block that `number` says, from the states after the key, and does its first iteration.
+    fn start(states: &[mac::State; 2], salt: &[u8], number: Suffix, iterations: NonZeroU32) -> Self {
+        // U1 = HMAC(key, salt ‖ number); the salt may be of any length.
+        let u = mac::compute(states, salt, number);
         let [inner, outer] = *states;
         Self { inner, outer, u, sum: u, left: iterations.get() - 1 }
     }
@@ -160,8 +212,8 @@ impl Chain {
     /// The portable loop: `steps` iterations, which are not counted here.
     fn step(&mut self, steps: u32) {
         for _ in 0..steps {
-            let inner = hmac::finish(&self.inner, &self.u);
-            self.u = hmac::finish(&self.outer, &inner);
+            let inner = mac::finish(&self.inner, &self.u);
+            self.u = mac::finish(&self.outer, &inner);
             self.sum.iter_mut().zip(&self.u).for_each(|(sum, u)| *sum ^= u);
         }
     }
@@ -179,6 +231,26 @@ impl Chain {
 pub enum Backend {
     /// The portable loop.
     Best,
+}
+
+#[cfg(not(feature = "simd"))]
+impl Backend {
+    /// All that there are.
+    pub const ALL: &'static [Self] = &[Self::Best];
+
+    /// Whether this processor has it.
+    #[must_use]
+    pub fn is_available(self) -> bool {
+        true
+    }
+}
+
+#[cfg(not(feature = "simd"))]
+mod simd {
+    /// One chain after the other: no number is better than another.
+    pub(super) fn full_batch(count: usize) -> usize {
+        count
+    }
 }
 
 /// Does `steps` iterations of each chain, of which each has at least as many left.

@@ -1,93 +1,86 @@
-//! Keys: the master key that a user holds, and the 32-byte key that a token is sealed with.
-//! Both are wiped when dropped, are hidden by `Debug`, and can be neither cloned nor compared.
-//! Key text is base64; it is decoded without branches or look-ups that depend on it.
+//! Keys: the master key that a user holds, and the 32-byte key that seals a token.
+//!
+//! Both are wiped when dropped. `Debug` hides them, they cannot be cloned, and they are compared in constant time only. Key
+//! text is base64, decoded without branches or table look-ups that depend on the key.
 
-use core::{fmt, slice};
+use core::fmt;
+use ctutils::{Choice, CtAssign, CtEq, CtSelect};
 use heapless::String;
 use rand_core::TryCryptoRng;
-use sha2::block_api::compress256;
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::hmac::{self, End, State};
-use crate::{Error, base64, kdf, random};
+use crate::error::Error;
+use crate::mac::{self, BLOCK_LEN, State, Suffix};
+use crate::{base64, random};
 
-/// SHA-256's block, and so the width to which HMAC brings every key (RFC 2104 §2).
-const BLOCK_LEN: usize = 64;
-
-/// A key with fewer bytes than this opens but never seals.
+/// A master key with fewer bytes than this opens tokens but seals none.
 pub const MIN_SEALING_LEN: usize = 16;
 
-/// The text of a new 32-byte key: 44 characters, wiped when dropped.
+/// The text of a new 32-byte key: 44 characters of base64url. It is wiped when dropped.
 pub type KeyText = Zeroizing<String<44>>;
 
-/// The key that the user holds, from which [`kdf::derive`] makes the key of each token.
+/// The key that the user holds. [`kdf::derive`](crate::kdf::derive) makes the key of each token from it.
 ///
-/// HMAC pads a key of up to 64 bytes with zeros and hashes a longer one, so one 64-byte block
-/// stands for a master key of any length. Trailing zero bytes therefore do not count.
+/// It is kept as HMAC uses it (RFC 2104 §2): HMAC pads a key of up to 64 bytes with zeros and hashes a longer one, so one
+/// 64-byte block stands for a master key of any length. Two keys that differ in trailing zero bytes only are therefore equal.
 #[derive(Zeroize, ZeroizeOnDrop)]
 #[repr(transparent)]
 pub struct MasterKey([u8; BLOCK_LEN]);
 
 impl MasterKey {
-    /// Reads the base64url text of a master key of any length from one byte up.
+    /// Reads the padded base64url text of a master key of one or more bytes.
     ///
-    /// ASCII white space around the text is ignored, and `+ /` are taken for `- _`.
-    /// Stray bits after the last whole byte are ignored, as the Python original ignores them.
+    /// ASCII whitespace around the text is ignored, and `+` and `/` are read as `-` and `_`. Bits after the last whole byte
+    /// are ignored, as the Python original ignores them.
     ///
     /// # Errors
     /// [`Error::KeyEmpty`], [`Error::KeyPadding`] or [`Error::KeyCharacter`].
-    #[inline(never)] // else the compiler makes much of the copies of a key that is returned
+    #[inline(never)] // inlined, the compiler multiplies the copies of the returned key
     pub fn from_text(text: &str) -> Result<Self, Error> {
-        let mut gather = Gather::new();
-        decode(text, |bytes| gather.push(bytes))?;
-        gather.finish();
-        Ok(gather.block)
+        let mut block = KeyBlock::new();
+        decode(text, |bytes| block.push(bytes))?;
+        block.finish()?;
+        Ok(block.block)
     }
 
-    /// Takes the raw bytes of a master key, of any length from one up.
+    /// Takes the raw bytes of a master key, one or more.
     ///
     /// # Errors
-    /// [`Error::KeyEmpty`] if there are none.
+    /// [`Error::KeyEmpty`] if `bytes` is empty.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         if bytes.is_empty() {
             return Err(Error::KeyEmpty);
         }
-        let mut gather = Gather::new();
-        gather.push(bytes);
-        gather.finish();
-        Ok(gather.block)
+        let mut block = KeyBlock::new();
+        block.push(bytes);
+        block.finish()?;
+        Ok(block.block)
     }
 
-    /// Makes a new 32-byte master key and returns its text, the form in which it is kept.
+    /// Generates a 32-byte master key and returns its text, which is the form that users keep.
     ///
     /// # Errors
     /// [`Error::RandomFailed`] if the random source fails.
-    pub fn generate<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error> {
-        generate_text(rng)
+    pub fn generate_text<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error> {
+        random_text(rng)
     }
 
-    /// The key's short public name. Costs one derivation.
-    #[must_use]
-    pub fn id(&self) -> KeyId {
-        KeyId::from_derived(&kdf::derive(self, KeyId::LABEL, kdf::ITERATIONS))
-    }
-
-    /// Whether the key has fewer than [`MIN_SEALING_LEN`] bytes (trailing zero bytes do not count).
+    /// Returns whether the key has fewer than [`MIN_SEALING_LEN`] bytes, not counting trailing zero bytes.
     #[must_use]
     pub fn is_short(&self) -> bool {
         let seen = self.0.iter().skip(MIN_SEALING_LEN - 1).fold(0, |seen, byte| seen | byte);
         seen == 0
     }
 
-    /// The key as HMAC uses it: for a caller that keeps it in a form of its own. As secret as the key.
+    /// Returns the 64-byte block that HMAC uses, for callers that keep the key in a type of their own. It is as secret as the
+    /// key.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; BLOCK_LEN] {
         &self.0
     }
 }
 
-impl ConstantTimeEq for MasterKey {
+impl CtEq for MasterKey {
     fn ct_eq(&self, other: &Self) -> Choice {
         self.0.ct_eq(&other.0)
     }
@@ -99,29 +92,33 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// A Fernet key: the first 16 bytes sign, the last 16 encrypt (fernet/spec, "Key Format").
+/// A Fernet key: the first 16 bytes sign, the last 16 bytes encrypt (Fernet spec, "Key Format").
 #[derive(Zeroize, ZeroizeOnDrop)]
 #[repr(transparent)]
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// Takes 32 bytes as they are.
+    /// A placeholder for a key that is yet to be derived.
+    #[cfg(not(feature = "compact"))]
+    pub(crate) const ZERO: Self = Self([0; 32]);
+
+    /// Takes the 32 bytes of a key.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self(*bytes)
     }
 
-    /// Takes the digest that a derivation comes to.
+    /// Takes the digest that a derivation ends with.
     pub(crate) fn from_digest(digest: &State) -> Self {
         let mut key = Self([0; 32]);
-        hmac::write(digest, &mut key.0);
+        mac::write(digest, &mut key.0);
         key
     }
 
-    /// Reads a Fernet key's text: 44 characters of base64url, with the liberties of [`MasterKey::from_text`].
+    /// Reads the text of a Fernet key: 44 characters of base64url, as leniently as [`MasterKey::from_text`] does.
     ///
     /// # Errors
-    /// As [`MasterKey::from_text`]; [`Error::KeyPadding`] also if the text does not stand for 32 bytes.
+    /// As [`MasterKey::from_text`]; [`Error::KeyPadding`] also if the text does not encode 32 bytes.
     pub fn from_text(text: &str) -> Result<Self, Error> {
         let mut key = Self([0; 32]);
         let mut len = 0_usize;
@@ -134,25 +131,25 @@ impl Key {
         if len == 32 { Ok(key) } else { Err(Error::KeyPadding) }
     }
 
-    /// Makes a new Fernet key and returns its text.
+    /// Generates a Fernet key and returns its text.
     ///
     /// # Errors
     /// [`Error::RandomFailed`] if the random source fails.
-    pub fn generate<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error> {
-        generate_text(rng)
+    pub fn generate_text<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error> {
+        random_text(rng)
     }
 
-    /// The 16 bytes that sign.
+    /// Returns the 16 bytes that sign.
     pub(crate) fn signing(&self) -> &[u8] {
         self.0.split_at(16).0
     }
 
-    /// The 16 bytes that encrypt.
+    /// Returns the 16 bytes that encrypt.
     pub(crate) fn encrypting(&self) -> &[u8] {
         self.0.split_at(16).1
     }
 
-    /// The key's bytes: for a caller that stores a derived key. They are as secret as the key.
+    /// Returns the bytes of the key, for callers that store a derived key. They are as secret as the key.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -165,72 +162,42 @@ impl fmt::Debug for Key {
     }
 }
 
-/// A master key's public name: four bytes in hex.
-///
-/// It is the start of a derivation over a fixed label at the full cost, so that whoever knows the
-/// name is no faster at guessing the key than whoever holds a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId([u8; 4]);
-
-impl KeyId {
-    /// The salt of the derivation that names a key. Not 16 bytes long, so it is no token's salt.
-    pub const LABEL: &'static [u8] = b"fernseal master key id";
-
-    /// The name, from the key derived with [`KeyId::LABEL`]: for a caller that derives many at once.
-    #[must_use]
-    pub fn from_derived(key: &Key) -> Self {
-        let [a, b, c, d, ..] = key.0;
-        Self([a, b, c, d])
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-/// Gathers a key's bytes into HMAC's block, hashing the block as soon as there are more than fit.
-struct Gather {
+/// Builds the 64-byte block that HMAC uses from a key that arrives in pieces: pads the key with zeros, or hashes it if it is
+/// longer than a block.
+struct KeyBlock {
+    /// The last block of the key; after `finish`, the result.
     block: MasterKey,
+    /// The length of the key so far, in bytes.
     len: usize,
-    hash: Zeroizing<State>,
+    /// The hash state after the blocks before.
+    state: Zeroizing<State>,
 }
 
-impl Gather {
+impl KeyBlock {
     fn new() -> Self {
-        Self { block: MasterKey([0; BLOCK_LEN]), len: 0, hash: Zeroizing::new(hmac::INITIAL) }
+        Self { block: MasterKey([0; BLOCK_LEN]), len: 0, state: Zeroizing::new(mac::INITIAL) }
     }
 
     fn push(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            let at = self.len % BLOCK_LEN;
-            if at == 0 && self.len > 0 {
-                compress256(&mut self.hash, slice::from_ref(&self.block.0));
-            }
-            if let Some(slot) = self.block.0.get_mut(at) {
-                *slot = *byte;
-            }
-            self.len += 1;
-        }
+        mac::absorb(&mut self.state, &mut self.block.0, &mut self.len, bytes);
     }
 
-    fn finish(&mut self) {
-        let whole = self.len.saturating_sub(1) / BLOCK_LEN * BLOCK_LEN;
-        if whole > 0 {
-            let last = self.block.0.get(..self.len - whole).unwrap_or_default();
-            let digest = Zeroizing::new(hmac::hash(&self.hash, whole, last, End::PLAIN));
+    /// Pads or hashes the key. The error cannot occur; firmware must not contain a panic path.
+    fn finish(&mut self) -> Result<(), Error> {
+        let before = mac::len_before_last_block(self.len);
+        if before > 0 {
+            let last = self.block.0.get(..self.len - before).ok_or(Error::BufferTooSmall)?;
+            let digest = Zeroizing::new(mac::hash(&self.state, before, last, Suffix::None));
             self.block.0.fill(0);
-            if let Some(front) = self.block.0.first_chunk_mut() {
-                hmac::write(&digest, front);
-            }
+            mac::write(&digest, self.block.0.first_chunk_mut().ok_or(Error::BufferTooSmall)?);
         }
+        Ok(())
     }
 }
 
-/// Decodes key text four characters at a time and hands on the bytes.
+/// Decodes key text four characters at a time and passes the bytes to `sink`.
 ///
-/// The only branches on the text are those that its length and the validity of its characters decide.
+/// It branches on the text only where its length and the validity of its characters decide.
 fn decode(text: &str, mut sink: impl FnMut(&[u8])) -> Result<(), Error> {
     let text = text.trim_ascii().as_bytes();
     let mut unpadded = text;
@@ -240,29 +207,29 @@ fn decode(text: &str, mut sink: impl FnMut(&[u8])) -> Result<(), Error> {
     if unpadded.is_empty() {
         return Err(Error::KeyEmpty);
     }
-    // If the length is wrong, that is said before the last whole quantum is looked at.
+    // A wrong length is reported before the last whole quantum is decoded, which may be cut.
     let (quanta, extra) = text.as_chunks::<4>();
     let judged = if extra.is_empty() { quanta.len() } else { quanta.len().saturating_sub(1) };
     let mut chars = Zeroizing::new([[0; 4]]);
     for quantum in unpadded.chunks(4).take(judged) {
-        // What is missing is taken for zeros.
+        // Missing characters are read as zero bits.
         *chars = [[b'A'; 4]];
         for (slot, char) in chars.as_flattened_mut().iter_mut().zip(quantum) {
-            *slot = u8::conditional_select(char, &b'-', char.ct_eq(&b'+'));
-            slot.conditional_assign(&b'_', char.ct_eq(&b'/'));
+            *slot = char.ct_select(&b'-', char.ct_eq(&b'+'));
+            slot.ct_assign(&b'_', char.ct_eq(&b'/'));
         }
         let wrong = |_| if quantum.contains(&b'=') { Error::KeyPadding } else { Error::KeyCharacter };
         let bytes = base64::decode_quanta(&mut *chars).map_err(wrong)?;
-        sink(bytes.get(..quantum.len() - 1).unwrap_or_default());
+        sink(bytes.get(..quantum.len() - 1).ok_or(Error::KeyPadding)?);
     }
     if extra.is_empty() && text.len() - unpadded.len() < 3 { Ok(()) } else { Err(Error::KeyPadding) }
 }
 
-fn generate_text<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error> {
+fn random_text<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<KeyText, Error> {
     let mut text = Zeroizing::new([0_u8; 44]);
     random::fill(rng, text.split_at_mut(32).0)?;
     base64::encode_in_place(text.as_mut(), 32)?;
-    let text = core::str::from_utf8(text.as_ref()).map_err(|_| Error::NotText)?;
+    let text = core::str::from_utf8(text.as_ref()).map_err(|_| Error::NotUtf8)?;
     let mut key = KeyText::default();
     key.push_str(text).map_err(|_| Error::BufferTooSmall)?;
     Ok(key)

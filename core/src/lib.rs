@@ -1,15 +1,15 @@
 //! Fernet tokens, PBKDF2 and sealed JSON configs over fixed buffers.
 //!
-//! No standard library, no allocation, no clock, no environment: the caller hands in buffers, the time
-//! ([`u64`] Unix seconds) and a random source ([`rand_core::TryCryptoRng`]), and gets back the used part of a buffer.
-//! What lies behind the used part is zeroed; after an error, all of the buffer is.
+//! The crate uses no standard library, allocation, clock or environment. The caller passes buffers, the time (Unix seconds as
+//! [`u64`]) and a random source ([`rand_core::TryCryptoRng`]), and gets back the used part of a buffer. The unused rest of the
+//! buffer is zeroed; on error, the whole buffer.
 //!
 //! ```
 //! use fernseal_core::{MasterKey, config};
 //! use getrandom::SysRng; // or another random source of rand_core 0.10
 //!
 //! let text = r#"{"auth": {"user": "root@pam", "token_value": "my secret"}}"#;
-//! let keys = [MasterKey::from_text(&MasterKey::generate(&mut SysRng)?)?];
+//! let keys = [MasterKey::from_text(&MasterKey::generate_text(&mut SysRng)?)?];
 //! let now = 1_764_000_000;
 //!
 //! let mut sealed = [0; 512];
@@ -23,44 +23,51 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | read a master key, make one, name one | [`MasterKey`], [`KeyId`] |
+//! | read, generate or name a master key | [`MasterKey`], [`KeyId`] |
 //! | open or seal the values of a config | [`config::open`], [`config::get`], [`config::seal`] |
-//! | give a config a new master key | [`config::rotate`] |
+//! | seal a config with a new master key | [`config::rotate`] |
 //! | read the fields of a ProxmoxMCP config | [`config::Config`] |
 //! | open or rotate the tokens in a text of any format | [`text::open`], [`text::rotate`], [`text::tokens`] |
 //! | open or seal one `enc:` token | [`token::open`], [`token::seal`] |
-//! | pay for the derivation once, or elsewhere | [`kdf::derive`], [`token::open_with`], [`token::seal_with`] |
-//! | work with bare Fernet tokens | [`fernet`] |
-//! | find the strings of a JSON text | [`json`] |
-//! | overwrite the stack that keys were on | [`stack::wiped_after`] |
+//! | derive a key apart from opening or sealing | [`kdf::derive`], [`token::open_with`], [`token::seal_with`] |
+//! | open or seal plain Fernet tokens | [`fernet`] |
+//! | find the values of a JSON text | [`json`] |
+//! | wipe the stack after work with keys | [`stack::wiped_after`] |
 //!
-//! The feature `typed` (on by default) brings [`config::Config`], and with it serde. `simd` (off) derives keys with the
-//! processor's own instructions; it is the one part with unsafe code, and not for bare metal.
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `typed` | on | adds [`config::Config`], and with it serde |
+//! | `simd` | off | derives keys with vector and SHA instructions of the CPU; the only unsafe code; not for bare metal |
+//! | `jsonc` | off | adds [`json::Events::relaxed`], which reads JSON with comments; not for bare metal |
+//! | `compact` | off | chooses small code and little stack instead of speed, for microcontrollers |
+//!
+//! Bare metal does not turn `compact` on by itself. Without it, all of the crate works, but opening a
+//! token takes 4 KiB more of flash, and opening a whole config 16 KiB more of flash and 13 KiB more of stack.
 #![no_std]
-// With `simd` one module, kdf/simd, may call processor instructions; without it nothing can.
+// With `simd`, the module kdf/simd alone is allowed unsafe code, for CPU instructions; without it there is none.
 #![cfg_attr(not(feature = "simd"), forbid(unsafe_code))]
 #![cfg_attr(feature = "simd", deny(unsafe_code))]
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 mod base64;
 mod buffer;
+mod compact;
 pub mod config;
 mod error;
 pub mod fernet;
-mod hmac;
 pub mod json;
 pub mod kdf;
 mod key;
+mod key_id;
+mod mac;
 mod random;
 pub mod stack;
 pub mod text;
 pub mod token;
 
 pub use error::Error;
-pub use key::{Key, KeyId, KeyText, MIN_SEALING_LEN, MasterKey};
-
-/// Whether flash and stack are dear, and worth more than time.
-const SMALL: bool = cfg!(target_os = "none");
+pub use key::{Key, KeyText, MIN_SEALING_LEN, MasterKey};
+pub use key_id::KeyId;
 
 /// The Rust examples of both READMEs are compiled with the tests.
 #[cfg(doctest)]

@@ -1,15 +1,16 @@
-//! Salts, IVs and keys from the caller's random source.
-//! It never sees what lay in the buffer before, which may be a secret.
-//! A source that claims to have filled it and has not is found out.
+//! Random bytes for salts, IVs and keys, from the caller's source.
 
 use rand_core::TryCryptoRng;
 
-use crate::{Error, SMALL};
+use crate::compact::COMPACT;
+use crate::error::Error;
 
-/// Fills `out`. All zeros, which chance makes once in 2^128 times, are no random numbers.
+/// Fills `out` with random bytes. `out` is zeroed first, because it may hold a secret that the source must not see.
+///
+/// Refuses a result of all zeros: it means that the source wrote nothing, since chance makes 16 zero bytes once in 2^128
+/// times. A compact build does not look.
 pub(crate) fn fill<R: TryCryptoRng + ?Sized>(rng: &mut R, out: &mut [u8]) -> Result<(), Error> {
     out.fill(0);
     rng.try_fill_bytes(out).map_err(|_| Error::RandomFailed)?;
-    // Where flash is dear, this is left to the source.
-    if !SMALL && out.iter().all(|byte| *byte == 0) { Err(Error::RandomFailed) } else { Ok(()) }
+    if !COMPACT && out.iter().all(|byte| *byte == 0) { Err(Error::RandomFailed) } else { Ok(()) }
 }

@@ -1,22 +1,25 @@
-//! What a compiler leaves on the stack: a value that is moved is copied, and the place that it was moved from is not wiped.
-//! No type can prevent that; so whoever is done with keys and secrets overwrites the stack that was used for them.
-//! The C library does so in every function, the command at the end of every thread.
+//! Wipes the stack after work with secrets.
+//!
+//! Rust moves a value by copying it, and nothing wipes the place that it was moved from; a type's `Drop` cannot prevent that.
+//! So whoever is done with keys and secrets overwrites the stack below: every function of the C library does, and every
+//! thread of the command when it ends.
 
 use core::hint::black_box;
 
 use zeroize::Zeroize;
 
-/// Runs `work` and overwrites `BYTES` of the stack that it used. The result must hold no secret by value.
+/// Runs `work`, then overwrites `BYTES` bytes of the stack below the caller's frame. What `work` returns must hold no secret
+/// by value, because the return value itself is moved.
 #[inline]
 pub fn wiped_after<const BYTES: usize, T>(work: impl FnOnce() -> T) -> T {
-    let result = apart(work);
+    let result = run_in_own_frame(work);
     overwrite::<BYTES>();
     result
 }
 
-/// A frame below the caller's, where `overwrite` comes to lie after it.
+/// Out of line, so that `work` runs in a frame below the caller's, where the frame of `overwrite` lies afterwards.
 #[inline(never)]
-fn apart<T>(work: impl FnOnce() -> T) -> T {
+fn run_in_own_frame<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 

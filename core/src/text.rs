@@ -1,11 +1,11 @@
 //! Tokens in a text of any format: YAML, TOML, .env, INI, XML, a template, a mail.
 //!
 //! A token is base64url with colons, which no format escapes, so its grammar alone finds it. Everything else in the text
-//! stays byte for byte. What this module does not know is the format: it opens to the bare secret and quotes nothing.
-//! [`config`](crate::config) does, for JSON.
+//! stays byte for byte. This module does not know the format: it writes a secret as it is, without quotes or escapes.
+//! [`config`](crate::config) writes JSON.
 //!
-//! A token is `enc:` and all that its structure takes of the characters behind it. It must stand free: a letter, a digit,
-//! `-` or `_` on either side makes it part of a longer word. What begins like a token and is none is a lookalike.
+//! A token begins with `enc:` and has as many of the characters after it as the structure of a token takes. A letter, a
+//! digit, `-` or `_` beside it makes it part of a longer word. What begins like a token but is none is a lookalike.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -50,7 +50,7 @@ impl<'a> Found<'a> {
     /// The token.
     ///
     /// # Errors
-    /// [`Error::Malformed`] if it begins with `enc:` and is no token; [`Error::LooksSealed`] if it begins nearly so (`ENC:`),
+    /// [`Error::Malformed`] if it begins with `enc:` and is no token; [`Error::Lookalike`] if it begins nearly so (`ENC:`),
     /// or if it is a token but for a word that it is part of.
     pub const fn token(&self) -> Result<Token<'a>, Error> {
         self.token
@@ -111,11 +111,11 @@ impl<'a> Tokens<'a> {
         let len = token_len(bytes.get(start..)?);
         let text = self.text.get(start..start + len)?;
         let after = bytes.get(start + len);
-        let token = if prefix == PREFIX.as_bytes() { Token::parse(text) } else { Err(Error::LooksSealed) };
+        let token = if prefix == PREFIX.as_bytes() { Token::parse(text) } else { Err(Error::Lookalike) };
         if token.is_ok() {
             // A further = is one too many.
             let stands_free = starts_free && is_free(after) && after != Some(&b'=');
-            let token = if stands_free { token } else { Err(Error::LooksSealed) };
+            let token = if stands_free { token } else { Err(Error::Lookalike) };
             return Some(Found { start, text, token });
         }
         if !starts_free {
@@ -151,7 +151,7 @@ fn is_word(byte: u8) -> bool {
 /// it. `out` takes `text.len()` bytes.
 ///
 /// # Errors
-/// For the first that is at fault: what [`Found::token`] says of a lookalike, [`Error::Unauthentic`], [`Error::NotText`];
+/// For the first that is at fault: what [`Found::token`] says of a lookalike, [`Error::AuthenticationFailed`], [`Error::NotUtf8`];
 /// [`Error::BufferTooSmall`]. `out` is zeroed then.
 pub fn open<'o>(text: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
     let mut opener = Opener::new(keys);
@@ -166,7 +166,7 @@ pub fn open<'o>(text: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o
 /// for each legacy token, which becomes a salted one.
 ///
 /// # Errors
-/// As [`open`], but for [`Error::NotText`]; [`Error::KeyShort`], [`Error::RandomFailed`]. `out` is zeroed then.
+/// As [`open`], but for [`Error::NotUtf8`]; [`Error::KeyShort`], [`Error::RandomFailed`]. `out` is zeroed then.
 pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
     text: &str,
     old: &[MasterKey],
@@ -194,7 +194,7 @@ fn rewrite<'o>(
         let mut copy = |out: &mut [u8], written: usize, end: usize| {
             let part = text.as_bytes().get(read..end).ok_or(Error::BufferTooSmall)?;
             read = end;
-            buffer::put(out.get_mut(written..).ok_or(Error::BufferTooSmall)?, part)
+            buffer::copy_to_front(out.get_mut(written..).ok_or(Error::BufferTooSmall)?, part)
         };
         for found in tokens(text) {
             found.token()?;

@@ -1,62 +1,66 @@
-//! The `enc:` envelope: what stands in a config in the place of a secret.
-//! Salted, as written: `enc:` base64url(16-byte salt) `:` base64url(text of the Fernet token).
-//! Legacy, still read: `enc:` base64url(text of the Fernet token), with one salt for all.
+//! The `enc:` tokens that stand in a config in place of secrets. Each wraps a Fernet token ([`fernet`]) whose key is derived
+//! from the master key and a salt ([`kdf`]).
+//!
+//! - Salted, the form that is written: `enc:` base64url(16-byte salt) `:` base64url(text of the Fernet token).
+//! - Legacy, still read: `enc:` base64url(text of the Fernet token). Its salt is [`LEGACY_SALT`].
 
 use core::slice;
 use rand_core::TryCryptoRng;
 
+use crate::error::Error;
 use crate::fernet;
 use crate::kdf::{self, Salt};
-use crate::{Error, Key, MasterKey, base64, buffer, random};
+use crate::key::{Key, MasterKey};
+use crate::{base64, buffer, random};
 
-/// What every token begins with.
+/// The prefix of every token.
 pub const PREFIX: &str = "enc:";
 
 /// The salt of all legacy tokens.
 pub const LEGACY_SALT: Salt = *b"proxmox_mcp_salt";
 
-/// The characters of a salt in base64.
+/// The length of a salt in base64url, in characters.
 pub(crate) const SALT_TEXT_LEN: usize = 24;
 
-/// Whether `text` begins as a token does. Only [`Token::parse`] says that it is one.
+/// Returns whether `text` begins with [`PREFIX`]. [`Token::parse`] tells whether it is a token.
 #[must_use]
 pub fn is_sealed(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
 
-/// The length of the (salted) token of a secret of `plain_len` bytes, in characters; `usize::MAX` if that does not fit.
+/// Returns the length in characters of the salted token of a secret of `plain_len` bytes; `usize::MAX` if it overflows.
 #[must_use]
 pub const fn token_len(plain_len: usize) -> usize {
     base64::encoded_len(fernet::token_len(plain_len)).saturating_add(PREFIX.len() + SALT_TEXT_LEN + 1)
 }
 
-/// A buffer length, in bytes, that opens any token of `token_len` characters.
+/// Returns a buffer length in bytes that is enough to open any token of `token_len` characters.
 #[must_use]
 pub const fn open_len(token_len: usize) -> usize {
     base64::decoded_len(base64::decoded_len(token_len.saturating_sub(PREFIX.len())))
 }
 
-/// The two forms of a token.
+/// The form of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// With a random salt of its own.
+    /// With its own random salt.
     Salted(Salt),
-    /// With [`LEGACY_SALT`], so that all such tokens of a master key share one key.
+    /// With [`LEGACY_SALT`], so that all legacy tokens of a master key share one key.
     Legacy,
 }
 
 impl Format {
-    /// A new salted format.
+    /// Returns the salted form with a new salt from `rng`.
     ///
     /// # Errors
-    /// [`Error::RandomFailed`].
+    /// [`Error::RandomFailed`] if the random source fails.
     pub fn salted<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<Self, Error> {
         let mut salt = Salt::default();
         random::fill(rng, &mut salt)?;
         Ok(Self::Salted(salt))
     }
 
-    /// The salt that the token's key is derived with.
+    /// Returns the salt of the token's key.
     #[must_use]
     pub const fn salt(&self) -> &Salt {
         match self {
@@ -66,32 +70,32 @@ impl Format {
     }
 }
 
-/// A token whose structure has been checked, down to the Fernet token within.
+/// A token whose structure is valid, including that of the Fernet token inside.
 #[derive(Debug, Clone, Copy)]
 pub struct Token<'a> {
     format: Format,
-    /// Base64 of the Fernet token's text.
+    /// The base64url of the Fernet token's text.
     body: &'a [u8],
-    /// In seconds, big-endian.
+    /// In Unix seconds, big-endian.
     timestamp: [u8; 8],
 }
 
 impl<'a> Token<'a> {
-    /// Checks the structure of `text`: parts, salt, both layers of base64, version and lengths.
+    /// Checks the structure of `text`: its parts, salt, both layers of base64, version and lengths. Needs no key.
     ///
     /// # Errors
-    /// [`Error::Malformed`].
+    /// [`Error::Malformed`] if `text` is not a token.
     pub fn parse(text: &'a str) -> Result<Self, Error> {
         Self::parse_bytes(text.as_bytes())
     }
 
-    fn parse_bytes(text: &'a [u8]) -> Result<Self, Error> {
+    pub(crate) fn parse_bytes(text: &'a [u8]) -> Result<Self, Error> {
         let rest = text.strip_prefix(PREFIX.as_bytes()).ok_or(Error::Malformed)?;
         let mut parts = rest.splitn(2, |byte| *byte == b':');
         let (format, body) = match (parts.next(), parts.next()) {
             (Some(salt_text), Some(body)) => {
                 let mut salt = Salt::default();
-                // Sixteen bytes have one spelling of 24 characters; longer ones do not fit, shorter ones fall short.
+                // Canonical base64 of 16 bytes has 24 characters. A longer text does not fit into `salt`.
                 match base64::decode(salt_text, &mut salt) {
                     Ok(16) => (Format::Salted(salt), body),
                     _ => return Err(Error::Malformed),
@@ -100,43 +104,50 @@ impl<'a> Token<'a> {
             _ => (Format::Legacy, rest),
         };
         let mut scan = fernet::Scan::default();
-        base64::TwoLayers::default().push(body, &mut scan)?;
+        base64::DoubleDecoder::default().push(body, &mut scan)?;
         let timestamp = scan.finish()?;
         Ok(Self { format, body, timestamp })
     }
 
-    /// Takes off both layers of base64, into the front of `out`, and returns that.
+    /// Decodes both layers of base64 to the front of `out` and returns the bytes.
     fn decode_body<'o>(&self, out: &'o mut [u8]) -> Result<&'o mut [u8], Error> {
         let mut written = 0;
-        base64::TwoLayers::default().push(self.body, &mut |raw: &[u8]| base64::put_at(out, &mut written, raw))?;
+        base64::DoubleDecoder::default().push(self.body, &mut |raw: &[u8]| base64::append(out, &mut written, raw))?;
         out.get_mut(..written).ok_or(Error::BufferTooSmall)
     }
 
-    /// Salted or legacy, with the salt.
+    /// Returns whether the token was sealed with `key`. Needs no buffer.
+    #[cfg(not(feature = "compact"))]
+    pub(crate) fn is_sealed_with(&self, key: &Key) -> bool {
+        let mut verifier = fernet::Verifier::new(key);
+        base64::DoubleDecoder::default().push(self.body, &mut verifier).is_ok() && verifier.finish().is_ok()
+    }
+
+    /// Returns the form of the token, with its salt.
     #[must_use]
     pub const fn format(&self) -> &Format {
         &self.format
     }
 
-    /// The salt that the token's key is derived with.
+    /// Returns the salt of the token's key.
     #[must_use]
     pub const fn salt(&self) -> &Salt {
         self.format.salt()
     }
 
-    /// When the token says that it was sealed, in Unix seconds; proven only by opening it.
+    /// Returns the timestamp of the token in Unix seconds. It is authenticated only by opening the token.
     #[must_use]
     pub const fn timestamp(&self) -> u64 {
         u64::from_be_bytes(self.timestamp)
     }
 }
 
-/// Seals `plain` at `now` (Unix seconds) as a salted token, into [`token_len`] bytes of `out`.
-/// Costs one derivation. Salt and IV come from `rng`, in this order.
+/// Seals `plain` as a salted token and returns it. `now` is the time in Unix seconds, `rng` provides the salt and then the IV,
+/// and `out` needs [`token_len`] bytes. Costs one derivation.
 ///
 /// # Errors
-/// [`Error::KeyShort`] for a master key of fewer than 16 bytes (whoever insists derives and uses [`seal_with`]),
-/// [`Error::BufferTooSmall`], [`Error::RandomFailed`]; `out` is zeroed then.
+/// [`Error::KeyShort`] if the master key has fewer than 16 bytes ([`seal_with`] seals with any key);
+/// [`Error::BufferTooSmall`] or [`Error::RandomFailed`]. `out` is then zeroed.
 pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     master: &MasterKey,
     plain: &[u8],
@@ -145,12 +156,12 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     out: &'o mut [u8],
 ) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
-        buffer::put(out, plain)?;
+        buffer::copy_to_front(out, plain)?;
         seal_in_place(master, &Format::salted(rng)?, plain.len(), now, rng, out)
     })
 }
 
-/// As [`seal`], in the legacy form, for readers that know no other.
+/// Seals `plain` as [`seal`] does, in the legacy form, for readers that know no other.
 ///
 /// # Errors
 /// As [`seal`].
@@ -162,15 +173,16 @@ pub fn seal_legacy<'o, R: TryCryptoRng + ?Sized>(
     out: &'o mut [u8],
 ) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
-        buffer::put(out, plain)?;
+        buffer::copy_to_front(out, plain)?;
         seal_in_place(master, &Format::Legacy, plain.len(), now, rng, out)
     })
 }
 
-/// As [`seal`], with a key that [`kdf`] derived with the salt of `format`: no derivation, any master key.
+/// Seals `plain` as [`seal`] does, with a `key` that [`kdf`] derived from the salt of `format`. Costs no derivation, and the
+/// master key may be of any length.
 ///
 /// # Errors
-/// [`Error::BufferTooSmall`], [`Error::RandomFailed`]; `out` is zeroed then.
+/// [`Error::BufferTooSmall`] or [`Error::RandomFailed`]; `out` is then zeroed.
 pub fn seal_with<'o, R: TryCryptoRng + ?Sized>(
     key: &Key,
     format: &Format,
@@ -180,28 +192,28 @@ pub fn seal_with<'o, R: TryCryptoRng + ?Sized>(
     out: &'o mut [u8],
 ) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
-        buffer::put(out, plain)?;
+        buffer::copy_to_front(out, plain)?;
         seal_with_in_place(key, format, plain.len(), now, rng, out)
     })
 }
 
-/// Opens `token` into [`open_len`] bytes of `out` and returns the secret. Costs one derivation.
+/// Opens `token` and returns the secret. `out` needs [`open_len`] bytes. Costs one derivation.
 ///
 /// # Errors
-/// [`Error::Malformed`], [`Error::Unauthentic`], [`Error::BufferTooSmall`]; `out` is zeroed then.
+/// [`Error::Malformed`], [`Error::AuthenticationFailed`] or [`Error::BufferTooSmall`]; `out` is then zeroed.
 pub fn open<'o>(master: &MasterKey, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     open_any(slice::from_ref(master), token, out)
 }
 
-/// As [`open`], with the first of several master keys that fits. Costs a derivation for each that is tried.
+/// Opens `token` as [`open`] does, with the first of `masters` that sealed it. Costs one derivation for each key that is tried.
 ///
 /// # Errors
-/// As [`open`]; [`Error::Unauthentic`] if no key fits.
+/// As [`open`]; [`Error::AuthenticationFailed`] if none sealed it.
 pub fn open_any<'o>(masters: &[MasterKey], token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     open_by(&mut Opener::new(masters), token, out)
 }
 
-/// As [`open`], with the key that [`kdf`] derived with the token's salt: no derivation.
+/// Opens `token` as [`open`] does, with the `key` that [`kdf`] derived from its salt. Costs no derivation.
 ///
 /// # Errors
 /// As [`open`].
@@ -209,18 +221,19 @@ pub fn open_with<'o>(key: &Key, token: &str, out: &'o mut [u8]) -> Result<&'o [u
     open_by(&mut &*key, token, out)
 }
 
-/// What opens the Fernet token (base64 taken off) that fills `raw`: leaves the secret at its front and says how long it is.
-/// Used as a `dyn`, so that a microcontroller has one copy of what goes before it.
+/// A way to open tokens: with a derived key, or with master keys. It is used as a `dyn`, so that firmware has one copy of the
+/// code that comes before.
 trait Open {
+    /// Opens the Fernet token whose decoded bytes fill `raw`. The secret is then at the front of `raw`; returns its length.
     fn open_raw(&mut self, salt: &Salt, raw: &mut [u8]) -> Result<usize, Error>;
 }
 
-fn open_by<'o>(how: &mut dyn Open, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
+fn open_by<'o>(opener: &mut dyn Open, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
         let parsed = Token::parse(token);
-        // Looked at where it is: a copy takes 40 bytes of flash and of stack.
+        // By reference: to move it out of the result takes 40 bytes of flash and of stack.
         let token = parsed.as_ref().map_err(|error| *error)?;
-        how.open_raw(token.salt(), token.decode_body(out)?)
+        opener.open_raw(token.salt(), token.decode_body(out)?)
     })
 }
 
@@ -230,8 +243,8 @@ impl Open for &Key {
     }
 }
 
-/// Opens tokens with the first of several master keys that fits. The last key is kept: a next token with the same salt,
-/// as all legacy tokens have, costs no derivation.
+/// Opens tokens with the first of several master keys that sealed them. It keeps the key that it derived last, so that a next
+/// token with the same salt, as all legacy tokens have, costs no derivation.
 pub(crate) struct Opener<'k> {
     masters: &'k [MasterKey],
     salt: Salt,
@@ -243,13 +256,28 @@ impl<'k> Opener<'k> {
         Self { masters, salt: [0; 16], key: None }
     }
 
-    /// Opens the token that is the first `len` bytes of `buf`, onto itself.
+    /// Opens the token that is the first `len` bytes of `buf`. The secret is then at the front of `buf`; returns its length.
     pub(crate) fn open_in_place(&mut self, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
         let token = Token::parse_bytes(buf.get(..len).ok_or(Error::BufferTooSmall)?)?;
         let (salt, body_len) = (*token.salt(), token.body.len());
-        let raw_len = base64::TwoLayers::default().decode_in_place(buf, len - body_len..len)?;
+        let raw_len = base64::DoubleDecoder::default().decode_in_place(buf, len - body_len..len)?;
         self.open_raw(&salt, buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?)
     }
+
+    /// Opens the token with the salt `salt` whose decoded bytes fill `raw`, as `open_in_place` does.
+    #[cfg(not(feature = "compact"))]
+    pub(crate) fn open_decoded(&mut self, salt: &Salt, raw: &mut [u8]) -> Result<usize, Error> {
+        self.open_raw(salt, raw)
+    }
+}
+
+/// Decodes the token that is the first `len` bytes of `buf` to the front of `buf`. Returns its salt and the decoded bytes.
+#[cfg(not(feature = "compact"))]
+pub(crate) fn decode_in_place(len: usize, buf: &mut [u8]) -> Result<(Salt, &mut [u8]), Error> {
+    let token = Token::parse_bytes(buf.get(..len).ok_or(Error::BufferTooSmall)?)?;
+    let (salt, body_len) = (*token.salt(), token.body.len());
+    let raw_len = base64::DoubleDecoder::default().decode_in_place(buf, len - body_len..len)?;
+    Ok((salt, buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?))
 }
 
 impl Open for Opener<'_> {
@@ -261,19 +289,19 @@ impl Open for Opener<'_> {
         let mut masters = self.masters.iter();
         loop {
             if let Some(key) = &self.key {
-                // A key that does not fit leaves the token as it is.
+                // A key that does not match leaves the token as it is.
                 match fernet::open_raw(slice::from_ref(key), raw) {
-                    Err(Error::Unauthentic) => {}
+                    Err(Error::AuthenticationFailed) => {}
                     opened => return opened,
                 }
             }
-            let master = masters.next().ok_or(Error::Unauthentic)?;
+            let master = masters.next().ok_or(Error::AuthenticationFailed)?;
             self.key = Some(kdf::derive(master, salt, kdf::ITERATIONS));
         }
     }
 }
 
-/// Seals the first `len` bytes of `buf` onto themselves.
+/// Seals the first `len` bytes of `buf` in place. The token is then at the front of `buf`; returns its length.
 pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     master: &MasterKey,
     format: &Format,
@@ -289,7 +317,8 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     seal_with_in_place(&key, format, len, now, rng, buf)
 }
 
-fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
+/// Seals as [`seal_in_place`] does, with a derived key.
+pub(crate) fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
     key: &Key,
     format: &Format,
     len: usize,
@@ -304,12 +333,12 @@ fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
         Format::Legacy => PREFIX.len(),
     };
     let text = buf.get_mut(..head_len + body_len).ok_or(Error::BufferTooSmall)?;
-    buffer::slide(text, 0, body_len, head_len)?;
-    buffer::put(text, PREFIX.as_bytes())?;
+    buffer::move_within(text, 0, body_len, head_len)?;
+    buffer::copy_to_front(text, PREFIX.as_bytes())?;
     if let Format::Salted(salt) = format {
         let salt_text = text.get_mut(PREFIX.len()..head_len).ok_or(Error::BufferTooSmall)?;
         let (colon, salt_text) = salt_text.split_last_mut().ok_or(Error::BufferTooSmall)?;
-        buffer::put(salt_text, salt)?;
+        buffer::copy_to_front(salt_text, salt)?;
         base64::encode_in_place(salt_text, salt.len())?;
         *colon = b':';
     }

@@ -1,12 +1,14 @@
-//! libfernseal: the C API, in the header's order. `include/fernseal.h` is made from this file.
-//! Each function turns its pointers into slices (`pointer`), calls core, and returns a status (`status`).
-//! What is decided is decided in core; what is unsafe is here.
+//! libfernseal: the C API, in the order of the header. `include/fernseal.h` is generated from this file, `status` and `panic`.
+//!
+//! Each function turns its pointers into slices (`pointer`), calls core, and returns a status (`status`). Core decides what bytes
+//! mean; this crate has the unsafe code. A new function is added here, tested in `tests/c/functions.c` and `tests/c/rules.c`, and
+//! gets into the header by the command in `cbindgen.toml`.
 #![cfg_attr(not(feature = "std"), no_std)]
-// A C border is made of raw pointers. (Of the other crates only core has unsafe code, in its module kdf::simd.)
+// A C border consists of raw pointers. Of the other crates only core has unsafe code, in its module kdf::simd.
 #![allow(unsafe_code)]
-// The names are C's.
+// The names are those of C.
 #![allow(non_camel_case_types)]
-// With some features off, some of the helpers help nobody.
+// Without some of the features, nothing calls some of the helpers.
 #![cfg_attr(not(all(feature = "open", feature = "seal", feature = "config")), allow(unused))]
 
 mod panic;
@@ -31,24 +33,24 @@ use random::Random;
 pub use random::fernseal_random_fn;
 pub use status::*;
 
-/// A master key: what the user holds. Wipe it when done: `fernseal_wipe`.
+/// A master key: the key that the user holds. Wipe it after use with `fernseal_wipe`.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct fernseal_master_key {
-    /// The key as HMAC uses it, whatever its length was.
+    /// The key as HMAC uses it, whatever length its text had.
     bytes: [u8; 64],
 }
 
-/// The key of one token, derived from a master key. As secret as that; wipe it when done.
+/// The key of one token, derived from a master key. It is as secret as the master key; wipe it after use.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct fernseal_key {
-    /// 16 bytes that sign, 16 that encrypt.
+    /// 16 bytes that sign, then 16 bytes that encrypt.
     bytes: [u8; 32],
 }
 
-/// A ProxmoxMCP config, opened: text that ends in a NUL, with the original's defaults where the config says nothing.
-/// Wipe it when done.
+/// An opened ProxmoxMCP config. Each text ends in a NUL. A field that the config does not have gets the default of the Python
+/// original. Wipe it after use.
 #[cfg(feature = "config")]
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -65,7 +67,7 @@ pub struct fernseal_config {
     token_value: [c_char; 512],
     /// logging.level, or "INFO"
     log_level: [c_char; 16],
-    /// logging.format, or Python's date, name, level and message
+    /// logging.format, or date, name, level and message
     log_format: [c_char; 256],
     /// logging.file, or ""
     log_file: [c_char; 256],
@@ -107,15 +109,16 @@ impl zeroize::Zeroize for fernseal_config {
     }
 }
 
-/// A tick: called between slices of a derivation, about a hundred times in all, to feed a watchdog; non-zero cancels.
+/// A tick function, which `fernseal_derive` calls about a hundred times, for example to feed a watchdog. It returns 0 to continue
+/// and another value to cancel.
 pub type fernseal_tick_fn = Option<unsafe extern "C" fn(ctx: *mut c_void) -> c_int>;
 
-/// Iterations between two ticks.
+/// The iterations between two ticks.
 const SLICE: u32 = kdf::ITERATIONS.get() / 100;
 
 /* ---- The library ---- */
 
-/// The library's version as a number: FERNSEAL_VERSION_NUMBER of the header that belongs to it.
+/// Returns the library's version as a number, as FERNSEAL_VERSION_NUMBER is the header's.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_version_number() -> u32 {
     const VERSION: u32 = {
@@ -134,7 +137,7 @@ pub extern "C" fn fernseal_version_number() -> u32 {
     VERSION
 }
 
-/// The library's version as text: FERNSEAL_VERSION_STRING of the header that belongs to it.
+/// Returns the library's version as text, as FERNSEAL_VERSION_STRING is the header's.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_version_string() -> *const c_char {
     const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
@@ -144,16 +147,16 @@ pub extern "C" fn fernseal_version_string() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// A few words for a status, for a log; never NULL, never to be freed.
+/// Returns a short description of a status, for a log. It is never NULL and must not be freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_status_str(status: i32) -> *const c_char {
     status::words(status).as_ptr()
 }
 
-/// Zeroes `len` bytes in a way that the compiler may not remove: for keys and secrets that have served.
+/// Zeroes `len` bytes; the compiler cannot remove it. For keys and secrets after use.
 ///
 /// # Safety
-/// `bytes` leads to `len` writable bytes; NULL only with length 0.
+/// `bytes` points to `len` writable bytes, or is NULL and `len` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_wipe(bytes: *mut c_void, len: usize) {
     let mut used = 0;
@@ -163,10 +166,11 @@ pub unsafe extern "C" fn fernseal_wipe(bytes: *mut c_void, len: usize) {
     }
 }
 
-/// The operating system's random source, to be handed to functions that want one; `ctx` is not used. Feature `std`.
+/// Fills `buf` from the operating system's random source; returns 0, or another value if that fails. It is a `fernseal_random_fn`
+/// and ignores `ctx`. Feature `std`.
 ///
 /// # Safety
-/// `buf` leads to `len` writable bytes; NULL only with length 0.
+/// `buf` points to `len` writable bytes, or is NULL and `len` is 0.
 #[cfg(feature = "std")]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -185,10 +189,10 @@ pub unsafe extern "C" fn fernseal_random_os(ctx: *mut c_void, buf: *mut u8, len:
 
 /* ---- Master keys ---- */
 
-/// Reads a master key's text: base64url or base64 of one or more bytes, padded; white space around it is ignored.
+/// Reads the text of a master key: padded base64url or base64 of one or more bytes. Whitespace around it is ignored.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_master_key_parse(
@@ -207,10 +211,10 @@ pub unsafe extern "C" fn fernseal_master_key_parse(
     })
 }
 
-/// Makes a new 32-byte master key and writes its text; `cap` is FERNSEAL_MASTER_KEY_CAP. Feature `seal`.
+/// Generates a 32-byte master key and writes its text. `cap` is at least FERNSEAL_MASTER_KEY_CAP. Feature `seal`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(feature = "seal")]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -225,20 +229,20 @@ pub unsafe extern "C" fn fernseal_master_key_generate(
         // SAFETY: the caller's promise is the same.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &[])?, Random::new(random, ctx)) };
         out.text(|out| {
-            let text = MasterKey::generate(&mut rng)?;
+            let text = MasterKey::generate_text(&mut rng)?;
             let out = out.get_mut(..text.len()).ok_or(Error::BufferTooSmall)?;
             out.copy_from_slice(text.as_bytes());
-            core::str::from_utf8(out).map_err(|_| Error::NotText)
+            core::str::from_utf8(out).map_err(|_| Error::NotUtf8)
         })
     })
 }
 
 /* ---- Tokens ---- */
 
-/// 1 if the text begins as a token does (`enc:`), otherwise 0.
+/// Returns 1 if the text begins with `enc:`, as tokens do, otherwise 0.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_is_sealed(text: *const c_char, len: usize) -> c_int {
     // SAFETY: the caller's promise is the same.
@@ -246,23 +250,23 @@ pub unsafe extern "C" fn fernseal_token_is_sealed(text: *const c_char, len: usiz
     c_int::from(bytes.is_ok_and(|bytes| bytes.starts_with(token::PREFIX.as_bytes())))
 }
 
-/// The capacity that seals a secret of `plain_len` bytes into a token: FERNSEAL_TOKEN_SEAL_CAP.
+/// Returns the capacity for the token of a secret of `plain_len` bytes: FERNSEAL_TOKEN_SEAL_CAP.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_token_seal_cap(plain_len: usize) -> usize {
     token::token_len(plain_len).saturating_add(1)
 }
 
-/// The capacity that opens any token of `token_len` characters: FERNSEAL_TOKEN_OPEN_CAP.
+/// Returns the capacity for the secret of any token of `token_len` characters: FERNSEAL_TOKEN_OPEN_CAP.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_token_open_cap(token_len: usize) -> usize {
     token::open_len(token_len)
 }
 
-/// Seals a secret at `now` (Unix seconds) into a token with a salt of its own, at the cost of a derivation.
-/// `cap` is FERNSEAL_TOKEN_SEAL_CAP(plain_len). Feature `seal`.
+/// Seals a secret as a token with a new salt. `now` is the time in Unix seconds. Costs a derivation.
+/// `cap` is at least FERNSEAL_TOKEN_SEAL_CAP(plain_len). Feature `seal`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(feature = "seal")]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -287,10 +291,10 @@ pub unsafe extern "C" fn fernseal_token_seal(
     })
 }
 
-/// Opens a token, at the cost of a derivation; `cap` is FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature `open`.
+/// Opens a token. Costs a derivation. `cap` is at least FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature `open`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -306,11 +310,11 @@ pub unsafe extern "C" fn fernseal_token_open(
     unsafe { fernseal_token_open_any(out, cap, out_len, master, 1, token, token_len) }
 }
 
-/// As `fernseal_token_open`, with the first of `count` master keys that fits: the present one, then previous ones.
-/// Feature `open`.
+/// Opens a token as `fernseal_token_open` does, with the first of `count` master keys that sealed it: the current key, then
+/// previous ones. Costs a derivation for each key that is tried. Feature `open`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -333,10 +337,10 @@ pub unsafe extern "C" fn fernseal_token_open_any(
     })
 }
 
-/// Derives the key of a token, in slices between which `tick`, if not NULL, is called with `ctx`. Feature `open`.
+/// Derives the key of a token in slices. Between them it calls `tick` with `ctx`, unless `tick` is NULL. Feature `open`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -355,13 +359,13 @@ pub unsafe extern "C" fn fernseal_derive(
         // SAFETY: the caller's promise is the same.
         let (master, token) = unsafe { (master_key(master)?, pointer::token(token, token_len)?) };
         let parsed = Token::parse(token);
-        // Looked at where it is: a copy takes 40 bytes of flash and of stack.
+        // By reference: to move it out of the result takes 40 bytes of flash and of stack.
         let token = parsed.as_ref().map_err(|error| *error)?;
         let mut derivation = kdf::Derivation::new(master, token.salt(), kdf::ITERATIONS);
         while !derivation.advance(SLICE).is_done() {
-            // SAFETY: the header's rule: `tick`, if not NULL, may be called with `ctx`.
+            // SAFETY: by the header's rules `tick`, if it is not NULL, may be called with `ctx`.
             if tick.is_some_and(|tick| unsafe { tick(ctx) } != 0) {
-                return Err(Failure::Cancelled);
+                return Err(CallError::Cancelled);
             }
         }
         out.bytes = *derivation.finish().as_bytes();
@@ -369,11 +373,11 @@ pub unsafe extern "C" fn fernseal_derive(
     })
 }
 
-/// Opens a token with the key that `fernseal_derive` made for it, at once; `cap` is FERNSEAL_TOKEN_OPEN_CAP(token_len).
-/// Feature `open`.
+/// Opens a token with the key that `fernseal_derive` derived for it, in microseconds. `cap` is at least
+/// FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature `open`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -397,10 +401,10 @@ pub unsafe extern "C" fn fernseal_token_open_with(
 
 /* ---- PBKDF2 and bare Fernet tokens ---- */
 
-/// PBKDF2-HMAC-SHA256 (RFC 8018, section 5.2): fills all `out_len` bytes; `iterations` is at least 1.
+/// Computes PBKDF2-HMAC-SHA256 (RFC 8018, section 5.2) and fills all `out_len` bytes. `iterations` is at least 1.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_pbkdf2(
@@ -419,7 +423,7 @@ pub unsafe extern "C" fn fernseal_pbkdf2(
         let out = unsafe { output(out, out_len, &raw mut used, &inputs) }?;
         // SAFETY: the caller's promise is the same.
         let (password, salt) = unsafe { (input(password, password_len)?, input(salt, salt_len)?) };
-        let iterations = NonZeroU32::new(iterations).ok_or(Failure::InvalidArgument)?;
+        let iterations = NonZeroU32::new(iterations).ok_or(CallError::InvalidArgument)?;
         out.bytes(|out| {
             kdf::pbkdf2(password, salt, iterations, out);
             Ok(out)
@@ -427,23 +431,23 @@ pub unsafe extern "C" fn fernseal_pbkdf2(
     })
 }
 
-/// The capacity that seals a secret of `plain_len` bytes into a Fernet token: FERNSEAL_FERNET_SEAL_CAP.
+/// Returns the capacity for the Fernet token of a secret of `plain_len` bytes: FERNSEAL_FERNET_SEAL_CAP.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_fernet_seal_cap(plain_len: usize) -> usize {
     fernet::token_len(plain_len).saturating_add(1)
 }
 
-/// The capacity that opens any Fernet token of `token_len` characters: FERNSEAL_FERNET_OPEN_CAP.
+/// Returns the capacity for the secret of any Fernet token of `token_len` characters: FERNSEAL_FERNET_OPEN_CAP.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_fernet_open_cap(token_len: usize) -> usize {
     fernet::open_len(token_len)
 }
 
-/// Seals a secret at `now` (Unix seconds) into a Fernet token; `key_text` is base64url of 32 bytes.
-/// `cap` is FERNSEAL_FERNET_SEAL_CAP(plain_len). Feature `seal`.
+/// Seals a secret as a Fernet token. `key_text` is the base64url of 32 bytes, and `now` is the time in Unix seconds.
+/// `cap` is at least FERNSEAL_FERNET_SEAL_CAP(plain_len). Feature `seal`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(feature = "seal")]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -470,11 +474,11 @@ pub unsafe extern "C" fn fernseal_fernet_seal(
     })
 }
 
-/// Opens a Fernet token that is at most `ttl` seconds old at `now` (Unix seconds), or of any age if `ttl` is 0.
-/// `cap` is FERNSEAL_FERNET_OPEN_CAP(token_len). Feature `open`.
+/// Opens a Fernet token that is at most `ttl` seconds old at the time `now` (Unix seconds); if `ttl` is 0, of any age.
+/// `cap` is at least FERNSEAL_FERNET_OPEN_CAP(token_len). Feature `open`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(feature = "open")]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -504,12 +508,14 @@ pub unsafe extern "C" fn fernseal_fernet_open(
 
 /* ---- Configs ---- */
 
-/// Opens every token of a config, at the cost of a derivation each; all else stays byte for byte.
-/// `cap` is `json_len` + 1, or more where secrets hold many characters that JSON escapes: 4 * `json_len` + 1 always does.
-/// Feature `config`.
+/// Opens every token of a config. Everything else stays byte for byte. Costs a derivation for each salt, so at most one for each
+/// 165 bytes of `json`: whoever opens configs of strangers limits `json_len`. Everything else takes time linear in `json_len`.
+/// `cap` is at least `json_len` + 1. It is more if secrets contain many characters that JSON escapes, or if tokens lie below more
+/// than 20 levels: 4 * `json_len` + 1 is always enough. In a build with the feature `compact`, a token below more than 64 levels
+/// is FERNSEAL_INVALID_JSON. Feature `config`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(feature = "config")]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -525,10 +531,11 @@ pub unsafe extern "C" fn fernseal_config_open(
     unsafe { fernseal_config_open_any(out, cap, out_len, master, 1, json, json_len) }
 }
 
-/// As `fernseal_config_open`, each token with the first of `count` master keys that fits. Feature `config`.
+/// Opens a config as `fernseal_config_open` does, each token with the first of `count` master keys that sealed it. Costs a
+/// derivation for each key that is tried. Feature `config`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(feature = "config")]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -551,11 +558,11 @@ pub unsafe extern "C" fn fernseal_config_open_any(
     })
 }
 
-/// The value at `pointer` ("/auth/token_value" or "auth.token_value"), opened if it is a token.
-/// `cap` is the length of the value as it is written and a NUL: `json_len` + 1 always does. Feature `config`.
+/// Writes the value at `pointer` ("/auth/token_value" or "auth.token_value"), opened if it is a token.
+/// `cap` is at least the length of the value as it is written, and 1; `json_len` + 1 is always enough. Feature `config`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(feature = "config")]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -573,10 +580,10 @@ pub unsafe extern "C" fn fernseal_config_get(
     unsafe { fernseal_config_get_any(out, cap, out_len, master, 1, json, json_len, pointer, pointer_len) }
 }
 
-/// As `fernseal_config_get`, with the first of `count` master keys that fits. Feature `config`.
+/// Writes a value as `fernseal_config_get` does, opened with the first of `count` master keys that sealed it. Feature `config`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(feature = "config")]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -598,16 +605,16 @@ pub unsafe extern "C" fn fernseal_config_get_any(
         // SAFETY: the caller's promise is the same.
         let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller's promise is the same.
-        let pointer = unsafe { text(pointer, pointer_len, Error::BadPointer) }?;
+        let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
         out.text(|out| config::get(json, pointer, masters, out))
     })
 }
 
-/// Seals the string at `pointer` at `now` (Unix seconds); a token or a placeholder (`${NAME}`) there stays.
-/// `cap` is `json_len` + FERNSEAL_TOKEN_SEAL_CAP(the string's length). Features `config` and `seal`.
+/// Seals the string at `pointer`. A token or a placeholder (`${NAME}`) stays as it is. `now` is the time in Unix seconds.
+/// `cap` is at least `json_len` + FERNSEAL_TOKEN_SEAL_CAP(the string's length). Features `config` and `seal`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(all(feature = "config", feature = "seal"))]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -631,17 +638,18 @@ pub unsafe extern "C" fn fernseal_config_seal(
         // SAFETY: the caller's promise is the same.
         let (master, json) = unsafe { (master_key(master)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller's promise is the same.
-        let pointer = unsafe { text(pointer, pointer_len, Error::BadPointer) }?;
+        let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
         out.text(|out| config::seal(json, &[pointer], master, now, &mut rng, out))
     })
 }
 
-/// Seals the secret of every token of a config anew, opened with the first of `count` old master keys that fits, under
-/// the new one at `now` (Unix seconds); all else stays byte for byte. Two derivations a token.
-/// `cap` is `json_len` + 1, and 25 more for each token of the legacy form. Features `config` and `seal`.
+/// Opens every token of a config with the first of `count` old master keys that sealed it, and seals its secret with the new
+/// master key. Everything else stays byte for byte. `now` is the time in Unix seconds. Costs two derivations for each token.
+/// `cap` is at least `json_len` + 1, and 25 more for each legacy token; for tokens below more than 20 levels it is more, as in
+/// `fernseal_config_open`. Features `config` and `seal`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(all(feature = "config", feature = "seal"))]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -670,12 +678,12 @@ pub unsafe extern "C" fn fernseal_config_rotate(
     })
 }
 
-/// Reads a ProxmoxMCP config, at most 16 levels deep, and opens the tokens among its fields with the first of `count`
-/// master keys that fits (none are needed if nothing is sealed). A field that is too long is FERNSEAL_BUFFER_TOO_SMALL,
-/// a token longer than its field too; one with a NUL in it is FERNSEAL_MALFORMED. Feature `config`.
+/// Reads a ProxmoxMCP config, which is nested at most 16 levels, and opens the tokens among its fields, each with the first of
+/// `count` master keys that sealed it; `count` may be 0 if nothing is sealed. A value or token that is longer than its field is
+/// FERNSEAL_BUFFER_TOO_SMALL; a value that contains a NUL is FERNSEAL_MALFORMED. Feature `config`.
 ///
 /// # Safety
-/// The rules on arguments at the top of the header.
+/// The arguments follow the rules at the top of the header.
 #[cfg(feature = "config")]
 #[must_use]
 #[unsafe(no_mangle)]
@@ -711,30 +719,30 @@ pub unsafe extern "C" fn fernseal_config_read(
     })
 }
 
-/// The key at `pointer`.
+/// Returns the key at `pointer`.
 ///
 /// # Safety
 /// As [`input_one`].
-unsafe fn derived_key<'a>(pointer: *const fernseal_key) -> Result<&'a Key, Failure> {
+unsafe fn derived_key<'a>(pointer: *const fernseal_key) -> Result<&'a Key, CallError> {
     // SAFETY: the caller's promise, and the layout: both types are 32 bytes and nothing else (repr(C) around an array
     // here, repr(transparent) around one in core), and any bytes are a key.
     unsafe { input_one(pointer.cast::<Key>()) }
 }
 
-/// The master key at `pointer`.
+/// Returns the master key at `pointer`.
 ///
 /// # Safety
 /// As [`input_one`].
-unsafe fn master_key<'a>(pointer: *const fernseal_master_key) -> Result<&'a MasterKey, Failure> {
+unsafe fn master_key<'a>(pointer: *const fernseal_master_key) -> Result<&'a MasterKey, CallError> {
     // SAFETY: the caller's promise, and the layout, as for `master_keys`.
     unsafe { input_one(pointer.cast::<MasterKey>()) }
 }
 
-/// The `count` master keys at `pointer`.
+/// Returns the `count` master keys at `pointer`.
 ///
 /// # Safety
 /// As [`input`].
-unsafe fn master_keys<'a>(pointer: *const fernseal_master_key, count: usize) -> Result<&'a [MasterKey], Failure> {
+unsafe fn master_keys<'a>(pointer: *const fernseal_master_key, count: usize) -> Result<&'a [MasterKey], CallError> {
     // SAFETY: the caller's promise, and the layout: both types are 64 bytes and nothing else (repr(C) around an array
     // here, repr(transparent) around one in core), and any bytes are a master key.
     unsafe { input(pointer.cast::<MasterKey>(), count) }

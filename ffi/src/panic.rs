@@ -1,20 +1,22 @@
-//! A panic never crosses the border.
-//! On an operating system it becomes FERNSEAL_INTERNAL; on bare metal it goes to the firmware's `fernseal_panic`.
-//! None is expected: a check links the firmware so that a panic path that is linked fails the link.
+//! Keeps panics from crossing the C border. On an operating system a panic becomes FERNSEAL_INTERNAL; on bare metal it calls the
+//! firmware's `fernseal_panic`.
+//!
+//! No panic is expected. The feature `no-panic-check` makes the link of a firmware fail if it contains a panic path.
 
 #[cfg(feature = "std")]
 use fernseal_core::stack;
 
-use crate::status::{self, Failure, fernseal_status};
+use crate::status::{self, CallError, fernseal_status};
 
-/// As much of the stack as any function here uses, in bytes: what keys and secrets leave on it is overwritten.
+/// How many bytes of the stack are overwritten after a call: as many as any function leaves keys or secrets in. The header
+/// documents the number, and `tests/wiping` checks it.
 #[cfg(feature = "std")]
 const USED_STACK: usize = 16 * 1024;
 
 /// Runs the body of an exported function.
 #[cfg(feature = "std")]
-pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> fernseal_status {
-    // Nothing that the body borrows is looked at after a panic: outputs are zeroed while it unwinds.
+pub(crate) fn guard(body: impl FnOnce() -> Result<(), CallError>) -> fernseal_status {
+    // Unwind safety: after a panic nothing reads what the body borrows, and outputs are zeroed while it unwinds.
     let body = || stack::wiped_after::<USED_STACK, _>(body);
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)) {
         Ok(result) => status::of(result),
@@ -22,34 +24,34 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> fernseal_stat
     }
 }
 
-/// Runs the body of an exported function. The stack is not overwritten here: that is 300 bytes of flash and 200 of stack,
-/// and a firmware's stack is one region that it can wipe itself.
+/// Runs the body of an exported function. It does not overwrite the stack, which would take 300 bytes of flash and 200 of stack;
+/// a firmware's stack is one region, which it can wipe itself.
 #[cfg(not(feature = "std"))]
-pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> fernseal_status {
+pub(crate) fn guard(body: impl FnOnce() -> Result<(), CallError>) -> fernseal_status {
     status::of(body())
 }
 
 #[cfg(not(feature = "std"))]
 mod bare_metal {
-    /* ---- What the firmware defines, where there is no operating system (a build without feature std) ---- */
+    /* ---- What the firmware defines, in a build without the feature std ---- */
 
     unsafe extern "C" {
-        /// Called when the library finds a fault in itself: resets or stops, and does not return.
+        /// Is called when the library detects a fault of its own. It resets or stops the device, and does not return.
         #[cfg(not(feature = "no-panic-check"))]
         fn fernseal_panic() -> !;
-        /// Nobody has this: a panic path that is linked makes the link fail.
+        /// Is defined nowhere, so that a panic path makes the link fail.
         #[cfg(feature = "no-panic-check")]
         fn fernseal_a_panic_path_is_linked() -> !;
     }
 
     #[panic_handler]
     fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-        // SAFETY: takes nothing, and does not return (the header's rule for whoever defines it).
+        // SAFETY: it takes no argument, and by the header's rule it does not return.
         #[cfg(not(feature = "no-panic-check"))]
         unsafe {
             fernseal_panic()
         }
-        // SAFETY: cannot be linked, so it cannot be called.
+        // SAFETY: it cannot be linked, so it is never called.
         #[cfg(feature = "no-panic-check")]
         unsafe {
             fernseal_a_panic_path_is_linked()

@@ -1,6 +1,7 @@
-//! The one place where C's pointers become Rust's slices, and where the header's rules on them are checked.
-//! NULL only with length 0, no length past half the address space, no output that overlaps another argument.
-//! What cannot be checked, that a pointer leads to that many bytes, is the caller's promise.
+//! Turns C's pointers into Rust's slices, and checks the header's rules on them. Nothing else in this crate does.
+//!
+//! Checked: NULL only with length 0, alignment, no length past half the address space, no output that overlaps another argument.
+//! Not checkable: that a pointer points to as many bytes as its length says. The caller promises that.
 
 use core::ffi::c_char;
 use core::mem;
@@ -10,9 +11,9 @@ use core::str;
 use fernseal_core::Error;
 use zeroize::Zeroize;
 
-use crate::status::Failure;
+use crate::status::CallError;
 
-/// The bytes of an argument, by address: for the check that nothing overlaps.
+/// The address range of an argument, to check for overlaps.
 #[derive(Clone, Copy)]
 pub(crate) struct Extent {
     start: usize,
@@ -20,40 +21,41 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// The extent of `count` objects at `pointer`.
+    /// Returns the extent of `count` objects at `pointer`.
     pub(crate) fn of<T>(pointer: *const T, count: usize) -> Self {
         Self { start: pointer.addr(), len: count.saturating_mul(size_of::<T>()) }
     }
 
-    #[inline(never)] // once, not once for each argument
+    /// Returns whether the range is one that an object can have.
+    #[inline(never)] // inlined, it would be in flash for each argument
     fn is_sound(self) -> bool {
         let fits = isize::try_from(self.len).is_ok() && self.start.checked_add(self.len).is_some();
         fits && (self.len == 0 || self.start != 0)
     }
 
-    /// Whether it shares a byte with `other`, which is sound. What is not, and is refused for that, overlaps nothing: the
-    /// outputs are zeroed all the same.
-    #[inline(never)] // once, not once for each argument
+    /// Returns whether the range shares a byte with `other`, which is sound. An unsound range overlaps nothing, so that the other
+    /// outputs are still zeroed before it is refused.
+    #[inline(never)] // inlined, it would be in flash for each argument
     fn overlaps(self, other: Self) -> bool {
-        // No end of what is sound lies past the last address.
+        // The end of a sound range does not overflow.
         let (end, other_end) = (self.start.wrapping_add(self.len), other.start.wrapping_add(other.len));
         self.is_sound() && self.len > 0 && other.len > 0 && self.start < other_end && other.start < end
     }
 }
 
-/// Whether `pointer` may stand for `count` objects.
+/// Returns whether `pointer` may point to `count` objects.
 fn is_sound<T>(pointer: *const T, count: usize) -> bool {
-    // Extent::len is no more than what saturates, so a length that overflows is none that fits.
+    // A length that overflows saturates in `Extent::of`, and is then not sound.
     pointer.is_aligned() && Extent::of(pointer, count).is_sound()
 }
 
-/// An input: `count` objects that stay as they are during the call.
+/// Returns an input of `count` objects.
 ///
 /// # Safety
-/// If `count` is not 0, `pointer` leads to `count` initialised objects that nobody changes during `'a`.
-pub(crate) unsafe fn input<'a, T>(pointer: *const T, count: usize) -> Result<&'a [T], Failure> {
+/// If `count` is not 0, `pointer` points to `count` initialised objects, which nothing changes during `'a`.
+pub(crate) unsafe fn input<'a, T>(pointer: *const T, count: usize) -> Result<&'a [T], CallError> {
     if !is_sound(pointer, count) {
-        return Err(Failure::InvalidArgument);
+        return Err(CallError::InvalidArgument);
     }
     if count == 0 {
         return Ok(&[]);
@@ -62,37 +64,37 @@ pub(crate) unsafe fn input<'a, T>(pointer: *const T, count: usize) -> Result<&'a
     Ok(unsafe { slice::from_raw_parts(pointer, count) })
 }
 
-/// An input that is one object.
+/// Returns an input that is one object.
 ///
 /// # Safety
 /// As [`input`], with one object.
-pub(crate) unsafe fn input_one<'a, T>(pointer: *const T) -> Result<&'a T, Failure> {
+pub(crate) unsafe fn input_one<'a, T>(pointer: *const T) -> Result<&'a T, CallError> {
     const { assert!(size_of::<T>() > 0) };
     if !is_sound(pointer, 1) {
-        return Err(Failure::InvalidArgument);
+        return Err(CallError::InvalidArgument);
     }
     // SAFETY: not NULL, aligned (is_sound, and it has a size); initialised and unchanged (the caller's promise).
     Ok(unsafe { &*pointer })
 }
 
-/// An input that is text. What is not UTF-8 is `otherwise`.
+/// Returns an input that is text. If it is not UTF-8, the error is `otherwise`.
 ///
 /// # Safety
 /// As [`input`].
-pub(crate) unsafe fn text<'a>(pointer: *const c_char, len: usize, otherwise: Error) -> Result<&'a str, Failure> {
+pub(crate) unsafe fn text<'a>(pointer: *const c_char, len: usize, otherwise: Error) -> Result<&'a str, CallError> {
     // SAFETY: the caller's promise is the same.
     let bytes = unsafe { input(pointer.cast::<u8>(), len) }?;
     str::from_utf8(bytes).map_err(|_| otherwise.into())
 }
 
-/// An output that is one object; it begins as `initial`.
+/// Sets an output that is one object to `initial`, and returns it.
 ///
 /// # Safety
-/// If `pointer` is not NULL, it leads to one writable object that nobody else touches during `'a`.
-pub(crate) unsafe fn output_one<'a, T>(pointer: *mut T, initial: T, inputs: &[Extent]) -> Result<&'a mut T, Failure> {
+/// If `pointer` is not NULL, it points to one writable object, which nothing else accesses during `'a`.
+pub(crate) unsafe fn output_one<'a, T>(pointer: *mut T, initial: T, inputs: &[Extent]) -> Result<&'a mut T, CallError> {
     let extent = Extent::of(pointer, 1);
     if !is_sound(pointer, 1) || inputs.iter().any(|input| input.overlaps(extent)) {
-        return Err(Failure::InvalidArgument);
+        return Err(CallError::InvalidArgument);
     }
     // SAFETY: not NULL, aligned, overlaps no input (checked); writable, and nobody else's (the caller's promise).
     unsafe {
@@ -101,33 +103,33 @@ pub(crate) unsafe fn output_one<'a, T>(pointer: *mut T, initial: T, inputs: &[Ex
     }
 }
 
-/// An output buffer with the place for its used length. It begins zeroed, and core leaves it so when it fails.
+/// An output buffer, and where its used length goes. It is zeroed at first, and again if the call fails.
 pub(crate) struct Output<'a> {
     buffer: &'a mut [u8],
     len: &'a mut usize,
 }
 
-/// An output buffer of `cap` bytes at `pointer`, and its length at `len`; neither may overlap the other or an input.
-/// The length is 0 until the call succeeds. What is at fault is not written to.
+/// Returns an output buffer of `cap` bytes at `pointer`, whose used length goes to `len`. Neither may overlap the other or an
+/// input. The length is set to 0 until the call succeeds. An argument that breaks a rule is not written to.
 ///
 /// # Safety
-/// If `pointer` is not NULL, `cap` bytes there are writable, and nobody else touches them during `'a`; so is `*len`.
+/// If `pointer` is not NULL, `cap` bytes there are writable, and nothing else accesses them during `'a`. The same holds for `len`.
 pub(crate) unsafe fn output<'a, T>(
     pointer: *mut T,
     cap: usize,
     len: *mut usize,
     inputs: &[Extent],
-) -> Result<Output<'a>, Failure> {
+) -> Result<Output<'a>, CallError> {
     const { assert!(size_of::<T>() == 1) };
     let extent = Extent::of(pointer, cap);
-    // Before the length becomes 0, as that would change the buffer. (A length that is not sound is refused below.)
+    // This comes first, because setting the length to 0 would change a buffer that it overlaps. `output_one` checks `len` itself.
     if extent.overlaps(Extent::of(len, 1)) {
-        return Err(Failure::InvalidArgument);
+        return Err(CallError::InvalidArgument);
     }
     // SAFETY: the caller's promise is the same.
     let len = unsafe { output_one(len, 0, inputs) }?;
     if !is_sound(pointer, cap) || inputs.iter().any(|input| input.overlaps(extent)) {
-        return Err(Failure::InvalidArgument);
+        return Err(CallError::InvalidArgument);
     }
     let buffer: &mut [u8] = if cap == 0 {
         &mut []
@@ -143,24 +145,27 @@ pub(crate) unsafe fn output<'a, T>(
 }
 
 impl Output<'_> {
-    /// Zeroes the buffer, whatever the compiler thinks of its use.
+    /// Zeroes the buffer in a way that the compiler cannot remove.
     pub(crate) fn wipe(self) {
         self.buffer.zeroize();
     }
 
-    /// Lets `fill` write bytes; what it returns is the used part, at the buffer's front.
+    /// Lets `fill` write bytes to the front of the buffer. It returns the used part.
     pub(crate) fn bytes(
         self,
         fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Error>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CallError> {
         let used = fill(self.buffer)?.len();
         self.keep(used);
         Ok(())
     }
 
-    /// As [`Output::bytes`], for text: a NUL follows it, which the length does not count.
-    pub(crate) fn text(self, fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Error>) -> Result<(), Failure> {
-        // Core zeroes what lies behind the used part; the last byte stays zero as it was made.
+    /// Lets `fill` write text as [`Output::bytes`] does. A NUL follows the text, which the length does not count.
+    pub(crate) fn text(
+        self,
+        fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Error>,
+    ) -> Result<(), CallError> {
+        // Core zeroes the rest of the buffer that it gets; the last byte, which it does not get, is zero already.
         let (_, buffer) = self.buffer.split_last_mut().ok_or(Error::BufferTooSmall)?;
         let used = fill(buffer)?.len();
         self.keep(used);
@@ -173,7 +178,7 @@ impl Output<'_> {
     }
 }
 
-/// What is not kept is zeroed, after a panic that unwinds too (on bare metal none does, and core has zeroed it).
+/// Zeroes the buffer of a call that fails or panics. On bare metal a panic does not return, and core has zeroed the buffer.
 #[cfg(feature = "std")]
 impl Drop for Output<'_> {
     fn drop(&mut self) {
@@ -181,7 +186,7 @@ impl Drop for Output<'_> {
     }
 }
 
-/// An output that is one object, wiped in the end unless it is kept.
+/// An output that is one object. It is wiped on drop, unless `keep` was called.
 #[cfg(feature = "config")]
 pub(crate) struct Wiped<'a, T: Zeroize> {
     object: &'a mut T,
@@ -224,25 +229,25 @@ impl<T: Zeroize> Drop for Wiped<'_, T> {
     }
 }
 
-/// Lets `fill` write text into an array of C's characters; a NUL follows it, and none may be in it.
+/// Lets `fill` write text into a field. A NUL follows the text, which itself must contain none.
 #[cfg(feature = "config")]
 pub(crate) fn fill_field(
     field: &mut [c_char],
     fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Error>,
-) -> Result<(), Failure> {
+) -> Result<(), CallError> {
     // SAFETY: a c_char is a byte, of whatever sign, and the field is borrowed for as long.
     let bytes = unsafe { slice::from_raw_parts_mut(field.as_mut_ptr().cast::<u8>(), field.len()) };
-    // Core zeroes what lies behind the used part; the last byte is zero as it was made.
+    // As in `Output::text`.
     let (_, bytes) = bytes.split_last_mut().ok_or(Error::BufferTooSmall)?;
     if fill(bytes)?.contains('\0') { Err(Error::Malformed.into()) } else { Ok(()) }
 }
 
-/// An input that is a token's text: ASCII, or it is none.
+/// Returns an input that is the text of a token. Text that is not ASCII is not a token.
 ///
 /// # Safety
 /// As [`input`].
-#[inline(never)] // once, not once for each function
-pub(crate) unsafe fn token<'a>(pointer: *const c_char, len: usize) -> Result<&'a str, Failure> {
+#[inline(never)] // inlined, it would be in flash for each function
+pub(crate) unsafe fn token<'a>(pointer: *const c_char, len: usize) -> Result<&'a str, CallError> {
     // SAFETY: the caller's promise is the same.
     let bytes = unsafe { input(pointer.cast::<u8>(), len) }?;
     if bytes.iter().all(u8::is_ascii) {

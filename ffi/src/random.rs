@@ -1,22 +1,22 @@
-//! Random sources: C's callback as core's trait, and the operating system's as such a callback.
-//! A source that says that it failed, or is NULL, seals nothing.
-//! Nothing is drawn but what goes into a salt, an IV or a new key.
+//! Makes a C callback a random source for core. A source that fails or is NULL makes the call fail with
+//! FERNSEAL_RANDOM_FAILED. Random bytes are used for salts, IVs and new keys only.
 
 use core::ffi::{c_int, c_void};
 use core::fmt;
 
 use rand_core::{TryCryptoRng, TryRng};
 
-/// A random source: fills `buf` with `len` bytes fit for keys and returns 0; anything else means that it could not.
+/// A random source: fills `buf` with `len` bytes from a cryptographically secure generator and returns 0. Any other value means
+/// that it failed.
 pub type fernseal_random_fn = Option<unsafe extern "C" fn(ctx: *mut c_void, buf: *mut u8, len: usize) -> c_int>;
 
-/// C's random source.
+/// A C callback as a random source.
 pub(crate) struct Random {
     source: fernseal_random_fn,
     ctx: *mut c_void,
 }
 
-/// The source failed.
+/// The callback failed, or is NULL.
 #[derive(Debug)]
 pub(crate) struct Failed;
 
@@ -30,7 +30,7 @@ impl core::error::Error for Failed {}
 
 impl Random {
     /// # Safety
-    /// `source`, if not NULL, may be called with `ctx` and a buffer that it fills or says that it cannot.
+    /// `source`, if it is not NULL, may be called with `ctx` and a writable buffer.
     pub(crate) unsafe fn new(source: fernseal_random_fn, ctx: *mut c_void) -> Self {
         Self { source, ctx }
     }
@@ -51,7 +51,7 @@ impl TryRng for Random {
 
     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Failed> {
         let source = self.source.ok_or(Failed)?;
-        // SAFETY: the promise made to `new`; the buffer is writable and as long as is said.
+        // SAFETY: the promise made to `new`; `out` is writable and has this length.
         match unsafe { source(self.ctx, out.as_mut_ptr(), out.len()) } {
             0 => Ok(()),
             _ => Err(Failed),

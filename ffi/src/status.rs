@@ -1,71 +1,70 @@
-//! The status that every function that can fail returns.
-//! Core's finer errors fall together where C has one number for them; the numbers never change.
-//! 0 is success, so that a status can be tested as it is.
+//! The status that a function returns. Several errors of core map to one status, where C needs no finer distinction. The numbers
+//! never change; a new error of core is added to [`of`].
 
 use fernseal_core::Error;
 
 /* ---- Types ---- */
 
-/// What a function returns: 0, or what went wrong. The numbers never change.
+/// The result of a function: FERNSEAL_OK (0), or what went wrong. The numbers never change.
 pub type fernseal_status = i32;
 
-/* ---- Status: what a function returns ---- */
+/* ---- Status ---- */
 
-/// It worked.
+/// The call succeeded.
 pub const FERNSEAL_OK: fernseal_status = 0;
-/// The output buffer is too short: see the function for the capacity that is enough.
+/// The output buffer is too short. The function's comment says which capacity is enough.
 pub const FERNSEAL_BUFFER_TOO_SMALL: fernseal_status = 1;
-/// Not a token; or a secret that is not text where text is wanted, or a value that looks like a damaged token.
+/// The text is not a token; or a secret is not text where it must be; or a value looks like a damaged token.
 pub const FERNSEAL_MALFORMED: fernseal_status = 2;
-/// The key's text is not base64, or the key is too short to seal with (under 16 bytes without zeros at its end).
+/// The key text is not base64; or the key is too short to seal with (under 16 bytes, not counting trailing zeros).
 pub const FERNSEAL_INVALID_KEY: fernseal_status = 3;
-/// A wrong key or a changed token: the two cannot be told apart.
+/// The key is wrong or the token was altered. The two cannot be told apart.
 pub const FERNSEAL_UNAUTHENTIC: fernseal_status = 4;
-/// The token is older than the TTL allows, or from more than 60 seconds in the future.
+/// The token is older than the TTL allows, or its time is more than 60 seconds in the future.
 pub const FERNSEAL_EXPIRED: fernseal_status = 5;
-/// The random source failed; nothing was sealed.
+/// The random source failed. Nothing was sealed.
 pub const FERNSEAL_RANDOM_FAILED: fernseal_status = 6;
-/// An argument against the rules: NULL, overlapping buffers, a length or a pointer that makes no sense.
+/// An argument breaks the rules: NULL, overlapping buffers, an impossible length, or an invalid JSON Pointer.
 pub const FERNSEAL_INVALID_ARGUMENT: fernseal_status = 7;
-/// The tick function asked to stop.
+/// The tick function cancelled the call.
 pub const FERNSEAL_CANCELLED: fernseal_status = 8;
-/// A fault in the library; please report it.
+/// The library has a fault; please report it.
 pub const FERNSEAL_INTERNAL: fernseal_status = 9;
-/// No value at the pointer, or a field that a config must have is missing.
+/// There is no value at the pointer, or the config lacks a required field.
 pub const FERNSEAL_NOT_FOUND: fernseal_status = 10;
-/// Not JSON, nested too deeply, a name that occurs twice on the way, or a value of another kind than is wanted.
+/// The text is not JSON or nested too deeply; or a name on the way to the value occurs twice; or the value has the wrong kind.
 pub const FERNSEAL_INVALID_JSON: fernseal_status = 11;
 
-/// Why a function fails.
+/// Why a call failed: the errors of this crate and those of core.
 #[derive(Clone, Copy)]
-pub(crate) enum Failure {
+pub(crate) enum CallError {
     InvalidArgument,
     Cancelled,
     Core(Error),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for CallError {
     fn from(error: Error) -> Self {
         Self::Core(error)
     }
 }
 
-/// What a function returns.
-#[inline(never)] // once, not once for each function
-pub(crate) fn of(result: Result<(), Failure>) -> fernseal_status {
+/// Returns the status of a result.
+#[inline(never)] // inlined, it would be in flash for each function
+pub(crate) fn of(result: Result<(), CallError>) -> fernseal_status {
     let error = match result {
         Ok(()) => return FERNSEAL_OK,
-        Err(Failure::InvalidArgument) => return FERNSEAL_INVALID_ARGUMENT,
-        Err(Failure::Cancelled) => return FERNSEAL_CANCELLED,
-        Err(Failure::Core(error)) => error,
+        Err(CallError::InvalidArgument) => return FERNSEAL_INVALID_ARGUMENT,
+        Err(CallError::Cancelled) => return FERNSEAL_CANCELLED,
+        Err(CallError::Core(error)) => error,
     };
     match error {
         Error::BufferTooSmall => FERNSEAL_BUFFER_TOO_SMALL,
-        Error::Unauthentic => FERNSEAL_UNAUTHENTIC,
+        Error::AuthenticationFailed => FERNSEAL_UNAUTHENTIC,
         Error::Expired => FERNSEAL_EXPIRED,
         Error::RandomFailed => FERNSEAL_RANDOM_FAILED,
         Error::NotFound => FERNSEAL_NOT_FOUND,
-        Error::BadPointer => FERNSEAL_INVALID_ARGUMENT,
+        Error::InvalidPointer => FERNSEAL_INVALID_ARGUMENT,
         Error::KeyCharacter | Error::KeyEmpty | Error::KeyPadding | Error::KeyShort => FERNSEAL_INVALID_KEY,
         Error::InvalidJson
         | Error::TooDeep
@@ -73,12 +72,12 @@ pub(crate) fn of(result: Result<(), Failure>) -> fernseal_status {
         | Error::NotAString
         | Error::UnexpectedKind
         | Error::EscapedName => FERNSEAL_INVALID_JSON,
-        Error::Malformed | Error::NotText | Error::LooksSealed => FERNSEAL_MALFORMED,
+        Error::Malformed | Error::NotUtf8 | Error::Lookalike => FERNSEAL_MALFORMED,
         _ => FERNSEAL_INTERNAL,
     }
 }
 
-/// The words for a status, each ending in a NUL.
+/// Returns the description of a status.
 pub(crate) const fn words(status: i32) -> &'static core::ffi::CStr {
     match status {
         FERNSEAL_OK => c"ok",

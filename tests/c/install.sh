@@ -1,7 +1,7 @@
 #!/bin/sh
 # shellcheck disable=SC2046 # lists of words
-# Installs libfernseal into target/c/tree and builds programs against it as its users do: with pkg-config, with CMake,
-# statically and as C++; looks at what the shared library exports and needs; prints the sizes of the README.
+# Installs libfernseal into target/c/tree and builds programs against it as users do: with pkg-config, with CMake,
+# statically and as C++. Checks what the shared library exports and needs. Prints the sizes that ffi/README.md states.
 #   tests/setup.sh c && tests/c/install.sh
 set -eu
 cd "$(dirname "$0")"

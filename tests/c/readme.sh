@@ -1,7 +1,7 @@
 #!/bin/sh
 # shellcheck disable=SC2016 # backquotes are the README's
-# What the README tells a C programmer, as it stands there: ffi/install.sh into /usr/local, then its program by its command
-# line, without another word. On layers over this machine's files that are gone afterwards; as root.
+# Does what ffi/README.md tells a C programmer, word by word: runs ffi/install.sh into /usr/local, then compiles and runs
+# the program. Works on overlays of this machine's files, which are gone afterwards; needs root.
 #   tests/setup.sh c && tests/c/readme.sh
 set -eu
 cd "$(dirname "$0")/../.."
@@ -13,7 +13,7 @@ if [ "${1:-}" != "on layers" ]; then
     if unshare --mount mount -t tmpfs tmpfs "$work" 2>/dev/null; then
         exec unshare --mount tests/c/readme.sh "on layers"
     fi
-    echo "SKIPPED: the README's quick start in C needs root, and mount namespaces"
+    echo "SKIPPED: the quick start in C needs root and mount namespaces"
     exit 0
 fi
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # shellcheck disable=SC2086 # lists of words
-# Builds the C and C++ programs with gcc and clang against the installed tree and runs them plain, under valgrind, and
-# with the address and undefined behaviour sanitizers; then the programs in Python, Node and Go. About two minutes.
+# Builds the C and C++ programs with gcc and clang against the installed tree. Runs them as they are, under valgrind, and
+# with the address and undefined behavior sanitizers; then the programs in Python, Node and Go. Takes about two minutes.
 #   tests/setup.sh c python go node && tests/c/run.sh
 set -eu
 cd "$(dirname "$0")"

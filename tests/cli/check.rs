@@ -27,7 +27,7 @@ fn plain_secrets_and_damaged_tokens_are_found_and_tokens_and_placeholders_are_no
     folder.write("tree/placeholder.json", r#"{"auth": {"token_value": "${TOKEN}"}}"#);
     folder.write("tree/other.json", r#"{"x": 1, "db": {"password": "p"}}"#);
     let said = folder.run(&["check", "tree"]);
-    assert_eq!((said.code, &*said.err), (Some(0), "3 configs: no secret in plain text\n"));
+    assert_eq!((said.code, &*said.err), (Some(0), "3 configs looked at: no plain text at /auth/token_value (in 2)\n"));
 
     let said = folder.run(&["check", "tree", "--require", "/db/password"]);
     assert_eq!((said.code, &*said.out), (Some(3), "tree/other.json /db/password: plain text\n"));
@@ -135,7 +135,7 @@ fn of_what_is_staged_only_what_a_directory_has_as_configs_is_looked_at_and_the_r
 #[test]
 fn a_broken_file_hides_no_finding() {
     let folder = Folder::new("broken");
-    folder.write("tree/a.json", "{} // a comment");
+    folder.write("tree/a.json", "{\"db\": 1} // a comment");
     folder.write("tree/b.json", r#"{"auth": {"token_value": 1, "token_value": 2}, "db": "plain"}"#);
     folder.write("tree/c.json", PLAIN);
     let found = "tree/b.json /db: plain text\ntree/c.json /auth/token_value: plain text\n";
@@ -147,9 +147,10 @@ fn a_broken_file_hides_no_finding() {
         assert!(said.err.contains(failure), "{said:?}");
     }
     assert!(said.err.contains("error: 2 secrets in plain text or damaged"), "{said:?}");
+    folder.write("tree/a.json", "{\"token_value\": 1} // a comment");
     let said = folder.run(&["check", "tree", "--json"]);
-    let failed = "\"failed\":[{\"file\":\"tree/a.json\",\"next\":\"a config is strict JSON: no comments, no trailing commas, \
-                  no NaN\",\"reason\":\"Invalid JSON: tree/a.json, line 1, column 4 (byte 3)\"},{\"file\":\"tree/b.json\",";
+    let failed = "\"failed\":[{\"file\":\"tree/a.json\",\"next\":\"a config is strict JSON, which has no comments: \
+                  remove the comment\",\"reason\":\"Invalid JSON: tree/a.json, line 1, column 20 (byte 19)\"},{\"file\":\"tree/b.json\",";
     assert!(said.code == Some(3) && said.out.contains(failed), "{said:?}");
 
     fs::remove_file(folder.path("tree/c.json")).unwrap();
@@ -158,7 +159,7 @@ fn a_broken_file_hides_no_finding() {
     assert!(!said.err.contains("no secret in plain text") && !said.err.contains("/perhaps"), "{said:?}");
 
     let Some(folder) = repository("staged-broken") else { return };
-    folder.write("tree/a.json", "{} // a comment");
+    folder.write("tree/a.json", "{\"token_value\": 1} // a comment");
     folder.write("tree/c.json", PLAIN);
     shell(&folder, "git add .");
     let said = folder.run(&["check", "--staged"]);
@@ -185,8 +186,8 @@ fn a_required_pointer_that_no_config_has_is_a_failure() {
     folder.write("package.json", "{}");
     shell(&folder, "git add .");
     let said = folder.run(&["check", "--staged", "--require", "/databse/passwrd"]);
-    let told =
-        "no config has a value at /databse/passwrd, of those that are staged\n1 config: no secret in plain text\n";
+    let told = "no config has a value at /databse/passwrd, of those that are staged\n1 staged config looked at: \
+                none has a value at /auth/token_value or /databse/passwrd, and others were not judged\n";
     assert_eq!((said.code, &*said.err), (Some(0), told), "a commit need not have the config in it");
 }
 
@@ -241,9 +242,11 @@ fn a_link_to_a_directory_is_told_of() {
     folder.write("elsewhere/c.json", PLAIN);
     symlink("../elsewhere", folder.path("tree/linked")).unwrap();
     symlink("../nowhere", folder.path("tree/dangling")).unwrap();
+    folder.write("tree/a.json", "{}");
     let said = folder.run(&["check", "tree"]);
     let told = "skipped tree/linked: a link: name it itself to take in what it leads to\n";
     assert_eq!((said.code, &*said.out), (Some(0), told));
+    assert!(said.err.ends_with("; 1 path skipped\n"), "{said:?}");
     let said = folder.run(&["check", "tree", "--json"]);
     assert!(said.out.contains("\"skipped\":[{\"file\":\"tree/linked\",\"reason\":\"a link: "), "{said:?}");
     let said = folder.run(&["check", "tree/linked"]);

@@ -73,7 +73,9 @@ fn depth_is_refused_without_a_stack_to_overflow() {
     let binary = env!("CARGO_BIN_EXE_fernseal");
     for (levels, code) in [(1_000, 0), (1_024, 0), (1_025, 6), (200_000, 6)] {
         folder.write("c.json", &format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
-        let script = format!("ulimit -s 256; exec {binary} status c.json");
+        // In KiB. Without optimization, building the command line takes 300 of them.
+        let stack = if cfg!(debug_assertions) { 384 } else { 256 };
+        let script = format!("ulimit -s {stack}; exec {binary} status c.json");
         let said = folder.run_by(&["sh", "-c", &script], &[]);
         assert_eq!(said.code, Some(code), "{levels} levels: {said:?}");
     }
@@ -265,7 +267,13 @@ fn a_config_that_changes_while_it_is_read_is_refused_or_read_whole() {
     }
     let folder = Folder::new("changing");
     let config = folder.path("c.json");
-    for change in ["echo '{}' >>c.json", ": >c.json", "mv other.json c.json", "rm c.json", "rm c.json; mkfifo c.json"] {
+    for (change, code, said_so) in [
+        ("echo '{}' >>c.json", 6, "Invalid JSON: c.json, line 1, column 9"),
+        (": >c.json", 6, "Invalid JSON: c.json"),
+        ("mv other.json c.json", 0, ""),
+        ("rm c.json", 7, "Config file not found: c.json"),
+        ("rm c.json; mkfifo c.json", 7, "c.json is not a regular file"),
+    ] {
         let _ = fs::remove_file(&config);
         folder.write("c.json", "{\"a\": 1}");
         folder.write("other.json", "{\"a\": 2}");
@@ -273,8 +281,9 @@ fn a_config_that_changes_while_it_is_read_is_refused_or_read_whole() {
         let stopped = Stopped::after("fstat", &["-P", config.to_str().unwrap()], &folder, &["status", "c.json"]);
         assert!(folder.command(&["sh", "-c", change], &[]).status().unwrap().success());
         let said = stopped.go_on();
-        assert_eq!(said.code, Some(7), "{change}: {said:?}");
-        assert!(said.err.contains("changed meanwhile"), "{change}: {said:?}");
+        // What is there now is read, as a whole.
+        assert_eq!(said.code, Some(code), "{change}: {said:?}");
+        assert!(said.err.contains(said_so), "{change}: {said:?}");
     }
 }
 
@@ -346,7 +355,7 @@ fn a_directory_that_cannot_be_read_is_told_and_the_others_are_looked_at() {
     assert!(said.code == Some(8) && said.out.contains("2 rotated, 0 skipped, 1 failed\n"), "{said:?}");
 
     let said = run(&["backups", "list", "tree"]);
-    assert!(said.code == Some(7) && said.out.contains("\n2 backups\n"), "{said:?}");
+    assert!(said.code == Some(7) && said.out.contains("\n2 backups of 2 configs looked at\n"), "{said:?}");
     let said = run(&["backups", "prune", "--yes", "tree", "--key-file", "home/new"]);
     assert!(said.code == Some(7) && said.out.is_empty(), "{said:?}");
     let said = run(&["rotate", "--rollback", "tree"]);

@@ -63,7 +63,7 @@ fn all_that_is_said_in_json_fits_the_schema_and_all_of_the_schema_is_met() {
         schema.check(&said.out)
     };
     folder.write("tree/example.json", "{}");
-    folder.write("tree/broken.json", "{");
+    folder.write("tree/broken.json", "{ token_value");
     run(3, &["check", "tree"], &[]);
     std::fs::remove_file(folder.path("tree/broken.json")).unwrap();
     run(3, &["doctor", "tree/a.json"], &[]);
@@ -75,9 +75,12 @@ fn all_that_is_said_in_json_fits_the_schema_and_all_of_the_schema_is_met() {
     run(0, &["edit", "tree/a.json"], &[("EDITOR", "true")]);
     run(0, &["edit", "tree/a.json"], &[("EDITOR", "sed -i s/secret/new/")]);
     run(0, &["keygen", "-o", "new.key"], &[]);
+    run(0, &["key", "id", "new.key"], &[]);
     run(0, &["status", "tree/a.json"], &[]);
     run(0, &["status", "tree/a.json", "--verify"], &[]);
+    run(0, &["status", "tree", "--verify"], &[]);
     run(0, &["verify", "tree/a.json"], &[]);
+    run(0, &["verify", "tree"], &[]);
     run(0, &["doctor", "tree/a.json"], &[]);
     run(0, &["rotate", "--dry-run", "tree"], &[]);
     run(0, &["rotate", "--new-key-file", "new.key", "tree"], &[]);
@@ -95,4 +98,32 @@ fn all_that_is_said_in_json_fits_the_schema_and_all_of_the_schema_is_met() {
     }
     let forms: BTreeSet<String> = schema.forms.iter().map(|(name, _)| name.clone()).collect();
     assert_eq!(schema.met, forms);
+}
+
+#[test]
+fn with_json_stdout_has_json_alone_whatever_stands_beside() {
+    let folder = Folder::new("json-alone");
+    folder.make_configs(1);
+    let config = "tree/0000.json";
+    for arguments in [
+        &["keygen", "--print"][..],
+        &["keygen"],
+        &["keygen", "-o", "-"],
+        &["decrypt", config, "--textconv"],
+        &["decrypt", config],
+        &["decrypt", config, "-o", "-"],
+        &["decrypt", config, "-o", "plain.json"],
+        &["edit", config],
+        &["verify", config, "-v"],
+        &["key", "id", "no-such-file"],
+        &["rotate", "tree", "-v", "--dry-run"],
+        &["rotate", "--rollback", "tree", "-v"],
+        &["backups", "prune", "tree"],
+    ] {
+        let mut command = folder.command(&[], &[arguments, &["--json"]].concat());
+        let said = Said::of(command.env("EDITOR", "cat").output().unwrap());
+        let lines: Vec<&str> = said.out.lines().collect();
+        assert!(lines.iter().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{arguments:?}: {said:?}");
+        assert!(lines.len() == 1 || lines.is_empty() && said.code == Some(2), "{arguments:?}: {said:?}");
+    }
 }

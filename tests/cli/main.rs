@@ -7,11 +7,15 @@ mod common;
 mod skip;
 
 mod check;
+mod completions;
 mod edit;
 mod git;
 mod hostile;
 mod json;
+mod keys;
+mod locking;
 mod pages;
+mod redact;
 mod rotation;
 mod run;
 mod terminal;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{fs, str, thread};
 
-use crate::common::{Folder, KEY, Said, Stopped, has, skip};
+use crate::common::{Folder, KEY, Said, Stopped, has, skip, tokens};
 use rustix::process::Signal;
 
 /// Configs, which were rotated to the key in the file `new`, and their backups.
@@ -166,7 +166,7 @@ fn what_a_rotation_proposes_can_be_run_as_it_stands() {
     let again = run(&after(&rotated.err, "finish it with:\n  "));
     assert_eq!(again.code, Some(0), "{again:?}");
     let pruned = run(&(after(&again.out, "and remove the backups: ") + " --yes"));
-    assert!(pruned.code == Some(0) && pruned.out.contains("4 backups removed\n"), "{pruned:?}");
+    assert!(pruned.code == Some(0) && pruned.out.contains("4 backups removed, of 2 configs looked at\n"), "{pruned:?}");
     let logged = folder.read("log").matches("\"outcome\":\"started\"").count();
     assert_eq!(logged, 5, "each of them goes on with the log");
 }
@@ -175,7 +175,7 @@ fn what_a_rotation_proposes_can_be_run_as_it_stands() {
 fn a_rotation_is_resumed_with_the_options_that_it_was_begun_with() {
     let folder = Folder::new("resumed");
     folder.make_configs(2);
-    folder.write("tree/bad.json", "{");
+    folder.write("tree/bad.json", "{\"enc:\"");
     let options = " --new-key-file new --no-backup --keep-going --jobs 1\n";
     let begun =
         folder.run(&["rotate", "tree", "--new-key-out", "new", "--jobs", "1", "--keep-going", "--no-backup", "-v"]);
@@ -216,13 +216,16 @@ fn the_backups_of_a_config_that_lost_its_tokens_stay() {
     let folder = rotated("emptied", 2);
     folder.write("tree/0000.json", "{}");
     let said = folder.run_under(&folder.read("new"), &["backups", "prune", "--yes", "tree"]);
-    assert!(said.code == Some(8) && said.out.ends_with("\n1 backup removed\n"), "{said:?}");
+    assert!(said.code == Some(8) && said.out.ends_with("\n1 backup removed, of 2 configs looked at\n"), "{said:?}");
     assert!(
         said.err.contains("the backups of tree/0000.json stay: tree/0000.json has no encrypted values"),
         "{said:?}"
     );
     let left = folder.run(&["backups", "list", "tree"]);
-    assert!(left.out.contains("tree/0000.json.backup.") && left.out.ends_with("\n1 backup\n"), "{left:?}");
+    assert!(
+        left.out.contains("tree/0000.json.backup.") && left.out.ends_with("\n1 backup of 2 configs looked at\n"),
+        "{left:?}"
+    );
 }
 
 #[test]
@@ -231,9 +234,12 @@ fn a_backup_that_two_paths_lead_to_is_one() {
     symlink("tree/0001.json", folder.path("link.json")).unwrap();
     let paths = ["tree", "tree/0000.json", "./tree/../tree", "link.json"];
     let listed = folder.run(&[&["backups", "list"][..], &paths].concat());
-    assert!(listed.code == Some(0) && listed.out.ends_with("\n2 backups\n"), "{listed:?}");
+    assert!(listed.code == Some(0) && listed.out.ends_with("\n2 backups of 2 configs looked at\n"), "{listed:?}");
     let pruned = folder.run_under(&folder.read("new"), &[&["backups", "prune", "--yes"][..], &paths].concat());
-    assert!(pruned.code == Some(0) && pruned.out.ends_with("\n2 backups removed\n"), "{pruned:?}");
+    assert!(
+        pruned.code == Some(0) && pruned.out.ends_with("\n2 backups removed, of 2 configs looked at\n"),
+        "{pruned:?}"
+    );
 }
 
 #[test]
@@ -334,7 +340,7 @@ fn of_several_threads_each_tells_of_the_file_that_it_could_not_replace() {
     folder.make_configs(20);
     // The first config that each thread comes to stays as it is; and none is so fast that no other comes to any.
     let slow = "inject=fsync:delay_enter=50000";
-    let failing = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat:error=EIO:when=1", "-e", slow];
+    let failing = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat2:error=EIO:when=1", "-e", slow];
     let command = &["rotate", "tree", "--jobs", "2", "--new-key-out", "new", "--json"];
     let said = folder.run_by(&failing, command);
     assert_eq!(said.code, Some(8), "{said:?}");
@@ -419,16 +425,103 @@ fn a_file_that_another_program_saves_meanwhile_is_left_as_that_program_saved_it(
     folder.make_configs(1);
     let before = folder.read("tree/0000.json");
     let command = &["rotate", "tree", "--jobs", "1", "--new-key-out", "new", "--no-backup"];
-    // The new config is there, under a temporary name.
+    // The new config is there, and has no name yet.
     let stopped = Stopped::after("fchmod", &[], &folder, command);
     let names: Vec<String> = folder.files("tree").into_iter().map(|(name, _)| name).collect();
-    assert!(names.len() == 2 && names[0].ends_with(".tmp"), "{names:?}");
+    assert_eq!(names, [".fernseal.lock", "0000.json"]);
     let saved = before.replace("{\"auth\"", "{\"edited\": true, \"auth\"");
     folder.write("tree/0000.json", &saved);
     let said = stopped.go_on();
     assert_eq!(said.code, Some(8), "{said:?}");
     assert!(said.out.contains("changed meanwhile"), "{said:?}");
     assert_eq!(folder.files("tree"), [("0000.json".to_owned(), saved.into_bytes())]);
+}
+
+#[test]
+fn a_rollback_notices_secrets_that_changed_places_by_hand() {
+    let folder = Folder::new("swapped-by-hand");
+    folder.make_configs(3);
+    let two = |a: &str, b: &str| format!("{{\"a\": \"{a}\", \"b\": \"{b}\"}}\n");
+    let all = folder.read("tree/0000.json") + &folder.read("tree/0001.json");
+    let sealed: Vec<&str> = tokens(&all).collect();
+    let names = ["tree/0000.json", "tree/0001.json"];
+    names.iter().for_each(|name| folder.write(name, &two(sealed[0], sealed[1])));
+    // The key is where rotations leave theirs, beside one of another rotation.
+    folder.write("home/.proxmox_mcp_key.00000000", "bLEDgzUxSiXMMKxMPSR4h9Gzhvbs_yFlqvsM9HsYdtU=");
+    assert_eq!(folder.run(&["rotate", "tree"]).code, Some(0));
+    let rotated = folder.read(names[1]);
+    let rotated: Vec<&str> = tokens(&rotated).collect();
+    folder.write(names[1], &two(rotated[1], rotated[0]));
+    let said = folder.run(&["rotate", "--rollback", "tree"]);
+    assert_eq!(said.code, Some(8), "{said:?}");
+    assert!(said.out.contains("failed tree/0001.json: a secret in tree/0001.json was set or moved since "), "{said:?}");
+    assert!(said.out.contains("2 put back, 1 failed, of 3\n"), "{said:?}");
+    assert_eq!(folder.read(names[0]), two(sealed[0], sealed[1]));
+    assert_eq!(folder.read(names[1]), two(rotated[1], rotated[0]));
+}
+
+#[test]
+fn without_backups_the_new_key_does_not_go_before_the_configs() {
+    let magic = |path: &Path| rustix::fs::statfs(path).unwrap().f_type as u32;
+    let memory = Path::new("/dev/shm");
+    let folder = Folder::new("forgetful");
+    folder.make_configs(1);
+    if magic(memory) != 0x0102_1994 || magic(&folder.0) == 0x0102_1994 {
+        skip("the tests' folder is in memory, or /dev/shm is not");
+        return;
+    }
+    let key = memory.join(format!("fernseal-test-{}-key", std::process::id()));
+    let key = key.to_str().unwrap();
+    let before = folder.files("tree");
+    let what = format!("the new key's file {key} is on tmpfs, which a restart empties, and the configs stay");
+    let refused = |option: &str| {
+        let said = folder.run(&["rotate", "tree", "--no-backup", option, key]);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        let next =
+            format!("next: nothing was changed; name a file on a disk with {option} FILE, or leave --no-backup out\n");
+        assert!(said.err.contains(&what) && said.err.contains(&next), "{said:?}");
+        assert_eq!(folder.files("tree"), before);
+    };
+    refused("--new-key-out");
+    assert!(!Path::new(key).exists());
+    fs::write(key, "bLEDgzUxSiXMMKxMPSR4h9Gzhvbs_yFlqvsM9HsYdtU=").unwrap();
+    refused("--new-key-file");
+    let said = folder.run(&["rotate", "tree", "--new-key-file", key]);
+    // Configs that go as well need no key that stays.
+    let copy = memory.join(format!("fernseal-test-{}-configs", std::process::id()));
+    fs::create_dir(&copy).unwrap();
+    fs::write(copy.join("c.json"), &before[0].1).unwrap();
+    let beside = folder.run(&["rotate", copy.to_str().unwrap(), "--no-backup", "--new-key-file", key]);
+    fs::remove_file(key).unwrap();
+    fs::remove_dir_all(&copy).unwrap();
+    assert_eq!(beside.code, Some(0), "{beside:?}");
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.err.contains(&format!("warning: {what}: copy it to a disk before that\n")), "{said:?}");
+
+    // What a service manager hands over is a copy, and mounted read-only.
+    fs::create_dir(folder.path("mnt")).unwrap();
+    let unshare = |line: &str| folder.run_by(&["unshare", "--mount", "sh", "-c", line], &[]);
+    let secret = "mount -t tmpfs none mnt && echo bLEDgzUxSiXMMKxMPSR4h9Gzhvbs_yFlqvsM9HsYdtU= >mnt/key && \
+                  chmod 600 mnt/key && mount -o remount,ro mnt";
+    if !has("unshare") || unshare(secret).code != Some(0) {
+        skip("only root can mount, and not in every container");
+        return;
+    }
+    folder.write("tree/0000.json", str::from_utf8(&before[0].1).unwrap());
+    let said = unshare(&format!("{secret}; \"$0\" rotate tree --no-backup --new-key-file mnt/key"));
+    assert_eq!((said.code, &*said.err), (Some(0), ""), "{said:?}");
+
+    // A container's own layer goes with it, and what is mounted into it stays.
+    let overlay = "mount -t tmpfs none mnt && mkdir mnt/u mnt/w mnt/l mnt/m && \
+                   mount -t overlay -o upperdir=mnt/u,workdir=mnt/w,lowerdir=mnt/l none mnt/m";
+    if unshare(overlay).code != Some(0) {
+        skip("only root can mount an overlay, and not in every container");
+        return;
+    }
+    folder.write("tree/0000.json", str::from_utf8(&before[0].1).unwrap());
+    let said = unshare(&format!("{overlay}; \"$0\" rotate tree --no-backup --new-key-out mnt/m/key"));
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(said.err.contains(" is on overlay, which the end of its container empties, "), "{said:?}");
 }
 
 #[test]

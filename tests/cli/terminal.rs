@@ -4,10 +4,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
-use std::{env, process, thread};
+use std::{env, process, str, thread};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
@@ -32,8 +32,22 @@ struct Terminal {
     folder: PathBuf,
 }
 
+/// Where the command is as it was started: `$0` in a line of the shell.
+const BINARY: &str = env!("CARGO_BIN_EXE_fernseal");
+
 impl Terminal {
     fn run(name: &str, arguments: &[&str], key: Option<&str>) -> Self {
+        let variables: Vec<_> = key.map(|key| ("PROXMOX_MCP_MASTER_KEY", key)).into_iter().collect();
+        Self::start(name, &[&[BINARY], arguments].concat(), &variables, |_| {})
+    }
+
+    /// Runs a line of the shell, with the command as `$0`.
+    fn run_line(name: &str, line: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start(name, &["bash", "-c", line, BINARY], variables, |_| {})
+    }
+
+    /// Starts a command in a folder that `prepare` may change first.
+    fn start(name: &str, words: &[&str], variables: &[(&str, &str)], prepare: impl Fn(&Path)) -> Self {
         let folder = env::temp_dir().join(format!("fernseal-terminal-{}-{name}", process::id()));
         // A run that was killed may have left one.
         let _ = fs::remove_dir_all(&folder);
@@ -42,6 +56,7 @@ impl Terminal {
             let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/cli/fixtures").join(fixture);
             fs::copy(from, folder.join(fixture)).unwrap();
         }
+        prepare(&folder);
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -50,13 +65,14 @@ impl Terminal {
         let before = tcgetattr(&slave).unwrap();
         let mut command = Command::new("setsid");
         command
-            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_fernseal")])
-            .args(arguments)
+            .args(["--ctty", "--wait"])
+            .args(words)
             .current_dir(&folder)
             .env_clear()
-            .envs(key.map(|key| ("PROXMOX_MCP_MASTER_KEY", key)))
+            .env("PATH", "/usr/bin:/bin")
             .env("HOME", &folder)
             .env("TERM", "xterm")
+            .envs(variables.iter().copied())
             .stdin(slave.try_clone().unwrap())
             .stdout(slave.try_clone().unwrap())
             .stderr(slave.try_clone().unwrap());
@@ -69,6 +85,15 @@ impl Terminal {
         let deadline = Instant::now() + LONG;
         while !self.shown.contains(text) {
             assert!(Instant::now() < deadline, "{text:?} was not shown, but {:?}", self.shown);
+            self.read(100);
+        }
+    }
+
+    /// Reads until `text` is shown so many times.
+    fn wait_for_times(&mut self, text: &str, times: usize) {
+        let deadline = Instant::now() + LONG;
+        while self.shown.matches(text).count() < times {
+            assert!(Instant::now() < deadline, "{text:?} was not shown {times} times, but {:?}", self.shown);
             self.read(100);
         }
     }
@@ -90,11 +115,48 @@ impl Terminal {
         self.master.write_all(text.as_bytes()).unwrap();
     }
 
+    /// Takes the terminal away.
+    fn hang_up(&mut self) {
+        let nothing = File::open("/dev/null").unwrap();
+        self.slave = nothing.try_clone().unwrap();
+        self.master = nothing;
+        let deadline = Instant::now() + LONG;
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "it does not end");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// All files of the folder, and what is in them.
+    fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut waiting = vec![self.folder.clone()];
+        let mut files = Vec::new();
+        while let Some(folder) = waiting.pop() {
+            for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                match fs::read(&entry) {
+                    Ok(bytes) => files.push((entry, bytes)),
+                    Err(_) => waiting.push(entry),
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+
+    /// What the command says of a value, under [`KEY`].
+    fn get(&self, pointer: &str) -> String {
+        let mut get = Command::new(BINARY);
+        get.args(["get", "sealed.json", pointer]).current_dir(&self.folder).env_clear();
+        String::from_utf8(get.env("PROXMOX_MCP_MASTER_KEY", KEY).output().unwrap().stdout).unwrap()
+    }
+
     /// The command itself; `setsid` is its parent where it had to fork.
     fn pid(&self) -> Pid {
         let parent = self.child.id();
         let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-        let pid = children.split_whitespace().next().map_or(parent, |pid| pid.parse().unwrap());
+        let is_setsid = fs::read_to_string(format!("/proc/{parent}/comm")).is_ok_and(|name| name == "setsid\n");
+        let child = children.split_whitespace().next().filter(|_| is_setsid);
+        let pid = child.map_or(parent, |pid| pid.parse().unwrap());
         Pid::from_raw(pid.try_into().unwrap()).unwrap()
     }
 
@@ -190,14 +252,7 @@ fn a_secret_is_asked_for_twice_and_does_not_appear() {
     terminal.enter("hunter3\n");
     assert_eq!(terminal.end(), Some(0));
     assert!(!terminal.shown.contains("hunter"), "{:?}", terminal.shown);
-    let get = Command::new(env!("CARGO_BIN_EXE_fernseal"))
-        .args(["get", "sealed.json", "auth.token_value"])
-        .current_dir(&terminal.folder)
-        .env_clear()
-        .env("PROXMOX_MCP_MASTER_KEY", KEY)
-        .output()
-        .unwrap();
-    assert_eq!(get.stdout, b"hunter3\n");
+    assert_eq!(terminal.get("auth.token_value"), "hunter3\n");
 
     let mut terminal = Terminal::run("differ", &["set", "sealed.json", "/auth/token_value"], Some(KEY));
     let before = fs::read(terminal.folder.join("sealed.json")).unwrap();
@@ -222,31 +277,487 @@ fn a_master_key_that_is_not_set_is_asked_for_and_does_not_appear_nor_stand_in_th
     assert!(terminal.shown.contains("F&g+#6k$"), "{:?}", terminal.shown);
 }
 
-#[test]
-fn a_terminal_that_goes_away_ends_the_command() {
-    let mut terminal = Terminal::run("gone", &["set", "sealed.json", "/auth/token_value"], Some(KEY));
-    terminal.wait_for("Secret for");
-    let before = fs::read(terminal.folder.join("sealed.json")).unwrap();
-    let nothing = File::open("/dev/null").unwrap();
-    terminal.slave = nothing.try_clone().unwrap();
-    terminal.master = nothing;
-    let deadline = Instant::now() + LONG;
-    while terminal.child.try_wait().unwrap().is_none() {
-        assert!(Instant::now() < deadline, "it does not end");
-        thread::sleep(Duration::from_millis(20));
+/// How a person or the system ends a prompt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    Typed(&'static str),
+    Sent(Signal),
+    HungUp,
+}
+
+const ENDS: [End; 7] = [
+    End::Typed("\x03"),
+    End::Typed("\x04"),
+    End::Typed("\x1c"),
+    End::Sent(Signal::INT),
+    End::Sent(Signal::TERM),
+    End::Sent(Signal::HUP),
+    End::HungUp,
+];
+
+/// A prompt of a command: how to get there, and what is said when it is ended.
+struct Prompt {
+    name: &'static str,
+    words: &'static [&'static str],
+    key: bool,
+    /// What is waited for and then typed, before the prompt.
+    steps: &'static [(&'static str, &'static str)],
+    prompt: &'static str,
+    said: &'static str,
+}
+
+const NOTHING_CHANGED: &str = "next: nothing was changed";
+
+/// The prompt for the master key, of each verb that has it.
+const fn key_prompt(name: &'static str, words: &'static [&'static str]) -> Prompt {
+    Prompt { name, words, key: false, steps: &[], prompt: "Master key: ", said: NOTHING_CHANGED }
+}
+
+const PROMPTS: [Prompt; 18] = [
+    key_prompt("get", &["get", "sealed.json", "auth.token_value"]),
+    key_prompt("set", &["set", "sealed.json", "auth.token_value"]),
+    key_prompt("edit", &["edit", "sealed.json"]),
+    key_prompt("encrypt", &["encrypt", "config.json"]),
+    key_prompt("in-place", &["encrypt", "--in-place", "config.json"]),
+    key_prompt("decrypt", &["decrypt", "sealed.json", "-o", "plain.json"]),
+    key_prompt("verify", &["verify", "sealed.json"]),
+    key_prompt("status", &["status", "--verify", "sealed.json"]),
+    key_prompt("rotate", &["rotate", "sealed.json"]),
+    key_prompt("rollback", &["rotate", "--rollback", "rotated"]),
+    key_prompt("prune", &["backups", "prune", "rotated"]),
+    key_prompt("run", &["run", "sealed.json", "--env", "X=auth.token_value", "--", "touch", "started"]),
+    Prompt {
+        name: "secret",
+        words: &["set", "sealed.json", "auth.token_value"],
+        key: true,
+        steps: &[],
+        prompt: "Secret for auth.token_value: ",
+        said: NOTHING_CHANGED,
+    },
+    Prompt {
+        name: "again",
+        words: &["set", "sealed.json", "auth.token_value"],
+        key: true,
+        steps: &[("Secret for auth.token_value: ", "new\n")],
+        prompt: "The same again: ",
+        said: NOTHING_CHANGED,
+    },
+    Prompt {
+        name: "press-enter",
+        words: &["keygen"],
+        key: true,
+        steps: &[],
+        prompt: "Press Enter to see it: ",
+        said: "next: the key was not shown and is not stored anywhere; ",
+    },
+    Prompt {
+        name: "stored",
+        words: &["keygen"],
+        key: true,
+        steps: &[("Press Enter to see it: ", "\n")],
+        prompt: "Type yes: ",
+        said: "next: the key that was shown is not in any file: ",
+    },
+    Prompt {
+        name: "edit-again",
+        words: &["edit", "sealed.json"],
+        key: true,
+        steps: &[],
+        prompt: "Edit it again? ",
+        said: "next: sealed.json was not changed, and the changes are gone",
+    },
+    Prompt {
+        name: "confirm-prune",
+        words: &["backups", "prune", "rotated", "--key-file", "new"],
+        key: false,
+        steps: &[],
+        prompt: "Remove 1 backup? Type yes: ",
+        said: "next: nothing was removed; ",
+    },
+];
+
+/// A folder in memory for the texts that are edited, which is gone in the end.
+struct Memory(PathBuf);
+
+impl Memory {
+    fn new(name: &str) -> Self {
+        let memory = PathBuf::from(format!("/dev/shm/fernseal-terminal-{}-{name}", process::id()));
+        let _ = fs::remove_dir_all(&memory);
+        fs::create_dir_all(&memory).unwrap();
+        Self(memory)
     }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    /// Waits until nothing is left in it.
+    fn wait_until_empty(&self) {
+        let deadline = Instant::now() + LONG;
+        while fs::read_dir(&self.0).unwrap().next().is_some() {
+            assert!(Instant::now() < deadline, "an edited text is left in memory");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// An editor that breaks the config, and writes down how often it was started.
+const BREAKING: &str = "sh -c 'echo started >>starts; sed -i s/,$// \"$1\"' --";
+
+impl Prompt {
+    fn start(&self, name: &str, more: &[&str], memory: &Memory) -> Terminal {
+        let words = [&[BINARY], self.words, more].concat();
+        let key = if self.key { KEY } else { "" };
+        let variables = [("PROXMOX_MCP_MASTER_KEY", key), ("EDITOR", BREAKING), ("XDG_RUNTIME_DIR", memory.path())];
+        Terminal::start(name, &words, &variables, |folder| {
+            fs::write(folder.join("starts"), "").unwrap();
+            if !self.words.contains(&"rotated") {
+                return;
+            }
+            // A config that was rotated, with its backup.
+            fs::create_dir(folder.join("rotated")).unwrap();
+            fs::copy(folder.join("sealed.json"), folder.join("rotated/c.json")).unwrap();
+            let mut rotate = Command::new(BINARY);
+            rotate.args(["rotate", "-q", "rotated", "--new-key-out", "new"]).current_dir(folder).env_clear();
+            assert!(rotate.env("PROXMOX_MCP_MASTER_KEY", KEY).output().unwrap().status.success());
+        })
+    }
+}
+
+#[test]
+fn a_prompt_that_is_ended_says_what_is_true_of_the_disk() {
+    let memory = Memory::new("ended");
+    for prompt in PROMPTS {
+        for (at, end) in ENDS.into_iter().enumerate() {
+            let name = format!("ended-{}-{at}", prompt.name);
+            let mut terminal = prompt.start(&name, &[], &memory);
+            let mut before = terminal.files();
+            for (text, typed) in prompt.steps {
+                terminal.wait_for(text);
+                terminal.enter(typed);
+            }
+            terminal.wait_for(prompt.prompt);
+            match end {
+                End::Typed(key) => terminal.enter(key),
+                End::Sent(signal) => kill_process(terminal.pid(), signal).unwrap(),
+                End::HungUp => terminal.hang_up(),
+            }
+            if end != End::HungUp {
+                assert_eq!(terminal.end(), Some(1), "{name}: {:?}", terminal.shown);
+                // It begins a line of its own.
+                let said = format!("prompt\r\n  {}", prompt.said);
+                assert!(terminal.scrollback().contains(&said), "{name}: {:?}", terminal.shown);
+            }
+            // The editor of the tests writes this down.
+            let mut after = terminal.files();
+            [&mut before, &mut after].into_iter().for_each(|files| files.retain(|(file, _)| !file.ends_with("starts")));
+            assert_eq!(after, before, "{name}");
+            memory.wait_until_empty();
+        }
+    }
+}
+
+#[test]
+fn with_no_input_nothing_is_asked_and_what_is_missing_is_named() {
+    let memory = Memory::new("no-input");
+    for prompt in PROMPTS {
+        let mut terminal = prompt.start(&format!("no-input-{}", prompt.name), &["--no-input"], &memory);
+        if prompt.name == "run" {
+            // Behind -- it is a word of the program.
+            continue;
+        }
+        let before = terminal.files();
+        assert_ne!(terminal.end(), Some(0), "{}: {:?}", prompt.name, terminal.shown);
+        assert!(!terminal.shown.contains(prompt.prompt), "{}: {:?}", prompt.name, terminal.shown);
+        let missing = match prompt.name {
+            "secret" | "again" => {
+                "the secret for auth.token_value is not on stdin, and is not asked for, as --no-input"
+            }
+            "press-enter" | "stored" => "no terminal to show the new key on: --no-input is given",
+            "edit-again" => "Invalid JSON: sealed.json",
+            "confirm-prune" => "\"Remove 1 backup?\" was not asked, as --no-input is given",
+            _ => "no master key: PROXMOX_MCP_MASTER_KEY is not set, and it is not asked for, as --no-input is given",
+        };
+        assert!(terminal.shown.contains(missing), "{}: {:?}", prompt.name, terminal.shown);
+        let changed = |(file, _): &&(PathBuf, Vec<u8>)| !file.ends_with("starts");
+        assert_eq!(terminal.files().iter().filter(changed).count(), before.iter().filter(changed).count());
+    }
+}
+
+#[test]
+fn enter_y_and_yes_edit_again_and_only_discard_discards() {
+    let memory = Memory::new("again");
+    let prompt = PROMPTS.iter().find(|prompt| prompt.name == "edit-again").unwrap();
+    let mut terminal = prompt.start("again-and-again", &[], &memory);
+    let before = fs::read(terminal.folder.join("sealed.json")).unwrap();
+    let mut starts = 1;
+    for (asked, answer) in (1..).zip(["\n", "y\n", "YES\n", "n\n", "no\n", "x\x15discar\n", "discard\n"]) {
+        terminal.wait_for_times("Edit it again? ", asked);
+        assert_eq!(fs::read_to_string(terminal.folder.join("starts")).unwrap().lines().count(), starts, "{answer:?}");
+        terminal.enter(answer);
+        starts += usize::from(["\n", "y\n", "YES\n"].contains(&answer));
+    }
+    assert_eq!(terminal.end(), Some(1));
+    assert!(terminal.shown.contains("error: the changes were thrown away\r\n  next: sealed.json was not changed"));
     assert_eq!(fs::read(terminal.folder.join("sealed.json")).unwrap(), before);
 }
 
 #[test]
+fn control_c_in_the_editor_is_for_the_editor_each_time() {
+    let memory = Memory::new("interrupted-editor");
+    // Each time the editor gets the interrupt and breaks the config.
+    let editor = "exec bash -c 'trap \"n=1; echo caught >>caught\" INT; echo ready; \
+                  while [ -z \"$n\" ]; do sleep 0.05; done; echo x >>\"$1\"' --";
+    let variables = [("PROXMOX_MCP_MASTER_KEY", KEY), ("EDITOR", editor), ("XDG_RUNTIME_DIR", memory.path())];
+    let mut terminal = Terminal::start("interrupted-editor", &[BINARY, "edit", "sealed.json"], &variables, |_| {});
+    for round in 1..=3 {
+        terminal.wait_for_times("ready", round);
+        terminal.enter("\x03");
+        terminal.wait_for_times("Edit it again? ", round);
+        terminal.enter(if round < 3 { "\n" } else { "discard\n" });
+    }
+    assert_eq!(terminal.end(), Some(1));
+    assert_eq!(fs::read_to_string(terminal.folder.join("caught")).unwrap().lines().count(), 3);
+}
+
+#[test]
+fn after_a_prompt_a_signal_ends_the_command_as_it_does_without_one() {
+    // The fifo is opened for reading, which waits for a writer.
+    let line = "mkfifo wait; exec \"$0\" run sealed.json --env X=auth.token_value -- cat wait";
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut terminal = Terminal::run_line(&format!("after-{}", signal.as_raw()), line, &[]);
+        terminal.wait_for("Master key: ");
+        terminal.enter(&format!("{KEY}\n"));
+        let deadline = Instant::now() + LONG;
+        let name = format!("/proc/{}/comm", terminal.pid().as_raw_nonzero());
+        while fs::read_to_string(&name).unwrap() != "cat\n" {
+            assert!(Instant::now() < deadline, "the program is not started: {:?}", terminal.shown);
+            thread::sleep(Duration::from_millis(5));
+        }
+        kill_process(terminal.pid(), signal).unwrap();
+        assert_ne!(terminal.end(), Some(0));
+    }
+}
+
+#[test]
+fn the_keys_that_edit_a_line_do_what_the_terminal_does() {
+    let mut terminal = Terminal::run("line", &["set", "sealed.json", "/auth/token_value"], Some(KEY));
+    // Ctrl-U, Ctrl-W, Backspace and Delete, a character of several bytes, Ctrl-D behind text, Ctrl-V before Ctrl-C.
+    for (prompt, typed) in [
+        ("Secret for /auth/token_value: ", "wrong\x15one wrong \x17ä\x7fb\x08two\x04\x16\x03\n"),
+        ("The same again: ", "one two\x16\x03\n"),
+    ] {
+        terminal.wait_for(prompt);
+        terminal.enter(typed);
+    }
+    assert_eq!(terminal.end(), Some(0), "{:?}", terminal.shown);
+    assert_eq!(terminal.get("auth.token_value"), "one two\u{3}\n");
+
+    // Where the line is shown, what is erased goes from the screen, and the question stays.
+    let memory = Memory::new("line");
+    let prompt = PROMPTS.iter().find(|prompt| prompt.name == "confirm-prune").unwrap();
+    let mut terminal = prompt.start("line-shown", &[], &memory);
+    terminal.wait_for("Type yes: ");
+    terminal.enter("\x7f\x15nä\x7f\x7f\x7fab cd\x17\x15yes\n");
+    assert_eq!(terminal.end(), Some(0), "{:?}", terminal.shown);
+    let line = terminal.shown.split_once("Type yes: ").unwrap().1.split_once("\r\n").unwrap().0;
+    let rub_out = "\x08 \x08";
+    assert_eq!(line, format!("n{rub_out}ab cd{}{}yes", rub_out.repeat(2), rub_out.repeat(3)));
+    assert!(terminal.shown.contains("1 backup removed"), "{:?}", terminal.shown);
+}
+
+#[test]
+fn control_z_suspends_and_the_prompt_comes_again() {
+    let line =
+        "set -m; \"$0\" set sealed.json auth.token_value; echo \"stopped $?\"; stty -a; fg >fg; echo \"ended $?\"";
+    let mut terminal = Terminal::run_line("suspended", line, &[("PROXMOX_MCP_MASTER_KEY", KEY)]);
+    terminal.wait_for("Secret for auth.token_value: ");
+    terminal.enter("half\x1a");
+    terminal.wait_for("stopped 148");
+    terminal.wait_for_times("Secret for auth.token_value: ", 2);
+    let settings = terminal.shown.split_once("stopped 148").unwrap().1;
+    let is_set = |name: &str| settings.split_whitespace().any(|word| word == name);
+    assert!(["echo", "icanon", "isig"].into_iter().all(is_set), "{settings}");
+    terminal.enter("whole\n");
+    terminal.wait_for("The same again: ");
+    terminal.enter("whole\n");
+    terminal.wait_for("ended 0");
+    assert_eq!(terminal.end(), Some(0));
+    assert!(!terminal.shown.contains("half") && !terminal.shown.contains("whole"), "{:?}", terminal.shown);
+    assert_eq!(terminal.get("auth.token_value"), "whole\n");
+}
+
+#[test]
+fn a_key_that_is_shown_leaves_the_screen_while_the_command_is_suspended() {
+    let line = "set -m; \"$0\" keygen; echo \"stopped $?\"; fg >fg; echo \"ended $?\"";
+    let mut terminal = Terminal::run_line("suspended-key", line, &[]);
+    terminal.wait_for("Press Enter");
+    terminal.enter("\n");
+    terminal.wait_for("Type yes: ");
+    terminal.enter("\x1a");
+    terminal.wait_for("stopped 148");
+    terminal.wait_for_times("Type yes: ", 2);
+    let key = terminal.key();
+    let (_, after) = terminal.shown.split_once("stopped 148").unwrap();
+    assert!(after.contains(ENTER) && after.contains(&key), "it is shown again: {after:?}");
+    terminal.enter("y\n");
+    terminal.wait_for("ended 0");
+    assert_eq!(terminal.end(), Some(0));
+    assert!(!terminal.scrollback().contains(&key), "{:?}", terminal.shown);
+}
+
+#[test]
+fn a_terminal_without_escape_codes_gets_none_and_shows_no_key() {
+    for term in ["dumb", ""] {
+        let variables = [("TERM", term), ("PROXMOX_MCP_MASTER_KEY", KEY)];
+        let mut terminal = Terminal::start("dumb-keygen", &[BINARY, "keygen"], &variables, |_| {});
+        assert_eq!(terminal.end(), Some(2), "{:?}", terminal.shown);
+        assert!(
+            terminal.shown.contains("next: no key was made; write it to a file with -o FILE"),
+            "{:?}",
+            terminal.shown
+        );
+        let words = [&[BINARY, "verify"][..], &["sealed.json"; 6]].concat();
+        let mut verify = Terminal::start("dumb-verify", &words, &variables, |_| {});
+        assert_eq!(verify.end(), Some(0), "{:?}", verify.shown);
+        assert!(!terminal.shown.contains('\x1b') && !verify.shown.contains('\x1b'), "{:?}", verify.shown);
+    }
+}
+
+#[test]
+fn a_key_does_not_vanish_where_stdout_is_no_terminal() {
+    for line in
+        ["\"$0\" keygen >file", "\"$0\" keygen | cat >file; exit ${PIPESTATUS[0]}", "\"$0\" --generate-key >file"]
+    {
+        let mut terminal = Terminal::run_line("redirected", line, &[]);
+        assert_eq!(terminal.end(), Some(2), "{line}: {:?}", terminal.shown);
+        assert!(
+            terminal.shown.contains("stdout is not a terminal\r\n  next: no key was made; "),
+            "{:?}",
+            terminal.shown
+        );
+        assert_eq!(fs::read(terminal.folder.join("file")).unwrap(), b"", "{line}");
+    }
+}
+
+#[test]
+fn a_rotation_asks_nothing_once_it_has_the_old_key() {
+    for options in [&[][..], &["--no-backup"]] {
+        let words = [&[BINARY, "rotate", "tree"], options].concat();
+        let mut terminal = Terminal::start("unwatched", &words, &[("PROXMOX_MCP_MASTER_KEY", KEY)], |folder| {
+            fs::create_dir(folder.join("tree")).unwrap();
+            fs::copy(folder.join("sealed.json"), folder.join("tree/c.json")).unwrap();
+        });
+        // Nobody types anything.
+        assert_eq!(terminal.end(), Some(0), "{:?}", terminal.shown);
+        let is_key = |(file, _): &(PathBuf, Vec<u8>)| file.display().to_string().contains(".proxmox_mcp_key.");
+        let (file, key) = terminal.files().into_iter().find(is_key).unwrap();
+        assert!(terminal.shown.contains(&format!("in {}\r\n", file.display())), "{:?}", terminal.shown);
+        assert!(!terminal.shown.contains(str::from_utf8(&key).unwrap().trim()), "{:?}", terminal.shown);
+    }
+}
+
+#[test]
 fn a_long_check_shows_how_far_it_has_come_and_what_it_says_stays_whole() {
-    let configs = ["sealed.json"; 6];
-    let arguments = [&["verify"][..], &configs].concat();
-    let mut terminal = Terminal::run("progress", &arguments, Some(KEY));
+    let configs = 6;
+    let variables = [("PROXMOX_MCP_MASTER_KEY", KEY)];
+    let mut terminal = Terminal::start("progress", &[BINARY, "verify", "tree"], &variables, |folder| {
+        fs::create_dir(folder.join("tree")).unwrap();
+        let sealed = fs::read(folder.join("sealed.json")).unwrap();
+        (0..configs).for_each(|at| fs::write(folder.join(format!("tree/{at}.sealed.json")), &sealed).unwrap());
+    });
     assert_eq!(terminal.end(), Some(0), "{:?}", terminal.shown);
     assert!(terminal.shown.contains("checking ") && terminal.shown.contains("/6 files"), "{:?}", terminal.shown);
-    let line = "sealed.json /auth/token_value: opens\r\n";
+    let line = ".sealed.json /auth/token_value: opens\r\n";
     // Each begins a line, or one of which the bar was cleared.
-    let is_first = |(at, _): &(usize, &str)| terminal.shown[..*at].ends_with(['\n', 'K']);
-    assert_eq!(terminal.shown.match_indices(line).filter(is_first).count(), configs.len(), "{:?}", terminal.shown);
+    let path = "tree/0".len();
+    let is_first = |(at, _): &(usize, &str)| terminal.shown[..*at - path].ends_with(['\n', 'K']);
+    assert_eq!(terminal.shown.match_indices(line).filter(is_first).count(), configs, "{:?}", terminal.shown);
+}
+
+#[test]
+fn a_terminal_that_nobody_reads_does_not_hold_up_a_rotation() {
+    let variables = [("PROXMOX_MCP_MASTER_KEY", KEY)];
+    let line = "exec \"$0\" rotate tree --new-key-out new >told";
+    let mut terminal = Terminal::start("unread", &["bash", "-c", line, BINARY], &variables, |folder| {
+        fs::create_dir(folder.join("tree")).unwrap();
+        let sealed = fs::read(folder.join("sealed.json")).unwrap();
+        (0..300).for_each(|at| fs::write(folder.join(format!("tree/{at}.json")), &sealed).unwrap());
+    });
+    let deadline = Instant::now() + LONG * 4;
+    while terminal.child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "it does not end");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(terminal.end(), Some(0), "{:?}", terminal.shown);
+    let told = fs::read_to_string(terminal.folder.join("told")).unwrap();
+    assert!(told.contains("300 rotated, 0 skipped, 0 failed"), "{told}");
+}
+
+#[test]
+fn a_redacted_program_has_a_terminal_of_the_same_size() {
+    let script =
+        "test -t 0 && test -t 1 && test -t 2 && echo all; stty size; echo \"$T\"; read x; echo \"got $x\"; exit 7";
+    let arguments = ["run", "sealed.json", "--redact", "--env", "T=auth.token_value", "--", "sh", "-c", script];
+    let mut terminal = Terminal::run("redacted", &arguments, Some(KEY));
+    terminal.wait_for("all\r\n");
+    terminal.wait_for("\r\n[redacted]\r\n");
+    terminal.enter("typed\r");
+    terminal.wait_for("got typed\r\n");
+    assert_eq!(terminal.end(), Some(7));
+    let size = rustix::termios::tcgetwinsize(&terminal.slave).unwrap();
+    assert!(terminal.shown.contains(&format!("{} {}\r\n", size.ws_row, size.ws_col)), "{:?}", terminal.shown);
+}
+
+#[test]
+fn a_redacted_program_sees_a_new_size_and_interrupts() {
+    let script =
+        "trap 'stty size' WINCH; trap 'echo interrupted; exit 5' INT; echo ready; while :; do sleep 0.05; done";
+    let arguments = ["run", "sealed.json", "--redact", "--env", "T=auth.token_value", "--", "sh", "-c", script];
+    let mut terminal = Terminal::run("resized", &arguments, Some(KEY));
+    terminal.wait_for("ready\r\n");
+    let size = rustix::termios::Winsize { ws_row: 41, ws_col: 97, ws_xpixel: 0, ws_ypixel: 0 };
+    rustix::termios::tcsetwinsize(&terminal.master, size).unwrap();
+    terminal.wait_for("41 97\r\n");
+    terminal.enter("\x03");
+    terminal.wait_for("interrupted\r\n");
+    assert_eq!(terminal.end(), Some(5));
+}
+
+#[test]
+fn a_redacted_program_is_stopped_and_goes_on_as_a_job() {
+    // A shell around it, which controls jobs.
+    let arguments =
+        ["run", "sealed.json", "--keep-key", "--config-env", "C", "--", "bash", "--norc", "--noediting", "-i"];
+    let mut terminal = Terminal::run("job", &arguments, Some(KEY));
+    terminal.wait_for("# ");
+    let prompt = terminal.shown.clone();
+    let script = "echo \"st\"arted; read x; echo \"$T, \"$x";
+    let run = format!(
+        "'{}' run sealed.json --redact --env T=auth.token_value -- sh -c '{script}'\n",
+        env!("CARGO_BIN_EXE_fernseal")
+    );
+    terminal.enter(&run);
+    terminal.wait_for("started\r\n");
+    terminal.enter("\x1a");
+    terminal.wait_for("Stopped");
+    // The shell has its terminal back, which echoes and edits lines.
+    terminal.enter(
+        "stty -a | grep -c ' icanon.* echo \\|echo .* icanon\\|^icanon'; echo \"j\"obs; jobs -s | grep -c redact\n",
+    );
+    terminal.wait_for("jobs\r\n1\r\n");
+    terminal.enter("fg\n");
+    // The shell shows the command, as when it was entered and when it stopped.
+    terminal.wait_for_times("read x; echo \"$T, \"$x'\r\n", 3);
+    terminal.enter("typed\r");
+    // What is typed before the program has ended is the program's.
+    terminal.wait_for(&format!("[redacted], typed\r\n{prompt}"));
+    terminal.enter("exit 6\n");
+    assert_eq!(terminal.end(), Some(6));
 }

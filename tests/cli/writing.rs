@@ -2,7 +2,7 @@
 //! what is no file. A secret that was set is newer than any backup.
 
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, symlink};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::common::{Folder, Said};
@@ -30,7 +30,7 @@ fn nothing_is_sealed_with_a_key_that_does_not_open_the_other_tokens() {
     let folder = two_tokens("wrong-key");
     let before = folder.read("c.json");
     for line in [
-        "printf new | \"$0\" set c.json auth.token_value",
+        "printf new | \"$0\" set --discard-old c.json auth.token_value",
         "printf new | \"$0\" set c.json /more/1",
         "\"$0\" encrypt c.json --in-place --field /more/1",
         "\"$0\" encrypt c.json -o out.json --field /more/1",
@@ -38,7 +38,9 @@ fn nothing_is_sealed_with_a_key_that_does_not_open_the_other_tokens() {
         let said = under(&folder, OTHER_KEY, "", line);
         assert_eq!(said.code, Some(4), "{line}: {said:?}");
         assert!(said.err.contains("the other tokens of c.json do not open with this key"), "{said:?}");
-        assert!(said.err.contains("next: set the key they were sealed with (PROXMOX_MCP_MASTER_KEY), or rotate first"));
+        let next =
+            "next: set the key that they were encrypted with in the place of the one from PROXMOX_MCP_MASTER_KEY; ";
+        assert!(said.err.contains(next), "{said:?}");
         assert!(said.err.contains("; if that key is lost, put \"\" in the place of each of them first\n"), "{said:?}");
         assert_eq!(folder.read("c.json"), before, "{line}");
         assert!(!folder.path("out.json").exists());
@@ -56,21 +58,170 @@ fn nothing_is_sealed_with_a_key_that_does_not_open_the_other_tokens() {
 }
 
 #[test]
-fn the_only_token_of_a_config_is_set_under_any_key_and_of_many_one_is_tried() {
-    let folder = Folder::new("only");
-    folder.make_configs(3);
-    let line = "printf new | \"$0\" set -v tree/0000.json auth.token_value";
-    let said = under(&folder, OTHER_KEY, "", line);
-    assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.err.contains("debug: keys derived: 1\n"), "{said:?}");
+fn a_token_is_replaced_only_if_it_opens_or_may_be_discarded() {
+    let folder = Folder::new("replaced");
+    folder.make_configs(1);
+    let token = folder.read("tree/0000.json");
+    let damaged = token.replace("==\"", "\"").replace("=\"", "\"");
+    let lookalike = token.replace("enc:", "ENC:");
+    let line = "printf new | \"$0\" set tree/0000.json auth.token_value";
+    for (text, key, code) in [(&token, OTHER_KEY, 4), (&damaged, crate::common::KEY, 6), (&lookalike, OTHER_KEY, 6)] {
+        folder.write("tree/0000.json", text);
+        let said = under(&folder, key, "", line);
+        assert_eq!(said.code, Some(code), "{said:?}");
+        assert!(said.err.contains("next: nothing was changed; ") && said.err.contains("--discard-old "), "{said:?}");
+        assert_eq!(folder.read("tree/0000.json"), *text);
+        let said = under(&folder, key, "", &format!("{line} --discard-old"));
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert_eq!(folder.run_under(key, &["get", "tree/0000.json", "auth.token_value"]).out, "new\n");
+    }
+    // A previous key is one of those at hand; so is the config's own.
+    folder.write("tree/0000.json", &token);
+    assert_eq!(under(&folder, OTHER_KEY, crate::common::KEY, line).code, Some(0));
+    assert_eq!(under(&folder, OTHER_KEY, "", line).code, Some(0));
+}
+
+#[test]
+fn of_many_tokens_one_is_tried_before_another_is_set() {
+    let folder = Folder::new("tried");
     let members: Vec<String> = (0..20).map(|at| format!("\"s{at}\": \"secret {at}\"")).collect();
-    folder.write("c.json", &format!("{{{}}}", members.join(", ")));
+    folder.write("c.json", &format!("{{{}, \"plain\": \"\"}}", members.join(", ")));
     let named: Vec<String> = (0..20).map(|at| format!("--field=/s{at}")).collect();
     let arguments: Vec<&str> =
         ["encrypt", "--in-place", "c.json"].into_iter().chain(named.iter().map(String::as_str)).collect();
     assert_eq!(folder.run(&arguments).code, Some(0));
-    let said = under(&folder, crate::common::KEY, "", "printf new | \"$0\" set -v c.json s19");
-    assert!(said.err.contains("debug: keys derived: 2\n"), "{said:?}");
+    // One opens a token, one seals, one names the key.
+    for pointer in ["s19", "plain"] {
+        let said = under(&folder, crate::common::KEY, "", &format!("printf new | \"$0\" set -v c.json {pointer}"));
+        assert!(said.err.contains("debug: keys derived: 3\n"), "{said:?}");
+    }
+}
+
+#[test]
+fn one_line_loses_its_line_end_and_a_text_of_several_keeps_it() {
+    let folder = two_tokens("line-ends");
+    let value = || -> serde_json::Value {
+        let said = folder.run(&["get", "--json", "c.json", "auth.token_value"]);
+        serde_json::from_str::<serde_json::Value>(&said.out).unwrap()["value"].clone()
+    };
+    let key = "-----BEGIN KEY-----\nMC4CAQ\n-----END KEY-----\n";
+    for (text, option, secret, is_said) in [
+        ("one\n", "", "one", true),
+        ("one\r\n", "", "one", true),
+        ("one\n\n", "", "one", true),
+        ("one", "", "one", false),
+        (key, "", key, false),
+        ("a\r\nb\r\n", "", "a\r\nb\r\n", false),
+        ("one\n", "--raw", "one\n", false),
+        ("\n", "--raw", "\n", false),
+    ] {
+        folder.write("secret", text);
+        let line = format!("\"$0\" set c.json auth.token_value {option} <secret");
+        let said = under(&folder, crate::common::KEY, "", &line);
+        assert_eq!(said.code, Some(0), "{text:?}: {said:?}");
+        assert_eq!(value(), secret, "{text:?}");
+        let note = "the line end on stdin is not part of the secret (--raw keeps it)\n";
+        assert_eq!(said.err.contains(note), is_said, "{text:?}: {said:?}");
+    }
+    folder.write("secret", "\n\n");
+    assert_eq!(under(&folder, crate::common::KEY, "", "\"$0\" set c.json auth.token_value <secret").code, Some(2));
+}
+
+#[test]
+fn with_the_old_key_every_verb_names_the_new_ones_file() {
+    let folder = Folder::new("old-key");
+    folder.make_configs(2);
+    let old = folder.read("tree/0000.json");
+    // Of an earlier rotation; its key opens nothing here.
+    folder.write("home/.proxmox_mcp_key.00000000", OTHER_KEY);
+    folder.write("home/.proxmox_mcp_key.broken", "no key");
+    let rotated = folder.run(&["rotate", "tree"]);
+    assert_eq!(rotated.code, Some(0), "{rotated:?}");
+    let id = rotated.out.split("new key ").nth(1).unwrap().split(' ').next().unwrap();
+    let file = folder.path(&format!("home/.proxmox_mcp_key.{id}"));
+    let told = format!("{} (its id is {id}), where a rotation left it, opens all of tree/0000.json", file.display());
+    let config = "tree/0000.json";
+    folder.write("secret", "new");
+    folder.write("plain.json", "{\"auth\": {\"token_value\": \"p\"}}");
+    for arguments in [
+        &["get", config, "auth.token_value"][..],
+        &["decrypt", config],
+        &["verify", config],
+        &["verify", config, "tree/0001.json"],
+        &["status", "--verify", config],
+        &["edit", config],
+        &["set", config, "auth.token_value"],
+        &["run", config, "--env", "X=auth.token_value", "--", "true"],
+        &["doctor", config],
+    ] {
+        let mut command = folder.command(&["sh", "-c", "exec \"$0\" \"$@\" <secret"], arguments);
+        let said = Said::of(command.output().unwrap());
+        assert_eq!(said.code, Some(4), "{arguments:?}: {said:?}");
+        let all = said.out + &said.err;
+        let lasting = format!(
+            ": set it, here and wherever the old key is set: export PROXMOX_MCP_MASTER_KEY=\"$(cat {})\"",
+            file.display()
+        );
+        assert!(all.contains(&told) && all.contains(&lasting), "{arguments:?}: {all}");
+        assert!(!all.contains("from a backup"), "{arguments:?}: {all}");
+    }
+    // What is proposed can be done as it stands.
+    let line = format!("export PROXMOX_MCP_MASTER_KEY=\"$(cat {})\"; \"$0\" verify {config}", file.display());
+    assert_eq!(folder.run_by(&["sh", "-c", &line], &[]).code, Some(0));
+
+    // As an option it is named by the option.
+    folder.write("old", crate::common::KEY);
+    let mut command = folder.command(&[], &["get", config, "auth.token_value", "--key-file", "old"]);
+    let said = Said::of(command.env_remove("PROXMOX_MCP_MASTER_KEY").output().unwrap());
+    assert!(said.err.contains(&format!(": use --key-file {} from now on\n", file.display())), "{said:?}");
+
+    // Where none opens it, the key's source and id are named.
+    folder.write(config, &old.replace("secret", ""));
+    fs::remove_file(&file).unwrap();
+    fs::remove_file(folder.path("home/.proxmox_mcp_key.00000000")).unwrap();
+    let third = "4OHi4-Tl5ufo6err7O3u7_Dx8vP09fb3-Pn6-_z9_v8=";
+    let get = &["get", config, "auth.token_value"];
+    let said = folder.run_under(third, get);
+    assert_eq!(said.code, Some(4), "{said:?}");
+    let next = "next: it was encrypted with another key than the one from PROXMOX_MCP_MASTER_KEY (its id is ";
+    assert!(said.err.contains(next) && said.err.ends_with("restore the config from a backup\n"), "{said:?}");
+    folder.write("home/.proxmox_mcp_key.00000000", OTHER_KEY);
+    let said = folder.run_under(third, get);
+    assert!(said.err.ends_with("; the other key that a rotation left in HOME does not open it either\n"), "{said:?}");
+}
+
+#[test]
+fn key_id_names_the_keys_in_files() {
+    let folder = Folder::new("key-id");
+    for (name, key) in [("a", crate::common::KEY), ("b", OTHER_KEY), ("none", "no key")] {
+        folder.write(name, key);
+        fs::set_permissions(folder.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let said = folder.run(&["key", "id", "a", "b"]);
+    assert_eq!((said.code, &*said.out, &*said.err), (Some(0), "c4dacfde  a\n13ef1898  b\n", ""));
+    // What is no key fails, and the others are told all the same.
+    let said = folder.run(&["key", "id", "none", "b", "missing"]);
+    assert_eq!((said.code, &*said.out), (Some(5), "13ef1898  b\n"));
+    assert!(
+        said.err.contains("Invalid master key from none") && said.err.contains("Key file not found: missing"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn legacy_tokens_cost_one_derivation_a_run_however_many_there_are() {
+    let folder = Folder::new("legacy-once");
+    folder.write("c.json", "{\"auth\": {\"token_value\": \"s\"}}");
+    let said = folder.run(&["encrypt", "--legacy", "-v", "c.json", "-o", "tree/0.json"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let sealed = folder.read("tree/0.json");
+    // More than are worked on at once.
+    let names: Vec<String> = (0..600).map(|at| format!("tree/{at}.json")).collect();
+    names.iter().for_each(|name| folder.write(name, &sealed));
+    let arguments: Vec<&str> = ["verify", "-v"].into_iter().chain(names.iter().map(String::as_str)).collect();
+    let said = folder.run(&arguments);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.err.contains("debug: keys derived: 1\n"), "{}", said.err.lines().last().unwrap());
 }
 
 #[test]
@@ -88,7 +239,7 @@ fn a_secret_that_is_set_in_the_second_of_a_rotation_outlasts_a_rollback() {
         assert_eq!(said.code, Some(0), "{said:?}");
         let said = folder.run(&["rotate", "--rollback", "tree/c.json"]);
         assert_eq!(said.code, Some(8), "{said:?}");
-        assert!(said.out.contains("a secret in tree/c.json was set since"), "{said:?}");
+        assert!(said.out.contains("a secret in tree/c.json was set or moved since"), "{said:?}");
         let mut get = folder.command(&[], &["get", "tree/c.json", "auth.token_value", "--key-file", "new"]);
         assert_eq!(Said::of(get.env_remove("PROXMOX_MCP_MASTER_KEY").output().unwrap()).out.trim_end(), "new");
     }
@@ -207,4 +358,79 @@ fn a_log_that_fails_once_the_config_is_written_is_warned_of_and_stops_nothing() 
             folder.run_by(&["sh", "-c", script], arguments)
         });
     }
+}
+
+#[test]
+fn what_is_done_is_not_to_be_done_again_because_stdout_is_full() {
+    let folder = two_tokens("full-stdout");
+    fs::rename(folder.path("c.json"), folder.path("tree/c.json")).unwrap();
+    folder.write("plain.json", TWO);
+    for line in [
+        "printf new | \"$0\" set --json tree/c.json auth.token_value",
+        "\"$0\" encrypt --json plain.json",
+        "EDITOR='sed -i s/third/3/' \"$0\" edit --json tree/c.json",
+        "\"$0\" keygen --json -o key",
+        "\"$0\" rotate tree --new-key-out new",
+        "\"$0\" rotate --json --rollback tree",
+    ] {
+        let said = folder.run_by(&["sh", "-c", &format!("{line} >/dev/full")], &[]);
+        assert_eq!(said.code, Some(7), "{line}: {said:?}");
+        assert!(said.err.contains("error: stdout cannot be written: "), "{line}: {said:?}");
+        assert!(said.err.ends_with(" only what is printed is not complete: do not run it again\n"), "{line}: {said:?}");
+    }
+}
+
+#[test]
+fn each_way_of_not_being_json_gets_its_own_hint() {
+    let folder = Folder::new("not-json");
+    let mut hints = std::collections::BTreeSet::new();
+    for (text, hint) in [
+        ("{\"a\": 1, // no\n\"b\": 2}", "remove the comment"),
+        ("{\"a\": 1,}", "remove the comma"),
+        ("{\n<<<<<<< ours\n\"a\": 1\n=======\n\"a\": 2\n>>>>>>> theirs\n}", "merge conflict"),
+        ("", "the file is empty"),
+        (" \n", "the file is empty"),
+        ("{'a': 1}", "single quotes"),
+        ("{\"a\": 1", "ends too early"),
+        ("auth:\n  token_value: x\n", "not YAML, TOML, INI or .env"),
+        ("{\"a\": NaN}", "check the text at this place"),
+    ] {
+        folder.write("c.json", text);
+        let said = folder.run(&["status", "c.json"]);
+        assert_eq!(said.code, Some(6), "{text:?}: {said:?}");
+        let next = said.err.lines().find(|line| line.starts_with("  next: ")).unwrap().to_owned();
+        assert!(next.contains(hint), "{text:?}: {next}");
+        hints.insert(next);
+    }
+    assert_eq!(hints.len(), 8);
+}
+
+#[test]
+fn placeholders_are_left_and_said_and_sealed_with_an_option() {
+    let folder = Folder::new("placeholders");
+    let forms = ["Bearer ${env:MAIL}", "${{ secrets.MAIL }}", "{{ mail }}", "$MAIL", "op://a/b/c", "<your-token>"];
+    for form in forms {
+        let text = format!("{{\"auth\": {{\"token_value\": \"{form}\"}}}}");
+        folder.write("c.json", &text);
+        let said = folder.run(&["encrypt", "--in-place", "c.json"]);
+        assert_eq!((said.code, said.err.matches("placeholder").count()), (Some(0), 1), "{form}: {said:?}");
+        assert_eq!(folder.read("c.json"), text, "{form}");
+        assert_eq!(folder.run(&["encrypt", "--in-place", "--placeholders", "c.json"]).code, Some(0), "{form}");
+        assert_eq!(folder.run(&["get", "c.json", "/auth/token_value"]).out, format!("{form}\n"));
+    }
+}
+
+#[test]
+fn a_key_is_made_where_a_directory_cannot_be_synced_but_not_rotated_to() {
+    if !crate::common::has("strace") {
+        return;
+    }
+    let folder = Folder::new("unsyncable");
+    let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync:error=EINVAL:when=2+"];
+    let said = folder.run_by(&strace, &["keygen", "-o", "key"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.err.contains("cannot be synced"), "{said:?}");
+    folder.make_configs(1);
+    let said = folder.run_by(&strace, &["rotate", "tree", "--new-key-out", "new", "--jobs", "1"]);
+    assert!(said.code == Some(7) && !folder.path("new").exists(), "{said:?}");
 }

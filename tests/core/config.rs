@@ -1,11 +1,8 @@
 //! Configs as people write them: opened and sealed, every byte outside the values concerned stays.
-//! Odd line ends, marks, white space, escapes; placeholders and damaged tokens; several keys.
-#![allow(clippy::unwrap_used)] // what is missing should fail the test
+//! Odd line ends, marks, whitespace, escapes; placeholders and damaged tokens; several keys.
 
-mod common;
-
-use common::{MASTER, counting, unhex};
-use fernseal_core::config::{self, Looks};
+use crate::common::{MASTER, Script, counting, unhex};
+use fernseal_core::config::{self, ValueKind};
 use fernseal_core::{Error, MasterKey, kdf, token};
 
 /// Seals quickly: with a derived key, in the legacy form or with the given salt.
@@ -103,13 +100,13 @@ fn every_token_counts_wherever_it_stands_and_one_that_does_not_open_ends_it() {
     let other = token_for(&MasterKey::from_bytes(&[1; 32]).unwrap(), b"t", token::Format::Legacy);
     let json = format!("{{\"enc:name\":1,\"a\":[\"{good}\",{{\"b\":\"{good}\"}}],\"c\":\"{other}\"}}");
     let mut out = vec![0xa5; json.len()];
-    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::Unauthentic));
+    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::AuthenticationFailed));
     assert!(out.iter().all(|byte| *byte == 0));
     let keys = [master(), MasterKey::from_bytes(&[1; 32]).unwrap()];
     assert_eq!(config::open(&json, &keys, &mut out), Ok("{\"enc:name\":1,\"a\":[\"s\",{\"b\":\"s\"}],\"c\":\"t\"}"));
     assert_eq!(config::get(&json, "/c", &keys, &mut out), Ok("t"));
-    assert_eq!(config::get(&json, "/c", &keys[..1], &mut out), Err(Error::Unauthentic));
-    assert_eq!(config::get(&json, "/c", &[], &mut out), Err(Error::Unauthentic));
+    assert_eq!(config::get(&json, "/c", &keys[..1], &mut out), Err(Error::AuthenticationFailed));
+    assert_eq!(config::get(&json, "/c", &[], &mut out), Err(Error::AuthenticationFailed));
 }
 
 #[test]
@@ -133,12 +130,12 @@ fn what_is_damaged_or_ambiguous_is_refused() {
 fn a_secret_that_is_not_text_cannot_stand_in_a_config() {
     let json = format!("{{\"a\":\"{}\"}}", token_for(&master(), &unhex("ff00fe"), token::Format::Legacy));
     let mut out = vec![0xa5; json.len()];
-    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::NotText));
-    assert_eq!(config::get(&json, "/a", &[master()], &mut out), Err(Error::NotText));
+    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::NotUtf8));
+    assert_eq!(config::get(&json, "/a", &[master()], &mut out), Err(Error::NotUtf8));
     assert!(out.iter().all(|byte| *byte == 0));
     // It is the first value at fault that is told.
     let json = format!("[{},\"enc:junk\"]", &json[5..json.len() - 1]);
-    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::NotText));
+    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::NotUtf8));
 }
 
 #[test]
@@ -154,12 +151,12 @@ fn sealing_leaves_tokens_and_placeholders_and_refuses_what_looks_like_a_token() 
     assert_eq!(seal("\"plain\""), Ok(false));
     assert_eq!(seal("\"\""), Ok(false));
     for near in ["\"enc:junk\"", "\"ENC:abc\"", "\" enc:abc\"", "\"\\tEnc:x\""] {
-        assert_eq!(seal(near), Err(Error::LooksSealed), "{near}");
+        assert_eq!(seal(near), Err(Error::Lookalike), "{near}");
     }
     assert_eq!(seal("1"), Err(Error::NotAString));
     assert_eq!(seal("{}"), Err(Error::NotAString));
     let mut out = [0xa5; 64];
-    for (pointer, wanted) in [("/b", Error::NotFound), ("/~", Error::BadPointer)] {
+    for (pointer, wanted) in [("/b", Error::NotFound), ("/~", Error::InvalidPointer)] {
         assert_eq!(config::seal("{\"a\":\"x\"}", &[pointer], &master(), 0, &mut counting(), &mut out), Err(wanted));
     }
 }
@@ -168,27 +165,27 @@ fn sealing_leaves_tokens_and_placeholders_and_refuses_what_looks_like_a_token() 
 fn values_are_told_apart_by_their_looks() {
     let good = token_for(&master(), b"s", token::Format::Legacy);
     for (text, wanted) in [
-        (&*good, Looks::Sealed),
-        ("enc:", Looks::LooksSealed),
-        ("enc:AAAA", Looks::LooksSealed),
-        ("ENC:AAAA", Looks::LooksSealed),
-        (&*format!(" {good}"), Looks::LooksSealed),
-        (&*format!("{good}\n"), Looks::LooksSealed),
-        ("${VAR}", Looks::Placeholder),
-        ("${_V1}", Looks::Placeholder),
-        ("${VAR:-default}", Looks::Placeholder),
-        ("${VAR:?must be set}", Looks::Placeholder),
-        ("${}", Looks::Plain),
-        ("${A B}", Looks::Plain),
-        ("${A:-}}", Looks::Plain),
-        ("${1A}", Looks::Plain),
-        ("x${VAR}", Looks::Plain),
-        ("${A}${B}", Looks::Plain),
-        ("$VAR", Looks::Plain),
-        ("encore", Looks::Plain),
-        ("", Looks::Plain),
+        (&*good, ValueKind::Sealed),
+        ("enc:", ValueKind::Lookalike),
+        ("enc:AAAA", ValueKind::Lookalike),
+        ("ENC:AAAA", ValueKind::Lookalike),
+        (&*format!(" {good}"), ValueKind::Lookalike),
+        (&*format!("{good}\n"), ValueKind::Lookalike),
+        ("${VAR}", ValueKind::Placeholder),
+        ("${_V1}", ValueKind::Placeholder),
+        ("${VAR:-default}", ValueKind::Placeholder),
+        ("${VAR:?must be set}", ValueKind::Placeholder),
+        ("${}", ValueKind::Plain),
+        ("${A B}", ValueKind::Plain),
+        ("${A:-}}", ValueKind::Plain),
+        ("${1A}", ValueKind::Plain),
+        ("x${VAR}", ValueKind::Plain),
+        ("${A}${B}", ValueKind::Plain),
+        ("$VAR", ValueKind::Plain),
+        ("encore", ValueKind::Plain),
+        ("", ValueKind::Plain),
     ] {
-        assert_eq!(config::looks(text), wanted, "{text}");
+        assert_eq!(config::classify(text), wanted, "{text}");
     }
 }
 
@@ -218,16 +215,16 @@ fn rotating_moves_every_token_to_the_new_key_and_changes_nothing_else() {
     }
     let mut out = vec![0xa5; json.len() + 50];
     let refused = config::rotate(&json, &old[..1], &new, 99, &mut counting(), &mut out).unwrap_err();
-    assert_eq!((refused, out.iter().all(|byte| *byte == 0)), (Error::Unauthentic, true));
+    assert_eq!((refused, out.iter().all(|byte| *byte == 0)), (Error::AuthenticationFailed, true));
 }
 
 #[test]
 fn a_token_whose_secret_is_no_text_is_rotated_but_never_opened_into_a_config() {
     let json = format!("{{\"a\":\"{}\"}}", token_for(&master(), b"\xff\xfe", token::Format::Legacy));
     let mut out = vec![0xa5; json.len()];
-    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::NotText));
+    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::NotUtf8));
     assert!(out.iter().all(|byte| *byte == 0));
-    assert_eq!(config::get(&json, "/a", &[master()], &mut out), Err(Error::NotText));
+    assert_eq!(config::get(&json, "/a", &[master()], &mut out), Err(Error::NotUtf8));
     let mut out = vec![0xa5; json.len() + 25];
     assert!(config::rotate(&json, &[master()], &master(), 0, &mut counting(), &mut out).is_ok());
 }
@@ -247,6 +244,83 @@ fn a_token_under_anothers_salt_is_refused_though_the_key_that_fits_is_at_hand() 
     let head = token::PREFIX.len() + 24;
     let json = format!("[\"{one}\",\"{}{}\"]", &two[..head], &one[head..]);
     let mut out = vec![0xa5; json.len()];
-    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::Unauthentic));
+    assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::AuthenticationFailed));
     assert!(out.iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn more_tokens_than_are_derived_together_all_open() {
+    let keys = [[7; 32], [8; 32], [9; 32]].map(|bytes| MasterKey::from_bytes(&bytes).unwrap());
+    let mut values: Vec<String> = (0..70_u8)
+        .map(|at| {
+            let format = if at % 9 == 4 { token::Format::Legacy } else { token::Format::Salted([at; 16]) };
+            token_for(&keys[usize::from(at % 7 == 3)], &[b'a' + at % 26], format)
+        })
+        .collect();
+    values[40] = values[40].replacen("enc", "\\u0065nc", 1);
+    let json = format!("{{\"v\":[\"{}\"]}}", values.join("\",\""));
+    let plain: Vec<String> = (0..70_u8).map(|at| format!("\"{}\"", char::from(b'a' + at % 26))).collect();
+    let wanted = format!("{{\"v\":[{}]}}", plain.join(","));
+    let mut out = vec![0xa5; json.len()];
+    assert_eq!(config::open(&json, &keys, &mut out), Ok(&*wanted));
+    assert_eq!(config::open(&json, &keys[..1], &mut out), Err(Error::AuthenticationFailed));
+    assert_eq!(config::open(&json, &keys[2..], &mut out), Err(Error::AuthenticationFailed));
+
+    let mut random = Script((0..4096_u32).flat_map(|n| n.to_le_bytes()).collect());
+    let mut out = vec![0xa5; json.len() + 25 * 8];
+    let rotated = config::rotate(&json, &keys[..2], &keys[2], 5, &mut random, &mut out).unwrap().to_owned();
+    let salts: std::collections::BTreeSet<_> =
+        rotated.split('"').filter_map(|text| token::Token::parse(text).ok()).map(|token| *token.salt()).collect();
+    assert_eq!(salts.len(), 70, "each token has a salt of its own");
+    assert_eq!(config::open(&rotated, &keys[2..], &mut out), Ok(&*wanted));
+}
+
+#[test]
+fn more_values_than_are_found_together_are_all_sealed() {
+    let json = |value: &str| {
+        format!("{{{}}}", (0..70).map(|at| format!("\"n{at}\":\"{value}{at}\"")).collect::<Vec<_>>().join(","))
+    };
+    let (mut pointers, plain): (Vec<String>, _) =
+        ((0..70).map(|at| format!("/n{}", at * 29 % 70)).collect(), json("s"));
+    pointers.extend(["n3".to_owned(), "/n69".to_owned()]);
+    let pointers: Vec<&str> = pointers.iter().map(String::as_str).collect();
+    let mut out = vec![0xa5; plain.len() + 70 * token::token_len(3)];
+    let sealed = config::seal(&plain, &pointers, &master(), 0, &mut counting(), &mut out).unwrap().to_owned();
+    assert_eq!(sealed.matches("\"enc:").count(), 70);
+    assert_eq!(config::open(&sealed, &[master()], &mut out), Ok(&*plain));
+}
+
+#[test]
+fn a_token_at_each_of_many_levels_opens() {
+    let token = token_for(&master(), b"s", token::Format::Legacy);
+    let nested = |value: &str| format!("{}0{}", format!("{{\"v\":\"{value}\",\"a\":[").repeat(30), "]}".repeat(30));
+    let mut out = vec![0xa5; nested(&token).len()];
+    assert_eq!(config::open(&nested(&token), &[master()], &mut out), Ok(&*nested("s")));
+    let ambiguous = nested(&token).replacen("[0]", "[0],\"v\":1", 1);
+    let mut out = vec![0xa5; 4 * ambiguous.len()];
+    assert_eq!(config::open(&ambiguous, &[master()], &mut out), Err(Error::DuplicateKey));
+    assert!(out.iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn a_token_below_many_levels_needs_eight_bytes_for_each() {
+    let token = token_for(&master(), b"s", token::Format::Legacy);
+    let nested = |value: &str| format!("{}\"{value}\"{}", "[".repeat(60), "]".repeat(60));
+    let open = |len: usize| config::open(&nested(&token), &[master()], &mut vec![0xa5; len]).map(str::to_owned);
+    if cfg!(not(feature = "compact")) {
+        assert_eq!(open(8 * 60 - 1), Err(Error::BufferTooSmall));
+    }
+    assert_eq!(open(8 * 60), Ok(nested("s")));
+    assert_eq!(open(4 * nested(&token).len()), Ok(nested("s")));
+}
+
+#[test]
+#[cfg(feature = "compact")]
+fn a_compact_build_opens_no_token_below_more_than_64_levels() {
+    let token = token_for(&master(), b"s", token::Format::Legacy);
+    let open = |levels: usize| {
+        let json = format!("{}\"{token}\"{}", "[".repeat(levels), "]".repeat(levels));
+        config::open(&json, &[master()], &mut [0xa5; 1024]).map(str::len)
+    };
+    assert_eq!((open(64), open(65)), (Ok(131), Err(Error::TooDeep)));
 }

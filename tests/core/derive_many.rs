@@ -1,14 +1,10 @@
 //! Many derivations at once are what the `pbkdf2` crate makes of each, by every back end that this processor has.
 //! Batches of all sizes from 1 to 70, so that every way of filling lanes occurs; passwords, salts and counts differ.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
 
 use std::num::NonZeroU32;
 
-use fernseal_core::kdf::{self, Backend, Job};
+use fernseal_core::kdf::{self, Backend, Job, Kernel};
 use fernseal_core::{Key, MasterKey};
-
-const BACKENDS: [Backend; 6] =
-    [Backend::Best, Backend::Portable, Backend::ShaNi, Backend::Avx2, Backend::Avx512, Backend::Sha2];
 
 /// Numbers that look random (xorshift), the same in every run.
 struct Numbers(u64);
@@ -26,7 +22,8 @@ impl Numbers {
     }
 }
 
-fn holds_for(backend: Backend, sizes: std::ops::RangeInclusive<usize>) {
+/// Holds `derive` against the `pbkdf2` crate, for batches of the given sizes.
+fn holds_for(name: &str, sizes: std::ops::RangeInclusive<usize>, derive: impl Fn(&[Job<'_>], &mut [Key])) {
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     for size in sizes {
         let jobs: Vec<(Vec<u8>, Vec<u8>, u32)> = (0..size)
@@ -44,23 +41,31 @@ fn holds_for(backend: Backend, sizes: std::ops::RangeInclusive<usize>) {
             .map(|(job, master)| Job { master, salt: &job.1, iterations: NonZeroU32::new(job.2).unwrap() })
             .collect();
         let mut out: Vec<Key> = (0..size).map(|_| Key::from_bytes(&[0xa5; 32])).collect();
-        kdf::derive_many_by(backend, &many, &mut out);
+        derive(&many, &mut out);
         for (at, ((password, salt, count), key)) in jobs.iter().zip(&out).enumerate() {
             let mut expected = [0; 32];
             pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password, salt, *count, &mut expected);
-            assert_eq!(key.as_bytes(), &expected, "{backend:?}, job {at} of {size}");
+            assert_eq!(key.as_bytes(), &expected, "{name}, job {at} of {size}");
         }
     }
 }
 
 #[test]
 fn every_back_end_makes_the_keys_that_the_pbkdf2_crate_makes() {
-    for backend in BACKENDS {
+    for backend in Backend::ALL {
         if backend.is_available() {
-            holds_for(backend, 1..=70);
+            holds_for(&format!("{backend:?}"), 1..=70, |jobs, out| kdf::derive_many_by(*backend, jobs, out));
         } else {
             println!("SKIPPED {backend:?}: this processor does not have it");
         }
+    }
+}
+
+#[test]
+fn every_kernel_makes_the_keys_that_the_pbkdf2_crate_makes() {
+    // Those of another vendor's table too, which `derive_many` does not choose here.
+    for kernel in Kernel::all().iter().filter(|kernel| kernel.backend.is_available()) {
+        holds_for(&format!("{kernel:?}"), 1..=kernel.width, |jobs, out| kernel.derive(jobs, out));
     }
 }
 
@@ -70,14 +75,18 @@ fn a_back_end_is_available_where_the_processor_has_its_instructions() {
     #[cfg(target_arch = "x86_64")]
     let has = [
         (Backend::ShaNi, is_x86_feature_detected!("sha")),
+        (Backend::ShaNi32, is_x86_feature_detected!("sha") && is_x86_feature_detected!("avx512vl")),
         (Backend::Avx2, is_x86_feature_detected!("avx2")),
+        (Backend::Avx512Vl, is_x86_feature_detected!("avx512vl")),
         (Backend::Avx512, is_x86_feature_detected!("avx512f")),
         (Backend::Sha2, false),
     ];
     #[cfg(target_arch = "aarch64")]
     let has = [
         (Backend::ShaNi, false),
+        (Backend::ShaNi32, false),
         (Backend::Avx2, false),
+        (Backend::Avx512Vl, false),
         (Backend::Avx512, false),
         (Backend::Sha2, std::arch::is_aarch64_feature_detected!("sha2")),
     ];
@@ -109,4 +118,32 @@ fn what_has_no_counterpart_is_left_alone() {
     assert_eq!(out[1].as_bytes(), &[0xa5; 32]);
     kdf::derive_many(&[job, job, job], &mut out);
     assert_eq!(out[0].as_bytes(), out[1].as_bytes());
+}
+
+#[test]
+fn pbkdf2_of_any_input_is_what_the_pbkdf2_crate_makes() {
+    let mut numbers = Numbers(0x0123_4567_89ab_cdef);
+    // Each number of blocks up to more than two batches, then whatever comes.
+    let lens: Vec<usize> =
+        (0..70).map(|blocks| 32 * blocks).chain((0..300).map(|_| numbers.next() as usize % 400)).collect();
+    for len in lens {
+        let (password, salt) = (numbers.next() as usize % 140, numbers.next() as usize % 150);
+        let (password, salt) = (numbers.bytes(password), numbers.bytes(salt));
+        let iterations = 1 + numbers.next() as u32 % 12;
+        let (mut found, mut expected) = (vec![0xa5; len], vec![0; len]);
+        kdf::pbkdf2(&password, &salt, NonZeroU32::new(iterations).unwrap(), &mut found);
+        pbkdf2::pbkdf2_hmac::<sha2::Sha256>(&password, &salt, iterations, &mut expected);
+        assert_eq!(found, expected, "{password:?}, {salt:?}, {iterations}, {len}");
+    }
+}
+
+#[test]
+fn a_full_batch_holds_all_that_it_was_asked_for() {
+    for count in 0..200 {
+        let full = kdf::full_batch(count);
+        assert!(full >= count, "{full} for {count}");
+        assert_eq!(kdf::full_batch(full), full, "{count}");
+        // No batch of lanes is wider than 32.
+        assert!(full < count + 32, "{full} for {count}");
+    }
 }

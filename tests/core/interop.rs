@@ -1,21 +1,16 @@
 //! Live interop: Python's cryptography opens what we seal, and we open what it seals, on fresh random input.
 //! `tests/setup.sh python` installs it; FERNSEAL_VENV says where it lies if not in target/venv.
-#![allow(clippy::unwrap_used)] // what is missing should fail the test
-
-mod common;
-#[path = "../skip.rs"]
-mod skip;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use common::Script;
+use crate::common::Script;
+use crate::skip::skip;
 use fernseal_core::{MasterKey, token};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
-use skip::skip;
 
 struct Python {
     child: Child,

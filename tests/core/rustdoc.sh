@@ -1,3 +1,3 @@
 #!/bin/sh
-# rustdoc for api.rs: JSON is for nightly compilers alone unless this is set, and nothing but rustdoc should see it.
+# rustdoc for api.rs. Its JSON needs a nightly compiler unless RUSTC_BOOTSTRAP is set, which only rustdoc should see.
 RUSTC_BOOTSTRAP=1 exec rustdoc "$@"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # shellcheck disable=SC2016,SC2086 # ${TOKEN} is meant; lists of words
-# Tries the Ansible role in cli/deploy/ansible on three hosts of this machine, each in a root of its own: installing,
-# check mode, repetition; a rotation that is killed in the middle of one host, taken up again with --limit, and finished.
-# In two minutes.
+# Tests the Ansible role in cli/deploy/ansible on three hosts on this machine, each with a root directory of its own:
+# installing, check mode, repeating; a rotation that is killed on one host, resumed with --limit, and finished.
+# Takes two minutes.
 #   tests/setup.sh tools deploy && tests/deploy/ansible.sh
 set -eu
 cd "$(dirname "$0")/../.."

@@ -1,7 +1,7 @@
 #!/bin/sh
 # shellcheck disable=SC2046 # lists of words
-# Packs the crates and looks at what is in them; builds the Debian packages, lets lintian judge them, and installs, uses and
-# removes them on a copy of this machine that is gone afterwards (an overlay). As root, in about two minutes.
+# Packs the crates and checks their content. Builds the Debian packages, runs lintian on them, and installs, uses and
+# removes them on an overlay of this machine, which is gone afterwards. Needs root; takes about two minutes.
 #   tests/setup.sh c packages && tests/deploy/packages.sh
 set -eu
 cd "$(dirname "$0")/../.."

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Tries the recipes in cli/deploy: the static command in a root that holds nothing else, as the image does, its key handed
-# over as each platform does it; the unit by systemd-analyze; the YAML by a parser; the hook by pre-commit. As root, in about a minute.
+# Tests the recipes in cli/deploy: the static command in a root directory that holds nothing else, with its key provided as
+# each platform provides it; the unit with systemd-analyze; the YAML with a parser; the hook with pre-commit. Needs root;
+# takes about a minute.
 #   tests/setup.sh tools deploy && tests/deploy/run.sh
 # Not tried: a running systemd, a Docker daemon, a cluster.
 set -eu

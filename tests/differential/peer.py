@@ -1,4 +1,4 @@
-"""Python's side of the comparison: pyca/cryptography, the original's scheme on it, and the json module.
+"""The Python side of the comparison: the original's scheme on pyca/cryptography, and the json module.
 
 Each line from stdin is a list of cases, each answered by a line with a list of answers, in order. Binary values are
 hex. With one iteration for a key, as it is not the derivations that are compared here.

@@ -258,20 +258,26 @@ def audit(scenario, work, calls):
         elif name == "mkdirat" and result == "0":
             made.add(paths[0])
         elif name == "linkat" and result == "0":
-            # A new key: it gets its name when it is written and synced.
-            source = open_now[names[0].removeprefix("/proc/self/fd/")]
-            assert source in synced, "the key gets its name before it is synced"
-            assert not waiting, f"{waiting} was not synced before a key was published"
+            # A file without a name gets one when it is written and synced.
+            source, target = open_now[names[0].removeprefix("/proc/self/fd/")], f"{paths[-1]}/{names[-1]}"
+            assert source in synced, f"{target} gets its name before it is synced"
+            assert thread not in waiting, f"{waiting} was not synced before the next file was published"
+            if tree.TEMPORARY.fullmatch(names[-1]):
+                # Next it changes places with a config.
+                synced.add(target)
+                continue
             waiting[thread] = paths[-1]
-            key_synced.append(f"{paths[-1]}/{names[-1]}")
+            if ".backup." in target:
+                backed_up.add((thread, names[-1].split(".backup.")[0]))
+                continue
+            assert len(waiting) == 1, f"{waiting} was not synced before a key was published"
+            key_synced.append(target)
         elif name.startswith("rename") and result == "0":
             assert thread not in waiting, f"{waiting} was not synced before the next file was published"
             source, target = f"{paths[0]}/{names[0]}", f"{paths[1]}/{names[1]}"
             assert source in synced, f"{target} is published before it is synced"
+            assert "RENAME_EXCHANGE" in arguments, f"{target} is replaced unseen"
             waiting[thread] = paths[1]
-            if ".backup." in target:
-                backed_up.add((thread, names[1].split(".backup.")[0]))
-                continue
             replaced.append(thread)
             assert not made, f"{target} is replaced before what was made in {made} is durable"
             if scenario.goal == "new":
@@ -296,7 +302,7 @@ def scenarios(scratch):
     options = ["--new-key-out", "{home}/new.key", "--backup-dir", "{home}/backups", "--audit-log", "{home}/audit.log"]
     yield plain
     yield Scenario("options", base, furnished, rotate, options, "new")
-    for name, fault in (("resumed", "inject=renameat:signal=KILL:when=2"), ("rollback", None)):
+    for name, fault in (("resumed", "inject=renameat2:signal=KILL:when=2"), ("rollback", None)):
         with Place(plain) as place:
             place.run(before=["strace", "-qq", "-o", "/dev/null", "-e", fault] if fault else [])
             shutil.copytree(place.root, f"{scratch}/{name}")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 OLD_KEY = "4OHi4-Tl5ufo6err7O3u7_Dx8vP09fb3-Pn6-_z9_v8="
 KEY_FILE = re.compile(r"\.proxmox_mcp_key\.[0-9a-f]{8}|new\.key")
-TEMPORARY = re.compile(r"\..*\.fernseal-[0-9a-f]{16}\.tmp")
+TEMPORARY = re.compile(r"\..*\.fernseal-([0-9a-f]{16}){1,2}\.tmp|\.fernseal\.lock|.*\.saved\.\d+")
 
 # Name: mode, text before sealing, pointers to seal, legacy or not.
 CONFIGS = {

@@ -1,14 +1,10 @@
 //! Programs in C, C++, Python, Node and Go against the installed library: tests/c/run.sh does it, and says what it skips.
 //! Nothing of it can be seen from Rust, so there is one test here, which shows what the script said if it fails.
-#![allow(clippy::unwrap_used)] // what is missing should fail the test
-
-#[path = "../skip.rs"]
-mod skip;
 
 use std::path::Path;
 use std::process::Command;
 
-use skip::skip;
+use crate::skip::skip;
 
 #[test]
 fn programs_in_other_languages_build_and_run_against_the_installed_library() {

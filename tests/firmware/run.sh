@@ -26,7 +26,7 @@ mkdir -p "$out"
 failed=0
 
 # With no-panic-check the panic handler calls a function that nobody has: what reaches a panic does not link.
-features=seal,config,no-panic-check
+features=compact,seal,config,no-panic-check
 
 # The functions that the three rows of a table link, and the stack that their tests may take (bytes, without the buffers).
 open_derive="token_open derive token_open_with"
@@ -141,7 +141,7 @@ for name in microbit mps2-an386 virt; do
     times="$times
 | $target | $(awk '$2 ~ /^derives/ { print $6 }' "$out/$board.log") |"
 
-    build appliance appliance
+    build appliance appliance --features compact
     link "$out/$board-rust" board.c $start $board.c
     emulate "$out/$board-rust"
 done

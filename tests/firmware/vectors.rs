@@ -57,7 +57,7 @@ fn the_firmwares_tokens_open_here() {
     }
     let text = vector("TAMPERED");
     let mut out = vec![0xa5; token::open_len(text.len())];
-    assert_eq!(token::open(&master(), &text, &mut out), Err(fernseal_core::Error::Unauthentic));
+    assert_eq!(token::open(&master(), &text, &mut out), Err(fernseal_core::Error::AuthenticationFailed));
     assert!(out.iter().all(|byte| *byte == 0));
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What fuzzing starts from: the vectors' tokens and keys, configs with them, each C function, the transcripts' commands."""
+"""Writes the seeds for fuzzing: the vectors' tokens and keys, configs with them, each C function, the transcripts' commands."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""ProxmoxMCP's token scheme as Python has it, on pyca/cryptography: the peer of the live interop tests.
+"""ProxmoxMCP's token scheme in Python, on pyca/cryptography: the peer of the live interop tests.
 
 Reads one JSON object a line from stdin and answers each with one line: {"ok": …} or {"error": "Type: message"}.
 Binary values are hex, texts are texts; what is in brackets may be left out.

@@ -19,13 +19,12 @@ CONFIG = """{
 }
 """
 COMMANDS = [
-    "fernseal --generate-key -o ~/.proxmox_mcp_key",
+    "fernseal -q keygen -o ~/.proxmox_mcp_key",
     "export PROXMOX_MCP_MASTER_KEY=$(cat ~/.proxmox_mcp_key)",
-    "fernseal etc/config.json",
-    "rm etc/config.json; cat etc/config.encrypted.json",
-    "fernseal etc/config.encrypted.json --status",
+    "fernseal -q etc/config.json",
+    "grep token_value etc/config.encrypted.json",
     "fernseal get etc/config.encrypted.json auth.token_value",
-    "fernseal --rotate-key-all etc/",
+    "fernseal -q rotate etc/",
 ]
 WIDTH = 104
 LINE, CHAR, MARGIN, BAR = 19, 8.0, 18, 34
@@ -53,7 +52,7 @@ def draw(lines):
     width = int(WIDTH * CHAR + 2 * MARGIN + 2 * CHAR)
     yield (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
            'font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,monospace" font-size="13">')
-    yield "<title>A config is sealed, looked at, read and rotated</title>"
+    yield "<title>Encrypting a config, reading a secret and rotating the key</title>"
     yield f'<rect width="{width}" height="{height}" rx="8" fill="#0d1117"/>'
     for at, colour in enumerate(("#ff5f56", "#ffbd2e", "#27c93f")):
         yield f'<circle cx="{20 + 20 * at}" cy="18" r="6" fill="{colour}"/>'

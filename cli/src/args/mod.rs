@@ -9,7 +9,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ErrorKind};
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::quote::Pointer;
 
 /// Keeps the secrets of JSON configs encrypted at rest.
 #[derive(Debug, Parser)]
@@ -63,9 +65,18 @@ pub(crate) struct Common {
     /// Read the master key from FILE
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    /// Run COMMAND by sh -c; what it prints is the master key
+    #[arg(long, global = true, value_name = "COMMAND", conflicts_with = "key_file")]
+    pub(crate) key_command: Option<OsString>,
     /// Append to FILE what each command did with keys and secrets
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
+    /// Wait at most SECONDS for another run that writes in the same directory [default: $PROXMOX_MCP_LOCK_WAIT or 10]
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub(crate) lock_wait: Option<u32>,
+    /// Never ask anything at the terminal: fail where something is missing
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
     /// Say on stderr what is found and done
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
@@ -93,10 +104,12 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Make a new master key
     Keygen(Keygen),
+    /// Tell master keys apart
+    #[command(subcommand)]
+    Key(Key),
     /// Give configs a new master key, without a way to lose a secret
     Rotate(Rotate),
     /// List or remove the backups that rotations made
-    #[command(subcommand)]
     Backups(Backups),
     /// Find secrets in plain text, for git hooks and CI (exit code 3)
     Check(Check),
@@ -104,9 +117,29 @@ pub(crate) enum Command {
     Run(Run),
     /// Find out what is wrong with a config and its master key, and what to do
     Doctor(Doctor),
-    /// Remove the folder of an edit once stdin ends
+    /// Run a program that is killed with its parent (see keys/command.rs)
+    #[command(hide = true)]
+    Bound {
+        /// The parent's process number
+        #[arg(long)]
+        parent: i32,
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        program: Vec<OsString>,
+    },
+    /// Run a program in a session of its own on the terminal at stdout (see commands/run/relay.rs)
+    #[command(hide = true)]
+    Session {
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        program: Vec<OsString>,
+    },
+    /// Remove a folder in memory once its process has ended (see store/memory.rs)
     #[command(hide = true)]
     Sweep {
+        /// Wait for the end, rather than start the process that waits
+        #[arg(long)]
+        stay: bool,
         /// The folder
         folder: PathBuf,
     },
@@ -123,12 +156,13 @@ Examples:
   fernseal check proxmox-config/ --require /database/password
   fernseal check --staged                      in .git/hooks/pre-commit")]
 pub(crate) struct Check {
-    /// Configs, or directories whose *.json files are all looked at (examples, links and hidden directories are skipped)
-    #[arg(required_unless_present = "staged", value_name = "PATH")]
+    /// Configs, or directories whose *.json files are all looked at; examples, links, hidden directories and files that are
+    /// not JSON are skipped [default: .]
+    #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// Take the value at POINTER for a secret too, as in /proxmox/password; a config must have it (can be repeated)
     #[arg(long = "require", value_name = "POINTER")]
-    pub(crate) required: Vec<String>,
+    pub(crate) required: Vec<Pointer>,
     /// Look at the *.json files that are staged in git instead; none of them need have a POINTER
     #[arg(long, conflicts_with = "paths")]
     pub(crate) staged: bool,
@@ -142,14 +176,18 @@ pub(crate) struct Check {
 #[command(help_template = HELP, before_help = "\
 Examples:
   fernseal run config.encrypted.json --config-env PROXMOX_MCP_CONFIG -- python -m proxmox_mcp.server
-  fernseal run config.encrypted.json --env TOKEN=/auth/token_value -- ./backup.sh")]
-#[command(after_help = "Files exist in memory alone; their paths, /proc/self/fd/N, hold for the program itself.")]
+  fernseal run config.encrypted.json --env TOKEN=/auth/token_value -- ./backup.sh
+  fernseal run config.encrypted.json --file KEY=/ssh/key -- sh -c 'ssh -i \"$KEY\" pve uptime'")]
+#[command(after_help = RUN_HELP)]
 pub(crate) struct Run {
     /// The config [default: $PROXMOX_MCP_CONFIG]
     pub(crate) config: Option<PathBuf>,
     /// Set the variable NAME to the value at POINTER (can be repeated)
     #[arg(long = "env", value_name = "NAME=POINTER")]
     pub(crate) variables: Vec<String>,
+    /// Set a variable for each member of the object at POINTER, named as the member (can be repeated)
+    #[arg(long = "env-all", value_name = "POINTER")]
+    pub(crate) objects: Vec<String>,
     /// Set the variable NAME to the path of a file with the value at POINTER (can be repeated)
     #[arg(long = "file", value_name = "NAME=POINTER")]
     pub(crate) files: Vec<String>,
@@ -162,6 +200,9 @@ pub(crate) struct Run {
     /// Fill in ${VAR}, ${VAR:-default} and ${VAR:?message} in values that are not encrypted, from the environment
     #[arg(long)]
     pub(crate) expand: bool,
+    /// Replace the secrets in what the program prints by [redacted]: as they are, in JSON, base64, hex and percent-encoded
+    #[arg(long)]
+    pub(crate) redact: bool,
     /// Leave the master key's variables in the program's environment
     #[arg(long)]
     pub(crate) keep_key: bool,
@@ -169,6 +210,16 @@ pub(crate) struct Run {
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) program: Vec<OsString>,
 }
+
+const RUN_HELP: &str = "\
+Files have mode 0600 and are in a folder of mode 0700 in memory: in $XDG_RUNTIME_DIR, /run/user/UID or /dev/shm. The
+program and all that it starts can open them; they are removed when the program ends. Where no memory file system can be
+written to, a path is /proc/PID/fd/N: while the program keeps that descriptor open, its user's other processes and root
+can open it, and nobody else.
+The program takes the place of fernseal, so its exit code is the program's: 127 if it was not found, 126 if it cannot be
+executed. With --redact, fernseal stays and passes on output, signals and the exit code. That protects from accidents, in
+agents and logs; it is no border, as a program can print a secret in other forms. Secrets of fewer than 4 bytes are not
+replaced.";
 
 /// Find out what is wrong with a config and its master key, and what to do
 #[derive(Debug, Args)]
@@ -184,7 +235,17 @@ pub(crate) struct Doctor {
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// bash, zsh, fish, powershell or elvish
-    pub(crate) shell: clap_complete::Shell,
+    pub(crate) shell: Shell,
+}
+
+/// The shells that can complete the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
 }
 
 /// Print the manual page, or write all of them to DIR
@@ -214,7 +275,10 @@ pub(crate) struct Encrypt {
     pub(crate) in_place: bool,
     /// Take the value at POINTER for a secret too, as in /proxmox/password (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
-    pub(crate) fields: Vec<String>,
+    pub(crate) fields: Vec<Pointer>,
+    /// Encrypt values that are or hold placeholders too, such as ${VAR} or {{ name }}
+    #[arg(long)]
+    pub(crate) placeholders: bool,
     /// Write tokens in the old form, with one salt for all
     #[arg(long)]
     pub(crate) legacy: bool,
@@ -242,7 +306,7 @@ pub(crate) struct Decrypt {
     #[arg(long, conflicts_with_all = ["output", "force"])]
     pub(crate) textconv: bool,
     /// Print JSON: what was decrypted into OUT
-    #[arg(long, requires = "output")]
+    #[arg(long, requires = "output", conflicts_with = "textconv")]
     pub(crate) json: bool,
 }
 
@@ -273,10 +337,16 @@ pub(crate) struct Set {
     /// The config to change
     pub(crate) config: PathBuf,
     /// The value to replace, as in /auth/token_value or auth.token_value
-    pub(crate) pointer: String,
+    pub(crate) pointer: Pointer,
     /// What can only be the secret: taken, so that clap does not repeat it in its message, and refused
     #[arg(hide = true)]
     pub(crate) surplus: Vec<OsString>,
+    /// Replace a token even if it does not decrypt with the key at hand; the secret in it is lost
+    #[arg(long)]
+    pub(crate) discard_old: bool,
+    /// Take every byte on stdin, the line end at its end too
+    #[arg(long)]
+    pub(crate) raw: bool,
     /// Seal even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,
@@ -296,7 +366,7 @@ pub(crate) struct Edit {
     pub(crate) config: PathBuf,
     /// Take the value at POINTER for a secret too, as in /proxmox/password (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
-    pub(crate) fields: Vec<String>,
+    pub(crate) fields: Vec<Pointer>,
     /// Seal even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,
@@ -308,8 +378,9 @@ pub(crate) struct Edit {
 /// Show what is encrypted, without a key
 #[derive(Debug, Args)]
 pub(crate) struct Status {
-    /// The config to read [default: $PROXMOX_MCP_CONFIG]
-    pub(crate) config: Option<PathBuf>,
+    /// Configs, or directories whose *.json files are all looked at [default: $PROXMOX_MCP_CONFIG]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
     /// Also open every token (needs the key)
     #[arg(long)]
     pub(crate) verify: bool,
@@ -321,9 +392,9 @@ pub(crate) struct Status {
 /// Check that every token opens with the key at hand
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The configs to read [default: $PROXMOX_MCP_CONFIG]
-    #[arg(value_name = "CONFIG")]
-    pub(crate) configs: Vec<PathBuf>,
+    /// Configs, or directories whose *.json files are all looked at [default: $PROXMOX_MCP_CONFIG]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -339,7 +410,25 @@ pub(crate) struct Keygen {
     #[arg(long, conflicts_with = "output")]
     pub(crate) print: bool,
     /// Print JSON: the key's id and file
-    #[arg(long, requires = "output")]
+    #[arg(long, requires = "output", conflicts_with = "print")]
+    pub(crate) json: bool,
+}
+
+/// Tell master keys apart
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Print the ids of the keys in files
+    Id(KeyIds),
+}
+
+/// Print the ids of the keys in files
+#[derive(Debug, Args)]
+pub(crate) struct KeyIds {
+    /// The key files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
     pub(crate) json: bool,
 }
 
@@ -384,8 +473,20 @@ pub(crate) struct Rotate {
 }
 
 /// List or remove the backups that rotations made
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(override_usage = "fernseal backups [list] [OPTIONS] PATH…\n       fernseal backups prune [OPTIONS] PATH…")]
+pub(crate) struct Backups {
+    /// What to do; without a word the backups are listed
+    #[command(subcommand)]
+    pub(crate) verb: Option<BackupsVerb>,
+    #[command(flatten)]
+    pub(crate) at: BackupsAt,
+}
+
+/// What to do with backups
 #[derive(Debug, Subcommand)]
-pub(crate) enum Backups {
+pub(crate) enum BackupsVerb {
     /// List the backups of the configs below PATH
     List(BackupsAt),
     /// Remove the backups of the configs below PATH, where these open with the key at hand

@@ -2,7 +2,7 @@
 //! Change it when a command reads another variable or file, or ends with another code.
 
 /// Each exit code and its meaning.
-pub(crate) const EXIT_STATUS: [(&str, &str); 10] = [
+pub(crate) const EXIT_STATUS: [(&str, &str); 12] = [
     ("0", "done"),
     ("1", "another failure"),
     ("2", "wrong usage"),
@@ -13,12 +13,19 @@ pub(crate) const EXIT_STATUS: [(&str, &str); 10] = [
     ("7", "a file could not be read or written, or there was nothing to look at"),
     ("8", "some of several files failed"),
     ("9", "interrupted; run the command again to finish"),
+    ("126", "run: the program cannot be executed"),
+    ("127", "run: the program was not found"),
 ];
 
 /// Each environment variable that the command reads.
-pub(crate) const ENVIRONMENT: [(&str, &str); 11] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 14] = [
     ("PROXMOX_MCP_MASTER_KEY", "The master key."),
     ("PROXMOX_MCP_MASTER_KEY_FILE", "The path of a file that holds the master key."),
+    (
+        "PROXMOX_MCP_MASTER_KEY_COMMAND",
+        "A command that prints the master key. It is run by sh -c, has stdin and the terminal, and gets none of these \
+         variables that hold or name keys.",
+    ),
     (
         "CREDENTIALS_DIRECTORY",
         "The directory of systemd's credentials; the file proxmox_mcp_master_key in it holds the master key.",
@@ -28,18 +35,45 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 11] = [
         "Former master keys, separated by commas or line ends. They decrypt and never encrypt.",
     ),
     ("PROXMOX_MCP_MASTER_KEY_PREVIOUS_FILE", "The path of a file that holds former master keys."),
+    ("PROXMOX_MCP_MASTER_KEY_PREVIOUS_COMMAND", "A command that prints former master keys."),
     ("PROXMOX_MCP_CONFIG", "The config of a command that only reads and names none."),
     ("PROXMOX_MCP_AUDIT_LOG", "The audit log, unless --audit-log names one."),
-    ("HOME", "The directory for new key files."),
-    ("XDG_RUNTIME_DIR", "The directory for texts that are being edited, if it is in memory; otherwise /dev/shm."),
+    (
+        "PROXMOX_MCP_LOCK_WAIT",
+        "How many seconds to wait for another run, unless --lock-wait says it; 10 if neither does.",
+    ),
+    ("HOME", "The directory of .proxmox_mcp_key, and for new key files."),
+    (
+        "XDG_RUNTIME_DIR",
+        "The directory for the files of edit and run, if it is yours and in memory; otherwise /run/user/UID or /dev/shm.",
+    ),
     ("VISUAL, EDITOR", "The editor that edit starts; vi if neither is set."),
     ("NO_COLOR", "If set, help and errors of the command line have no color."),
 ];
 
 /// Each file that the command reads or makes without being told its path.
-pub(crate) const FILES: [(&str, &str); 3] = [
+pub(crate) const FILES: [(&str, &str); 8] = [
+    (
+        "~/.proxmox_mcp_key",
+        "The master key where no option or variable names one. It must be yours and have mode 0600.",
+    ),
     ("~/.proxmox_mcp_key.ID", "The new key of a rotation, mode 0600. ID is the id of the key."),
     ("CONFIG.backup.YYYYMMDD_HHMMSS", "The backup that a rotation makes of CONFIG before it replaces it."),
+    (
+        "CONFIG.edited.YYYYMMDD_HHMMSS",
+        "The text of an edit, encrypted, where CONFIG was saved by another program meanwhile.",
+    ),
+    ("CONFIG.saved.N", "What another program saved to CONFIG while a run replaced it that was killed in that moment."),
+    (
+        ".fernseal.lock",
+        "Beside configs, while a command writes there: its lock, with its process ID. Only those who may write in the \
+         directory can open it.",
+    ),
+    (
+        "$XDG_RUNTIME_DIR/fernseal-memory-*",
+        "A folder in memory, mode 0700, with the files of an edit or of a program that run started; also in /run/user/UID \
+         or /dev/shm. It is removed when the editor or program ends, or else by the next edit or run.",
+    ),
     (
         ".fernseal.toml",
         "Beside configs: names their secrets for check, encrypt and edit, as in secrets = [\"/database/password\"].",
@@ -48,12 +82,14 @@ pub(crate) const FILES: [(&str, &str); 3] = [
 
 /// The end of `fernseal help`.
 pub(crate) fn after_help() -> String {
-    let codes: Vec<String> = EXIT_STATUS.iter().map(|(code, meaning)| format!("  {code}  {meaning}")).collect();
+    let codes: Vec<String> = EXIT_STATUS.iter().map(|(code, meaning)| format!("  {code:3}  {meaning}")).collect();
     format!("{KEY_SOURCES}\n\nExit codes:\n{}", codes.join("\n"))
 }
 
 const KEY_SOURCES: &str = "\
-The master key comes from one of these; two that differ are refused: --key-file,
-PROXMOX_MCP_MASTER_KEY, PROXMOX_MCP_MASTER_KEY_FILE,
-$CREDENTIALS_DIRECTORY/proxmox_mcp_master_key; if there is none, a prompt.
-Keys in PROXMOX_MCP_MASTER_KEY_PREVIOUS (or _FILE) decrypt tokens and never encrypt.";
+The master key comes from the first of these that is there: --key-file or
+--key-command; PROXMOX_MCP_MASTER_KEY, PROXMOX_MCP_MASTER_KEY_FILE,
+PROXMOX_MCP_MASTER_KEY_COMMAND or $CREDENTIALS_DIRECTORY/proxmox_mcp_master_key
+(two of these four that differ are refused); ~/.proxmox_mcp_key; a prompt.
+Keys in PROXMOX_MCP_MASTER_KEY_PREVIOUS (or _FILE, _COMMAND) decrypt tokens and
+never encrypt.";

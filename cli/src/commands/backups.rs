@@ -2,98 +2,160 @@
 //! A backup goes only when the config that it is of has tokens, and all of them open with the key at hand.
 //! Nothing is removed unasked.
 
+use std::cell::Cell;
+
 use serde_json::json;
 
-use super::load;
-use crate::args::{Backups, BackupsAt, Prune};
+use super::{load, tell_caveats, tell_notice};
+use crate::args::{Backups, BackupsAt, BackupsVerb, Prune};
 use crate::audit::Entry;
 use crate::config::text::ConfigText;
 use crate::context::Context;
+use crate::env;
 use crate::error::{Exit, Failure, Result};
+use crate::interrupt;
+use crate::keys::Keyring;
 use crate::output;
-use crate::output::terminal;
-use crate::quote::{self, shown};
-use crate::store::{self, ConfigPath};
-use crate::tokens::verify::{Verification, verify_each};
+use crate::output::terminal::Answer;
+use crate::quote::{count, shown};
+use crate::store::{self, ConfigPath, Found, Identity};
+use crate::tokens::verify::{self, Verification, verify_each};
 
 pub(crate) fn run(args: &Backups, context: &Context) -> Result<()> {
-    match args {
-        Backups::List(at) => list(at),
-        Backups::Prune(args) => prune(args, context),
+    match &args.verb {
+        None => list(&args.at),
+        Some(BackupsVerb::List(at)) => list(at),
+        Some(BackupsVerb::Prune(args)) => prune(args, context),
     }
 }
 
-/// Each config that has backups, with them, the oldest first.
-fn backups(configs: &[ConfigPath], at: &BackupsAt) -> Result<Vec<(ConfigPath, Vec<ConfigPath>)>> {
-    let mut found = Vec::new();
-    let mut finder = store::Backups::new(at.backup_dir.as_deref())?;
-    for config in configs {
-        let backups = finder.of(config)?;
-        if !backups.is_empty() {
-            found.push((config.clone(), backups));
+/// The backups of configs, and how much was looked at.
+struct Listed {
+    /// Each config that has backups, with them, the oldest first.
+    configs: Vec<(ConfigPath, Vec<ConfigPath>)>,
+    /// How many configs were looked at.
+    looked_at: usize,
+    /// What was not taken for a config, each with the reason.
+    skipped: Vec<(String, String)>,
+    /// What cannot be looked at, and why.
+    unread: Vec<(String, Failure)>,
+}
+
+impl Listed {
+    fn of(found: &mut Found, at: &BackupsAt) -> Result<Self> {
+        found.refuse_none()?;
+        let mut finder = store::Backups::new(at.backup_dir.as_deref())?;
+        let mut listed = Self {
+            configs: Vec::new(),
+            looked_at: found.configs.len(),
+            skipped: found.skipped.iter().map(|(path, reason)| (shown(path), reason.clone())).collect(),
+            unread: found.unread.drain(..).map(|(path, failure)| (shown(&path), failure)).collect(),
+        };
+        for config in &found.configs {
+            match finder.of(config) {
+                Ok(backups) if backups.is_empty() => {}
+                Ok(backups) => listed.configs.push((config.clone(), backups)),
+                Err(failure) => listed.unread.push((shown(&config.path), failure)),
+            }
         }
+        // A directory of backups that cannot be read fails all configs of it.
+        listed.unread.dedup_by(|(_, failure), (_, before)| failure.what == before.what);
+        Ok(listed)
     }
-    Ok(found)
+
+    fn into_failures(self) -> impl Iterator<Item = Failure> {
+        self.unread.into_iter().map(|(_, failure)| failure)
+    }
 }
 
 fn list(at: &BackupsAt) -> Result<()> {
-    let store::Found { configs, unread, .. } = store::find(&at.paths)?;
-    let found = backups(&configs, at)?;
-    tell(&found, at.json)?;
-    output::say_all(unread.into_iter().map(|(_, failure)| failure))
+    let listed = Listed::of(&mut store::find(&at.paths), at)?;
+    tell(&listed, at.json)?;
+    output::say_all(listed.into_failures())
 }
 
-fn tell(found: &[(ConfigPath, Vec<ConfigPath>)], as_json: bool) -> Result<()> {
+fn tell(listed: &Listed, as_json: bool) -> Result<()> {
     if as_json {
-        let entries: Vec<_> = found
+        let entries: Vec<_> = listed
+            .configs
             .iter()
             .map(|(config, backups)| {
                 let backups: Vec<_> = backups.iter().map(|backup| shown(&backup.path)).collect();
                 json!({ "config": shown(&config.path), "backups": backups })
             })
             .collect();
-        return output::json("backups list", json!({ "configs": entries }));
+        return output::json(
+            "backups list",
+            json!({
+                "configs": entries,
+                "looked_at": listed.looked_at,
+                "skipped": output::skipped_in_json(&listed.skipped),
+                "failed": output::failed_in_json(&listed.unread),
+            }),
+        );
     }
-    for (config, backups) in found {
+    for (config, backups) in &listed.configs {
         output::result(format_args!("{}:", shown(&config.path)))?;
         for backup in backups {
             output::result(format_args!("  {}", shown(&backup.path)))?;
         }
     }
-    output::result(quote::count(found.iter().map(|(_, backups)| backups.len()).sum(), "backup"))
+    let backups = listed.configs.iter().map(|(_, backups)| backups.len()).sum();
+    output::result(format_args!(
+        "{} of {}",
+        count(backups, "backup"),
+        looked_at(listed.looked_at, listed.skipped.len())
+    ))
+}
+
+/// How much was looked at.
+fn looked_at(configs: usize, skipped: usize) -> String {
+    let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
+    format!("{} looked at{skipped}", count(configs, "config"))
 }
 
 fn prune(args: &Prune, context: &Context) -> Result<()> {
-    let mut found = store::find(&args.at.paths)?;
-    output::say_all(found.unread.drain(..).map(|(_, failure)| failure))?;
-    // Not while a rotation makes some.
-    let _lock = store::lock(&found)?;
-    let found = backups(&found.configs, &args.at)?;
+    let mut found = store::find(&args.at.paths);
+    let mut listed = Listed::of(&mut found, &args.at)?;
+    if !listed.unread.is_empty() {
+        return output::say_all(
+            listed
+                .into_failures()
+                .map(|failure| Failure { next: format!("nothing was removed; {}", failure.next), ..failure }),
+        );
+    }
+    let candidates = std::mem::take(&mut listed.configs).into_iter();
+    let candidates = candidates.map(|(config, backups)| Candidate { config, backups, judged: Cell::new(None) });
     let keys = context.keys()?;
     let mut removable = Vec::new();
     let mut kept = Vec::new();
-    let read = |(config, _): &(ConfigPath, _)| load(config, context).map(|(_, document)| document);
-    verify_each(found, read, &keys, context, |(config, backups), checked| {
-        match checked.and_then(|(document, checked)| verdict(&document, &checked)) {
-            Ok(()) => removable.extend(backups),
-            Err(failure) => kept.push((config, failure)),
+    let read = |candidate: &Candidate| {
+        let (source, document) = load(&candidate.config, context)?;
+        candidate.judged.set(Some(source.identity()));
+        Ok(document)
+    };
+    verify_each(candidates.collect(), read, &keys, context, |candidate, checked| {
+        match checked.and_then(|(document, checked)| verdict(&document, &checked, &keys, context)) {
+            Ok(()) => removable.push(candidate),
+            Err(failure) => kept.push((candidate.config, failure)),
         }
     });
-    for (config, failure) in &kept {
-        context.report.warn(format_args!("the backups of {} stay: {}", shown(&config.path), failure.what));
-    }
-    if !args.at.json {
-        for backup in &removable {
-            output::result(shown(&backup.path))?;
-        }
-    }
+    let backups = || removable.iter().flat_map(|candidate| &candidate.backups);
+    let mut removal = Removal::default();
     if !removable.is_empty() {
-        let question = format!("Remove {}? Type yes: ", quote::count(removable.len(), "backup"));
-        if !args.yes && !terminal::ask_yes(&question)? {
-            let next = "nothing was removed; answer yes, or give --yes";
-            return Err(Failure::new(Exit::Other, "not confirmed", next));
+        if !args.yes {
+            if !args.at.json {
+                backups().try_for_each(|backup| output::result(shown(&backup.path)))?;
+            }
+            confirm(&format!("Remove {}?", count(backups().count(), "backup")), context)?;
         }
-        let files: Vec<_> = removable.iter().map(|backup| backup.path.as_path()).collect();
+        // Not before: a lock is not held while a person thinks.
+        let configs: Vec<_> = removable.iter().map(|candidate| candidate.config.clone()).collect();
+        let tell = |notice| tell_notice(notice, context);
+        env::raise_file_limit();
+        let _lock = store::lock(&configs, context.lock_wait, &tell)?;
+        interrupt::stop_if_requested()?;
+        let files: Vec<_> = backups().map(|backup| backup.path.as_path()).collect();
         let mut entry = Entry {
             command: "backups prune",
             outcome: "started",
@@ -102,37 +164,138 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
             ..Entry::default()
         };
         context.audit.record(&entry)?;
-        for backup in &removable {
-            backup.remove()?;
+        // With a question they are on the screen already.
+        let names_each = args.yes && !args.at.json;
+        for candidate in &removable {
+            if let Err(failure) = removal.remove(candidate, &keys, names_each, context) {
+                kept.push((candidate.config.clone(), failure));
+            }
         }
-        entry.outcome = "done";
+        let files: Vec<_> = removal.removed.iter().map(|backup| backup.path.as_path()).collect();
+        entry.outcome = if removal.left == 0 && kept.is_empty() { "done" } else { "partly done" };
+        entry.files = &files;
         context.audit.record_done(&entry, &context.report);
     }
-    if args.at.json {
+    for (config, failure) in &kept {
+        context.report.warn(format_args!("the backups of {} stay: {}", shown(&config.path), failure.what));
+    }
+    let told = if args.at.json {
         let kept: Vec<_> = kept
             .iter()
             .map(|(config, failure)| json!({ "config": shown(&config.path), "reason": failure.what }))
             .collect();
-        let removed: Vec<_> = removable.iter().map(|backup| shown(&backup.path)).collect();
-        output::json("backups prune", json!({ "removed": removed, "kept": kept }))?;
+        let removed: Vec<_> = removal.removed.iter().map(|backup| shown(&backup.path)).collect();
+        output::json(
+            "backups prune",
+            json!({
+                "removed": removed,
+                "kept": kept,
+                "looked_at": listed.looked_at,
+                "skipped": output::skipped_in_json(&listed.skipped),
+                "failed": output::failed_in_json(&removal.failed),
+            }),
+        )
     } else {
-        output::result(format_args!("{} removed", quote::count(removable.len(), "backup")))?;
+        output::result(format_args!(
+            "{} removed, of {}",
+            count(removal.removed.len(), "backup"),
+            looked_at(listed.looked_at, listed.skipped.len())
+        ))
+    };
+    if removal.left > 0 {
+        let what = format!("interrupted: {} not removed", count(removal.left, "backup"));
+        return Err(Failure::new(Exit::Interrupted, what, "run the same command again: it goes on where it stopped"));
     }
+    if !removal.failed.is_empty() {
+        let failures = removal.failed.into_iter().map(|(_, failure)| Failure { exit: Exit::Partial, ..failure });
+        return output::say_all(failures);
+    }
+    told?;
     match kept.len() {
         0 => Ok(()),
-        count => Err(Failure::new(
+        kept => Err(Failure::new(
             Exit::Partial,
-            format!("the backups of {} stay", quote::count(count, "config")),
+            format!("the backups of {} stay", count(kept, "config")),
             "the warnings say why; `fernseal verify CONFIG` says which tokens open",
         )),
     }
 }
 
+/// A config and its backups.
+struct Candidate {
+    config: ConfigPath,
+    backups: Vec<ConfigPath>,
+    /// What the config was when it was judged.
+    judged: Cell<Option<Identity>>,
+}
+
+/// How far the removal has come.
+#[derive(Default)]
+struct Removal<'c> {
+    removed: Vec<&'c ConfigPath>,
+    /// Backups that cannot be removed, and why.
+    failed: Vec<(String, Failure)>,
+    /// How many were not reached, because of an interruption.
+    left: usize,
+}
+
+impl<'c> Removal<'c> {
+    /// Removes the backups of a config that is still what was judged, or passes again. With `names_each` each is named on
+    /// stdout once it is gone, so that a run that is killed has said which are.
+    ///
+    /// # Errors
+    /// That the config changed and does not pass any more; its backups stay then.
+    fn remove(&mut self, candidate: &'c Candidate, keys: &Keyring, names_each: bool, context: &Context) -> Result<()> {
+        let Candidate { config, backups, judged } = candidate;
+        if !judged.get().is_some_and(|identity| config.is_still(identity)) {
+            let (_, document) = load(config, context)?;
+            verdict(&document, &verify::check(&document, keys, context), keys, context)?;
+        }
+        for backup in backups {
+            if interrupt::requested() {
+                self.left += 1;
+                continue;
+            }
+            // Another run may have been faster.
+            if !backup.exists()? {
+                continue;
+            }
+            match backup.remove() {
+                Ok(caveats) => tell_caveats(caveats, context),
+                Err(failure) => {
+                    self.failed.push((shown(&backup.path), failure));
+                    continue;
+                }
+            }
+            self.removed.push(backup);
+            if names_each {
+                // A closed stdout is no reason to leave the rest; it is told at the end.
+                let _ = output::result(shown(&backup.path));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Asks `question`; anything but yes, Enter alone too, is a no.
+fn confirm(question: &str, context: &Context) -> Result<()> {
+    let otherwise = "nothing was removed; run it again and answer yes, or give --yes";
+    let refused = |what: String| Err(Failure::new(Exit::Other, what, otherwise));
+    match context.prompts.ask(&format!("{question} Type yes: "), otherwise)? {
+        Some((Answer::Yes, _)) => Ok(()),
+        Some(_) => refused("not confirmed".to_owned()),
+        None => {
+            let why = context.prompts.absence().unwrap_or("nobody is there");
+            refused(format!("not confirmed: \"{question}\" was not asked, as {why}"))
+        }
+    }
+}
+
 /// Whether the backups of a config may go. One that has lost its tokens opens as well, but its backups have the last of them.
-fn verdict(document: &ConfigText, checked: &Verification) -> Result<()> {
+fn verdict(document: &ConfigText, checked: &Verification, keys: &Keyring, context: &Context) -> Result<()> {
     if document.tokens.is_empty() {
         let what = format!("{} has no encrypted values any more", document.name);
         return Err(Failure::new(Exit::Other, what, "remove its backups by hand if none is needed"));
     }
-    checked.verdict(document)
+    checked.verdict(document, keys, context)
 }

@@ -2,45 +2,57 @@
 //! Looked at are the guide's secret, those that `.fernseal.toml` or the caller names, and what merely looks like a token.
 //! All configs are looked at, whatever is wrong with one of them; one finding makes the exit code 3.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::slice;
+use std::rc::Rc;
+use std::thread;
 
 use fernseal_core::Error;
-use fernseal_core::config::Looks;
+use fernseal_core::config::ValueKind;
 use fernseal_core::json::{self, Kind};
+use fernseal_core::token::PREFIX;
 use serde_json::json;
 
 use crate::args::Check;
-use crate::config::secrets_file::SecretsFile;
-use crate::config::text::{ConfigText, looks};
+use crate::config::secrets_file::{SecretsFile, SecretsFiles};
+use crate::config::text::{ConfigText, Place, classify};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
+use crate::keys::parallel;
 use crate::output;
-use crate::quote::{count, quoted, quoted_path, shown};
-use crate::store;
+use crate::quote::{Pointer, count, quoted, quoted_path, shown};
 use crate::store::staged as git;
+use crate::store::{self, ConfigPath};
+
+/// Configs that one thread looks at before it takes others.
+const PART: usize = 256;
 
 pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     for pointer in &args.required {
         // It is wrong in all configs alike.
-        if json::find("{}", pointer).is_err_and(|error| error == Error::BadPointer) {
-            return Err(Failure::at("--require", pointer, Error::BadPointer));
+        if json::find("{}", pointer).is_err_and(|error| error == Error::InvalidPointer) {
+            return Err(Failure::at("--require", pointer, Error::InvalidPointer));
         }
     }
     let mut looked = Looked::default();
     if args.staged {
         looked.at_staged(&args.required)?;
+    } else if args.paths.is_empty() {
+        looked.at_paths(&[PathBuf::from(".")], &args.required, context);
     } else {
         looked.at_paths(&args.paths, &args.required, context);
     }
     looked.tell(args.json)?;
 
+    let summary = looked.summary(if args.staged { "staged config" } else { "config" });
     let mut failures: Vec<Failure> = looked.failed.into_iter().map(|(_, failure)| failure).collect();
     // A config that cannot be read may be the one that has it.
     let is_known = failures.is_empty();
-    for pointer in args.required.iter().filter(|pointer| is_known && !looked.met.contains(*pointer)) {
+    for pointer in
+        args.required.iter().filter(|pointer| is_known && looked.met.get(*pointer).is_none_or(|met| *met == 0))
+    {
         let what = format!("no config has a value at {pointer}");
         if !args.staged {
             failures.push(Failure::new(Exit::Malformed, what, "check the pointer's spelling"));
@@ -48,13 +60,13 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
             context.report.note(format_args!("{what}, of those that are staged"));
         }
     }
-    // SecretsFile that cannot be used fail all configs beside them.
+    // Settings that cannot be used fail all configs beside them.
     failures.dedup_by(|failure, before| failure.what == before.what);
     if !looked.findings.is_empty() {
         failures.insert(0, in_plain_text(&looked.findings));
     }
     if failures.is_empty() {
-        context.report.note(format_args!("{}: no secret in plain text", count(looked.configs, "config")));
+        context.report.note(summary);
     }
     output::say_all(failures)
 }
@@ -62,7 +74,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
 /// What is wrong with one value.
 pub(super) struct Finding {
     config: String,
-    pub(super) pointer: String,
+    pub(super) pointer: Pointer,
     flaw: Flaw,
 }
 
@@ -80,12 +92,12 @@ enum Flaw {
 
 impl Flaw {
     /// Of a value that is to be a secret; none, if it is as it must be.
-    fn of(value: &json::Value<'_>) -> Option<Self> {
-        match value.kind() {
+    fn of(place: &Place<'_>) -> Option<Self> {
+        match place.kind {
             Kind::String => {
-                (!value.raw().is_empty() && looks(value.raw()) == Looks::Plain).then_some(Self::PlainString)
+                (!place.raw.is_empty() && classify(place.raw) == ValueKind::Plain).then_some(Self::PlainString)
             }
-            Kind::Scalar => (value.raw() != "null").then_some(Self::PlainScalar),
+            Kind::Scalar => (place.raw != "null").then_some(Self::PlainScalar),
             Kind::Object | Kind::Array => Some(Self::Group),
         }
     }
@@ -96,7 +108,7 @@ impl Flaw {
             Self::PlainString => format!("fernseal encrypt --in-place {config} --field {pointer}"),
             Self::PlainScalar => format!("fernseal set {config} {pointer}"),
             Self::Group => Failure::at(config, pointer, Error::NotAString).next,
-            Self::Lookalike => Failure::at(config, pointer, Error::LooksSealed).next,
+            Self::Lookalike => Failure::at(config, pointer, Error::Lookalike).next,
         }
     }
 }
@@ -111,7 +123,7 @@ impl Finding {
     }
 
     pub(super) fn next(&self, config: &Path) -> String {
-        self.flaw.next(&quoted_path(config), &quoted(&self.pointer))
+        self.flaw.next(&quoted_path(config), &quoted(&*self.pointer))
     }
 }
 
@@ -124,32 +136,54 @@ pub(super) struct Looked {
     skipped: Vec<(String, String)>,
     /// What could not be looked at.
     pub(super) failed: Vec<(String, Failure)>,
-    /// The pointers at which a config has a value.
-    met: BTreeSet<String>,
+    /// The pointers that were looked for, and how many configs have a value there.
+    pub(super) met: BTreeMap<Pointer, usize>,
 }
 
 impl Looked {
-    fn at_paths(&mut self, paths: &[PathBuf], required: &[String], context: &Context) {
-        for path in paths {
-            let found = match store::find(slice::from_ref(path)) {
-                Ok(found) => found,
-                Err(failure) => {
-                    self.failed.push((shown(path), failure));
-                    continue;
-                }
-            };
-            self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
-            self.failed.extend(found.unread.into_iter().map(|(path, failure)| (shown(&path), failure)));
-            for config in &found.configs {
-                let read =
-                    super::load(config, context).and_then(|(_, document)| Ok((document, SecretsFile::beside(config)?)));
-                self.add(&config.path, read, required);
-            }
+    fn at_paths(&mut self, paths: &[PathBuf], required: &[Pointer], context: &Context) {
+        let found = store::find(paths);
+        self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
+        self.failed.extend(found.unread.into_iter().map(|(path, failure)| (shown(&path), failure)));
+        // What is told on the way is told in order.
+        let threads = if context.report.is_verbose() { 0 } else { context.threads.get() };
+        let work = |configs: &[ConfigPath]| Self::at_configs(configs, required, context);
+        let parts: Vec<&[ConfigPath]> = found.configs.chunks(PART).collect();
+        let threads = if parts.len() > 1 { threads } else { 0 };
+        let looked = thread::scope(|scope| parallel::begin(scope, threads, parts, work).finish());
+        looked.into_iter().for_each(|part| self.take(part));
+        if self.configs == 0 && self.failed.is_empty() && found.configs.iter().any(ConfigPath::was_found) {
+            let what = format!("no config looked at: {} skipped", count(self.skipped.len(), "file"));
+            let failure = Failure::new(Exit::File, what, "check the path; what was skipped is listed with the reason");
+            self.failed.push((paths.iter().map(|path| shown(path)).collect::<Vec<_>>().join(", "), failure));
+        }
+    }
+
+    fn at_configs(configs: &[ConfigPath], required: &[Pointer], context: &Context) -> Self {
+        let mut looked = Self::default();
+        let mut settings = SecretsFiles::default();
+        for config in configs {
+            let document = config.read_to_look().and_then(|mut source| super::parse(config, &mut source, context));
+            let could_hold = |words: &[&str]| config.could_hold(words);
+            looked.add(&config.path, document, settings.beside(config), required, could_hold);
+        }
+        looked
+    }
+
+    /// Adds what came of a look at the configs that follow.
+    fn take(&mut self, part: Self) {
+        self.configs += part.configs;
+        self.findings.extend(part.findings);
+        self.skipped.extend(part.skipped);
+        self.failed.extend(part.failed);
+        for (pointer, met) in part.met {
+            *self.met.entry(pointer).or_default() += met;
         }
     }
 
     /// Fails where git does; of a file that is not as it must be it only takes note.
-    fn at_staged(&mut self, required: &[String]) -> Result<()> {
+    fn at_staged(&mut self, required: &[Pointer]) -> Result<()> {
+        let mut settings = SecretsFiles::default();
         for staged in git::staged()? {
             let path = &staged.path;
             let mut folders = path.parent().into_iter().flatten();
@@ -162,42 +196,71 @@ impl Looked {
                 Some(reason) => self.skipped.push((shown(path), reason.to_owned())),
                 None => {
                     let document = ConfigText::parse(shown(path), staged.read()?);
-                    let read = document.and_then(|document| Ok((document, SecretsFile::staged_beside(path)?)));
-                    self.add(path, read, required);
+                    let could_hold = |words: &[&str]| {
+                        let unreadable = |error: io::Error| Failure::new(Exit::File, error.to_string(), "run it again");
+                        store::could_hold(&*staged.read()?, words).map_err(unreadable)
+                    };
+                    self.add(path, document, settings.staged_beside(path), required, could_hold);
                 }
             }
         }
         Ok(())
     }
 
-    /// Looks at the config at `path`, or takes note of why it cannot be read.
-    fn add(&mut self, path: &Path, read: Result<(ConfigText, SecretsFile)>, required: &[String]) {
-        match read {
-            Ok((document, settings)) => {
+    /// ValueKind at the config at `path`, or takes note of why it cannot be read. A file that is no config is skipped, if its
+    /// bytes hold neither a token nor the name of a secret; else it may be a config, with a secret in plain text, that is
+    /// broken.
+    fn add(
+        &mut self,
+        path: &Path,
+        document: Result<ConfigText>,
+        settings: Result<Rc<SecretsFile>>,
+        required: &[Pointer],
+        could_hold: impl FnOnce(&[&str]) -> Result<bool>,
+    ) {
+        match (document, settings) {
+            (Ok(document), Ok(settings)) => {
                 self.configs += 1;
                 self.look(&document, &settings, required);
             }
-            Err(failure) => self.failed.push((shown(path), failure)),
+            (Ok(_), Err(failure)) => self.failed.push((shown(path), failure)),
+            (Err(failure), settings) => {
+                let holds_none = settings.is_ok_and(|settings| {
+                    let names: Vec<String> = settings.places(required).map(|pointer| last_name(pointer)).collect();
+                    let words: Vec<&str> = names.iter().map(String::as_str).chain([PREFIX]).collect();
+                    matches!(could_hold(&words), Ok(false))
+                });
+                match holds_none {
+                    true => {
+                        let reason = format!("{}; it holds no token and no secret's name", failure.what);
+                        self.skipped.push((shown(path), reason));
+                    }
+                    false => self.failed.push((shown(path), failure)),
+                }
+            }
         }
     }
 
-    /// Looks at the values that must not be plain, and at all that look like tokens and are none.
-    pub(super) fn look(&mut self, document: &ConfigText, settings: &SecretsFile, required: &[String]) {
+    /// ValueKind at the values that must not be plain, and at all that look like tokens and are none.
+    pub(super) fn look(&mut self, document: &ConfigText, settings: &SecretsFile, required: &[Pointer]) {
         let config = &document.name;
         // Two pointers may lead to one value.
         let mut seen = BTreeSet::new();
-        for pointer in settings.places(required) {
-            let found = json::find(&document.text, pointer);
-            if !matches!(found, Err(Error::NotFound)) {
-                self.met.insert(pointer.to_owned());
+        let pointers: Vec<&Pointer> = settings.places(required).collect();
+        let texts: Vec<&str> = pointers.iter().map(|pointer| &***pointer).collect();
+        for (pointer, found) in pointers.into_iter().zip(document.find_all(&texts)) {
+            let is_there = usize::from(!matches!(found, Err(Error::NotFound)));
+            match self.met.get_mut(pointer) {
+                Some(met) => *met += is_there,
+                None => _ = self.met.insert(pointer.clone(), is_there),
             }
             match found {
                 Err(Error::NotFound) => {}
                 Err(error) => self.failed.push((config.clone(), document.failure(pointer, error))),
-                Ok(value) if !seen.insert(value.span().start) => {}
-                Ok(value) => self.findings.extend(Flaw::of(&value).map(|flaw| Finding {
+                Ok(place) if !seen.insert(place.start()) => {}
+                Ok(place) => self.findings.extend(Flaw::of(&place).map(|flaw| Finding {
                     config: config.clone(),
-                    pointer: pointer.to_owned(),
+                    pointer: pointer.clone(),
                     flaw,
                 })),
             }
@@ -209,8 +272,36 @@ impl Looked {
         }));
     }
 
+    /// What was looked at, where nothing was found: no more is claimed than that.
+    fn summary(&self, config: &str) -> String {
+        let configs = count(self.configs, config);
+        let (there, missing): (Vec<_>, Vec<_>) = self.met.iter().partition(|(_, met)| **met > 0);
+        let there = there.iter().map(|(pointer, met)| format!("{pointer} (in {met})")).collect();
+        let missing: Vec<String> = missing.iter().map(|(pointer, _)| pointer.to_string()).collect();
+        let mut summary = match (self.met.is_empty(), &*missing) {
+            (true, _) => format!("{configs} looked at"),
+            _ if self.met.len() == missing.len() => {
+                format!(
+                    "{configs} looked at: none has a value at {}, and others were not judged",
+                    listed(missing, "or")
+                )
+            }
+            (_, []) => format!("{configs} looked at: no plain text at {}", listed(there, "and")),
+            _ => format!(
+                "{configs} looked at: no plain text at {}; none has a value at {}",
+                listed(there, "and"),
+                listed(missing, "or")
+            ),
+        };
+        if !self.skipped.is_empty() {
+            summary += &format!("; {} skipped", count(self.skipped.len(), "path"));
+        }
+        summary
+    }
+
     fn tell(&self, as_json: bool) -> Result<()> {
         if as_json {
+            let met = self.met.iter().map(|(pointer, met)| json!({ "pointer": pointer, "configs": met }));
             let findings = self.findings.iter().map(
                 |finding| json!({ "config": finding.config, "pointer": finding.pointer, "finding": finding.what() }),
             );
@@ -218,6 +309,7 @@ impl Looked {
                 "check",
                 json!({
                     "configs": self.configs,
+                    "pointers": met.collect::<Vec<_>>(),
                     "findings": findings.collect::<Vec<_>>(),
                     "skipped": output::skipped_in_json(&self.skipped),
                     "failed": output::failed_in_json(&self.failed),
@@ -231,6 +323,28 @@ impl Looked {
             output::result(format_args!("{} {}: {}", finding.config, finding.pointer, finding.what()))?;
         }
         Ok(())
+    }
+}
+
+/// The last name of a pointer, `/auth/token_value` or `auth.token_value`: whoever has the value spells it.
+fn last_name(pointer: &str) -> String {
+    match pointer.rsplit_once('/') {
+        Some((_, name)) => name.replace("~1", "/").replace("~0", "~"),
+        None => pointer.rsplit('.').next().unwrap_or(pointer).to_owned(),
+    }
+}
+
+/// Some of a list in words: of many the first.
+pub(super) fn listed(mut words: Vec<String>, and: &str) -> String {
+    const SHOWN: usize = 8;
+    if words.len() > SHOWN + 1 {
+        let more = words.split_off(SHOWN).len();
+        words.push(format!("{more} more"));
+    }
+    match words.pop() {
+        Some(last) if words.is_empty() => last,
+        Some(last) => format!("{} {and} {last}", words.join(", ")),
+        None => String::new(),
     }
 }
 

@@ -9,13 +9,13 @@ use serde_json::json;
 use super::{config_or_default, into_text, open_all, read};
 use crate::args::Decrypt;
 use crate::audit::Entry;
-use crate::config::text::{ConfigText, Edit};
+use crate::config::text::{ConfigText, Edit, Edits};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::keys::Keyring;
 use crate::output;
 use crate::quote::{count, shown};
-use crate::store::{self, ConfigPath};
+use crate::store::{ConfigPath, Output};
 use crate::tokens;
 
 pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
@@ -30,11 +30,17 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
         return Err(Failure::new(Exit::Usage, "stdout cannot take the config and what --json prints", next));
     }
     let (source, document) = read(&path, context)?;
+    if let Some(out) = out {
+        super::refuse_same_file(&source, out, "change the config with `fernseal edit`, which leaves no plain text")?;
+    }
+    let keys = if document.tokens.is_empty() { None } else { Some(context.keys()?) };
+    // Not before: a lock is not held while a person types. What is saved to OUT from here on survives.
+    let mut output = None;
+    if let Some(out) = out {
+        output = Some((out, super::lock(out, context)?, Output::at(out, args.force)?));
+    }
     let mut edits = Vec::new();
-    if document.tokens.is_empty() {
-        context.report.note(format_args!("{} has no encrypted values", document.name));
-    } else {
-        let keys = context.keys()?;
+    if let Some(keys) = keys {
         edits = document.opened_to(&open_all(&document, &keys, context)?);
         context.audit.record(&Entry {
             command: "decrypt",
@@ -43,13 +49,15 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
             pointers: &document.pointers(),
             keys: &[keys.current()],
         })?;
+    } else {
+        context.report.note(format_args!("{} has no encrypted values", document.name));
     }
-    let pieces = document.edited(&edits);
-    let Some(out) = out else {
+    let edits = Edits::new(&document, edits)?;
+    let pieces = edits.pieces();
+    let Some((out, _lock, output)) = output else {
         return output::result_bytes(&pieces);
     };
-    super::refuse_same_file(&source, out, "change the config with `fernseal edit`, which leaves no plain text")?;
-    store::create(out, 0o600, &pieces, args.force)?;
+    super::tell_caveats(output.write(0o600, &pieces)?, context);
     context.report.note(format_args!("{} decrypted into {} (mode 600)", count(edits.len(), "value"), shown(out)));
     context.report.warn(format_args!("{} holds secrets in plain text: delete it when done", shown(out)));
     if args.json {
@@ -65,14 +73,14 @@ fn textconv(path: &Path, context: &Context) -> Result<()> {
     let mut source = ConfigPath::named(path).read()?;
     let bytes = source.take_bytes();
     let Ok(document) = ConfigText::parse(shown(path), bytes.clone()) else { return output::result_bytes(&[&bytes]) };
-    let edits = match document.tokens.is_empty() || !Keyring::is_set(context.key_file.as_deref()) {
+    let edits = match document.tokens.is_empty() || !Keyring::is_set(context.key_options()) {
         true => Vec::new(),
         false => open_what_opens(&document, path, context).unwrap_or_else(|failure| {
             context.report.warn(format_args!("{}; the tokens are shown as they are", failure.what));
             Vec::new()
         }),
     };
-    output::result_bytes(&document.edited(&edits))
+    output::result_bytes(&Edits::new(&document, edits)?.pieces())
 }
 
 /// The edits that open what the keys at hand open.

@@ -2,6 +2,7 @@
 //! It is the guide's chapter on troubleshooting, asked of the machine; it goes on after what is wrong.
 //! It never asks for a key, and changes nothing.
 
+use std::io;
 use std::path::Path;
 
 use fernseal_core::Error;
@@ -9,18 +10,18 @@ use fernseal_core::fernet::MAX_CLOCK_SKEW;
 use fernseal_core::token::Format;
 use serde_json::json;
 
-use super::check::Looked;
+use super::check::{Looked, listed};
 use super::config_or_default;
 use crate::args::Doctor as Args;
-use crate::config::secrets_file::SecretsFile;
+use crate::config::secrets_file::{self, SecretsFile};
 use crate::config::text::ConfigText;
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
-use crate::keys::Keyring;
-use crate::keys::derive;
+use crate::keys::{self, Keyring, Place, derive};
 use crate::output::{self, time};
-use crate::quote::{count, quoted_path, shown};
+use crate::quote::{Pointer, count, quoted_path, shown};
 use crate::store::{self, ConfigPath};
+use crate::tokens;
 use crate::tokens::verify::check;
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
@@ -138,7 +139,21 @@ impl Doctor {
         // A broken token is told of elsewhere.
         looked.findings.retain(|finding| document.tokens.iter().all(|token| token.pointer != finding.pointer));
         if looked.findings.is_empty() && looked.failed.is_empty() {
-            self.good("plain text", "no secret is in plain text");
+            let (there, missing): (Vec<_>, Vec<_>) = looked.met.into_iter().partition(|(_, met)| *met > 0);
+            let pointers =
+                |met: Vec<(Pointer, usize)>| met.into_iter().map(|(pointer, _)| pointer.to_string()).collect();
+            let missing: Vec<String> = pointers(missing);
+            if there.is_empty() {
+                let what = format!("the config has no value at {}, and others were not judged", listed(missing, "or"));
+                let next =
+                    format!("name its secrets beside it in {}: secrets = [\"/database/password\"]", secrets_file::NAME);
+                self.note("plain text", what, next);
+            } else if missing.is_empty() {
+                self.good("plain text", format!("none at {}", listed(pointers(there), "or")));
+            } else {
+                let there = listed(pointers(there), "or");
+                self.good("plain text", format!("none at {there} (and no value at {})", listed(missing, "or")));
+            }
         }
         for (_, failure) in &looked.failed {
             self.wrong("plain text", failure);
@@ -151,8 +166,11 @@ impl Doctor {
 
     /// The master key, where it comes from, and who else can read it.
     fn keys(&mut self, config: Option<&Path>, document: Option<&ConfigText>, context: &Context) -> Option<Keyring> {
-        let key_file = context.key_file.as_deref();
-        if !Keyring::is_set(key_file) {
+        let options = context.key_options();
+        let places = keys::places(options, &context.report);
+        let listed: Vec<String> = places.iter().map(|place| format!("{}: {}", place.name, place.words())).collect();
+        self.good("key places", format!("in their order:\n        {}", listed.join("\n        ")));
+        if !places.iter().any(Place::is_set) {
             let what = "PROXMOX_MCP_MASTER_KEY is not set, nor is a key file named";
             let next = "export PROXMOX_MCP_MASTER_KEY=\"$(cat KEYFILE)\", or name the file with --key-file";
             if document.is_some_and(|document| document.tokens.is_empty()) {
@@ -162,7 +180,9 @@ impl Doctor {
             }
             return None;
         }
-        let keys = context.keys().map_err(|failure| self.wrong("master key", &failure)).ok()?;
+        let keys = Keyring::from_places(places, context.prompts, &context.report)
+            .map_err(|failure| self.wrong("master key", &failure))
+            .ok()?;
         let id = derive::id(keys.current(), context.threads);
         let previous = match keys.all().len() - 1 {
             0 => String::new(),
@@ -172,11 +192,21 @@ impl Doctor {
             Ok(_) => self.good("master key", format!("set, its id is {id}{previous}")),
             Err(failure) => self.note("master key", failure.what, failure.next),
         }
-        let folder = |path: &Path| Some(path.canonicalize().ok()?.parent()?.to_owned());
-        for file in Keyring::files(key_file) {
-            if config.and_then(folder).is_some_and(|config| folder(&file) == Some(config)) {
-                let what = format!("the key file {} lies beside the config", shown(&file));
-                self.note("key file", what, "keep it elsewhere: whoever gets the folder has both");
+        let folder = |path: &Path| path.canonicalize().map(|real| real.parent().map(Path::to_owned));
+        for file in Keyring::files(options) {
+            let Some(config) = config else { continue };
+            match folder(config).and_then(|config| Ok(folder(&file)? == config)) {
+                Ok(true) => {
+                    let what = format!("the key file {} lies beside the config", shown(&file));
+                    self.note("key file", what, "keep it elsewhere: whoever gets the folder has both");
+                }
+                // A pipe lies nowhere; a config that is not there was told of.
+                Ok(false) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    let what = format!("where the key file {} lies cannot be found out: {error}", shown(&file));
+                    self.wrong("key file", &Failure::new(Exit::File, what, "check the permissions on the way to it"));
+                }
             }
         }
         Some(keys)
@@ -195,6 +225,7 @@ impl Doctor {
                 format!("{} of {} with the key at hand", count(opened, "token"), document.tokens.len()),
             );
         }
+        let mut is_first = true;
         for (at, token) in document.tokens.iter().enumerate() {
             match checked.opens(at) {
                 Some("previous") => {
@@ -202,7 +233,12 @@ impl Doctor {
                     self.note("decryption", format!("{}: {}", token.pointer, checked.words(at)), next);
                 }
                 None if token.form.is_ok() => {
-                    self.wrong("decryption", &document.refusal(token, Error::Unauthentic));
+                    // Another key is looked for once: it is the same for most tokens of a config.
+                    let failure = match std::mem::take(&mut is_first) {
+                        true => tokens::refusal(document, token, Error::AuthenticationFailed, keys, context.threads),
+                        false => document.refusal(token, Error::AuthenticationFailed),
+                    };
+                    self.wrong("decryption", &failure);
                 }
                 _ => {}
             }
@@ -215,8 +251,11 @@ impl Doctor {
 
     /// Backups beside the config.
     fn backups(&mut self, path: &Path) {
-        let backups =
-            store::Backups::new(None).and_then(|mut finder| finder.of(&ConfigPath::named(path))).unwrap_or_default();
+        let backups = store::Backups::new(None).and_then(|mut finder| finder.of(&ConfigPath::named(path)));
+        let backups = match backups {
+            Ok(backups) => backups,
+            Err(failure) => return self.wrong("backups", &failure),
+        };
         if !backups.is_empty() {
             let what = format!("{} beside the config: old keys still open them", count(backups.len(), "backup"));
             let next = format!("once all is well: fernseal backups prune {}", quoted_path(path));

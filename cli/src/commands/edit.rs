@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::OsStr;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fernseal_core::Error;
-use fernseal_core::config::Looks;
-use fernseal_core::json::{self, Kind};
+use fernseal_core::config::ValueKind;
+use fernseal_core::json::Kind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -18,14 +19,15 @@ use super::{check_length, open_all, read};
 use crate::args::Edit as Args;
 use crate::audit::Entry;
 use crate::config::secrets_file::SecretsFile;
-use crate::config::text::{ConfigText, Edit, Leaf, SealedValue, in_order, looks, unescaped};
+use crate::config::text::{ConfigText, Edit, Edits, Leaf, SealedValue, classify, unescaped};
 use crate::context::Context;
 use crate::env::KEY_VARIABLES;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
-use crate::output::terminal;
+use crate::keys::{Keyring, derive};
+use crate::output::terminal::Answer;
 use crate::output::{self, say, time};
-use crate::quote::count;
+use crate::quote::{Pointer, count, one_line, shown};
 use crate::store::{ConfigPath, MemoryFile};
 use crate::tokens;
 
@@ -41,13 +43,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         Entry { command: "edit", outcome: "started", files: &[&args.config], pointers: &pointers, keys: &[master] };
     context.audit.record(&entry)?;
 
-    let opened = Zeroizing::new(document.edited(&document.opened_to(&secrets)).concat());
-    let file = MemoryFile::create(args.config.file_name().unwrap_or_default(), &[&opened])?;
-    let named: Vec<&str> = settings.places(&args.fields).collect();
+    let opened = Zeroizing::new(Edits::new(&document, document.opened_to(&secrets))?.pieces().concat());
+    // A config that was read has a name.
+    let name = args.config.file_name().unwrap_or(OsStr::new("config.json"));
+    let file = MemoryFile::create(name, &[&opened])?;
+    let named: Vec<&str> = settings.places(&args.fields).map(|pointer| &**pointer).collect();
     let before = Before::new(&document, &secrets);
-    let save = |text: &[u8]| -> Result<Saved> {
+    let save = |text: &[u8]| -> Result<Saving> {
         let saved = ConfigText::parse(document.name.clone(), text.to_vec())?;
-        let Plan { kept, copied, new } = before.compare(&saved, &named)?;
+        let Plan { kept, pasted, new } = before.compare(&saved, &named)?;
+        check_pasted(&saved, &pasted, &keys, context)?;
         for new in &new {
             check_length(&saved, &new.leaf.pointer, new.text.len())?;
         }
@@ -55,71 +60,107 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         let sealed = tokens::seal(master, &texts, false, document.sealing_time(time::now()), context.threads)?;
         let mut edits = kept;
         edits.extend(new.iter().zip(&sealed).map(|(new, token)| new.leaf.replaced_by(token)));
-        in_order(&mut edits);
-        let pieces = saved.edited(&edits);
+        let edits = Edits::new(&saved, edits)?;
+        let pieces = edits.pieces();
         // What could not be read again is not written: a name may occur twice above a value that is a token only now.
         ConfigText::parse(document.name.clone(), pieces.concat())?;
-        source.replace(&pieces)?;
-        Ok(Saved {
-            encrypted: new.iter().map(|new| new.leaf.pointer.clone()).collect(),
-            copied: copied.into_iter().map(|(pointer, from)| (pointer, from.to_owned())).collect(),
-        })
+        // Not before: the editor may be open for hours, and nobody else is to wait for it.
+        let _lock = super::lock(&args.config, context)?;
+        interrupt::stop_if_requested()?;
+        match source.replace(&pieces) {
+            Ok(caveats) => super::tell_caveats(caveats, context),
+            Err(failure) if source.is_unchanged()? => return Err(failure),
+            Err(_) => {
+                let (path, caveats) = source.write_beside("edited", &time::stamp(time::now()), &pieces)?;
+                super::tell_caveats(caveats, context);
+                return Ok(Saving::Beside(path));
+            }
+        }
+        let sealed = |new: &New<'_>| Sealed { pointer: new.leaf.pointer.clone(), from: new.from.cloned() };
+        Ok(Saving::Done(new.iter().map(sealed).collect()))
     };
     let saved = loop {
-        start_editor(file.path())?;
+        start_editor(file.path(), args.json)?;
         let text = file.read()?;
         if *text == *opened {
             break None;
         }
         match save(&text) {
-            Ok(saved) => break Some(saved),
-            Err(failure) if terminal::is_interactive() => {
+            Ok(Saving::Done(saved)) => break Some(saved),
+            Ok(Saving::Beside(path)) => {
+                entry.outcome = "failed";
+                context.audit.record_done(&entry, &context.report);
+                let what = format!("{} changed while it was edited; it was left as it is", document.name);
+                let next = format!("the edited text, encrypted, is in {}: compare the two", shown(&path));
+                return Err(Failure::new(Exit::File, what, next));
+            }
+            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+            Err(failure) if context.prompts.absence().is_none() => {
                 say(&failure.to_string());
-                if !terminal::ask_yes("Edit it again? Anything but yes throws the changes away: ")? {
-                    return Err(Failure::new(Exit::Other, "the changes were thrown away", "nothing was written"));
-                }
+                edit_again(&document.name, context)?;
             }
             Err(failure) => return Err(failure),
         }
     };
     entry.outcome = "done";
-    let pointers: Vec<&str> = saved.iter().flat_map(Saved::pointers).collect();
+    let pointers: Vec<&str> = saved.iter().flatten().map(|sealed| &*sealed.pointer).collect();
     entry.pointers = &pointers;
     context.audit.record_done(&entry, &context.report);
+    let id = (!pointers.is_empty()).then(|| derive::id(master, context.threads));
     if args.json {
-        return output::json(
-            "edit",
-            json!({ "config": document.name, "saved": saved.is_some(), "encrypted": pointers }),
-        );
+        let fields = json!({ "config": document.name, "saved": saved.is_some(), "encrypted": pointers, "key_id": id });
+        return output::after_the_work(output::json("edit", fields));
     }
     let Some(saved) = saved else {
         context.report.note(format_args!("{}: nothing was changed", document.name));
         return Ok(());
     };
-    for pointer in &saved.encrypted {
-        context.report.note(format_args!("encrypted {pointer}"));
+    for Sealed { pointer, from } in &saved {
+        let from = from.as_ref().map_or_else(String::new, |from| format!(": it holds the secret that was at {from}"));
+        context.report.note(format_args!("encrypted {pointer}{from}"));
     }
-    for (pointer, from) in &saved.copied {
-        context.report.note(format_args!("encrypted {pointer}: it holds the secret that was at {from}"));
-    }
-    let number = count(saved.encrypted.len(), "value");
-    context.report.note(format_args!("{} saved; {number} encrypted anew", document.name));
+    let number = count(saved.len(), "value");
+    let under = id.map_or_else(String::new, |id| format!("; the key's id is {id}"));
+    context.report.note(format_args!("{} saved; {number} encrypted anew{under}", document.name));
     Ok(())
 }
 
-/// What a saved text brought.
-struct Saved {
-    /// The pointers of what was sealed.
-    encrypted: Vec<String>,
-    /// Pointers that got the token of a secret, and where that was.
-    copied: Vec<(String, String)>,
+/// What came of an attempt to save.
+enum Saving {
+    Done(Vec<Sealed>),
+    /// Another program has saved the config meanwhile: that stays, and the edited text is in this file.
+    Beside(PathBuf),
 }
 
-impl Saved {
-    /// All that became a token.
-    fn pointers(&self) -> impl Iterator<Item = &str> {
-        self.encrypted.iter().chain(self.copied.iter().map(|(pointer, _)| pointer)).map(String::as_str)
+/// Asks whether the person edits the text again, which only one word denies: it throws the changes away.
+fn edit_again(config: &str, context: &Context) -> Result<()> {
+    let otherwise = format!("{config} was not changed, and the changes are gone");
+    let question = "Edit it again? Press Enter, or type discard to throw the changes away: ";
+    loop {
+        match context.prompts.ask(question, &otherwise)? {
+            Some((Answer::Other, word)) if word == "discard" => {
+                return Err(Failure::new(Exit::Other, "the changes were thrown away", otherwise));
+            }
+            Some((Answer::Other, _)) => {}
+            Some((Answer::Yes | Answer::Default, _)) | None => return Ok(()),
+        }
     }
+}
+
+/// Refuses a token that the person put there and that does not open: the config would be under two keys.
+fn check_pasted(saved: &ConfigText, pasted: &[usize], keys: &Keyring, context: &Context) -> Result<()> {
+    let tokens: Vec<_> =
+        pasted.iter().filter_map(|start| saved.token_from(*start)).map(|token| (saved, token)).collect();
+    let opened = tokens::open(&tokens, keys, context.threads);
+    let refused = tokens.iter().zip(opened).find_map(|((_, token), opened)| Some((token, opened.err()?)));
+    refused.map_or(Ok(()), |(token, error)| Err(tokens::refusal(saved, token, error, keys, context.threads)))
+}
+
+/// A value that was sealed.
+struct Sealed {
+    pointer: Pointer,
+    /// Where its secret was before, if it was moved or copied.
+    from: Option<Pointer>,
 }
 
 /// What becomes of the strings of the saved text.
@@ -127,9 +168,10 @@ impl Saved {
 struct Plan<'s> {
     /// Secrets that were not touched: their tokens are put back.
     kept: Vec<Edit>,
-    /// Pointers that had no token and get one, as their text is the secret of another pointer.
-    copied: Vec<(String, &'s str)>,
-    /// Secrets that are sealed.
+    /// Where strings begin that are tokens now and were not.
+    pasted: Vec<usize>,
+    /// Secrets that are sealed. One that was moved or copied is among them: if two that changed places kept their tokens,
+    /// a rollback could not tell.
     new: Vec<New<'s>>,
 }
 
@@ -137,6 +179,8 @@ struct Plan<'s> {
 struct New<'s> {
     leaf: Leaf<'s>,
     text: Zeroizing<String>,
+    /// The pointer of the token that held it before.
+    from: Option<&'s Pointer>,
 }
 
 /// The config as it was, by its secrets and their places.
@@ -147,7 +191,7 @@ struct Before<'s> {
     /// Of each secret the first token.
     by_secret: BTreeMap<&'s str, &'s SealedValue>,
     /// Plain strings that happen to equal a secret, by their pointers.
-    equal: BTreeMap<String, &'s str>,
+    equal: BTreeMap<Pointer, &'s str>,
 }
 
 impl<'s> Before<'s> {
@@ -168,9 +212,9 @@ impl<'s> Before<'s> {
     /// secrets too.
     fn compare(&self, saved: &'s ConfigText, named: &[&str]) -> Result<Plan<'s>> {
         let mut places = BTreeSet::new();
-        for pointer in named {
-            match json::find(&saved.text, pointer) {
-                Ok(value) => _ = places.insert(value.span().start),
+        for (pointer, place) in named.iter().zip(saved.find_all(named)) {
+            match place {
+                Ok(place) => _ = places.insert(place.start()),
                 Err(Error::NotFound) => {}
                 Err(error) => return Err(saved.failure(pointer, error)),
             }
@@ -194,25 +238,25 @@ impl<'s> Before<'s> {
                 continue;
             } else if let Some(token) = self.by_secret.get(&*text) {
                 if is_named || self.equal.get(&leaf.pointer).is_none_or(|before| **before != *text) {
-                    plan.kept.push(leaf.replaced_by(token.text(self.document)));
-                    if own.is_none() {
-                        plan.copied.push((leaf.pointer, &token.pointer));
-                    }
+                    plan.new.push(New { text: text.into_owned(), leaf, from: Some(&token.pointer) });
                 }
             } else if own.is_some() || is_named {
-                match looks(leaf.raw) {
-                    Looks::Plain => plan.new.push(New { text: text.into_owned(), leaf }),
-                    Looks::LooksSealed => return Err(saved.failure(&leaf.pointer, Error::LooksSealed)),
-                    Looks::Sealed | Looks::Placeholder => {}
+                match classify(leaf.raw) {
+                    ValueKind::Plain => plan.new.push(New { text: text.into_owned(), leaf, from: None }),
+                    ValueKind::Lookalike => return Err(saved.failure(&leaf.pointer, Error::Lookalike)),
+                    ValueKind::Sealed => plan.pasted.push(leaf.start()),
+                    ValueKind::Placeholder => {}
                 }
+            } else if classify(leaf.raw) == ValueKind::Sealed {
+                plan.pasted.push(leaf.start());
             }
         }
         Ok(plan)
     }
 }
 
-/// Lets the person edit the file at `path`.
-fn start_editor(path: &Path) -> Result<()> {
+/// Lets the person edit the file at `path`. Where stdout is for JSON, the editor's is stderr.
+fn start_editor(path: &Path, is_json: bool) -> Result<()> {
     let editor =
         crate::env::variable("VISUAL").or_else(|| crate::env::variable("EDITOR")).unwrap_or_else(|| "vi".into());
     let failed =
@@ -223,17 +267,20 @@ fn start_editor(path: &Path) -> Result<()> {
         script.push(" -n -i NONE -c 'set nobackup nowritebackup noundofile'");
     }
     script.push(" \"$@\"");
-    interrupt::outlive_interrupts();
+    let _interrupts = interrupt::leave_interrupts_to_another();
     let mut command = Command::new("sh");
     command.arg("-c").arg(script).arg(&editor).arg(path);
     // What an editor writes for its own use goes the way of the file.
     command.env("TMPDIR", path.parent().unwrap_or(path));
     KEY_VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
+    if is_json && !io::stdout().is_terminal() {
+        command.stdout(io::stderr());
+    }
     let status = command.status().map_err(|error| failed(format!("the editor cannot be started: {error}")))?;
     if status.success() {
         return Ok(());
     }
-    Err(failed(format!("the editor {} failed ({status})", editor.to_string_lossy())))
+    Err(failed(format!("the editor {} failed ({status})", one_line(&editor.to_string_lossy()))))
 }
 
 /// Programs that run the one named after them.
@@ -259,8 +306,8 @@ fn is_vim(editor: &OsStr) -> bool {
 /// Whether a program is vim: by its name, or by that of the file which the name leads to.
 fn leads_to_vim(program: &str) -> bool {
     let has_its_name = |path: &Path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.contains("vim"));
-    let places = env::var_os("PATH").unwrap_or_default();
-    let places = env::split_paths(&places).filter(|_| !program.contains('/')).chain([PathBuf::new()]);
+    let places = env::var_os("PATH").filter(|_| !program.contains('/'));
+    let places = places.iter().flat_map(|places| env::split_paths(places)).chain([PathBuf::new()]);
     let found = places.map(|place| place.join(program)).find_map(|path| path.canonicalize().ok());
     has_its_name(Path::new(program)) || found.is_some_and(|path| has_its_name(&path))
 }

@@ -2,79 +2,102 @@
 //! Tokens and placeholders stay as they are; what merely looks like a token is refused.
 //! Without a usable master key nothing is written.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
-use fernseal_core::config::Looks;
-use fernseal_core::json::{self, Kind};
+use fernseal_core::config::ValueKind;
+use fernseal_core::json::Kind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{check_length, read};
+use super::{UNINTERRUPTED, check_length, read};
 use crate::args::Encrypt;
 use crate::audit::Entry;
+use crate::config::placeholder;
 use crate::config::secrets_file::SecretsFile;
-use crate::config::text::{ConfigText, Edit, in_order, looks, unescaped};
+use crate::config::text::{ConfigText, Edits, Place, classify, unescaped};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
+use crate::interrupt;
+use crate::keys::derive;
 use crate::output::{self, time};
-use crate::quote::shown;
-use crate::store::{self, ConfigPath};
+use crate::quote::{Pointer, shown};
+use crate::store::{ConfigPath, Output};
 use crate::tokens;
 
 pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
-    let (source, document) = read(&args.config, context)?;
+    let (mut source, first) = read(&args.config, context)?;
     let out = args.output.clone().unwrap_or_else(|| default_output(&args.config));
     if !args.in_place {
         super::refuse_same_file(&source, &out, "replace the config itself with `fernseal encrypt --in-place`")?;
     }
 
     let settings = SecretsFile::beside(&ConfigPath::named(&args.config))?;
-    let secrets = find_secrets(&document, &args.fields, &settings, context)?;
-    let tell = |written: Option<&Path>| match args.json {
-        true => output::json(
-            "encrypt",
-            json!({
-                "config": document.name,
-                "output": written.map(shown),
-                "encrypted": secrets.iter().map(|secret| secret.pointer).collect::<Vec<_>>(),
-            }),
-        ),
-        false => Ok(()),
-    };
+    let mut secrets = find_secrets(&first, args, &settings, context)?;
+    let tell =
+        |document: &ConfigText, secrets: &[Secret<'_>], written: Option<&Path>, key_id: Option<String>| match args.json
+        {
+            true => output::json(
+                "encrypt",
+                json!({
+                    "config": document.name,
+                    "output": written.map(shown),
+                    "encrypted": secrets.iter().map(|secret| secret.pointer).collect::<Vec<_>>(),
+                    "key_id": key_id,
+                }),
+            ),
+            false => Ok(()),
+        };
     if secrets.is_empty() && args.output.is_none() {
-        context.report.note(format_args!("Nothing to encrypt in {}; nothing written", document.name));
-        return tell(None);
+        context.report.note(format_args!("Nothing to encrypt in {}; nothing written", first.name));
+        return tell(&first, &secrets, None, None);
     }
-
+    let target = if args.in_place { &args.config } else { &out };
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
+    // Not before: a lock is not held while a person types. What is saved to the output from here on survives.
+    let _lock = super::lock(target, context)?;
+    let output = if args.in_place { None } else { Some(Output::at(&out, args.force)?) };
+    let again;
+    let document = if source.is_unchanged()? {
+        &first
+    } else {
+        (source, again) = read(&args.config, context)?;
+        secrets = find_secrets(&again, args, &settings, context)?;
+        &again
+    };
     if !secrets.is_empty() {
-        tokens::check_fit(&document, document.tokens.iter(), &keys, context.threads)?;
+        tokens::check_fit(document, document.tokens.iter(), &keys, context.threads)?;
     }
     let texts: Vec<&str> = secrets.iter().map(|secret| secret.text.as_str()).collect();
     let at = document.sealing_time(time::now());
-    let tokens = tokens::seal(master, &texts, args.legacy, at, context.threads)?;
-    let mut edits: Vec<Edit> =
-        secrets.iter().zip(&tokens).map(|(secret, token)| Edit::of(&secret.value, token)).collect();
-    in_order(&mut edits);
-    let pieces = document.edited(&edits);
+    let mut tokens = Vec::with_capacity(texts.len());
+    for part in texts.chunks(UNINTERRUPTED) {
+        interrupt::stop_if_requested()?;
+        tokens.extend(tokens::seal(master, part, args.legacy, at, context.threads)?);
+    }
+    let edits = secrets.iter().zip(&tokens).map(|(secret, token)| secret.place.replaced_by(token)).collect();
+    let edits = Edits::new(document, edits)?;
+    let pieces = edits.pieces();
 
-    let target = if args.in_place { &args.config } else { &out };
     let mut entry = Entry {
         command: "encrypt",
         outcome: "started",
         files: &[&args.config, target],
-        pointers: &secrets.iter().map(|secret| secret.pointer).collect::<Vec<_>>(),
+        pointers: &secrets.iter().map(|secret| &**secret.pointer).collect::<Vec<_>>(),
         keys: &[master],
     };
+    interrupt::stop_if_requested()?;
     context.audit.record(&entry)?;
-    if args.in_place {
-        source.replace(&pieces)?;
-    } else {
+    let caveats = match output {
+        None => source.replace(&pieces)?,
+        Some(output) => output.write(source.mode() & 0o600, &pieces)?,
+    };
+    super::tell_caveats(caveats, context);
+    if !args.in_place {
         let mode = source.mode() & 0o600;
-        store::create(&out, mode, &pieces, args.force)?;
         if mode != source.mode() {
             context.report.note(format_args!(
                 "{} is for you alone (mode {mode:03o}; {} has {:03o})",
@@ -90,20 +113,22 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     for secret in &secrets {
         context.report.note(format_args!("encrypted {}", secret.pointer));
     }
-    context.report.note(format_args!("Encrypted configuration written to {}", shown(target)));
+    let id = (!secrets.is_empty()).then(|| derive::id(master, context.threads));
+    let under = id.as_ref().map_or_else(String::new, |id| format!("; the key's id is {id}"));
+    context.report.note(format_args!("Encrypted configuration written to {}{under}", shown(target)));
     if !args.in_place && !secrets.is_empty() {
         context.report.note(format_args!(
             "{} still holds the secrets in plain text: delete it once the new file works",
             document.name
         ));
     }
-    tell(Some(target))
+    output::after_the_work(tell(document, &secrets, Some(target), id))
 }
 
 /// A value that is to be sealed.
 struct Secret<'a> {
-    pointer: &'a str,
-    value: json::Value<'a>,
+    pointer: &'a Pointer,
+    place: Place<'a>,
     text: Zeroizing<String>,
 }
 
@@ -111,16 +136,21 @@ struct Secret<'a> {
 /// line names must be there.
 fn find_secrets<'a>(
     document: &'a ConfigText,
-    fields: &'a [String],
+    args: &'a Encrypt,
     settings: &'a SecretsFile,
     context: &Context,
 ) -> Result<Vec<Secret<'a>>> {
+    let Encrypt { fields, placeholders, .. } = args;
     let mut secrets: Vec<Secret<'a>> = Vec::new();
     let others_named = !fields.is_empty() || !settings.secrets.is_empty();
     let optional = settings.places(&[]).map(|pointer| (pointer, false));
-    let wanted = fields.iter().map(|pointer| (pointer.as_str(), true));
-    for (pointer, is_wanted) in optional.chain(wanted) {
-        let value = match json::find(&document.text, pointer) {
+    let wanted = fields.iter().map(|pointer| (pointer, true));
+    let wanted: Vec<(&Pointer, bool)> = optional.chain(wanted).collect();
+    let found = document.find_all(&wanted.iter().map(|(pointer, _)| &***pointer).collect::<Vec<_>>());
+    // Two pointers may lead to one value.
+    let mut starts = BTreeSet::new();
+    for ((pointer, is_wanted), found) in wanted.into_iter().zip(found) {
+        let place = match found {
             Err(Error::NotFound) if !is_wanted && others_named => continue,
             Err(Error::NotFound) if !is_wanted => {
                 return Err(Failure::new(
@@ -131,33 +161,36 @@ fn find_secrets<'a>(
             }
             found => found.map_err(|error| document.failure(pointer, error))?,
         };
-        if value.kind() != Kind::String {
+        if place.kind != Kind::String {
             return Err(document.failure(pointer, Error::NotAString));
         }
-        match looks(value.raw()) {
-            Looks::Sealed => context.report.note(format_args!("{pointer} is encrypted already")),
-            Looks::LooksSealed => {
-                return Err(match document.token_at(&value) {
-                    Some(token) => document.refusal(token, Error::LooksSealed),
-                    None => document.failure(pointer, Error::LooksSealed),
+        match classify(place.raw) {
+            ValueKind::Sealed => context.report.note(format_args!("{pointer} is encrypted already")),
+            ValueKind::Lookalike => {
+                return Err(match document.token_from(place.start()) {
+                    Some(token) => document.refusal(token, Error::Lookalike),
+                    None => document.failure(pointer, Error::Lookalike),
                 });
             }
-            Looks::Placeholder => context.report.note(format_args!(
-                "{pointer} is a placeholder ({}), not a secret: left as it is",
-                value.raw().split([':', '-', '?']).next().unwrap_or_default().trim_end_matches('}').to_owned() + "…}"
-            )),
-            Looks::Plain if value.raw().is_empty() => {
+            ValueKind::Placeholder if !*placeholders => {
+                let form = unescaped(place.raw).ok().and_then(|text| placeholder::form(&text));
+                context.report.note(format_args!(
+                    "{pointer} is or holds a placeholder ({}), not a secret: left as it is",
+                    form.unwrap_or("${…}")
+                ));
+            }
+            ValueKind::Plain if place.raw.is_empty() => {
                 context.report.note(format_args!("{pointer} is empty: left as it is"));
             }
-            Looks::Plain => {
-                if value.raw().trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
+            ValueKind::Plain | ValueKind::Placeholder => {
+                if place.raw.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
                     context.report.warn(format_args!("{pointer} begins like a token; it is encrypted as it is"));
                 }
-                let text = unescaped(value.raw()).map_err(|error| document.failure(pointer, error))?;
+                let text = unescaped(place.raw).map_err(|error| document.failure(pointer, error))?;
                 let text = text.into_owned();
                 check_length(document, pointer, text.len())?;
-                if secrets.iter().all(|secret| secret.value.span() != value.span()) {
-                    secrets.push(Secret { pointer, value, text });
+                if starts.insert(place.start()) {
+                    secrets.push(Secret { pointer, place, text });
                 }
             }
         }
@@ -167,7 +200,8 @@ fn find_secrets<'a>(
 
 /// `DIR/NAME.json` → `DIR/NAME.encrypted.json`; only the file's name counts.
 fn default_output(config: &Path) -> PathBuf {
-    let name = config.file_name().unwrap_or_default();
+    // Of a path without a name no config was read.
+    let name = config.file_name().unwrap_or(config.as_os_str());
     let stem = match config.extension() {
         Some(extension) if extension == "json" => config.file_stem().unwrap_or(name),
         _ => name,

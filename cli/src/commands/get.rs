@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{config_or_default, open, read, unsealed};
+use super::{config_or_default, open_one, read, unsealed};
 use crate::args::Get;
 use crate::audit::Entry;
 use crate::context::Context;
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
     let text = match document.token_at(&value) {
         Some(token) => {
             let keys = context.keys()?;
-            let secret = open(&document, &[token], &keys, context)?.pop().unwrap_or_default();
+            let secret = open_one(&document, token, &keys, context)?;
             context.audit.record(&Entry {
                 command: "get",
                 outcome: "done",

@@ -1,5 +1,6 @@
 //! `keygen`: a new master key, to a file of mode 0600, or shown once on the terminal.
-//! Without either it refuses, so that no key lands in a log; `--print` is the explicit way to stdout.
+//! Without either it refuses before a key is made, so that no key lands in a log or is lost; `--print` is the explicit
+//! way to stdout.
 //! Everywhere else the key is named by its id.
 
 use std::rc::Rc;
@@ -17,14 +18,17 @@ use crate::keys::derive::{self, Master};
 use crate::output;
 use crate::output::terminal;
 use crate::quote::shown;
-use crate::store;
+use crate::store::{self, Unsyncable};
 
 pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
-    if args.output.is_none() && !args.print && !terminal::is_interactive() {
+    if args.output.is_none()
+        && !args.print
+        && let Some(why) = context.prompts.cannot_show_key()
+    {
         return Err(Failure::new(
             Exit::Usage,
-            "no terminal to show the new key on",
-            "write it to a file with -o FILE, or print it with --print where no log can catch it",
+            format!("no terminal to show the new key on: {why}"),
+            "no key was made; write it to a file with -o FILE, or print it with --print where no log can catch it",
         ));
     }
     let (master, text) = new_key()?;
@@ -35,7 +39,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
 
     let exports = match &args.output {
         Some(path) => {
-            store::create_key(path, &text)?;
+            super::tell_caveats(store::create_key(path, &text, Unsyncable::Tell)?, context);
             context.report.note(format_args!("New master key written to {} (mode 600)", shown(path)));
             keys::exports(path)
         }
@@ -53,7 +57,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
 
     let id = derive::id(&master, context.threads);
     if args.json {
-        output::json("keygen", json!({ "file": args.output.as_deref().map(shown), "id": id }))?;
+        output::after_the_work(output::json("keygen", json!({ "file": args.output.as_deref().map(shown), "id": id })))?;
     }
     context.report.note(format_args!("Its id is {id}. To use it:\n{exports}"));
     context
@@ -64,7 +68,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
 
 /// A new master key and its text.
 pub(crate) fn new_key() -> Result<(Rc<Master>, KeyText)> {
-    let text = MasterKey::generate(&mut SysRng).map_err(|_| {
+    let text = MasterKey::generate_text(&mut SysRng).map_err(|_| {
         let next = "no key was made; without random numbers none can be";
         Failure::new(Exit::Other, "the system's random source failed", next)
     })?;

@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod edit;
 pub(crate) mod encrypt;
 pub(crate) mod get;
+pub(crate) mod key;
 pub(crate) mod keygen;
 pub(crate) mod man;
 pub(crate) mod rotate;
@@ -28,13 +29,18 @@ use zeroize::Zeroizing;
 use crate::config::text::{ConfigText, SealedValue, unescaped};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
+use crate::interrupt;
 use crate::keys::Keyring;
-use crate::quote::shown;
-use crate::store::{ConfigFile, ConfigPath};
+use crate::quote::{one_line, shown};
+use crate::store::{self, Caveats, ConfigFile, ConfigPath, Lock, Notice};
 use crate::tokens;
 
 /// The longest secret that is sealed, in bytes.
 const MAX_SECRET: usize = 1 << 20;
+
+/// How many keys are derived before a signal is looked for: so many that the processor's lanes are full, and so few that
+/// it takes about a second.
+const UNINTERRUPTED: usize = 512;
 
 /// The config of a command that only reads: as named, or the one in PROXMOX_MCP_CONFIG.
 fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
@@ -45,9 +51,41 @@ fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
     })
 }
 
+/// Takes the lock for writing `config`, and removes what runs that were killed have left beside it.
+fn lock(config: &Path, context: &Context) -> Result<Lock> {
+    let config = ConfigPath::named(config);
+    let tell = |notice| tell_notice(notice, context);
+    let lock = store::lock(&[config], context.lock_wait, &tell)?;
+    lock.remove_leftovers(&tell);
+    Ok(lock)
+}
+
+/// Says what became of a lock beside its being held.
+pub(crate) fn tell_notice(notice: Notice, context: &Context) {
+    match notice {
+        Notice::Waiting(text) => context.report.note(text),
+        Notice::Unlocked(text) => context.report.warn(text),
+        Notice::Removed(path) => {
+            context.report.note(format_args!("removed {}, left by a run that was killed", shown(&path)));
+        }
+        Notice::Rescued(config, save) => context.report.warn(format_args!(
+            "another program saved {} while a run that was killed replaced it; that save is in {}: compare the two",
+            shown(&config),
+            shown(&save)
+        )),
+    }
+}
+
+/// Says what was left out of a write.
+pub(crate) fn tell_caveats(caveats: Caveats, context: &Context) {
+    for caveat in caveats {
+        context.report.warn(caveat);
+    }
+}
+
 /// An output never goes over its input; `or` says what does.
 fn refuse_same_file(source: &ConfigFile, out: &Path, or: &str) -> Result<()> {
-    if source.is_at(out) {
+    if source.is_at(out)? {
         let next = format!("name another output, or {or}");
         return Err(Failure::new(Exit::Usage, format!("{} is the input itself", shown(out)), next));
     }
@@ -87,6 +125,14 @@ pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Cont
     Ok(document)
 }
 
+/// Why a file in a directory that is no config, for the reason in `failure`, can be skipped: it holds none of `words`, and
+/// thus nothing that a command looks for. None if it could.
+pub(crate) fn reason_to_skip(config: &ConfigPath, failure: &Failure, words: &[&str]) -> Option<String> {
+    // What cannot be looked at could hold them.
+    let could_hold = config.could_hold(words).unwrap_or(true);
+    (!could_hold).then(|| format!("{}; nothing in it looks like {}", failure.what, words.join(" or ")))
+}
+
 /// The secrets of `tokens`, or the first failure.
 fn open(
     document: &ConfigText,
@@ -95,7 +141,11 @@ fn open(
     context: &Context,
 ) -> Result<Vec<Zeroizing<String>>> {
     let tokens: Vec<_> = tokens.iter().map(|token| (document, *token)).collect();
-    let opened = tokens::open(&tokens, keys, context.threads);
+    let mut opened = Vec::with_capacity(tokens.len());
+    for part in tokens.chunks(UNINTERRUPTED) {
+        interrupt::stop_if_requested()?;
+        opened.extend(tokens::open(part, keys, context.threads));
+    }
     tokens
         .iter()
         .zip(opened)
@@ -106,9 +156,26 @@ fn open(
                 token.pointer,
                 if secret.is_ok() { "opened" } else { "refused" }
             ));
-            secret.map_err(|error| document.refusal(token, error))
+            secret.map_err(|error| tokens::refusal(document, token, error, keys, context.threads))
         })
         .collect()
+}
+
+/// The secret of one token.
+fn open_one(
+    document: &ConfigText,
+    token: &SealedValue,
+    keys: &Keyring,
+    context: &Context,
+) -> Result<Zeroizing<String>> {
+    only(open(document, &[token], keys, context)?)
+}
+
+/// The one thing that came of one thing.
+fn only<T>(things: Vec<T>) -> Result<T> {
+    let number = things.len();
+    let one: std::result::Result<[T; 1], _> = things.try_into();
+    one.map(|[thing]| thing).map_err(|_| Failure::broken(format_args!("of one token came {number} results")))
 }
 
 /// The secrets of all tokens, or the first failure.
@@ -131,7 +198,7 @@ fn into_text(mut bytes: Zeroizing<Vec<u8>>) -> std::result::Result<Zeroizing<Str
         Ok(text) => Ok(Zeroizing::new(text)),
         Err(error) => {
             drop(Zeroizing::new(error.into_bytes()));
-            Err(Error::NotText)
+            Err(Error::NotUtf8)
         }
     }
 }
@@ -141,7 +208,7 @@ fn check_length(document: &ConfigText, pointer: &str, len: usize) -> Result<()> 
     if len <= MAX_SECRET {
         return Ok(());
     }
-    let what = format!("the secret is longer than 1 MiB: {} {pointer}", document.name);
+    let what = format!("the secret is longer than 1 MiB: {} {}", document.name, one_line(pointer));
     Err(Failure::new(Exit::Malformed, what, "nothing was written; a config is no place for it"))
 }
 

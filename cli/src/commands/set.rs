@@ -5,6 +5,7 @@
 use std::io::{self, IsTerminal, Read};
 
 use fernseal_core::Error;
+use fernseal_core::config::ValueKind;
 use fernseal_core::json::{self, Kind};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -12,10 +13,11 @@ use zeroize::Zeroizing;
 use super::{MAX_SECRET, check_length, into_text, read};
 use crate::args::Set;
 use crate::audit::Entry;
-use crate::config::text::{ConfigText, Edit};
+use crate::config::text::{ConfigText, Edit, Edits, SealedValue, classify};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
-use crate::output::terminal;
+use crate::interrupt;
+use crate::keys::{Keyring, derive};
 use crate::output::{self, time};
 use crate::tokens;
 
@@ -27,25 +29,24 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
         let what = "a secret is no argument: others see it there, and the shell keeps it";
         return Err(Failure::new(Exit::Usage, what, PIPE));
     }
-    let (source, document) = read(&args.config, context)?;
-    let value = json::find(&document.text, &args.pointer).map_err(|error| {
-        let failure = document.failure(&args.pointer, error);
-        let next = "add it to the config with any text first (`fernseal edit`), or check the pointer's spelling";
-        if error == Error::NotFound { Failure { next: next.to_owned(), ..failure } } else { failure }
-    })?;
-    if matches!(value.kind(), Kind::Object | Kind::Array) {
-        return Err(document.failure(&args.pointer, Error::NotAString));
-    }
+    let (mut source, mut document) = read(&args.config, context)?;
+    // Before anybody is asked for a key or a secret.
+    find_value(&document, &args.pointer)?;
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
-    let replaced = document.token_at(&value).map(|token| &token.pointer);
-    let others = document.tokens.iter().filter(|token| Some(&token.pointer) != replaced);
-    tokens::check_fit(&document, others, &keys, context.threads)?;
-    let secret = read_secret(&document, &args.pointer)?;
+    check_keys(args, &document, &keys, context)?;
+    let secret = read_secret(args, &document, context)?;
+    // Not before: a lock is not held while a person types.
+    let _lock = super::lock(&args.config, context)?;
+    if !source.is_unchanged()? {
+        (source, document) = read(&args.config, context)?;
+        check_keys(args, &document, &keys, context)?;
+    }
+    let value = find_value(&document, &args.pointer)?;
     let at = document.sealing_time(time::now());
-    let token = tokens::seal(master, &[&secret], false, at, context.threads)?.pop().unwrap_or_default();
+    let token = tokens::seal_one(master, &secret, at, context.threads)?;
 
-    let edits = [Edit::of(&value, &token)];
+    let edits = Edits::new(&document, vec![Edit::of(&value, &token)])?;
     let mut entry = Entry {
         command: "set",
         outcome: "started",
@@ -53,55 +54,146 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
         pointers: &[&args.pointer],
         keys: &[master],
     };
+    interrupt::stop_if_requested()?;
     context.audit.record(&entry)?;
-    source.replace(&document.edited(&edits))?;
+    let caveats = source.replace(&edits.pieces())?;
+    super::tell_caveats(caveats, context);
     entry.outcome = "done";
     context.audit.record_done(&entry, &context.report);
+    let id = derive::id(master, context.threads);
     if args.json {
-        return output::json("set", json!({ "config": document.name, "encrypted": [args.pointer] }));
+        let fields = json!({ "config": document.name, "encrypted": [args.pointer], "key_id": id });
+        return output::after_the_work(output::json("set", fields));
     }
-    context.report.note(format_args!("{} at {} is encrypted", document.name, args.pointer));
+    context.report.note(format_args!("{} at {} is encrypted; the key's id is {id}", document.name, args.pointer));
     Ok(())
 }
 
-/// The secret, without the line end that `echo` or Enter put there.
-fn read_secret(document: &ConfigText, pointer: &str) -> Result<Zeroizing<String>> {
-    let secret = if io::stdin().is_terminal() {
-        let ask = |question: &str| {
-            terminal::ask_secret(question)?
-                .ok_or_else(|| Failure::new(Exit::Usage, "nobody to ask for the secret", PIPE))
-        };
-        let secret = ask(&format!("Secret for {pointer}: "))?;
-        check_length(document, pointer, secret.len())?;
-        if ask("The same again: ")? != secret {
-            return Err(Failure::new(Exit::Usage, "the two are not the same", "nothing was changed; try again"));
-        }
-        secret
-    } else {
-        // Room for all of it from the start: a buffer that grows leaves copies behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 3));
-        io::stdin().lock().take(MAX_SECRET as u64 + 3).read_to_end(&mut bytes).map_err(|error| {
-            Failure::new(Exit::File, format!("stdin cannot be read: {error}"), "nothing was changed; try again")
-        })?;
-        if bytes.ends_with(b"\n") {
-            bytes.pop();
-            if bytes.ends_with(b"\r") {
-                bytes.pop();
+/// The value at `pointer`, which can be replaced by a secret.
+fn find_value<'d>(document: &'d ConfigText, pointer: &str) -> Result<json::Value<'d>> {
+    let value = json::find(&document.text, pointer).map_err(|error| {
+        let failure = document.failure(pointer, error);
+        let next = "add it to the config with any text first (`fernseal edit`), or check the pointer's spelling";
+        if error == Error::NotFound { Failure { next: next.to_owned(), ..failure } } else { failure }
+    })?;
+    match value.kind() {
+        Kind::Object | Kind::Array => Err(document.failure(pointer, Error::NotAString)),
+        Kind::String | Kind::Scalar => Ok(value),
+    }
+}
+
+/// Refuses keys that are not the config's. The token that is replaced must open, as nobody else may have its secret;
+/// where there is none, one of the others must: no key would open all of the config.
+fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Context) -> Result<()> {
+    let value = find_value(document, &args.pointer)?;
+    let replaced = document.token_at(&value);
+    if !args.discard_old {
+        let refusal = match replaced {
+            Some(token) => {
+                let opened = tokens::open(&[(document, token)], keys, context.threads);
+                let Some(error) = opened.into_iter().find_map(std::result::Result::err) else { return Ok(()) };
+                Some(tokens::refusal(document, token, error, keys, context.threads))
             }
+            // A damaged token may still be mended.
+            None if value.kind() == Kind::String && classify(value.raw()) == ValueKind::Lookalike => {
+                Some(document.failure(&args.pointer, Error::Lookalike))
+            }
+            None => None,
+        };
+        if let Some(refusal) = refusal {
+            let next = format!(
+                "nothing was changed; {}; if the old secret is not needed any more, --discard-old replaces it all the same",
+                refusal.next
+            );
+            return Err(Failure { next, ..refusal });
         }
-        // What is longer was cut, perhaps in the middle of a character.
-        check_length(document, pointer, bytes.len())?;
-        into_text(bytes).map_err(|_| {
-            let next = "such bytes cannot stand in a JSON string; encode them, for example as base64";
-            Failure::new(Exit::Malformed, "the secret on stdin is not UTF-8 text", next)
-        })?
-    };
+    }
+    let is_other = |token: &&SealedValue| replaced.is_none_or(|replaced| token.pointer != replaced.pointer);
+    tokens::check_fit(document, document.tokens.iter().filter(is_other), keys, context.threads)
+}
+
+/// The secret, from a prompt or from stdin.
+fn read_secret(args: &Set, document: &ConfigText, context: &Context) -> Result<Zeroizing<String>> {
+    let secret = if io::stdin().is_terminal() { ask(args, context)? } else { read_stdin(args, document, context)? };
     if secret.is_empty() {
-        return Err(Failure::new(
-            Exit::Usage,
-            "the secret is empty",
-            "nothing was changed; type or pipe the secret in",
-        ));
+        let next = "nothing was changed; type or pipe the secret in";
+        return Err(Failure::new(Exit::Usage, "the secret is empty", next));
     }
     Ok(secret)
+}
+
+fn ask(args: &Set, context: &Context) -> Result<Zeroizing<String>> {
+    let question = format!("Secret for {}: ", args.pointer);
+    let otherwise = "nothing was changed; run it again when ready";
+    let Some([first, second]) = context.prompts.ask_secret_twice(&question, otherwise)? else {
+        let why = context.prompts.absence().unwrap_or("nobody is there");
+        let what = format!("the secret for {} is not on stdin, and is not asked for, as {why}", args.pointer);
+        return Err(Failure::new(Exit::Usage, what, PIPE));
+    };
+    if first != second {
+        return Err(Failure::new(Exit::Usage, "the two are not the same", "nothing was changed; try again"));
+    }
+    Ok(first)
+}
+
+/// The secret on stdin. One line loses the line end that `echo` put there; a text of several lines, as a private key is,
+/// keeps it.
+fn read_stdin(args: &Set, document: &ConfigText, context: &Context) -> Result<Zeroizing<String>> {
+    // Room for all of it from the start: a buffer that grows leaves copies behind.
+    let room = MAX_SECRET + 3;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    io::stdin().lock().take(room as u64).read_to_end(&mut bytes).map_err(|error| {
+        Failure::new(Exit::File, format!("stdin cannot be read: {error}"), "nothing was changed; try again")
+    })?;
+    // What is longer was cut, perhaps in the middle of a character.
+    if bytes.len() == room {
+        check_length(document, &args.pointer, room)?;
+    }
+    let line_end = if args.raw { 0 } else { line_end(&bytes) };
+    let len = bytes.len() - line_end;
+    bytes.truncate(len);
+    check_length(document, &args.pointer, bytes.len())?;
+    if line_end > 0 && !bytes.is_empty() {
+        context.report.note("the line end on stdin is not part of the secret (--raw keeps it)");
+    }
+    into_text(bytes).map_err(|_| {
+        let next = "such bytes cannot stand in a JSON string; encode them, for example as base64";
+        Failure::new(Exit::Malformed, "the secret on stdin is not UTF-8 text", next)
+    })
+}
+
+/// How many bytes at the end of a single line are its line ends, of which a shell's `$(…)` takes all; of a text of
+/// several lines, none.
+fn line_end(bytes: &[u8]) -> usize {
+    let mut line = bytes;
+    while let Some(shorter) = line.strip_suffix(b"\n") {
+        line = shorter.strip_suffix(b"\r").unwrap_or(shorter);
+    }
+    if line.contains(&b'\n') { 0 } else { bytes.len() - line.len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line_end;
+
+    #[test]
+    fn one_line_loses_its_line_ends_and_several_keep_them() {
+        for (text, len) in [
+            ("", 0),
+            ("a", 0),
+            ("a\n", 1),
+            ("a\r\n", 2),
+            ("a\n\n", 2),
+            ("\n", 1),
+            ("a\r", 0),
+            ("a b\n", 1),
+            ("a\nb", 0),
+            ("a\nb\n", 0),
+            ("a\r\nb\r\n", 0),
+            ("\na\n", 0),
+            ("a\nb\n\n", 0),
+        ] {
+            assert_eq!(line_end(text.as_bytes()), len, "{text:?}");
+        }
+    }
 }

@@ -2,49 +2,187 @@
 //! The state of `auth.token_value` is told in the guide's words.
 //! What is no token is never called encrypted.
 
+use std::path::Path;
+
 use fernseal_core::Error;
-use fernseal_core::config::{Looks, TOKEN_VALUE};
+use fernseal_core::config::{TOKEN_VALUE, ValueKind};
 use fernseal_core::json::{self, Kind};
+use fernseal_core::token::PREFIX;
 use serde_json::json;
 
-use super::{config_or_default, format_name, read};
+use super::{config_or_default, format_name, load, reason_to_skip};
 use crate::args::Status;
-use crate::config::text::{ConfigText, looks};
+use crate::config::text::{ConfigText, SealedValue, classify};
 use crate::context::Context;
 use crate::error::Result;
 use crate::keys::Keyring;
 use crate::output::time::{age, date};
 use crate::output::{self, time};
+use crate::quote::{count, shown};
+use crate::store::{self, ConfigPath};
 use crate::tokens::verify::{Verification, check};
 
 pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
-    let path = config_or_default(args.config.as_deref())?;
-    let (_, document) = read(&path, context)?;
-    let token_value = token_value(&document);
-    let key_is_set = Keyring::is_set(context.key_file.as_deref());
-    let checked = match args.verify && !document.tokens.is_empty() {
-        true => {
-            let keys = context.keys()?;
-            let checked = check(&document, &keys, context);
-            checked.record("status", &path, &document, &keys, context)?;
-            Some(checked)
-        }
-        false => None,
+    let mut found = match &*args.paths {
+        [] => store::find(&[config_or_default(None)?]),
+        paths => store::find(paths),
     };
-
+    found.refuse_none()?;
+    let key_is_set = Keyring::is_set(context.key_options());
+    if let ([config], false, [], []) = (&*found.configs, args.paths.len() > 1, &*found.skipped, &*found.unread)
+        && !config.was_found()
+    {
+        return of_one(config, key_is_set, args, context);
+    }
+    let mut skipped: Vec<_> = found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)).collect();
+    let (mut entries, mut failed, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+    let mut looked_at = 0;
+    let keys = if args.verify { Some(context.keys()?) } else { None };
+    for config in &found.configs {
+        let mut state = match State::of(config, context) {
+            Ok(state) => state,
+            Err(failure) => {
+                match config.was_found().then(|| reason_to_skip(config, &failure, &[PREFIX])).flatten() {
+                    Some(reason) => skipped.push((shown(&config.path), reason)),
+                    None => {
+                        failed.push((shown(&config.path), failure.clone()));
+                        failures.push(failure);
+                    }
+                }
+                continue;
+            }
+        };
+        looked_at += 1;
+        if let Some(keys) = &keys {
+            state.verify(&config.path, keys, context)?;
+        }
+        if args.json {
+            entries.push(state.in_json());
+        } else {
+            state.in_words(key_is_set)?;
+            output::result("")?;
+        }
+        failures.extend(state.verdict(keys.as_ref(), context).err());
+    }
+    for (path, failure) in found.unread {
+        failed.push((shown(&path), failure.clone()));
+        failures.push(failure);
+    }
     if args.json {
-        output::json("status", in_json(&document, token_value, key_is_set, checked.as_ref()))?;
+        let fields = json!({
+            "master_key": set_or_not(key_is_set),
+            "configs": entries,
+            "skipped": output::skipped_in_json(&skipped),
+            "failed": output::failed_in_json(&failed),
+        });
+        output::json("status", fields)?;
     } else {
-        in_words(&document, token_value, key_is_set, checked.as_ref())?;
+        for (file, reason) in &skipped {
+            output::result(format_args!("skipped {file}: {reason}"))?;
+        }
+        let looked_at = count(looked_at, "config");
+        output::result(format_args!("{looked_at} looked at, {} skipped, {} failed", skipped.len(), failed.len()))?;
+    }
+    output::say_all(failures)
+}
+
+/// The only config that is asked for.
+fn of_one(config: &ConfigPath, key_is_set: bool, args: &Status, context: &Context) -> Result<()> {
+    let mut state = State::of(config, context)?;
+    let keys = if args.verify && !state.document.tokens.is_empty() { Some(context.keys()?) } else { None };
+    if let Some(keys) = &keys {
+        state.verify(&config.path, keys, context)?;
+    }
+    if args.json {
+        let mut fields = state.in_json();
+        if let Some(fields) = fields.as_object_mut() {
+            fields.insert("master_key".to_owned(), set_or_not(key_is_set).into());
+        }
+        output::json("status", fields)?;
+    } else {
+        state.in_words(key_is_set)?;
+    }
+    state.verdict(keys.as_ref(), context)
+}
+
+fn set_or_not(key_is_set: bool) -> &'static str {
+    if key_is_set { "SET" } else { "NOT SET" }
+}
+
+/// What is encrypted in a config.
+struct State {
+    document: ConfigText,
+    token_value: &'static str,
+    checked: Option<Verification>,
+}
+
+impl State {
+    fn of(config: &ConfigPath, context: &Context) -> Result<Self> {
+        let (_, document) = load(config, context)?;
+        Ok(Self { token_value: token_value(&document), document, checked: None })
     }
 
-    if let Some(checked) = checked {
-        return checked.verdict(&document);
+    /// Opens every token too.
+    fn verify(&mut self, path: &Path, keys: &Keyring, context: &Context) -> Result<()> {
+        if self.document.tokens.is_empty() {
+            return Ok(());
+        }
+        let checked = check(&self.document, keys, context);
+        checked.record("status", path, &self.document, keys, context)?;
+        self.checked = Some(checked);
+        Ok(())
     }
-    match document.tokens.iter().find(|token| token.form.is_err()) {
-        Some(token) => Err(document.refusal(token, Error::Malformed)),
-        None if token_value == INVALID => Err(document.failure(TOKEN_VALUE, Error::LooksSealed)),
-        None => Ok(()),
+
+    /// What is wrong with the config. `keys` are those that it was verified with.
+    fn verdict(&self, keys: Option<&Keyring>, context: &Context) -> Result<()> {
+        let document = &self.document;
+        if let (Some(checked), Some(keys)) = (&self.checked, keys) {
+            return checked.verdict(document, keys, context);
+        }
+        match document.tokens.iter().find(|token| token.form.is_err()) {
+            Some(token) => Err(document.refusal(token, Error::Malformed)),
+            None if self.token_value == INVALID => Err(document.failure(TOKEN_VALUE, Error::Lookalike)),
+            None => Ok(()),
+        }
+    }
+
+    fn in_words(&self, key_is_set: bool) -> Result<()> {
+        let tokens = &self.document.tokens;
+        output::result(format_args!("Configuration: {}", self.document.name))?;
+        output::result(format_args!("Token value: {}", self.token_value))?;
+        output::result(format_args!("Master key: {}", set_or_not(key_is_set)))?;
+        output::result(format_args!("Encrypted values: {}", tokens.iter().filter(|token| token.form.is_ok()).count()))?;
+        let now = time::now();
+        for (at, token) in tokens.iter().enumerate() {
+            let form = match token.form {
+                Ok((format, time)) => {
+                    format!("{}, sealed {} UTC ({})", format_name(&format), date(time), age(time, now))
+                }
+                Err(_) => "INVALID: Invalid encrypted token format".to_owned(),
+            };
+            match &self.checked {
+                Some(checked) => output::result(format_args!("  {}: {form}, {}", token.pointer, checked.words(at)))?,
+                None => output::result(format_args!("  {}: {form}", token.pointer))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn in_json(&self) -> serde_json::Value {
+        let entry = |(at, token): (usize, &SealedValue)| {
+            let mut entry = match token.form {
+                Ok((format, time)) => json!({
+                    "pointer": token.pointer, "valid": true, "format": format_name(&format), "timestamp": time,
+                }),
+                Err(_) => json!({ "pointer": token.pointer, "valid": false }),
+            };
+            if let (Some(checked), Some(entry)) = (&self.checked, entry.as_object_mut()) {
+                entry.insert("opens".to_owned(), checked.opens(at).into());
+            }
+            entry
+        };
+        let tokens: Vec<serde_json::Value> = self.document.tokens.iter().enumerate().map(entry).collect();
+        json!({ "config": self.document.name, "token_value": self.token_value, "tokens": tokens })
     }
 }
 
@@ -58,59 +196,11 @@ fn token_value(document: &ConfigText) -> &'static str {
         Err(_) => "NOT FOUND",
         Ok(value) if value.kind() != Kind::String => "NOT A STRING",
         Ok(value) if value.raw().is_empty() => "EMPTY",
-        Ok(value) => match looks(value.raw()) {
-            Looks::Sealed => "ENCRYPTED",
-            Looks::LooksSealed => INVALID,
-            Looks::Placeholder => "PLACEHOLDER",
-            Looks::Plain => "PLAIN TEXT",
+        Ok(value) => match classify(value.raw()) {
+            ValueKind::Sealed => "ENCRYPTED",
+            ValueKind::Lookalike => INVALID,
+            ValueKind::Placeholder => "PLACEHOLDER",
+            ValueKind::Plain => "PLAIN TEXT",
         },
     }
-}
-
-fn in_words(document: &ConfigText, token_value: &str, key_is_set: bool, checked: Option<&Verification>) -> Result<()> {
-    output::result(format_args!("Configuration: {}", document.name))?;
-    output::result(format_args!("Token value: {token_value}"))?;
-    output::result(format_args!("Master key: {}", if key_is_set { "SET" } else { "NOT SET" }))?;
-    output::result(format_args!("Encrypted values: {}", document.tokens.iter().filter(|t| t.form.is_ok()).count()))?;
-    let now = time::now();
-    for (at, token) in document.tokens.iter().enumerate() {
-        let form = match token.form {
-            Ok((format, time)) => format!("{}, sealed {} UTC ({})", format_name(&format), date(time), age(time, now)),
-            Err(_) => "INVALID: Invalid encrypted token format".to_owned(),
-        };
-        let verdict = checked.map(|checked| format!(", {}", checked.words(at))).unwrap_or_default();
-        output::result(format_args!("  {}: {form}{verdict}", token.pointer))?;
-    }
-    Ok(())
-}
-
-fn in_json(
-    document: &ConfigText,
-    token_value: &str,
-    key_is_set: bool,
-    checked: Option<&Verification>,
-) -> serde_json::Value {
-    let tokens: Vec<serde_json::Value> = document
-        .tokens
-        .iter()
-        .enumerate()
-        .map(|(at, token)| {
-            let mut entry = match token.form {
-                Ok((format, time)) => json!({
-                    "pointer": token.pointer, "valid": true, "format": format_name(&format), "timestamp": time,
-                }),
-                Err(_) => json!({ "pointer": token.pointer, "valid": false }),
-            };
-            if let (Some(checked), Some(entry)) = (checked, entry.as_object_mut()) {
-                entry.insert("opens".to_owned(), checked.opens(at).into());
-            }
-            entry
-        })
-        .collect();
-    json!({
-        "config": document.name,
-        "token_value": token_value,
-        "master_key": if key_is_set { "SET" } else { "NOT SET" },
-        "tokens": tokens,
-    })
 }

@@ -2,34 +2,88 @@
 //! It says which tokens still need a previous key, so that this key can be retired one day.
 //! All configs are looked at, whatever is wrong with one of them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use fernseal_core::token::PREFIX;
 use serde_json::json;
 
-use super::{config_or_default, read};
+use super::{config_or_default, load, reason_to_skip};
 use crate::args::Verify;
 use crate::config::text::ConfigText;
 use crate::context::Context;
 use crate::error::Result;
 use crate::keys::Keyring;
 use crate::output;
+use crate::quote::{count, shown};
+use crate::store::{self, ConfigPath};
 use crate::tokens::verify::{Verification, verify_each};
 
 pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
-    let configs: Vec<PathBuf> =
-        if args.configs.is_empty() { vec![config_or_default(None)?] } else { args.configs.clone() };
+    let mut found = match &*args.paths {
+        [] => store::find(&[config_or_default(None)?]),
+        paths => store::find(paths),
+    };
+    found.refuse_none()?;
     let keys = context.keys()?;
     let mut entries = Vec::new();
     let mut failures = Vec::new();
-    let read = |path: &PathBuf| read(path, context).map(|(_, document)| document);
-    verify_each(configs, read, &keys, context, |path, checked| {
-        let told = checked.and_then(|(document, checked)| {
-            tell(&path, &document, &checked, &keys, args.json.then_some(&mut entries), context)
-        });
-        failures.extend(told.err());
+    let mut skipped: Vec<_> = found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)).collect();
+    let mut failed = Vec::new();
+    let (mut configs, mut tokens) = (0, 0);
+    let in_directory = found.configs.iter().any(ConfigPath::was_found);
+    if !args.json {
+        for (file, reason) in &skipped {
+            output::result(format_args!("skipped {file}: {reason}"))?;
+        }
+    }
+    let read = |config: &ConfigPath| load(config, context).map(|(_, document)| document);
+    verify_each(found.configs, read, &keys, context, |config, checked| {
+        let (document, checked) = match checked {
+            Ok(checked) => checked,
+            Err(failure) => {
+                match config.was_found().then(|| reason_to_skip(&config, &failure, &[PREFIX])).flatten() {
+                    Some(reason) if args.json => skipped.push((shown(&config.path), reason)),
+                    Some(reason) => {
+                        failures
+                            .extend(output::result(format_args!("skipped {}: {reason}", shown(&config.path))).err());
+                        skipped.push((shown(&config.path), reason));
+                    }
+                    None => {
+                        failed.push((shown(&config.path), failure.clone()));
+                        failures.push(failure);
+                    }
+                }
+                return;
+            }
+        };
+        configs += 1;
+        tokens += document.tokens.len();
+        let entries = args.json.then_some(&mut entries);
+        failures.extend(tell(&config.path, &document, &checked, &keys, entries, context).err());
     });
+    for (path, failure) in found.unread {
+        failed.push((shown(&path), failure.clone()));
+        failures.push(failure);
+    }
     if args.json {
-        output::json("verify", json!({ "tokens": entries }))?;
+        output::json(
+            "verify",
+            json!({
+                "configs": configs,
+                "tokens": entries,
+                "skipped": output::skipped_in_json(&skipped),
+                "failed": output::failed_in_json(&failed),
+            }),
+        )?;
+    }
+    if failures.is_empty() && in_directory {
+        let skipped =
+            if skipped.is_empty() { String::new() } else { format!("; {} skipped", count(skipped.len(), "path")) };
+        context.report.note(format_args!(
+            "{} of {} looked at, and all open{skipped}",
+            count(tokens, "token"),
+            count(configs, "config")
+        ));
     }
     output::say_all(failures)
 }
@@ -57,5 +111,5 @@ fn tell(
         }
     }
     checked.record("verify", path, document, keys, context)?;
-    checked.verdict(document)
+    checked.verdict(document, keys, context)
 }

@@ -1,4 +1,4 @@
-//! `${NAME}` in a config's values, filled in from the environment, for `run --expand`.
+//! Placeholders in a config's values: their forms, and `${NAME}` filled in from the environment, for `run --expand`.
 //! `${NAME:-default}` stands in for a variable that is not set or empty; `${NAME:?message}` is an error then.
 //! Of the master key's variables nothing is filled in: who writes the config has no business with them.
 
@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use crate::env::KEY_VARIABLES;
 use crate::error::{Exit, Failure, Result};
+use crate::quote::one_line;
 
 /// `text` with its placeholders filled in by `variable`. A variable that is not set is an error.
 pub(crate) fn expand<'t>(text: &'t str, variable: impl Fn(&str) -> Option<String>) -> Result<Cow<'t, str>> {
@@ -36,6 +37,32 @@ pub(crate) fn expand<'t>(text: &'t str, variable: impl Fn(&str) -> Option<String
     Ok(if rest.len() == text.len() { Cow::Borrowed(text) } else { Cow::Owned(filled + rest) })
 }
 
+/// The form of a placeholder that `text` is or holds, as people write it: other programs fill it in, so it is not a secret.
+pub(crate) fn form(text: &str) -> Option<&'static str> {
+    let holds = |open: &str, close: &str| text.split_once(open).is_some_and(|(_, rest)| rest.contains(close));
+    let is_word = |word: &str, extra: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || extra.as_bytes().contains(&byte))
+    };
+    if holds("${{", "}}") {
+        Some("${{ … }}")
+    } else if next(text).is_some() {
+        Some("${…}")
+    } else if holds("{{", "}}") {
+        Some("{{ … }}")
+    } else if text
+        .strip_prefix('$')
+        .is_some_and(|name| name_len(name) == name.len() && name == name.to_ascii_uppercase() && !name.is_empty())
+    {
+        Some("$NAME")
+    } else if text.starts_with("op://") {
+        Some("op://…")
+    } else if text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).is_some_and(|word| is_word(word, " -_")) {
+        Some("<…>")
+    } else {
+        None
+    }
+}
+
 /// The text before the next placeholder, what is in it, and the text after it.
 fn next(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
@@ -57,7 +84,7 @@ fn name_len(text: &str) -> usize {
 }
 
 fn refused(name: &str, what: &str, next: &str) -> Failure {
-    Failure::new(Exit::Other, format!("the config's variable {name} {what}"), next)
+    Failure::new(Exit::Other, format!("the config's variable {} {}", one_line(name), one_line(what)), next)
 }
 
 #[cfg(test)]
@@ -100,6 +127,31 @@ mod tests {
         ] {
             let what = expanded(text).unwrap_err();
             assert!(what.ends_with(said), "{text}: {what}");
+        }
+    }
+
+    #[test]
+    fn common_forms_are_known_and_secrets_are_not_taken_for_them() {
+        for (text, wanted) in [
+            ("${TOKEN}", Some("${…}")),
+            ("${input:mail}", Some("${…}")),
+            ("Bearer ${env:MAIL}", Some("${…}")),
+            ("${{ secrets.MAIL }}", Some("${{ … }}")),
+            ("{{ vault_token }}", Some("{{ … }}")),
+            ("$MAIL", Some("$NAME")),
+            ("op://vault/item/field", Some("op://…")),
+            ("<your-token>", Some("<…>")),
+            ("", None),
+            ("$", None),
+            ("$5ecret", None),
+            ("$ecret", None),
+            ("p$$W0RD", None),
+            ("${}", None),
+            ("<a>b</a>", None),
+            ("{\"a\": 1}", None),
+            ("aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", None),
+        ] {
+            assert_eq!(form(text), wanted, "{text}");
         }
     }
 }

@@ -3,17 +3,22 @@
 //! A config of the folder need not have all of them.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::LazyLock;
 
 use fernseal_core::config::TOKEN_VALUE;
 use serde::Deserialize;
 
 use crate::error::{Exit, Failure, Result};
-use crate::quote::shown;
+use crate::quote::{Pointer, one_line, shown};
 use crate::store::ConfigPath;
 use crate::store::staged as git;
 
 /// The file's name.
 pub(crate) const NAME: &str = ".fernseal.toml";
+
+/// The place of the guide's secret.
+static GUIDES: LazyLock<Pointer> = LazyLock::new(|| TOKEN_VALUE.to_owned().into());
 
 /// What a folder says of its configs.
 #[derive(Debug, Default, Deserialize)]
@@ -21,7 +26,7 @@ pub(crate) const NAME: &str = ".fernseal.toml";
 pub(crate) struct SecretsFile {
     /// Pointers of the values that are secrets.
     #[serde(default)]
-    pub(crate) secrets: Vec<String>,
+    pub(crate) secrets: Vec<Pointer>,
 }
 
 impl SecretsFile {
@@ -40,8 +45,8 @@ impl SecretsFile {
     }
 
     /// The pointers of all values that are secrets: the guide's, those of the settings, and what a command names.
-    pub(crate) fn places<'a>(&'a self, named: &'a [String]) -> impl Iterator<Item = &'a str> {
-        [TOKEN_VALUE].into_iter().chain(self.secrets.iter().chain(named).map(String::as_str))
+    pub(crate) fn places<'a>(&'a self, named: &'a [Pointer]) -> impl Iterator<Item = &'a Pointer> {
+        [&*GUIDES].into_iter().chain(&self.secrets).chain(named)
     }
 
     /// Reads the settings in `bytes`; `name` is their file, for messages.
@@ -54,8 +59,39 @@ impl SecretsFile {
         toml::from_str(text).map_err(|error: toml::de::Error| {
             let line =
                 error.span().and_then(|span| text.get(..span.start)).map_or(1, |text| text.matches('\n').count() + 1);
-            wrong(&format_args!("line {line}: {}", error.message()))
+            wrong(&format_args!("line {line}: {}", one_line(error.message())))
         })
+    }
+}
+
+/// The settings of one config after the other. Configs of one directory come together, so its settings are read once.
+#[derive(Default)]
+pub(crate) struct SecretsFiles {
+    last: Option<(PathBuf, Result<Rc<SecretsFile>>)>,
+}
+
+impl SecretsFiles {
+    /// The settings beside `config`.
+    pub(crate) fn beside(&mut self, config: &ConfigPath) -> Result<Rc<SecretsFile>> {
+        self.of(&config.path, || SecretsFile::beside(config))
+    }
+
+    /// Those that are staged beside a staged config.
+    pub(crate) fn staged_beside(&mut self, config: &Path) -> Result<Rc<SecretsFile>> {
+        self.of(config, || SecretsFile::staged_beside(config))
+    }
+
+    fn of(&mut self, config: &Path, read: impl FnOnce() -> Result<SecretsFile>) -> Result<Rc<SecretsFile>> {
+        let directory = config.parent().unwrap_or(config);
+        match &self.last {
+            // Byte by byte: paths of one directory are written alike.
+            Some((last, settings)) if last.as_os_str() == directory.as_os_str() => settings.clone(),
+            _ => {
+                let settings = read().map(Rc::new);
+                self.last = Some((directory.to_owned(), settings.clone()));
+                settings
+            }
+        }
     }
 }
 
@@ -67,7 +103,10 @@ mod tests {
     fn the_pointers_are_read_and_anything_else_is_refused() {
         let settings =
             SecretsFile::parse("s", b"# of the database\nsecrets = [\"/db/password\", 'smtp.password']\n").unwrap();
-        assert_eq!(settings.secrets, ["/db/password", "smtp.password"]);
+        assert_eq!(
+            settings.secrets.iter().map(|secret| &**secret).collect::<Vec<_>>(),
+            ["/db/password", "smtp.password"]
+        );
         assert!(SecretsFile::parse("s", b"").unwrap().secrets.is_empty());
         for (text, said) in [
             ("secrets = \"/a\"", "line 1: invalid type"),

@@ -1,53 +1,68 @@
 //! The keys that a command works with: one that opens and seals, and previous ones that only open.
 
-use std::path::{Path, PathBuf};
+use std::cell::OnceCell;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::rc::Rc;
 
+use ctutils::CtEq;
 use fernseal_core::MasterKey;
-use subtle::ConstantTimeEq;
 
 use crate::error::{Exit, Failure, Result};
-use crate::keys::Master;
-use crate::keys::source::{Source, parse, previous_sources, sources};
-use crate::output::{Report, terminal};
+use crate::keys::left_behind::{self, LeftBehind};
+use crate::keys::source::{Found, KeyOptions, KeySource, Place, Source, parse, places, previous_sources, sources};
+use crate::keys::{Master, derive};
+use crate::output::Report;
+use crate::output::terminal::Prompts;
 
 /// The master key, then the previous ones.
 ///
 /// Each stays where it is: a list of the keys themselves would leave copies behind when it grows.
-pub(crate) struct Keyring(Vec<Rc<Master>>);
+pub(crate) struct Keyring {
+    keys: Vec<Rc<Master>>,
+    /// How many of the keys are previous ones.
+    previous: usize,
+    /// Where the master key came from, for messages.
+    source: (String, KeySource),
+    /// The other keys, in files that rotations left; read when they are asked for.
+    left_behind: OnceCell<Vec<LeftBehind>>,
+}
 
 impl Keyring {
-    /// Takes the keys from where they are; asks at the terminal if there is none.
-    pub(crate) fn load(key_file: Option<&Path>, report: &Report) -> Result<Self> {
-        let mut found: Option<(Rc<Master>, String)> = None;
-        for source in sources(key_file) {
-            let key = parse(&source.read(report)?, &source.name())?;
-            report.trace(format_args!("master key from {}", source.name()));
+    /// Takes the keys from where they are; asks at the terminal if there is none. A command loads them before it changes
+    /// anything, which is what the prompt says.
+    pub(crate) fn load(options: KeyOptions<'_>, prompts: Prompts, report: &Report) -> Result<Self> {
+        Self::from_places(places(options, report), prompts, report)
+    }
+
+    /// Takes the master key from what was found in `places`, and the previous keys; asks at the terminal if there is none.
+    pub(crate) fn from_places(places: Vec<Place>, prompts: Prompts, report: &Report) -> Result<Self> {
+        let mut found: Option<(Rc<Master>, (String, KeySource))> = None;
+        for Place { name, kind, found: here } in places {
+            let key = match here {
+                Found::Nothing | Found::Outranked => continue,
+                Found::Failed(failure) => return Err(failure),
+                Found::Key(key) => key,
+            };
+            report.trace(format_args!("master key from {name}"));
             match &found {
-                Some((first, name)) if !bool::from(first.ct_eq(&key)) => {
-                    return Err(Failure::new(
-                        Exit::Key,
-                        format!("two different master keys: {name} and {}", source.name()),
-                        "unset the one that is out of date",
-                    ));
+                Some((first, (first_name, _))) if !bool::from(first.ct_eq(&key)) => {
+                    let ids = derive::ids(&[first, &key], NonZeroUsize::MIN);
+                    let [first_id, id] = &*ids else { unreachable!("two keys have two ids") };
+                    let what = format!("two different master keys: {first_name} ({first_id}) and {name} ({id})");
+                    return Err(Failure::new(Exit::Key, what, "unset the one that is out of date"));
                 }
                 Some(_) => {}
-                None => found = Some((key, source.name())),
+                None => found = Some((key, (name, kind))),
             }
         }
-        let current = match found {
-            Some((key, _)) => key,
-            None => match terminal::ask_secret("Master key: ")? {
-                Some(text) => parse(&text, "the prompt")?,
-                None => {
-                    return Err(Failure::new(
-                        Exit::Key,
-                        "no master key: PROXMOX_MCP_MASTER_KEY is not set",
-                        "set it (export PROXMOX_MCP_MASTER_KEY=\"$(cat KEYFILE)\"), or name a file with --key-file; \
-                         `fernseal keygen` makes a new key",
-                    ));
-                }
-            },
+        let (current, source) = match found {
+            Some(found) => found,
+            None => {
+                let otherwise = "nothing was changed; run it again, or name a key file with --key-file";
+                let text = prompts.ask_secret("Master key: ", otherwise)?.ok_or_else(|| none_is_set(prompts))?;
+                (parse(&text, "the prompt")?, ("the prompt".to_owned(), KeySource::Prompt))
+            }
         };
         if current.is_short() {
             report.warn("the master key is shorter than 16 bytes, and can be guessed: rotate to a new one");
@@ -60,50 +75,71 @@ impl Keyring {
             }
         }
         report.trace(format_args!("{} previous keys", keys.len() - 1));
-        Ok(Self(keys))
+        let previous = keys.len() - 1;
+        Ok(Self { keys, previous, source, left_behind: OnceCell::new() })
     }
 
     /// Whether a master key is set anywhere but at the prompt.
-    pub(crate) fn is_set(key_file: Option<&Path>) -> bool {
-        !sources(key_file).is_empty()
+    pub(crate) fn is_set(options: KeyOptions<'_>) -> bool {
+        !sources(options).is_empty()
     }
 
     /// The files that the master key would be read from.
-    pub(crate) fn files(key_file: Option<&Path>) -> Vec<PathBuf> {
+    pub(crate) fn files(options: KeyOptions<'_>) -> Vec<PathBuf> {
         let file = |source| match source {
-            Source::File { path, .. } => Some(path),
-            Source::Text { .. } => None,
+            Source::File { path, .. } | Source::HomeFile(path) => Some(path),
+            Source::Text { .. } | Source::Command { .. } => None,
         };
-        sources(key_file).into_iter().filter_map(file).collect()
+        sources(options).into_iter().filter_map(file).collect()
     }
 
-    /// Only the given key.
-    pub(crate) fn of(key: Rc<Master>) -> Self {
-        Self(vec![key])
+    /// Whether there are previous keys.
+    pub(crate) fn has_previous(&self) -> bool {
+        self.previous > 0
+    }
+
+    /// The name of the place that the master key came from.
+    pub(crate) fn source(&self) -> &str {
+        &self.source.0
+    }
+
+    /// What kind of place that is.
+    pub(crate) fn source_kind(&self) -> KeySource {
+        self.source.1
+    }
+
+    /// The keys in files that rotations left, but for those that are at hand anyway.
+    pub(crate) fn left_behind(&self) -> &[LeftBehind] {
+        self.left_behind.get_or_init(|| {
+            // A home that cannot be read holds none that could be named.
+            let mut left = left_behind::keys(left_behind::files().unwrap_or_default());
+            left.retain(|left| self.place_of(&left.master).is_none());
+            left
+        })
     }
 
     /// Adds a key, unless it is there already, and says at which place.
     pub(crate) fn add(&mut self, key: Rc<Master>) -> usize {
         self.place_of(&key).unwrap_or_else(|| {
-            self.0.push(key);
-            self.0.len() - 1
+            self.keys.push(key);
+            self.keys.len() - 1
         })
     }
 
     /// The place of a key.
     pub(crate) fn place_of(&self, key: &MasterKey) -> Option<usize> {
-        self.0.iter().position(|known| known.ct_eq(key).into())
+        self.keys.iter().position(|known| known.ct_eq(key).into())
     }
 
     /// All keys, the one that seals first.
     pub(crate) fn all(&self) -> &[Rc<Master>] {
-        &self.0
+        &self.keys
     }
 
     /// The key that seals.
     pub(crate) fn current(&self) -> &Master {
         // There is always one: the constructors see to it.
-        &self.0[0]
+        &self.keys[0]
     }
 
     /// The key that seals, if it is long enough to.
@@ -117,4 +153,19 @@ impl Keyring {
         }
         Ok(self.current())
     }
+}
+
+fn none_is_set(prompts: Prompts) -> Failure {
+    let what = match prompts.absence() {
+        Some(why) if prompts.is_forbidden() => {
+            format!("no master key: PROXMOX_MCP_MASTER_KEY is not set, and it is not asked for, as {why}")
+        }
+        _ => "no master key: PROXMOX_MCP_MASTER_KEY is not set".to_owned(),
+    };
+    Failure::new(
+        Exit::Key,
+        what,
+        "set it (export PROXMOX_MCP_MASTER_KEY=\"$(cat KEYFILE)\"), or name a file with --key-file; \
+         `fernseal keygen` makes a new key",
+    )
 }

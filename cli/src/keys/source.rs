@@ -1,18 +1,21 @@
-//! Where master keys come from: an option, variables, files, a credential.
+//! Where master keys come from, and in which order: options, variables, and a file in the home directory.
 
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+use std::num::NonZeroUsize;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use fernseal_core::{Error, MasterKey, stack};
+use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use crate::env::{KEY, KEY_FILE, PREVIOUS, PREVIOUS_FILE, USED_STACK, variable};
+use crate::env::{KEY, KEY_COMMAND, KEY_FILE, PREVIOUS, PREVIOUS_COMMAND, PREVIOUS_FILE, USED_STACK, variable};
 use crate::error::{Exit, Failure, Result};
-use crate::keys::Master;
+use crate::keys::{Master, command, derive};
 use crate::output::Report;
 use crate::quote::{is_key_text, quoted, quoted_path, shown};
 
@@ -21,26 +24,175 @@ const CREDENTIAL: &str = "proxmox_mcp_master_key";
 /// No key file is longer; whoever names a device or a log by mistake is told soon.
 const MAX_KEY_FILE: u64 = 64 * 1024;
 
-/// One place that a key can come from.
-pub(super) enum Source {
-    Text { variable: &'static str, text: Zeroizing<String> },
-    File { named_by: &'static str, path: PathBuf },
+/// The file that the master key is in where nothing else names one.
+const HOME_FILE: &str = ".proxmox_mcp_key";
+
+/// The options that name the master key.
+#[derive(Clone, Copy)]
+pub(crate) struct KeyOptions<'a> {
+    pub(crate) file: Option<&'a Path>,
+    pub(crate) command: Option<&'a OsStr>,
 }
+
+impl KeyOptions<'_> {
+    pub(crate) fn is_any(&self) -> bool {
+        self.file.is_some() || self.command.is_some()
+    }
+}
+
+/// How places outrank each other: where one of a rank names a key, those of the later ranks are not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Option,
+    /// A variable or systemd's credential. Two that hold different keys are an error.
+    Environment,
+    Home,
+}
+
+/// What a place that a key can come from holds.
+pub(super) enum Source {
+    Text {
+        variable: &'static str,
+        text: Zeroizing<String>,
+    },
+    File {
+        named_by: &'static str,
+        path: PathBuf,
+    },
+    Command {
+        named_by: &'static str,
+        command: OsString,
+    },
+    /// The file in the home directory. Nobody named it, so it must be the user's alone.
+    HomeFile(PathBuf),
+}
+
+/// What names a key file.
+const OPTION: &str = "--key-file";
+const THE_CREDENTIAL: &str = "the credential";
 
 impl Source {
     pub(super) fn name(&self) -> String {
         match self {
             Self::Text { variable, .. } => (*variable).to_owned(),
             Self::File { named_by, path } => format!("{named_by} {}", shown(path)),
+            // The command itself may hold a secret.
+            Self::Command { named_by, .. } => (*named_by).to_owned(),
+            Self::HomeFile(path) => shown(path),
+        }
+    }
+
+    pub(super) fn kind(&self) -> KeySource {
+        match self {
+            Self::Command { .. } => KeySource::Command,
+            Self::HomeFile(_) => KeySource::Home,
+            Self::File { named_by: OPTION, .. } => KeySource::Option,
+            Self::File { named_by: THE_CREDENTIAL, .. } => KeySource::Credential,
+            Self::Text { .. } | Self::File { .. } => KeySource::Variable,
         }
     }
 
     pub(super) fn read(&self, report: &Report) -> Result<Zeroizing<String>> {
         match self {
             Self::Text { text, .. } => Ok(text.clone()),
-            Self::File { path, .. } => read_key_file(path, report),
+            Self::File { path, .. } => read_key_file(path, Some(report)),
+            Self::Command { named_by, command } => command::read(named_by, command),
+            Self::HomeFile(path) => {
+                check_private(path)?;
+                read_key_file(path, Some(report))
+            }
         }
     }
+}
+
+/// A place that a master key can come from, and what was found there.
+pub(crate) struct Place {
+    pub(crate) name: String,
+    pub(super) kind: KeySource,
+    pub(crate) found: Found,
+}
+
+impl Place {
+    /// What was found, in words.
+    pub(crate) fn words(&self) -> String {
+        match &self.found {
+            Found::Nothing if self.name.starts_with(['~', '$']) => "not there".to_owned(),
+            Found::Nothing => "not set".to_owned(),
+            Found::Outranked => "set, but outranked".to_owned(),
+            Found::Key(key) => format!("key {}", derive::id(key, NonZeroUsize::MIN)),
+            Found::Failed(_) => "set, but unusable".to_owned(),
+        }
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        !matches!(self.found, Found::Nothing)
+    }
+}
+
+/// What was found at a place.
+pub(crate) enum Found {
+    /// Nothing is set there.
+    Nothing,
+    /// Something is set, but a place before it outranks it, so nobody looked at it.
+    Outranked,
+    Key(Rc<Master>),
+    Failed(Failure),
+}
+
+/// All places in their order, and what is found in each. Runs a key command where one counts.
+pub(crate) fn places(options: KeyOptions<'_>, report: &Report) -> Vec<Place> {
+    let candidates = candidates(options);
+    let first = candidates.iter().filter(|(_, _, source)| source.is_some()).map(|(rank, ..)| *rank).min();
+    let look = |(rank, name, source): (Rank, &str, Option<Source>)| {
+        let Some(source) = source else {
+            return Place { name: name.to_owned(), kind: KeySource::Prompt, found: Found::Nothing };
+        };
+        let (name, kind) = (source.name(), source.kind());
+        let found = if first.is_some_and(|first| first < rank) {
+            Found::Outranked
+        } else {
+            source.read(report).and_then(|text| parse(&text, &name)).map_or_else(Found::Failed, Found::Key)
+        };
+        Place { name, kind, found }
+    };
+    candidates.into_iter().map(look).collect()
+}
+
+/// The sources that count: all that are set of the first rank that has any.
+pub(super) fn sources(options: KeyOptions<'_>) -> Vec<Source> {
+    let set: Vec<(Rank, Source)> =
+        candidates(options).into_iter().filter_map(|(rank, _, source)| Some((rank, source?))).collect();
+    let first = set.first().map(|(rank, _)| *rank);
+    set.into_iter().filter(|(rank, _)| Some(*rank) == first).map(|(_, source)| source).collect()
+}
+
+/// All places in their order; None where nothing is set. An empty variable is as good as none.
+fn candidates(options: KeyOptions<'_>) -> [(Rank, &'static str, Option<Source>); 7] {
+    let file = |named_by, path: PathBuf| Source::File { named_by, path };
+    let option =
+        options.command.map(|command| Source::Command { named_by: "--key-command", command: command.to_owned() });
+    let credential = env::var_os("CREDENTIALS_DIRECTORY")
+        .map(|directory| Path::new(&directory).join(CREDENTIAL))
+        // What cannot be looked at counts: reading it says why.
+        .filter(|path| !matches!(path.try_exists(), Ok(false)));
+    let is_there = |path: &PathBuf| match path.symlink_metadata() {
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+        Ok(_) => true,
+    };
+    let home = variable("HOME").map(|home| Path::new(&home).join(HOME_FILE)).filter(is_there);
+    [
+        (Rank::Option, OPTION, options.file.map(|path| file(OPTION, path.to_owned()))),
+        (Rank::Option, "--key-command", option),
+        (Rank::Environment, KEY, text_variable(KEY)),
+        (Rank::Environment, KEY_FILE, file_variable(KEY_FILE)),
+        (Rank::Environment, KEY_COMMAND, command_variable(KEY_COMMAND)),
+        (
+            Rank::Environment,
+            "$CREDENTIALS_DIRECTORY/proxmox_mcp_master_key",
+            credential.map(|path| file(THE_CREDENTIAL, path)),
+        ),
+        (Rank::Home, "~/.proxmox_mcp_key", home.map(Source::HomeFile)),
+    ]
 }
 
 /// The lines with which a shell takes the key in `file` for the master key: where a variable names a key file already it
@@ -55,25 +207,39 @@ pub(crate) fn exports(file: &Path) -> String {
     if text_variable(KEY).is_some() { format!("{as_text}\n{by_name}") } else { by_name }
 }
 
-/// The sources that are set, the strongest first. An empty variable is as good as none.
-pub(super) fn sources(key_file: Option<&Path>) -> Vec<Source> {
-    let file = |named_by, path: PathBuf| Source::File { named_by, path };
-    let credential = env::var_os("CREDENTIALS_DIRECTORY")
-        .map(|directory| Path::new(&directory).join(CREDENTIAL))
-        .filter(|path| path.exists());
-    [
-        key_file.map(|path| file("--key-file", path.to_owned())),
-        text_variable(KEY),
-        file_variable(KEY_FILE),
-        credential.map(|path| file("the credential", path)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+/// What to do so that the key in `file` is the master key from now on, in the place of the one from `present`.
+pub(crate) fn make_permanent(file: &Path, present: KeySource) -> String {
+    let option = format!("use --key-file {}", quoted_path(file));
+    let exports: Vec<_> = exports(file).lines().map(|line| line.trim().to_owned()).collect();
+    let exports = exports.join("; ");
+    match present {
+        KeySource::Option => format!("{option} from now on"),
+        KeySource::Command => format!("put that key where the key command takes it from, or {option}"),
+        KeySource::Credential => format!("put the text in that file in the place of the credential {CREDENTIAL}"),
+        KeySource::Variable => format!("set it, here and wherever the old key is set: {exports}"),
+        KeySource::Home => format!("move it to ~/{HOME_FILE}, or {option}"),
+        KeySource::Prompt => format!("{option}, or set it for good: {exports}"),
+    }
+}
+
+/// What kind of place the master key came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeySource {
+    /// `--key-file`.
+    Option,
+    /// `--key-command` or its variable.
+    Command,
+    /// PROXMOX_MCP_MASTER_KEY or PROXMOX_MCP_MASTER_KEY_FILE.
+    Variable,
+    Credential,
+    /// `~/.proxmox_mcp_key`.
+    Home,
+    Prompt,
 }
 
 pub(super) fn previous_sources() -> impl Iterator<Item = Source> {
-    text_variable(PREVIOUS).into_iter().chain(file_variable(PREVIOUS_FILE))
+    let others = file_variable(PREVIOUS_FILE).into_iter().chain(command_variable(PREVIOUS_COMMAND));
+    text_variable(PREVIOUS).into_iter().chain(others)
 }
 
 fn file_variable(name: &'static str) -> Option<Source> {
@@ -87,8 +253,33 @@ fn text_variable(variable: &'static str) -> Option<Source> {
     (!text.trim().is_empty()).then_some(Source::Text { variable, text })
 }
 
-/// Reads a key file's text. A warning if others can read it too.
-fn read_key_file(path: &Path, report: &Report) -> Result<Zeroizing<String>> {
+fn command_variable(name: &'static str) -> Option<Source> {
+    variable(name).map(|command| Source::Command { named_by: name, command })
+}
+
+/// Refuses a key file that is not the user's own, or that others can use.
+fn check_private(path: &Path) -> Result<()> {
+    let refused = |what: String, next: String| {
+        Err(Failure::new(Exit::Key, format!("the key file {} is not used: {what}", shown(path)), next))
+    };
+    let meta = match path.metadata() {
+        Ok(meta) => meta,
+        Err(error) => return refused(error.to_string(), "mend it, remove it, or name another with --key-file".into()),
+    };
+    let mode = meta.permissions().mode() & 0o777;
+    if !meta.is_file() {
+        refused("it is not a regular file".to_owned(), "remove it, or name another with --key-file".to_owned())
+    } else if meta.uid() != geteuid().as_raw() {
+        refused("it belongs to another user".to_owned(), "name a key file with --key-file".to_owned())
+    } else if mode & 0o077 != 0 {
+        refused(format!("others can use it (mode {mode:03o})"), format!("chmod 600 {}", quoted_path(path)))
+    } else {
+        Ok(())
+    }
+}
+
+/// Reads a key file's text. A warning, where one is wanted, if others can read it too.
+fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<String>> {
     let unreadable = |error: &std::io::Error| {
         if path.to_str().is_some_and(is_key_text) {
             let next = "put the key into a file of mode 600, and name that";
@@ -102,7 +293,10 @@ fn read_key_file(path: &Path, report: &Report) -> Result<Zeroizing<String>> {
     };
     let file = File::open(path).map_err(|error| unreadable(&error))?;
     let meta = file.metadata().map_err(|error| unreadable(&error))?;
-    if meta.is_file() && meta.permissions().mode() & 0o077 != 0 {
+    if let Some(report) = report
+        && meta.is_file()
+        && meta.permissions().mode() & 0o077 != 0
+    {
         report.warn(format_args!(
             "key file {} can be used by others (mode {:03o}): chmod 600 it",
             shown(path),
@@ -116,7 +310,12 @@ fn read_key_file(path: &Path, report: &Report) -> Result<Zeroizing<String>> {
 
 /// Reads the master key in the file at `path`.
 pub(crate) fn from_file(path: &Path, report: &Report) -> Result<Rc<Master>> {
-    parse(&read_key_file(path, report)?, &shown(path))
+    parse(&read_key_file(path, Some(report))?, &shown(path))
+}
+
+/// As [`from_file`], for a file that nobody named: no warning.
+pub(super) fn from_file_silently(path: &Path) -> Result<Rc<Master>> {
+    parse(&read_key_file(path, None)?, &shown(path))
 }
 
 /// Reads key text; a slip that is often made gets words of its own.

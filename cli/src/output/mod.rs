@@ -5,16 +5,16 @@ pub(crate) mod progress;
 pub(crate) mod terminal;
 pub(crate) mod time;
 
-use std::cell::Cell;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
 use crate::error::{Exit, Failure, Result};
-use crate::quote::clean;
+use crate::quote::{clean, json_line};
 
 /// The version of cli/schema.json: it changes when a field goes or means something else.
 pub(crate) const SCHEMA: u32 = 1;
@@ -22,22 +22,27 @@ pub(crate) const SCHEMA: u32 = 1;
 /// How much is said on stderr.
 pub(crate) struct Report {
     quiet: bool,
-    verbose: Cell<bool>,
+    verbose: AtomicBool,
 }
 
 impl Report {
     pub(crate) fn new(quiet: bool, verbose: bool) -> Self {
-        Self { quiet, verbose: Cell::new(verbose) }
+        Self { quiet, verbose: AtomicBool::new(verbose) }
     }
 
     /// The config asks for `"logging": {"level": "DEBUG"}`.
     pub(crate) fn be_verbose(&self) {
-        self.verbose.set(!self.quiet);
+        self.verbose.store(!self.quiet, Ordering::Relaxed);
     }
 
     /// Only what went wrong is to be said.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
+    }
+
+    /// Whether steps on the way are told.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose.load(Ordering::Relaxed)
     }
 
     /// What was done, in a line.
@@ -54,7 +59,7 @@ impl Report {
 
     /// A step on the way, for whoever looks for a fault.
     pub(crate) fn trace(&self, text: impl Display) {
-        if self.verbose.get() {
+        if self.is_verbose() {
             say(&format!("debug: {text}"));
         }
     }
@@ -77,8 +82,7 @@ pub(crate) fn json(command: &str, fields: Value) -> Result<()> {
     if let (Value::Object(whole), Value::Object(fields)) = (&mut whole, fields) {
         whole.extend(fields);
     }
-    // JSON escapes control characters itself.
-    result(whole)
+    writeln!(io::stdout(), "{}", json_line(&whole)).map_err(|error| stdout_failed(&error))
 }
 
 /// For machines: files that were left as they are, each with the reason.
@@ -123,8 +127,16 @@ pub(crate) fn result_bytes(pieces: &[&[u8]]) -> Result<()> {
     write().map_err(|error| stdout_failed(&error))
 }
 
+/// What came of telling about work that is done: if stdout fails, nothing is to be done again.
+pub(crate) fn after_the_work(told: Result<()>) -> Result<()> {
+    told.map_err(|failure| {
+        let next = "the work is done, and only what is printed is not complete: do not run it again";
+        if failure.what.is_empty() { failure } else { Failure { next: next.to_owned(), ..failure } }
+    })
+}
+
 /// A failure to write to stdout. A reader that went away (`| head`) is no fault of ours: main keeps quiet about it.
-fn stdout_failed(error: &io::Error) -> Failure {
+pub(crate) fn stdout_failed(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Failure::new(Exit::File, "", "");
     }

@@ -2,18 +2,24 @@
 //! It appears from a few files or a second of work on, when there is something to wait for.
 //! It goes to stderr and is gone when the work is done.
 
-use std::io::{self, IsTerminal};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+use rustix::fs::{Mode, OFlags};
+use rustix::termios;
 
 use crate::context::Context;
+use crate::output::terminal::has_escape_codes;
 
 /// Fewer files than this are done before anyone looks, unless they take long.
 const A_FEW: usize = 4;
 const LONG: Duration = Duration::from_secs(1);
+/// How often it is drawn anew, a second.
+const RATE: u8 = 10;
 
 /// A bar, or nothing.
 pub(crate) struct Progress {
@@ -27,7 +33,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(what: &'static str, files: usize, context: &Context) -> Self {
-        let wanted = io::stderr().is_terminal() && !context.report.is_quiet();
+        let wanted = io::stderr().is_terminal() && has_escape_codes() && !context.report.is_quiet();
         Self { what, files, wanted, begun: Instant::now(), done: AtomicU64::new(0), bar: OnceLock::new() }
     }
 
@@ -47,11 +53,70 @@ impl Progress {
     }
 
     fn start(&self) -> ProgressBar {
-        let bar = ProgressBar::new(self.files as u64).with_message(self.what);
+        let target = Unhurried::open().map_or_else(
+            |_| ProgressDrawTarget::hidden(),
+            |terminal| ProgressDrawTarget::term_like_with_hz(Box::new(terminal), RATE),
+        );
+        let bar = ProgressBar::with_draw_target(Some(self.files as u64), target).with_message(self.what);
         match ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} files, {eta} left") {
             Ok(style) => bar.with_style(style),
             Err(_) => bar,
         }
+    }
+}
+
+/// The terminal behind stderr, opened once more: it takes what there is room for and never waits. One that nobody reads
+/// has no room left after a while, and would hold up the work.
+#[derive(Debug)]
+struct Unhurried(File);
+
+impl Unhurried {
+    fn open() -> io::Result<Self> {
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        Ok(Self(File::from(rustix::fs::open("/proc/self/fd/2", flags, Mode::empty())?)))
+    }
+
+    fn move_cursor(&self, n: usize, direction: char) -> io::Result<()> {
+        if n == 0 { Ok(()) } else { self.write_str(&format!("\x1b[{n}{direction}")) }
+    }
+}
+
+impl TermLike for Unhurried {
+    fn width(&self) -> u16 {
+        // A terminal that does not know its size has columns all the same.
+        termios::tcgetwinsize(&self.0).map_or(80, |size| if size.ws_col == 0 { 80 } else { size.ws_col })
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.move_cursor(n, 'A')
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.move_cursor(n, 'B')
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.move_cursor(n, 'C')
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.move_cursor(n, 'D')
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.write_str(&format!("{text}\n"))
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        (&self.0).write_all(text.as_bytes())
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.write_str("\r\x1b[2K")
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
     }
 }
 

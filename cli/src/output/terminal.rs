@@ -1,180 +1,401 @@
-//! The person at the terminal: questions, secrets typed without echo, and a key that is shown once.
-//! All of it goes through /dev/tty, so that stdin and stdout stay free for data.
+//! The person at the terminal: questions, secrets that are typed without echo, and a key that is shown once.
+//! Everything goes through /dev/tty, so that stdin and stdout stay free for data.
+//!
+//! A prompt knows nothing of what the command has done so far. Each caller says what is true if the person cancels,
+//! the terminal hangs up or a signal comes: `otherwise`, the second line of the message.
+//!
 //! A key is shown on the terminal's alternate screen, which leaves nothing in the scrollback.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Signal, kill_current_process_group};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use zeroize::Zeroizing;
 
 use crate::error::{Exit, Failure, Result};
-use crate::interrupt;
+use crate::interrupt::{self, Meanwhile};
 
 const ENTER_ALTERNATE_SCREEN: &str = "\x1b[?1049h\x1b[2J\x1b[H";
 /// Cleared before it is left: not every terminal throws the alternate screen away.
 const LEAVE_ALTERNATE_SCREEN: &str = "\x1b[2J\x1b[H\x1b[?1049l";
+/// Takes one echoed character back.
+const RUB_OUT: &str = "\x08 \x08";
 
-const CONTROL_C: u8 = 0x03;
-const CONTROL_D: u8 = 0x04;
 const BACKSPACE: u8 = 0x08;
 const DELETE: u8 = 0x7f;
 
-/// Whether somebody can be asked: stdin and stderr are a terminal.
-pub(crate) fn is_interactive() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
+/// Whether the terminal understands escape codes: most do, but not that of an editor or a script (`TERM=dumb`).
+pub(crate) fn has_escape_codes() -> bool {
+    crate::env::variable("TERM").is_some_and(|term| term != "dumb")
 }
 
-/// Asks for a secret, without echo. None if nobody can be asked.
-pub(crate) fn ask_secret(question: &str) -> Result<Option<Zeroizing<String>>> {
-    if !is_interactive() {
-        return Ok(None);
-    }
-    let mut tty = Tty::open()?;
-    tty.write(question)?;
-    let answer = tty.line()?;
-    tty.write("\n")?;
-    Ok(Some(answer))
+/// How the person may be asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Prompts {
+    no_input: bool,
 }
 
-/// Asks a question that only `yes` affirms. No, if nobody can be asked.
-pub(crate) fn ask_yes(question: &str) -> Result<bool> {
-    if !is_interactive() {
-        return Ok(false);
+/// What a question can be answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Yes,
+    /// Enter alone.
+    Default,
+    /// Anything else.
+    Other,
+}
+
+impl Prompts {
+    /// With `no_input` nobody is ever asked.
+    pub(crate) fn new(no_input: bool) -> Self {
+        Self { no_input }
     }
-    let mut tty = Tty::open()?;
-    tty.write(question)?;
-    let answer = tty.line_echoed()?;
-    tty.write("\n")?;
-    Ok(answer.trim().eq_ignore_ascii_case("yes"))
+
+    /// Whether nobody is to be asked, even where somebody is there.
+    pub(crate) fn is_forbidden(self) -> bool {
+        self.no_input
+    }
+
+    /// Why nobody can be asked; `None` if somebody can.
+    pub(crate) fn absence(self) -> Option<&'static str> {
+        if self.no_input {
+            return Some("--no-input is given");
+        }
+        let is_there = io::stdin().is_terminal() && io::stderr().is_terminal();
+        if is_there { None } else { Some("stdin or stderr is not a terminal") }
+    }
+
+    /// Asks for a secret, without echo. `None` if nobody can be asked.
+    pub(crate) fn ask_secret(self, question: &str, otherwise: &str) -> Result<Option<Zeroizing<String>>> {
+        if self.absence().is_some() {
+            return Ok(None);
+        }
+        Tty::open()?.ask(question, false, otherwise).map(Some)
+    }
+
+    /// Asks for a new secret and then for the same again, without echo: both answers. `None` if nobody can be asked.
+    pub(crate) fn ask_secret_twice(self, question: &str, otherwise: &str) -> Result<Option<[Zeroizing<String>; 2]>> {
+        if self.absence().is_some() {
+            return Ok(None);
+        }
+        // One terminal for both: between two it would echo what is typed ahead.
+        let mut tty = Tty::open()?;
+        let first = tty.ask(question, false, otherwise)?;
+        Ok(Some([first, tty.ask("The same again: ", false, otherwise)?]))
+    }
+
+    /// Asks a question. `None` if nobody can be asked.
+    pub(crate) fn ask(self, question: &str, otherwise: &str) -> Result<Option<(Answer, String)>> {
+        if self.absence().is_some() {
+            return Ok(None);
+        }
+        let line = Tty::open()?.ask(question, true, otherwise)?;
+        Ok(Some((Answer::of(&line), line.trim().to_lowercase())))
+    }
+
+    /// Why a key cannot be shown once; `None` if it can.
+    pub(crate) fn cannot_show_key(self) -> Option<&'static str> {
+        if !io::stdout().is_terminal() {
+            return Some("stdout is not a terminal");
+        }
+        let no_codes = (!has_escape_codes()).then_some("the terminal would keep it in its scrollback (TERM=dumb)");
+        self.absence().or(no_codes)
+    }
+}
+
+impl Answer {
+    fn of(line: &str) -> Self {
+        match line.trim().to_lowercase().as_str() {
+            "" => Self::Default,
+            "y" | "yes" => Self::Yes,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// Shows a new key once. Returns when the person has said that it is stored.
 pub(crate) fn show_key_once(key: &str) -> Result<()> {
     let mut tty = Tty::open()?;
-    tty.write("A new master key has been made. It is shown once. Press Enter to see it: ")?;
-    tty.line()?;
-    tty.write("\n")?;
-    tty.write(ENTER_ALTERNATE_SCREEN)?;
-    // Whatever happens now, the screen is left before anything else is said.
-    let confirmed = confirm_stored(&mut tty, key);
-    tty.write(LEAVE_ALTERNATE_SCREEN)?;
-    confirmed
-}
-
-fn confirm_stored(tty: &mut Tty, key: &str) -> Result<()> {
-    tty.write("The new master key:\n\n    ")?;
-    tty.write(key)?;
-    tty.write("\n\nStore it now, in a password manager or a file of mode 600. It cannot be shown again.\n")?;
-    loop {
-        tty.write("Is it stored? Type yes: ")?;
-        let answer = tty.line_echoed()?;
-        tty.write("\n")?;
-        if answer.trim().eq_ignore_ascii_case("yes") {
-            return Ok(());
-        }
-    }
+    let question = "A new master key has been made. It is shown once. Press Enter to see it: ";
+    tty.ask(question, false, "the key was not shown and is not stored anywhere; run it again, or use -o FILE")?;
+    tty.show(format!(
+        "The new master key:\n\n    {key}\n\nStore it now, in a password manager or a file of mode 600. \
+         It cannot be shown again.\n"
+    ))?;
+    let otherwise = "the key that was shown is not in any file: if you did not store it, make another one";
+    while Answer::of(&tty.ask("Is it stored? Type yes: ", true, otherwise)?) != Answer::Yes {}
+    Ok(())
 }
 
 /// The terminal, in a mode in which keys come one by one, without echo and without signals.
 struct Tty {
     file: File,
     before: Termios,
+    /// What is on the alternate screen, if that is shown.
+    screen: Option<Zeroizing<String>>,
+    /// Set when the process goes on after it was stopped.
+    continued: Arc<AtomicBool>,
+    _listening: Meanwhile,
+}
+
+/// Why a prompt came to no answer.
+enum Cut {
+    /// Ctrl-C, Ctrl-\ or Ctrl-D.
+    Typed,
+    HungUp,
+    Signal,
+    Failed(Failure),
 }
 
 impl Tty {
     fn open() -> Result<Self> {
-        interrupt::listen();
+        static CONTINUED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+        let listening = interrupt::listen_meanwhile();
         let file = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(|error| failed(&error))?;
         let before = termios::tcgetattr(&file).map_err(|error| failed(&error.into()))?;
-        let mut mode = before.clone();
-        mode.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
+        let continued = CONTINUED.get_or_init(|| {
+            let flag = Arc::new(AtomicBool::new(false));
+            // It fails for signals that cannot be caught; this one can.
+            let _ = signal_hook::flag::register(signal_hook::consts::SIGCONT, Arc::clone(&flag));
+            flag
+        });
+        let tty = Self { file, before, screen: None, continued: Arc::clone(continued), _listening: listening };
+        tty.take_keys()?;
+        Ok(tty)
+    }
+
+    /// Puts the terminal into the mode of a prompt.
+    fn take_keys(&self) -> Result<()> {
+        let mut mode = self.before.clone();
+        mode.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN;
         // A tenth of a second, then back: a signal is noticed between two keys.
         mode.special_codes[SpecialCodeIndex::VMIN] = 0;
         mode.special_codes[SpecialCodeIndex::VTIME] = 1;
-        termios::tcsetattr(&file, OptionalActions::Flush, &mode).map_err(|error| failed(&error.into()))?;
-        Ok(Self { file, before })
+        termios::tcsetattr(&self.file, OptionalActions::Flush, &mode).map_err(|error| failed(&error.into()))
     }
 
     fn write(&mut self, text: &str) -> Result<()> {
         self.file.write_all(text.as_bytes()).map_err(|error| failed(&error))
     }
 
-    /// A line without echo.
-    fn line(&mut self) -> Result<Zeroizing<String>> {
-        self.read_line(false)
+    /// Goes to the alternate screen with `text` on it, until the terminal is closed.
+    fn show(&mut self, text: String) -> Result<()> {
+        self.screen = Some(Zeroizing::new(text));
+        self.redraw()
     }
 
-    /// A line with echo.
-    fn line_echoed(&mut self) -> Result<Zeroizing<String>> {
-        self.read_line(true)
+    fn redraw(&mut self) -> Result<()> {
+        let Some(screen) = &self.screen else { return Ok(()) };
+        let text = Zeroizing::new([ENTER_ALTERNATE_SCREEN, screen].concat());
+        self.write(&text)
     }
 
-    fn read_line(&mut self, echo: bool) -> Result<Zeroizing<String>> {
+    /// Shows `question` and reads a line.
+    fn ask(&mut self, question: &str, echo: bool, otherwise: &str) -> Result<Zeroizing<String>> {
+        let line = self.write(question).map_err(Cut::Failed).and_then(|()| self.read_line(question, echo));
+        // After a cancellation too the message begins a line of its own. A terminal that is gone shows none.
+        let ended = self.write("\n");
+        let what = match line {
+            Ok(line) => return ended.map(|()| line),
+            Err(Cut::Failed(failure)) => return Err(failure),
+            Err(Cut::Typed) => "cancelled at the prompt",
+            Err(Cut::HungUp) => "the terminal hung up at the prompt",
+            Err(Cut::Signal) => "interrupted at the prompt",
+        };
+        Err(Failure::new(Exit::Other, what, otherwise))
+    }
+
+    /// Reads a line, with the keys that the terminal is set to: as it reads lines itself, in `getpass` and `ssh`.
+    fn read_line(&mut self, question: &str, echo: bool) -> std::result::Result<Zeroizing<String>, Cut> {
+        let codes = self.before.special_codes.clone();
+        // A code of 0 is switched off.
+        let is = |key: u8, code: SpecialCodeIndex| key != 0 && codes[code] == key;
         // Room enough that a secret never moves, which would leave a copy behind.
         let mut line = Zeroizing::new(Vec::with_capacity(1 << 16));
+        let mut is_quoted = false;
         loop {
-            match self.key()? {
+            let Some(key) = self.key()? else {
+                // It was stopped and goes on: the terminal may have been set anew, and the question is off the screen.
+                self.take_keys()
+                    .and_then(|()| self.redraw())
+                    .and_then(|()| self.write(question))
+                    .map_err(Cut::Failed)?;
+                line.clear();
+                is_quoted = false;
+                continue;
+            };
+            let erased = match key {
+                _ if std::mem::take(&mut is_quoted) => {
+                    self.push(&mut line, key, echo)?;
+                    0
+                }
                 b'\r' | b'\n' => break,
-                CONTROL_C => return Err(cancelled()),
-                CONTROL_D if line.is_empty() => return Err(cancelled()),
-                BACKSPACE | DELETE => {
-                    // A character of UTF-8 goes whole.
-                    while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
-                    if echo {
-                        self.write("\x08 \x08")?;
-                    }
+                _ if is(key, SpecialCodeIndex::VINTR) || is(key, SpecialCodeIndex::VQUIT) => return Err(Cut::Typed),
+                _ if is(key, SpecialCodeIndex::VEOF) && line.is_empty() => return Err(Cut::Typed),
+                // Behind text it hands that on to whoever reads; here that is nobody yet.
+                _ if is(key, SpecialCodeIndex::VEOF) => 0,
+                _ if is(key, SpecialCodeIndex::VSUSP) => {
+                    self.suspend().map_err(Cut::Failed)?;
+                    0
                 }
-                byte if line.len() < line.capacity() => {
-                    line.push(byte);
-                    if echo && (b' '..DELETE).contains(&byte) {
-                        self.file.write_all(&[byte]).map_err(|error| failed(&error))?;
-                    }
+                _ if is(key, SpecialCodeIndex::VLNEXT) => {
+                    is_quoted = true;
+                    0
                 }
-                _ => return Err(Failure::new(Exit::Other, "the line is too long", "use a pipe or a file for it")),
+                _ if is(key, SpecialCodeIndex::VKILL) => erase_all(&mut line),
+                _ if is(key, SpecialCodeIndex::VWERASE) => erase_word(&mut line),
+                _ if is(key, SpecialCodeIndex::VERASE) || matches!(key, BACKSPACE | DELETE) => {
+                    usize::from(erase_char(&mut line).is_some_and(is_echoed))
+                }
+                _ => {
+                    self.push(&mut line, key, echo)?;
+                    0
+                }
+            };
+            if echo {
+                self.write(&RUB_OUT.repeat(erased)).map_err(Cut::Failed)?;
             }
         }
-        String::from_utf8(std::mem::take(&mut *line)).map(Zeroizing::new).map_err(|_| {
-            Failure::new(Exit::Other, "what was typed is not UTF-8 text", "set the terminal to UTF-8, or use a pipe")
+        String::from_utf8(std::mem::take(&mut *line)).map(Zeroizing::new).map_err(|error| {
+            drop(Zeroizing::new(error.into_bytes()));
+            let next = "nothing was taken over; set the terminal to UTF-8, or use a pipe";
+            Cut::Failed(Failure::new(Exit::Other, "what was typed is not UTF-8 text", next))
         })
     }
 
-    fn key(&mut self) -> Result<u8> {
+    fn push(&mut self, line: &mut Vec<u8>, key: u8, echo: bool) -> std::result::Result<(), Cut> {
+        if line.len() == line.capacity() {
+            let next = "nothing was taken over; use a pipe or a file for it";
+            return Err(Cut::Failed(Failure::new(Exit::Other, "the line is too long", next)));
+        }
+        line.push(key);
+        if echo && is_echoed(key) {
+            self.file.write_all(&[key]).map_err(|error| Cut::Failed(failed(&error)))?;
+        }
+        Ok(())
+    }
+
+    /// The next key; `None` if the process was stopped and goes on.
+    fn key(&mut self) -> std::result::Result<Option<u8>, Cut> {
         let mut byte = Zeroizing::new([0_u8; 1]);
         loop {
             if interrupt::requested() {
-                return Err(cancelled());
+                return Err(if self.is_hung_up() { Cut::HungUp } else { Cut::Signal });
+            }
+            if self.continued.swap(false, Ordering::Relaxed) {
+                return Ok(None);
             }
             match self.file.read(byte.as_mut()) {
-                Ok(0) if self.hung_up() => return Err(cancelled()),
+                Ok(0) if self.is_hung_up() => return Err(Cut::HungUp),
                 Ok(0) => {}
-                Ok(_) => return Ok(byte[0]),
+                Ok(_) => return Ok(Some(byte[0])),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(failed(&error)),
+                Err(_) if self.is_hung_up() => return Err(Cut::HungUp),
+                Err(error) => return Err(Cut::Failed(failed(&error))),
             }
         }
     }
 
-    /// Nothing came within the time: is the terminal gone?
-    fn hung_up(&self) -> bool {
+    /// Stops the process, and whatever runs beside it in its pipeline, as Ctrl-Z does elsewhere.
+    fn suspend(&mut self) -> Result<()> {
+        self.give_back();
+        let stopped = kill_current_process_group(Signal::TSTP);
+        // Where nobody could let it go on, the system does not stop it.
+        self.continued.store(true, Ordering::Relaxed);
+        stopped.map_err(|error| failed(&error.into()))
+    }
+
+    /// Whether the terminal is gone.
+    fn is_hung_up(&self) -> bool {
         let mut fds = [PollFd::new(&self.file, PollFlags::IN)];
         poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
             && fds.iter().any(|fd| fd.revents().intersects(PollFlags::HUP | PollFlags::ERR))
+    }
+
+    /// Leaves the terminal as it was before. If it is gone there is nothing to restore.
+    fn give_back(&mut self) {
+        if self.screen.is_some() {
+            let _ = self.write(LEAVE_ALTERNATE_SCREEN);
+        }
+        let _ = termios::tcsetattr(&self.file, OptionalActions::Flush, &self.before);
     }
 }
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        // If the terminal is gone there is nothing to restore.
-        let _ = termios::tcsetattr(&self.file, OptionalActions::Flush, &self.before);
+        self.give_back();
     }
 }
 
-fn cancelled() -> Failure {
-    Failure::new(Exit::Other, "cancelled at the prompt", "nothing was changed; run it again when ready")
+/// Whether an echoed line shows it.
+fn is_echoed(key: u8) -> bool {
+    (b' '..DELETE).contains(&key)
+}
+
+/// Takes the last character off: its first byte, if there was one.
+fn erase_char(line: &mut Vec<u8>) -> Option<u8> {
+    loop {
+        match line.pop()? {
+            0x80..0xc0 => {}
+            first => return Some(first),
+        }
+    }
+}
+
+/// Takes all characters off: how many of them were echoed.
+fn erase_all(line: &mut Vec<u8>) -> usize {
+    let echoed = line.iter().filter(|byte| is_echoed(**byte)).count();
+    line.clear();
+    echoed
+}
+
+/// Takes the last word off, and what is between it and the end, as the kernel does: how many characters were echoed.
+fn erase_word(line: &mut Vec<u8>) -> usize {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii();
+    let mut echoed = 0;
+    let mut seen = false;
+    while let Some(last) = line.last().copied().filter(|last| is_word(*last) || !seen) {
+        seen |= is_word(last);
+        echoed += usize::from(erase_char(line).is_some_and(is_echoed));
+    }
+    echoed
 }
 
 fn failed(error: &io::Error) -> Failure {
     Failure::new(Exit::File, format!("the terminal cannot be used: {error}"), "use a pipe or a file instead")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_erased_as_the_kernel_erases_it() {
+        for (line, left) in [
+            ("one two", "one "),
+            ("one two  ", "one "),
+            ("a-b", "a-"),
+            ("a--", ""),
+            ("", ""),
+            ("x äö", "x "),
+            ("_a1", ""),
+        ] {
+            let mut bytes = line.as_bytes().to_vec();
+            erase_word(&mut bytes);
+            assert_eq!(bytes, left.as_bytes(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_character_goes_whole() {
+        for (line, left) in [("aä", "a"), ("a\u{1f511}", "a"), ("a", ""), ("", "")] {
+            let mut bytes = line.as_bytes().to_vec();
+            erase_char(&mut bytes);
+            assert_eq!(bytes, left.as_bytes(), "{line}");
+        }
+    }
 }

@@ -5,69 +5,84 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::find::names;
 use super::names::backup_parts;
+use super::tree::Tree;
 use super::{ConfigPath, parent};
 use crate::error::{Exit, Failure, Result};
 use crate::quote::shown;
 
 /// Finds the backups of one config after the other: beside it, or below `backup_dir`. Configs of one directory come
 /// together, so it is read once and not once for each of them.
-pub(crate) struct Backups<'d> {
-    backup_dir: Option<&'d Path>,
+pub(crate) struct Backups {
+    backup_dir: Option<Arc<Tree>>,
     /// The directory that was read last, and the backups in it.
-    last: Option<(PathBuf, BackupFiles)>,
+    last: Option<(PathBuf, Option<Arc<Tree>>, BackupFiles)>,
 }
 
 /// The backups of a directory by the names of their configs: stamp, count and file name of each, the oldest first.
 type BackupFiles = BTreeMap<OsString, BTreeSet<(String, u32, OsString)>>;
 
-impl<'d> Backups<'d> {
+impl Backups {
     /// A `backup_dir` that is none is a slip, which would pass for configs without backups.
-    pub(crate) fn new(backup_dir: Option<&'d Path>) -> Result<Self> {
-        match backup_dir.filter(|dir| !dir.is_dir()) {
-            Some(dir) => {
-                let what = format!("no backups in {}: it is no directory", shown(dir));
-                Err(Failure::new(Exit::File, what, "name the directory that was given to the rotation"))
-            }
-            None => Ok(Self { backup_dir, last: None }),
-        }
+    pub(crate) fn new(backup_dir: Option<&Path>) -> Result<Self> {
+        let failed = |dir: &Path, error: &io::Error| {
+            let why = match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "it is no directory".to_owned(),
+                _ => error.to_string(),
+            };
+            let what = format!("no backups in {}: {why}", shown(dir));
+            Failure::new(Exit::File, what, "name the directory that was given to the rotation")
+        };
+        let open = |dir| Tree::open(dir).map_err(|error| failed(dir, &error));
+        Ok(Self { backup_dir: backup_dir.map(open).transpose()?, last: None })
     }
 
     /// The backups of `config`, the oldest first.
     pub(crate) fn of(&mut self, config: &ConfigPath) -> Result<Vec<ConfigPath>> {
-        let (below, name) = config.backup_place().map_err(|error| config.unreadable(&error))?;
-        let (directory, root) = match (self.backup_dir, &config.root) {
-            (Some(backups), _) => (backups.join(below), Some(backups.to_owned())),
-            (None, Some(root)) => (parent(&config.path).to_owned(), Some(root.clone())),
-            (None, None) => {
-                let directory = Path::new("/").join(below);
-                (directory.clone(), Some(directory))
-            }
+        let unreadable = |error: io::Error| config.unreadable(&error);
+        let (below, name) = config.backup_place().map_err(unreadable)?;
+        let directory = match (&self.backup_dir, &config.root) {
+            (Some(backups), _) => backups.path().join(below),
+            (None, Some(_)) => parent(&config.path).to_owned(),
+            (None, None) => Path::new("/").join(below),
         };
-        if self.last.as_ref().is_none_or(|(last, _)| *last != directory) {
-            let inside = ConfigPath { path: directory.join("."), root: root.clone() };
-            let read = backup_files(&inside).map_err(|error| inside.unreadable(&error))?;
-            self.last = Some((directory.clone(), read));
+        if self.last.as_ref().is_none_or(|(last, ..)| last.as_os_str() != directory.as_os_str()) {
+            let tree = self.backup_dir.as_ref().or(config.root.as_ref()).cloned();
+            let (tree, read) = backup_files(tree, &directory).map_err(|error| {
+                let what = format!("the directory of backups {} cannot be read: {error}", shown(&directory));
+                Failure::new(Exit::File, what, "check its permissions; backups in it would be missed")
+            })?;
+            self.last = Some((directory, tree, read));
         }
-        let files = self.last.iter().filter_map(|(_, backups)| backups.get(&name)).flatten();
-        Ok(files.map(|(_, _, file)| ConfigPath { path: directory.join(file), root: root.clone() }).collect())
+        let backups_of = |(directory, tree, backups): &(PathBuf, Option<Arc<Tree>>, BackupFiles)| {
+            let files = backups.get(&name).into_iter().flatten();
+            let place =
+                |(_, _, file): &(String, u32, OsString)| ConfigPath { path: directory.join(file), root: tree.clone() };
+            files.map(place).collect()
+        };
+        Ok(self.last.as_ref().map_or_else(Vec::new, backups_of))
     }
 }
 
-/// The backups in the directory that `inside` is in; none if there is no such directory.
-fn backup_files(inside: &ConfigPath) -> io::Result<BackupFiles> {
-    let names = match names(inside) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        names => names?,
+/// The backups in `directory`, which is in `tree` or a tree of its own; none if there is no such directory.
+fn backup_files(tree: Option<Arc<Tree>>, directory: &Path) -> io::Result<(Option<Arc<Tree>>, BackupFiles)> {
+    let read = || -> io::Result<_> {
+        let tree = tree.map_or_else(|| Tree::open(directory), Ok)?;
+        let entries = tree.entries(tree.below(directory)?)?;
+        Ok((tree, entries))
+    };
+    let (tree, entries) = match read() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((None, BackupFiles::new())),
+        read => read?,
     };
     let mut backups = BackupFiles::new();
-    for file in names {
+    for file in entries.into_iter().map(|entry| entry.name) {
         if let Some((of, stamp, count)) = backup_parts(file.as_bytes()) {
             let of = OsStr::from_bytes(of).to_owned();
             backups.entry(of).or_default().insert((stamp.to_owned(), count, file.clone()));
         }
     }
-    Ok(backups)
+    Ok((Some(tree), backups))
 }

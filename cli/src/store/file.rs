@@ -3,15 +3,26 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+use std::thread;
+use std::time::Duration;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use zeroize::Zeroizing;
 
-use super::{MAX_CONFIG, open_dir, open_dir_in, parent, write};
+use super::tree::Tree;
+use super::{Caveats, MAX_CONFIG, durable, open_dir, parent, stat_and_open};
 use crate::error::{Exit, Failure, Result};
 use crate::quote::shown;
+
+/// The longest pause before a config that changes while it is read is read again; all pauses together are twice as long.
+const MAX_PAUSE: Duration = Duration::from_millis(256);
 
 /// A config's place: how to get at it, not yet opened.
 #[derive(Debug, Clone)]
@@ -19,7 +30,7 @@ pub(crate) struct ConfigPath {
     /// As the user would write it.
     pub(crate) path: PathBuf,
     /// The directory that was asked for, if the config was found below one: no link is followed from there on.
-    pub(super) root: Option<PathBuf>,
+    pub(super) root: Option<Arc<Tree>>,
 }
 
 impl ConfigPath {
@@ -32,30 +43,57 @@ impl ConfigPath {
     /// name in two places never share backups. The directory below `backup_dir`, and the config's real name.
     pub(super) fn backup_place(&self) -> io::Result<(PathBuf, OsString)> {
         let real = match &self.root {
-            Some(_) => parent(&self.path).canonicalize()?.join(self.path.file_name().unwrap_or_default()),
+            Some(root) => root.real().join(root.below(&self.path)?),
             None => self.path.canonicalize()?,
         };
         let directory = parent(&real).strip_prefix("/").unwrap_or(parent(&real)).to_owned();
         Ok((directory, real.file_name().unwrap_or_default().to_owned()))
     }
 
-    /// Reads the config, which must be a regular file of at most 64 MiB.
+    /// Reads the config, which must be a regular file of at most 64 MiB. One that is replaced meanwhile is read again: what
+    /// is returned was there as a whole.
     pub(crate) fn read(&self) -> Result<ConfigFile> {
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let source = self.read_once()?;
+            if source.is_unchanged()? {
+                return Ok(source);
+            }
+            if pause > MAX_PAUSE {
+                return Err(source.changed());
+            }
+            thread::sleep(pause);
+            pause *= 2;
+        }
+    }
+
+    /// Reads the config for a look at what is in it now. A small one is read whole at once, whoever writes meanwhile.
+    pub(crate) fn read_to_look(&self) -> Result<ConfigFile> {
+        const PAGE: usize = 4096;
+        let source = self.read_once()?;
+        let is_small = source.bytes.len() <= PAGE && source.bytes.len() as i64 == source.stat.st_size;
+        if is_small || source.is_unchanged()? {
+            return Ok(source);
+        }
+        // Two of them are not held at once.
+        drop(source);
+        self.read()
+    }
+
+    fn read_once(&self) -> Result<ConfigFile> {
         let (dir, name, file, stat) = self.open()?;
         let too_large = || {
             let what = format!("{} is larger than 64 MiB", shown(&self.path));
             Failure::new(Exit::File, what, "no config is that large; check the path")
         };
         let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= MAX_CONFIG).ok_or_else(too_large)?;
-        let mut bytes = Vec::with_capacity(size as usize + 1);
-        file.take(MAX_CONFIG + 1).read_to_end(&mut bytes).map_err(|error| self.unreadable(&error))?;
+        let bytes = read_whole(&file, size as usize).map_err(|error| self.unreadable(&error))?;
         // It may have grown since.
         if bytes.len() as u64 > MAX_CONFIG {
             return Err(too_large());
         }
-        let source = ConfigFile { config: self.clone(), dir, name, bytes, stat };
-        source.refuse_changed()?;
-        Ok(source)
+        let digest = digest(&*bytes).map_err(|error| self.unreadable(&error))?;
+        Ok(ConfigFile { config: self.clone(), dir, name, bytes, stat, digest })
     }
 
     /// Whether the file holds `pieces`, one after the other, and no more; looked at bit by bit, as it may be large.
@@ -80,7 +118,7 @@ impl ConfigPath {
     }
 
     /// Opens the file, which must be a regular one: its directory, its name there, itself and what it is.
-    pub(super) fn open(&self) -> Result<(OwnedFd, OsString, File, Stat)> {
+    pub(super) fn open(&self) -> Result<(Arc<OwnedFd>, OsString, File, Stat)> {
         let (dir, name) = self.open_directory().map_err(|error| self.unreadable(&error))?;
         // Not blocking: a FIFO is noticed, not waited for.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
@@ -100,40 +138,57 @@ impl ConfigPath {
     /// The file `name` in the config's directory, and what is in it, if there is one.
     pub(crate) fn beside(&self, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
         let beside = Self { path: self.path.with_file_name(name), root: self.root.clone() };
-        match beside.path.symlink_metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            _ => beside.read().map(|mut source| Some((beside.path, source.take_bytes()))),
+        match beside.exists()? {
+            false => Ok(None),
+            true => beside.read().map(|mut source| Some((beside.path, source.take_bytes()))),
         }
     }
 
-    /// Removes the file.
-    pub(crate) fn remove(&self) -> Result<()> {
-        let removed = self.open_directory().and_then(|(dir, name)| {
-            rustix::fs::unlinkat(&dir, &name, AtFlags::empty())?;
-            Ok(rustix::fs::fsync(&dir)?)
-        });
-        removed.map_err(|error| {
+    /// Removes the file, durably.
+    pub(crate) fn remove(&self) -> Result<Caveats> {
+        let failed = |error: &io::Error| {
             let what = format!("{} cannot be removed: {error}", shown(&self.path));
             Failure::new(Exit::File, what, "check the directory's permissions")
-        })
+        };
+        let (dir, name) = self.open_directory().map_err(|error| failed(&error))?;
+        rustix::fs::unlinkat(&dir, &name, AtFlags::empty()).map_err(|error| failed(&error.into()))?;
+        durable::sync_directory(&dir, None, &self.path)
+    }
+
+    /// Whether there is a file of any kind, or it is not known.
+    ///
+    /// # Errors
+    /// That it cannot be looked at.
+    pub(crate) fn exists(&self) -> Result<bool> {
+        let stat = self.open_directory().and_then(|(dir, name)| {
+            match rustix::fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => Ok(false),
+                stat => Ok(stat.map(|_| true)?),
+            }
+        });
+        stat.map_err(|error| self.unreadable(&error))
+    }
+
+    /// Whether there is a regular file, and it is the one that it was.
+    pub(crate) fn is_still(&self, identity: Identity) -> bool {
+        self.open().is_ok_and(|(_, _, _, stat)| Identity::of(&stat) == identity)
     }
 
     /// The directory that the file is in, and its name there.
-    pub(super) fn open_directory(&self) -> io::Result<(OwnedFd, OsString)> {
-        let Some(root) = &self.root else {
-            let real = match self.path.symlink_metadata() {
-                Ok(meta) if meta.is_symlink() => self.path.canonicalize()?,
-                _ => self.path.clone(),
-            };
-            let name = real.file_name().ok_or(io::ErrorKind::IsADirectory)?;
-            return Ok((open_dir(parent(&real))?, name.to_owned()));
-        };
-        let mut dir = open_dir(root)?;
-        let relative = self.path.strip_prefix(root).unwrap_or(&self.path);
-        for component in parent(relative).components().filter(|component| component.as_os_str() != ".") {
-            dir = open_dir_in(&dir, component.as_os_str().as_ref())?;
+    pub(super) fn open_directory(&self) -> io::Result<(Arc<OwnedFd>, OsString)> {
+        let name = |path: &Path| path.file_name().map(ToOwned::to_owned).ok_or(io::ErrorKind::IsADirectory);
+        if let Some(root) = &self.root {
+            let below = root.below(&self.path)?;
+            return Ok((root.directory(below.parent().unwrap_or(Path::new("")))?, name(below)?));
         }
-        Ok((dir, relative.file_name().ok_or(io::ErrorKind::IsADirectory)?.to_owned()))
+        let real = match self.path.symlink_metadata() {
+            Ok(meta) if meta.is_symlink() => self.path.canonicalize()?,
+            Ok(_) => self.path.clone(),
+            // It may be about to be made; if it is to be there, whoever opens it notices.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.path.clone(),
+            Err(error) => return Err(error),
+        };
+        Ok((Arc::new(open_dir(parent(&real))?), name(&real)?))
     }
 
     pub(super) fn unreadable(&self, error: &io::Error) -> Failure {
@@ -177,10 +232,37 @@ impl Identity {
 /// A config that was read, with a hold on the directory that it is in.
 pub(crate) struct ConfigFile {
     pub(super) config: ConfigPath,
-    pub(super) dir: OwnedFd,
+    pub(super) dir: Arc<OwnedFd>,
     pub(super) name: OsString,
     pub(super) bytes: Vec<u8>,
     pub(super) stat: Stat,
+    /// Of the bytes, which are handed over.
+    pub(super) digest: u64,
+}
+
+/// A number by which one content is told from another, in this process only: nobody outside can compute it.
+pub(super) fn digest(mut from: impl Read) -> io::Result<u64> {
+    // Without random numbers it can be computed; all that a command seals then fails anyway. (std's RandomState panics.)
+    static SEED: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or(0));
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(*SEED);
+    let mut part = Zeroizing::new([0; 1 << 14]);
+    loop {
+        // Parts of one size, whatever each call reads.
+        let mut len = 0;
+        while len < part.len() {
+            match from.read(&mut part[len..]) {
+                Ok(0) => break,
+                Ok(read) => len += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        hasher.write(&part[..len]);
+        if len < part.len() {
+            return Ok(hasher.finish());
+        }
+    }
 }
 
 impl ConfigFile {
@@ -199,13 +281,18 @@ impl ConfigFile {
     }
 
     /// Makes sure that the file's name outlasts a power failure: a run that was killed may have renamed it and not more.
-    pub(crate) fn make_durable(&self) -> Result<()> {
-        write::sync_directory(&self.dir, &self.config.path)
+    pub(crate) fn make_durable(&self) -> Result<Caveats> {
+        let file = stat_and_open(&self.dir, &self.name).map(|(_, file)| file);
+        durable::sync_directory(&self.dir, file.as_ref(), &self.config.path)
     }
 
     /// Whether `path` leads to this very file.
-    pub(crate) fn is_at(&self, path: &Path) -> bool {
-        rustix::fs::stat(path).is_ok_and(|stat| Identity::of(&stat).file == self.identity().file)
+    pub(crate) fn is_at(&self, path: &Path) -> Result<bool> {
+        match rustix::fs::stat(path) {
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(ConfigPath::named(path).unreadable(&error.into())),
+            Ok(stat) => Ok(Identity::of(&stat).file == self.identity().file),
+        }
     }
 
     /// Whether the config can be replaced at all; asked before anything is changed.
@@ -225,11 +312,48 @@ impl ConfigFile {
 
     /// The file must still be what was read.
     pub(super) fn refuse_changed(&self) -> Result<()> {
-        let now = rustix::fs::statat(&self.dir, &self.name, AtFlags::SYMLINK_NOFOLLOW);
-        if now.is_ok_and(|stat| Identity::of(&stat) == self.identity()) {
-            return Ok(());
+        match self.is_unchanged() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.changed()),
+            Err(failure) => Err(failure),
         }
-        let what = format!("{} changed meanwhile; it was left as it is", shown(&self.config.path));
-        Err(Failure::new(Exit::File, what, "somebody else works on it: run this again when they are done"))
     }
+
+    /// Whether the file is still what was read.
+    ///
+    /// # Errors
+    /// That it cannot be looked at.
+    pub(crate) fn is_unchanged(&self) -> Result<bool> {
+        match rustix::fs::statat(&self.dir, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Identity::of(&stat) == self.identity()),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(self.config.unreadable(&error.into())),
+        }
+    }
+
+    /// The failure for a file that is not what was read any more.
+    pub(super) fn changed(&self) -> Failure {
+        changed(&self.config.path)
+    }
+}
+
+/// Reads a file of `size` bytes in one go; what it has grown by since, too, but not much more than a config may have.
+fn read_whole(file: &File, size: usize) -> io::Result<Vec<u8>> {
+    // One more than there should be: a read that does not fill it has met the end.
+    let mut bytes = Vec::with_capacity(size + 1);
+    while bytes.len() <= size {
+        match rustix::io::read(file, spare_capacity(&mut bytes)) {
+            Err(Errno::INTR) => {}
+            read if read? == 0 || bytes.len() == size => return Ok(bytes),
+            _ => {}
+        }
+    }
+    file.take(MAX_CONFIG + 1 - bytes.len() as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The failure for a file that another program saved while a command worked on it.
+pub(super) fn changed(path: &Path) -> Failure {
+    let what = format!("{} changed meanwhile; it was left as it is", shown(path));
+    Failure::new(Exit::File, what, "somebody else works on it: run this again when they are done")
 }

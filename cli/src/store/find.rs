@@ -1,19 +1,23 @@
 //! Which configs there are: a named file, or all `*.json` below a directory in a stable order.
-//! No link is followed below the directory. What is left out is told, with the reason.
-//! Only names are kept, and one directory is open at a time, so that ten thousand files cost little.
+//! No link is followed below the directory. What is left out is told, with the reason, and so is what cannot be looked at: a
+//! config there would be missed.
+//! Only names are kept, and few directories are open at a time, so that ten thousand files cost little.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Dir, FileType};
+use rustix::fs::{AtFlags, FileType};
 
 use super::names::{BACKUP_MARK, shortened, temporary_of};
+use super::tree::{Entry, Tree};
 use super::{ConfigPath, parent};
 use crate::error::{Exit, Failure, Result};
-use crate::quote::shown;
+use crate::output;
+use crate::quote::{count, shown};
 
 /// What was found.
 #[derive(Default)]
@@ -21,89 +25,185 @@ pub(crate) struct Found {
     pub(crate) configs: Vec<ConfigPath>,
     /// What was left out, and why.
     pub(crate) skipped: Vec<(PathBuf, String)>,
-    /// Directories that cannot be read, and why: a config in them would be missed.
+    /// What cannot be looked at, and why; and directories without a config. A config there would be missed.
     pub(crate) unread: Vec<(PathBuf, Failure)>,
     /// The real directories that were asked for, and those of named files.
     pub(crate) roots: Vec<PathBuf>,
     /// Temporary files of runs that were killed.
     pub(super) leftovers: Vec<ConfigPath>,
+    /// The real paths of named files.
+    named: Vec<PathBuf>,
 }
 
 /// Finds the configs that `paths` name: files as they are, directories with all below them. Each is found once.
-pub(crate) fn find(paths: &[PathBuf]) -> Result<Found> {
+pub(crate) fn find(paths: &[PathBuf]) -> Found {
     let mut found = Found::default();
+    // Where each config is, if one could be met twice.
+    let mut met = BTreeSet::new();
     for path in paths {
-        let real = path.canonicalize().map_err(|error| ConfigPath::named(path).unreadable(&error))?;
-        if real.is_dir() {
-            found.roots.push(real);
-            found.walk(path);
-        } else {
-            let directory = parent(&real).to_owned();
-            found.leftovers.extend(leftovers_of(&directory, real.file_name().unwrap_or_default()));
-            found.roots.push(directory);
-            found.configs.push(ConfigPath::named(path));
+        let before = found.configs.len();
+        if let Err(error) = found.look_at(path) {
+            found.unread.push((path.clone(), ConfigPath::named(path).unreadable(&error)));
+        }
+        if paths.len() > 1 {
+            for config in found.configs.split_off(before) {
+                match config.backup_place().map(|place| met.insert(place)) {
+                    Ok(true) => found.configs.push(config),
+                    Ok(false) => {}
+                    Err(error) => found.unread.push((config.path.clone(), config.unreadable(&error))),
+                }
+            }
         }
     }
-    if paths.len() > 1 {
-        let mut met = BTreeSet::new();
-        // What has no place cannot be read either, and that is told then.
-        found.configs.retain(|config| config.backup_place().map_or(true, |place| met.insert(place)));
-    }
-    Ok(found)
+    found
 }
 
 impl Found {
-    /// Looks for temporary files among the backups in `backup_dir` too.
-    pub(crate) fn look_into(&mut self, backup_dir: &Path) {
-        for config in &self.configs {
-            let Ok((below, name)) = config.backup_place() else { continue };
-            self.leftovers.extend(leftovers_of(&backup_dir.join(below), &name));
+    /// Fails where there is nothing to work on: not one config was found.
+    pub(crate) fn refuse_none(&mut self) -> Result<()> {
+        if self.configs.is_empty() {
+            output::say_all(self.unread.drain(..).map(|(_, failure)| failure))
+        } else {
+            Ok(())
         }
     }
 
-    fn walk(&mut self, root: &Path) {
-        // The last is the next: names are pushed in reverse order.
-        let mut waiting = vec![(root.to_owned(), FileType::Directory)];
-        while let Some((path, kind)) = waiting.pop() {
-            let config = ConfigPath { path, root: Some(root.to_owned()) };
-            if kind != FileType::Directory {
-                self.consider(config, kind);
-                continue;
+    /// ValueKind for temporary files of runs that were killed beside named files too, and among the backups in `backup_dir`.
+    pub(crate) fn look_for_leftovers(&mut self, backup_dir: Option<&Path>) {
+        let mut names: BTreeMap<PathBuf, Vec<OsString>> = BTreeMap::new();
+        let mut expect = |directory: PathBuf, name: &OsStr| names.entry(directory).or_default().push(name.to_owned());
+        for path in &self.named {
+            expect(parent(path).to_owned(), path.file_name().unwrap_or_default());
+        }
+        for (config, backup_dir) in
+            backup_dir.into_iter().flat_map(|dir| self.configs.iter().map(move |config| (config, dir)))
+        {
+            match config.backup_place() {
+                Ok((below, name)) => expect(backup_dir.join(below), &name),
+                Err(error) => self.unread.push((config.path.clone(), config.unreadable(&error))),
             }
-            let inside = ConfigPath { path: config.path.join("."), root: Some(root.to_owned()) };
-            let names = names(&inside).unwrap_or_else(|error| {
-                let what = format!("the directory {} cannot be read: {error}", shown(&config.path));
-                let next = "check its permissions; a config in it would be missed";
-                self.unread.push((config.path.clone(), Failure::new(Exit::File, what, next)));
-                Vec::new()
-            });
-            for name in names.into_iter().rev() {
-                let path = config.path.join(&name);
-                let kind = kind_of(&ConfigPath { path: path.clone(), root: Some(root.to_owned()) });
-                if kind == FileType::Directory && name.as_bytes().starts_with(b".") {
-                    self.skipped.push((path, "hidden directory".to_owned()));
-                } else {
-                    waiting.push((path, kind));
+        }
+        for (directory, names) in names {
+            match leftovers_of(&directory, &names) {
+                Ok(leftovers) => self.leftovers.extend(leftovers),
+                // No backup was made there yet.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => self.unread.push((directory.clone(), directory_unreadable(&directory, &error))),
+            }
+        }
+    }
+
+    /// ValueKind at what was named: a file, or a directory with all below it.
+    fn look_at(&mut self, path: &Path) -> io::Result<()> {
+        let real = path.canonicalize()?;
+        if !real.metadata()?.is_dir() {
+            self.roots.push(parent(&real).to_owned());
+            self.named.push(real);
+            self.configs.push(ConfigPath::named(path));
+            return Ok(());
+        }
+        self.roots.push(real);
+        let (configs, skipped, unread) = (self.configs.len(), self.skipped.len(), self.unread.len());
+        match Tree::open(path) {
+            Ok(tree) => self.walk(&tree),
+            Err(error) => self.unread.push((path.to_owned(), directory_unreadable(path, &error))),
+        }
+        if self.configs.len() == configs && self.unread.len() == unread {
+            let what = match self.skipped.len() - skipped {
+                0 => format!("no config in {}: it has no *.json file", shown(path)),
+                left_out => format!("no config in {}: {} left out", shown(path), count(left_out, "entry")),
+            };
+            let left_out =
+                self.skipped.iter().skip(skipped).take(3).map(|(path, why)| format!("{}: {why}", shown(path)));
+            let next = match left_out.collect::<Vec<_>>() {
+                none if none.is_empty() => "check the path".to_owned(),
+                some => format!("check the path, or name a file itself to take it in ({})", some.join("; ")),
+            };
+            self.unread.push((path.to_owned(), Failure::new(Exit::File, what, next)));
+        }
+        Ok(())
+    }
+
+    fn walk(&mut self, tree: &Arc<Tree>) {
+        // The directory that is looked at, and how far below the tree's own it is.
+        let (mut here, mut depth) = (tree.path().to_owned(), 0);
+        let mut waiting = Vec::new();
+        self.read_directory(tree, &here, 0, &mut waiting);
+        // The last is the next: names are pushed in reverse order.
+        while let Some((level, name, kind)) = waiting.pop() {
+            while depth > level {
+                here.pop();
+                depth -= 1;
+            }
+            if kind == FileType::Directory && name.as_bytes().starts_with(b".") {
+                self.skipped.push((here.join(name), "hidden directory".to_owned()));
+            } else if kind == FileType::Directory {
+                here.push(name);
+                depth += 1;
+                self.read_directory(tree, &here, depth, &mut waiting);
+            } else {
+                self.consider(ConfigPath { path: here.join(name), root: Some(Arc::clone(tree)) }, kind);
+            }
+        }
+    }
+
+    /// Lets the entries of a directory wait that may be configs or have some below them.
+    fn read_directory(
+        &mut self,
+        tree: &Arc<Tree>,
+        path: &Path,
+        depth: usize,
+        waiting: &mut Vec<(usize, OsString, FileType)>,
+    ) {
+        let entries = tree.below(path).and_then(|below| tree.entries(below)).unwrap_or_else(|error| {
+            self.unread.push((path.to_owned(), directory_unreadable(path, &error)));
+            Vec::new()
+        });
+        for Entry { name, kind } in entries.into_iter().rev() {
+            match kind {
+                Err(error) => {
+                    let path = path.join(name);
+                    let what = format!("{} cannot be looked at: {error}", shown(&path));
+                    let next = "check the file system; a config there would be missed";
+                    self.unread.push((path, Failure::new(Exit::File, what, next)));
                 }
+                Ok(kind @ (FileType::Directory | FileType::Symlink)) => waiting.push((depth, name, kind)),
+                Ok(kind) if is_of_interest(&name) => waiting.push((depth, name, kind)),
+                Ok(_) => {}
             }
         }
     }
 
     fn consider(&mut self, config: ConfigPath, kind: FileType) {
-        let name = config.path.file_name().unwrap_or_default().to_owned();
-        if temporary_of(&name).is_some() {
+        let name = config.path.file_name().unwrap_or_default();
+        if temporary_of(name).is_some() {
             self.leftovers.push(config);
-            return;
-        }
-        let leads_on = kind == FileType::Symlink && config.path.is_dir();
-        if !leads_on && !name.as_bytes().ends_with(b".json") {
-            return;
-        }
-        match left_out(&name, kind) {
-            Some(reason) => self.skipped.push((config.path, reason.to_owned())),
-            None => self.configs.push(config),
+        } else if is_of_interest(name) || leads_to_directory(&config) {
+            match left_out(name, kind) {
+                Some(reason) => self.skipped.push((config.path, reason.to_owned())),
+                None => self.configs.push(config),
+            }
         }
     }
+}
+
+/// Whether a file of this name is a config, or a temporary file of ours.
+fn is_of_interest(name: &OsStr) -> bool {
+    name.as_bytes().ends_with(b".json") || temporary_of(name).is_some()
+}
+
+/// Whether a link leads to a directory, or perhaps: where it leads may not be ours to see.
+fn leads_to_directory(link: &ConfigPath) -> bool {
+    let stat = link.open_directory().and_then(|(dir, name)| Ok(rustix::fs::statat(&dir, &name, AtFlags::empty())?));
+    match stat {
+        Ok(stat) => FileType::from_raw_mode(stat.st_mode) == FileType::Directory,
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+fn directory_unreadable(path: &Path, error: &io::Error) -> Failure {
+    let what = format!("the directory {} cannot be read: {error}", shown(path));
+    Failure::new(Exit::File, what, "check its permissions; a config in it would be missed")
 }
 
 /// Why a JSON file is no config unless it is named itself; nothing, if it is one.
@@ -115,43 +215,25 @@ pub(crate) fn left_out(name: &OsStr, kind: FileType) -> Option<&'static str> {
         Some("not a regular file")
     } else if name.starts_with(b"config.example") || name.starts_with(b"example.") || name.ends_with(b".example.json") {
         Some("an example")
-    } else if name.windows(BACKUP_MARK.len()).any(|part| part == BACKUP_MARK) {
+    } else if name.windows(BACKUP_MARK.len()).any(|part| part == BACKUP_MARK.as_bytes()) {
         Some("a backup")
     } else {
         None
     }
 }
 
-/// The temporary files in `directory` that were to become `name` or a backup of it.
-fn leftovers_of(directory: &Path, name: &OsStr) -> Vec<ConfigPath> {
-    let inside = ConfigPath { path: directory.join("."), root: Some(directory.to_owned()) };
-    let mut names = names(&inside).unwrap_or_default();
-    names.retain(|file| {
-        temporary_of(file).is_some_and(|target| {
-            let rest = target.strip_prefix(shortened(name));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(BACKUP_MARK))
-        })
-    });
-    names.into_iter().map(|file| ConfigPath { path: directory.join(file), root: inside.root.clone() }).collect()
-}
-
-/// The names in the directory that `inside` is in, in byte order.
-pub(super) fn names(inside: &ConfigPath) -> io::Result<Vec<OsString>> {
-    let (dir, _) = ConfigPath { path: inside.path.join("x"), root: inside.root.clone() }.open_directory()?;
-    let mut names = Vec::new();
-    for entry in Dir::read_from(&dir)? {
-        let name = entry?.file_name().to_bytes().to_vec();
-        if name != b"." && name != b".." {
-            names.push(OsString::from_vec(name));
+/// The temporary files in `directory` that were to become one of `names` or a backup of it.
+fn leftovers_of(directory: &Path, names: &[OsString]) -> io::Result<Vec<ConfigPath>> {
+    let tree = Tree::open(directory)?;
+    let is_of = |target: &[u8], name: &OsString| {
+        let rest = target.strip_prefix(shortened(name));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(BACKUP_MARK.as_bytes()))
+    };
+    let mut leftovers = Vec::new();
+    for Entry { name, .. } in tree.entries(Path::new(""))? {
+        if temporary_of(&name).is_some_and(|target| names.iter().any(|name| is_of(target, name))) {
+            leftovers.push(ConfigPath { path: directory.join(name), root: Some(Arc::clone(&tree)) });
         }
     }
-    names.sort();
-    Ok(names)
-}
-
-/// What kind of file it is; a link is a link.
-fn kind_of(config: &ConfigPath) -> FileType {
-    let Ok((dir, name)) = config.open_directory() else { return FileType::Unknown };
-    rustix::fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW)
-        .map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode))
+    Ok(leftovers)
 }

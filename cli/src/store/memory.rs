@@ -1,51 +1,119 @@
-//! A file that exists in memory alone, in a folder of its own, for a program that must have a path: an editor.
-//! A second process of ours waits for the end of this one, however it ends, and removes the folder then;
-//! so not even SIGKILL leaves anything behind.
+//! Files that exist in memory only, in a folder of their own, for programs that need a path: an editor, or what `run`
+//! starts. No file outlives the process that it was made for, however that process ends:
+//!
+//! * A second process of ours, the sweeper, waits for the end of the first and then removes the folder. It outlasts the
+//!   first process's exec and its death by SIGKILL.
+//! * If the sweeper is killed too, the next command that makes such a folder removes what is left.
+//!
+//! The folder's name tells the process that it belongs to, and the sweeper holds a lock on the folder. A folder is left
+//! over only if that process has ended and nobody holds the lock.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, geteuid, pidfd_open, test_kill_process};
 use zeroize::Zeroizing;
 
 use super::MAX_CONFIG;
 use super::names::random_digits;
+use super::{open_dir, open_dir_in, reopen_readable};
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 
-/// How the folders' names begin.
-const FOLDER: &str = "fernseal-edit-";
+/// How the folders' names begin; the owner and random digits follow.
+const FOLDER: &str = "fernseal-memory-";
 
 /// What `statfs` says of file systems whose files are in memory: tmpfs and ramfs.
 const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
 
-/// A file of mode 0600 in memory, which is gone when this is dropped or the process ends.
+/// A folder of mode 0700 in memory. It is gone when this is dropped or the process ends, also if the process becomes
+/// another program first.
+pub(crate) struct MemoryFolder {
+    path: PathBuf,
+}
+
+impl MemoryFolder {
+    /// Makes a folder on the first memory file system that takes one. Fails with `NotFound` where there is none.
+    pub(crate) fn create() -> io::Result<Self> {
+        let mut failed = io::ErrorKind::NotFound.into();
+        for place in places() {
+            sweep_dead(&place);
+            match Self::create_in(&place) {
+                Ok(folder) => return Ok(folder),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+
+    fn create_in(place: &Path) -> io::Result<Self> {
+        let name = format!("{FOLDER}{}-{}", Owner::this_process()?.to_text(), random_digits()?);
+        let folder = Self { path: place.join(name) };
+        DirBuilder::new().mode(0o700).create(&folder.path)?;
+        let open = reopen_readable(&open_dir(&folder.path)?)?;
+        // The lock belongs to the open folder, so the sweeper, which gets it as its stdin, holds it when we are gone.
+        rustix::fs::flock(&open, FlockOperation::LockExclusive)?;
+        // Files come only now: from here on there is nothing that stays.
+        start_sweeper(&folder.path, open)?;
+        Ok(folder)
+    }
+
+    /// Makes a file of mode 0600 with this content. If the name is taken, the file gets a number behind it.
+    pub(crate) fn add(&self, name: &OsStr, pieces: &[&[u8]]) -> io::Result<PathBuf> {
+        let mut path = self.path.join(name);
+        let mut number = 1;
+        let mut file = loop {
+            match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    number += 1;
+                    let mut numbered = name.to_owned();
+                    numbered.push(format!("-{number}"));
+                    path = self.path.join(numbered);
+                }
+                file => break file?,
+            }
+        };
+        pieces.iter().try_for_each(|piece| file.write_all(piece))?;
+        Ok(path)
+    }
+}
+
+impl Drop for MemoryFolder {
+    fn drop(&mut self) {
+        // Where it fails, the sweeper tries again.
+        remove(&self.path);
+    }
+}
+
+/// A file of mode 0600 in a [`MemoryFolder`] of its own.
 pub(crate) struct MemoryFile {
     path: PathBuf,
-    sweeper: Child,
+    /// Removes the file when it is dropped.
+    _folder: MemoryFolder,
 }
 
 impl MemoryFile {
-    /// A file of this name with this content.
+    /// Makes a file of this name with this content.
     pub(crate) fn create(name: &OsStr, pieces: &[&[u8]]) -> Result<Self> {
-        let failed = |error: io::Error| {
+        let create = || {
+            let folder = MemoryFolder::create()?;
+            Ok(Self { path: folder.add(name, pieces)?, _folder: folder })
+        };
+        create().map_err(|error: io::Error| {
             let next = "mount a tmpfs at /dev/shm, or set XDG_RUNTIME_DIR to a folder on one";
             Failure::new(Exit::File, format!("no file can be made in memory: {error}"), next)
-        };
-        let memory = memory().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
-        let folder = memory.join(format!("{FOLDER}{}", random_digits().map_err(failed)?));
-        // The sweeper first: from here on there is nothing that stays.
-        let sweeper = sweeper(&folder).map_err(failed)?;
-        let file = Self { path: folder.join(name), sweeper };
-        DirBuilder::new().mode(0o700).create(&folder).map_err(failed)?;
-        let mut open =
-            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file.path).map_err(failed)?;
-        pieces.iter().try_for_each(|piece| open.write_all(piece)).map_err(failed)?;
-        Ok(file)
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -66,51 +134,195 @@ impl MemoryFile {
     }
 }
 
-impl Drop for MemoryFile {
-    fn drop(&mut self) {
-        // Its stdin closes, it removes the folder and ends.
-        drop(self.sweeper.stdin.take());
-        let _ = self.sweeper.wait();
+/// Folders in memory: the user's own, and the one that all share. Another user's is none: he could replace what is in it.
+fn places() -> Vec<PathBuf> {
+    let user = geteuid().as_raw();
+    let is_own = |path: &PathBuf| fs::metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == user);
+    let named = crate::env::variable("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    let own = [PathBuf::from(format!("/run/user/{user}"))];
+    let is_in_memory =
+        |path: &PathBuf| rustix::fs::statfs(path).is_ok_and(|stat| IN_MEMORY.contains(&(stat.f_type as u32)));
+    let mut places: Vec<PathBuf> = named.into_iter().chain(own).filter(is_own).collect();
+    places.push(PathBuf::from("/dev/shm"));
+    places.retain(is_in_memory);
+    places.dedup();
+    places
+}
+
+/// The process that a folder belongs to.
+#[derive(Debug, PartialEq)]
+struct Owner {
+    pid: Pid,
+    /// When it started, in the kernel's clock ticks: another process of the same number started later.
+    start: u64,
+    /// The PID namespace in which the number counts: containers may share a folder.
+    namespace: u64,
+}
+
+impl Owner {
+    fn this_process() -> io::Result<Self> {
+        let pid = rustix::process::getpid();
+        Ok(Self { pid, start: start_of(pid).ok_or(io::ErrorKind::Unsupported)?, namespace: namespace() })
+    }
+
+    fn to_text(&self) -> String {
+        format!("{}-{}-{}", self.pid.as_raw_pid(), self.start, self.namespace)
+    }
+
+    /// Reads the owner in a folder's name.
+    fn of(folder: &OsStr) -> Option<Self> {
+        let mut parts = folder.to_str()?.strip_prefix(FOLDER)?.split('-');
+        let owner = Self {
+            pid: Pid::from_raw(parts.next()?.parse().ok()?)?,
+            start: parts.next()?.parse().ok()?,
+            namespace: parts.next()?.parse().ok()?,
+        };
+        let is_random = |part: &str| part.len() == 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (parts.next().is_some_and(is_random) && parts.next().is_none()).then_some(owner)
+    }
+
+    /// Whether the process still runs; it must be of this namespace.
+    fn is_alive(&self) -> bool {
+        if test_kill_process(self.pid) == Err(Errno::SRCH) {
+            return false;
+        }
+        // What cannot be read may be alive.
+        start_of(self.pid).is_none_or(|start| start == self.start)
+    }
+
+    fn wait_for_end(&self) {
+        // If the process lives after the descriptor is open, the descriptor is that process's.
+        if let Ok(process) = pidfd_open(self.pid, PidfdFlags::empty())
+            && self.is_alive()
+        {
+            while poll(&mut [PollFd::new(&process, PollFlags::IN)], None) == Err(Errno::INTR) {}
+            return;
+        }
+        // An old kernel, or a sandbox without this system call.
+        while self.is_alive() {
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 }
 
-/// A folder in memory: the user's own, or the one that all share.
-fn memory() -> Option<PathBuf> {
-    let own = crate::env::variable("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let is_in_memory =
-        |path: &PathBuf| rustix::fs::statfs(path).is_ok_and(|stat| IN_MEMORY.contains(&(stat.f_type as u32)));
-    own.into_iter().chain([PathBuf::from("/dev/shm")]).find(is_in_memory)
+/// When a process started, which has not ended yet.
+fn start_of(pid: Pid) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
+    // A program's name may hold anything, so the fields are counted from the last parenthesis (proc(5)).
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?;
+    let start = fields.nth(18)?.parse().ok()?;
+    // One that has ended and is only waited for counts as another.
+    Some(if matches!(state, "Z" | "X") { u64::MAX } else { start })
 }
 
-/// Starts the process that removes `folder` once this one has ended. It is of a process group of its own, so that what
-/// the terminal sends to this one does not reach it.
-fn sweeper(folder: &Path) -> io::Result<Child> {
-    Command::new("/proc/self/exe")
+/// The number of this process's PID namespace; 0 if the system does not tell.
+fn namespace() -> u64 {
+    let link = fs::read_link("/proc/self/ns/pid").ok();
+    let digits =
+        link.as_deref().and_then(Path::to_str).map(|text| text.trim_matches(|char: char| !char.is_ascii_digit()));
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// Starts the process that removes `folder` once this one has ended. It holds `open`, the folder with its lock.
+///
+/// It is no child of this process: a program that waits for all of its children would wait for the sweeper, which waits
+/// for the program. It is of a process group of its own, so that what the terminal sends to this one does not reach it.
+fn start_sweeper(folder: &Path, open: OwnedFd) -> io::Result<()> {
+    let status = sweeper(folder, &[]).stdin(open).status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("the process that would remove it: {status}"))) }
+}
+
+fn sweeper(folder: &Path, options: &[&str]) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command
         .arg0("fernseal")
         .arg("sweep")
+        .args(options)
         .arg(folder)
         .env_clear()
         .current_dir("/")
         .process_group(0)
-        .stdin(Stdio::piped())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
+        .stderr(Stdio::null());
+    command
 }
 
-/// Waits for the end of stdin, then removes `folder`, if it is one of ours.
-pub(crate) fn sweep(folder: &Path) -> Result<()> {
+/// The sweeper: removes `folder`, if it is one of ours, once the process that it belongs to has ended. The first process
+/// only starts the second, which `stays`.
+pub(crate) fn sweep(folder: &Path, stays: bool) -> Result<()> {
+    let Some(owner) = folder.file_name().and_then(Owner::of) else {
+        return Err(Failure::new(
+            Exit::Usage,
+            "not a folder in memory",
+            "`edit` and `run` use this command themselves",
+        ));
+    };
     interrupt::listen();
-    let _ = io::stdin().read_to_end(&mut Vec::new());
-    let name = folder.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    if !name.starts_with(FOLDER) {
-        return Err(Failure::new(Exit::Usage, "not a folder of an edit", "this command is for `fernseal edit` alone"));
+    if stays {
+        owner.wait_for_end();
+        remove(folder);
+        return Ok(());
     }
-    // An editor that still runs may write while it is emptied.
+    sweeper(folder, &["--stay"]).stdin(Stdio::inherit()).spawn().map(drop).map_err(|error| {
+        Failure::new(Exit::Other, format!("no second process can be started: {error}"), "raise the limit on processes")
+    })
+}
+
+/// Removes the folders in `place` whose processes ended and were not swept up after.
+fn sweep_dead(place: &Path) {
+    let (Ok(entries), Ok(dir)) = (fs::read_dir(place), open_dir(place)) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(owner) = Owner::of(&name) else { continue };
+        let is_here = owner.namespace == namespace();
+        if is_here && owner.is_alive() {
+            continue;
+        }
+        let Ok(folder) = open_dir_in(&dir, Path::new(&name)).and_then(|dir| reopen_readable(&dir)) else { continue };
+        let is_own = rustix::fs::fstat(&folder).is_ok_and(|stat| stat.st_uid == geteuid().as_raw());
+        if !is_own || rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err() {
+            continue;
+        }
+        // A container's process cannot be looked at from here. It locks its folder before it puts a file there, so an
+        // empty one may be new.
+        if is_here || fs::read_dir(entry.path()).is_ok_and(|mut files| files.next().is_some()) {
+            remove(&entry.path());
+        }
+    }
+}
+
+/// Removes a folder with all in it. A program that still runs may write while it is emptied.
+fn remove(folder: &Path) {
     for _ in 0..3 {
-        if fs::remove_dir_all(folder).is_ok() || !folder.exists() {
+        if fs::remove_dir_all(folder).is_ok() || matches!(folder.try_exists(), Ok(false)) {
             break;
         }
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folders_name_tells_its_owner() {
+        let owner = Owner::this_process().unwrap();
+        assert!(owner.is_alive());
+        let name = format!("{FOLDER}{}-0123456789abcdef", owner.to_text());
+        assert_eq!(Owner::of(OsStr::new(&name)), Some(owner));
+        for name in
+            ["", "fernseal-memory-1-2-3", "fernseal-memory-1-2-3-0123", "fernseal-memory-0-2-3-0123456789abcdef"]
+        {
+            assert_eq!(Owner::of(OsStr::new(name)), None, "{name}");
+        }
+        let name = format!("{name}-more");
+        assert_eq!(Owner::of(OsStr::new(&name)), None);
+    }
+
+    #[test]
+    fn a_process_of_the_same_number_is_another_one() {
+        let owner = Owner::this_process().unwrap();
+        assert!(!Owner { start: owner.start + 1, ..owner }.is_alive());
+    }
 }

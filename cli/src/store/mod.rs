@@ -2,27 +2,37 @@
 //! Configs, keys, backups and logs are all written here.
 
 mod backups;
+mod durable;
 mod file;
 mod find;
+mod lasting;
 mod lock;
 mod memory;
 mod names;
+mod search;
 pub(crate) mod staged;
+mod temporary;
+mod tree;
 mod write;
 
 pub(crate) use backups::Backups;
+pub(crate) use durable::Caveats;
 pub(crate) use file::{ConfigFile, ConfigPath, Identity};
 pub(crate) use find::{Found, find, left_out};
-pub(crate) use lock::lock;
-pub(crate) use memory::{MemoryFile, sweep};
+pub(crate) use lasting::goes_before;
+pub(crate) use lock::{Lock, Notice, lock};
+pub(crate) use memory::{MemoryFile, MemoryFolder, sweep};
 pub(crate) use names::backup_stamp;
-pub(crate) use write::{append_line, check_backup_dir, check_creatable, create, create_key, make_durable};
+pub(crate) use search::could_hold;
+pub(crate) use write::{Output, Unsyncable, append_line, check_backup_dir, check_creatable, create_key, make_durable};
 
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 
 /// The largest config that is read, in bytes.
 const MAX_CONFIG: u64 = 64 << 20;
@@ -32,14 +42,28 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Opens a directory that the user named.
+/// Opens a directory that the user named. It need not be readable: the right to search it is enough to reach a file in it.
 fn open_dir(path: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
 /// Opens a directory in a directory, and follows no link.
 fn open_dir_in(dir: &OwnedFd, name: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(rustix::fs::openat(dir, name, flags, Mode::empty())?)
+}
+
+/// Opens a directory that is held already for reading, as it takes to list or to sync it.
+fn reopen_readable(dir: &OwnedFd) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(dir, ".", flags, Mode::empty())?)
+}
+
+/// A regular file, opened for reading; nothing, if it is none or cannot be opened.
+fn stat_and_open(dir: &OwnedFd, name: &OsStr) -> Option<(Stat, File)> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = File::from(rustix::fs::openat(dir, name, flags, Mode::empty()).ok()?);
+    let stat = rustix::fs::fstat(&file).ok()?;
+    (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some((stat, file))
 }

@@ -1,27 +1,64 @@
 //! The names that files get: temporary ones, backups, and what can be read from them.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Between a config's name and the stamp of a backup of it.
-pub(super) const BACKUP_MARK: &[u8] = b".backup.";
+pub(super) const BACKUP_MARK: &str = ".backup.";
 /// The length of a backup's stamp, as in `20261124_040929`.
 const STAMP_LEN: usize = 15;
 
-/// The temporary name of a file `NAME` is `.NAME.fernseal-<16 hex digits>.tmp`.
+/// A file `NAME` that is being written is called `.NAME.fernseal-<16 hex digits>.tmp`, where it must have a name at all. One
+/// that is about to change places with `NAME` is called the same with 32 digits: the marks of the two, so that whoever finds
+/// it after a crash knows which of the two it is.
 pub(super) const TEMPORARY_MARK: &str = ".fernseal-";
 pub(super) const TEMPORARY_END: &str = ".tmp";
 
+/// One of our temporary names, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TemporaryName<'n> {
+    /// The name that the file was to get, perhaps shortened.
+    pub(super) target: &'n [u8],
+    /// For a file that was about to change places with the target: the marks of the new file and of the old one.
+    pub(super) marks: Option<(u64, u64)>,
+}
+
+/// The temporary name for `target` with these digits.
+pub(super) fn temporary_name(target: &OsStr, digits: &str) -> OsString {
+    let mut name = OsString::from(".");
+    name.push(OsStr::from_bytes(shortened(target)));
+    name.push(format!("{TEMPORARY_MARK}{digits}{TEMPORARY_END}"));
+    name
+}
+
+/// The digits for a file that is about to change places with another.
+pub(super) fn mark_digits(new: u64, old: u64) -> String {
+    format!("{new:016x}{old:016x}")
+}
+
+/// Takes a file's name apart, if it is one of our temporary ones.
+pub(super) fn parse_temporary(name: &OsStr) -> Option<TemporaryName<'_>> {
+    let rest = name.as_bytes().strip_prefix(b".")?.strip_suffix(TEMPORARY_END.as_bytes())?;
+    let at = rest.windows(TEMPORARY_MARK.len()).rposition(|part| part == TEMPORARY_MARK.as_bytes())?;
+    let (target, digits) = (&rest[..at], &rest[at + TEMPORARY_MARK.len()..]);
+    let digits =
+        std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    let marks = match digits.len() {
+        16 => None,
+        32 => {
+            let (new, old) = digits.split_at(16);
+            Some((u64::from_str_radix(new, 16).ok()?, u64::from_str_radix(old, 16).ok()?))
+        }
+        _ => return None,
+    };
+    Some(TemporaryName { target, marks })
+}
+
 /// If a file's name is one of our temporary ones: the name that it was to become, perhaps shortened.
 pub(super) fn temporary_of(name: &OsStr) -> Option<&[u8]> {
-    let rest = name.as_bytes().strip_prefix(b".")?.strip_suffix(TEMPORARY_END.as_bytes())?;
-    let (rest, digits) = rest.split_at_checked(rest.len().checked_sub(16)?)?;
-    if !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    rest.strip_suffix(TEMPORARY_MARK.as_bytes())
+    parse_temporary(name).map(|name| name.target)
 }
 
 /// As much of a name as a temporary one takes up: a name may have 255 bytes, and the temporary one must fit too.
@@ -36,7 +73,7 @@ pub(crate) fn backup_stamp(backup: &Path) -> Option<&str> {
 
 /// Of `NAME.backup.20261124_040929_2` the name, the stamp and the count (1 where there is none).
 pub(super) fn backup_parts(file: &[u8]) -> Option<(&[u8], &str, u32)> {
-    let mark = file.windows(BACKUP_MARK.len()).rposition(|part| part == BACKUP_MARK)?;
+    let mark = file.windows(BACKUP_MARK.len()).rposition(|part| part == BACKUP_MARK.as_bytes())?;
     let (stamp, count) = file[mark + BACKUP_MARK.len()..].split_at_checked(STAMP_LEN)?;
     let is_stamp =
         stamp.iter().enumerate().all(|(at, byte)| if at == 8 { *byte == b'_' } else { byte.is_ascii_digit() });
@@ -74,6 +111,28 @@ mod tests {
         ] {
             assert_eq!(backup_parts(file), parts, "{}", file.escape_ascii());
             assert_eq!(backup_stamp(Path::new(OsStr::from_bytes(file))), parts.map(|(_, stamp, _)| stamp));
+        }
+    }
+
+    #[test]
+    fn a_temporary_name_tells_its_target_and_both_marks() {
+        let parsed = |name: &'static str| parse_temporary(OsStr::new(name));
+        let of = |target, marks| Some(TemporaryName { target, marks });
+        let (written, exchanged) = (temporary_name(OsStr::new("a.json"), "0123456789abcdef"), mark_digits(1, u64::MAX));
+        assert_eq!(parse_temporary(&written), of(b"a.json", None));
+        assert_eq!(
+            parse_temporary(&temporary_name(OsStr::new("a.json"), &exchanged)),
+            of(b"a.json", Some((1, u64::MAX)))
+        );
+        assert_eq!(parsed(".a.fernseal-x.fernseal-0123456789abcdef.tmp"), of(b"a.fernseal-x", None));
+        for name in [
+            "a.json.fernseal-0123456789abcdef.tmp",
+            ".a.json.fernseal-0123456789abcde.tmp",
+            ".a.json.fernseal-0123456789abcdeg.tmp",
+            ".a.json.fernseal-0123456789abcdef",
+            ".a.json.fernseal-0123456789abcdef0.tmp",
+        ] {
+            assert_eq!(parsed(name), None, "{name}");
         }
     }
 }

@@ -12,6 +12,7 @@ use rustix::fs::FileType;
 
 use crate::env::KEY_VARIABLES;
 use crate::error::{Exit, Failure, Result};
+use crate::quote::one_line;
 
 /// A JSON file that is staged.
 pub(crate) struct Staged {
@@ -39,14 +40,14 @@ pub(crate) fn staged() -> Result<Vec<Staged>> {
     let mut staged = Vec::new();
     while let (Some(entry), Some(path)) = (fields.next(), fields.next()) {
         let entry = String::from_utf8_lossy(entry);
-        let mut words = entry.split(' ').skip(1);
-        if let (Some(mode), Some(blob)) = (words.next(), words.nth(1))
-            && path.ends_with(b".json")
-        {
-            let mode = u32::from_str_radix(mode, 8).unwrap_or_default();
-            let path = PathBuf::from(OsStr::from_bytes(path));
-            staged.push(Staged { path, kind: FileType::from_raw_mode(mode), blob: blob.to_owned() });
+        if !path.ends_with(b".json") {
+            continue;
         }
+        let mut words = entry.split(' ').skip(1);
+        let mode = words.next().and_then(|mode| u32::from_str_radix(mode, 8).ok());
+        let (Some(mode), Some(blob)) = (mode, words.nth(1)) else { return Err(unknown(&entry)) };
+        let path = PathBuf::from(OsStr::from_bytes(path));
+        staged.push(Staged { path, kind: FileType::from_raw_mode(mode), blob: blob.to_owned() });
     }
     Ok(staged)
 }
@@ -58,10 +59,18 @@ pub(crate) fn staged_beside(config: &Path, name: &str) -> Result<Option<(PathBuf
     only.push(&path);
     let listed = git(&["ls-files".as_ref(), "--stage".as_ref(), "-z".as_ref(), "--".as_ref(), only.as_os_str()])?;
     // `MODE BLOB STAGE` and the path.
-    match String::from_utf8_lossy(&listed).split(' ').nth(1) {
-        Some(blob) => read(blob).map(|bytes| Some((path, bytes))),
-        None => Ok(None),
+    if listed.is_empty() {
+        return Ok(None);
     }
+    let entry = String::from_utf8_lossy(&listed);
+    let blob = entry.split(' ').nth(1).ok_or_else(|| unknown(&entry))?;
+    read(blob).map(|bytes| Some((path, bytes)))
+}
+
+/// Git says something that this program does not know.
+fn unknown(entry: &str) -> Failure {
+    let what = format!("git lists what is staged in an unknown way: {}", one_line(entry));
+    Failure::new(Exit::Other, what, "name the files instead, and report this")
 }
 
 fn read(blob: &str) -> Result<Vec<u8>> {
@@ -80,5 +89,6 @@ fn git<S: AsRef<OsStr>>(arguments: &[S]) -> Result<Vec<u8>> {
     if output.status.success() {
         return Ok(output.stdout);
     }
-    Err(failed(&String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default()))
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(failed(&one_line(said.lines().next().unwrap_or("it failed and said nothing"))))
 }

@@ -1,23 +1,30 @@
-//! How a file comes to be, or to be another: written under a temporary name, synced, renamed, the directory synced.
+//! How a file comes to be, or to be another: written without a name, synced, put in its place, the directory synced.
 //! Owner, mode and extended attributes are right before the first byte is written, and never wider than before.
-//! If a step fails, what was there before is there still, and the temporary file is gone.
+//! If a step fails, what was there before is there still.
+//!
+//! A file that is replaced changes places with the new one, in one system call, and is looked at then: if it is not what
+//! was read, another program has saved it meanwhile, and the two change back. Editors take no lock; this finds them out.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
-use std::io::{self, BufWriter, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, RenameFlags, Uid, XattrFlags};
+use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, Stat, Uid, XattrFlags};
 use rustix::io::Errno;
 
-use super::names::{BACKUP_MARK, TEMPORARY_END, TEMPORARY_MARK, random_digits, shortened};
-use super::{ConfigFile, MAX_CONFIG, open_dir, open_dir_in, parent};
+use super::durable::{sync, sync_directory, unsynced};
+use super::file::{changed, digest};
+use super::names::BACKUP_MARK;
+use super::temporary::{Replaced, Temporary, create_exclusively, create_nameless, link_nameless, mark_of};
+use super::{Caveats, ConfigFile, open_dir, open_dir_in, parent};
 use crate::error::{Exit, Failure, Result};
+use crate::interrupt;
 use crate::quote::{quoted_path, shown};
 
 const KEY_TO_STDOUT: &str = "name a file; only `fernseal keygen --print` writes a key to stdout";
@@ -25,100 +32,208 @@ const KEY_TO_STDOUT: &str = "name a file; only `fernseal keygen --print` writes 
 impl ConfigFile {
     /// Puts `pieces` in the place of the config's content, durably, with its owner, mode and attributes kept.
     /// Refused if the file changed since it was read, or has other names (hard links).
-    pub(crate) fn replace(&self, pieces: &[&[u8]]) -> Result<()> {
+    pub(crate) fn replace(&self, pieces: &[&[u8]]) -> Result<Caveats> {
         self.check_replaceable()?;
         let failed = |step: &str, error: io::Error| cannot_write(&self.config.path, step, &error);
         let mut file = Temporary::create(&self.dir, &self.name).map_err(|error| failed("create", error))?;
-        self.hand_on_attributes(&file).map_err(|error| failed("keep the owner, mode or attributes of", error))?;
+        let mut caveats = self.hand_on_attributes(&file)?;
         file.write(pieces).map_err(|error| failed("write", error))?;
         self.refuse_changed()?;
-        file.rename_over(&self.name).map_err(|error| failed("replace", error))?;
-        sync_directory(&self.dir, &self.config.path)
+        let was_read = |stat: &Stat, old: &File| self.is_what_was_read(stat, old);
+        match file.put_over(&self.name, &self.stat, was_read).map_err(|error| failed("replace", error))? {
+            Replaced::Done { old: Some(left) } => caveats.push(left_behind(&self.config.path, &left)),
+            Replaced::Done { old: None } => {}
+            Replaced::Changed => return Err(self.changed()),
+            Replaced::Torn { save } => return Err(torn(&self.config.path, &save)),
+        }
+        caveats.extend(sync_directory(&self.dir, Some(&file.file), &self.config.path)?);
+        Ok(caveats)
+    }
+
+    /// Whether a file is what was read: its content decides, as the exchange of names changes the time of the last change,
+    /// and on a file system of layers the inode.
+    fn is_what_was_read(&self, stat: &Stat, file: &File) -> bool {
+        let same = |stat: &Stat| (stat.st_size, stat.st_mode, stat.st_uid, stat.st_gid);
+        same(stat) == same(&self.stat) && digest(file).is_ok_and(|found| found == self.digest)
+    }
+
+    /// Writes `pieces` to a new file `NAME.MARK.STAMP` beside the config, with its owner and mode; never over a file that
+    /// exists. Returns its path.
+    pub(crate) fn write_beside(&self, mark: &str, stamp: &str, pieces: &[&[u8]]) -> Result<(PathBuf, Caveats)> {
+        let (directory, beside) = self.here().map_err(|error| cannot_write(&self.config.path, "find", &error))?;
+        let mark = format!(".{mark}.");
+        self.write_copy(&directory, &beside, (&mark, stamp), pieces, "the edited text of")
     }
 
     /// Writes `bytes`, which were read from the config, to `NAME.backup.STAMP` with the config's owner and mode:
     /// beside it, or below `backup_dir` under its real path. Never over a file that exists.
-    pub(crate) fn back_up(&self, bytes: &[u8], stamp: &str, backup_dir: Option<&Path>) -> Result<PathBuf> {
-        let failed = |step: &str, error: io::Error| cannot_write(&self.config.path, step, &error);
+    pub(crate) fn back_up(&self, bytes: &[u8], stamp: &str, backup_dir: Option<&Path>) -> Result<(PathBuf, Caveats)> {
         let below = |backups: &Path| {
             let (relative, name) = self.config.backup_place()?;
             Ok((make_directories(backups, &relative)?, backups.join(relative).join(name)))
         };
-        let here = || -> io::Result<_> {
-            let named = &self.config.path;
-            // A link that was named leads to another place.
-            let real = if named.is_symlink() { named.canonicalize()? } else { named.clone() };
-            Ok((self.dir.try_clone()?, real.with_file_name(&self.name)))
-        };
-        let place = backup_dir.map_or_else(here, below);
-        let (directory, beside) = place.map_err(|error| failed("make the directory of the backup of", error))?;
+        let place = backup_dir.map_or_else(|| self.here(), below);
+        let (directory, beside) =
+            place.map_err(|error| cannot_write(&self.config.path, "make the directory of the backup of", &error))?;
+        self.write_copy(&directory, &beside, (BACKUP_MARK, stamp), &[bytes], "the backup of")
+    }
+
+    /// The config's directory, and its real path there.
+    fn here(&self) -> io::Result<(OwnedFd, PathBuf)> {
+        let named = &self.config.path;
+        // A link that was named leads to another place.
+        let is_link = named.symlink_metadata()?.is_symlink();
+        let real = if is_link { named.canonicalize()? } else { named.clone() };
+        Ok((self.dir.try_clone()?, real.with_file_name(&self.name)))
+    }
+
+    /// Writes `pieces` to a file of the config's owner and mode in `directory`, called as the config with `mark` and a stamp
+    /// behind. `beside` is a path in that directory; `what` begins the sentence of a failure.
+    fn write_copy(
+        &self,
+        directory: &OwnedFd,
+        beside: &Path,
+        (mark, stamp): (&str, &str),
+        pieces: &[&[u8]],
+        what: &str,
+    ) -> Result<(PathBuf, Caveats)> {
+        let failed = |step: &str, error: io::Error| cannot_write(&self.config.path, &format!("{step} {what}"), &error);
+        let mut file = Temporary::create(directory, &self.name).map_err(|error| failed("create", error))?;
+        let mut caveats = self.hand_on_attributes(&file)?;
+        file.write(pieces).map_err(|error| failed("write", error))?;
         for attempt in 1.. {
             let mut name = self.name.clone();
-            name.push(OsStr::from_bytes(BACKUP_MARK));
+            name.push(mark);
             name.push(stamp);
             if attempt > 1 {
                 name.push(format!("_{attempt}"));
             }
-            let mut file =
-                Temporary::create(&directory, &name).map_err(|error| failed("create the backup of", error))?;
-            self.hand_on_attributes(&file).map_err(|error| failed("keep the owner or mode in the backup of", error))?;
-            file.write(&[bytes]).map_err(|error| failed("write the backup of", error))?;
-            match file.rename_to_new(&name) {
+            match file.put_new(&name) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                renamed => {
-                    renamed.map_err(|error| failed("publish the backup of", error))?;
+                put => {
+                    put.map_err(|error| failed("publish", error))?;
                     let path = beside.with_file_name(&name);
-                    sync_directory(&directory, &path)?;
-                    return Ok(path);
+                    caveats.extend(sync_directory(directory, Some(&file.file), &path)?);
+                    return Ok((path, caveats));
                 }
             }
         }
-        Err(failed("find a name for the backup of", io::ErrorKind::AlreadyExists.into()))
+        Err(failed("find a name for", io::ErrorKind::AlreadyExists.into()))
     }
 
-    /// Gives `file` the config's owner, extended attributes (access control lists among them) and mode.
-    fn hand_on_attributes(&self, file: &Temporary<'_>) -> io::Result<()> {
-        let made = rustix::fs::fstat(&file.file)?;
+    /// Gives `file` the config's owner, extended attributes (access control lists among them) and mode. Attributes of the
+    /// user's own (`user.…`) are left out where the file system does not know them; all others say who may do what.
+    fn hand_on_attributes(&self, file: &Temporary<'_>) -> Result<Caveats> {
+        let failed =
+            |what: &str, error: io::Error| cannot_write(&self.config.path, &format!("keep the {what} of"), &error);
+        let mut caveats = Caveats::new();
+        let made = rustix::fs::fstat(&file.file).map_err(|error| failed("owner", error.into()))?;
         if (made.st_uid, made.st_gid) != (self.stat.st_uid, self.stat.st_gid) {
             let (uid, gid) = (Uid::from_raw(self.stat.st_uid), Gid::from_raw(self.stat.st_gid));
-            rustix::fs::fchown(&file.file, Some(uid), Some(gid))?;
+            rustix::fs::fchown(&file.file, Some(uid), Some(gid)).map_err(|error| {
+                failed(&format!("owner and group ({}:{})", uid.as_raw(), gid.as_raw()), error.into())
+            })?;
         }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let old = rustix::fs::openat(&self.dir, &self.name, flags, Mode::empty())?;
-        for name in attribute_names(&old)? {
-            let value = attribute(&old, &name)?;
-            if attribute(&file.file, &name).ok() != Some(value.clone()) {
-                rustix::fs::fsetxattr(&file.file, &*name, &value, XattrFlags::empty())?;
+        let old = rustix::fs::openat(&self.dir, &self.name, flags, Mode::empty())
+            .map_err(|error| failed("attributes", error.into()))?;
+        for name in attribute_names(&old).map_err(|error| failed("attributes", error))? {
+            let shown_name = || format!("attribute {}", shown(Path::new(&name)));
+            let value = attribute(&old, &name).map_err(|error| failed(&shown_name(), error))?;
+            if attribute(&file.file, &name).ok() == Some(value.clone()) {
+                continue;
+            }
+            match rustix::fs::fsetxattr(&file.file, &*name, &value, XattrFlags::empty()) {
+                Err(error @ Errno::OPNOTSUPP) if name.as_bytes().starts_with(b"user.") => {
+                    let path = shown(&self.config.path);
+                    caveats.push(format!("{path} has lost its {}: {}", shown_name(), io::Error::from(error)));
+                }
+                set => set.map_err(|error| failed(&shown_name(), error.into()))?,
             }
         }
         // Last: a change of owner clears bits of the mode.
-        Ok(rustix::fs::fchmod(&file.file, Mode::from_raw_mode(self.mode()))?)
+        set_mode(&file.file, self.mode()).map_err(|error| failed(&format!("mode {:03o}", self.mode()), error))?;
+        Ok(caveats)
     }
 }
 
-/// Writes `pieces` to a new file of `mode`, durably; over an existing one only with `force`.
-pub(crate) fn create(path: &Path, mode: u32, pieces: &[&[u8]], force: bool) -> Result<()> {
-    let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
-    refuse_irregular(path)?;
-    // With force, a link stays and what it leads to is replaced.
-    let real = match force && path.exists() {
-        true => path.canonicalize().map_err(|error| failed("find", error))?,
-        false => path.to_owned(),
-    };
-    let (dir, name) = directory_of(&real).map_err(|error| failed("create", error))?;
-    if !force && rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
-        return Err(exists(path));
+/// Gives a file its mode. Where a file system keeps no modes, the one that all its files have will do if it is the same
+/// but for the owner's right to execute.
+fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    let set = rustix::fs::fchmod(file, Mode::from_raw_mode(mode));
+    if let Err(error) = set
+        && !matches!(error, Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS)
+    {
+        return Err(error.into());
     }
-    let mut file = Temporary::create(&dir, name).map_err(|error| failed("create", error))?;
-    rustix::fs::fchmod(&file.file, Mode::from_raw_mode(mode))
-        .map_err(|error| failed("set the mode of", error.into()))?;
-    file.write(pieces).map_err(|error| failed("write", error))?;
-    let renamed = if force { file.rename_over(name) } else { file.rename_to_new(name) };
-    renamed.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => exists(path),
-        _ => failed("publish", error),
-    })?;
-    sync_directory(&dir, path)
+    let now = rustix::fs::fstat(file)?.st_mode & 0o7777;
+    match set {
+        _ if now & !0o100 == mode & !0o100 => Ok(()),
+        Err(error) => Err(error.into()),
+        // Not every file system says that it has done nothing.
+        Ok(()) => Err(io::Error::other(format!("the file system makes it {now:03o}"))),
+    }
+}
+
+/// A file that a command will write: a new one, or with force one in the place of what is there.
+pub(crate) struct Output {
+    path: PathBuf,
+    dir: OwnedFd,
+    name: OsString,
+    /// What is there and will be replaced.
+    before: Option<Stat>,
+}
+
+impl Output {
+    /// ValueKind at what is at `path`; asked before anything is worked out. What is saved there from now on survives.
+    pub(crate) fn at(path: &Path, force: bool) -> Result<Self> {
+        let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
+        refuse_irregular(path)?;
+        // With force, a link stays and what it leads to is replaced.
+        let real = match path.canonicalize() {
+            Ok(real) if force => real,
+            Err(error) if force && error.kind() != io::ErrorKind::NotFound => return Err(failed("find", error)),
+            _ => path.to_owned(),
+        };
+        let (dir, name) = directory_of(&real).map_err(|error| failed("create", error))?;
+        let before = match rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) if !force => return Err(exists(path)),
+            Ok(stat) => Some(stat),
+            Err(Errno::NOENT) => None,
+            Err(error) => return Err(failed("look at", error.into())),
+        };
+        let name = name.to_owned();
+        Ok(Self { path: path.to_owned(), dir, name, before })
+    }
+
+    /// Writes `pieces` to the file, which gets `mode`, durably. The file has no name before all is in it.
+    pub(crate) fn write(self, mode: u32, pieces: &[&[u8]]) -> Result<Caveats> {
+        let failed = |step: &str, error: io::Error| cannot_write(&self.path, step, &error);
+        let mut file = Temporary::create(&self.dir, &self.name).map_err(|error| failed("create", error))?;
+        set_mode(&file.file, mode).map_err(|error| {
+            let next = "its file system keeps no permissions, so others could read it: name a file on another one";
+            Failure { next: next.to_owned(), ..failed(&format!("give mode {mode:03o} to"), error) }
+        })?;
+        file.write(pieces).map_err(|error| failed("write", error))?;
+        interrupt::stop_if_requested()?;
+        let mut caveats = Caveats::new();
+        if let Some(before) = &self.before {
+            let is_before = |stat: &Stat, _: &File| mark_of(stat) == mark_of(before);
+            match file.put_over(&self.name, before, is_before).map_err(|error| failed("replace", error))? {
+                Replaced::Done { old: Some(left) } => caveats.push(left_behind(&self.path, &left)),
+                Replaced::Done { old: None } => {}
+                Replaced::Changed => return Err(changed(&self.path)),
+                Replaced::Torn { save } => return Err(torn(&self.path, &save)),
+            }
+        } else {
+            file.put_new(&self.name).map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => exists(&self.path),
+                _ => failed("publish", error),
+            })?;
+        }
+        caveats.extend(sync_directory(&self.dir, Some(&file.file), &self.path)?);
+        Ok(caveats)
+    }
 }
 
 /// An output is a new file or a regular one. What else stands there, a device, a pipe or a link to nothing, is used by
@@ -127,10 +242,17 @@ fn refuse_irregular(path: &Path) -> Result<()> {
     let next = "name a new file or a regular one; `fernseal decrypt` without -o writes to stdout";
     refuse_dash(path, next)?;
     let irregular = |what| Err(Failure::new(Exit::File, format!("{} {what}", shown(path)), next));
+    let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let failed = |error: io::Error| Err(cannot_write(path, "look at", &error));
     match path.metadata() {
         Ok(meta) if !meta.is_file() => irregular("is not a regular file"),
-        Err(_) if path.is_symlink() => irregular("is a link that leads to no file"),
-        _ => Ok(()),
+        Ok(_) => Ok(()),
+        Err(error) if !is_missing(&error) && error.raw_os_error() != Some(Errno::LOOP.raw_os_error()) => failed(error),
+        Err(_) => match path.symlink_metadata() {
+            Ok(_) => irregular("is a link that leads to no file"),
+            Err(error) if is_missing(&error) => Ok(()),
+            Err(error) => failed(error),
+        },
     }
 }
 
@@ -144,35 +266,46 @@ fn refuse_dash(path: &Path, next: &str) -> Result<()> {
 
 /// Writes a key to a new file of mode 0600, durably, never over an existing one.
 /// The file is there with the whole key in it, or it is not there: no temporary file ever holds a key.
-pub(crate) fn create_key(path: &Path, text: &str) -> Result<()> {
+/// `unsyncable` says what to do where the file system cannot sync a directory.
+pub(crate) fn create_key(path: &Path, text: &str, unsyncable: Unsyncable) -> Result<Caveats> {
     refuse_dash(path, KEY_TO_STDOUT)?;
     let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
     let (dir, name) = directory_of(path).map_err(|error| failed("create", error))?;
     let line = zeroize::Zeroizing::new(format!("{text}\n"));
     let created = match create_at_once(&dir, name, line.as_bytes()) {
-        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
-            create_by_name(&dir, name, line.as_bytes())
-        }
-        created => created.map_err(io::Error::from),
+        Ok(false) => create_by_name(&dir, name, line.as_bytes()),
+        created => created.map(|_| ()),
     };
     created.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => key_exists(path),
         _ => failed("write", error),
     })?;
-    rustix::fs::fsync(&dir).map_err(|error| {
-        remove_unused(&dir, name);
-        failed("sync the directory of", error.into())
-    })
+    let error = match sync(&dir, None) {
+        Ok(None) => return Ok(Caveats::new()),
+        Ok(Some(error)) if unsyncable == Unsyncable::Tell => return Ok(vec![unsynced(&error, path)]),
+        Ok(Some(error)) | Err(error) => error,
+    };
+    remove_unused(&dir, name);
+    let next = "a key that a power failure can take away is of no use: name a place on another file system";
+    Err(Failure { next: next.to_owned(), ..failed("sync the directory of", error) })
 }
 
-/// Writes a file that has no name yet, and gives it one when all is in it.
-fn create_at_once(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> rustix::io::Result<()> {
-    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
-    let mut file = File::from(rustix::fs::openat(dir, ".", flags, Mode::from_raw_mode(0o600))?);
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-    let own_name = format!("/proc/self/fd/{}", file.as_raw_fd());
-    rustix::fs::linkat(rustix::fs::CWD, own_name, dir, name, AtFlags::SYMLINK_FOLLOW)
+/// What to do where a file system cannot sync a directory, so that a new file may be gone after a power failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unsyncable {
+    /// Refuse: configs will be under the key at once, and would be lost with it.
+    Refuse,
+    /// Say so: nothing is under the key yet.
+    Tell,
+}
+
+/// Writes a file that has no name yet, and gives it one when all is in it. False, where such files are not known.
+fn create_at_once(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<bool> {
+    let Some(mut file) = create_nameless(dir)? else { return Ok(false) };
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    link_nameless(&file, dir, name)?;
+    Ok(true)
 }
 
 /// The same where a file system or the system knows no files without a name.
@@ -191,8 +324,10 @@ fn remove_unused(dir: &OwnedFd, name: &OsStr) {
 /// written it and not more. A pipe or a file system that is never written to needs nothing.
 pub(crate) fn make_durable(path: &Path) -> Result<()> {
     let failed = |error: io::Error| cannot_write(path, "sync", &error);
-    let real = path.canonicalize().ok().filter(|real| real.is_file());
-    let Some(real) = real else { return Ok(()) };
+    if !path.metadata().map_err(failed)?.is_file() {
+        return Ok(());
+    }
+    let real = path.canonicalize().map_err(failed)?;
     match File::open(&real).map_err(failed)?.sync_all() {
         Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {}
         synced => synced.map_err(failed)?,
@@ -200,7 +335,10 @@ pub(crate) fn make_durable(path: &Path) -> Result<()> {
     match open_dir(parent(&real)) {
         // Whoever may not read the directory did not make the file either.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        dir => rustix::fs::fsync(&dir.map_err(failed)?).map_err(|error| failed(error.into())),
+        dir => match sync(&dir.map_err(failed)?, None) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            synced => synced.and_then(|unsynced| unsynced.map_or(Ok(()), Err)).map_err(failed),
+        },
     }
 }
 
@@ -254,73 +392,6 @@ fn ends_torn(path: &Path, meta: &Metadata) -> bool {
     last != [b'\n']
 }
 
-/// A file under a temporary name; removed when dropped, unless it was renamed.
-struct Temporary<'d> {
-    dir: &'d OwnedFd,
-    name: OsString,
-    file: File,
-    renamed: bool,
-}
-
-impl<'d> Temporary<'d> {
-    /// Mode 0600 from the first byte.
-    fn create(dir: &'d OwnedFd, target: &OsStr) -> io::Result<Self> {
-        let mut name = OsString::from(".");
-        name.push(OsStr::from_bytes(shortened(target)));
-        name.push(format!("{TEMPORARY_MARK}{}{TEMPORARY_END}", random_digits()?));
-        let file = create_exclusively(dir, &name)?;
-        Ok(Self { dir, name, file, renamed: false })
-    }
-
-    /// Writes and syncs; not what would be too large to be read again.
-    fn write(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
-        if pieces.iter().map(|piece| piece.len() as u64).sum::<u64>() > MAX_CONFIG {
-            return Err(io::Error::other("it would be larger than 64 MiB"));
-        }
-        let mut out = BufWriter::with_capacity(1 << 16, &self.file);
-        pieces.iter().try_for_each(|piece| out.write_all(piece))?;
-        out.flush()?;
-        drop(out);
-        self.file.sync_all()
-    }
-
-    fn rename_over(mut self, target: &OsStr) -> io::Result<()> {
-        rustix::fs::renameat(self.dir, &self.name, self.dir, target)?;
-        self.renamed = true;
-        Ok(())
-    }
-
-    /// Fails if `target` exists.
-    fn rename_to_new(mut self, target: &OsStr) -> io::Result<()> {
-        match rustix::fs::renameat_with(self.dir, &self.name, self.dir, target, RenameFlags::NOREPLACE) {
-            // A file system that does not know the flag: a second name fails too if there is one already.
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                rustix::fs::linkat(self.dir, &self.name, self.dir, target, AtFlags::empty())?;
-                rustix::fs::unlinkat(self.dir, &self.name, AtFlags::empty())?;
-            }
-            renamed => renamed?,
-        }
-        self.renamed = true;
-        Ok(())
-    }
-}
-
-impl Drop for Temporary<'_> {
-    fn drop(&mut self) {
-        if !self.renamed {
-            // If even this fails, the next rotation removes it.
-            let _ = rustix::fs::unlinkat(self.dir, &self.name, AtFlags::empty());
-        }
-    }
-}
-
-/// A new file of mode 0600, whatever the umask.
-fn create_exclusively(dir: &OwnedFd, name: &OsStr) -> io::Result<File> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(dir, name, flags, Mode::from_raw_mode(0o600))?;
-    Ok(File::from(file))
-}
-
 fn directory_of(path: &Path) -> io::Result<(OwnedFd, &OsStr)> {
     let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
     Ok((open_dir(parent(path))?, name))
@@ -340,7 +411,8 @@ fn make_directories(root: &Path, relative: &Path) -> io::Result<OwnedFd> {
             Err(error) => return Err(error.into()),
         }
         if !durable.contains(&path) {
-            rustix::fs::fsync(&dir)?;
+            // A file system that cannot sync directories is told of when the backup is there.
+            sync(&dir, None)?;
             durable.insert(path.clone());
         }
         dir = open_dir_in(&dir, component.as_os_str().as_ref())?;
@@ -367,12 +439,21 @@ fn attribute(file: impl AsFd, name: &OsStr) -> io::Result<Vec<u8>> {
     Ok(value)
 }
 
-pub(super) fn sync_directory(dir: &OwnedFd, path: &Path) -> Result<()> {
-    rustix::fs::fsync(dir).map_err(|error| {
-        let error = io::Error::from(error);
-        let what = format!("{} is written, but its directory cannot be synced: {error}", shown(path));
-        Failure::new(Exit::File, what, "it is there now; whether it outlasts a power failure is not known")
-    })
+/// A file that was replaced, and is still there under another name.
+fn left_behind(path: &Path, left: &OsStr) -> String {
+    let left = parent(path).join(left);
+    format!("the old content of {} cannot be removed: remove {} by hand", shown(path), shown(&left))
+}
+
+/// The failure for a file that was saved while it was replaced, where the save could not be put back.
+fn torn(path: &Path, save: &OsStr) -> Failure {
+    let save = parent(path).join(save);
+    let what = format!(
+        "another program saved {} while it was replaced; the new content is in place, and that save is in {}",
+        shown(path),
+        shown(&save)
+    );
+    Failure::new(Exit::File, what, "compare the two, and keep what is wanted")
 }
 
 fn cannot_write(path: &Path, step: &str, error: &io::Error) -> Failure {

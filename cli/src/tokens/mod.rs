@@ -2,18 +2,21 @@
 //! Those of several configs go together, which keeps all cores busy.
 
 pub(crate) mod batch;
+mod refusal;
 pub(crate) mod verify;
 
 use std::num::NonZeroUsize;
 
 use fernseal_core::token::{self, Format};
-use fernseal_core::{Error, Key, MasterKey};
+use fernseal_core::{Error, Key};
 use getrandom::SysRng;
 use zeroize::Zeroizing;
 
 use crate::config::text::{ConfigText, SealedValue};
 use crate::error::{Exit, Failure, Result};
-use crate::keys::{Derived, Job, Keyring, derive};
+use crate::keys::{Derived, Job, Keyring, Master, derive};
+
+pub(crate) use refusal::{found_elsewhere, open_under, opens, refusal};
 
 /// A secret, and what opened it.
 pub(crate) struct Opened {
@@ -30,12 +33,12 @@ pub(crate) fn open(
     threads: NonZeroUsize,
 ) -> Vec<std::result::Result<Opened, Error>> {
     let mut results: Vec<_> =
-        tokens.iter().map(|(_, token)| Err(token.form.err().unwrap_or(Error::Unauthentic))).collect();
+        tokens.iter().map(|(_, token)| Err(token.form.err().unwrap_or(Error::AuthenticationFailed))).collect();
     for (index, master) in keys.all().iter().enumerate() {
         let (places, tasks): (Vec<usize>, Vec<Job<'_>>) = tokens
             .iter()
             .enumerate()
-            .filter(|(place, _)| matches!(results.get(*place), Some(Err(Error::Unauthentic))))
+            .filter(|(place, _)| matches!(results.get(*place), Some(Err(Error::AuthenticationFailed))))
             .filter_map(|(place, (_, token))| Some((place, Job { master, salt: *token.form.ok()?.0.salt() })))
             .unzip();
         for (place, key) in places.into_iter().zip(derive::keys(&tasks, threads)) {
@@ -58,17 +61,28 @@ pub(crate) fn check_fit<'a>(
     if open(&[(document, token)], keys, threads).iter().any(std::result::Result::is_ok) {
         return Ok(());
     }
-    Err(Failure::new(
-        Exit::Unopened,
-        format!("the other tokens of {} do not open with this key (tried: {})", document.name, token.pointer),
-        "set the key they were sealed with (PROXMOX_MCP_MASTER_KEY), or rotate first; \
-         `fernseal verify` says which tokens open; if that key is lost, put \"\" in the place of each of them first",
-    ))
+    let what = format!("the other tokens of {} do not open with this key (tried: {})", document.name, token.pointer);
+    let next = found_elsewhere(document, token, keys, threads).unwrap_or_else(|| {
+        format!(
+            "set the key that they were encrypted with in the place of the one from {}; \
+             `fernseal verify` says which tokens open; if that key is lost, put \"\" in the place of each of them first",
+            keys.source()
+        )
+    });
+    Err(Failure::new(Exit::Unopened, what, next))
+}
+
+/// As [`seal`], for one secret, under a salt of its own.
+pub(crate) fn seal_one(master: &Master, secret: &str, at: u64, threads: NonZeroUsize) -> Result<String> {
+    let sealed: std::result::Result<[String; 1], _> = seal(master, &[secret], false, at, threads)?.try_into();
+    sealed
+        .map(|[token]| token)
+        .map_err(|sealed| Failure::broken(format_args!("of one secret came {} tokens", sealed.len())))
 }
 
 /// Seals each secret under a salt of its own (or the legacy one), as of the time `at`, and checks each token by opening it.
 pub(crate) fn seal(
-    master: &MasterKey,
+    master: &Master,
     secrets: &[&str],
     legacy: bool,
     at: u64,
@@ -87,7 +101,7 @@ pub(crate) fn seal(
         let sealed = token::seal_with(&key, format, secret.as_bytes(), at, &mut SysRng, &mut out)?.to_owned();
         match open_with(&key, &sealed) {
             Ok(plain) if *plain == secret.as_bytes() => Ok(sealed),
-            _ => Err(Error::Unauthentic),
+            _ => Err(Error::AuthenticationFailed),
         }
     };
     secrets.iter().zip(formats.iter().zip(keys)).map(seal_one).collect::<std::result::Result<_, _>>().map_err(failed)

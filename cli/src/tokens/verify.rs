@@ -7,16 +7,15 @@ use std::path::Path;
 use fernseal_core::Error;
 
 use crate::audit::Entry;
-use crate::config::text::ConfigText;
+use crate::config::text::{ConfigText, SealedValue};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::keys::Keyring;
 use crate::output::progress::Progress;
-use crate::tokens::Opened;
 use crate::tokens::batch::{next_batch, open_each};
+use crate::tokens::{self, Opened};
 
 /// For each token of a config: opened, and with which key, or why not.
-#[derive(Default)]
 pub(crate) struct Verification(Vec<std::result::Result<usize, Error>>);
 
 /// Opens every token of each of `configs`, many at once, and hands on what came of each, in order.
@@ -40,7 +39,11 @@ pub(crate) fn verify_each<T>(
         group.iter().for_each(|_| progress.step());
         progress.beside(|| {
             for (document, config) in group {
-                then(config, document.map(|document| (document, checked.next().unwrap_or_default())));
+                let verified = document.and_then(|document| match checked.next() {
+                    Some(checked) => Ok((document, checked)),
+                    None => Err(Failure::broken(format_args!("{} was not verified", document.name))),
+                });
+                then(config, verified);
             }
         });
     }
@@ -48,18 +51,20 @@ pub(crate) fn verify_each<T>(
 
 /// Opens every token of `documents` at once.
 pub(crate) fn verify_all(documents: &[&ConfigText], keys: &Keyring, context: &Context) -> Vec<Verification> {
-    let masters = |opened: Vec<std::result::Result<Opened, Error>>| {
-        Verification(opened.into_iter().map(|opened| opened.map(|opened| opened.master)).collect())
-    };
-    open_each(documents, keys, context.threads).into_iter().map(masters).collect()
+    open_each(documents, keys, context.threads).into_iter().map(Verification::of).collect()
 }
 
 /// Opens every token of `document`.
 pub(crate) fn check(document: &ConfigText, keys: &Keyring, context: &Context) -> Verification {
-    verify_all(&[document], keys, context).pop().unwrap_or_default()
+    let tokens: Vec<_> = document.tokens.iter().map(|token| (document, token)).collect();
+    Verification::of(tokens::open(&tokens, keys, context.threads))
 }
 
 impl Verification {
+    fn of(opened: Vec<std::result::Result<Opened, Error>>) -> Self {
+        Self(opened.into_iter().map(|opened| opened.map(|opened| opened.master)).collect())
+    }
+
     /// Logs that `command` opened the tokens of the document at `path`.
     pub(crate) fn record(
         &self,
@@ -69,10 +74,10 @@ impl Verification {
         keys: &Keyring,
         context: &Context,
     ) -> Result<()> {
-        let verdict = self.verdict(document);
+        let failure = self.first_unopened(document).map(|(token, error)| document.refusal(token, error));
         context.audit.record(&Entry {
             command,
-            outcome: verdict.as_ref().map_or_else(|failure| &*failure.what, |()| "done"),
+            outcome: failure.as_ref().map_or("done", |failure| &*failure.what),
             files: &[path],
             pointers: &document.pointers(),
             keys: &[keys.current()],
@@ -97,14 +102,24 @@ impl Verification {
         }
     }
 
-    /// The first token that does not open.
-    pub(crate) fn verdict(&self, document: &ConfigText) -> Result<()> {
-        for (at, token) in document.tokens.iter().enumerate() {
+    /// The first token that does not open, and why.
+    fn first_unopened<'d>(&self, document: &'d ConfigText) -> Option<(&'d SealedValue, Error)> {
+        let unopened = |(at, token)| {
             // What was not opened does not open.
-            if let Err(error) = self.0.get(at).copied().unwrap_or(Err(Error::Unauthentic)) {
-                return Err(document.refusal(token, error));
-            }
-        }
-        Ok(())
+            let error = self.0.get(at).copied().unwrap_or(Err(Error::AuthenticationFailed)).err()?;
+            Some((token, error))
+        };
+        document.tokens.iter().enumerate().find_map(unopened)
+    }
+
+    /// Whether every token opens.
+    pub(crate) fn opens_all(&self, document: &ConfigText) -> bool {
+        self.first_unopened(document).is_none()
+    }
+
+    /// A failure if a token does not open, with what to do about the first of them.
+    pub(crate) fn verdict(&self, document: &ConfigText, keys: &Keyring, context: &Context) -> Result<()> {
+        self.first_unopened(document)
+            .map_or(Ok(()), |(token, error)| Err(tokens::refusal(document, token, error, keys, context.threads)))
     }
 }

@@ -1,37 +1,42 @@
-//! The ProxmoxMCP config as a Rust value that borrows from the text; fields that it does not know are ignored.
-//! `json` checks the text first, strictly; serde-json-core, which recurses and lets junk pass, then only maps fields.
-//! What it would read otherwise than other readers is refused: names of fields that occur twice or have escapes.
+//! The ProxmoxMCP config as a Rust value that borrows from the text. Unknown fields are ignored.
+//!
+//! [`json`] checks the text first, because serde-json-core, which then maps the fields, recurses and accepts some invalid JSON.
+//! What serde-json-core would read differently from other readers is refused: field names that occur twice or contain escapes.
+//! A new field of the config is added here, in [`FIELDS`], and in `fernseal_config` of the C API.
 
 use core::fmt;
 
 use serde::{Deserialize, Deserializer};
 use serde_json_core::str::EscapedStr;
 
+use super::kind::{begins_sealed, open_string};
+use crate::buffer;
+use crate::error::Error;
 use crate::json::{self, Events, Value};
+use crate::key::MasterKey;
 use crate::token::Opener;
-use crate::{Error, MasterKey, buffer};
 
-/// The greatest depth of nesting that [`Config::read`] takes, since serde-json-core recurses.
+/// How deeply a text may be nested for [`Config::read`]; serde-json-core recurses.
 pub const MAX_DEPTH: usize = 16;
 
-/// The fields that are read, by section.
+/// The sections that are read, each with its fields.
 const FIELDS: [(&str, &[&str]); 3] = [
     ("proxmox", &["host", "port", "verify_ssl", "service"]),
     ("auth", &["user", "token_name", "token_value"]),
     ("logging", &["level", "format", "file"]),
 ];
 
-/// A config as ProxmoxMCP reads it. Its strings are [`Text`]s, which may be sealed and have escapes.
+/// A config as ProxmoxMCP reads it. Its strings are [`Text`]s, because they may be sealed or contain escapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Config<'a> {
-    /// The server.
+    /// The Proxmox server.
     #[serde(borrow)]
     pub proxmox: Proxmox<'a>,
-    /// Who asks it.
+    /// The API token that logs in to it.
     #[serde(borrow)]
     pub auth: Auth<'a>,
-    /// What is logged.
+    /// What is logged, and where.
     #[serde(borrow, default)]
     pub logging: Logging<'a>,
 }
@@ -40,16 +45,16 @@ pub struct Config<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Proxmox<'a> {
-    /// Its name or address.
+    /// The server's host name or address.
     #[serde(borrow)]
     pub host: Text<'a>,
-    /// 8006 if the config does not say.
+    /// The server's port; 8006 if the config has none.
     #[serde(default = "default_port")]
     pub port: u16,
-    /// Whether its certificate is checked; true if the config does not say.
+    /// Whether the server's certificate is verified; true if the config does not say.
     #[serde(default = "default_verify_ssl")]
     pub verify_ssl: bool,
-    /// `PVE` if the config does not say.
+    /// The kind of server; `PVE` if the config does not say.
     #[serde(borrow, default = "default_service")]
     pub service: Text<'a>,
 }
@@ -58,13 +63,13 @@ pub struct Proxmox<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Auth<'a> {
-    /// Such as `root@pam`.
+    /// The user, such as `root@pam`.
     #[serde(borrow)]
     pub user: Text<'a>,
     /// The name of the API token.
     #[serde(borrow)]
     pub token_name: Text<'a>,
-    /// The API token itself: the secret, or the token that it is sealed in.
+    /// The secret of the API token, in plain text or sealed.
     #[serde(borrow)]
     pub token_value: Text<'a>,
 }
@@ -81,13 +86,13 @@ impl fmt::Debug for Auth<'_> {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Logging<'a> {
-    /// `INFO` if the config does not say.
+    /// The log level; `INFO` if the config has none.
     #[serde(borrow)]
     pub level: Text<'a>,
-    /// A format of Python's `logging`; its date, name, level and message if the config does not say.
+    /// The log format, as Python's `logging` defines it; date, name, level and message if the config has none.
     #[serde(borrow)]
     pub format: Text<'a>,
-    /// The file that is logged to, if any.
+    /// The log file, if there is one.
     #[serde(borrow)]
     pub file: Option<Text<'a>>,
 }
@@ -111,14 +116,14 @@ const fn default_service<'a>() -> Text<'a> {
 }
 
 impl<'a> Config<'a> {
-    /// Reads a config, sealed or not; costs no derivation.
+    /// Reads a config, whether its values are sealed or not. Costs no derivation.
     ///
-    /// Stricter than Python's reader: numbers and booleans in quotes are refused, as is `null` but for `file`.
+    /// It is stricter than Python's reader: it refuses numbers and booleans in quotes, and `null` except for `file`.
     ///
     /// # Errors
-    /// [`Error::InvalidJson`]; [`Error::TooDeep`] beyond [`MAX_DEPTH`] levels; [`Error::NotFound`] if a field without a
-    /// default is missing; [`Error::UnexpectedKind`]; [`Error::DuplicateKey`] and [`Error::EscapedName`] for the name of
-    /// a field or of its section.
+    /// [`Error::InvalidJson`]; [`Error::TooDeep`] if the text is nested more deeply than [`MAX_DEPTH`]; [`Error::NotFound`] if a
+    /// field without a default is missing; [`Error::UnexpectedKind`] if a value has the wrong kind or range;
+    /// [`Error::DuplicateKey`] if the name of a field or section occurs twice, [`Error::EscapedName`] if it has escapes.
     pub fn read(json: &'a str) -> Result<Self, Error> {
         check_depth(json)?;
         let root = json::root(json)?;
@@ -128,10 +133,10 @@ impl<'a> Config<'a> {
                 plain_member(&section, field)?;
             }
         }
-        // serde-json-core knows no byte order mark.
+        // serde-json-core does not accept a byte order mark.
         match serde_json_core::from_str(json.strip_prefix('\u{feff}').unwrap_or(json)) {
             Ok((config, _)) => Ok(config),
-            // No name occurs twice, so what serde itself complains of is a field that is missing.
+            // No name occurs twice, so an error of serde's own means that a field is missing.
             Err(serde_json_core::de::Error::CustomError) => Err(Error::NotFound),
             Err(_) => Err(Error::UnexpectedKind),
         }
@@ -149,7 +154,7 @@ fn check_depth(json: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// The member called `name`, which serde-json-core would not know if it were written with escapes.
+/// Returns the member called `name`. Refuses a name that is written with escapes, which serde-json-core would not recognise.
 fn plain_member<'a>(object: &Value<'a>, name: &str) -> Result<Option<Value<'a>>, Error> {
     match object.member(name)? {
         None => Ok(None),
@@ -158,49 +163,50 @@ fn plain_member<'a>(object: &Value<'a>, name: &str) -> Result<Option<Value<'a>>,
     }
 }
 
-/// A string of a config, as it is written between its quotes: escapes are taken off when it is read.
+/// A string of a config as it is written, with its escapes. It is equal to another if both are equal without escapes.
 #[derive(Clone, Copy)]
 pub struct Text<'a>(&'a str);
 
 impl<'a> Text<'a> {
-    /// The string as it is written, escapes and all.
+    /// Returns the inside of the string as it is written, with its escapes.
     #[must_use]
     pub const fn raw(&self) -> &'a str {
         self.0
     }
 
-    /// The string, if it is written without escapes; otherwise [`Text::unescape`] has it.
+    /// Returns the string if it is written without escapes. [`Text::unescape`] returns any string.
     #[must_use]
     pub fn as_str(&self) -> Option<&'a str> {
         if self.0.contains('\\') { None } else { Some(self.0) }
     }
 
-    /// Whether the string begins as a token does (`enc:`), so that [`Text::open`] needs a key.
+    /// Returns whether the string begins with `enc:`, so that [`Text::open`] needs a key.
     #[must_use]
     pub fn is_sealed(&self) -> bool {
-        super::begins_sealed(self.0.as_bytes())
+        begins_sealed(self.0.as_bytes())
     }
 
-    /// The string, into at most `raw().len()` bytes of `out`.
+    /// Returns the string without its escapes. `out` needs at most `raw().len()` bytes.
     ///
     /// # Errors
-    /// [`Error::NotText`] for half a surrogate pair, [`Error::BufferTooSmall`]; `out` is zeroed then.
+    /// [`Error::NotUtf8`] for a lone surrogate, [`Error::BufferTooSmall`]; `out` is then zeroed.
     pub fn unescape<'o>(&self, out: &'o mut [u8]) -> Result<&'o str, Error> {
         json::unescape(self.0, out)
     }
 
-    /// The string, opened with the first of `keys` that fits if it is sealed, into at most `raw().len()` bytes of `out`.
-    /// Costs a derivation for each key that is tried.
+    /// Returns the string without its escapes, opened with the first of `keys` that sealed it if it begins with `enc:`. `out`
+    /// needs at most `raw().len()` bytes. A sealed string costs one derivation for each key that is tried.
     ///
     /// # Errors
-    /// As [`Text::unescape`]; [`Error::Malformed`] or [`Error::Unauthentic`] if it begins with `enc:` and does not open.
+    /// As [`Text::unescape`]; [`Error::Malformed`] or [`Error::AuthenticationFailed`] if it begins with `enc:` and does not open.
     pub fn open<'o>(&self, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
-        buffer::fill_text(out, |out| super::open_string(self.0.as_bytes(), &mut Opener::new(keys), out))
+        buffer::fill_text(out, |out| open_string(self.0.as_bytes(), &mut Opener::new(keys), out))
     }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    /// For serde-json-core: other readers hand over strings whose escapes are taken off already.
+    /// Works with serde-json-core only: other readers of serde pass strings without escapes, which this type would unescape
+    /// again.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         EscapedStr::deserialize(deserializer).map(|text| Self(text.0))
     }
@@ -208,7 +214,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
-        json::same_text(self.0.as_bytes(), other.0.as_bytes())
+        json::same_unescaped(self.0.as_bytes(), other.0.as_bytes())
     }
 }
 
@@ -216,7 +222,7 @@ impl Eq for Text<'_> {}
 
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
-        json::says(self.0.as_bytes(), other)
+        json::unescaped_eq(self.0.as_bytes(), other)
     }
 }
 

@@ -5,21 +5,8 @@
 #![allow(unsafe_code)] // each block says what it rests on
 #![allow(clippy::indexing_slicing)] // of arrays, by counters that end with them
 
-use super::Chain;
-
-/// Works on as many chains together as there are, one to four.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-macro_rules! up_to_four {
-    ($chains:ident, $steps:ident) => {
-        match $chains {
-            [a] => together([a], $steps),
-            [a, b] => together([a, b], $steps),
-            [a, b, c] => together([a, b, c], $steps),
-            [a, b, c, d] => together([a, b, c, d], $steps),
-            _ => {}
-        }
-    };
-}
+use super::{BATCH, Chain, Job};
+use crate::Key;
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
@@ -52,106 +39,351 @@ pub enum Backend {
     Portable,
     /// SHA-256 instructions of x86-64, up to four chains side by side.
     ShaNi,
+    /// The same, with the 32 vector registers of AVX-512.
+    ShaNi32,
     /// Eight lanes of AVX2.
     Avx2,
-    /// Two sets of sixteen lanes of AVX-512.
+    /// Eight lanes of AVX-512.
+    Avx512Vl,
+    /// One or two sets of sixteen lanes of AVX-512.
     Avx512,
     /// SHA-256 instructions of aarch64, up to four chains side by side.
     Sha2,
 }
 
-/// How a back end does its work.
-struct Kernel {
-    is_available: fn() -> bool,
-    /// How many chains it works on at once.
-    width: usize,
+impl Backend {
+    /// All, whatever the processor has.
+    pub const ALL: &'static [Self] =
+        &[Self::Best, Self::Portable, Self::ShaNi, Self::ShaNi32, Self::Avx2, Self::Avx512Vl, Self::Avx512, Self::Sha2];
+
+    /// Whether this processor has it.
+    #[must_use]
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::Best | Self::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::ShaNi => sha_ni::is_available(),
+            #[cfg(target_arch = "x86_64")]
+            Self::ShaNi32 => sha_ni::evex::is_available(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => lanes::avx2::is_available(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vl => lanes::avx512vl::is_available(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => lanes::avx512::is_available(),
+            #[cfg(target_arch = "aarch64")]
+            Self::Sha2 => aarch64::is_available(),
+            _ => false,
+        }
+    }
+}
+
+/// The processors whose costs are known apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Processor {
+    Intel,
+    /// AMD to Zen 4, whose 512-bit operations take two steps; and whatever is not known.
+    Zen4,
+    /// AMD from Zen 5 on, whose 512-bit operations take one.
+    Zen5,
+}
+
+/// One way to work on some chains at once.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Kernel {
+    /// The instructions that it needs.
+    pub backend: Backend,
+    /// How many chains it works on at once, at most. Fewer cost as much.
+    pub width: usize,
+    /// Whether what depends on the last round is done last in the next one: a shorter wait for more instructions.
+    pub is_late: bool,
+    /// Cycles of a compression of all chains, by [`Processor`].
+    cycles: [u16; 3],
     /// Does so many iterations of at most so many chains. The processor must have the instructions.
     advance: unsafe fn(&mut [&mut Chain], u32),
 }
 
-impl Backend {
-    /// Whether this processor has it.
-    #[must_use]
-    pub fn is_available(self) -> bool {
-        matches!(self, Self::Best | Self::Portable) || self.kernel().is_some()
+/// Not measured, so not chosen.
+const UNKNOWN: u16 = u16::MAX;
+
+const fn kernel(
+    backend: Backend,
+    width: usize,
+    is_late: bool,
+    cycles: [u16; 3],
+    advance: unsafe fn(&mut [&mut Chain], u32),
+) -> Kernel {
+    Kernel { backend, width, is_late, cycles, advance }
+}
+
+/// What each kernel costs, from which the choice follows: this table alone says which back end does how many chains.
+///
+/// Where the figures come from:
+/// - Zen 4 (AMD EPYC, family 25, model 17): measured by `benches/run.sh cycles`. Three or four chains of SHA-NI in 32
+///   registers cost less a chain (53 to 55) than any number of lanes (56 to 63).
+/// - Intel (Xeon, Granite Rapids), from one report: 105 and 103 cycles a chain for three and four late ones, 111 and 110
+///   for early ones; 540 to 560 for eight lanes of AVX-512; 1 670 to 1 790 for two sets of sixteen. That report has one
+///   chain and sixteen lanes in sums only: 17 jobs, as 16 + 1, took 1 039; 24, as 16 + 8, took 1 474. That gives 910 for
+///   sixteen late lanes and 130 for a chain. Early lanes are 5 % cheaper there. Not measured there: two chains (as two
+///   times one, the most that they can cost), the portable loop and AVX2 (the figures of Zen 4).
+/// - Zen 5: worked out from the ratios that `benches/results` had, with the kernels of that time.
+///
+/// Of two kernels that cost the same, the later one is chosen.
+#[rustfmt::skip] // a table
+const KERNELS: &[Kernel] = &[
+    //                            width  late    Intel     Zen 4    Zen 5
+    kernel(Backend::Portable,         1, false, [    650,     650,     650], portable),
+    #[cfg(target_arch = "x86_64")]
+    kernel(Backend::ShaNi,            1, true,  [    130,     131,     135], sha_ni::legacy::advance::<true>),
+    #[cfg(target_arch = "x86_64")]
+    kernel(Backend::ShaNi,            2, false, [    260,     139,     192], sha_ni::legacy::advance::<false>),
+    #[cfg(target_arch = "x86_64")]
+    kernel(Backend::ShaNi,            3, false, [    333,     211,     246], sha_ni::legacy::advance::<false>),
+    #[cfg(target_arch = "x86_64")]
+    kernel(Backend::ShaNi,            3, true,  [    315,     226, UNKNOWN], sha_ni::legacy::advance::<true>),
+    #[cfg(target_arch = "x86_64")]
+    kernel(Backend::ShaNi,            4, false, [    440,     250,     295], sha_ni::legacy::advance::<false>),
+    #[cfg(target_arch = "x86_64")]
+    kernel(Backend::ShaNi,            4, true,  [    412,     277, UNKNOWN], sha_ni::legacy::advance::<true>),
+    #[cfg(target_arch = "x86_64")]
+    kernel(Backend::ShaNi32,          3, false, [UNKNOWN,     165, UNKNOWN], sha_ni::evex::advance::<false>),
+    #[cfg(target_arch = "x86_64")]
+    kernel(Backend::ShaNi32,          4, false, [UNKNOWN,     210, UNKNOWN], sha_ni::evex::advance::<false>),
+    #[cfg(target_arch = "x86_64")]
+    kernel(Backend::Avx2,             8, false, [    900,     900,     932], lanes::avx2::advance::<1, false>),
+    #[cfg(target_arch = "x86_64")]
+    kernel(Backend::Avx512Vl,         8, false, [    540,     505, UNKNOWN], lanes::avx512vl::advance::<1, false>),
+    #[cfg(target_arch = "x86_64")]
+    kernel(Backend::Avx512,          16, false, [    865,     925, UNKNOWN], lanes::avx512::advance::<1, false>),
+    #[cfg(target_arch = "x86_64")]
+    kernel(Backend::Avx512,          16, true,  [    910,     975,     580], lanes::avx512::advance::<1, true>),
+    #[cfg(target_arch = "x86_64")]
+    kernel(Backend::Avx512,          32, false, [  1_730,   1_842,     864], lanes::avx512::advance::<2, false>),
+    // Not measured: four chains side by side, as on x86-64.
+    #[cfg(target_arch = "aarch64")]
+    kernel(Backend::Sha2,             4, false, [    250,     250,     250], aarch64::advance),
+];
+
+fn portable(chains: &mut [&mut Chain], steps: u32) {
+    chains.iter_mut().for_each(|chain| chain.step(steps));
+}
+
+impl Kernel {
+    /// All that there are, whatever the processor has.
+    pub fn all() -> &'static [Self] {
+        KERNELS
     }
 
-    /// None if this processor does not have it, or nothing of its own is needed.
-    fn kernel(self) -> Option<Kernel> {
-        let kernel: Option<Kernel> = match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::ShaNi => Some(Kernel { is_available: sha_ni::is_available, width: 4, advance: sha_ni::advance }),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => {
-                Some(Kernel { is_available: lanes::avx2::is_available, width: 8, advance: lanes::avx2::advance })
+    /// As `derive_many`, by this kernel alone; by the portable loop where the processor does not have it.
+    pub fn derive(&self, jobs: &[Job<'_>], out: &mut [Key]) {
+        super::derive_with(jobs, out, |chains, steps| {
+            for chains in chains.chunks_mut(self.width) {
+                self.advance(chains, steps);
             }
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => {
-                Some(Kernel { is_available: lanes::avx512::is_available, width: 32, advance: lanes::avx512::advance })
-            }
-            #[cfg(target_arch = "aarch64")]
-            Self::Sha2 => Some(Kernel { is_available: aarch64::is_available, width: 4, advance: aarch64::advance }),
-            _ => None,
-        };
-        kernel.filter(|kernel| (kernel.is_available)())
+        });
     }
 
-    /// What is fastest for `count` chains on a processor that has `has`. Sixteen lanes cost as much as 8 chains of SHA-NI
-    /// where AVX-512 has its full width (Zen 5), as 16 where it has half of it (Zen 4): 12 is never far off. Without SHA-NI
-    /// two are enough.
-    fn best(count: usize, has: impl Fn(Self) -> bool) -> Self {
-        let enough = if has(Self::ShaNi) { 12 } else { 2 };
-        match count {
-            _ if has(Self::Sha2) => Self::Sha2,
-            _ if count >= enough && has(Self::Avx512) => Self::Avx512,
-            _ if has(Self::ShaNi) => Self::ShaNi,
-            2.. if has(Self::Avx2) => Self::Avx2,
-            _ => Self::Portable,
+    /// Does `steps` iterations of at most `width` chains, of which each has at least as many left.
+    fn advance(&self, chains: &mut [&mut Chain], steps: u32) {
+        if self.backend.is_available() {
+            // SAFETY: the instructions are there.
+            unsafe { (self.advance)(chains, steps) }
+        } else {
+            portable(chains, steps);
         }
+        chains.iter_mut().for_each(|chain| chain.left -= steps);
+    }
+}
+
+/// How to work on any number of chains up to [`BATCH`] at the least cost.
+struct Costs {
+    /// What so many cost, in cycles of a compression.
+    cycles: [u32; BATCH + 1],
+    /// The kernel, of [`KERNELS`], that does the first of so many.
+    first: [usize; BATCH + 1],
+}
+
+impl Costs {
+    /// For up to `most` chains, by those kernels of which `has` is true.
+    fn new(most: usize, processor: Processor, has: impl Fn(&Kernel) -> bool) -> Self {
+        let mut costs = Self { cycles: [0; BATCH + 1], first: [0; BATCH + 1] };
+        for count in 1..=most.min(BATCH) {
+            // By the portable loop alone, unless something is better.
+            costs.cycles[count] = u32::MAX;
+            for (at, kernel) in KERNELS.iter().enumerate() {
+                let cycles = kernel.cycles[processor as usize];
+                if (cycles == UNKNOWN || !has(kernel)) && at > 0 {
+                    continue;
+                }
+                let cycles = u32::from(cycles) + costs.cycles[count - kernel.width.min(count)];
+                if cycles <= costs.cycles[count] {
+                    (costs.cycles[count], costs.first[count]) = (cycles, at);
+                }
+            }
+        }
+        costs
+    }
+
+    /// On this processor, by `backend`.
+    fn here(most: usize, backend: Backend) -> Self {
+        Self::new(most, Processor::here(), |kernel| {
+            (backend == Backend::Best || kernel.backend == backend) && kernel.backend.is_available()
+        })
     }
 }
 
 /// Does `steps` iterations of each chain, of which each has at least as many left.
 pub(super) fn advance(chains: &mut [&mut Chain], steps: u32, backend: Backend) {
-    let backend = match backend {
-        Backend::Best => Backend::best(chains.len(), Backend::is_available),
-        forced => forced,
-    };
-    if let Some(kernel) = backend.kernel() {
-        for chains in chains.chunks_mut(kernel.width) {
-            // SAFETY: the instructions are there, or there were no kernel.
-            unsafe { (kernel.advance)(chains, steps) }
+    for chains in chains.chunks_mut(BATCH) {
+        let costs = Costs::here(chains.len(), backend);
+        let mut rest = chains;
+        while !rest.is_empty() {
+            let kernel = &KERNELS[costs.first[rest.len()]];
+            let (chains, later) = rest.split_at_mut(kernel.width.min(rest.len()));
+            kernel.advance(chains, steps);
+            rest = later;
         }
-    } else {
-        chains.iter_mut().for_each(|chain| chain.step(steps));
     }
-    chains.iter_mut().for_each(|chain| chain.left -= steps);
+}
+
+/// The greatest number of chains that cost no more than `count`, which is at most [`BATCH`].
+pub(super) fn full_batch(count: usize) -> usize {
+    let Costs { cycles, .. } = Costs::here(BATCH, Backend::Best);
+    (count..=BATCH).rev().find(|more| cycles[*more] <= cycles[count]).unwrap_or(count)
+}
+
+impl Processor {
+    /// This one.
+    #[cfg(target_arch = "x86_64")]
+    fn here() -> Self {
+        use core::arch::x86_64::{__cpuid, CpuidResult};
+        use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+        /// The number of the processor, once it has been asked for. (CPUID takes microseconds in a virtual machine.)
+        static KNOWN: AtomicU8 = AtomicU8::new(u8::MAX);
+        if let Some(known) = [Self::Intel, Self::Zen4, Self::Zen5].get(usize::from(KNOWN.load(Relaxed))) {
+            return *known;
+        }
+        // SAFETY: every x86-64 has CPUID. (Newer compilers know.)
+        #[allow(unused_unsafe)]
+        let (CpuidResult { ebx, ecx, edx, .. }, CpuidResult { eax: signature, .. }) =
+            unsafe { (__cpuid(0), __cpuid(1)) };
+        // The base family is 15 in all of AMD's since 2003; the extended one is added.
+        let family = (signature >> 8 & 0xf) + (signature >> 20 & 0xff);
+        let vendor = [ebx, edx, ecx].map(u32::to_le_bytes);
+        let found = match vendor.as_flattened() {
+            b"GenuineIntel" => Self::Intel,
+            b"AuthenticAMD" if family >= 0x1a => Self::Zen5,
+            _ => Self::Zen4,
+        };
+        KNOWN.store(found as u8, Relaxed);
+        found
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn here() -> Self {
+        Self::Zen4
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Backend::{self, Avx2, Avx512, Portable, Sha2, ShaNi};
+    extern crate std;
+
+    use core::num::NonZeroU32;
+    use std::vec::Vec;
+
+    use super::*;
 
     #[test]
-    fn what_is_fastest_depends_on_the_processor_and_on_how_many_chains_there_are() {
-        let zen: &[Backend] = &[ShaNi, Avx2, Avx512];
-        for (has, count, best) in [
-            (zen, 1, ShaNi),
-            (zen, 11, ShaNi),
-            (zen, 12, Avx512),
-            (zen, 70, Avx512),
-            (&[ShaNi, Avx2], 1, ShaNi),
-            (&[ShaNi, Avx2], 70, ShaNi),
-            (&[Avx2, Avx512], 1, Portable),
-            (&[Avx2, Avx512], 2, Avx512),
-            (&[Avx2], 1, Portable),
-            (&[Avx2], 2, Avx2),
-            (&[Sha2], 1, Sha2),
-            (&[Sha2], 70, Sha2),
-            (&[], 1, Portable),
-            (&[], 70, Portable),
-        ] {
-            assert_eq!(Backend::best(count, |backend| has.contains(&backend)), best, "{has:?}, {count}");
+    fn each_kernel_does_what_the_portable_loop_does() {
+        let new = |at: u8| Chain::new(&[at; 64], &[at; 16], NonZeroU32::MAX);
+        for kernel in KERNELS.iter().filter(|kernel| kernel.backend.is_available()) {
+            for count in 1..=kernel.width {
+                let mut chains: Vec<Chain> = (0..=u8::MAX).take(count).map(new).collect();
+                kernel.advance(&mut chains.iter_mut().collect::<Vec<_>>(), 3);
+                for (chain, at) in chains.iter().zip(0..) {
+                    let mut wanted = new(at);
+                    wanted.step(3);
+                    assert_eq!((chain.u, chain.sum), (wanted.u, wanted.sum), "{kernel:?}, chain {at} of {count}");
+                    assert_eq!(chain.left, wanted.left - 3, "{kernel:?}, chain {at} of {count}");
+                }
+            }
+        }
+    }
+
+    /// The kernels for so many chains, in turn.
+    #[cfg(target_arch = "x86_64")]
+    fn plan(processor: Processor, has: &[Backend], count: usize) -> Vec<(Backend, usize)> {
+        let costs = Costs::new(BATCH, processor, |kernel| has.contains(&kernel.backend));
+        let (mut plan, mut rest) = (Vec::new(), count);
+        while rest > 0 {
+            let Kernel { backend, width, .. } = KERNELS[costs.first[rest]];
+            plan.push((backend, width));
+            rest -= width.min(rest);
+        }
+        plan.sort_by_key(|(_, width)| core::cmp::Reverse(*width));
+        plan
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn the_cheapest_kernels_are_chosen_for_each_processor() {
+        use super::Backend::{Avx2, Avx512, Avx512Vl, Portable, ShaNi, ShaNi32};
+        use super::Processor::{Intel, Zen4, Zen5};
+
+        let all: &[Backend] = &[ShaNi, ShaNi32, Avx2, Avx512Vl, Avx512];
+        let (no_avx512, no_sha): (&[Backend], &[Backend]) = (&[ShaNi, Avx2], &[Avx2, Avx512Vl, Avx512]);
+        /// The processor, what it has, the number of chains, and how these are split.
+        type Case = (Processor, &'static [Backend], usize, &'static [(Backend, usize)]);
+        let cases: &[Case] = &[
+            (Intel, all, 1, &[(ShaNi, 1)]),
+            (Intel, all, 4, &[(ShaNi, 4)]),
+            (Intel, all, 5, &[(Avx512Vl, 8)]),
+            (Intel, all, 6, &[(Avx512Vl, 8)]),
+            (Intel, all, 8, &[(Avx512Vl, 8)]),
+            (Intel, all, 9, &[(Avx512Vl, 8), (ShaNi, 1)]),
+            (Intel, all, 12, &[(Avx512, 16)]),
+            (Intel, all, 16, &[(Avx512, 16)]),
+            (Intel, all, 17, &[(Avx512, 16), (ShaNi, 1)]),
+            (Intel, all, 24, &[(Avx512, 16), (Avx512Vl, 8)]),
+            (Intel, all, 32, &[(Avx512, 32)]),
+            (Intel, &[ShaNi, Avx512], 8, &[(ShaNi, 4), (ShaNi, 4)]),
+            (Intel, &[ShaNi, Avx512], 9, &[(Avx512, 16)]),
+            (Intel, no_avx512, 7, &[(ShaNi, 4), (ShaNi, 3)]),
+            (Intel, no_sha, 8, &[(Avx512Vl, 8)]),
+            (Intel, &[Avx2], 1, &[(Portable, 1)]),
+            (Intel, &[Avx2], 2, &[(Avx2, 8)]),
+            (Zen4, all, 1, &[(ShaNi, 1)]),
+            (Zen4, all, 2, &[(ShaNi, 2)]),
+            (Zen4, all, 3, &[(ShaNi32, 3)]),
+            (Zen4, all, 16, &[(ShaNi32, 4); 4]),
+            (Zen4, all, 32, &[(ShaNi32, 4); 8]),
+            (Zen4, no_avx512, 11, &[(ShaNi, 4), (ShaNi, 4), (ShaNi, 3)]),
+            (Zen5, all, 4, &[(ShaNi, 4)]),
+            (Zen5, all, 7, &[(ShaNi, 4), (ShaNi, 3)]),
+            (Zen5, all, 8, &[(Avx512, 16)]),
+            (Zen5, all, 16, &[(Avx512, 16)]),
+            (Zen5, all, 19, &[(Avx512, 16), (ShaNi, 3)]),
+            (Zen5, all, 20, &[(Avx512, 32)]),
+            (Zen5, &[], 3, &[(Portable, 1); 3]),
+        ];
+        for (processor, has, count, wanted) in cases {
+            assert_eq!(plan(*processor, has, *count), *wanted, "{processor:?}, {has:?}, {count}");
+        }
+        // The late form where it is cheaper.
+        for (processor, is_late) in [(Intel, true), (Zen4, false)] {
+            let costs = Costs::new(4, processor, |kernel| kernel.backend == ShaNi);
+            assert_eq!(KERNELS[costs.first[4]].is_late, is_late, "{processor:?}");
+        }
+    }
+
+    #[test]
+    fn more_chains_never_cost_less() {
+        for processor in [Processor::Intel, Processor::Zen4, Processor::Zen5] {
+            let Costs { cycles, .. } = Costs::new(BATCH, processor, |_| true);
+            assert!(cycles.is_sorted(), "{processor:?}: {cycles:?}");
         }
     }
 }

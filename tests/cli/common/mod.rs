@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
@@ -16,7 +17,10 @@ pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
     pub(crate) fn new(name: &str) -> Self {
-        let folder = env::temp_dir().join(format!("fernseal-test-{}-{name}", process::id()));
+        // Two tests may have chosen one name.
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = env::temp_dir().join(format!("fernseal-test-{}-{count}-{name}", process::id()));
         // A run that was killed may have left one: the numbers of processes come again.
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("home")).unwrap();
@@ -154,14 +158,30 @@ impl Stopped {
     /// Runs `fernseal` until it has done the system call `call` for the first time; `options` of strace say which of
     /// those count. All its threads stand still then.
     pub(crate) fn after(call: &str, options: &[&str], folder: &Folder, arguments: &[&str]) -> Self {
+        Self::after_with(call, options, folder, arguments, |_| {})
+    }
+
+    /// As [`Self::after`], with what else `prepare` gives the command: variables, stdin.
+    pub(crate) fn after_with(
+        call: &str,
+        options: &[&str],
+        folder: &Folder,
+        arguments: &[&str],
+        prepare: impl Fn(&mut Command),
+    ) -> Self {
         let (trace, inject) = (format!("trace={call}"), format!("inject={call}:signal=STOP:when=1"));
         let strace = ["strace", "-D", "-qq", "-o", "strace.log", "-e", &trace, "-e", &inject];
         let mut command = folder.command(&[&strace, options].concat(), arguments);
+        prepare(&mut command);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = folder.path("strace.log");
         wait_until(call, || fs::read_to_string(&log).is_ok_and(|log| log.contains("--- stopped by SIGSTOP ---")));
         fs::remove_file(log).unwrap();
         Self(child)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

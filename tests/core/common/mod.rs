@@ -1,5 +1,4 @@
 //! What several of the core tests need: a random source that follows a script, and hex.
-#![allow(dead_code)] // each test uses its own part
 
 /// A random source that yields the given bytes and then fails.
 pub(crate) struct Script(pub(crate) Vec<u8>);

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::differences::{Differences, EQUAL_NAMES, LONE_SURROGATE, JSON};
+use crate::differences::{Differences, EQUAL_NAMES, JSON, LONE_SURROGATE};
 use crate::python::Python;
 
 /// The guide's config, sealed ones, one with all that JSON has, and one that looks odd.
@@ -105,7 +105,7 @@ fn mutated(rng: &mut Rng, text: &str) -> String {
     }
 }
 
-/// A string as we read it; without a plain text if a half of a surrogate pair is in it.
+/// A string as we read it; without a plain text if it contains a lone surrogate.
 struct Found {
     span: Range<usize>,
     pointer: String,
@@ -118,15 +118,18 @@ fn strings(text: &str) -> Result<Vec<Found>, Error> {
     let strings = json::strings(text).map(|value| {
         let value = value?;
         let (span, pointer) = (value.span(), value.pointer().to_string());
-        let ambiguous = value.is_unique() == Err(Error::DuplicateKey);
-        // A half has no spelling in a pointer.
+        let (mut levels, mut paths) =
+            (vec![json::Level::default(); json::MAX_DEPTH], vec![json::PathHash::default(); json::MAX_DEPTH]);
+        let is_it = |_, place: Range<usize>| place == span;
+        let ambiguous = json::find_duplicate(text, &mut levels, &mut paths, is_it)?.is_some();
+        // A lone surrogate has no spelling in a pointer.
         if !pointer.contains('\u{fffd}') {
             let found = json::find(text, &pointer).map(|found| found.span());
             assert_eq!(found, if ambiguous { Err(Error::DuplicateKey) } else { Ok(span.clone()) }, "{pointer}");
         }
         let mut out = vec![0xa5; value.raw().len()];
         let plain = match json::unescape(value.raw(), &mut out) {
-            Err(Error::NotText) => None,
+            Err(Error::NotUtf8) => None,
             plain => Some(plain?.to_owned()),
         };
         Ok(Found { span, pointer, plain, ambiguous })

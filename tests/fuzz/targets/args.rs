@@ -5,6 +5,12 @@
 #[path = "../../../cli/src/args/mod.rs"]
 #[allow(dead_code)] // what the command does with them
 mod args;
+#[path = "../../../cli/src/env.rs"]
+#[allow(dead_code)] // quote needs one constant of it
+mod env;
+#[path = "../../../cli/src/quote.rs"]
+#[allow(dead_code)] // the arguments need pointers only
+mod quote;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

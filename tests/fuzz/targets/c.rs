@@ -55,7 +55,7 @@ static ARENA: LazyLock<(Vec<u8>, Vec<Range<usize>>)> = LazyLock::new(|| {
         token::seal_legacy(&masters[1], b"a \"secret\"\n", 2, &mut random, &mut buffer).expect("fits").to_owned();
     let format = Token::parse(&salted).map(|token| *token.format()).expect("a token");
     let key = kdf::derive(&masters[0], format.salt(), kdf::ITERATIONS);
-    let key_text = MasterKey::generate(&mut Random::of(b"key")).expect("random enough");
+    let key_text = MasterKey::generate_text(&mut Random::of(b"key")).expect("random enough");
     let bare = Key::from_text(&key_text).expect("32 bytes");
     let bare = fernet::seal(&bare, b"bare secret", 1_000, &mut random, &mut buffer).expect("fits").to_owned();
     let json = format!(
@@ -190,9 +190,9 @@ impl Shadow {
 /// Core's errors by the header's words for them.
 fn of(error: Error) -> fernseal_status {
     match error {
-        Error::NotText | Error::LooksSealed => FERNSEAL_MALFORMED,
+        Error::NotUtf8 | Error::Lookalike => FERNSEAL_MALFORMED,
         Error::KeyEmpty | Error::KeyPadding | Error::KeyCharacter | Error::KeyShort => FERNSEAL_INVALID_KEY,
-        Error::BadPointer => FERNSEAL_INVALID_ARGUMENT,
+        Error::InvalidPointer => FERNSEAL_INVALID_ARGUMENT,
         error if (error as i32) <= FERNSEAL_INVALID_JSON => error as i32,
         _ => FERNSEAL_INVALID_JSON,
     }
@@ -392,7 +392,7 @@ impl<'a> Sequence<'a> {
                 let status = unsafe { fernseal_master_key_generate(to, cap, len, source, ctx) };
                 self.hold(status, out, &[], |_, out| {
                     text(out, |out| {
-                        let text = MasterKey::generate(&mut rng)?;
+                        let text = MasterKey::generate_text(&mut rng)?;
                         let out = out.get_mut(..text.len()).ok_or(Error::BufferTooSmall)?;
                         out.copy_from_slice(text.as_bytes());
                         Ok(str::from_utf8(out).expect("base64"))

@@ -4,7 +4,7 @@
 mod common;
 
 use common::Random;
-use fernseal_core::config::{self, Config, Looks};
+use fernseal_core::config::{self, Config, ValueKind};
 use fernseal_core::{Error, MasterKey, json, token};
 use libfuzzer_sys::fuzz_target;
 
@@ -82,15 +82,15 @@ fuzz_target!(|text: &str| {
                 continue;
             }
         };
-        match config::looks(&plain) {
-            Looks::Sealed | Looks::Placeholder => assert_eq!(sealed.as_deref(), Ok(text)),
-            Looks::LooksSealed => assert_eq!(sealed, Err(Error::LooksSealed)),
-            Looks::Plain => {
+        match config::classify(&plain) {
+            ValueKind::Sealed | ValueKind::Placeholder => assert_eq!(sealed.as_deref(), Ok(text)),
+            ValueKind::Lookalike => assert_eq!(sealed, Err(Error::Lookalike)),
+            ValueKind::Plain => {
                 let sealed = sealed.expect("fits");
                 let (before, after) = (&text[..=value.span().start], &text[value.span().end - 1..]);
                 assert!(sealed.starts_with(before) && sealed.ends_with(after));
                 assert_eq!(get(&sealed, &pointer, 1).as_ref(), Ok(&plain));
-                assert_eq!(get(&sealed, &pointer, 2), Err(Error::Unauthentic));
+                assert_eq!(get(&sealed, &pointer, 2), Err(Error::AuthenticationFailed));
                 if opened.as_deref() != Ok(text) {
                     continue;
                 }

@@ -19,7 +19,7 @@ fuzz_target!(|text: &str| {
     let unmarked = text.strip_prefix('\u{feff}').unwrap_or(text);
     match json::root(text) {
         Err(Error::TooDeep) => return,
-        // What serde_json ignores it reads for grammar alone: any depth, any number, half a surrogate pair.
+        // What serde_json ignores it reads for grammar alone: any depth, any number, a lone surrogate.
         ours => assert_eq!(ours.is_ok(), serde_json::from_str::<IgnoredAny>(unmarked).is_ok()),
     }
     if json::root(text).is_err() {
@@ -31,10 +31,17 @@ fuzz_target!(|text: &str| {
     for (at, value) in json::strings(text).take(16).enumerate() {
         let value = value.expect("the text is JSON");
         let pointer = value.pointer().to_string();
-        let unique = value.is_unique();
+        let (mut levels, mut paths) =
+            (vec![json::Level::default(); json::MAX_DEPTH], vec![json::PathHash::default(); json::MAX_DEPTH]);
+        let start = value.span().start;
+        let unique = match json::find_duplicate(text, &mut levels, &mut paths, |_, span| span.start == start) {
+            Ok(Some(_)) => Err(Error::DuplicateKey),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
         match json::find(text, &pointer) {
             Ok(found) => assert_eq!((found.span(), unique), (value.span(), Ok(()))),
-            // A name with half a surrogate pair has no pointer.
+            // A name with a lone surrogate has no pointer.
             Err(error) => assert!(unique == Err(error) || pointer.contains('\u{fffd}'), "{error:?} {pointer}"),
         }
         if unique.is_ok()

@@ -69,7 +69,7 @@ fn as_what_is_signed(signed: &[u8]) {
             let wanted = if iv.iter().all(|byte| *byte == 0) { Err(Error::RandomFailed) } else { Ok(&*text) };
             assert_eq!(fernet::seal(&key, plain, sealed_at, &mut Random::of(iv), &mut again), wanted);
         }
-        Err(error) => assert_eq!(*error, Error::Unauthentic),
+        Err(error) => assert_eq!(*error, Error::AuthenticationFailed),
     }
     // A clock and a TTL out of the ciphertext.
     let [now, ttl] = [&body[..8], &body[8..16]].map(|bytes| u64::from_be_bytes(bytes.try_into().expect("8 bytes")));

@@ -1,5 +1,7 @@
 //! `rotate`: what came of a rotation, or of the way back, in words or JSON, and what to do next.
-//! The work itself is in `rotate.rs` and, the other way round, in `rollback.rs`.
+//! The work itself is in `rotation.rs` and, the other way round, in `rollback.rs`.
+//! Nothing is asked but, where it is not set, the old master key: the new one is in its file, and a terminal that nobody
+//! watches does not hang a rotation.
 //! The exit code says whether all was done: 0, 8 if some files failed, 9 if interrupted.
 
 pub(crate) mod rollback;
@@ -12,7 +14,6 @@ use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::keys;
 use crate::output;
-use crate::output::terminal;
 use crate::quote::{count, shown};
 
 use rollback::RollbackOutcome;
@@ -27,28 +28,13 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
         if args.json { output::json("rotate", in_json(&outcome, args)) } else { in_words(&outcome, args, context) };
     // How to go on matters more than that stdout is full or closed.
     verdict(&outcome, args, context)?;
-    told?;
-    match outcome.new_text.as_ref().filter(|_| !args.dry_run && !args.json && !outcome.rotated.is_empty()) {
-        Some(text) => show_once(text, context),
-        None => Ok(()),
-    }
-}
-
-/// The key is in its file already: whoever does not want to see it loses nothing.
-fn show_once(text: &str, context: &Context) -> Result<()> {
-    if terminal::is_interactive()
-        && !context.report.is_quiet()
-        && terminal::ask_yes("Show the new key once? Type yes: ")?
-    {
-        return terminal::show_key_once(text);
-    }
-    Ok(())
+    if args.dry_run { told } else { output::after_the_work(told) }
 }
 
 fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result<()> {
     let verb = if args.dry_run { "would rotate" } else { "rotated" };
     for file in &outcome.rotated {
-        let backup = file.backup.as_ref().map(|path| format!(", backup {}", shown(path))).unwrap_or_default();
+        let backup = file.backup.as_ref().map_or_else(String::new, |path| format!(", backup {}", shown(path)));
         output::result(format_args!("{verb} {} ({}{backup})", file.file, count(file.tokens, "token")))?;
     }
     for (file, reason) in &outcome.skipped {
@@ -85,7 +71,7 @@ fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Resul
         (false, _) => Ok(()),
         (true, false) => output::result("If the old key leaked, change the secrets themselves at the service."),
         (true, true) => {
-            let new_key = context.key_file.as_ref().map(|_| &*outcome.key_file);
+            let new_key = context.key_options().is_any().then_some(&*outcome.key_file);
             let prune = follow_up("backups prune", args, new_key, context);
             output::result(format_args!(
                 "Backups still open with the old key. If it leaked, change the secrets themselves at the service,\n\
@@ -117,13 +103,21 @@ fn verdict(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result
         return Err(Failure::new(Exit::Interrupted, what, format!("finish with: {resume}")));
     }
     let failed = outcome.failed.len();
+    if failed == 0 && outcome.rotated.is_empty() && !outcome.new_key_in_use {
+        let what = format!("nothing to rotate: no encrypted value in {}", count(outcome.configs, "config"));
+        return Err(Failure::new(
+            Exit::File,
+            what,
+            "nothing was changed; check the path, or encrypt the configs first",
+        ));
+    }
     if failed == 0 {
         return Ok(());
     }
     if args.dry_run {
         return Err(Failure::new(Exit::Partial, "some files cannot be rotated", "see the list"));
     }
-    if outcome.new_text.is_some() && !outcome.key_file.exists() {
+    if outcome.new_text.is_some() && !outcome.key_made {
         let what = format!("{} left out; nothing was changed", count(failed, "file"));
         return Err(Failure::new(Exit::Partial, what, "mend what is listed, then run it again"));
     }
@@ -152,7 +146,16 @@ fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
         return Err(Failure::new(Exit::Interrupted, what, "run the same command again: it goes on where it stopped"));
     }
     match outcome.failed() {
-        0 => told,
+        0 if outcome.has_nothing() => {
+            let what = format!("nothing to put back: no backup of {}", count(outcome.files.len(), "config"));
+            Err(Failure::new(
+                Exit::File,
+                what,
+                "nothing was changed; check the path, or say where backups are (--backup-dir)",
+            ))
+        }
+        0 if args.dry_run => told,
+        0 => output::after_the_work(told),
         failed => {
             let what = format!("{} failed; no backup was touched", count(failed, "file"));
             Err(Failure::new(Exit::Partial, what, "see the list"))
@@ -162,6 +165,9 @@ fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
 
 fn rollback_in_words(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {
     let verb = if args.dry_run { "would put back" } else { "put back" };
+    for (file, reason) in &outcome.skipped {
+        output::result(format_args!("skipped {file}: {reason}"))?;
+    }
     for (file, done) in &outcome.files {
         output::result(match done {
             Ok(RollbackOutcome::PutBack(backup)) => format!("{verb} {file} from {backup}"),
@@ -177,9 +183,15 @@ fn rollback_in_words(outcome: &rollback::RollbackReport, args: &Rotate) -> Resul
 fn rollback_in_json(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {
     let files = outcome.files.iter().map(|(file, done)| match done {
         Ok(RollbackOutcome::PutBack(backup)) => json!({ "file": file, "result": "put back", "backup": backup }),
-        Ok(RollbackOutcome::Skipped(reason)) => json!({ "file": file, "result": "skipped", "reason": reason }),
+        Ok(RollbackOutcome::Skipped(reason)) => {
+            json!({ "file": file, "result": "skipped", "reason": reason.to_string() })
+        }
         Err(Failure { what, next, .. }) => json!({ "file": file, "result": "failed", "reason": what, "next": next }),
     });
     let files: Vec<_> = files.collect();
-    output::json("rollback", json!({ "dry_run": args.dry_run, "files": files, "left": outcome.left }))
+    let skipped = output::skipped_in_json(&outcome.skipped);
+    output::json(
+        "rollback",
+        json!({ "dry_run": args.dry_run, "files": files, "skipped": skipped, "left": outcome.left }),
+    )
 }

@@ -1,26 +1,35 @@
 //! The way back from a rotation: the newest backup of each config is put in its place.
-//! Only where it opens with the key at hand, and only where nothing has changed since but what the rotation changed.
+//! Only where it opens with the key at hand, and only where nothing has changed since but what the rotation changed. If
+//! the new key is where the rotation left it, the secrets themselves are compared.
 //! The backups stay.
+
+use std::fmt;
+
+use fernseal_core::token::PREFIX;
 
 use crate::args::Rotate;
 use crate::audit::Entry;
 use crate::commands;
-use crate::config::text::ConfigText;
+use crate::config::text::{ConfigText, SealedValue};
 use crate::context::Context;
 use crate::env;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::keys::Keyring;
+use crate::keys::left_behind::LeftBehind;
 use crate::output::progress::Progress;
 use crate::quote::shown;
 use crate::store::{self, ConfigFile, ConfigPath};
-use crate::tokens::batch::next_batch;
+use crate::tokens::batch::{next_batch, open_each};
 use crate::tokens::verify::verify_all;
+use crate::tokens::{self, Opened};
 
 /// What came of a rollback.
 pub(crate) struct RollbackReport {
     /// The configs that were reached, in order, and what became of each.
     pub(crate) files: Vec<(String, Result<RollbackOutcome>)>,
+    /// What was not taken for a config, each with the reason.
+    pub(crate) skipped: Vec<(String, String)>,
     /// Configs that were not reached, because of an interruption.
     pub(crate) left: usize,
 }
@@ -30,41 +39,66 @@ impl RollbackReport {
     pub(crate) fn failed(&self) -> usize {
         self.files.iter().filter(|(_, done)| done.is_err()).count()
     }
+
+    /// Whether not one config has a backup, or needs one.
+    pub(crate) fn has_nothing(&self) -> bool {
+        let is_nothing =
+            |done: &Result<_>| matches!(done, Ok(RollbackOutcome::Skipped(Skipped::NoBackup | Skipped::Foreign(_))));
+        self.left == 0 && self.files.iter().all(|(_, done)| is_nothing(done))
+    }
 }
 
 /// What became of one config.
 pub(crate) enum RollbackOutcome {
     /// This backup is in its place.
     PutBack(String),
-    /// It was left, for this reason.
-    Skipped(&'static str),
+    Skipped(Skipped),
+}
+
+/// Why a config was left as it is.
+pub(crate) enum Skipped {
+    OpensAlready,
+    /// And no token that could need one.
+    NoBackup,
+    /// It is no config, for this reason.
+    Foreign(String),
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OpensAlready => "opens with the key at hand already",
+            Self::NoBackup => "no backup",
+            Self::Foreign(reason) => reason,
+        })
+    }
 }
 
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
     interrupt::listen();
     env::raise_file_limit();
     let keys = context.keys()?;
-    let mut found = store::find(&args.paths)?;
+    let mut found = store::find(&args.paths);
+    found.refuse_none()?;
     let mut backups = store::Backups::new(args.backup_dir.as_deref())?;
-    if let Some(backup_dir) = &args.backup_dir {
-        found.look_into(backup_dir);
-    }
+    found.look_for_leftovers(args.backup_dir.as_deref());
     let unread = std::mem::take(&mut found.unread);
-    let lock = store::lock(&found)?;
+    let tell = |notice| commands::tell_notice(notice, context);
+    let locked: &[ConfigPath] = if args.dry_run { &[] } else { &found.configs };
+    let lock = store::lock(locked, context.lock_wait, &tell)?;
     let paths: Vec<_> = found.configs.iter().map(|config| config.path.as_path()).collect();
     let mut entry =
         Entry { command: "rollback", outcome: "started", files: &paths, pointers: &[], keys: &[keys.current()] };
     if !args.dry_run {
         context.audit.record(&entry)?;
-        lock.remove_leftovers(|path| {
-            context.report.note(format_args!("removed {}, left by a run that was killed", shown(path)));
-        });
+        lock.remove_found_leftovers(&found, &tell);
     }
 
     let files = roll_back(&found.configs, &mut backups, &keys, args, context);
     let left = found.configs.len() - files.len();
     let unread = unread.into_iter().map(|(directory, failure)| (shown(&directory), Err(failure)));
-    let outcome = RollbackReport { files: files.into_iter().chain(unread).collect(), left };
+    let skipped = found.skipped.iter().map(|(path, reason)| (shown(path), reason.clone())).collect();
+    let outcome = RollbackReport { files: files.into_iter().chain(unread).collect(), skipped, left };
     if !args.dry_run {
         entry.outcome = if outcome.left == 0 && outcome.failed() == 0 { "done" } else { "partly done" };
         context.audit.record_done(&entry, &context.report);
@@ -75,7 +109,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
 /// Each config is judged before anything of it is changed, many at once as that takes the time.
 fn roll_back(
     configs: &[ConfigPath],
-    backups: &mut store::Backups<'_>,
+    backups: &mut store::Backups,
     keys: &Keyring,
     args: &Rotate,
     context: &Context,
@@ -86,19 +120,22 @@ fn roll_back(
     loop {
         let load = |config: &ConfigPath| (shown(&config.path), load(config, backups, context));
         let mut group = next_batch(&mut waiting, context.threads, load, |(_, loaded)| {
-            loaded.iter().flatten().flat_map(|file| [&file.present].into_iter().chain(&file.before)).collect()
+            let candidate = loaded.as_ref().ok().and_then(|loaded| loaded.as_ref().ok());
+            candidate.into_iter().flat_map(|file| [&file.present].into_iter().chain(&file.before)).collect()
         });
         if group.is_empty() {
             return files;
         }
-        judge(group.iter_mut().flat_map(|(_, loaded)| loaded).flatten().collect(), keys, context);
+        let candidates =
+            group.iter_mut().flat_map(|(_, loaded)| loaded.as_mut().ok()).flat_map(|loaded| loaded.as_mut().ok());
+        judge(candidates.collect(), keys, context);
         for (file, loaded) in group {
             if interrupt::requested() {
                 break;
             }
             let done = loaded.and_then(|loaded| match loaded {
-                Some(candidate) => candidate.put_back(args.dry_run),
-                None => Ok(RollbackOutcome::Skipped("no backup")),
+                Ok(candidate) => candidate.put_back(args.dry_run, context),
+                Err(skipped) => Ok(RollbackOutcome::Skipped(skipped)),
             });
             files.push((file, done));
             progress.step();
@@ -112,29 +149,48 @@ struct Candidate {
     present: ConfigText,
     /// Whether all of it opens as it is.
     opens: bool,
+    /// Whether its secrets are known to be others than those of the backup.
+    has_other_secrets: bool,
     /// The newest backup, or why it is of no use.
     before: Result<ConfigText>,
     /// When that was made, as it stands in its name.
     stamp: String,
 }
 
-/// Reads a config and its newest backup; none if it has neither a backup nor a token that could need one.
-fn load(config: &ConfigPath, backups: &mut store::Backups<'_>, context: &Context) -> Result<Option<Candidate>> {
+/// Reads a config and its newest backup; or what becomes of it at once, as it has neither a backup nor a token that could
+/// need one.
+fn load(
+    config: &ConfigPath,
+    backups: &mut store::Backups,
+    context: &Context,
+) -> Result<std::result::Result<Candidate, Skipped>> {
     let backups = backups.of(config)?;
     let loaded = commands::load(config, context);
     let Some(newest) = backups.last() else {
-        let with_tokens = loaded.ok().filter(|(_, present)| !present.tokens.is_empty());
-        return Ok(with_tokens.map(|(source, present)| {
-            let what = format!("{} does not open with the key at hand, and has no backup", present.name);
-            let next = "set the key that it is under, or say where backups are (--backup-dir)";
-            let before = Err(Failure::new(Exit::Unopened, what, next));
-            Candidate { source, present, opens: false, before, stamp: String::new() }
-        }));
+        let (source, present) = match loaded {
+            Ok(loaded) => loaded,
+            Err(failure) => {
+                let reason =
+                    config.was_found().then(|| commands::reason_to_skip(config, &failure, &[PREFIX])).flatten();
+                return reason.map(|reason| Err(Skipped::Foreign(reason))).ok_or(failure);
+            }
+        };
+        if present.tokens.is_empty() {
+            return Ok(Err(Skipped::NoBackup));
+        }
+        let what = format!("{} does not open with the key at hand, and has no backup", present.name);
+        let next = "set the key that it is under, or say where backups are (--backup-dir)";
+        let before = Err(Failure::new(Exit::Unopened, what, next));
+        let candidate =
+            Candidate { source, present, opens: false, has_other_secrets: false, before, stamp: String::new() };
+        return Ok(Ok(candidate));
     };
     let (source, present) = loaded?;
     let before = commands::load(newest, context).map(|(_, before)| before);
-    let stamp = store::backup_stamp(&newest.path).unwrap_or_default().to_owned();
-    Ok(Some(Candidate { source, present, opens: false, before, stamp }))
+    // It was found by the stamp in its name.
+    let stamp =
+        store::backup_stamp(&newest.path).ok_or_else(|| Failure::broken("a backup without a stamp"))?.to_owned();
+    Ok(Ok(Candidate { source, present, opens: false, has_other_secrets: false, before, stamp }))
 }
 
 /// Opens the configs, and the backups of those that do not open.
@@ -142,36 +198,79 @@ fn judge(mut candidates: Vec<&mut Candidate>, keys: &Keyring, context: &Context)
     let presents: Vec<&ConfigText> = candidates.iter().map(|file| &file.present).collect();
     let checked = verify_all(&presents, keys, context);
     for (file, checked) in candidates.iter_mut().zip(checked) {
-        file.opens = checked.verdict(&file.present).is_ok();
+        file.opens = checked.opens_all(&file.present);
     }
     candidates.retain(|file| !file.opens && file.before.is_ok());
     let befores: Vec<&ConfigText> = candidates.iter().flat_map(|file| &file.before).collect();
-    let checked = verify_all(&befores, keys, context);
-    for (file, checked) in candidates.iter_mut().zip(checked) {
-        if let Some(failure) = file.before.as_ref().ok().and_then(|before| checked.verdict(before).err()) {
-            file.before = Err(failure);
+    let opened = open_each(&befores, keys, context.threads);
+    let mut compared: Vec<(&mut Candidate, Vec<Opened>)> = Vec::new();
+    for (file, opened) in candidates.into_iter().zip(opened) {
+        let Ok(before) = &file.before else { continue };
+        let unopened =
+            before.tokens.iter().zip(&opened).find_map(|(token, opened)| Some((token, *opened.as_ref().err()?)));
+        match unopened {
+            Some((token, error)) => {
+                file.before = Err(tokens::refusal(before, token, error, keys, context.threads));
+            }
+            None => compared.push((file, opened.into_iter().flatten().collect())),
         }
+    }
+    compare(compared, keys, context);
+}
+
+/// Compares the secrets of the configs with those of their backups, where a key that a rotation left opens the configs:
+/// two tokens that changed places are no newer than the backup, and the text around them is the same.
+fn compare(mut waiting: Vec<(&mut Candidate, Vec<Opened>)>, keys: &Keyring, context: &Context) {
+    let mut in_vain = 0;
+    while let Some((first, _)) = waiting.first() {
+        let tokens: Vec<&SealedValue> = first.present.tokens.iter().collect();
+        let opens = |left: &&LeftBehind| tokens::opens(&left.master, &first.present, &tokens, context.threads);
+        let Some(left) = keys.left_behind().iter().find(opens) else {
+            in_vain += 1;
+            if in_vain == ENOUGH_IN_VAIN {
+                return;
+            }
+            waiting.remove(0);
+            continue;
+        };
+        // Most of the others are under the same key.
+        let sealed =
+            waiting.iter().flat_map(|(file, _)| file.present.tokens.iter().map(|token| (&file.present, token)));
+        let sealed: Vec<_> = sealed.collect();
+        let mut opened = tokens::open_under(&left.master, &sealed, context.threads).into_iter();
+        waiting.retain_mut(|(file, before)| {
+            let present: Vec<_> = opened.by_ref().take(file.present.tokens.len()).collect();
+            if present.iter().any(std::result::Result::is_err) {
+                return true;
+            }
+            let before = before.iter().map(|opened| &opened.plain);
+            file.has_other_secrets = !present.iter().flatten().eq(before);
+            false
+        });
     }
 }
 
+/// After so many configs that no key opens which a rotation left, no more are compared: it costs a derivation for each key.
+const ENOUGH_IN_VAIN: usize = 8;
+
 impl Candidate {
     /// Puts the backup in the config's place, once all has been judged.
-    fn put_back(self, dry_run: bool) -> Result<RollbackOutcome> {
+    fn put_back(self, dry_run: bool, context: &Context) -> Result<RollbackOutcome> {
         if self.opens {
-            return Ok(RollbackOutcome::Skipped("opens with the key at hand already"));
+            return Ok(RollbackOutcome::Skipped(Skipped::OpensAlready));
         }
         let (present, before) = (self.present, self.before?);
         if !present.differs_only_in_tokens(&before) {
             let what = format!("{} was edited since {} was made", present.name, before.name);
             return Err(Failure::new(Exit::Other, what, "compare the two, and copy by hand what is wanted"));
         }
-        if present.is_newer_than(&self.stamp) {
-            let what = format!("a secret in {} was set since {} was made", present.name, before.name);
+        if self.has_other_secrets || present.is_newer_than(&self.stamp) {
+            let what = format!("a secret in {} was set or moved since {} was made", present.name, before.name);
             let next = "the backup does not hold it; go on with the new key, or copy by hand what is wanted";
             return Err(Failure::new(Exit::Other, what, next));
         }
         if !dry_run {
-            self.source.replace(&[before.text.as_bytes()])?;
+            commands::tell_caveats(self.source.replace(&[before.text.as_bytes()])?, context);
         }
         Ok(RollbackOutcome::PutBack(before.name))
     }

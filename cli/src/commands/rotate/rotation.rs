@@ -4,31 +4,33 @@
 //! the new key finishes what is left.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{thread, vec};
 
-use fernseal_core::token::{self, Format};
+use ctutils::CtEq;
+use fernseal_core::token::{self, Format, PREFIX};
 use fernseal_core::{Error, KeyText};
 use getrandom::SysRng;
-use subtle::ConstantTimeEq;
 
 use crate::args::Rotate;
 use crate::audit::Entry;
 use crate::commands::{self, keygen};
-use crate::config::text::{ConfigText, Edit, SealedValue};
+use crate::config::text::{ConfigText, Edit, Edits, SealedValue};
 use crate::context::Context;
 use crate::env;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::keys::derive::{self, Derived, Job, Master};
+use crate::keys::left_behind::{self, LeftBehind};
 use crate::keys::parallel::{self, Pending};
 use crate::keys::{self, Keyring};
 use crate::output::progress::Progress;
-use crate::output::time;
-use crate::quote::{quoted_path, shown};
-use crate::store::{self, ConfigFile, ConfigPath, Identity};
+use crate::output::{self, time};
+use crate::quote::{Pointer, quoted, quoted_path, shown};
+use crate::store::{self, Caveats, ConfigFile, ConfigPath, Identity, Unsyncable};
 use crate::tokens;
 use crate::tokens::batch::{self, next_batch, open_each};
 
@@ -44,6 +46,8 @@ pub(crate) struct RotationReport {
     pub(crate) left_out: usize,
     /// Files that were not reached, because of an interruption.
     pub(crate) left: usize,
+    /// Files that were looked at.
+    pub(crate) configs: usize,
     /// Whether a config is under the new key, be it from this run or from an earlier one.
     pub(crate) new_key_in_use: bool,
     pub(crate) old_id: String,
@@ -52,6 +56,8 @@ pub(crate) struct RotationReport {
     pub(crate) key_file: PathBuf,
     /// The new key's text, if it was made here.
     pub(crate) new_text: Option<KeyText>,
+    /// Whether that was written to its file.
+    pub(crate) key_made: bool,
 }
 
 /// A config that is under the new key now.
@@ -59,10 +65,12 @@ pub(crate) struct Rotated {
     pub(crate) file: String,
     pub(crate) tokens: usize,
     pub(crate) backup: Option<PathBuf>,
+    /// What was left out of writing it.
+    caveats: Caveats,
 }
 
-/// Threads that write, where any do. They wait for the disk nearly all the time, and a file system syncs for several that
-/// wait as fast as for one.
+/// Threads that write, however many cores there are, unless `--jobs 1` asks for one thread. They wait for the disk nearly
+/// all the time, and a file system syncs for several that wait as fast as for one.
 const WRITERS: usize = 8;
 
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
@@ -70,36 +78,47 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     env::raise_file_limit();
     let mut keys = context.keys()?;
     let new_key = NewKey::choose(args, &keys, context)?;
-    let mut found = store::find(&args.paths)?;
+    let mut found = store::find(&args.paths);
+    found.refuse_none()?;
     new_key.refuse_beside(&found.roots)?;
     if let Some(backup_dir) = &args.backup_dir {
         store::check_backup_dir(backup_dir)?;
-        found.look_into(backup_dir);
     }
+    found.look_for_leftovers(args.backup_dir.as_deref());
+    new_key.check_lasting(&found.configs, args, context)?;
     let unread = std::mem::take(&mut found.unread);
-    let lock = store::lock(&found)?;
+    // A dry run changes nothing that anybody could wait for.
+    let tell = |notice| commands::tell_notice(notice, context);
+    let locked: &[ConfigPath] = if args.dry_run { &[] } else { &found.configs };
+    let lock = store::lock(locked, context.lock_wait, &tell)?;
 
     let new_at = keys.add(new_key.master);
     let mut outcome = RotationReport {
         skipped: found.skipped.iter().map(|(path, why)| (shown(path), why.clone())).collect(),
         key_file: new_key.path.clone(),
         new_text: new_key.text,
+        configs: found.configs.len(),
         ..RotationReport::default()
     };
     // The first of the keys that is not the new one is the old one: the environment may name the new one already.
     let old_at = usize::from(new_at == 0);
-    let mut ids = derive::ids(&[&keys.all()[old_at], &keys.all()[new_at]], context.threads).into_iter();
-    outcome.old_id = ids.next().map(|id| id.to_string()).unwrap_or_default();
-    outcome.new_id = ids.next().map(|id| id.to_string()).unwrap_or_default();
+    let ids = derive::ids(&[&keys.all()[old_at], &keys.all()[new_at]], context.threads);
+    (outcome.old_id, outcome.new_id) = (ids[0].to_string(), ids[1].to_string());
 
     let mut rotation =
         Rotation { keys, old_at, new_at, args, context, seen: BTreeSet::new(), pointers: BTreeSet::new(), outcome };
     for (directory, failure) in unread {
-        rotation.leave_out(shown(&directory), failure)?;
+        rotation.leave_out(shown(&directory), failure);
     }
     let checked = rotation.check(&found.configs)?;
+    rotation.refuse_obstacles(&checked)?;
     if args.dry_run {
-        let would = |file: &VerifiedFile| Rotated { file: file.name.clone(), tokens: file.keys.len(), backup: None };
+        let would = |file: &VerifiedFile| Rotated {
+            file: file.name.clone(),
+            tokens: file.keys.len(),
+            backup: None,
+            caveats: Caveats::new(),
+        };
         rotation.outcome.rotated = checked.iter().map(would).collect();
         return Ok(rotation.outcome);
     }
@@ -112,9 +131,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
             return Err(failure);
         }
     }
-    lock.remove_leftovers(|path| {
-        context.report.note(format_args!("removed {}, left by a run that was killed", shown(path)));
-    });
+    lock.remove_found_leftovers(&found, &tell);
     if !files.is_empty() {
         rotation.reseal(checked);
         let done: Vec<PathBuf> = rotation.outcome.rotated.iter().map(|file| PathBuf::from(&file.file)).collect();
@@ -141,7 +158,10 @@ pub(crate) fn follow_up(verb: &str, args: &Rotate, key_file: Option<&Path>, cont
     args.paths.iter().for_each(|path| add("", path));
     args.backup_dir.iter().for_each(|path| add(" --backup-dir", path));
     key_file.into_iter().for_each(|path| add(" --key-file", path));
-    context.audit.option().into_iter().for_each(|path| add(" --audit-log", path));
+    if let (None, Some(key_command)) = (key_file, &context.key_command) {
+        command.extend([" --key-command ", &quoted(key_command)]);
+    }
+    context.audit.option().into_iter().for_each(|path| command.extend([" --audit-log ", &quoted_path(path)]));
     command
 }
 
@@ -176,37 +196,55 @@ impl NewKey {
         let path = match &args.new_key_out {
             Some(path) => path.clone(),
             None => {
-                let home = home()?;
                 // The old key's id will be wanted too: both together take no longer.
                 derive::ids(&[&master, keys.current()], context.threads);
-                home.join(format!("{KEY_FILE_PREFIX}{}", derive::id(&master, context.threads)))
+                left_behind::default_place(&derive::id(&master, context.threads))?
             }
         };
         store::check_creatable(&path)?;
         Ok(Self { master, text: Some(text), path })
     }
 
+    /// A key must not go before the configs do: without backups it is refused where it would, and with backups, which the
+    /// old key opens, there is a warning.
+    fn check_lasting(&self, configs: &[ConfigPath], args: &Rotate, context: &Context) -> Result<()> {
+        let Some(forgetful) = store::goes_before(&self.path, configs) else { return Ok(()) };
+        let what = format!(
+            "the new key's file {} is on {}, which {} empties, and the configs stay",
+            shown(&self.path),
+            forgetful.name(),
+            forgetful.end()
+        );
+        let option = if self.text.is_some() { "--new-key-out" } else { "--new-key-file" };
+        if !args.no_backup {
+            context.report.warn(format_args!("{what}: copy it to a disk before that"));
+            return Ok(());
+        }
+        let next = format!("nothing was changed; name a file on a disk with {option} FILE, or leave --no-backup out");
+        Err(Failure::new(Exit::Usage, format!("{what}: without backups the secrets would be lost"), next))
+    }
+
     /// A key beside the configs is stolen with them.
     fn refuse_beside(&self, roots: &[PathBuf]) -> Result<()> {
         let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let Ok(directory) = directory.canonicalize() else { return Ok(()) };
-        if self.text.is_some() && roots.iter().any(|root| directory.starts_with(root)) {
+        if self.text.is_none() {
+            return Ok(());
+        }
+        let directory = directory.canonicalize().map_err(|error| {
+            let what = format!("the directory of {} cannot be found: {error}", shown(&self.path));
+            Failure::new(
+                Exit::File,
+                what,
+                "nothing was changed; name a place apart from the configs with --new-key-out FILE",
+            )
+        })?;
+        if roots.iter().any(|root| directory.starts_with(root)) {
             let what = format!("the new key would lie beside the configs: {}", shown(&self.path));
             let next = "name a place apart from them with --new-key-out FILE";
             return Err(Failure::new(Exit::Usage, what, next));
         }
         Ok(())
     }
-}
-
-/// How the files begin that new keys are written to in the home directory.
-const KEY_FILE_PREFIX: &str = ".proxmox_mcp_key.";
-
-fn home() -> Result<PathBuf> {
-    crate::env::variable("HOME").map(PathBuf::from).ok_or_else(|| {
-        let next = "nothing was changed; set HOME, or name a place with --new-key-out FILE";
-        Failure::new(Exit::File, "HOME is not set: no place for the new key", next)
-    })
 }
 
 /// A config whose tokens all open.
@@ -235,7 +273,7 @@ struct Rotation<'a> {
     /// The files that were met already: two paths may lead to one.
     seen: BTreeSet<(u64, u64)>,
     /// Where tokens are that are to be rotated, in whichever config: for the audit log.
-    pointers: BTreeSet<String>,
+    pointers: BTreeSet<Pointer>,
     outcome: RotationReport,
 }
 
@@ -261,10 +299,13 @@ impl Rotation<'_> {
             for (name, loaded) in read {
                 match loaded {
                     Ok(loaded) => group.extend(loaded),
-                    Err(failure) => self.leave_out(name, failure)?,
+                    Err(failure) => self.leave_out(name, failure),
                 }
             }
             self.check_group(&group, &mut checked)?;
+            if !self.args.keep_going && self.fits_nothing(&checked) {
+                break;
+            }
         }
         stop_if_interrupted()?;
         Ok(checked)
@@ -272,17 +313,32 @@ impl Rotation<'_> {
 
     /// Reads a config; none if it was met already or has no tokens.
     fn load(&mut self, config: &ConfigPath) -> Result<Option<Loaded>> {
-        let mut source = config.read()?;
+        let mut source = match config.read() {
+            Ok(source) => source,
+            Err(failure) => return self.skip_foreign(config, failure),
+        };
         if !self.seen.insert(source.identity().file()) {
             return Ok(None);
         }
-        let document = commands::parse(config, &mut source, self.context)?;
+        let document = match commands::parse(config, &mut source, self.context) {
+            Ok(document) => document,
+            Err(failure) => return self.skip_foreign(config, failure),
+        };
         if document.tokens.is_empty() {
             self.outcome.skipped.push((document.name, "no encrypted values".to_owned()));
             return Ok(None);
         }
         source.check_replaceable()?;
         Ok(Some(Loaded { config: config.clone(), source, document }))
+    }
+
+    /// A file of somebody else's in the tree is in nobody's way.
+    fn skip_foreign<T>(&mut self, config: &ConfigPath, failure: Failure) -> Result<Option<T>> {
+        match config.was_found().then(|| commands::reason_to_skip(config, &failure, &[PREFIX])).flatten() {
+            Some(reason) => self.outcome.skipped.push((shown(&config.path), reason)),
+            None => return Err(failure),
+        }
+        Ok(None)
     }
 
     fn check_group(&mut self, group: &[Loaded], checked: &mut Vec<VerifiedFile>) -> Result<()> {
@@ -299,10 +355,10 @@ impl Rotation<'_> {
                 }
             }
             match failure {
-                Some(failure) => self.leave_out(name.clone(), failure)?,
+                Some(failure) => self.leave_out(name.clone(), failure),
                 None if keys.iter().all(Option::is_none) => {
                     if !self.args.dry_run {
-                        file.source.make_durable()?;
+                        commands::tell_caveats(file.source.make_durable()?, self.context);
                     }
                     self.outcome.new_key_in_use = true;
                     self.outcome.skipped.push((name.clone(), "already under the new key".to_owned()));
@@ -318,41 +374,59 @@ impl Rotation<'_> {
         Ok(())
     }
 
-    /// A config that cannot be rotated ends the run, unless it may be left out.
-    fn leave_out(&mut self, name: String, failure: Failure) -> Result<()> {
-        if !self.args.keep_going {
-            return Err(unchanged(failure, " (or leave such files out with --keep-going)"));
-        }
+    /// A config that cannot be rotated is left out, or ends the run once all of them are known.
+    fn leave_out(&mut self, name: String, failure: Failure) {
         self.outcome.failed.push((name, failure));
         self.outcome.left_out += 1;
-        Ok(())
+    }
+
+    /// What is in the way ends the run, unless it may be left out. All of it is told, so that it can be mended at once.
+    fn refuse_obstacles(&mut self, checked: &[VerifiedFile]) -> Result<()> {
+        if self.args.keep_going {
+            return Ok(());
+        }
+        let fits_nothing = self.fits_nothing(checked);
+        let mut failures: Vec<Failure> = self.outcome.failed.drain(..).map(|(_, failure)| failure).collect();
+        if fits_nothing {
+            // Of the tokens that a wrong key does not open one is enough.
+            let mut told = false;
+            failures.retain(|failure| failure.exit != Exit::Unopened || !std::mem::replace(&mut told, true));
+        }
+        let or = " (or leave such files out with --keep-going)";
+        output::say_all(failures.into_iter().map(|failure| unchanged(failure, or)))
+    }
+
+    /// Whether tokens were met and not one of them opened: the key is wrong then, not the files.
+    fn fits_nothing(&self, checked: &[VerifiedFile]) -> bool {
+        let is_unopened = |(_, failure): &(String, Failure)| failure.exit == Exit::Unopened;
+        checked.is_empty() && !self.outcome.new_key_in_use && self.outcome.failed.iter().any(is_unopened)
     }
 
     /// Why a token does not open. An earlier rotation that did not finish ends the run, even where files may be left
     /// out: the tree would be under three keys.
     fn refusal(&self, document: &ConfigText, token: &SealedValue, error: Error) -> Result<Failure> {
-        let failure = document.refusal(token, error);
-        let candidates = if error == Error::Unauthentic { unfinished(self.args) } else { Vec::new() };
-        for path in candidates {
-            let Ok(master) = keys::from_file(&path, &self.context.report) else { continue };
-            if matches!(&*tokens::open(&[(document, token)], &Keyring::of(master), self.context.threads), [Ok(_)]) {
-                let next = format!(
-                    "the key in {} opens it: finish the rotation to that key with: {}",
-                    shown(&path),
-                    resume(self.args, &path, self.context)
-                );
-                return Err(unchanged(Failure { next, ..failure }, ""));
-            }
+        let candidates = if error == Error::AuthenticationFailed { unfinished(self.args)? } else { Vec::new() };
+        let threads = self.context.threads;
+        let is_the_one = |left: &LeftBehind| tokens::opens(&left.master, document, &[token], threads);
+        if let Some(left) = left_behind::keys(candidates).into_iter().find(is_the_one) {
+            let next = format!(
+                "the key in {} opens it: finish the rotation to that key with: {}",
+                shown(&left.file),
+                resume(self.args, &left.file, self.context)
+            );
+            return Err(unchanged(Failure { next, ..document.refusal(token, error) }, ""));
         }
-        Ok(failure)
+        Ok(tokens::refusal(document, token, error, &self.keys, threads))
     }
 
     /// The new key is in its file, and outlasts whatever comes, before the first config changes.
-    fn establish_key(&self) -> Result<()> {
+    fn establish_key(&mut self) -> Result<()> {
         let key_file = &self.outcome.key_file;
         let Some(text) = &self.outcome.new_text else { return store::make_durable(key_file) };
         self.record("keygen", "started", std::slice::from_ref(key_file))?;
-        store::create_key(key_file, text)?;
+        store::create_key(key_file, text, Unsyncable::Refuse)?;
+        self.outcome.key_made = true;
+        let key_file = &self.outcome.key_file;
         self.record_done("keygen", "done", std::slice::from_ref(key_file));
         self.context.report.note(format_args!(
             "The new key is in {}. If this run is cut off, finish it with:\n  {}",
@@ -367,7 +441,7 @@ impl Rotation<'_> {
     fn reseal(&mut self, checked: Vec<VerifiedFile>) {
         let progress = Progress::new("rotating", checked.len(), self.context);
         let new_key_in_use = AtomicBool::new(false);
-        let writers = if self.context.threads.get() > 1 { WRITERS } else { 0 };
+        let writers = if self.args.jobs == Some(NonZeroUsize::MIN) { 0 } else { WRITERS };
         let args = self.args;
         let reseal = |file: InFlight| {
             let fate = file.reseal(args, &new_key_in_use);
@@ -420,7 +494,10 @@ impl Rotation<'_> {
     fn take_note(&mut self, writing: Option<Pending<'_, FileOutcome>>) {
         for fate in writing.into_iter().flat_map(Pending::finish) {
             match fate {
-                FileOutcome::Rotated(rotated) => self.outcome.rotated.push(rotated),
+                FileOutcome::Rotated(mut rotated) => {
+                    commands::tell_caveats(std::mem::take(&mut rotated.caveats), self.context);
+                    self.outcome.rotated.push(rotated);
+                }
                 FileOutcome::Failed(file, failure) => self.outcome.failed.push((file, failure)),
                 FileOutcome::Left => self.outcome.left += 1,
             }
@@ -443,7 +520,7 @@ impl Rotation<'_> {
         record: impl FnOnce(&Entry<'_>) -> R,
     ) -> R {
         let keys: [&Master; 2] = [&self.keys.all()[self.old_at], &self.keys.all()[self.new_at]];
-        let pointers: Vec<&str> = self.pointers.iter().map(String::as_str).collect();
+        let pointers: Vec<&str> = self.pointers.iter().map(|pointer| &**pointer).collect();
         let is_keygen = command == "keygen";
         record(&Entry {
             command,
@@ -506,16 +583,20 @@ fn replace(
         let mut out = vec![0; token::token_len(plain.len())];
         let sealed = token::seal_with(key, format, &plain, now, &mut SysRng, &mut out).map_err(failed)?;
         if *tokens::open_with(key, sealed).map_err(failed)? != *plain {
-            return Err(failed(Error::Unauthentic));
+            return Err(failed(Error::AuthenticationFailed));
         }
         edits.push(token.replaced_by(sealed));
     }
-    let content = document.edited(&edits);
-    let backup = match args.no_backup {
-        true => None,
-        false => {
-            Some(loaded.source.back_up(document.text.as_bytes(), &time::stamp(now), args.backup_dir.as_deref())?)
-        }
+    let edits = Edits::new(document, edits)?;
+    let content = edits.pieces();
+    let mut caveats = Caveats::new();
+    let backup = if args.no_backup {
+        None
+    } else {
+        let stamp = time::stamp(now);
+        let (path, left_out) = loaded.source.back_up(document.text.as_bytes(), &stamp, args.backup_dir.as_deref())?;
+        caveats = left_out;
+        Some(path)
     };
     let replaced = loaded.source.replace(&content);
     let held = loaded.config.holds(&content);
@@ -523,12 +604,12 @@ fn replace(
     if replaced.is_ok() || matches!(held, Ok(true)) {
         new_key_in_use.store(true, Ordering::Relaxed);
     }
-    replaced?;
+    caveats.extend(replaced?);
     if !held? {
         let next = "another program changed it meanwhile; check it with `fernseal verify`";
         return Err(Failure::new(Exit::File, format!("{} is not what was written", checked.name), next));
     }
-    Ok(Rotated { file: checked.name.clone(), tokens: edits.len(), backup })
+    Ok(Rotated { file: checked.name.clone(), tokens: edits.len(), backup, caveats })
 }
 
 fn stop_if_interrupted() -> Result<()> {
@@ -556,18 +637,16 @@ fn load_again(file: &VerifiedFile) -> Result<Loaded> {
 }
 
 /// Key files that an unfinished rotation may have left.
-fn unfinished(args: &Rotate) -> Vec<PathBuf> {
-    let Ok(entries) = home()
-        .and_then(|home| home.read_dir().map_err(|error| Failure::new(Exit::File, error.to_string(), String::new())))
-    else {
-        return args.new_key_out.iter().cloned().collect();
+fn unfinished(args: &Rotate) -> Result<Vec<PathBuf>> {
+    let failed = |error: std::io::Error| {
+        let next = "nothing was changed; it may hold the key of a rotation that did not finish: check the directory";
+        Failure::new(Exit::File, format!("no key file can be looked for: {error}"), next)
     };
-    let mut files: Vec<PathBuf> = entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(KEY_FILE_PREFIX))
-        .map(|entry| entry.path())
-        .chain(args.new_key_out.iter().filter(|path| path.exists()).cloned())
-        .collect();
-    files.sort();
-    files
+    let mut files = left_behind::files().map_err(failed)?;
+    if let Some(path) = &args.new_key_out
+        && path.try_exists().map_err(failed)?
+    {
+        files.push(path.clone());
+    }
+    Ok(files)
 }

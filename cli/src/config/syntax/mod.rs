@@ -295,7 +295,7 @@ impl Document {
     /// The value at `pointer`: `/auth/token_value` (RFC 6901) or `auth.token_value`.
     ///
     /// # Errors
-    /// [`Error::BadPointer`], [`Error::NotFound`]; [`Error::DuplicateKey`] if a name on the way occurs twice.
+    /// [`Error::InvalidPointer`], [`Error::NotFound`]; [`Error::DuplicateKey`] if a name on the way occurs twice.
     pub(crate) fn find(&self, pointer: &str) -> Result<&Value, Error> {
         let steps = steps(pointer)?;
         let found = self.index_of(&steps).map(|index| &self.values[index]);
@@ -462,7 +462,7 @@ fn steps(pointer: &str) -> Result<Vec<String>, Error> {
     };
     let unescape = |step: &str| {
         let well = step.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-        if well { Ok(step.replace("~1", "/").replace("~0", "~")) } else { Err(Error::BadPointer) }
+        if well { Ok(step.replace("~1", "/").replace("~0", "~")) } else { Err(Error::InvalidPointer) }
     };
     rest.split('/').map(unescape).collect()
 }

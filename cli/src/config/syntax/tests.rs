@@ -96,7 +96,7 @@ fn a_value_is_found_by_pointer_and_by_dotted_names() {
     }
     assert_eq!(document.find("").unwrap().kind, Kind::Map);
     assert_eq!(document.find("/a").unwrap().kind, Kind::List);
-    for (pointer, error) in [("/a/00", Error::NotFound), ("/a/2", Error::NotFound), ("/~2", Error::BadPointer)] {
+    for (pointer, error) in [("/a/00", Error::NotFound), ("/a/2", Error::NotFound), ("/~2", Error::InvalidPointer)] {
         assert_eq!(document.find(pointer).err(), Some(error), "{pointer}");
     }
 }

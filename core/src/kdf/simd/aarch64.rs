@@ -23,7 +23,13 @@ type State = [uint32x4_t; 2];
 /// Does `steps` iterations of one to four chains.
 #[target_feature(enable = "neon,sha2")]
 pub(super) fn advance(chains: &mut [&mut Chain], steps: u32) {
-    up_to_four!(chains, steps);
+    match chains {
+        [a] => together([a], steps),
+        [a, b] => together([a, b], steps),
+        [a, b, c] => together([a, b, c], steps),
+        [a, b, c, d] => together([a, b, c, d], steps),
+        _ => {}
+    }
 }
 
 #[target_feature(enable = "neon,sha2")]

@@ -7,9 +7,10 @@ use super::K;
 /// The kernel, over `V`, `LANES` and the operations of the module that it stands in, and the registers of a `V`.
 macro_rules! kernel {
     ($features:literal, $register:ident) => {
-        /// Does `steps` iterations of at most `SETS * LANES` chains; lanes without a chain idle.
+        /// Does `steps` iterations of at most `SETS * LANES` chains; lanes without a chain idle. `LATE`: what depends on the
+        /// last round comes last in the next, at the price of an addition.
         #[target_feature(enable = $features)]
-        fn advance_sets<const SETS: usize>(chains: &mut [&mut Chain], steps: u32) {
+        pub(in crate::kdf::simd) fn advance<const SETS: usize, const LATE: bool>(chains: &mut [&mut Chain], steps: u32) {
             let mut states = [gather::<SETS>(chains, |chain| &chain.inner), gather(chains, |chain| &chain.outer)];
             let mut keys = [Start::new(&states[0]), Start::new(&states[1])];
             states.as_flattened_mut().iter_mut().for_each(wipe);
@@ -17,7 +18,7 @@ macro_rules! kernel {
             let (mut words, mut last) = ([[splat(0); SETS]; 48], keys[0].before);
             for _ in 0..steps {
                 for key in &keys {
-                    compress(key, &mut u, &mut words, &mut last);
+                    compress::<SETS, LATE>(key, &mut u, &mut words, &mut last);
                 }
                 for (sum, u) in sum.as_flattened_mut().iter_mut().zip(u.as_flattened()) {
                     *sum = xor(*sum, *u);
@@ -103,7 +104,7 @@ macro_rules! kernel {
         /// message schedule from word 16 on, and for the state.
         #[target_feature(enable = $features)]
         #[inline]
-        fn compress<const SETS: usize>(
+        fn compress<const SETS: usize, const LATE: bool>(
             key: &Start<SETS>,
             digest: &mut [[V; SETS]; 8],
             words: &mut [[V; SETS]; 48],
@@ -118,8 +119,7 @@ macro_rules! kernel {
             let mut w = [w0, w1, w2, w3, w4, w5, w6, w7, end, zero, zero, zero, zero, zero, zero, bits];
 
             /// For each set, round `$at` with d and h `$from` and its word and constant added up; then `$meanwhile`.
-            /// The barriers keep the compiler from adding in another order. What hangs on the last round comes late. One set
-            /// waits for its own last round, so there it comes last, for an addition more; two sets have other work meanwhile.
+            /// The barriers keep the compiler from adding in another order.
             macro_rules! round {
                 ($at:expr, $from:ident, $set:ident, $word:expr, $meanwhile:expr) => {
                     for $set in 0..SETS {
@@ -127,7 +127,7 @@ macro_rules! kernel {
                         let (sum, choice) = (barrier(add_stored($word, h)), choose(e[$set], f[$set], g[$set]));
                         let sigma = barrier(big1(e[$set]));
                         let one = barrier(add(add(sum, choice), sigma));
-                        let (next_a, next_e) = if SETS == 1 {
+                        let (next_a, next_e) = if LATE {
                             let early = barrier(add(one, majority(a[$set], b[$set], c[$set])));
                             let apart = barrier(add(add_stored(sum, d), choice));
                             (add(early, big0(a[$set])), add(apart, sigma))
@@ -347,106 +347,102 @@ pub(super) mod avx2 {
     }
 
     kernel!("avx2", ymm_reg);
+}
 
-    /// Does `steps` iterations of at most eight chains.
-    #[target_feature(enable = "avx2")]
-    pub(in crate::kdf::simd) fn advance(chains: &mut [&mut Chain], steps: u32) {
-        advance_sets::<1>(chains, steps);
-    }
+/// The operations of AVX-512 at one of its widths, and the kernel over them.
+macro_rules! avx512 {
+    ($v:ident, $lanes:literal, $available:tt $(, $more:tt)*; $features:literal, $register:ident;
+     $set1:ident $add:ident $xor:ident $ternary:ident $shift:ident::<$count:ty> $rotate:ident) => {
+        use core::arch::asm;
+        use core::arch::x86_64::{$v, $add, $rotate, $set1, $shift, $ternary, $xor};
+        use core::mem::transmute;
+        use zeroize::Zeroize;
+
+        use super::K;
+        use crate::kdf::Chain;
+
+        type V = $v;
+        const LANES: usize = $lanes;
+
+        cpufeatures::new!(cpu, $available $(, $more)*);
+
+        pub(in crate::kdf::simd) fn is_available() -> bool {
+            cpu::get()
+        }
+
+        fn load(lanes: &[u32; LANES]) -> V {
+            // SAFETY: as many bits, and any are a vector.
+            unsafe { transmute(*lanes) }
+        }
+
+        fn store(vector: V) -> [u32; LANES] {
+            // SAFETY: as many bits, and any are numbers.
+            unsafe { transmute(vector) }
+        }
+
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn splat(word: u32) -> V {
+            $set1(word.cast_signed())
+        }
+
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn add(a: V, b: V) -> V {
+            $add(a, b)
+        }
+
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn xor(a: V, b: V) -> V {
+            $xor(a, b)
+        }
+
+        // The number of a three-way operation is its truth table.
+
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn xor3(a: V, b: V, c: V) -> V {
+            $ternary::<0x96>(a, b, c)
+        }
+
+        /// The bits of `b` where `a` is set, of `c` elsewhere.
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn choose(a: V, b: V, c: V) -> V {
+            $ternary::<0xca>(a, b, c)
+        }
+
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn majority(a: V, b: V, c: V) -> V {
+            $ternary::<0xe8>(a, b, c)
+        }
+
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn shr<const BITS: $count>(a: V) -> V {
+            $shift::<BITS>(a)
+        }
+
+        #[target_feature(enable = $features)]
+        #[inline]
+        fn ror<const BITS: i32>(a: V) -> V {
+            $rotate::<BITS>(a)
+        }
+
+        kernel!($features, $register);
+    };
 }
 
 pub(super) mod avx512 {
     //! Sixteen lanes.
-    use core::arch::asm;
-    use core::arch::x86_64::{
-        __m512i, _mm512_add_epi32, _mm512_ror_epi32, _mm512_set1_epi32, _mm512_srli_epi32, _mm512_ternarylogic_epi32,
-        _mm512_xor_si512,
-    };
-    use core::mem::transmute;
-    use zeroize::Zeroize;
+    avx512!(__m512i, 16, "avx512f"; "avx512f", zmm_reg;
+        _mm512_set1_epi32 _mm512_add_epi32 _mm512_xor_si512 _mm512_ternarylogic_epi32 _mm512_srli_epi32::<u32> _mm512_ror_epi32);
+}
 
-    use super::K;
-    use crate::kdf::Chain;
-
-    type V = __m512i;
-    const LANES: usize = 16;
-
-    cpufeatures::new!(cpu, "avx512f");
-
-    pub(in crate::kdf::simd) fn is_available() -> bool {
-        cpu::get()
-    }
-
-    fn load(lanes: &[u32; LANES]) -> V {
-        // SAFETY: as many bits, and any are a vector.
-        unsafe { transmute(*lanes) }
-    }
-
-    fn store(vector: V) -> [u32; LANES] {
-        // SAFETY: as many bits, and any are numbers.
-        unsafe { transmute(vector) }
-    }
-
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    fn splat(word: u32) -> V {
-        _mm512_set1_epi32(word.cast_signed())
-    }
-
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    fn add(a: V, b: V) -> V {
-        _mm512_add_epi32(a, b)
-    }
-
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    fn xor(a: V, b: V) -> V {
-        _mm512_xor_si512(a, b)
-    }
-
-    // The number of a three-way operation is its table of truth.
-
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    fn xor3(a: V, b: V, c: V) -> V {
-        _mm512_ternarylogic_epi32::<0x96>(a, b, c)
-    }
-
-    /// The bits of `b` where `a` is set, of `c` elsewhere.
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    fn choose(a: V, b: V, c: V) -> V {
-        _mm512_ternarylogic_epi32::<0xca>(a, b, c)
-    }
-
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    fn majority(a: V, b: V, c: V) -> V {
-        _mm512_ternarylogic_epi32::<0xe8>(a, b, c)
-    }
-
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    fn shr<const BITS: u32>(a: V) -> V {
-        _mm512_srli_epi32::<BITS>(a)
-    }
-
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    fn ror<const BITS: i32>(a: V) -> V {
-        _mm512_ror_epi32::<BITS>(a)
-    }
-
-    kernel!("avx512f", zmm_reg);
-
-    /// Does `steps` iterations of at most 32 chains.
-    #[target_feature(enable = "avx512f")]
-    pub(in crate::kdf::simd) fn advance(chains: &mut [&mut Chain], steps: u32) {
-        if chains.len() > LANES {
-            advance_sets::<2>(chains, steps);
-        } else {
-            advance_sets::<1>(chains, steps);
-        }
-    }
+pub(super) mod avx512vl {
+    //! Eight lanes, with the rotation and the three-way operations of AVX-512.
+    avx512!(__m256i, 8, "avx512f", "avx512vl"; "avx512f,avx512vl", ymm_reg;
+        _mm256_set1_epi32 _mm256_add_epi32 _mm256_xor_si256 _mm256_ternarylogic_epi32 _mm256_srli_epi32::<i32> _mm256_ror_epi32);
 }

@@ -2,12 +2,12 @@
 //! One chain waits for its own last round most of the time; the others fill the gaps.
 //! A state stays in the order that the instructions want, (A B E F) and (C D G H), from the first step to the last.
 
+use core::arch::asm;
 use core::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_extract_epi32, _mm_set_epi32, _mm_sha256msg1_epu32,
     _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32, _mm_shuffle_epi32, _mm_slli_si128, _mm_srli_si128, _mm_sub_epi32,
     _mm_unpackhi_epi64, _mm_unpacklo_epi64, _mm_xor_si128,
 };
-use core::hint::black_box;
 use zeroize::Zeroize;
 
 use super::K;
@@ -33,21 +33,35 @@ struct Start {
 
 impl Start {
     #[target_feature(enable = "sse2")]
-    fn new(state: State) -> Self {
-        let words = plus(turned(state), [constants([0, 1, 4, 5]), constants([2, 3, 6, 7])]);
-        // Out of the compiler's sight, as it would have the sum first after all.
-        Self { state, words: black_box(words) }
+    fn new(words: &[u32; 8]) -> Self {
+        let state = load(words);
+        Self { state, words: plus(turned(state), [constants([0, 1, 4, 5]), constants([2, 3, 6, 7])]) }
     }
 }
 
-/// Does `steps` iterations of one to four chains.
-#[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-pub(super) fn advance(chains: &mut [&mut Chain], steps: u32) {
-    if chains.len() > 2 && avx::get() {
-        // SAFETY: AVX is there.
-        unsafe { vex::advance(chains, steps) }
-    } else {
-        plain::advance(chains, steps);
+/// What `N` chains are worked on in.
+struct Work<const N: usize> {
+    /// The states after the inner and the outer key block.
+    keys: [[Start; N]; 2],
+    /// What the rounds came to in the last hash, before the state was added.
+    rounds: [State; N],
+    sum: [State; N],
+}
+
+/// Makes the upper halves of the vector registers clean.
+///
+/// SHA instructions have a legacy encoding only. While an upper half is dirty, Intel processors take a microcode assist of
+/// about 400 cycles at each change between VEX and legacy encoding: one derivation of several took a second. Whoever calls
+/// us may have left them dirty, and a build for AVX (`-C target-cpu=x86-64-v3`) copies states by whole ymm registers.
+#[inline(always)]
+fn clean_uppers() {
+    if avx::get() {
+        // SAFETY: AVX is there. The compiler is told that every register changes that may.
+        unsafe {
+            asm!("vzeroupper", out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _, out("xmm4") _, out("xmm5") _,
+                out("xmm6") _, out("xmm7") _, out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+                out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _, options(nomem, nostack, preserves_flags));
+        }
     }
 }
 
@@ -58,49 +72,78 @@ macro_rules! two {
     };
 }
 
-/// The kernel, in the encoding that the features lead to.
+/// The kernel, with the registers and the encoding that the features lead to.
 macro_rules! kernel {
     ($features:literal) => {
-        use super::*;
-
+        /// Does `steps` iterations of one to four chains.
         #[target_feature(enable = $features)]
-        pub(super) fn advance(chains: &mut [&mut Chain], steps: u32) {
-            up_to_four!(chains, steps);
+        pub(in crate::kdf::simd) fn advance<const LATE: bool>(chains: &mut [&mut Chain], steps: u32) {
+            match chains {
+                // One chain would wait for its words longer than for its rounds, on any processor.
+                [a] => together::<1, true>([a], steps),
+                [a, b] => together::<2, LATE>([a, b], steps),
+                [a, b, c] => together::<3, LATE>([a, b, c], steps),
+                [a, b, c, d] => together::<4, LATE>([a, b, c, d], steps),
+_ => {}
+            }
         }
 
+        /// Does `steps` iterations of `N` chains. `LATE`: the word seven before, where it is among the last four, is added after
+        /// `sha256msg2` instead of before. That shortens the wait for words at the price of three instructions in four rounds.
         #[target_feature(enable = $features)]
-        fn together<const N: usize>(chains: [&mut Chain; N], steps: u32) {
-            let mut inner: [Start; N] = core::array::from_fn(|at| Start::new(load(&chains[at].inner)));
-            let mut outer: [Start; N] = core::array::from_fn(|at| Start::new(load(&chains[at].outer)));
-            let mut u: [State; N] = core::array::from_fn(|at| load(&chains[at].u));
-            let mut sum: [State; N] = core::array::from_fn(|at| load(&chains[at].sum));
-            let mut rounds: [State; N] = core::array::from_fn(|at| minus(u[at], outer[at].state));
+        fn together<const N: usize, const LATE: bool>(chains: [&mut Chain; N], steps: u32) {
+            let mut work: Work<N> = Work {
+                keys: [
+                    core::array::from_fn(|at| Start::new(&chains[at].inner)),
+                    core::array::from_fn(|at| Start::new(&chains[at].outer)),
+                ],
+                rounds: core::array::from_fn(|at| load(&chains[at].u)),
+                sum: core::array::from_fn(|at| load(&chains[at].sum)),
+            };
+            for at in 0..N {
+                work.rounds[at] = minus(work.rounds[at], work.keys[1][at].state);
+            }
+            run::<N, LATE>(&mut work, steps);
+            for (at, chain) in chains.into_iter().enumerate() {
+                chain.u = store(plus(work.rounds[at], work.keys[1][at].state));
+                chain.sum = store(work.sum[at]);
+            }
+            for Start { state, words } in work.keys.as_flattened_mut() {
+                state.zeroize();
+                words.zeroize();
+            }
+            work.rounds.iter_mut().chain(&mut work.sum).for_each(Zeroize::zeroize);
+        }
+
+        /// The loop. It stands alone, and takes its input from memory and leaves its output there, because with the code around it
+        /// in one function a build for AVX would hold pairs of its vectors in ymm registers.
+        #[target_feature(enable = $features)]
+        #[inline(never)]
+        fn run<const N: usize, const LATE: bool>(Work { keys, rounds, sum }: &mut Work<N>, steps: u32) {
+            clean_uppers();
+            let (mut last, mut total) = (*rounds, *sum);
             for _ in 0..steps {
-                rounds = compress(&inner, &outer, &rounds);
-                rounds = compress(&outer, &inner, &rounds);
+                // A loop, so that the code of a compression is there once, and in this function.
+                for at in 0..2 {
+                    last = compress::<N, LATE>(&keys[at], &keys[1 - at], &last);
+                }
                 for at in 0..N {
-                    u[at] = plus(rounds[at], outer[at].state);
-                    sum[at] = [_mm_xor_si128(sum[at][0], u[at][0]), _mm_xor_si128(sum[at][1], u[at][1])];
+                    let u = plus(last[at], keys[1][at].state);
+                    total[at] = [_mm_xor_si128(total[at][0], u[0]), _mm_xor_si128(total[at][1], u[1])];
                 }
             }
-            for (at, chain) in chains.into_iter().enumerate() {
-                chain.u = store(u[at]);
-                chain.sum = store(sum[at]);
-            }
-            for before in inner.iter_mut().chain(&mut outer) {
-                before.state.zeroize();
-                before.words.zeroize();
-            }
-            for secret in [&mut rounds, &mut u, &mut sum] {
-                secret.iter_mut().for_each(Zeroize::zeroize);
-            }
+            (*rounds, *sum) = (last, total);
         }
 
         /// For each chain what the rounds come to in the hash of `key block ‖ digest`, from the state `before` it, after
         /// the key block. The digest is the sum of `rounds` and `last`, the state before the hash whose digest it is.
         #[target_feature(enable = $features)]
         #[inline]
-        fn compress<const N: usize>(before: &[Start; N], last: &[Start; N], rounds: &[State; N]) -> [State; N] {
+        fn compress<const N: usize, const LATE: bool>(
+            before: &[Start; N],
+            last: &[Start; N],
+            rounds: &[State; N],
+        ) -> [State; N] {
             let mut state: [State; N] = core::array::from_fn(|at| before[at].state);
             // The words of the block: the digest, the bit that ends it, and the length of key block and digest in bits.
             let (end, bits) = (_mm_set_epi32(0, 0, 0, i32::MIN), _mm_set_epi32((64 + 32) * 8, 0, 0, 0));
@@ -124,10 +167,7 @@ macro_rules! kernel {
                         if $four >= 4 {
                             let [a, b, c, d] = core::array::from_fn(|at| w[($four + at) % 4]);
                             let early = _mm_sha256msg1_epu32(a, b);
-                            w[$four % 4] = if N == 1 {
-                                // The word seven before that is among the last four is added apart, and late: else one
-                                // chain would wait for its words longer than for its rounds. Several wait for the
-                                // instructions alone.
+                            w[$four % 4] = if LATE {
                                 let early = _mm_add_epi32(early, _mm_srli_si128::<4>(c));
                                 _mm_add_epi32(_mm_sha256msg2_epu32(early, d), _mm_slli_si128::<12>(d))
                             } else {
@@ -156,18 +196,28 @@ macro_rules! kernel {
             rounds!(15);
             state
         }
+
     };
 }
 
-mod plain {
-    //! Instructions that overwrite an operand.
+pub(super) mod legacy {
+    //! Sixteen registers and instructions that overwrite an operand, as SHA's own do.
+    use super::*;
+
     kernel!("sha,sse2,ssse3,sse4.1");
 }
 
-mod vex {
-    //! Instructions that leave their operands as they are, but for SHA's own: fewer copies, which three chains and
-    //! more notice.
-    kernel!("sha,sse2,ssse3,sse4.1,avx");
+pub(super) mod evex {
+    //! The 32 registers of AVX-512.
+    use super::*;
+
+    cpufeatures::new!(cpu, "sha", "sse2", "ssse3", "sse4.1", "avx512f", "avx512vl");
+
+    pub(in crate::kdf::simd) fn is_available() -> bool {
+        cpu::get()
+    }
+
+    kernel!("sha,sse2,ssse3,sse4.1,avx512f,avx512vl");
 }
 
 #[target_feature(enable = "sse2")]
@@ -216,38 +266,4 @@ fn turned([abef, cdgh]: State) -> State {
 fn constants(at: [usize; 4]) -> __m128i {
     let [a, b, c, d] = at.map(|at| K[at].cast_signed());
     _mm_set_epi32(d, c, b, a)
-}
-
-#[cfg(test)]
-mod tests {
-    extern crate std;
-
-    use core::num::NonZeroU32;
-    use std::vec::Vec;
-
-    use super::*;
-
-    type Advance = unsafe fn(&mut [&mut Chain], u32);
-
-    fn new(at: u8) -> Chain {
-        Chain::new(&[at; 64], &[at; 16], NonZeroU32::MAX)
-    }
-
-    #[test]
-    fn both_encodings_do_what_the_portable_loop_does() {
-        let encodings: [(bool, Advance); 2] = [(true, plain::advance), (avx::get(), vex::advance)];
-        for (_, advance) in encodings.into_iter().filter(|(is_there, _)| is_available() && *is_there) {
-            for count in 1..=4_u8 {
-                let mut chains: Vec<Chain> = (0..count).map(new).collect();
-                let mut chains: Vec<&mut Chain> = chains.iter_mut().collect();
-                // SAFETY: the instructions are there.
-                unsafe { advance(&mut chains, 3) };
-                for (chain, at) in chains.iter().zip(0..) {
-                    let mut wanted = new(at);
-                    wanted.step(3);
-                    assert_eq!((chain.u, chain.sum), (wanted.u, wanted.sum), "chain {at} of {count}");
-                }
-            }
-        }
-    }
 }

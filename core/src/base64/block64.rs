@@ -1,15 +1,16 @@
-//! Sixty-four characters at a time, where programs are large anyway: large secrets would spend most of their time in
-//! base64 otherwise. All by arithmetic, without a branch or an index that depends on what is encoded, as base64ct does it,
-//! and written so that compilers make vectors of it.
+//! Base64url of blocks of 64 characters, written so that compilers vectorise it. Without it, sealing and opening large secrets
+//! would spend most of their time in base64. A compact build does not use it.
+//!
+//! Like `base64ct`, it computes each character by arithmetic, without a branch or an index that depends on the data.
 
-use crate::Error;
+use crate::error::Error;
 
-/// Characters of a block.
+/// The length of an encoded block, in characters.
 pub(super) const CHARS: usize = 64;
-/// Bytes of a block.
+/// The length of a decoded block, in bytes.
 pub(super) const BYTES: usize = 48;
 
-/// Decodes as many blocks as `text` has, to its front, and says how many. None of the characters is padding.
+/// Decodes the whole blocks of `text`, which has no padding, to its front; returns the number of blocks.
 pub(super) fn decode_blocks(text: &mut [u8]) -> Result<usize, Error> {
     let blocks = text.len() / CHARS;
     for at in 0..blocks {
@@ -19,7 +20,7 @@ pub(super) fn decode_blocks(text: &mut [u8]) -> Result<usize, Error> {
     Ok(blocks)
 }
 
-/// Encodes the first `blocks` of bytes in `buf` onto themselves, from the last to the first.
+/// Encodes the first `blocks` blocks of bytes of `buf` in place, from the last to the first.
 pub(super) fn encode_blocks(buf: &mut [u8], blocks: usize) -> Result<(), Error> {
     for at in (0..blocks).rev() {
         let chars = encode(buf.get(at * BYTES..).and_then(<[u8]>::first_chunk).ok_or(Error::BufferTooSmall)?);
@@ -28,11 +29,11 @@ pub(super) fn encode_blocks(buf: &mut [u8], blocks: usize) -> Result<(), Error> 
     Ok(())
 }
 
-/// Writes the bytes that `chars` stand for.
+/// Decodes `chars` to `bytes`.
 pub(super) fn decode(chars: &[u8; CHARS], bytes: &mut [u8; BYTES]) -> Result<(), Error> {
     let (mut values, mut all) = ([0; CHARS], 0);
     for (value, char) in values.iter_mut().zip(chars) {
-        // Each value and one: a foreign character leaves nothing, which is then no value but all bits.
+        // The sum is the character's value plus one, or 0 for a character that is not base64url; minus one, that is 255.
         let mut sum = 0;
         for (first, count, value) in [(b'A', 26, 0), (b'a', 26, 26), (b'0', 10, 52), (b'-', 1, 62), (b'_', 1, 63)] {
             let at = char.wrapping_sub(first);
@@ -42,7 +43,7 @@ pub(super) fn decode(chars: &[u8; CHARS], bytes: &mut [u8; BYTES]) -> Result<(),
         all |= *value;
     }
     for (six, eight) in bytes.as_chunks_mut::<6>().0.iter_mut().zip(values.as_chunks::<8>().0) {
-        // Eight times six bits, the first in the lowest byte, of which neighbours join: to twelve, twenty-four, forty-eight.
+        // Eight values of 6 bits, the first in the lowest byte. Neighbours are joined to 12, then 24, then 48 bits.
         let values = u64::from_le_bytes(*eight);
         let values = ((values & 0x003f_003f_003f_003f) << 6) | (values >> 8 & 0x003f_003f_003f_003f);
         let values = ((values & 0x0000_0fff_0000_0fff) << 12) | (values >> 16 & 0x0000_0fff_0000_0fff);
@@ -53,11 +54,11 @@ pub(super) fn decode(chars: &[u8; CHARS], bytes: &mut [u8; BYTES]) -> Result<(),
     if all == u8::MAX { Err(Error::Malformed) } else { Ok(()) }
 }
 
-/// The characters that stand for `bytes`.
+/// Encodes `bytes`.
 fn encode(bytes: &[u8; BYTES]) -> [u8; CHARS] {
     let mut chars = [0; CHARS];
     for (eight, six) in chars.as_chunks_mut::<8>().0.iter_mut().zip(bytes.as_chunks::<6>().0) {
-        // The way back.
+        // The steps of `decode`, reversed.
         let [a, b, c, d, e, f] = *six;
         let values = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
         let values = ((values & 0x0000_0000_00ff_ffff) << 32) | (values >> 24);
@@ -66,7 +67,8 @@ fn encode(bytes: &[u8; BYTES]) -> [u8; CHARS] {
         *eight = values.to_le_bytes();
     }
     for char in &mut chars {
-        // From each of these values on, the characters are elsewhere. (Signed: x86-64's vectors compare nothing else.)
+        // `A` plus the value; at each of these values the alphabet continues elsewhere in ASCII. The comparison is signed
+        // because x86-64's vector instructions have no unsigned one.
         let value = char.cast_signed();
         *char = char.wrapping_add(b'A');
         for (from, further) in [(26, 6), (52, 181), (62, 243), (63, 49)] {
@@ -76,7 +78,7 @@ fn encode(bytes: &[u8; BYTES]) -> [u8; CHARS] {
     chars
 }
 
-/// All bits if `condition`, none otherwise.
+/// Returns a byte with all bits set if `condition` holds, otherwise 0.
 const fn mask(condition: bool) -> u8 {
     (condition as u8).wrapping_neg()
 }

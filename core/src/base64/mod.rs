@@ -1,22 +1,27 @@
-//! Base64url as tokens want it: canonical, padded, nothing else.
-//! base64ct does the characters, but for those of large texts; here is what it lacks: encoding in place, and decoding piece
-//! by piece, which checks a text without a buffer for it.
+//! Base64url as tokens use it: canonical and padded. Other characters, missing padding and stray trailing bits are
+//! [`Error::Malformed`].
+//!
+//! The crate `base64ct` translates the characters of small texts and [`block64`] those of large ones, both without branches
+//! on the data. This module adds what `base64ct` lacks: encoding in place, and decoding in pieces without a buffer for the
+//! whole text.
 
 use core::ops::Range;
 
 use base64ct::{Base64Url, Base64UrlUnpadded, Encoding};
 use zeroize::Zeroize;
 
-use crate::{Error, SMALL, buffer};
+use crate::buffer;
+use crate::compact::COMPACT;
+use crate::error::Error;
 
-mod wide;
+mod block64;
 
-/// Characters that a piecewise step takes.
-const CHARS: usize = if SMALL { 64 } else { 1024 };
+/// How many characters a decoder translates in one step.
+const CHARS: usize = if COMPACT { 64 } else { 1024 };
 
-/// The text length of `len` bytes; `usize::MAX` if that does not fit.
+/// Returns the length in characters of `len` encoded bytes; `usize::MAX` if it overflows.
 pub(crate) const fn encoded_len(len: usize) -> usize {
-    // A third, rounded up; processors that cannot divide would have 180 bytes linked for a division.
+    // A third of `len`, rounded up. A division would link 180 bytes on processors without a divide instruction.
     let (mut quanta, mut rest) = (0, len);
     while rest > 3 {
         // rest = 4 × q + r = 3 × q + (q + r)
@@ -29,55 +34,55 @@ pub(crate) const fn encoded_len(len: usize) -> usize {
     quanta.saturating_mul(4)
 }
 
-/// An upper bound (at most 2 too many) of the bytes that `len` characters stand for.
+/// Returns how many bytes `len` characters encode at most; up to 2 of them may be padding.
 pub(crate) const fn decoded_len(len: usize) -> usize {
     len / 4 * 3
 }
 
-/// Decodes `text` to the front of `out` and says how many bytes it wrote.
+/// Decodes `text` to the front of `out` and returns the number of bytes.
 pub(crate) fn decode(text: &[u8], out: &mut [u8]) -> Result<usize, Error> {
     decode_watched(text, out, |_| {})
 }
 
-/// As [`decode`]; now and then `watch` is shown all that is decoded so far.
+/// Decodes as [`decode`] does. `watch` is called from time to time with all bytes decoded so far.
 pub(crate) fn decode_watched(text: &[u8], out: &mut [u8], mut watch: impl FnMut(&[u8])) -> Result<usize, Error> {
-    // The last block may be padded.
-    let blocks = if SMALL { 0 } else { text.len().saturating_sub(1) / wide::CHARS };
+    // The last block may be padded, which `block64` does not decode.
+    let blocks = if COMPACT { 0 } else { text.len().saturating_sub(1) / block64::CHARS };
     let mut written = 0;
     for block in text.as_chunks().0.iter().take(blocks) {
         let free = out.get_mut(written..).and_then(<[u8]>::first_chunk_mut).ok_or(Error::BufferTooSmall)?;
-        wide::decode(block, free)?;
+        block64::decode(block, free)?;
         written += free.len();
-        watch(out.get(..written).unwrap_or_default());
+        watch(out.get(..written).ok_or(Error::BufferTooSmall)?);
     }
-    let rest = text.get(blocks * wide::CHARS..).unwrap_or_default();
-    Pieces::default().push(rest, &mut |bytes: &[u8]| put_at(out, &mut written, bytes))?;
+    let rest = text.get(blocks * block64::CHARS..).ok_or(Error::Malformed)?;
+    StreamDecoder::default().push(rest, &mut |bytes: &[u8]| append(out, &mut written, bytes))?;
     Ok(written)
 }
 
-/// Decodes characters among which is no padding onto themselves, and returns the bytes.
-#[inline(never)] // once, and there without what base64ct would do with a rest
+/// Decodes unpadded base64 in place and returns the decoded bytes.
+#[inline(never)] // so that the code of base64ct for a text that does not end with a whole quantum is left out
 pub(crate) fn decode_quanta(quanta: &mut [[u8; 4]]) -> Result<&[u8], Error> {
     let (text, malformed) = (quanta.as_flattened_mut(), |_| Error::Malformed);
-    if SMALL {
+    if COMPACT {
         return Base64UrlUnpadded::decode_in_place(text).map_err(malformed);
     }
-    let blocks = wide::decode_blocks(text)?;
-    let (before, after) = (blocks * wide::BYTES, blocks * wide::CHARS);
+    let blocks = block64::decode_blocks(text)?;
+    let (before, after) = (blocks * block64::BYTES, blocks * block64::CHARS);
     let rest = text.get_mut(after..).ok_or(Error::Malformed)?;
     let len = Base64UrlUnpadded::decode_in_place(rest).map_err(malformed)?.len();
-    buffer::slide(text, after, len, before)?;
+    buffer::move_within(text, after, len, before)?;
     text.get(..before + len).ok_or(Error::Malformed)
 }
 
-/// Encodes the first `len` bytes of `buf` onto itself and says how many characters it wrote.
+/// Encodes the first `len` bytes of `buf` in place and returns the number of characters.
 pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error> {
     let text_len = encoded_len(len);
     let (quanta, _) = buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?.as_chunks_mut::<4>();
-    let blocks = if SMALL { 0 } else { len / wide::BYTES };
+    let blocks = if COMPACT { 0 } else { len / block64::BYTES };
     let mut bytes = [0_u8; 3];
-    // From the last to the first: the text grows away from the bytes that are still to be read.
-    for at in (blocks * wide::CHARS / 4..quanta.len()).rev() {
+    // From the last quantum to the first, so that the growing text overwrites only bytes that were read.
+    for at in (blocks * block64::CHARS / 4..quanta.len()).rev() {
         let source = quanta.as_flattened().iter().take(len).skip(at * 3);
         bytes = [0; 3];
         let used = bytes.iter_mut().zip(source).map(|(slot, byte)| *slot = *byte).count();
@@ -86,12 +91,12 @@ pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error
         target.iter_mut().skip(used + 1).for_each(|char| *char = b'=');
     }
     bytes.zeroize();
-    wide::encode_blocks(quanta.as_flattened_mut(), blocks)?;
+    block64::encode_blocks(quanta.as_flattened_mut(), blocks)?;
     Ok(text_len)
 }
 
-/// What takes the bytes of a text that is decoded in pieces. Used as a `dyn`, of which a microcontroller has one copy for
-/// all sinks; a trait of its own, because each `dyn FnMut` brings a `FnOnce` that nobody calls.
+/// Takes the bytes of a text that is decoded in pieces. It is used as a `dyn`, so that firmware has one copy of the decoder
+/// for all sinks. It is a trait of its own because the vtable of a `dyn FnMut` contains a `FnOnce` that is never called.
 pub(crate) trait Sink {
     fn take(&mut self, bytes: &[u8]) -> Result<(), Error>;
 }
@@ -102,15 +107,16 @@ impl<F: FnMut(&[u8]) -> Result<(), Error>> Sink for F {
     }
 }
 
-/// Decodes a text that arrives in pieces, without a buffer for the whole.
-/// Every piece must have a multiple of four characters, and only the last may be padded.
+/// Decodes a text that arrives in pieces. The length of each piece must be a multiple of four characters, and only the last
+/// may be padded.
 #[derive(Default)]
-pub(crate) struct Pieces {
+pub(crate) struct StreamDecoder {
+    /// Whether padding was read, which nothing may follow.
     ended: bool,
 }
 
-impl Pieces {
-    /// Decodes one piece and hands on its bytes, part by part.
+impl StreamDecoder {
+    /// Decodes one piece and passes its bytes to `sink`.
     pub(crate) fn push(&mut self, text: &[u8], sink: &mut dyn Sink) -> Result<(), Error> {
         let (quanta, rest) = text.as_chunks();
         if !rest.is_empty() {
@@ -123,7 +129,7 @@ impl Pieces {
             }
             let buf = buf.get_mut(..quanta.len()).ok_or(Error::Malformed)?;
             buf.copy_from_slice(quanta);
-            // Padding is taken for zeros, and the bytes that come of it must then be zero, or there were stray bits.
+            // Padding is read as zero bits. The bytes that it adds are zero unless the last character has stray bits.
             let tail = buf.as_flattened_mut().iter_mut().rev().take(2);
             let padding = tail.take_while(|char| **char == b'=').map(|char| *char = b'A').count();
             let bytes = decode_quanta(buf)?;
@@ -138,22 +144,22 @@ impl Pieces {
     }
 }
 
-/// As [`Pieces`], for base64 of base64.
+/// Decodes base64 of base64 that arrives in pieces, as [`StreamDecoder`] does.
 #[derive(Default)]
-pub(crate) struct TwoLayers {
-    outer: Pieces,
-    inner: Pieces,
+pub(crate) struct DoubleDecoder {
+    outer: StreamDecoder,
+    inner: StreamDecoder,
 }
 
-impl TwoLayers {
-    /// Decodes one piece and hands on its bytes, part by part.
+impl DoubleDecoder {
+    /// Decodes one piece and passes its bytes to `sink`.
     pub(crate) fn push(&mut self, text: &[u8], sink: &mut dyn Sink) -> Result<(), Error> {
         let Self { outer, inner } = self;
         outer.push(text, &mut |text: &[u8]| inner.push(text, sink))
     }
 
-    /// Decodes the text at `from` to the front of the same `buf` and says how many bytes it wrote.
-    #[inline(never)] // its buffer would lie on the stack of all that goes on with the bytes
+    /// Decodes the text at `from` in `buf` to the front of `buf` and returns the number of bytes.
+    #[inline(never)] // inlined, its buffer would be on the stack while the bytes are decrypted
     pub(crate) fn decode_in_place(mut self, buf: &mut [u8], mut from: Range<usize>) -> Result<usize, Error> {
         let mut written = 0;
         while !from.is_empty() {
@@ -161,16 +167,16 @@ impl TwoLayers {
             let step = CHARS.min(from.len());
             let chars = chars.get_mut(..step).ok_or(Error::BufferTooSmall)?;
             chars.copy_from_slice(buf.get(from.start..from.start + step).ok_or(Error::BufferTooSmall)?);
-            self.push(chars, &mut |bytes: &[u8]| put_at(buf, &mut written, bytes))?;
+            self.push(chars, &mut |bytes: &[u8]| append(buf, &mut written, bytes))?;
             from.start += step;
         }
         Ok(written)
     }
 }
 
-/// Appends `bytes` to the `written` first of `out`.
-pub(crate) fn put_at(out: &mut [u8], written: &mut usize, bytes: &[u8]) -> Result<(), Error> {
-    *written += buffer::put(out.get_mut(*written..).ok_or(Error::BufferTooSmall)?, bytes)?;
+/// Appends `bytes` to the first `written` bytes of `out`, and adds their number to `written`.
+pub(crate) fn append(out: &mut [u8], written: &mut usize, bytes: &[u8]) -> Result<(), Error> {
+    *written += buffer::copy_to_front(out.get_mut(*written..).ok_or(Error::BufferTooSmall)?, bytes)?;
     Ok(())
 }
 
@@ -179,7 +185,7 @@ pub(crate) fn put_at(out: &mut [u8], written: &mut usize, bytes: &[u8]) -> Resul
 mod tests {
     use super::*;
 
-    /// `len` bytes, the text that base64ct makes of them, and its length.
+    /// Returns `len` bytes, their text by base64ct, and its length.
     fn texts(len: usize) -> ([u8; 2200], [u8; 2200], usize) {
         let (mut buf, mut wanted) = ([0xa5; 2200], [0xa5; 2200]);
         buf[..len].iter_mut().fold(0_u8, |last, byte| {
@@ -208,7 +214,7 @@ mod tests {
         for len in (4..=2 * CHARS + 8).step_by(4) {
             let mut text = [b'A'; 2 * CHARS + 12];
             text[len - 1] = b'=';
-            let mut pieces = Pieces::default();
+            let mut pieces = StreamDecoder::default();
             assert_eq!(pieces.push(&text[..len], &mut |_: &[u8]| Ok(())), Ok(()));
             assert_eq!(pieces.push(&text[len..len + 4], &mut |_: &[u8]| Ok(())), Err(Error::Malformed));
             assert_eq!(decode(&text[..len + 4], &mut [0; 2 * CHARS]), Err(Error::Malformed), "{len} characters");
@@ -221,7 +227,7 @@ mod tests {
             let (bytes, mut buf, inner_len) = texts(len);
             let outer_len = encode_in_place(&mut buf, inner_len).unwrap();
             buf.copy_within(..outer_len, 7);
-            assert_eq!(TwoLayers::default().decode_in_place(&mut buf, 7..7 + outer_len), Ok(len));
+            assert_eq!(DoubleDecoder::default().decode_in_place(&mut buf, 7..7 + outer_len), Ok(len));
             assert_eq!(buf[..len], bytes[..len], "{len} bytes");
         }
     }
@@ -232,7 +238,7 @@ mod tests {
         for len in 1..1600 {
             let (_, text, text_len) = texts(len);
             for at in [0, text_len / 2, text_len - 4, text_len - 3, text_len - 2, text_len - 1] {
-                // Padding, foreign ones, and some that leave bits which stand for nothing.
+                // Padding, characters that are not base64url, and some that leave stray bits at the end.
                 for char in *b"=+A-_\x80" {
                     let (mut text, mut out, mut wanted) = (text, [0xa5; 1600], [0xa5; 1600]);
                     text[at] = char;

@@ -1,0 +1,37 @@
+//! `key id`: the ids of the keys in files, so that key files can be told apart. Nothing else of a key is shown.
+
+use serde_json::json;
+
+use crate::args::{Key, KeyIds};
+use crate::context::Context;
+use crate::error::Result;
+use crate::keys;
+use crate::keys::derive;
+use crate::output;
+use crate::quote::shown;
+
+pub(crate) fn run(args: &Key, context: &Context) -> Result<()> {
+    let Key::Id(args) = args;
+    ids(args, context)
+}
+
+fn ids(args: &KeyIds, context: &Context) -> Result<()> {
+    let (mut masters, mut failures) = (Vec::new(), Vec::new());
+    for file in &args.files {
+        match keys::from_file(file, &context.report) {
+            Ok(master) => masters.push((file, master)),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    let ids = derive::ids(&masters.iter().map(|(_, master)| &**master).collect::<Vec<_>>(), context.threads);
+    let told = masters.iter().zip(ids).map(|((file, _), id)| (shown(file), id.to_string()));
+    if args.json {
+        let keys: Vec<_> = told.map(|(file, id)| json!({ "file": file, "id": id })).collect();
+        output::json("key id", json!({ "keys": keys }))?;
+    } else {
+        for (file, id) in told {
+            output::result(format_args!("{id}  {file}"))?;
+        }
+    }
+    output::say_all(failures)
+}

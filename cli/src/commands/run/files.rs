@@ -1,0 +1,106 @@
+//! The files that a program gets: real ones in memory, or descriptors where no memory file system can be written to.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+
+use rustix::fs::{MemfdFlags, Mode};
+
+use crate::error::{Exit, Failure, Result};
+use crate::output::Report;
+use crate::store::MemoryFolder;
+
+/// The files of one program. Both kinds are gone when it ends.
+#[derive(Default)]
+pub(super) struct Files {
+    /// None until the first file is made.
+    place: Option<Place>,
+    /// These stay open for the program.
+    descriptors: Vec<OwnedFd>,
+}
+
+enum Place {
+    Folder(MemoryFolder),
+    Descriptors,
+}
+
+impl Files {
+    /// Makes a file with this content and returns its path, which holds for the program and all that it starts.
+    pub(super) fn add(&mut self, name: &OsStr, pieces: &[&[u8]], report: &Report) -> Result<PathBuf> {
+        let place = self.place.get_or_insert_with(|| match MemoryFolder::create() {
+            Ok(folder) => Place::Folder(folder),
+            Err(error) => {
+                report.trace(format_args!("no folder in memory, descriptors instead: {error}"));
+                Place::Descriptors
+            }
+        });
+        match place {
+            Place::Folder(folder) => folder.add(name, pieces).map_err(|error| failed(&error)),
+            Place::Descriptors => {
+                let number = self.add_descriptor(name, pieces)?;
+                Ok(format!("/proc/{}/fd/{number}", std::process::id()).into())
+            }
+        }
+    }
+
+    /// Whether paths lead through `/proc` of this process: while it is fernseal, other processes cannot follow them.
+    pub(super) fn have_paths_to_descriptors(&self) -> bool {
+        matches!(self.place, Some(Place::Descriptors))
+    }
+
+    /// Opens a file in memory with this content, at its start, and returns the number of its descriptor.
+    pub(super) fn add_descriptor(&mut self, name: &OsStr, pieces: &[&[u8]]) -> Result<RawFd> {
+        let make = || -> io::Result<OwnedFd> {
+            // Not closed on exec: the program is to have it.
+            let mut file = File::from(rustix::fs::memfd_create(name, MemfdFlags::empty())?);
+            rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
+            pieces.iter().try_for_each(|piece| file.write_all(piece))?;
+            file.rewind()?;
+            Ok(file.into())
+        };
+        let file = make().map_err(|error| failed(&error))?;
+        let number = file.as_raw_fd();
+        self.descriptors.push(file);
+        Ok(number)
+    }
+}
+
+fn failed(error: &io::Error) -> Failure {
+    Failure::new(Exit::File, format!("no file can be made in memory: {error}"), "free some memory, or use --env")
+}
+
+/// The name of a file for the value at `pointer`: its own, or that of the `variable` if its own is not a plain name.
+pub(super) fn name_for(pointer: &str, variable: &str) -> OsString {
+    let own = pointer.rsplit(['/', '.']).next().unwrap_or(pointer);
+    let own = if pointer.starts_with('/') { pointer.rsplit('/').next().unwrap_or(pointer) } else { own };
+    let is_plain = |name: &&str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        name.bytes().all(allowed) && name.starts_with(|char: char| char.is_ascii_alphanumeric()) && name.len() <= 100
+    };
+    [own, variable].iter().find(|name| is_plain(name)).map_or("secret", |name| name).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_the_name_of_its_value() {
+        for (pointer, name) in [
+            ("/ssh/id_ed25519", "id_ed25519"),
+            ("ssh.key", "key"),
+            ("/tls/server.pem", "server.pem"),
+            ("/a/..", "NAME"),
+            ("/a/.hidden", "NAME"),
+            ("/a/b c", "NAME"),
+            ("/a/", "NAME"),
+            ("/a/~1etc~1passwd", "NAME"),
+            ("/hosts/0", "0"),
+        ] {
+            assert_eq!(name_for(pointer, "NAME"), OsStr::new(name), "{pointer}");
+        }
+        assert_eq!(name_for("/a/..", "../x"), OsStr::new("secret"));
+    }
+}

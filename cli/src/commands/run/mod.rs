@@ -1,0 +1,287 @@
+//! `run`: starts a program with secrets, decrypted in its environment or in files of its own.
+//! The program takes this process's place (exec), so signals, exit codes and the terminal are its own. With `--redact` this
+//! process stays and passes on what the program prints.
+//! The program does not get the master key, unless the caller asks for it.
+
+mod files;
+mod forms;
+mod redact;
+mod relay;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use fernseal_core::Error;
+use fernseal_core::json::{self, Kind};
+use rustix::process::Resource;
+use zeroize::Zeroizing;
+
+use self::files::{Files, name_for};
+use self::redact::Patterns;
+use super::{config_or_default, open, read, unsealed};
+use crate::args::Run;
+use crate::audit::Entry;
+use crate::config::placeholder;
+use crate::config::text::{ConfigText, Edit, Edits, SealedValue, unescaped};
+use crate::context::Context;
+use crate::env::KEY_VARIABLES;
+use crate::error::{Exit, Failure, Result};
+use crate::quote::{Pointer, one_line, shown};
+
+pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
+    let path = config_or_default(args.config.as_deref())?;
+    let (_, document) = read(&path, context)?;
+    let wishes = wishes(args, &document)?;
+    let wants_config = args.config_env.is_some() || args.config_fd.is_some();
+    let keys = context.keys()?;
+    let [program, arguments @ ..] = &*args.program else {
+        return Err(Failure::new(Exit::Usage, "no program named", "name it behind --"));
+    };
+    if wishes.is_empty() && !wants_config {
+        context.report.warn(format_args!(
+            "{} gets nothing of {}: --config-env, --config-fd, --env, --env-all and --file hand something over",
+            one_line(&program.to_string_lossy()),
+            shown(&path)
+        ));
+    }
+    let opened = {
+        let named: BTreeSet<&str> =
+            wishes.iter().filter_map(|wish| Some(&*document.token_at(&wish.value)?.pointer)).collect();
+        let wanted = |token: &&SealedValue| wants_config || named.contains(&*token.pointer);
+        let tokens: Vec<&SealedValue> = document.tokens.iter().filter(wanted).collect();
+        let secrets = open(&document, &tokens, &keys, context)?;
+        tokens.into_iter().zip(secrets).collect::<Vec<_>>()
+    };
+
+    let mut command = Command::new(program);
+    command.args(arguments);
+    if !args.keep_key {
+        KEY_VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
+    }
+    let mut files = Files::default();
+    if wants_config {
+        let edits = edits_of_all(&document, args.expand, &opened)?;
+        let pieces = edits.pieces();
+        let name = path.file_name().unwrap_or(OsStr::new("config"));
+        // A file each: reading from the descriptor moves nobody else's place.
+        if let Some(variable) = &args.config_env {
+            command.env(variable, files.add(name, &pieces, &context.report)?);
+        }
+        if let Some(variable) = &args.config_fd {
+            command.env(variable, files.add_descriptor(name, &pieces)?.to_string());
+        }
+    }
+    for wish in &wishes {
+        let value = wish.text(&document, args.expand, &opened)?;
+        if wish.in_file {
+            let name = name_for(&wish.pointer, &wish.variable);
+            command.env(&wish.variable, files.add(&name, &[value.as_bytes()], &context.report)?);
+        } else if value.contains('\0') {
+            let next = "hand it over in a file, with --file";
+            return Err(Failure::new(Exit::Malformed, format!("the value at {} holds a NUL", wish.pointer), next));
+        } else {
+            command.env(&wish.variable, &*value);
+        }
+    }
+    let mut pointers: Vec<&str> = wishes.iter().map(|wish| &*wish.pointer).collect();
+    if wants_config {
+        pointers.extend(document.pointers());
+    }
+    let entry =
+        Entry { command: "run", outcome: "started", files: &[&path], pointers: &pointers, keys: &[keys.current()] };
+    context.audit.record(&entry)?;
+
+    if args.redact {
+        return redacted(&command, files, &opened, context);
+    }
+    // Where the system refuses this, the program has a smaller limit.
+    let _ = rustix::process::setrlimit(Resource::Core, context.core_limit);
+    let error = command.exec();
+    Err(not_started(program, &error))
+}
+
+/// Runs the program as a child, and passes on what it prints without the secrets; then ends as the program did.
+fn redacted(
+    command: &Command,
+    files: Files,
+    opened: &[(&SealedValue, Zeroizing<String>)],
+    context: &Context,
+) -> Result<()> {
+    if files.have_paths_to_descriptors() {
+        let next = "mount a tmpfs at /dev/shm, or use --config-fd or --env with --redact";
+        return Err(Failure::new(
+            Exit::File,
+            "no memory file system can be written to, so --redact has no files",
+            next,
+        ));
+    }
+    let mut texts = Vec::new();
+    for (token, secret) in opened {
+        if secret.len() < forms::MIN_SECRET {
+            context.report.warn(format_args!("{} is shorter than 4 bytes and is not redacted", token.pointer));
+        } else {
+            texts.extend(forms::forms(secret));
+        }
+    }
+    let patterns = Patterns::new(texts);
+    let ended = relay::relay(command, patterns, context.core_limit);
+    // The program has ended: its files go now, as this process may end by a signal.
+    drop(files);
+    relay::end_as(ended.map_err(|error| not_started(command.get_program(), &error))?)
+}
+
+/// The second process of `run --redact` on a terminal.
+pub(crate) fn session(program: &[OsString], context: &Context) -> Result<()> {
+    let name = program.first().map_or(OsStr::new("program"), |name| name);
+    relay::end_as(relay::run_session(program, context.core_limit).map_err(|error| not_started(name, &error))?)
+}
+
+/// Why `program` did not start.
+fn not_started(program: &OsStr, error: &io::Error) -> Failure {
+    let name = one_line(&program.to_string_lossy()).into_owned();
+    let (exit, what, next) = if error.kind() == io::ErrorKind::ArgumentListTooLong {
+        let what = "a variable or an argument is too long for the system, or all of them are".to_owned();
+        (Exit::NotExecutable, what, "hand long values over in files: --file NAME=POINTER, or --config-env NAME")
+    } else if error.kind() != io::ErrorKind::NotFound {
+        (Exit::NotExecutable, error.to_string(), "check that it is a program, and that you may execute it")
+    } else if !name.contains('/') {
+        (Exit::ProgramNotFound, "it is in no directory of PATH".to_owned(), "check its name, or give its path")
+    } else if Path::new(program).exists() {
+        let what = "its interpreter or loader was not found".to_owned();
+        (Exit::ProgramNotFound, what, "check the interpreter that its first line names, and that it is for this system")
+    } else {
+        (Exit::ProgramNotFound, "it was not found".to_owned(), "check its path")
+    };
+    Failure::new(exit, format!("{name} cannot be started: {what}"), next)
+}
+
+/// A value that the caller wants handed over.
+struct Wish<'d> {
+    variable: String,
+    pointer: Pointer,
+    value: json::Value<'d>,
+    /// The variable is to have the path of a file with the value, not the value.
+    in_file: bool,
+}
+
+impl<'d> Wish<'d> {
+    fn new(variable: &str, pointer: Pointer, in_file: bool, document: &'d ConfigText) -> Result<Self> {
+        let value = document.find(&pointer)?;
+        if matches!(value.kind(), Kind::Object | Kind::Array) {
+            return Err(document.failure(&pointer, Error::NotAString));
+        }
+        Ok(Self { variable: variable.to_owned(), pointer, value, in_file })
+    }
+
+    /// Reads `NAME=POINTER`.
+    fn parse(text: &str, in_file: bool, document: &'d ConfigText) -> Result<Self> {
+        let (variable, pointer) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+            let next = "write the variable, =, and the value's pointer, as in TOKEN=/auth/token_value";
+            Failure::new(Exit::Usage, format!("{} is not NAME=POINTER", one_line(text)), next)
+        })?;
+        Self::new(variable, pointer.to_owned().into(), in_file, document)
+    }
+
+    /// The value as text, decrypted if it is encrypted.
+    fn text(
+        &self,
+        document: &ConfigText,
+        expand: bool,
+        opened: &[(&SealedValue, Zeroizing<String>)],
+    ) -> Result<Zeroizing<String>> {
+        if let Some(token) = document.token_at(&self.value) {
+            let secret = opened.iter().find(|(at, _)| at.pointer == token.pointer).map(|(_, secret)| secret.clone());
+            return secret.ok_or_else(|| document.failure(&self.pointer, Error::NotFound));
+        }
+        let text = unsealed(document, &self.value, &self.pointer)?;
+        Ok(if expand { Zeroizing::new(expanded(&text)?.into_owned()) } else { text })
+    }
+}
+
+/// All that is to be handed over beside the whole config; each is there, and no variable is set twice.
+fn wishes<'d>(args: &Run, document: &'d ConfigText) -> Result<Vec<Wish<'d>>> {
+    let mut wishes = Vec::new();
+    for (list, in_file) in [(&args.variables, false), (&args.files, true)] {
+        for wish in list {
+            wishes.push(Wish::parse(wish, in_file, document)?);
+        }
+    }
+    for pointer in &args.objects {
+        wishes.extend(members(document, pointer)?);
+    }
+    let mut variables = BTreeSet::new();
+    let named = wishes.iter().map(|wish| &wish.variable).chain(&args.config_env).chain(&args.config_fd);
+    for name in named {
+        if !variables.insert(name) {
+            let next = "name another variable for one of the two";
+            return Err(Failure::new(Exit::Usage, format!("the variable {} would be set twice", one_line(name)), next));
+        }
+    }
+    Ok(wishes)
+}
+
+/// The members of the object at `pointer`, each for the variable of its name.
+fn members<'d>(document: &'d ConfigText, pointer: &str) -> Result<Vec<Wish<'d>>> {
+    let object = document.find(pointer)?;
+    let failure = |what: String, next: &str| Failure::new(Exit::Malformed, format!("{}: {what}", document.name), next);
+    if object.kind() != Kind::Object {
+        return Err(failure(
+            format!("the value at {} is not an object", one_line(pointer)),
+            "use --env NAME=POINTER for one value",
+        ));
+    }
+    let depth = match pointer.chars().next() {
+        None => 0,
+        Some('/') => pointer.matches('/').count(),
+        Some(_) => pointer.matches('.').count() + 1,
+    };
+    let mut wishes = Vec::new();
+    for leaf in document.leaves().filter(|leaf| object.span().contains(&leaf.start())) {
+        let mut segments = leaf.pointer.match_indices('/').map(|(at, _)| at).skip(depth);
+        let Some(start) = segments.next() else { continue };
+        if let Some(end) = segments.next() {
+            let what = format!("{} is not a single value, as a variable needs", one_line(&leaf.pointer[..end]));
+            return Err(failure(what, "name the members that are single values, each with --env NAME=POINTER"));
+        }
+        let name = &leaf.pointer[start + 1..];
+        let mut bytes = name.bytes();
+        let is_first = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+        if !bytes.next().is_some_and(is_first) || !bytes.all(|byte| is_first(byte) || byte.is_ascii_digit()) {
+            let what = format!("the member {} is not named as a variable", leaf.pointer);
+            let next = "a variable's name has letters, digits and _ only; use --env NAME=POINTER for each member";
+            return Err(failure(what, next));
+        }
+        wishes.push(Wish::new(name, leaf.pointer.clone(), false, document)?);
+    }
+    Ok(wishes)
+}
+
+/// The edits that open the whole config, and fill in its placeholders if that is wanted.
+fn edits_of_all<'d>(
+    document: &'d ConfigText,
+    expand: bool,
+    opened: &[(&SealedValue, Zeroizing<String>)],
+) -> Result<Edits<'d>> {
+    let mut edits: Vec<Edit> = opened.iter().map(|(token, secret)| token.replaced_by(secret)).collect();
+    if expand {
+        for value in json::strings(&document.text) {
+            let value = value.map_err(|error| document.failure("", error))?;
+            let Ok(text) = unescaped(value.raw()) else { continue };
+            if document.token_at(&value).is_none() && text.contains("${") {
+                edits.push(Edit::of(&value, &expanded(&text)?));
+            }
+        }
+    }
+    Edits::new(document, edits)
+}
+
+/// `text` with its placeholders filled in from the environment.
+fn expanded(text: &str) -> Result<Cow<'_, str>> {
+    placeholder::expand(text, |name| Some(env::var_os(name)?.to_string_lossy().into_owned()))
+}

@@ -1,0 +1,70 @@
+//! Whether a file that is not JSON, or too large, could hold a token: its bytes are looked at one piece after the other.
+//! What it is otherwise does not matter here. When in doubt it could.
+
+use std::io::{self, Read};
+
+use super::ConfigPath;
+use crate::error::Result;
+
+/// How an escape of a character of ASCII begins: it may spell whatever is looked for.
+const ESCAPE: &[u8] = br"\u00";
+const PIECE: usize = 1 << 16;
+
+impl ConfigPath {
+    /// Whether the file could hold one of `words` as a string of JSON: in any case, in UTF-8 or UTF-16, perhaps escaped.
+    pub(crate) fn could_hold(&self, words: &[&str]) -> Result<bool> {
+        let (_, _, file, _) = self.open()?;
+        could_hold(file, words).map_err(|error| self.unreadable(&error))
+    }
+
+    /// Whether it was found in a directory, and not named itself.
+    pub(crate) fn was_found(&self) -> bool {
+        self.root.is_some()
+    }
+}
+
+/// Whether `text` could hold one of `words`, as [`ConfigPath::could_hold`] says.
+pub(crate) fn could_hold(mut text: impl Read, words: &[&str]) -> io::Result<bool> {
+    let words: Vec<Vec<u8>> = words.iter().map(|word| word.to_ascii_lowercase().into_bytes()).collect();
+    let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).chain([ESCAPE]).collect();
+    let overlap = words.iter().map(|word| word.len()).max().unwrap_or(0).saturating_sub(1);
+    let mut piece = vec![0; PIECE];
+    let mut seen: Vec<u8> = Vec::with_capacity(PIECE + overlap);
+    loop {
+        let read = match text.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        // Every second byte of UTF-16 is a NUL, in letters that anyone looks for.
+        seen.extend(piece[..read].iter().filter(|byte| **byte != 0).map(u8::to_ascii_lowercase));
+        let holds = |word: &&[u8]| word.is_empty() || seen.windows(word.len()).any(|part| part == *word);
+        if words.iter().any(holds) {
+            return Ok(true);
+        }
+        if read == 0 {
+            return Ok(false);
+        }
+        seen.drain(..seen.len().saturating_sub(overlap));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_spell_a_word_is_found_wherever_a_piece_ends() {
+        let holds = |text: &[u8]| could_hold(text, &["enc:", "token_value"]).unwrap();
+        for text in [&b""[..], b"{} // a comment", b"\0\xff\x1f\x8b", b"Content-Encoding: x", br#"{"a": "\ud83d"}"#] {
+            assert!(!holds(text), "{}", text.escape_ascii());
+        }
+        let utf_16: Vec<u8> = "x enc:".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for text in [&b"enc:"[..], b"[\"ENC:abc\",]", br#"{"a": "\u0065nc:x",}"#, b"{\"Token_Value\": 1,}", &utf_16] {
+            assert!(holds(text), "{}", text.escape_ascii());
+            for before in PIECE - 20..PIECE + 4 {
+                let far = [&b" ".repeat(before), text, &b" ".repeat(before)].concat();
+                assert!(holds(&far), "{} behind {before} bytes", text.escape_ascii());
+            }
+        }
+    }
+}

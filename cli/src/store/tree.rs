@@ -1,0 +1,232 @@
+//! A directory that the user named, and those below it: each is opened in the one above it, so that no link is followed on
+//! the way and nobody can put another directory there meanwhile.
+//! The ways to the directories that were opened last stay open. Whoever goes through a tree in its order opens each
+//! directory once, however deep it is; on a way the handles are few, and closer together towards the end.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{AtFlags, FileType, RawDir};
+use rustix::io::Errno;
+
+use super::{open_dir, open_dir_in, reopen_readable};
+
+/// The most handles that are held on the way to one directory. From a depth of ten thousand levels the way back opens each
+/// directory five times at most.
+const HELD: usize = 32;
+/// The most ways that are kept: threads are in several directories at a time.
+const WAYS: usize = 4;
+
+/// A directory that was named, with all below it.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    /// As the user would write it.
+    path: PathBuf,
+    /// Without links.
+    real: PathBuf,
+    root: Arc<OwnedFd>,
+    /// The one that was gone last comes last.
+    ways: Mutex<Vec<Way>>,
+}
+
+/// What a directory holds: a name, and what it is or why that cannot be found out.
+pub(super) struct Entry {
+    pub(super) name: OsString,
+    pub(super) kind: io::Result<FileType>,
+}
+
+impl Tree {
+    /// Opens the directory at `path`; if that is a link, the directory that it leads to.
+    pub(super) fn open(path: &Path) -> io::Result<Arc<Self>> {
+        let root = Arc::new(open_dir(path)?);
+        Ok(Arc::new(Self { path: path.to_owned(), real: path.canonicalize()?, root, ways: Mutex::default() }))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn real(&self) -> &Path {
+        &self.real
+    }
+
+    /// The part of `path` below the tree's directory.
+    pub(super) fn below<'p>(&self, path: &'p Path) -> io::Result<&'p Path> {
+        path.strip_prefix(&self.path).map_err(io::Error::other)
+    }
+
+    /// The directory at `below`, a path from the tree's own.
+    pub(super) fn directory(&self, below: &Path) -> io::Result<Arc<OwnedFd>> {
+        let path = below.as_os_str().as_bytes();
+        if path.is_empty() {
+            return Ok(Arc::clone(&self.root));
+        }
+        let mut ways = self.ways();
+        // A way that goes on from there is another thread's, or on the way back: it is left as it is.
+        let (shared, nearest) = ways.iter().map(|way| way.shared(path)).zip(0..).max().unwrap_or_default();
+        let mut way = match ways.get(nearest).filter(|_| shared > 0) {
+            Some(way) if shared < way.path.len() => way.up_to(shared),
+            Some(_) => ways.remove(nearest),
+            None => Way::default(),
+        };
+        if ways.len() == WAYS {
+            ways.remove(0);
+        }
+        let directory = way.lead_to(path, &self.root);
+        ways.push(way);
+        directory
+    }
+
+    /// What is in the directory at `below`, by name.
+    pub(super) fn entries(&self, below: &Path) -> io::Result<Vec<Entry>> {
+        // The handles on the way need no right to read.
+        let directory = reopen_readable(&*self.directory(below)?)?;
+        let mut entries = read(&directory, Vec::with_capacity(32 << 10).spare_capacity_mut())?;
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn ways(&self) -> MutexGuard<'_, Vec<Way>> {
+        // A way is out of the list while it is changed.
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The way to a directory that was opened.
+#[derive(Debug, Default)]
+struct Way {
+    /// Its path, from the root.
+    path: Vec<u8>,
+    /// Directories on it: how much of the path leads to each, the uppermost first.
+    held: Vec<(usize, Arc<OwnedFd>)>,
+}
+
+impl Way {
+    /// How much of `path` leads to a directory that is held.
+    fn shared(&self, path: &[u8]) -> usize {
+        let common = self.path.iter().zip(path).take_while(|(a, b)| a == b).count();
+        let is_on_way = |end: usize| end <= common && matches!(path.get(end), None | Some(b'/'));
+        self.held.iter().rev().map(|(end, _)| *end).find(|end| is_on_way(*end)).unwrap_or(0)
+    }
+
+    /// Its first part.
+    fn up_to(&self, end: usize) -> Self {
+        let held = self.held.iter().take_while(|(held, _)| *held <= end).cloned();
+        Self { path: self.path[..end].to_vec(), held: held.collect() }
+    }
+
+    /// Goes on to `path`, which begins with the way so far.
+    fn lead_to(&mut self, path: &[u8], root: &Arc<OwnedFd>) -> io::Result<Arc<OwnedFd>> {
+        let start = self.path.len();
+        let mut directory = Arc::clone(self.held.last().map_or(root, |(_, held)| held));
+        let mut end = start;
+        for name in path[start..].split_inclusive(|byte| *byte == b'/') {
+            end += name.len();
+            let name = name.strip_suffix(b"/").unwrap_or(name);
+            if name.is_empty() || name == b"." {
+                continue;
+            }
+            directory = Arc::new(open_dir_in(&directory, Path::new(OsStr::from_bytes(name)))?);
+            let end = if path[..end].ends_with(b"/") { end - 1 } else { end };
+            self.path.extend_from_slice(&path[self.path.len()..end]);
+            self.held.push((end, Arc::clone(&directory)));
+            self.let_one_go();
+        }
+        Ok(directory)
+    }
+
+    /// Closes the directory that is missed least: gaps may be the wider the further up they are.
+    fn let_one_go(&mut self) {
+        if self.held.len() <= HELD {
+            return;
+        }
+        let last = self.path.len() + 1;
+        let start = |at: usize| at.checked_sub(1).and_then(|above| self.held.get(above)).map_or(0, |(end, _)| *end);
+        let gap = |at: usize| (self.held[at + 1].0 - start(at)) as u128;
+        let distance = |at: usize| (last - self.held[at].0) as u128;
+        let least = (0..self.held.len() - 1).min_by(|a, b| (gap(*a) * distance(*b)).cmp(&(gap(*b) * distance(*a))));
+        if let Some(least) = least {
+            self.held.remove(least);
+        }
+    }
+}
+
+/// What is in a directory, in the order that it comes in.
+fn read(directory: &OwnedFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let mut listed = RawDir::new(directory, buffer);
+    while let Some(entry) = listed.next() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name == b"." || name == b".." {
+            continue;
+        }
+        let name = OsString::from_vec(name.to_vec());
+        let kind = kind(directory, &name, entry.file_type());
+        entries.extend(kind.map(|kind| Entry { name, kind }));
+    }
+    Ok(entries)
+}
+
+/// What an entry is; a link is a link. Nothing if it is gone by now. Not every file system tells it with the name.
+fn kind(directory: &OwnedFd, name: &OsStr, told: FileType) -> Option<io::Result<FileType>> {
+    if told != FileType::Unknown {
+        return Some(Ok(told));
+    }
+    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => None,
+        stat => Some(stat.map(|stat| FileType::from_raw_mode(stat.st_mode)).map_err(io::Error::from)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, process};
+
+    use super::*;
+
+    #[test]
+    fn where_a_name_comes_without_its_kind_the_kind_is_asked() {
+        let place = env::temp_dir().join(format!("fernseal-kinds-{}", process::id()));
+        fs::create_dir_all(place.join("d")).unwrap();
+        std::os::unix::fs::symlink("d", place.join("l")).unwrap();
+        let directory = open_dir(&place).unwrap();
+        let asked = |name: &str| kind(&directory, OsStr::new(name), FileType::Unknown).map(io::Result::unwrap);
+        assert_eq!(asked("d"), Some(FileType::Directory));
+        assert_eq!(asked("l"), Some(FileType::Symlink));
+        assert_eq!(asked("gone"), None);
+        let too_long = "n".repeat(300);
+        assert!(kind(&directory, OsStr::new(&too_long), FileType::Unknown).unwrap().is_err());
+        fs::remove_dir_all(place).unwrap();
+    }
+
+    #[test]
+    fn handles_on_a_deep_way_are_few_and_the_way_back_is_short() {
+        let place = env::temp_dir().join(format!("fernseal-deep-{}", process::id()));
+        fs::create_dir(&place).unwrap();
+        let mut directory = Arc::new(open_dir(&place).unwrap());
+        const DEPTH: usize = 600;
+        for _ in 0..DEPTH {
+            rustix::fs::mkdirat(&directory, "d", rustix::fs::Mode::RWXU).unwrap();
+            directory = Arc::new(open_dir_in(&directory, Path::new("d")).unwrap());
+        }
+        drop(directory);
+        let tree = Tree::open(&place).unwrap();
+        let mut opened = 0;
+        for depth in (0..=DEPTH).chain((0..=DEPTH).rev()) {
+            let path = vec!["d"; depth].join("/");
+            let shared = tree.ways().iter().map(|way| way.shared(path.as_bytes())).max().unwrap_or(0);
+            opened += (path.len() - shared).div_ceil(2);
+            tree.directory(Path::new(&path)).unwrap();
+            assert!(tree.ways().len() <= WAYS && tree.ways().iter().all(|way| way.held.len() <= HELD));
+        }
+        assert!(opened < 6 * DEPTH, "{opened} directories were opened");
+        // std removes directories of any depth.
+        fs::remove_dir_all(place).unwrap();
+    }
+}

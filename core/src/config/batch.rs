@@ -1,0 +1,172 @@
+//! Opens and seals the tokens of a config in batches: checks the way to all tokens in one go, and derives up to 32 keys at a
+//! time, which a processor with wide vectors does in little more time than one.
+//!
+//! It parses the tokens that follow before it derives, so that it derives no key that no token needs. The feature `compact`
+//! has [`single`](super) instead.
+
+use core::iter;
+use core::ops::Range;
+use core::slice;
+
+use heapless::Vec;
+use rand_core::TryCryptoRng;
+
+use super::kind::begins_sealed;
+use crate::error::Error;
+use crate::fernet;
+use crate::json::{self, Kind, Level, Strings, Value};
+use crate::kdf::{self, Job, Salt};
+use crate::key::{Key, MasterKey};
+use crate::token::{self, Format, LEGACY_SALT, Opener, Token};
+
+/// How many keys are derived together.
+pub(super) const BATCH: usize = 32;
+
+/// Checks that `json` is JSON and that no name on the way to a token occurs twice in its object. Overwrites `memory`.
+#[inline(never)] // inlined, its 16 KiB of levels would be on the stack during the derivations
+pub(super) fn check(json: &str, memory: &mut [u8]) -> Result<(), Error> {
+    let mut levels = [Level::default(); json::MAX_DEPTH];
+    let is_token = |kind, span: Range<usize>| {
+        kind == Kind::String && json.as_bytes().get(span.start + 1..span.end - 1).is_some_and(begins_sealed)
+    };
+    match json::find_duplicate(json, &mut levels, memory.as_chunks_mut().0, is_token)? {
+        None => Ok(()),
+        Some(_) => Err(Error::DuplicateKey),
+    }
+}
+
+/// A salt and the key that was derived from it.
+struct Derived {
+    salt: Salt,
+    key: Key,
+}
+
+/// Opens the tokens of a config, in the order of the text.
+pub(super) struct TokenOpener<'k> {
+    masters: &'k [MasterKey],
+    /// The keys of a batch of tokens, and the key of all legacy tokens.
+    ready: Vec<Derived, { BATCH + 1 }>,
+    /// Opens the tokens that `ready` has no key for: those that are written with escapes, and those that share a salt but not
+    /// a master key.
+    single: Opener<'k>,
+}
+
+impl<'k> TokenOpener<'k> {
+    pub(super) const fn new(masters: &'k [MasterKey]) -> Self {
+        Self { masters, ready: Vec::new(), single: Opener::new(masters) }
+    }
+
+    /// Opens the token `value`, which the strings `ahead` follow. The secret is then at the front of `buf`; returns its length.
+    pub(super) fn open(&mut self, value: &Value<'_>, ahead: &Strings<'_>, buf: &mut [u8]) -> Result<usize, Error> {
+        let len = json::unescape_into(value.raw_bytes()?, buf)?;
+        let (salt, raw) = token::decode_in_place(len, buf)?;
+        if self.keys(&salt).next().is_none() && parse(value).is_some() {
+            self.derive(value, ahead);
+        }
+        for key in self.keys(&salt) {
+            // A key that does not match leaves the token as it is.
+            match fernet::open_raw(slice::from_ref(key), raw) {
+                Err(Error::AuthenticationFailed) if self.masters.len() > 1 => {}
+                opened => return opened,
+            }
+        }
+        self.single.open_decoded(&salt, raw)
+    }
+
+    fn keys(&self, salt: &Salt) -> impl Iterator<Item = &Key> {
+        self.ready.iter().filter(move |derived| derived.salt == *salt).map(|derived| &derived.key)
+    }
+
+    /// Derives the keys of `value` and of the tokens that follow it, until there are [`BATCH`] salts. Each key comes from the
+    /// first master key that sealed the token; a token that none sealed gets no key.
+    #[inline(never)] // inlined, its arrays would be on the stack while tokens are opened
+    fn derive(&mut self, value: &Value<'_>, ahead: &Strings<'_>) {
+        self.ready.retain(|derived| derived.salt == LEGACY_SALT);
+        let mut tokens: Vec<Token<'_>, BATCH> = Vec::new();
+        let ahead = ahead.clone().map_while(Result::ok);
+        for token in iter::once(value.clone()).chain(ahead).filter_map(|value| parse(&value)) {
+            let is_known = self.keys(token.salt()).next().is_some();
+            if !is_known && tokens.iter().all(|other| other.salt() != token.salt()) && tokens.push(token).is_err() {
+                break;
+            }
+        }
+        for master in self.masters {
+            let mut keys = [const { Key::ZERO }; BATCH];
+            derive_all(master, tokens.iter().map(Token::salt), &mut keys);
+            // In place: to move the arrays would take a copy of each on the stack.
+            let mut keys = keys.iter();
+            tokens.retain(|token| {
+                let Some(key) = keys.next() else { return false };
+                // With one master key, opening the token is the check.
+                let is_key = self.masters.len() == 1 || token.is_sealed_with(key);
+                if is_key {
+                    // A token that found no room here would be opened by `single`.
+                    let _ = self.ready.push(Derived { salt: *token.salt(), key: Key::from_bytes(key.as_bytes()) });
+                }
+                !is_key
+            });
+        }
+    }
+}
+
+/// Returns the token that a string is, if it is written without escapes.
+fn parse<'a>(value: &Value<'a>) -> Option<Token<'a>> {
+    Token::parse_bytes(value.raw_bytes().ok()?).ok()
+}
+
+/// Derives a key from each of up to [`BATCH`] salts.
+fn derive_all<'s>(master: &MasterKey, salts: impl Iterator<Item = &'s Salt>, out: &mut [Key; BATCH]) {
+    let jobs: Vec<Job<'_>, BATCH> =
+        salts.map(|salt| Job { master, salt: salt.as_slice(), iterations: kdf::ITERATIONS }).collect();
+    kdf::derive_many(&jobs, out);
+}
+
+/// Seals the values of a config.
+pub(super) struct TokenSealer<'k> {
+    master: &'k MasterKey,
+    /// New salts with their keys, for the tokens that are sealed next.
+    ready: Vec<Derived, BATCH>,
+}
+
+impl<'k> TokenSealer<'k> {
+    pub(super) const fn new(master: &'k MasterKey) -> Self {
+        Self { master, ready: Vec::new() }
+    }
+
+    /// Seals the first `len` bytes of `buf` in place. The token is then at the front of `buf`; returns its length. `more`, which
+    /// is called before a batch, returns how many values are sealed after this one.
+    pub(super) fn seal_in_place<R: TryCryptoRng + ?Sized>(
+        &mut self,
+        len: usize,
+        now: u64,
+        more: impl FnOnce() -> usize,
+        rng: &mut R,
+        buf: &mut [u8],
+    ) -> Result<usize, Error> {
+        if self.ready.is_empty() {
+            self.derive(more(), rng)?;
+        }
+        let Derived { salt, key } = self.ready.pop().ok_or(Error::RandomFailed)?;
+        token::seal_with_in_place(&key, &Format::Salted(salt), len, now, rng, buf)
+    }
+
+    /// Derives keys from new salts: one for the next value, and one for each of `more` values up to [`BATCH`] in all.
+    #[inline(never)] // as above
+    fn derive<R: TryCryptoRng + ?Sized>(&mut self, more: usize, rng: &mut R) -> Result<(), Error> {
+        if self.master.is_short() {
+            return Err(Error::KeyShort);
+        }
+        let mut salts = [Salt::default(); BATCH];
+        let count = BATCH.min(more.saturating_add(1));
+        for salt in salts.iter_mut().take(count) {
+            *salt = *Format::salted(rng)?.salt();
+        }
+        let mut keys = [const { Key::ZERO }; BATCH];
+        derive_all(self.master, salts.iter().take(count), &mut keys);
+        for (salt, key) in salts.iter().zip(&keys).take(count) {
+            let derived = Derived { salt: *salt, key: Key::from_bytes(key.as_bytes()) };
+            self.ready.push(derived).map_err(|_| Error::BufferTooSmall)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! Opens and seals the tokens of a config one at a time, with little code and stack: for the feature `compact`.
+//!
+//! Each token costs a derivation, and two walks through the text for each level that it lies below, to check that no name on
+//! the way occurs twice. A text that fits into a microcontroller's memory is walked through faster than a key is derived. A
+//! token below more than 64 levels is refused.
+//!
+//! Other builds have [`batch`](super) instead, which offers the same functions and needs 1.5 KB more flash. The tests of core
+//! run with and without the feature and so hold the two equal.
+
+use rand_core::TryCryptoRng;
+
+use super::kind::open_string;
+use crate::error::Error;
+use crate::json::{self, Strings, Value};
+use crate::key::MasterKey;
+use crate::token::{self, Format, Opener};
+
+/// How many keys are derived together.
+pub(super) const BATCH: usize = 1;
+
+/// Checks that `json` is JSON. [`TokenOpener::open`] checks for names that occur twice.
+pub(super) fn check(json: &str, _: &mut [u8]) -> Result<(), Error> {
+    json::root(json).map(|_| ())
+}
+
+/// Opens the tokens of a config, in the order of the text.
+pub(super) struct TokenOpener<'k>(Opener<'k>);
+
+impl<'k> TokenOpener<'k> {
+    pub(super) const fn new(masters: &'k [MasterKey]) -> Self {
+        Self(Opener::new(masters))
+    }
+
+    /// Opens the token `value`. The secret is then at the front of `buf`; returns its length.
+    #[inline]
+    pub(super) fn open(&mut self, value: &Value<'_>, _: &Strings<'_>, buf: &mut [u8]) -> Result<usize, Error> {
+        value.check_unique()?;
+        open_string(value.raw_bytes()?, &mut self.0, buf)
+    }
+}
+
+/// Seals the values of a config.
+pub(super) struct TokenSealer<'k>(&'k MasterKey);
+
+impl<'k> TokenSealer<'k> {
+    pub(super) const fn new(master: &'k MasterKey) -> Self {
+        Self(master)
+    }
+
+    /// Seals the first `len` bytes of `buf` in place. The token is then at the front of `buf`; returns its length.
+    pub(super) fn seal_in_place<R: TryCryptoRng + ?Sized>(
+        &mut self,
+        len: usize,
+        now: u64,
+        _: impl FnOnce() -> usize,
+        rng: &mut R,
+        buf: &mut [u8],
+    ) -> Result<usize, Error> {
+        token::seal_in_place(self.0, &Format::salted(rng)?, len, now, rng, buf)
+    }
+}

@@ -1,0 +1,237 @@
+//! HMAC-SHA256 (RFC 2104), over the compression function of the crate `sha2`.
+//!
+//! The two hash states after the padded key are computed once for each key. PBKDF2 needs these states for its chain, and the
+//! MAC of a token shares the code, so that firmware links one HMAC. Tests hold it equal to the crate `hmac`.
+
+use core::slice;
+
+use sha2::block_api::compress256;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// A state of SHA-256. The last state of a message is its digest.
+pub(crate) type State = [u32; 8];
+
+/// The block length of SHA-256 in bytes, and so the length that HMAC pads or hashes every key to (RFC 2104 §2).
+pub(crate) const BLOCK_LEN: usize = 64;
+
+/// The state before any input (FIPS 180-4 §5.3.3).
+pub(crate) const INITIAL: State =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// The compression function of `sha2`. It is out of line on x86-64: a build with SHA instructions turned on
+/// (`-C target-cpu=native`) would otherwise inline them between AVX instructions, which slows them down a hundredfold on Intel
+/// (`kdf/simd/sha_ni.rs` explains why). The compiler cleans the vector registers before a call.
+#[cfg_attr(target_arch = "x86_64", inline(never))]
+fn compress(state: &mut State, blocks: &[[u8; BLOCK_LEN]]) {
+    compress256(state, blocks);
+}
+
+/// The bytes that PBKDF2 appends to a message, followed by the 1 bit with which SHA-256's padding begins (FIPS 180-4 §5.1.1).
+#[derive(Clone, Copy)]
+pub(crate) enum Suffix {
+    /// No bytes are appended.
+    None,
+    /// The number of one of PBKDF2's output blocks, in four bytes (RFC 8018 §5.2), and the 1 bit.
+    Block([u8; 5]),
+}
+
+impl Suffix {
+    /// The number of PBKDF2's first output block.
+    pub(crate) const BLOCK_1: Self = Self::block(1);
+
+    /// The number of one of PBKDF2's output blocks, from 1 up.
+    pub(crate) const fn block(number: u32) -> Self {
+        let [a, b, c, d] = number.to_be_bytes();
+        Self::Block([a, b, c, d, 0x80])
+    }
+
+    const fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::None => &[0x80],
+            Self::Block(bytes) => bytes,
+        }
+    }
+}
+
+/// Returns the inner and the outer hash state after a key of at most 64 bytes: the key is padded with zeros to a block and
+/// xored with `0x36` and `0x5c` (RFC 2104 §2).
+pub(crate) fn states(key: &[u8]) -> [State; 2] {
+    let mut states = [INITIAL; 2];
+    let mut block = Zeroizing::new([0_u8; 64]);
+    for (state, pad) in states.iter_mut().zip([0x36, 0x5c]) {
+        block.fill(pad);
+        block.iter_mut().zip(key).for_each(|(slot, byte)| *slot ^= byte);
+        compress(state, slice::from_ref(&block));
+    }
+    states
+}
+
+/// Returns the MAC of `message ‖ suffix`, given the states of the key.
+pub(crate) fn compute(states: &[State; 2], message: &[u8], suffix: Suffix) -> State {
+    mac_of_rest(states, 0, message, suffix)
+}
+
+/// Returns the MAC of a message of which `before` bytes (whole blocks) are already in the inner state, and `message ‖ suffix`
+/// is the rest.
+fn mac_of_rest([inner, outer]: &[State; 2], before: usize, message: &[u8], suffix: Suffix) -> State {
+    let mut digest = hash(inner, 64 + before, message, suffix);
+    let mac = finish(outer, &digest);
+    digest.zeroize();
+    mac
+}
+
+/// The MAC of a message that is written to a buffer from front to back, computed while it is written.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct IncrementalMac {
+    /// The states after the key. The inner one continues with the message.
+    states: [State; 2],
+    /// How many bytes of the message are in the inner state: whole blocks.
+    hashed: usize,
+}
+
+impl IncrementalMac {
+    /// Starts the MAC of an empty message.
+    pub(crate) fn new(key: &[u8]) -> Self {
+        Self { states: states(key), hashed: 0 }
+    }
+
+    /// Hashes the whole blocks that are new in `message`, which is the complete message so far.
+    pub(crate) fn grow(&mut self, message: &[u8]) {
+        let [inner, _] = &mut self.states;
+        let (_, rest) = message.split_at(self.hashed);
+        let (blocks, _) = rest.as_chunks::<BLOCK_LEN>();
+        compress(inner, blocks);
+        self.hashed += blocks.as_flattened().len();
+    }
+
+    /// Returns the MAC of `message`, which begins with the message that was passed to [`IncrementalMac::grow`] last.
+    pub(crate) fn finish(&self, message: &[u8]) -> State {
+        let (_, rest) = message.split_at(self.hashed);
+        mac_of_rest(&self.states, self.hashed, rest, Suffix::None)
+    }
+}
+
+/// The MAC of a message that arrives in pieces and is not kept.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct StreamingMac {
+    /// The states after the key. The inner one continues with the message.
+    states: [State; 2],
+    block: [u8; BLOCK_LEN],
+    len: usize,
+}
+
+impl StreamingMac {
+    pub(crate) fn new(key: &[u8]) -> Self {
+        Self { states: states(key), block: [0; BLOCK_LEN], len: 0 }
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        let [inner, _] = &mut self.states;
+        absorb(inner, &mut self.block, &mut self.len, bytes);
+    }
+
+    /// Returns the MAC of all bytes so far.
+    pub(crate) fn finish(&self) -> State {
+        let before = len_before_last_block(self.len);
+        mac_of_rest(&self.states, before, self.block.split_at(self.len - before).0, Suffix::None)
+    }
+}
+
+/// Returns the SHA-256 digest of a message of which `before` bytes (whole blocks) are already in `state`, and
+/// `message ‖ suffix` is the rest.
+#[inline(never)] // inlined, its block would be on the stack together with that of `finish`
+pub(crate) fn hash(state: &State, before: usize, message: &[u8], suffix: Suffix) -> State {
+    let mut state = *state;
+    let (blocks, tail) = message.as_chunks::<64>();
+    compress(&mut state, blocks);
+    let mut block = Zeroizing::new([0_u8; 64]);
+    block.iter_mut().zip(tail).for_each(|(slot, byte)| *slot = *byte);
+    let (mut at, mut len) = (tail.len(), before + message.len());
+    for byte in suffix.as_bytes() {
+        if at == 64 {
+            flush(&mut state, &mut block);
+            at = 0;
+        }
+        if let Some(slot) = block.get_mut(at) {
+            *slot = *byte;
+        }
+        at += 1;
+        len += 1;
+    }
+    if at > 56 {
+        flush(&mut state, &mut block);
+    }
+    // The last block ends with the message's length in bits, in which the byte of the 1 bit does not count.
+    let bits = (len - 1) as u64 * 8;
+    block.iter_mut().skip(56).zip(bits.to_be_bytes()).for_each(|(slot, byte)| *slot = byte);
+    flush(&mut state, &mut block);
+    state
+}
+
+/// Hashes `block` and zeroes it for the next one.
+#[inline(never)] // inlined, it would be in flash three times
+fn flush(state: &mut State, block: &mut [u8; 64]) {
+    compress(state, slice::from_ref(block));
+    block.fill(0);
+}
+
+/// Returns the SHA-256 digest of `key block ‖ digest`, given the state after the key block. Takes one compression.
+pub(crate) fn finish(state: &State, digest: &State) -> State {
+    let mut block = [0_u8; 64];
+    block.as_chunks_mut::<4>().0.iter_mut().zip(digest).for_each(|(slot, word)| *slot = word.to_be_bytes());
+    // The padding: the 1 bit, and the length in bits.
+    block[32] = 0x80;
+    [block[62], block[63]] = ((64 + 32) * 8_u16).to_be_bytes();
+    let mut state = *state;
+    compress(&mut state, slice::from_ref(&block));
+    state
+}
+
+/// Adds `bytes` to a message that arrives in pieces and is `len` bytes long so far. `state` is the state after all blocks
+/// before the last; `block` begins with the last block, which may be full.
+pub(crate) fn absorb(state: &mut State, block: &mut [u8; BLOCK_LEN], len: &mut usize, bytes: &[u8]) {
+    for byte in bytes {
+        let at = *len % BLOCK_LEN;
+        if at == 0 && *len > 0 {
+            compress(state, slice::from_ref(block));
+        }
+        if let Some(slot) = block.get_mut(at) {
+            *slot = *byte;
+        }
+        *len += 1;
+    }
+}
+
+/// The SHA-256 of a public message that arrives in pieces. It wipes nothing.
+pub(crate) struct Hasher {
+    state: State,
+    block: [u8; BLOCK_LEN],
+    len: usize,
+}
+
+impl Hasher {
+    pub(crate) const fn new() -> Self {
+        Self { state: INITIAL, block: [0; BLOCK_LEN], len: 0 }
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        absorb(&mut self.state, &mut self.block, &mut self.len, bytes);
+    }
+
+    pub(crate) fn digest(&self) -> State {
+        let before = len_before_last_block(self.len);
+        hash(&self.state, before, self.block.split_at(self.len - before).0, Suffix::None)
+    }
+}
+
+/// Returns the length of all blocks before the last one of a message that [`absorb`] was given.
+pub(crate) const fn len_before_last_block(len: usize) -> usize {
+    len.saturating_sub(1) / BLOCK_LEN * BLOCK_LEN
+}
+
+/// Writes a digest as bytes. It goes to where it stays, rather than being returned, because it may be a key.
+pub(crate) fn write(digest: &State, out: &mut [u8; 32]) {
+    for (slot, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(digest) {
+        *slot = word.to_be_bytes();
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests of the C library. `cargo test -p fernseal-ffi --test ffi NAME` runs those of one file, or one.
+#![allow(clippy::unwrap_used)] // a test may panic
+
+mod header;
+mod programs;
+#[path = "../skip.rs"]
+mod skip;
