@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::Rlimit;
 
 use crate::audit::Audit;
+use crate::config::text::Format;
 use crate::error::{Exit, Failure, Result};
 use crate::keys::{KeyOptions, Keyring};
 use crate::output::Report;
@@ -18,6 +19,8 @@ pub(crate) struct Context {
     pub(crate) report: Report,
     pub(crate) audit: Audit,
     pub(crate) key_file: Option<PathBuf>,
+    /// The format of the configs that are named, if the user says it.
+    pub(crate) format: Option<Format>,
     pub(crate) prompts: Prompts,
     pub(crate) key_command: Option<OsString>,
     pub(crate) threads: NonZeroUsize,

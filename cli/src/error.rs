@@ -60,6 +60,30 @@ impl Failure {
         Self::new(Exit::Other, format!("fernseal contradicts itself: {what}"), next)
     }
 
+    /// The master key's file was named where a config is meant.
+    pub(crate) fn key_for_config(file: &str) -> Self {
+        let what = format!("Invalid JSON: {file} holds a master key, not a config");
+        Self::new(Exit::Malformed, what, "were the config and the key file swapped?")
+    }
+
+    /// A config that its format does not allow; `what` names the file and the place.
+    pub(crate) fn unreadable(what: String, next: &str) -> Self {
+        Self::new(Exit::Malformed, what, next)
+    }
+
+    /// A value that is left as it is, because of what `why` says about its format.
+    pub(crate) fn left_as_it_is(file: &str, pointer: &str, why: &str, next: &str) -> Self {
+        let what = format!("{why}: {} at {}", one_line(file), one_line(pointer));
+        Self::new(Exit::Malformed, what, next)
+    }
+
+    /// A token outside of all values whose secret cannot stand there.
+    pub(crate) fn outside_of_values(file: &str, pointer: &str) -> Self {
+        let what =
+            format!("the secret cannot be written outside of a value: {} at {}", one_line(file), one_line(pointer));
+        Self::new(Exit::Malformed, what, "make the token a value of its own, or remove it")
+    }
+
     /// What core refused, at `pointer` in `file`.
     pub(crate) fn at(file: &str, pointer: &str, error: Error) -> Self {
         let (exit, what, next) = match error {

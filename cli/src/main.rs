@@ -1,4 +1,4 @@
-//! `fernseal`: keeps the secrets of JSON configs encrypted at rest.
+//! `fernseal`: keeps the secrets of configs encrypted at rest.
 //! Here: what is done before and after a command. The commands are in `commands/`, one file a verb.
 //! What tokens and JSON mean is decided in fernseal-core, how files stay whole in `store`.
 
@@ -49,6 +49,7 @@ fn run() -> ExitCode {
         report: Report::new(cli.common.quiet, cli.common.verbose),
         audit: Audit::new(cli.common.audit_log, threads),
         key_file: cli.common.key_file,
+        format: cli.common.format,
         prompts: Prompts::new(cli.common.no_input),
         key_command: cli.common.key_command,
         threads,

@@ -8,9 +8,11 @@ use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::config::text::Format;
 use crate::quote::Pointer;
 
 /// Keeps the secrets of JSON configs encrypted at rest.
@@ -68,6 +70,9 @@ pub(crate) struct Common {
     /// Run COMMAND by sh -c; what it prints is the master key
     #[arg(long, global = true, value_name = "COMMAND", conflicts_with = "key_file")]
     pub(crate) key_command: Option<OsString>,
+    /// Take the configs that are named for FORMAT, whatever their names tell
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = format_named())]
+    pub(crate) format: Option<Format>,
     /// Append to FILE what each command did with keys and secrets
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
@@ -83,6 +88,13 @@ pub(crate) struct Common {
     /// Say on stderr only what went wrong
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+}
+
+/// Reads the name of a format.
+fn format_named() -> impl TypedValueParser<Value = Format> {
+    let names = Format::ALL.map(Format::name);
+    // Each of the names that are let pass is that of a format.
+    PossibleValuesParser::new(names).try_map(|name| Format::of_option(&name).ok_or("no format"))
 }
 
 /// The verbs.

@@ -11,13 +11,13 @@ use std::thread;
 
 use fernseal_core::Error;
 use fernseal_core::config::ValueKind;
-use fernseal_core::json::{self, Kind};
+use fernseal_core::json;
 use fernseal_core::token::PREFIX;
 use serde_json::json;
 
 use crate::args::Check;
 use crate::config::secrets_file::{SecretsFile, SecretsFiles};
-use crate::config::text::{ConfigText, Place, classify};
+use crate::config::text::{ConfigText, FormatSource, Kind, Place, ValueError, classify};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::keys::parallel;
@@ -95,10 +95,11 @@ impl Flaw {
     fn of(place: &Place<'_>) -> Option<Self> {
         match place.kind {
             Kind::String => {
-                (!place.raw.is_empty() && classify(place.raw) == ValueKind::Plain).then_some(Self::PlainString)
+                (!place.is_empty_string() && classify(place) == ValueKind::Plain).then_some(Self::PlainString)
             }
-            Kind::Scalar => (place.raw != "null").then_some(Self::PlainScalar),
-            Kind::Object | Kind::Array => Some(Self::Group),
+            Kind::Scalar => Some(Self::PlainScalar),
+            Kind::Null => None,
+            Kind::Map | Kind::List => Some(Self::Group),
         }
     }
 
@@ -195,7 +196,7 @@ impl Looked {
             match reason {
                 Some(reason) => self.skipped.push((shown(path), reason.to_owned())),
                 None => {
-                    let document = ConfigText::parse(shown(path), staged.read()?);
+                    let document = ConfigText::parse(shown(path), staged.read()?, FormatSource::Name);
                     let could_hold = |words: &[&str]| {
                         let unreadable = |error: io::Error| Failure::new(Exit::File, error.to_string(), "run it again");
                         store::could_hold(&*staged.read()?, words).map_err(unreadable)
@@ -249,13 +250,13 @@ impl Looked {
         let pointers: Vec<&Pointer> = settings.places(required).collect();
         let texts: Vec<&str> = pointers.iter().map(|pointer| &***pointer).collect();
         for (pointer, found) in pointers.into_iter().zip(document.find_all(&texts)) {
-            let is_there = usize::from(!matches!(found, Err(Error::NotFound)));
+            let is_there = usize::from(!matches!(found, Err(ValueError::Core(Error::NotFound))));
             match self.met.get_mut(pointer) {
                 Some(met) => *met += is_there,
                 None => _ = self.met.insert(pointer.clone(), is_there),
             }
             match found {
-                Err(Error::NotFound) => {}
+                Err(ValueError::Core(Error::NotFound)) => {}
                 Err(error) => self.failed.push((config.clone(), document.failure(pointer, error))),
                 Ok(place) if !seen.insert(place.start()) => {}
                 Ok(place) => self.findings.extend(Flaw::of(&place).map(|flaw| Finding {

@@ -41,7 +41,8 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     }
     let mut edits = Vec::new();
     if let Some(keys) = keys {
-        edits = document.opened_to(&open_all(&document, &keys, context)?);
+        let secrets = open_all(&document, &keys, context)?;
+        edits = document.opened_to(document.tokens.iter().zip(secrets.iter().map(|secret| secret.as_str())))?;
         context.audit.record(&Entry {
             command: "decrypt",
             outcome: "done",
@@ -72,7 +73,10 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
 fn textconv(path: &Path, context: &Context) -> Result<()> {
     let mut source = ConfigPath::named(path).read()?;
     let bytes = source.take_bytes();
-    let Ok(document) = ConfigText::parse(shown(path), bytes.clone()) else { return output::result_bytes(&[&bytes]) };
+    let format = super::format_source(&ConfigPath::named(path), context);
+    let Ok(document) = ConfigText::parse(shown(path), bytes.clone(), format) else {
+        return output::result_bytes(&[&bytes]);
+    };
     let edits = match document.tokens.is_empty() || !Keyring::is_set(context.key_options()) {
         true => Vec::new(),
         false => open_what_opens(&document, path, context).unwrap_or_else(|failure| {
@@ -87,10 +91,10 @@ fn textconv(path: &Path, context: &Context) -> Result<()> {
 fn open_what_opens(document: &ConfigText, path: &Path, context: &Context) -> Result<Vec<Edit>> {
     let keys = context.keys()?;
     let tokens: Vec<_> = document.tokens.iter().map(|token| (document, token)).collect();
-    let (mut edits, mut pointers) = (Vec::new(), Vec::new());
+    let (mut secrets, mut pointers) = (Vec::new(), Vec::new());
     for ((_, token), opened) in tokens.iter().zip(tokens::open(&tokens, &keys, context.threads)) {
         if let Ok(secret) = opened.and_then(|opened| into_text(opened.plain)) {
-            edits.push(token.replaced_by(&secret));
+            secrets.push((*token, secret));
             pointers.push(&*token.pointer);
         }
     }
@@ -101,5 +105,5 @@ fn open_what_opens(document: &ConfigText, path: &Path, context: &Context) -> Res
         pointers: &pointers,
         keys: &[keys.current()],
     })?;
-    Ok(edits)
+    document.opened_to(secrets.iter().map(|(token, secret)| (*token, secret.as_str())))
 }

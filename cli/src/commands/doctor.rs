@@ -14,7 +14,7 @@ use super::check::{Looked, listed};
 use super::config_or_default;
 use crate::args::Doctor as Args;
 use crate::config::secrets_file::{self, SecretsFile};
-use crate::config::text::ConfigText;
+use crate::config::text::{ConfigText, FormatSource};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::keys::{self, Keyring, Place, derive};
@@ -101,7 +101,7 @@ impl Doctor {
             let next = format!("chmod 600 {}: who can write it can swap its secrets", quoted_path(path));
             self.note("config file", format!("{name} can be written by others (mode {mode:03o})"), next);
         }
-        let document = ConfigText::parse(name.clone(), source.take_bytes());
+        let document = ConfigText::parse(name.clone(), source.take_bytes(), FormatSource::Name);
         let document = document.map_err(|failure| self.wrong("JSON", &failure)).ok()?;
         self.good("JSON", "the config is valid JSON in UTF-8");
         if document.wants_debug() {

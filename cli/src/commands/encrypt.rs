@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
 use fernseal_core::config::ValueKind;
-use fernseal_core::json::Kind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -17,7 +16,7 @@ use crate::args::Encrypt;
 use crate::audit::Entry;
 use crate::config::placeholder;
 use crate::config::secrets_file::SecretsFile;
-use crate::config::text::{ConfigText, Edits, Place, classify, unescaped};
+use crate::config::text::{ConfigText, Edits, Kind, Place, ValueError, classify};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
@@ -78,7 +77,8 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         interrupt::stop_if_requested()?;
         tokens.extend(tokens::seal(master, part, args.legacy, at, context.threads)?);
     }
-    let edits = secrets.iter().zip(&tokens).map(|(secret, token)| secret.place.replaced_by(token)).collect();
+    let edit = |(secret, token): (&Secret<'_>, &String)| document.replace(secret.pointer, &secret.place, token);
+    let edits = secrets.iter().zip(&tokens).map(edit).collect::<Result<_>>()?;
     let edits = Edits::new(document, edits)?;
     let pieces = edits.pieces();
 
@@ -151,8 +151,8 @@ fn find_secrets<'a>(
     let mut starts = BTreeSet::new();
     for ((pointer, is_wanted), found) in wanted.into_iter().zip(found) {
         let place = match found {
-            Err(Error::NotFound) if !is_wanted && others_named => continue,
-            Err(Error::NotFound) if !is_wanted => {
+            Err(ValueError::Core(Error::NotFound)) if !is_wanted && others_named => continue,
+            Err(ValueError::Core(Error::NotFound)) if !is_wanted => {
                 return Err(Failure::new(
                     Exit::Malformed,
                     format!("no auth.token_value in {}", document.name),
@@ -164,7 +164,7 @@ fn find_secrets<'a>(
         if place.kind != Kind::String {
             return Err(document.failure(pointer, Error::NotAString));
         }
-        match classify(place.raw) {
+        match classify(&place) {
             ValueKind::Sealed => context.report.note(format_args!("{pointer} is encrypted already")),
             ValueKind::Lookalike => {
                 return Err(match document.token_from(place.start()) {
@@ -173,21 +173,21 @@ fn find_secrets<'a>(
                 });
             }
             ValueKind::Placeholder if !*placeholders => {
-                let form = unescaped(place.raw).ok().and_then(|text| placeholder::form(&text));
+                let form = place.text().ok().and_then(|text| placeholder::form(&text));
                 context.report.note(format_args!(
                     "{pointer} is or holds a placeholder ({}), not a secret: left as it is",
                     form.unwrap_or("${…}")
                 ));
             }
-            ValueKind::Plain if place.raw.is_empty() => {
+            ValueKind::Plain if place.is_empty_string() => {
                 context.report.note(format_args!("{pointer} is empty: left as it is"));
             }
             ValueKind::Plain | ValueKind::Placeholder => {
-                if place.raw.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
+                let text = place.text().map_err(|error| document.failure(pointer, error))?.into_owned();
+                if text.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
                     context.report.warn(format_args!("{pointer} begins like a token; it is encrypted as it is"));
                 }
-                let text = unescaped(place.raw).map_err(|error| document.failure(pointer, error))?;
-                let text = text.into_owned();
+                document.check_replaceable(pointer, &place)?;
                 check_length(document, pointer, text.len())?;
                 if starts.insert(place.start()) {
                     secrets.push(Secret { pointer, place, text });

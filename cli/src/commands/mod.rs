@@ -22,11 +22,10 @@ pub(crate) mod verify;
 use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
-use fernseal_core::json::{self, Kind};
 use fernseal_core::token::Format;
 use zeroize::Zeroizing;
 
-use crate::config::text::{ConfigText, SealedValue, unescaped};
+use crate::config::text::{ConfigText, FormatSource, Place, SealedValue};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
@@ -104,9 +103,14 @@ pub(crate) fn load(config: &ConfigPath, context: &Context) -> Result<(ConfigFile
     Ok((source, document))
 }
 
+/// Where the format of `config` is known from. `--format` is for what the user has named, not for what lies in a directory.
+pub(crate) fn format_source(config: &ConfigPath, context: &Context) -> FormatSource {
+    context.format.filter(|_| !config.was_found()).map_or(FormatSource::Name, FormatSource::Given)
+}
+
 /// The second half of [`load`].
 pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Context) -> Result<ConfigText> {
-    let document = ConfigText::parse(shown(&config.path), source.take_bytes())?;
+    let document = ConfigText::parse(shown(&config.path), source.take_bytes(), format_source(config, context))?;
     if document.wants_debug() {
         context.report.be_verbose();
     }
@@ -184,12 +188,11 @@ fn open_all(document: &ConfigText, keys: &Keyring, context: &Context) -> Result<
 }
 
 /// A value that is no token, as text: a string without its escapes, a number or a truth value as it is written.
-fn unsealed(document: &ConfigText, value: &json::Value<'_>, pointer: &str) -> Result<Zeroizing<String>> {
-    match value.kind() {
-        Kind::Object | Kind::Array => Err(document.failure(pointer, Error::NotAString)),
-        Kind::Scalar => Ok(Zeroizing::new(value.raw().to_owned())),
-        Kind::String => Ok(unescaped(value.raw()).map_err(|error| document.failure(pointer, error))?.into_owned()),
+fn unsealed(document: &ConfigText, value: &Place<'_>, pointer: &str) -> Result<Zeroizing<String>> {
+    if value.is_group() {
+        return Err(document.failure(pointer, Error::NotAString));
     }
+    Ok(value.text().map_err(|error| document.failure(pointer, error))?.into_owned())
 }
 
 /// Bytes as text; of bytes that are none, nothing is left behind.

@@ -6,14 +6,13 @@ use std::io::{self, IsTerminal, Read};
 
 use fernseal_core::Error;
 use fernseal_core::config::ValueKind;
-use fernseal_core::json::{self, Kind};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{MAX_SECRET, check_length, into_text, read};
 use crate::args::Set;
 use crate::audit::Entry;
-use crate::config::text::{ConfigText, Edit, Edits, SealedValue, classify};
+use crate::config::text::{ConfigText, Edits, Kind, Place, SealedValue, ValueError, classify};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
@@ -46,7 +45,7 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     let at = document.sealing_time(time::now());
     let token = tokens::seal_one(master, &secret, at, context.threads)?;
 
-    let edits = Edits::new(&document, vec![Edit::of(&value, &token)])?;
+    let edits = Edits::new(&document, vec![document.replace(&args.pointer, &value, &token)?])?;
     let mut entry = Entry {
         command: "set",
         outcome: "started",
@@ -70,16 +69,18 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
 }
 
 /// The value at `pointer`, which can be replaced by a secret.
-fn find_value<'d>(document: &'d ConfigText, pointer: &str) -> Result<json::Value<'d>> {
-    let value = json::find(&document.text, pointer).map_err(|error| {
+fn find_value<'d>(document: &'d ConfigText, pointer: &str) -> Result<Place<'d>> {
+    let value = document.look_up(pointer).map_err(|error| {
+        let is_missing = error == ValueError::Core(Error::NotFound);
         let failure = document.failure(pointer, error);
         let next = "add it to the config with any text first (`fernseal edit`), or check the pointer's spelling";
-        if error == Error::NotFound { Failure { next: next.to_owned(), ..failure } } else { failure }
+        if is_missing { Failure { next: next.to_owned(), ..failure } } else { failure }
     })?;
-    match value.kind() {
-        Kind::Object | Kind::Array => Err(document.failure(pointer, Error::NotAString)),
-        Kind::String | Kind::Scalar => Ok(value),
+    if value.is_group() {
+        return Err(document.failure(pointer, Error::NotAString));
     }
+    document.check_replaceable(pointer, &value)?;
+    Ok(value)
 }
 
 /// Refuses keys that are not the config's. The token that is replaced must open, as nobody else may have its secret;
@@ -95,7 +96,7 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Conte
                 Some(tokens::refusal(document, token, error, keys, context.threads))
             }
             // A damaged token may still be mended.
-            None if value.kind() == Kind::String && classify(value.raw()) == ValueKind::Lookalike => {
+            None if value.kind == Kind::String && classify(&value) == ValueKind::Lookalike => {
                 Some(document.failure(&args.pointer, Error::Lookalike))
             }
             None => None,

@@ -6,13 +6,12 @@ use std::path::Path;
 
 use fernseal_core::Error;
 use fernseal_core::config::{TOKEN_VALUE, ValueKind};
-use fernseal_core::json::{self, Kind};
 use fernseal_core::token::PREFIX;
 use serde_json::json;
 
 use super::{config_or_default, format_name, load, reason_to_skip};
 use crate::args::Status;
-use crate::config::text::{ConfigText, SealedValue, classify};
+use crate::config::text::{ConfigText, Kind, SealedValue, ValueError, classify};
 use crate::context::Context;
 use crate::error::Result;
 use crate::keys::Keyring;
@@ -191,12 +190,12 @@ const INVALID: &str = "INVALID (begins like a token, but is none)";
 
 /// The state of `auth.token_value`.
 fn token_value(document: &ConfigText) -> &'static str {
-    match json::find(&document.text, TOKEN_VALUE) {
-        Err(Error::DuplicateKey) => "AMBIGUOUS (the name occurs twice)",
+    match document.look_up(TOKEN_VALUE) {
+        Err(ValueError::Core(Error::DuplicateKey)) => "AMBIGUOUS (the name occurs twice)",
         Err(_) => "NOT FOUND",
-        Ok(value) if value.kind() != Kind::String => "NOT A STRING",
-        Ok(value) if value.raw().is_empty() => "EMPTY",
-        Ok(value) => match classify(value.raw()) {
+        Ok(value) if value.kind != Kind::String => "NOT A STRING",
+        Ok(value) if value.is_empty_string() => "EMPTY",
+        Ok(value) => match classify(&value) {
             ValueKind::Sealed => "ENCRYPTED",
             ValueKind::Lookalike => INVALID,
             ValueKind::Placeholder => "PLACEHOLDER",

@@ -2,6 +2,5 @@
 
 pub(crate) mod placeholder;
 pub(crate) mod secrets_file;
-#[allow(dead_code)] // until the commands read every format through it
 mod syntax;
 pub(crate) mod text;

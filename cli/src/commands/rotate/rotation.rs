@@ -18,7 +18,7 @@ use getrandom::SysRng;
 use crate::args::Rotate;
 use crate::audit::Entry;
 use crate::commands::{self, keygen};
-use crate::config::text::{ConfigText, Edit, Edits, SealedValue};
+use crate::config::text::{ConfigText, Edit, Edits, FormatSource, SealedValue};
 use crate::context::Context;
 use crate::env;
 use crate::error::{Exit, Failure, Result};
@@ -252,6 +252,7 @@ struct VerifiedFile {
     config: ConfigPath,
     name: String,
     identity: Identity,
+    format: FormatSource,
     /// For each token the key that opens it; none if it is under the new master key already.
     keys: Vec<Option<Derived>>,
 }
@@ -367,7 +368,14 @@ impl Rotation<'_> {
                     self.context.report.trace(format_args!("{name}: all {} tokens open", keys.len()));
                     self.pointers.extend(file.document.tokens.iter().map(|token| token.pointer.clone()));
                     let identity = file.source.identity();
-                    checked.push(VerifiedFile { config: file.config.clone(), name: name.clone(), identity, keys });
+                    let format = file.document.source;
+                    checked.push(VerifiedFile {
+                        config: file.config.clone(),
+                        name: name.clone(),
+                        identity,
+                        format,
+                        keys,
+                    });
                 }
             }
         }
@@ -585,7 +593,7 @@ fn replace(
         if *tokens::open_with(key, sealed).map_err(failed)? != *plain {
             return Err(failed(Error::AuthenticationFailed));
         }
-        edits.push(token.replaced_by(sealed));
+        edits.push(token.resealed(sealed));
     }
     let edits = Edits::new(document, edits)?;
     let content = edits.pieces();
@@ -632,7 +640,7 @@ fn load_again(file: &VerifiedFile) -> Result<Loaded> {
         let next = "it was left as it is; run the rotation again with --new-key-file and the new key's file";
         return Err(Failure::new(Exit::File, format!("{} changed while it was being rotated", file.name), next));
     }
-    let document = ConfigText::parse(file.name.clone(), source.take_bytes())?;
+    let document = ConfigText::parse(file.name.clone(), source.take_bytes(), file.format)?;
     Ok(Loaded { config: file.config.clone(), source, document })
 }
 

@@ -18,7 +18,6 @@ use std::path::Path;
 use std::process::Command;
 
 use fernseal_core::Error;
-use fernseal_core::json::{self, Kind};
 use rustix::process::Resource;
 use zeroize::Zeroizing;
 
@@ -28,7 +27,7 @@ use super::{config_or_default, open, read, unsealed};
 use crate::args::Run;
 use crate::audit::Entry;
 use crate::config::placeholder;
-use crate::config::text::{ConfigText, Edit, Edits, SealedValue, unescaped};
+use crate::config::text::{ConfigText, Edits, Kind, Leaf, Place, SealedValue, normalized};
 use crate::context::Context;
 use crate::env::KEY_VARIABLES;
 use crate::error::{Exit, Failure, Result};
@@ -165,7 +164,7 @@ fn not_started(program: &OsStr, error: &io::Error) -> Failure {
 struct Wish<'d> {
     variable: String,
     pointer: Pointer,
-    value: json::Value<'d>,
+    value: Place<'d>,
     /// The variable is to have the path of a file with the value, not the value.
     in_file: bool,
 }
@@ -173,7 +172,7 @@ struct Wish<'d> {
 impl<'d> Wish<'d> {
     fn new(variable: &str, pointer: Pointer, in_file: bool, document: &'d ConfigText) -> Result<Self> {
         let value = document.find(&pointer)?;
-        if matches!(value.kind(), Kind::Object | Kind::Array) {
+        if value.is_group() {
             return Err(document.failure(&pointer, Error::NotAString));
         }
         Ok(Self { variable: variable.to_owned(), pointer, value, in_file })
@@ -230,20 +229,17 @@ fn wishes<'d>(args: &Run, document: &'d ConfigText) -> Result<Vec<Wish<'d>>> {
 fn members<'d>(document: &'d ConfigText, pointer: &str) -> Result<Vec<Wish<'d>>> {
     let object = document.find(pointer)?;
     let failure = |what: String, next: &str| Failure::new(Exit::Malformed, format!("{}: {what}", document.name), next);
-    if object.kind() != Kind::Object {
+    if object.kind != Kind::Map {
         return Err(failure(
             format!("the value at {} is not an object", one_line(pointer)),
             "use --env NAME=POINTER for one value",
         ));
     }
-    let depth = match pointer.chars().next() {
-        None => 0,
-        Some('/') => pointer.matches('/').count(),
-        Some(_) => pointer.matches('.').count() + 1,
-    };
     let mut wishes = Vec::new();
-    for leaf in document.leaves().filter(|leaf| object.span().contains(&leaf.start())) {
-        let mut segments = leaf.pointer.match_indices('/').map(|(at, _)| at).skip(depth);
+    let above = normalized(pointer).map_err(|error| document.failure(pointer, error))?;
+    let is_below = |leaf: &Leaf<'_>| leaf.pointer.strip_prefix(&*above).is_some_and(|rest| rest.starts_with('/'));
+    for leaf in document.leaves().filter(is_below) {
+        let mut segments = leaf.pointer.match_indices('/').map(|(at, _)| at).skip_while(|at| *at < above.len());
         let Some(start) = segments.next() else { continue };
         if let Some(end) = segments.next() {
             let what = format!("{} is not a single value, as a variable needs", one_line(&leaf.pointer[..end]));
@@ -268,13 +264,12 @@ fn edits_of_all<'d>(
     expand: bool,
     opened: &[(&SealedValue, Zeroizing<String>)],
 ) -> Result<Edits<'d>> {
-    let mut edits: Vec<Edit> = opened.iter().map(|(token, secret)| token.replaced_by(secret)).collect();
+    let mut edits = document.opened_to(opened.iter().map(|(token, secret)| (*token, secret.as_str())))?;
     if expand {
-        for value in json::strings(&document.text) {
-            let value = value.map_err(|error| document.failure("", error))?;
-            let Ok(text) = unescaped(value.raw()) else { continue };
-            if document.token_at(&value).is_none() && text.contains("${") {
-                edits.push(Edit::of(&value, &expanded(&text)?));
+        for leaf in document.leaves().filter(|leaf| leaf.place.kind == Kind::String) {
+            let Ok(text) = leaf.place.text() else { continue };
+            if document.token_at(&leaf.place).is_none() && text.contains("${") {
+                edits.push(document.replace(&leaf.pointer, &leaf.place, &expanded(&text)?)?);
             }
         }
     }

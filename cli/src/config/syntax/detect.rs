@@ -7,6 +7,9 @@ use zeroize::Zeroizing;
 /// What to do where it is not clear.
 const NAME_IT: &str = "say which with --format";
 
+/// What is said of a text that no format fits.
+const NONE: &str = "it has none of the formats that are known";
+
 /// The endings of systemd's units and of what is written like them.
 const UNITS: [&str; 15] = [
     "service",
@@ -63,6 +66,25 @@ impl Format {
         }
     }
 
+    /// The format of the text of the file `name`; none, if the name tells nothing and it is not JSON either.
+    ///
+    /// # Errors
+    /// That the name tells two.
+    pub(super) fn of_file(name: &str, text: &str) -> Result<Option<Self>, Refusal> {
+        let by_name = Self::of_name(name);
+        if matches!(by_name, Ok(Some(format)) if format != Self::Ini) {
+            return by_name;
+        }
+        // Such names tell little, and what is JSON is JSON. What begins with one brace is meant to be.
+        let start = text.trim_start_matches('\u{feff}').trim_start();
+        let is_meant = start.strip_prefix('{').is_some_and(|rest| !rest.starts_with(['{', '%', '#', '-']));
+        let is_json = || start.starts_with(['[', '"']) && read(Self::Json, text).is_some();
+        if is_meant || start.is_empty() && by_name == Ok(None) || is_json() {
+            return Ok(Some(Self::Json));
+        }
+        by_name
+    }
+
     /// The format of a text that has no name.
     ///
     /// # Errors
@@ -86,7 +108,7 @@ impl Format {
         match *fitting {
             [format] => Ok(format),
             [Self::Json, Self::Yaml] => Ok(Self::Json),
-            [] => Err(Refusal::new(0, "it has none of the formats that are known", NAME_IT)),
+            [] => Err(Refusal::new(0, NONE, NAME_IT)),
             _ => {
                 let names: Vec<_> = fitting.iter().map(|format| format.name()).collect();
                 Err(Refusal::new(0, format!("by what is in it, it is {}", names.join(" or ")), NAME_IT))

@@ -135,7 +135,7 @@ impl Syntax for Ini {
                 let below_nothing = last.is_none() && head.name == Name::Root && !lines.is_empty();
                 if below_nothing {
                     let end = splice::line_end(text);
-                    return Ok(Edit { span: below..below, text: Zeroizing::new(format!("{}{end}{end}", *line(name))) });
+                    return Ok(Edit::new(below..below, Zeroizing::new(format!("{}{end}{end}", *line(name)))));
                 }
                 Ok(splice::add_line_below(text, below, &line(name)))
             }
@@ -149,7 +149,7 @@ impl Syntax for Ini {
                     &end.repeat(2)
                 };
                 let added = Zeroizing::new(format!("{gap}[{section}]{end}{}{end}", *line(name)));
-                Ok(Edit { span: text.len()..text.len(), text: added })
+                Ok(Edit::new(text.len()..text.len(), added))
             }
             _ => Err(Refusal::new(text.len(), "its values lie one level deep", "name it as /section/name")),
         }

@@ -108,8 +108,11 @@ fn unescaped(text: &str, span: &Range<usize>) -> Result<Option<Zeroizing<String>
 }
 
 /// `plain` as a JSON string.
-fn quoted(plain: &str) -> Zeroizing<String> {
+pub(super) fn quoted(plain: &str) -> Zeroizing<String> {
     let mut buf = Zeroizing::new(vec![0; json::escaped_len(plain)]);
     let escaped = json::escape(plain, &mut buf).expect("the buffer has the length that core asks for");
-    Zeroizing::new(format!("\"{escaped}\""))
+    // Room for all of it: a text that grows leaves copies behind.
+    let mut quoted = Zeroizing::new(String::with_capacity(escaped.len() + 2));
+    ["\"", escaped, "\""].iter().for_each(|part| quoted.push_str(part));
+    quoted
 }

@@ -1,28 +1,38 @@
 //! The formats of configs: where the values of a text lie, and how one of them is written.
 //!
-//! [`Document`] is the one interface: its values with their pointers, and the edits that replace, add or remove one. All
-//! but the edited spot stays byte for byte. What a format cannot say without a doubt is a [`Refusal`], never a guess: a
-//! value on whose text the readers of the format disagree is left as it is, and the disagreement is named.
+//! [`read`] is the way in. It returns a [`Reading`], which has the values with their pointers, the tokens, and the edits that
+//! replace a value; everything but the edited spot stays byte for byte. What a format cannot say without doubt is a
+//! [`Refusal`], never a guess: a value on whose text the readers of the format disagree is left as it is, and the refusal
+//! names the disagreement.
 //!
-//! Each format is a file here with an implementation of [`Syntax`]. To add one: write that, name it in [`Format`], and give
-//! it to the proof in `tests/formats`. Files, keys and messages of commands are not for here.
+//! Strict JSON has a reading of its own, [`walk`]. Each other format is a file here with an implementation of [`Syntax`],
+//! which fills a [`Document`]. To add one: write that, name it in [`Format`], and give it to the proof in `tests/formats`.
+//! Files, keys and messages of commands are not for here.
 
 mod detect;
 mod env;
 mod ini;
 mod json;
+mod reading;
 mod splice;
 #[cfg(test)]
 mod tests;
 mod toml;
+mod walk;
 mod yaml;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use fernseal_core::Error;
 use zeroize::Zeroizing;
+
+use self::reading::Text;
+pub(crate) use self::reading::{
+    FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, ValueError, filled, read, steps,
+};
 
 /// The formats that are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +47,14 @@ pub(crate) enum Format {
     Ini,
     /// As [`Format::Ini`], without sections.
     Properties,
+    /// Any text: it has no values, only tokens.
+    Text,
 }
 
 impl Format {
     /// All of them.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Json, Self::Jsonc, Self::Env, Self::Toml, Self::Yaml, Self::Ini, Self::Properties];
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Json, Self::Jsonc, Self::Env, Self::Toml, Self::Yaml, Self::Ini, Self::Properties, Self::Text];
 
     /// The name for `--format` and for messages.
     pub(crate) const fn name(self) -> &'static str {
@@ -54,12 +66,14 @@ impl Format {
             Self::Yaml => "yaml",
             Self::Ini => "ini",
             Self::Properties => "properties",
+            Self::Text => "text",
         }
     }
 
     fn syntax(self) -> &'static dyn Syntax {
         match self {
-            Self::Json => &json::Json { relaxed: false },
+            // Plain text has no values; nobody makes a document of it.
+            Self::Json | Self::Text => &json::Json { relaxed: false },
             Self::Jsonc => &json::Json { relaxed: true },
             Self::Env => &env::Env,
             Self::Toml => &toml::Toml,
@@ -227,13 +241,28 @@ impl Values {
 pub(crate) struct Edit {
     pub(crate) span: Range<usize>,
     pub(crate) text: Zeroizing<String>,
+    /// The string that a value of a [`Document`] becomes by it.
+    says: Option<Zeroizing<String>>,
+    /// Whether it adds or removes a value, and what becomes of all others was checked.
+    is_checked: bool,
+}
+
+impl Edit {
+    /// An edit that writes `text` as it is: of a token another token, which no format writes in another way.
+    pub(crate) fn as_is(span: Range<usize>, text: &str) -> Self {
+        Self::new(span, Zeroizing::new(text.to_owned()))
+    }
+
+    fn new(span: Range<usize>, text: Zeroizing<String>) -> Self {
+        Self { span, text, says: None, is_checked: false }
+    }
 }
 
 /// A text and its values.
 #[derive(Debug)]
 pub(crate) struct Document {
     format: Format,
-    text: Zeroizing<String>,
+    text: Text,
     values: Vec<Value>,
 }
 
@@ -242,7 +271,8 @@ impl Document {
     ///
     /// # Errors
     /// What is wrong with it, or what its readers disagree on so far that no value can be relied on.
-    pub(crate) fn parse(format: Format, text: Zeroizing<String>) -> Result<Self, Refusal> {
+    pub(crate) fn parse(format: Format, text: impl Into<Text>) -> Result<Self, Refusal> {
+        let text = text.into();
         let mut found = Values::default();
         format.syntax().read(&text, &mut found)?;
         found.mark_repeated();
@@ -297,12 +327,15 @@ impl Document {
     /// # Errors
     /// [`Error::InvalidPointer`], [`Error::NotFound`]; [`Error::DuplicateKey`] if a name on the way occurs twice.
     pub(crate) fn find(&self, pointer: &str) -> Result<&Value, Error> {
+        self.find_index(pointer).map(|index| &self.values[index])
+    }
+
+    fn find_index(&self, pointer: &str) -> Result<usize, Error> {
         let steps = steps(pointer)?;
-        let found = self.index_of(&steps).map(|index| &self.values[index]);
         // Of two of the same name the other may be the one that has it.
         let above = || (0..steps.len()).filter_map(|len| self.index_of(&steps[..len]));
-        match found {
-            Some(value) if !value.repeated => Ok(value),
+        match self.index_of(&steps) {
+            Some(index) if !self.values[index].repeated => Ok(index),
             None if !above().any(|index| self.values[index].repeated) => Err(Error::NotFound),
             _ => Err(Error::DuplicateKey),
         }
@@ -333,7 +366,7 @@ impl Document {
             return Err(Refusal::new(value.span.start, "it holds other values", "name one of them"));
         }
         let text = self.format.syntax().write(&self.text, value, plain)?;
-        Ok(Edit { span: value.span.clone(), text })
+        Ok(Edit { span: value.span.clone(), text, says: Some(Zeroizing::new(plain.to_owned())), is_checked: false })
     }
 
     /// An edit that adds the string `plain` at `pointer`, where nothing is yet, and the containers on the way to it.
@@ -367,7 +400,7 @@ impl Document {
             value.kind == Kind::String && !value.repeated && after.text_of(value) == Ok(plain)
         });
         if says_it && self.equals(&after, |_| false, |index| added.contains(&Some(index))) {
-            return Ok(edit);
+            return Ok(Edit { is_checked: true, ..edit });
         }
         Err(Refusal::new(edit.span.start, "it cannot be added there without a doubt", "add it by hand"))
     }
@@ -385,7 +418,11 @@ impl Document {
         }
         let edit = self.format.syntax().remove(self, index)?;
         let after = self.read_again(std::slice::from_ref(&edit))?;
-        if self.equals(&after, |other| other == index, |_| false) { Ok(edit) } else { Err(doubt()) }
+        if self.equals(&after, |other| other == index, |_| false) {
+            Ok(Edit { is_checked: true, ..edit })
+        } else {
+            Err(doubt())
+        }
     }
 
     /// The text with `replacements` made, each the string that a value becomes. The result is read again: all other values
@@ -393,37 +430,43 @@ impl Document {
     ///
     /// # Errors
     /// Why the format cannot say one of them.
+    #[allow(dead_code)] // for tests, those of tests/formats too
     pub(crate) fn replaced(&self, replacements: &[(&Value, &str)]) -> Result<Zeroizing<String>, Refusal> {
         let mut edits = Vec::with_capacity(replacements.len());
         for (value, plain) in replacements {
             edits.push(self.replace(value, plain)?);
         }
         edits.sort_by_key(|edit| edit.span.start);
-        let after = self.read_again(&edits)?;
-        let mut changed: Vec<_> = replacements.iter().map(|(value, plain)| (value.span.start, *plain)).collect();
-        changed.sort_unstable();
-        let is_changed = |index: usize| {
-            let start = self.values[index].span.start;
-            self.values[index].is_leaf() && changed.binary_search_by_key(&start, |(start, _)| *start).is_ok()
-        };
-        let says_it = |(value, new): (&Value, &Value)| {
-            let at = changed.binary_search_by_key(&value.span.start, |(start, _)| *start);
-            at.is_err()
-                || !value.is_leaf()
-                || at.is_ok_and(|at| {
-                    new.kind == Kind::String && after.text_of(new) == Ok(changed[at].1) && new.name == value.name
-                })
-        };
-        let same_length = self.values.len() == after.values.len();
-        if !same_length
-            || !self.values.iter().zip(&after.values).all(says_it)
-            || !self.equals(&after, is_changed, is_changed)
-        {
+        Ok(Arc::unwrap_or_clone(self.edited(&edits)?.text))
+    }
+
+    /// The document with `edits` made, which must be in order and apart. The result is read again: each value that an edit
+    /// is for must say what it is to say, and all others must be what they were.
+    fn edited(&self, edits: &[Edit]) -> Result<Self, Refusal> {
+        let doubt = || {
             let start = edits.first().map_or(0, |edit| edit.span.start);
             let what = "it cannot be written there without a doubt";
-            return Err(Refusal::new(start, what, "write the value in quotes, on one line, and try again"));
-        }
-        Ok(after.text)
+            Refusal::new(start, what, "write the value in quotes, on one line, and try again")
+        };
+        let after = self.read_again(edits).map_err(|_| doubt())?;
+        let edit_of = |index: usize| {
+            let value = &self.values[index];
+            let first = edits.partition_point(|edit| edit.span.start < value.span.start);
+            edits.get(first).filter(|edit| value.is_leaf() && edit.span.end <= value.span.end)
+        };
+        let says_it = |(index, new): (usize, &Value)| match edit_of(index) {
+            None => true,
+            Some(Edit { says: Some(says), .. }) => {
+                new.kind == Kind::String && after.text_of(new) == Ok(says) && new.name == self.values[index].name
+            }
+            // A token became another.
+            Some(_) => new.kind == self.values[index].kind && new.name == self.values[index].name,
+        };
+        let is_changed = |index: usize| edit_of(index).is_some();
+        let is_well = self.values.len() == after.values.len()
+            && after.values.iter().enumerate().all(says_it)
+            && self.equals(&after, is_changed, is_changed);
+        if is_well { Ok(after) } else { Err(doubt()) }
     }
 
     /// The text with `edits` made, which must be in order, read as a text of this format.
@@ -453,16 +496,4 @@ impl Document {
         let above = std::iter::successors(value.parent, |parent| self.values[*parent].parent);
         (above.count(), &value.name, value.kind, if value.is_leaf() { self.raw_text(value) } else { "" })
     }
-}
-
-/// The steps of a pointer: RFC 6901, or names joined by dots.
-fn steps(pointer: &str) -> Result<Vec<String>, Error> {
-    let Some(rest) = pointer.strip_prefix('/') else {
-        return Ok(if pointer.is_empty() { Vec::new() } else { pointer.split('.').map(str::to_owned).collect() });
-    };
-    let unescape = |step: &str| {
-        let well = step.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-        if well { Ok(step.replace("~1", "/").replace("~0", "~")) } else { Err(Error::InvalidPointer) }
-    };
-    rest.split('/').map(unescape).collect()
 }

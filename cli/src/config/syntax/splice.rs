@@ -31,7 +31,7 @@ pub(super) fn add_between_brackets(document: &Document, parent: usize, entry: &s
     let text = document.text();
     let Some(last) = children(document, parent).pop() else {
         let at = document.values[parent].span.start + 1;
-        return Edit { span: at..at, text: Zeroizing::new(entry.to_owned()) };
+        return Edit::new(at..at, Zeroizing::new(entry.to_owned()));
     };
     let at = end(document, last);
     let before = &text[..document.values[last].name_start];
@@ -43,9 +43,9 @@ pub(super) fn add_between_brackets(document: &Document, parent: usize, entry: &s
     if behind.starts_with("//") || behind.starts_with("/*") || behind.starts_with('#') {
         let first = if comma.is_empty() { "," } else { "" };
         let text = Zeroizing::new(format!("{first}{line}{space}{entry}{comma}"));
-        return Edit { span: at..at + line.len(), text };
+        return Edit::new(at..at + line.len(), text);
     }
-    Edit { span: at..at, text: Zeroizing::new(format!(",{space}{entry}")) }
+    Edit::new(at..at, Zeroizing::new(format!(",{space}{entry}")))
 }
 
 /// Removes the member at `index` from between brackets, with the comma that it leaves over.
@@ -68,7 +68,7 @@ pub(super) fn remove_between_brackets(document: &Document, index: usize) -> Resu
     if document.text()[gap.clone()].contains(['/', '#']) {
         return Err(Refusal::new(gap.start, "a comment stands beside it", "remove it by hand"));
     }
-    Ok(Edit { span, text: Zeroizing::default() })
+    Ok(Edit::new(span, Zeroizing::default()))
 }
 
 /// The line end that `text` has.
@@ -84,13 +84,13 @@ pub(super) fn add_line_below(text: &str, offset: usize, line: &str) -> Edit {
     let end = line_end(text);
     let above = &text[..offset];
     if above.trim_start_matches('\u{feff}').is_empty() {
-        return Edit { span: offset..offset, text: Zeroizing::new(format!("{line}{end}")) };
+        return Edit::new(offset..offset, Zeroizing::new(format!("{line}{end}")));
     }
     // Behind the line end, so that the last line need not have one.
     let at = if above.ends_with('\n') { Some(offset) } else { text[offset..].find('\n').map(|at| offset + at + 1) };
     match at {
-        Some(at) => Edit { span: at..at, text: Zeroizing::new(format!("{line}{end}")) },
-        None => Edit { span: text.len()..text.len(), text: Zeroizing::new(format!("{end}{line}")) },
+        Some(at) => Edit::new(at..at, Zeroizing::new(format!("{line}{end}"))),
+        None => Edit::new(text.len()..text.len(), Zeroizing::new(format!("{end}{line}"))),
     }
 }
 
@@ -110,5 +110,5 @@ pub(super) fn remove_lines(document: &Document, index: usize) -> Result<Edit, Re
     // Without a line end of its own, it takes that of the line before.
     let start =
         if text[..end].ends_with('\n') { start + mark } else { text[..start].trim_end_matches(['\r', '\n']).len() };
-    Ok(Edit { span: start..end, text: Zeroizing::default() })
+    Ok(Edit::new(start..end, Zeroizing::default()))
 }

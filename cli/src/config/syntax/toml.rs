@@ -105,7 +105,7 @@ impl Syntax for Toml {
         if table.name == Name::Root {
             let mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
             let end = splice::line_end(text);
-            return Ok(Edit { span: mark..mark, text: Zeroizing::new(format!("{}{end}", *entry)) });
+            return Ok(Edit::new(mark..mark, Zeroizing::new(format!("{}{end}", *entry))));
         }
         if !text[table.span.clone()].starts_with('[') {
             return Err(Refusal::new(table.span.start, "its table has no header of its own", "add it by hand"));
