@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Rlimit;
 
 use crate::audit::Audit;
-use crate::config::text::Format;
+use crate::config::text::TextFormat;
 use crate::error::{Exit, Failure, Result};
 use crate::keys::{KeyOptions, Keyring};
 use crate::output::Report;
@@ -20,7 +20,7 @@ pub(crate) struct Context {
     pub(crate) audit: Audit,
     pub(crate) key_file: Option<PathBuf>,
     /// The format of the configs that are named, if the user says it.
-    pub(crate) format: Option<Format>,
+    pub(crate) format: Option<TextFormat>,
     pub(crate) prompts: Prompts,
     pub(crate) key_command: Option<OsString>,
     pub(crate) threads: NonZeroUsize,

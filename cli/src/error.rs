@@ -66,6 +66,68 @@ impl Failure {
         Self::new(Exit::Malformed, what, "were the config and the key file swapped?")
     }
 
+    /// A config of more bytes than are read.
+    pub(crate) fn config_too_large(file: &str) -> Self {
+        Self::new(Exit::File, format!("{file} is larger than 64 MiB"), "no config is that large; check the path")
+    }
+
+    /// `-` for a config that is to be changed, or read more than once.
+    pub(crate) fn stdin_is_no_file() -> Self {
+        let what = "\"-\" is stdin, which this command cannot write back to";
+        Self::new(Exit::Usage, what, "name a file; ./- is a file of that name")
+    }
+
+    /// What is on stdin is not what `open` opens.
+    pub(crate) fn not_one_token() -> Self {
+        let what = "Invalid encrypted token format: stdin does not hold one token and nothing else";
+        let next = "pipe one token in, as `fernseal seal` prints it; `fernseal decrypt -` opens all of a text";
+        Self::new(Exit::Malformed, what, next)
+    }
+
+    /// A token was given as an argument.
+    pub(crate) fn token_is_no_argument() -> Self {
+        let next = "pipe it in: printf %s \"$TOKEN\" | fernseal open";
+        Self::new(Exit::Usage, "the token comes from stdin, not from an argument", next)
+    }
+
+    /// What can only be a secret was given as an argument; `pipe` shows how it is handed over.
+    pub(crate) fn secret_is_no_argument(pipe: &str) -> Self {
+        Self::new(Exit::Usage, "a secret is no argument: others see it there, and the shell keeps it", pipe)
+    }
+
+    /// A secret of more bytes than are sealed, of `place`.
+    pub(crate) fn secret_too_long(place: &str) -> Self {
+        let what = format!("the secret is longer than 1 MiB: {place}");
+        Self::new(Exit::Malformed, what, "nothing was written; a config is no place for it")
+    }
+
+    /// A secret was typed twice, in two ways.
+    pub(crate) fn secrets_differ(next: &str) -> Self {
+        Self::new(Exit::Usage, "the two are not the same", next)
+    }
+
+    /// Nobody is there who could type the secret, for the reason in `why`.
+    pub(crate) fn no_secret_on_stdin(why: Option<&str>) -> Self {
+        let what = format!("the secret is not on stdin, and is not asked for, as {}", why.unwrap_or("nobody is there"));
+        Self::new(Exit::Usage, what, "pipe the secret in: printf %s \"$SECRET\" | fernseal seal")
+    }
+
+    /// A secret without a character.
+    pub(crate) fn secret_is_empty(next: &str) -> Self {
+        Self::new(Exit::Usage, "the secret is empty", next)
+    }
+
+    /// Stdin fails.
+    pub(crate) fn stdin_unreadable(error: &std::io::Error) -> Self {
+        Self::new(Exit::File, format!("stdin cannot be read: {error}"), "nothing was changed; try again")
+    }
+
+    /// Where `encrypt` has stdin for its config and is to replace it.
+    pub(crate) fn stream_in_place() -> Self {
+        let next = "leave --in-place out: the encrypted config goes to stdout, or to a file with -o OUT";
+        Self::new(Exit::Usage, "a pipe cannot be replaced", next)
+    }
+
     /// A config that its format does not allow; `what` names the file and the place.
     pub(crate) fn unreadable(what: String, next: &str) -> Self {
         Self::new(Exit::Malformed, what, next)

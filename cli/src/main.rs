@@ -69,6 +69,8 @@ fn run() -> ExitCode {
         Command::Rotate(args) => commands::rotate::run(args, &context),
         Command::Backups(args) => commands::backups::run(args, &context),
         Command::Check(args) => commands::check::run(args, &context),
+        Command::Seal(args) => commands::seal::run(args, &context),
+        Command::Open(args) => commands::open::run(args, &context),
         Command::Run(args) => commands::run::run(args, &context),
         Command::Bound { parent, program } => keys::run_bound(*parent, program),
         Command::Session { program } => commands::run::session(program, &context),

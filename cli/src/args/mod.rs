@@ -12,10 +12,11 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::config::text::Format;
+use crate::config::text::TextFormat;
 use crate::quote::Pointer;
+use crate::store::Selection;
 
-/// Keeps the secrets of JSON configs encrypted at rest.
+/// Keeps the secrets of configs encrypted at rest.
 #[derive(Debug, Parser)]
 #[command(name = "fernseal", version, arg_required_else_help = true, subcommand_required = true)]
 #[command(override_usage = "fernseal CONFIG [-o OUT]\n       fernseal CONFIG --status\n       fernseal COMMAND …")]
@@ -72,7 +73,7 @@ pub(crate) struct Common {
     pub(crate) key_command: Option<OsString>,
     /// Take the configs that are named for FORMAT, whatever their names tell
     #[arg(long, global = true, value_name = "FORMAT", value_parser = format_named())]
-    pub(crate) format: Option<Format>,
+    pub(crate) format: Option<TextFormat>,
     /// Append to FILE what each command did with keys and secrets
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
@@ -91,10 +92,10 @@ pub(crate) struct Common {
 }
 
 /// Reads the name of a format.
-fn format_named() -> impl TypedValueParser<Value = Format> {
-    let names = Format::ALL.map(Format::name);
+fn format_named() -> impl TypedValueParser<Value = TextFormat> {
+    let names = TextFormat::ALL.map(TextFormat::name);
     // Each of the names that are let pass is that of a format.
-    PossibleValuesParser::new(names).try_map(|name| Format::of_option(&name).ok_or("no format"))
+    PossibleValuesParser::new(names).try_map(|name| TextFormat::of_option(&name).ok_or("no format"))
 }
 
 /// The verbs.
@@ -125,6 +126,10 @@ pub(crate) enum Command {
     Backups(Backups),
     /// Find secrets in plain text, for git hooks and CI (exit code 3)
     Check(Check),
+    /// Encrypt one secret from stdin or a prompt, and print the token
+    Seal(Seal),
+    /// Print the secret of one token from stdin
+    Open(Open),
     /// Start a program with secrets, decrypted in its environment or in files of its own
     Run(Run),
     /// Find out what is wrong with a config and its master key, and what to do
@@ -161,6 +166,24 @@ pub(crate) enum Command {
     Man(Man),
 }
 
+/// Which files of directories are looked at
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Files of directories")]
+pub(crate) struct Select {
+    /// In directories look at files that match GLOB too, as in '*.tf' or 'deploy/**/*.txt' (can be repeated)
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) include: Vec<String>,
+    /// In directories leave out files that match GLOB (can be repeated)
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+}
+
+impl Select {
+    pub(crate) fn selection(&self) -> Selection<'_> {
+        Selection { include: &self.include, exclude: &self.exclude }
+    }
+}
+
 /// Find secrets in plain text, for git hooks and CI (exit code 3)
 #[derive(Debug, Args)]
 #[command(help_template = HELP, before_help = "\
@@ -168,14 +191,16 @@ Examples:
   fernseal check proxmox-config/ --require /database/password
   fernseal check --staged                      in .git/hooks/pre-commit")]
 pub(crate) struct Check {
-    /// Configs, or directories whose *.json files are all looked at; examples, links, hidden directories and files that are
-    /// not JSON are skipped [default: .]
+    /// Configs, or directories whose configs are all looked at, known by their names; examples, links, hidden directories
+    /// and what cannot be read are skipped [default: .]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Take the value at POINTER for a secret too, as in /proxmox/password; a config must have it (can be repeated)
     #[arg(long = "require", value_name = "POINTER")]
     pub(crate) required: Vec<Pointer>,
-    /// Look at the *.json files that are staged in git instead; none of them need have a POINTER
+    /// Look at the configs that are staged in git instead; none of them need have a POINTER
     #[arg(long, conflicts_with = "paths")]
     pub(crate) staged: bool,
     /// Print JSON
@@ -367,6 +392,40 @@ pub(crate) struct Set {
     pub(crate) json: bool,
 }
 
+/// Encrypt one secret from stdin or a prompt, and print the token
+#[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "\
+Example:
+  printf 'db_password = \"%s\"\\n' \"$(pass db | fernseal seal)\" >> prod.tfvars")]
+pub(crate) struct Seal {
+    /// What can only be the secret: taken, so that clap does not repeat it in its message, and refused
+    #[arg(hide = true)]
+    pub(crate) surplus: Vec<OsString>,
+    /// Take every byte on stdin, the line end at its end too
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Seal even with a master key of fewer than 16 bytes
+    #[arg(long)]
+    pub(crate) allow_short_key: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Print the secret of one token from stdin
+#[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "\
+Example:
+  psql -Atc 'select token from account' | fernseal open")]
+pub(crate) struct Open {
+    /// What can only be the token: taken, so that it is told how tokens are handed over
+    #[arg(hide = true)]
+    pub(crate) surplus: Vec<OsString>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Edit a config in plain text, in memory alone; what changed is encrypted again
 #[derive(Debug, Args)]
 #[command(
@@ -390,9 +449,11 @@ pub(crate) struct Edit {
 /// Show what is encrypted, without a key
 #[derive(Debug, Args)]
 pub(crate) struct Status {
-    /// Configs, or directories whose *.json files are all looked at [default: $PROXMOX_MCP_CONFIG]
+    /// Configs, or directories whose configs are all looked at, known by their names [default: $PROXMOX_MCP_CONFIG]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Also open every token (needs the key)
     #[arg(long)]
     pub(crate) verify: bool,
@@ -404,9 +465,11 @@ pub(crate) struct Status {
 /// Check that every token opens with the key at hand
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Configs, or directories whose *.json files are all looked at [default: $PROXMOX_MCP_CONFIG]
+    /// Configs, or directories whose configs are all looked at, known by their names [default: $PROXMOX_MCP_CONFIG]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -452,9 +515,11 @@ Examples:
   fernseal rotate proxmox-config/ --new-key-file new.key
   fernseal rotate --rollback proxmox-config/   back, while the old key is set")]
 pub(crate) struct Rotate {
-    /// Configs, or directories whose *.json files are all rotated
+    /// Configs, or directories whose configs are all rotated, known by their names
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Rotate to the key in FILE: one that you made, or that of a rotation that did not finish
     #[arg(long, value_name = "FILE", conflicts_with_all = ["new_key_out", "rollback"])]
     pub(crate) new_key_file: Option<PathBuf>,
@@ -511,6 +576,8 @@ pub(crate) struct BackupsAt {
     /// The directories of the configs, or configs
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Where the backups are, if not beside the configs
     #[arg(long, value_name = "DIR")]
     pub(crate) backup_dir: Option<PathBuf>,

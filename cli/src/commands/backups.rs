@@ -69,7 +69,7 @@ impl Listed {
 }
 
 fn list(at: &BackupsAt) -> Result<()> {
-    let listed = Listed::of(&mut store::find(&at.paths), at)?;
+    let listed = Listed::of(&mut store::find(&at.paths, at.select.selection()), at)?;
     tell(&listed, at.json)?;
     output::say_all(listed.into_failures())
 }
@@ -115,7 +115,7 @@ fn looked_at(configs: usize, skipped: usize) -> String {
 }
 
 fn prune(args: &Prune, context: &Context) -> Result<()> {
-    let mut found = store::find(&args.at.paths);
+    let mut found = store::find(&args.at.paths, args.at.select.selection());
     let mut listed = Listed::of(&mut found, &args.at)?;
     if !listed.unread.is_empty() {
         return output::say_all(

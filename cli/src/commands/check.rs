@@ -40,9 +40,9 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     if args.staged {
         looked.at_staged(&args.required)?;
     } else if args.paths.is_empty() {
-        looked.at_paths(&[PathBuf::from(".")], &args.required, context);
+        looked.at_paths(&[PathBuf::from(".")], args, context);
     } else {
-        looked.at_paths(&args.paths, &args.required, context);
+        looked.at_paths(&args.paths, args, context);
     }
     looked.tell(args.json)?;
 
@@ -142,13 +142,14 @@ pub(super) struct Looked {
 }
 
 impl Looked {
-    fn at_paths(&mut self, paths: &[PathBuf], required: &[Pointer], context: &Context) {
-        let found = store::find(paths);
+    fn at_paths(&mut self, paths: &[PathBuf], args: &Check, context: &Context) {
+        let mut found = store::find(paths, args.select.selection());
+        found.look_at_others();
         self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
         self.failed.extend(found.unread.into_iter().map(|(path, failure)| (shown(&path), failure)));
         // What is told on the way is told in order.
         let threads = if context.report.is_verbose() { 0 } else { context.threads.get() };
-        let work = |configs: &[ConfigPath]| Self::at_configs(configs, required, context);
+        let work = |configs: &[ConfigPath]| Self::at_configs(configs, &args.required, context);
         let parts: Vec<&[ConfigPath]> = found.configs.chunks(PART).collect();
         let threads = if parts.len() > 1 { threads } else { 0 };
         let looked = thread::scope(|scope| parallel::begin(scope, threads, parts, work).finish());
@@ -164,9 +165,14 @@ impl Looked {
         let mut looked = Self::default();
         let mut settings = SecretsFiles::default();
         for config in configs {
-            let document = config.read_to_look().and_then(|mut source| super::parse(config, &mut source, context));
-            let could_hold = |words: &[&str]| config.could_hold(words);
-            looked.add(&config.path, document, settings.beside(config), required, could_hold);
+            let document = match config.is_stream() {
+                true => super::look(config, context),
+                false => config.read_to_look().and_then(|mut source| super::parse(config, &mut source, context)),
+            };
+            // A stream is gone once it was read: what is wrong with it is told.
+            let could_hold = |words: &[&str]| if config.is_stream() { Ok(true) } else { config.could_hold(words) };
+            let settings = if config.is_stream() { Ok(Rc::default()) } else { settings.beside(config) };
+            looked.add(&config.path, document, settings, required, could_hold);
         }
         looked
     }
@@ -220,31 +226,53 @@ impl Looked {
         could_hold: impl FnOnce(&[&str]) -> Result<bool>,
     ) {
         match (document, settings) {
-            (Ok(document), Ok(settings)) => {
+            (Ok(document), Ok(settings)) if document.fault().is_none() => {
                 self.configs += 1;
                 self.look(&document, &settings, required);
             }
-            (Ok(_), Err(failure)) => self.failed.push((shown(path), failure)),
-            (Err(failure), settings) => {
-                let holds_none = settings.is_ok_and(|settings| {
-                    let names: Vec<String> = settings.places(required).map(|pointer| last_name(pointer)).collect();
-                    let words: Vec<&str> = names.iter().map(String::as_str).chain([PREFIX]).collect();
-                    matches!(could_hold(&words), Ok(false))
-                });
-                match holds_none {
-                    true => {
-                        let reason = format!("{}; it holds no token and no secret's name", failure.what);
-                        self.skipped.push((shown(path), reason));
-                    }
-                    false => self.failed.push((shown(path), failure)),
-                }
+            (Ok(document), settings @ Ok(_)) => {
+                self.look_at_lookalikes(&document);
+                // There is one, as its values are not known.
+                self.failed_or_foreign(path, document.fault(), settings, required, could_hold);
             }
+            (Ok(_), Err(failure)) => self.failed.push((shown(path), failure)),
+            (Err(failure), settings) => self.failed_or_foreign(path, Some(failure), settings, required, could_hold),
+        }
+    }
+
+    /// Takes note of a file that cannot be read for the reason in `failure`, or that it is no config.
+    fn failed_or_foreign(
+        &mut self,
+        path: &Path,
+        failure: Option<Failure>,
+        settings: Result<Rc<SecretsFile>>,
+        required: &[Pointer],
+        could_hold: impl FnOnce(&[&str]) -> Result<bool>,
+    ) {
+        let Some(failure) = failure else { return };
+        let holds_none = settings.is_ok_and(|settings| {
+            let names: Vec<String> = settings.places(required).map(|pointer| last_name(pointer)).collect();
+            let words: Vec<&str> = names.iter().map(String::as_str).chain([PREFIX]).collect();
+            matches!(could_hold(&words), Ok(false))
+        });
+        match holds_none {
+            true => {
+                let reason = format!("{}; it holds no token and no secret's name", failure.what);
+                self.skipped.push((shown(path), reason));
+            }
+            false => self.failed.push((shown(path), failure)),
         }
     }
 
     /// ValueKind at the values that must not be plain, and at all that look like tokens and are none.
     pub(super) fn look(&mut self, document: &ConfigText, settings: &SecretsFile, required: &[Pointer]) {
         let config = &document.name;
+        if let Err(failure) = document.check_values_known() {
+            self.look_at_lookalikes(document);
+            // Whoever asks for a value must hear that nobody knows.
+            self.failed.extend((!required.is_empty()).then(|| (config.clone(), failure)));
+            return;
+        }
         // Two pointers may lead to one value.
         let mut seen = BTreeSet::new();
         let pointers: Vec<&Pointer> = settings.places(required).collect();
@@ -266,8 +294,12 @@ impl Looked {
                 })),
             }
         }
+        self.look_at_lookalikes(document);
+    }
+
+    fn look_at_lookalikes(&mut self, document: &ConfigText) {
         self.findings.extend(document.lookalikes.iter().map(|pointer| Finding {
-            config: config.clone(),
+            config: document.name.clone(),
             pointer: pointer.clone(),
             flaw: Flaw::Lookalike,
         }));

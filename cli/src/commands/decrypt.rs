@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{config_or_default, into_text, open_all, read};
+use super::{config_or_default, into_text, load, look, open_all};
 use crate::args::Decrypt;
 use crate::audit::Entry;
 use crate::config::text::{ConfigText, Edit, Edits};
@@ -29,9 +29,13 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
         let next = "name a file with -o OUT";
         return Err(Failure::new(Exit::Usage, "stdout cannot take the config and what --json prints", next));
     }
-    let (source, document) = read(&path, context)?;
-    if let Some(out) = out {
-        super::refuse_same_file(&source, out, "change the config with `fernseal edit`, which leaves no plain text")?;
+    let config = ConfigPath::named(&path);
+    let (source, document) = match config.is_stream() {
+        true => (None, look(&config, context)?),
+        false => load(&config, context).map(|(source, document)| (Some(source), document))?,
+    };
+    if let (Some(out), Some(source)) = (out, &source) {
+        super::refuse_same_file(source, out, "change the config with `fernseal edit`, which leaves no plain text")?;
     }
     let keys = if document.tokens.is_empty() { None } else { Some(context.keys()?) };
     // Not before: a lock is not held while a person types. What is saved to OUT from here on survives.
@@ -71,10 +75,9 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
 /// The config for `git diff`: what opens is opened, all else stays, and nobody is asked for a key. With a key that is none
 /// or an audit log that cannot be written nothing is opened, and `git diff` goes on.
 fn textconv(path: &Path, context: &Context) -> Result<()> {
-    let mut source = ConfigPath::named(path).read()?;
-    let bytes = source.take_bytes();
-    let format = super::format_source(&ConfigPath::named(path), context);
-    let Ok(document) = ConfigText::parse(shown(path), bytes.clone(), format) else {
+    let config = ConfigPath::named(path);
+    let bytes = if config.is_stream() { config.read_stream()? } else { config.read()?.take_bytes() };
+    let Ok(document) = ConfigText::parse(shown(path), bytes.clone(), super::format_source(&config, context)) else {
         return output::result_bytes(&[&bytes]);
     };
     let edits = match document.tokens.is_empty() || !Keyring::is_set(context.key_options()) {

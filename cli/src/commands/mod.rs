@@ -13,8 +13,10 @@ pub(crate) mod get;
 pub(crate) mod key;
 pub(crate) mod keygen;
 pub(crate) mod man;
+pub(crate) mod open;
 pub(crate) mod rotate;
 pub(crate) mod run;
+pub(crate) mod seal;
 pub(crate) mod set;
 pub(crate) mod status;
 pub(crate) mod verify;
@@ -91,6 +93,21 @@ fn refuse_same_file(source: &ConfigFile, out: &Path, or: &str) -> Result<()> {
     Ok(())
 }
 
+/// Reads a config that is not written: a file, or a stream.
+pub(crate) fn look(config: &ConfigPath, context: &Context) -> Result<ConfigText> {
+    if !config.is_stream() {
+        return load(config, context).map(|(_, document)| document);
+    }
+    let document = ConfigText::parse(stream_name(&config.path), config.read_stream()?, format_source(config, context))?;
+    tell_tokens(&document, context);
+    Ok(document)
+}
+
+/// The name of a stream, for messages.
+fn stream_name(path: &Path) -> String {
+    if path.as_os_str() == "-" { "stdin".to_owned() } else { shown(path) }
+}
+
 /// Reads the config that the user named.
 fn read(path: &Path, context: &Context) -> Result<(ConfigFile, ConfigText)> {
     load(&ConfigPath::named(path), context)
@@ -105,12 +122,19 @@ pub(crate) fn load(config: &ConfigPath, context: &Context) -> Result<(ConfigFile
 
 /// Where the format of `config` is known from. `--format` is for what the user has named, not for what lies in a directory.
 pub(crate) fn format_source(config: &ConfigPath, context: &Context) -> FormatSource {
-    context.format.filter(|_| !config.was_found()).map_or(FormatSource::Name, FormatSource::Given)
+    let by_itself = if config.is_stream() { FormatSource::Content } else { FormatSource::Name };
+    context.format.filter(|_| !config.was_found()).map_or(by_itself, FormatSource::Given)
 }
 
 /// The second half of [`load`].
 pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Context) -> Result<ConfigText> {
     let document = ConfigText::parse(shown(&config.path), source.take_bytes(), format_source(config, context))?;
+    tell_tokens(&document, context);
+    Ok(document)
+}
+
+/// Turns debug mode on if the config asks for it, and tells what is in it then.
+fn tell_tokens(document: &ConfigText, context: &Context) {
     if document.wants_debug() {
         context.report.be_verbose();
     }
@@ -126,7 +150,6 @@ pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Cont
             Err(_) => context.report.trace(format_args!("{}: not a token", token.pointer)),
         }
     }
-    Ok(document)
 }
 
 /// Why a file in a directory that is no config, for the reason in `failure`, can be skipped: it holds none of `words`, and

@@ -115,7 +115,8 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Conte
 
 /// The secret, from a prompt or from stdin.
 fn read_secret(args: &Set, document: &ConfigText, context: &Context) -> Result<Zeroizing<String>> {
-    let secret = if io::stdin().is_terminal() { ask(args, context)? } else { read_stdin(args, document, context)? };
+    let check = |len| check_length(document, &args.pointer, len);
+    let secret = if io::stdin().is_terminal() { ask(args, context)? } else { read_stdin(args.raw, check, context)? };
     if secret.is_empty() {
         let next = "nothing was changed; type or pipe the secret in";
         return Err(Failure::new(Exit::Usage, "the secret is empty", next));
@@ -138,8 +139,12 @@ fn ask(args: &Set, context: &Context) -> Result<Zeroizing<String>> {
 }
 
 /// The secret on stdin. One line loses the line end that `echo` put there; a text of several lines, as a private key is,
-/// keeps it.
-fn read_stdin(args: &Set, document: &ConfigText, context: &Context) -> Result<Zeroizing<String>> {
+/// keeps it. `check` refuses what is too long.
+pub(super) fn read_stdin(
+    raw: bool,
+    check: impl Fn(usize) -> Result<()>,
+    context: &Context,
+) -> Result<Zeroizing<String>> {
     // Room for all of it from the start: a buffer that grows leaves copies behind.
     let room = MAX_SECRET + 3;
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
@@ -148,12 +153,12 @@ fn read_stdin(args: &Set, document: &ConfigText, context: &Context) -> Result<Ze
     })?;
     // What is longer was cut, perhaps in the middle of a character.
     if bytes.len() == room {
-        check_length(document, &args.pointer, room)?;
+        check(room)?;
     }
-    let line_end = if args.raw { 0 } else { line_end(&bytes) };
+    let line_end = if raw { 0 } else { line_end(&bytes) };
     let len = bytes.len() - line_end;
     bytes.truncate(len);
-    check_length(document, &args.pointer, bytes.len())?;
+    check(bytes.len())?;
     if line_end > 0 && !bytes.is_empty() {
         context.report.note("the line end on stdin is not part of the secret (--raw keeps it)");
     }

@@ -9,7 +9,7 @@ use fernseal_core::config::{TOKEN_VALUE, ValueKind};
 use fernseal_core::token::PREFIX;
 use serde_json::json;
 
-use super::{config_or_default, format_name, load, reason_to_skip};
+use super::{config_or_default, format_name, look, reason_to_skip};
 use crate::args::Status;
 use crate::config::text::{ConfigText, Kind, SealedValue, ValueError, classify};
 use crate::context::Context;
@@ -23,9 +23,10 @@ use crate::tokens::verify::{Verification, check};
 
 pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     let mut found = match &*args.paths {
-        [] => store::find(&[config_or_default(None)?]),
-        paths => store::find(paths),
+        [] => store::find(&[config_or_default(None)?], args.select.selection()),
+        paths => store::find(paths, args.select.selection()),
     };
+    found.look_at_others();
     found.refuse_none()?;
     let key_is_set = Keyring::is_set(context.key_options());
     if let ([config], false, [], []) = (&*found.configs, args.paths.len() > 1, &*found.skipped, &*found.unread)
@@ -117,7 +118,7 @@ struct State {
 
 impl State {
     fn of(config: &ConfigPath, context: &Context) -> Result<Self> {
-        let (_, document) = load(config, context)?;
+        let document = look(config, context)?;
         Ok(Self { token_value: token_value(&document), document, checked: None })
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use fernseal_core::token::PREFIX;
 use serde_json::json;
 
-use super::{config_or_default, load, reason_to_skip};
+use super::{config_or_default, look, reason_to_skip};
 use crate::args::Verify;
 use crate::config::text::ConfigText;
 use crate::context::Context;
@@ -20,9 +20,10 @@ use crate::tokens::verify::{Verification, verify_each};
 
 pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     let mut found = match &*args.paths {
-        [] => store::find(&[config_or_default(None)?]),
-        paths => store::find(paths),
+        [] => store::find(&[config_or_default(None)?], args.select.selection()),
+        paths => store::find(paths, args.select.selection()),
     };
+    found.look_at_others();
     found.refuse_none()?;
     let keys = context.keys()?;
     let mut entries = Vec::new();
@@ -36,7 +37,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
             output::result(format_args!("skipped {file}: {reason}"))?;
         }
     }
-    let read = |config: &ConfigPath| load(config, context).map(|(_, document)| document);
+    let read = |config: &ConfigPath| look(config, context);
     verify_each(found.configs, read, &keys, context, |config, checked| {
         let (document, checked) = match checked {
             Ok(checked) => checked,

@@ -19,7 +19,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::output::time;
 use crate::quote::{Pointer, is_key_text};
 
-pub(crate) use super::syntax::{Edit, Format, FormatSource, Kind, Place, ValueError};
+pub(crate) use super::syntax::{Edit, FormatSource, Kind, Place, TextFormat, ValueError};
 
 /// A config file's text and the tokens in it.
 pub(crate) struct ConfigText {
@@ -43,7 +43,7 @@ pub(crate) struct SealedValue {
     inside: Range<usize>,
     /// Its text, where escapes make that another than what is written.
     unescaped: Option<String>,
-    /// Format and timestamp, if it is a token at all.
+    /// TextFormat and timestamp, if it is a token at all.
     pub(crate) form: std::result::Result<(Form, u64), Error>,
     owner: Owner,
 }
@@ -93,6 +93,11 @@ impl ConfigText {
         let tokens = found.tokens.into_iter().map(SealedValue::new).collect();
         let lookalikes = found.lookalikes.into_iter().map(Pointer::from).collect();
         Ok(Self { name, text, tokens, lookalikes, reading, source })
+    }
+
+    /// Its format, if that is known.
+    pub(crate) fn format(&self) -> Option<TextFormat> {
+        self.reading.format()
     }
 
     /// Fails if the values of the text are not known, but only its tokens.
@@ -210,6 +215,10 @@ impl ConfigText {
         &self,
         secrets: impl IntoIterator<Item = (&'t SealedValue, &'t str)>,
     ) -> Result<Vec<Edit>> {
+        if let Some(failure) = self.fault() {
+            let next = format!("{}; --format text writes the secrets as they are, without quotes", failure.next);
+            return Err(Failure { next, ..failure });
+        }
         let mut edits = Vec::new();
         // Values of which tokens are a part, with the secrets of these.
         let mut filled: BTreeMap<usize, (&Pointer, &Spot, Vec<&str>)> = BTreeMap::new();

@@ -39,6 +39,28 @@ impl ConfigPath {
         Self { path: path.to_owned(), root: None }
     }
 
+    /// Whether it is stdin (`-`), or a pipe that a shell made for the command (`<(…)`): what can only be read, and once.
+    pub(crate) fn is_stream(&self) -> bool {
+        let is_pipe = || self.path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
+        let from_shell = ["/dev/stdin", "/dev/fd", "/proc/self/fd"].iter().any(|place| self.path.starts_with(place));
+        self.root.is_none() && (self.path.as_os_str() == "-" || from_shell && is_pipe())
+    }
+
+    /// Reads all of a stream.
+    pub(crate) fn read_stream(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = if self.path.as_os_str() == "-" {
+            io::stdin().lock().take(MAX_CONFIG + 1).read_to_end(&mut bytes)
+        } else {
+            File::open(&self.path).and_then(|file| file.take(MAX_CONFIG + 1).read_to_end(&mut bytes))
+        };
+        read.map_err(|error| self.unreadable(&error))?;
+        if bytes.len() as u64 > MAX_CONFIG {
+            return Err(Failure::config_too_large(&shown(&self.path)));
+        }
+        Ok(bytes)
+    }
+
     /// Where backups of the config go below `backup_dir`: under the real path of its directory, so that configs of one
     /// name in two places never share backups. The directory below `backup_dir`, and the config's real name.
     pub(super) fn backup_place(&self) -> io::Result<(PathBuf, OsString)> {
@@ -82,10 +104,7 @@ impl ConfigPath {
 
     fn read_once(&self) -> Result<ConfigFile> {
         let (dir, name, file, stat) = self.open()?;
-        let too_large = || {
-            let what = format!("{} is larger than 64 MiB", shown(&self.path));
-            Failure::new(Exit::File, what, "no config is that large; check the path")
-        };
+        let too_large = || Failure::config_too_large(&shown(&self.path));
         let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= MAX_CONFIG).ok_or_else(too_large)?;
         let bytes = read_whole(&file, size as usize).map_err(|error| self.unreadable(&error))?;
         // It may have grown since.
@@ -119,6 +138,9 @@ impl ConfigPath {
 
     /// Opens the file, which must be a regular one: its directory, its name there, itself and what it is.
     pub(super) fn open(&self) -> Result<(Arc<OwnedFd>, OsString, File, Stat)> {
+        if self.path.as_os_str() == "-" {
+            return Err(Failure::stdin_is_no_file());
+        }
         let (dir, name) = self.open_directory().map_err(|error| self.unreadable(&error))?;
         // Not blocking: a FIFO is noticed, not waited for.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;

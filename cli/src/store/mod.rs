@@ -10,6 +10,7 @@ mod lock;
 mod memory;
 mod names;
 mod search;
+mod selection;
 pub(crate) mod staged;
 mod temporary;
 mod tree;
@@ -24,6 +25,7 @@ pub(crate) use lock::{Lock, Notice, lock};
 pub(crate) use memory::{MemoryFile, MemoryFolder, sweep};
 pub(crate) use names::backup_stamp;
 pub(crate) use search::could_hold;
+pub(crate) use selection::Selection;
 pub(crate) use write::{Output, Unsyncable, append_line, check_backup_dir, check_creatable, create_key, make_durable};
 
 use std::ffi::OsStr;

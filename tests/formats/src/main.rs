@@ -70,7 +70,7 @@ impl Sealer {
 
 fn main() {
     let mut args = env::args().skip(1);
-    let format = args.next().and_then(|name| syntax::Format::of_option(&name)).expect("the first argument is a format");
+    let format = args.next().and_then(|name| syntax::TextFormat::of_option(&name)).expect("the first argument is a format");
     let most = args.next().unwrap_or_default();
     if most == "write" {
         return write_all(format);
@@ -117,7 +117,7 @@ fn main() {
         }
         for map in maps {
             // git's names have no underscore, a shell's no dash.
-            let name = if format == syntax::Format::Ini { "fernseal-new" } else { "FERNSEAL_NEW" };
+            let name = if format == syntax::TextFormat::Ini { "fernseal-new" } else { "FERNSEAL_NEW" };
             let pointer = format!("{map}/{name}");
             let mut case = add_one(&document, &pointer, &mut sealer)
                 .unwrap_or_else(|refusal| json!({ "not_added": refusal.what }));
@@ -128,7 +128,7 @@ fn main() {
 }
 
 /// Writes values into texts, as the lines of stdin ask for it.
-fn write_all(format: syntax::Format) {
+fn write_all(format: syntax::TextFormat) {
     for line in io::stdin().lock().lines() {
         let case: Json = serde_json::from_str(&line.expect("cases are text")).expect("cases are JSON");
         let member = |name: &str| case[name].as_str().expect("cases are complete");
@@ -145,7 +145,7 @@ fn write_all(format: syntax::Format) {
 
 /// Changes texts at random and does all that a document can do. What it refuses is well; it must not panic, and what it
 /// does not refuse must be so when it is read again.
-fn break_all(format: syntax::Format, rounds: usize) {
+fn break_all(format: syntax::TextFormat, rounds: usize) {
     const PIECES: [&str; 44] = [
         "\"", "'", "`", "\\", "\n", "\r\n", "\r", " ", "  ", "\t", ":", ": ", "- ", "? ", "#", " #", "=", "[", "]",
         "{", "}", ",", "&a ", "*a", "!t ", "!!str ", "|", "|\n", ">-\n", "---\n", "...\n", "<<: ", "%", "\u{feff}",

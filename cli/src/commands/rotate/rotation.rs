@@ -78,7 +78,8 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     env::raise_file_limit();
     let mut keys = context.keys()?;
     let new_key = NewKey::choose(args, &keys, context)?;
-    let mut found = store::find(&args.paths);
+    let mut found = store::find(&args.paths, args.select.selection());
+    found.look_at_others();
     found.refuse_none()?;
     new_key.refuse_beside(&found.roots)?;
     if let Some(backup_dir) = &args.backup_dir {
@@ -158,6 +159,9 @@ pub(crate) fn follow_up(verb: &str, args: &Rotate, key_file: Option<&Path>, cont
     args.paths.iter().for_each(|path| add("", path));
     args.backup_dir.iter().for_each(|path| add(" --backup-dir", path));
     key_file.into_iter().for_each(|path| add(" --key-file", path));
+    args.select.include.iter().for_each(|glob| command.extend([" --include ", &quoted(glob)]));
+    args.select.exclude.iter().for_each(|glob| command.extend([" --exclude ", &quoted(glob)]));
+    context.format.iter().for_each(|format| command.extend([" --format ", format.name()]));
     if let (None, Some(key_command)) = (key_file, &context.key_command) {
         command.extend([" --key-command ", &quoted(key_command)]);
     }

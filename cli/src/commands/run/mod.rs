@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 
 use self::files::{Files, name_for};
 use self::redact::Patterns;
-use super::{config_or_default, open, read, unsealed};
+use super::{config_or_default, look, open, unsealed};
 use crate::args::Run;
 use crate::audit::Entry;
 use crate::config::placeholder;
@@ -32,10 +32,11 @@ use crate::context::Context;
 use crate::env::KEY_VARIABLES;
 use crate::error::{Exit, Failure, Result};
 use crate::quote::{Pointer, one_line, shown};
+use crate::store::ConfigPath;
 
 pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
-    let (_, document) = read(&path, context)?;
+    let document = look(&ConfigPath::named(&path), context)?;
     let wishes = wishes(args, &document)?;
     let wants_config = args.config_env.is_some() || args.config_fd.is_some();
     let keys = context.keys()?;

@@ -1,7 +1,8 @@
 //! Which format a text has: by the name of its file, or of a pipe by what is in it.
 //! A text that could be two things is never guessed at.
 
-use super::{Document, Format, Kind, Refusal};
+use super::reading::WHOLE;
+use super::{Document, Kind, Refusal, TextFormat};
 use zeroize::Zeroizing;
 
 /// What to do where it is not clear.
@@ -29,7 +30,7 @@ const UNITS: [&str; 15] = [
     "volume",
 ];
 
-impl Format {
+impl TextFormat {
     /// The format of that name, as `--format` takes it.
     pub(crate) fn of_option(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
@@ -40,7 +41,10 @@ impl Format {
     /// # Errors
     /// That the name tells two.
     pub(crate) fn of_name(name: &str) -> Result<Option<Self>, Refusal> {
-        let name = name.to_ascii_lowercase();
+        // Of a copy that this program made, the name of the config that it is of.
+        let is_stamp = |stamp: &str| stamp.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+        let copied = [".backup.", ".edited.", ".saved."].iter().find_map(|mark| name.rsplit_once(mark));
+        let name = copied.filter(|(_, stamp)| is_stamp(stamp)).map_or(name, |(name, _)| name).to_ascii_lowercase();
         let ending = name.rsplit_once('.').map(|(_, ending)| ending);
         let by_ending = match ending {
             _ if matches!(&*name, "tsconfig.json" | "devcontainer.json" | "settings.json") => Some(Self::Jsonc),
@@ -61,7 +65,7 @@ impl Format {
             None | Some(Self::Env) => Ok(Some(Self::Env)),
             Some(other) => {
                 let what = format!("by its name it is env or {}", other.name());
-                Err(Refusal::new(0, what, NAME_IT))
+                Err(Refusal::new(WHOLE, what, NAME_IT))
             }
         }
     }
@@ -108,16 +112,16 @@ impl Format {
         match *fitting {
             [format] => Ok(format),
             [Self::Json, Self::Yaml] => Ok(Self::Json),
-            [] => Err(Refusal::new(0, NONE, NAME_IT)),
+            [] => Err(Refusal::new(WHOLE, NONE, NAME_IT)),
             _ => {
                 let names: Vec<_> = fitting.iter().map(|format| format.name()).collect();
-                Err(Refusal::new(0, format!("by what is in it, it is {}", names.join(" or ")), NAME_IT))
+                Err(Refusal::new(WHOLE, format!("by what is in it, it is {}", names.join(" or ")), NAME_IT))
             }
         }
     }
 }
 
-fn read(format: Format, text: &str) -> Option<Document> {
+fn read(format: TextFormat, text: &str) -> Option<Document> {
     Document::parse(format, Zeroizing::new(text.to_owned())).ok()
 }
 

@@ -6,7 +6,7 @@
 //! names the disagreement.
 //!
 //! Strict JSON has a reading of its own, [`walk`]. Each other format is a file here with an implementation of [`Syntax`],
-//! which fills a [`Document`]. To add one: write that, name it in [`Format`], and give it to the proof in `tests/formats`.
+//! which fills a [`Document`]. To add one: write that, name it in [`TextFormat`], and give it to the proof in `tests/formats`.
 //! Files, keys and messages of commands are not for here.
 
 mod detect;
@@ -36,7 +36,7 @@ pub(crate) use self::reading::{
 
 /// The formats that are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum TextFormat {
     Json,
     /// JSON with comments and trailing commas.
     Jsonc,
@@ -45,13 +45,13 @@ pub(crate) enum Format {
     Yaml,
     /// Sections with `name = value`, as in systemd's units.
     Ini,
-    /// As [`Format::Ini`], without sections.
+    /// As [`TextFormat::Ini`], without sections.
     Properties,
     /// Any text: it has no values, only tokens.
     Text,
 }
 
-impl Format {
+impl TextFormat {
     /// All of them.
     pub(crate) const ALL: [Self; 8] =
         [Self::Json, Self::Jsonc, Self::Env, Self::Toml, Self::Yaml, Self::Ini, Self::Properties, Self::Text];
@@ -66,6 +66,20 @@ impl Format {
             Self::Yaml => "yaml",
             Self::Ini => "ini",
             Self::Properties => "properties",
+            Self::Text => "text",
+        }
+    }
+
+    /// The name as people write it.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Json => "JSON",
+            Self::Jsonc => "JSON with comments",
+            Self::Env => ".env",
+            Self::Toml => "TOML",
+            Self::Yaml => "YAML",
+            Self::Ini => "INI",
+            Self::Properties => ".properties",
             Self::Text => "text",
         }
     }
@@ -261,7 +275,7 @@ impl Edit {
 /// A text and its values.
 #[derive(Debug)]
 pub(crate) struct Document {
-    format: Format,
+    format: TextFormat,
     text: Text,
     values: Vec<Value>,
 }
@@ -271,7 +285,7 @@ impl Document {
     ///
     /// # Errors
     /// What is wrong with it, or what its readers disagree on so far that no value can be relied on.
-    pub(crate) fn parse(format: Format, text: impl Into<Text>) -> Result<Self, Refusal> {
+    pub(crate) fn parse(format: TextFormat, text: impl Into<Text>) -> Result<Self, Refusal> {
         let text = text.into();
         let mut found = Values::default();
         format.syntax().read(&text, &mut found)?;
@@ -280,7 +294,7 @@ impl Document {
     }
 
     /// The format that it was read as.
-    pub(crate) const fn format(&self) -> Format {
+    pub(crate) const fn format(&self) -> TextFormat {
         self.format
     }
 

@@ -13,7 +13,10 @@ use fernseal_core::{Error, text};
 use zeroize::Zeroizing;
 
 use super::walk::Walk;
-use super::{Document, Edit, Format, Kind, Name, Refusal, Value};
+use super::{Document, Edit, Kind, Name, Refusal, TextFormat, Value};
+
+/// The offset of what is the matter with all of a text.
+pub(super) const WHOLE: usize = usize::MAX;
 
 /// A text that several share. Secrets may stand in it.
 pub(crate) type Text = Arc<Zeroizing<String>>;
@@ -176,7 +179,7 @@ pub(crate) struct FoundToken {
     pub(crate) inside: Range<usize>,
     /// Its text, where escapes make that another than what is written.
     pub(crate) unescaped: Option<String>,
-    /// Format and timestamp, if it is a token at all.
+    /// TextFormat and timestamp, if it is a token at all.
     pub(crate) form: Result<(Form, u64), Error>,
     pub(crate) owner: Owner,
 }
@@ -232,6 +235,9 @@ pub(crate) trait Reading: Send + Sync {
     /// Checks that `edits`, which are in order, change what they are to change and nothing else.
     fn check(&self, edits: &[Edit]) -> Result<(), Refusal>;
 
+    /// The format, if it is known.
+    fn format(&self) -> Option<TextFormat>;
+
     /// Why values of the text are not known.
     fn obstacle(&self) -> Option<&Obstacle> {
         None
@@ -250,7 +256,7 @@ pub(crate) struct Obstacle {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FormatSource {
     /// The user has named it.
-    Given(Format),
+    Given(TextFormat),
     /// The name of its file tells it.
     Name,
     /// It comes from a pipe: its content tells it.
@@ -264,19 +270,19 @@ pub(crate) fn read(name: &str, source: FormatSource, text: &Text) -> Box<dyn Rea
     };
     let format = match source {
         FormatSource::Given(format) => Ok(Some(format)),
-        FormatSource::Name => Format::of_file(name, text),
-        FormatSource::Content => Format::of_content(text).map(Some),
+        FormatSource::Name => TextFormat::of_file(name, text),
+        FormatSource::Content => TextFormat::of_content(text).map(Some),
     };
     match format {
-        Ok(Some(Format::Json)) => Box::new(Walk::new(Arc::clone(text))),
-        Ok(Some(Format::Text)) => {
-            plain(Refusal::new(0, "as plain text it has no values, only tokens", "name another --format"), false)
+        Ok(Some(TextFormat::Json)) => Box::new(Walk::new(Arc::clone(text))),
+        Ok(Some(TextFormat::Text)) => {
+            plain(Refusal::new(WHOLE, "as plain text it has no values, only tokens", "name another --format"), false)
         }
         Ok(Some(format)) => match Document::parse(format, Arc::clone(text)) {
             Ok(document) => Box::new(document),
             Err(refusal) => plain(refusal, true),
         },
-        Ok(None) => plain(Refusal::new(0, "its format is not known", "say which it is with --format"), false),
+        Ok(None) => plain(Refusal::new(WHOLE, "its format is not known", "say which it is with --format"), false),
         Err(refusal) => plain(refusal, true),
     }
 }
@@ -329,6 +335,10 @@ impl Reading for Plain {
 
     fn check(&self, _: &[Edit]) -> Result<(), Refusal> {
         Ok(())
+    }
+
+    fn format(&self) -> Option<TextFormat> {
+        None
     }
 
     fn obstacle(&self) -> Option<&Obstacle> {
@@ -463,6 +473,10 @@ impl Reading for Document {
         self.edited(edits).map(|_| ())
     }
 
+    fn format(&self) -> Option<TextFormat> {
+        Some(Document::format(self))
+    }
+
     fn insert(&self, pointer: &str, plain: &str) -> Result<Edit, Refusal> {
         Document::insert(self, pointer, plain)
     }
@@ -498,9 +512,9 @@ pub(crate) fn filled<'s>(text: &str, mut secrets: impl Iterator<Item = &'s str>)
 }
 
 impl Refusal {
-    /// What happened, with the line and column in `text`, which is that of the file `name`.
+    /// What happened in `text`, the content of the file `name`, with the line and column, unless it is about the whole.
     pub(crate) fn told(&self, name: &str, text: &str) -> String {
-        let before = text.get(..self.offset).unwrap_or(text);
+        let Some(before) = text.get(..self.offset) else { return format!("{}: {name}", self.what) };
         let line = before.matches('\n').count() + 1;
         let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
         format!("{}: {name}, line {line}, column {column} (byte {})", self.what, self.offset)

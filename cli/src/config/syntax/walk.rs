@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::reading::{
     FoundToken, Leaf, Owner, Place, ReadError, Reading, Spot, Text, Tokens, Unescaped, ValueError, Written, steps,
 };
-use super::{Document, Edit, Format, Kind, Refusal};
+use super::{Document, Edit, Kind, Refusal, TextFormat};
 
 /// A JSON text.
 pub(super) struct Walk {
@@ -91,12 +91,16 @@ impl Reading for Walk {
         Ok(Edit::new(spot.span.clone(), super::json::quoted(plain)))
     }
 
+    fn format(&self) -> Option<TextFormat> {
+        Some(TextFormat::Json)
+    }
+
     fn insert(&self, pointer: &str, plain: &str) -> Result<Edit, Refusal> {
-        Document::parse(Format::Json, Arc::clone(&self.text))?.insert(pointer, plain)
+        Document::parse(TextFormat::Json, Arc::clone(&self.text))?.insert(pointer, plain)
     }
 
     fn remove(&self, pointer: &str) -> Result<Edit, ValueError> {
-        Reading::remove(&Document::parse(Format::Json, Arc::clone(&self.text))?, pointer)
+        Reading::remove(&Document::parse(TextFormat::Json, Arc::clone(&self.text))?, pointer)
     }
 
     /// Which string an edit gives is core's to say, so that there is nothing to check.

@@ -1,0 +1,38 @@
+//! `open`: the secret of one token, which is on stdin. The counterpart of `seal`, for tokens that stand in no config.
+
+use std::io::{self, Read};
+
+use fernseal_core::token::token_len;
+use serde_json::json;
+
+use super::{MAX_SECRET, open_one};
+use crate::args::Open;
+use crate::audit::Entry;
+use crate::config::text::{ConfigText, FormatSource, TextFormat};
+use crate::context::Context;
+use crate::error::{Failure, Result};
+use crate::output;
+
+pub(crate) fn run(args: &Open, context: &Context) -> Result<()> {
+    if !args.surplus.is_empty() {
+        return Err(Failure::token_is_no_argument());
+    }
+    // A line end, and spaces that a person has copied with it.
+    let room = token_len(MAX_SECRET) + 100;
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().take(room as u64).read_to_end(&mut bytes);
+    read.map_err(|error| Failure::stdin_unreadable(&error))?;
+    let document =
+        ConfigText::parse("stdin".to_owned(), bytes.trim_ascii().to_vec(), FormatSource::Given(TextFormat::Text))?;
+    let [token] = &*document.tokens else { return Err(Failure::not_one_token()) };
+    if token.text(&document) != document.text.as_str() {
+        return Err(Failure::not_one_token());
+    }
+    let keys = context.keys()?;
+    let secret = open_one(&document, token, &keys, context)?;
+    context.audit.record(&Entry { command: "open", outcome: "done", keys: &[keys.current()], ..Entry::default() })?;
+    if args.json {
+        return output::json("open", json!({ "value": &**secret }));
+    }
+    output::result_bytes(&[secret.as_bytes(), b"\n"])
+}
