@@ -23,6 +23,7 @@ use fernseal_core::stack;
 
 use args::{Cli, Command};
 use audit::Audit;
+use config::text::TextFormat;
 use context::Context;
 use env::USED_STACK;
 use error::Failure;
@@ -49,7 +50,7 @@ fn run() -> ExitCode {
         report: Report::new(cli.common.quiet, cli.common.verbose),
         audit: Audit::new(cli.common.audit_log, threads),
         key_file: cli.common.key_file,
-        format: cli.common.format,
+        format: cli.common.format.as_deref().and_then(TextFormat::of_option),
         prompts: Prompts::new(cli.common.no_input),
         key_command: cli.common.key_command,
         threads,

@@ -9,6 +9,7 @@ mod skip;
 mod check;
 mod completions;
 mod edit;
+mod formats;
 mod git;
 mod hostile;
 mod json;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::common::{Folder, skip};
 
-pub(crate) const VERBS: [&str; 16] = [
+pub(crate) const VERBS: [&str; 18] = [
     "encrypt",
     "decrypt",
     "get",
@@ -17,6 +17,8 @@ pub(crate) const VERBS: [&str; 16] = [
     "rotate",
     "backups",
     "check",
+    "seal",
+    "open",
     "run",
     "doctor",
     "completions",

@@ -8,13 +8,10 @@ use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::config::text::TextFormat;
 use crate::quote::Pointer;
-use crate::store::Selection;
 
 /// Keeps the secrets of configs encrypted at rest.
 #[derive(Debug, Parser)]
@@ -72,8 +69,8 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "COMMAND", conflicts_with = "key_file")]
     pub(crate) key_command: Option<OsString>,
     /// Take the configs that are named for FORMAT, whatever their names tell
-    #[arg(long, global = true, value_name = "FORMAT", value_parser = format_named())]
-    pub(crate) format: Option<TextFormat>,
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = FORMATS)]
+    pub(crate) format: Option<String>,
     /// Append to FILE what each command did with keys and secrets
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
@@ -91,12 +88,8 @@ pub(crate) struct Common {
     pub(crate) quiet: bool,
 }
 
-/// Reads the name of a format.
-fn format_named() -> impl TypedValueParser<Value = TextFormat> {
-    let names = TextFormat::ALL.map(TextFormat::name);
-    // Each of the names that are let pass is that of a format.
-    PossibleValuesParser::new(names).try_map(|name| TextFormat::of_option(&name).ok_or("no format"))
-}
+/// The names of formats, as `config::syntax` has them.
+pub(crate) const FORMATS: [&str; 8] = ["json", "jsonc", "env", "toml", "yaml", "ini", "properties", "text"];
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -167,7 +160,7 @@ pub(crate) enum Command {
 }
 
 /// Which files of directories are looked at
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Files of directories")]
 pub(crate) struct Select {
     /// In directories look at files that match GLOB too, as in '*.tf' or 'deploy/**/*.txt' (can be repeated)
@@ -176,12 +169,6 @@ pub(crate) struct Select {
     /// In directories leave out files that match GLOB (can be repeated)
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<String>,
-}
-
-impl Select {
-    pub(crate) fn selection(&self) -> Selection<'_> {
-        Selection { include: &self.include, exclude: &self.exclude }
-    }
 }
 
 /// Find secrets in plain text, for git hooks and CI (exit code 3)
@@ -407,9 +394,6 @@ pub(crate) struct Seal {
     /// Seal even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// Print the secret of one token from stdin
@@ -421,9 +405,6 @@ pub(crate) struct Open {
     /// What can only be the token: taken, so that it is told how tokens are handed over
     #[arg(hide = true)]
     pub(crate) surplus: Vec<OsString>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// Edit a config in plain text, in memory alone; what changed is encrypted again

@@ -24,7 +24,7 @@ use crate::keys::parallel;
 use crate::output;
 use crate::quote::{Pointer, count, quoted, quoted_path, shown};
 use crate::store::staged as git;
-use crate::store::{self, ConfigPath};
+use crate::store::{self, ConfigPath, Selection};
 
 /// Configs that one thread looks at before it takes others.
 const PART: usize = 256;
@@ -143,7 +143,8 @@ pub(super) struct Looked {
 
 impl Looked {
     fn at_paths(&mut self, paths: &[PathBuf], args: &Check, context: &Context) {
-        let mut found = store::find(paths, args.select.selection());
+        // Settings that cannot be used fail the configs beside them.
+        let mut found = super::find(paths, &args.select).unwrap_or_else(|_| store::find(paths, Selection::default()));
         found.look_at_others();
         self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
         self.failed.extend(found.unread.into_iter().map(|(path, failure)| (shown(&path), failure)));

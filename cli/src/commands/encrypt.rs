@@ -210,6 +210,7 @@ fn find_secrets<'a>(
             }
             found => found.map_err(|error| document.failure(pointer, error))?,
         };
+        document.check_replaceable(pointer, &place)?;
         if place.kind != Kind::String {
             return Err(document.failure(pointer, Error::NotAString));
         }
@@ -236,7 +237,6 @@ fn find_secrets<'a>(
                 if text.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
                     context.report.warn(format_args!("{pointer} begins like a token; it is encrypted as it is"));
                 }
-                document.check_replaceable(pointer, &place)?;
                 check_length(document, pointer, text.len())?;
                 if starts.insert(place.start()) {
                     secrets.push(Secret { pointer, place, text });

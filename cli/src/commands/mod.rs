@@ -27,13 +27,15 @@ use fernseal_core::Error;
 use fernseal_core::token::Format;
 use zeroize::Zeroizing;
 
+use crate::args::Select;
+use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, FormatSource, Place, SealedValue};
 use crate::context::Context;
 use crate::error::{Exit, Failure, Result};
 use crate::interrupt;
 use crate::keys::Keyring;
 use crate::quote::{one_line, shown};
-use crate::store::{self, Caveats, ConfigFile, ConfigPath, Lock, Notice};
+use crate::store::{self, Caveats, ConfigFile, ConfigPath, Found, Lock, Notice, Selection};
 use crate::tokens;
 
 /// The longest secret that is sealed, in bytes.
@@ -50,6 +52,17 @@ fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
         let next = "name it, or set PROXMOX_MCP_CONFIG to its path";
         Failure::new(Exit::Usage, "no config named", next)
     })
+}
+
+/// Finds the configs that `paths` name. Options choose among the files of directories, and so do the settings in them.
+pub(crate) fn find(paths: &[PathBuf], select: &Select) -> Result<Found> {
+    let Select { mut include, mut exclude } = select.clone();
+    for directory in paths.iter().filter(|path| path.is_dir()) {
+        let settings = SecretsFile::beside(&ConfigPath::named(&directory.join("config")))?;
+        include.extend(settings.include);
+        exclude.extend(settings.exclude);
+    }
+    Ok(store::find(paths, Selection { include: &include, exclude: &exclude }))
 }
 
 /// Takes the lock for writing `config`, and removes what runs that were killed have left beside it.

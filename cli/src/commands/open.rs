@@ -3,7 +3,6 @@
 use std::io::{self, Read};
 
 use fernseal_core::token::token_len;
-use serde_json::json;
 
 use super::{MAX_SECRET, open_one};
 use crate::args::Open;
@@ -31,8 +30,5 @@ pub(crate) fn run(args: &Open, context: &Context) -> Result<()> {
     let keys = context.keys()?;
     let secret = open_one(&document, token, &keys, context)?;
     context.audit.record(&Entry { command: "open", outcome: "done", keys: &[keys.current()], ..Entry::default() })?;
-    if args.json {
-        return output::json("open", json!({ "value": &**secret }));
-    }
     output::result_bytes(&[secret.as_bytes(), b"\n"])
 }

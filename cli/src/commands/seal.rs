@@ -3,7 +3,6 @@
 
 use std::io::{self, IsTerminal};
 
-use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::MAX_SECRET;
@@ -12,7 +11,6 @@ use crate::args::Seal;
 use crate::audit::Entry;
 use crate::context::Context;
 use crate::error::{Failure, Result};
-use crate::keys::derive;
 use crate::output::{self, time};
 use crate::tokens;
 
@@ -25,10 +23,6 @@ pub(crate) fn run(args: &Seal, context: &Context) -> Result<()> {
     let secret = read_secret(args, context)?;
     let token = tokens::seal_one(master, &secret, time::now(), context.threads)?;
     context.audit.record(&Entry { command: "seal", outcome: "done", keys: &[master], ..Entry::default() })?;
-    if args.json {
-        let id = derive::id(master, context.threads);
-        return output::json("seal", json!({ "token": token, "key_id": id }));
-    }
     output::result_bytes(&[token.as_bytes(), b"\n"])
 }
 

@@ -9,7 +9,7 @@ use fernseal_core::config::{TOKEN_VALUE, ValueKind};
 use fernseal_core::token::PREFIX;
 use serde_json::json;
 
-use super::{config_or_default, format_name, look, reason_to_skip};
+use super::{config_or_default, find, format_name, look, reason_to_skip};
 use crate::args::Status;
 use crate::config::text::{ConfigText, Kind, SealedValue, ValueError, classify};
 use crate::context::Context;
@@ -18,13 +18,13 @@ use crate::keys::Keyring;
 use crate::output::time::{age, date};
 use crate::output::{self, time};
 use crate::quote::{count, shown};
-use crate::store::{self, ConfigPath};
+use crate::store::ConfigPath;
 use crate::tokens::verify::{Verification, check};
 
 pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     let mut found = match &*args.paths {
-        [] => store::find(&[config_or_default(None)?], args.select.selection()),
-        paths => store::find(paths, args.select.selection()),
+        [] => find(&[config_or_default(None)?], &args.select)?,
+        paths => find(paths, &args.select)?,
     };
     found.look_at_others();
     found.refuse_none()?;

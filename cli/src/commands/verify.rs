@@ -7,7 +7,7 @@ use std::path::Path;
 use fernseal_core::token::PREFIX;
 use serde_json::json;
 
-use super::{config_or_default, look, reason_to_skip};
+use super::{config_or_default, find, look, reason_to_skip};
 use crate::args::Verify;
 use crate::config::text::ConfigText;
 use crate::context::Context;
@@ -15,13 +15,13 @@ use crate::error::Result;
 use crate::keys::Keyring;
 use crate::output;
 use crate::quote::{count, shown};
-use crate::store::{self, ConfigPath};
+use crate::store::ConfigPath;
 use crate::tokens::verify::{Verification, verify_each};
 
 pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     let mut found = match &*args.paths {
-        [] => store::find(&[config_or_default(None)?], args.select.selection()),
-        paths => store::find(paths, args.select.selection()),
+        [] => find(&[config_or_default(None)?], &args.select)?,
+        paths => find(paths, &args.select)?,
     };
     found.look_at_others();
     found.refuse_none()?;

@@ -1,5 +1,6 @@
 //! `.fernseal.toml`, beside configs: which of their values are secrets, besides the guide's.
-//! `check` wants them encrypted, `encrypt` and `edit` encrypt them, without an option for each.
+//! `check` wants them encrypted, `encrypt` and `edit` encrypt them, without an option for each. And which files of the folder
+//! are configs, beside those that their names tell.
 //! A config of the folder need not have all of them.
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,12 @@ pub(crate) struct SecretsFile {
     /// Pointers of the values that are secrets.
     #[serde(default)]
     pub(crate) secrets: Vec<Pointer>,
+    /// Globs of files that are configs too, below this folder.
+    #[serde(default)]
+    pub(crate) include: Vec<String>,
+    /// Globs of files that are none, whatever their names.
+    #[serde(default)]
+    pub(crate) exclude: Vec<String>,
 }
 
 impl SecretsFile {

@@ -35,7 +35,7 @@ pub(crate) struct Found {
     /// The real paths of named files.
     named: Vec<PathBuf>,
     /// Other files below directories: no name of a config, or left out by the user.
-    others: Vec<ConfigPath>,
+    others: Vec<(ConfigPath, &'static str)>,
 }
 
 /// Finds the configs that `paths` name: files as they are, directories with all below them. Each is found once.
@@ -189,16 +189,19 @@ impl Found {
     fn consider(&mut self, config: ConfigPath, kind: FileType, selection: Selection<'_>) {
         let name = config.path.file_name().unwrap_or_default();
         let below = config.root.as_ref().and_then(|tree| tree.below(&config.path).ok()).unwrap_or(&config.path);
-        let is_taken = selection.takes(below);
+        let taken = selection.check(below);
         if temporary_of(name).is_some() {
             self.leftovers.push(config);
-        } else if is_taken || kind == FileType::Symlink && leads_to_directory(&config) {
+        } else if taken.is_ok() || kind == FileType::Symlink && leads_to_directory(&config) {
             match left_out(name, kind) {
                 Some(reason) => self.skipped.push((config.path, reason.to_owned())),
                 None => self.configs.push(config),
             }
-        } else if kind == FileType::RegularFile && !is_ours(name) {
-            self.others.push(config);
+        } else if let Err(reason) = taken
+            && kind == FileType::RegularFile
+            && !is_ours(name)
+        {
+            self.others.push((config, reason));
         }
     }
 
@@ -206,11 +209,10 @@ impl Found {
     /// lose it. Large files are not looked into, as none that a person writes is large.
     pub(crate) fn look_at_others(&mut self) {
         const LARGE: usize = 1 << 20;
-        for other in std::mem::take(&mut self.others) {
+        for (other, reason) in std::mem::take(&mut self.others) {
             // What cannot be read is nobody's config.
             if other.holds_token(LARGE).unwrap_or(false) {
-                let reason = "it holds a token, but its name is not that of a config: name it itself, or --include it";
-                self.skipped.push((other.path, reason.to_owned()));
+                self.skipped.push((other.path, format!("it holds a token, but {reason}")));
             }
         }
     }

@@ -37,11 +37,16 @@ pub(crate) struct Selection<'a> {
 }
 
 impl Selection<'_> {
-    /// Whether a file is a config, by its path below the directory that was asked for.
-    pub(super) fn takes(self, below: &Path) -> bool {
+    /// Whether a file is a config, by its path below the directory that was asked for; if not, why it is left out.
+    pub(super) fn check(self, below: &Path) -> Result<(), &'static str> {
         let name = below.file_name().unwrap_or_default();
-        let is_config = is_config_name(name) || matches_any(self.include, below);
-        is_config && !matches_any(self.exclude, below)
+        if matches_any(self.exclude, below) {
+            Err("--exclude leaves it out")
+        } else if is_config_name(name) || matches_any(self.include, below) {
+            Ok(())
+        } else {
+            Err("its name is not that of a config: name it itself, or --include it")
+        }
     }
 }
 

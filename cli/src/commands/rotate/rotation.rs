@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     env::raise_file_limit();
     let mut keys = context.keys()?;
     let new_key = NewKey::choose(args, &keys, context)?;
-    let mut found = store::find(&args.paths, args.select.selection());
+    let mut found = commands::find(&args.paths, &args.select)?;
     found.look_at_others();
     found.refuse_none()?;
     new_key.refuse_beside(&found.roots)?;

@@ -317,7 +317,7 @@ impl Document {
     }
 
     fn raw_text<'a>(&'a self, value: &'a Value) -> &'a str {
-        value.decoded.as_deref().map_or_else(|| &self.text[value.inside()], |text| text)
+        value.decoded.as_deref().map_or(&self.text[value.inside()], String::as_str)
     }
 
     /// The pointer of `value` (RFC 6901).

@@ -226,7 +226,7 @@ impl<'a> Wanted<'a> {
             Node { place: Some(place), .. } => Ok(place.clone()),
             Node { place: None, .. } => Err(Error::NotFound),
         };
-        self.ends.iter().map(|end| Ok(place(end.clone()?)?)).collect()
+        self.ends.iter().map(|end| Ok(place((*end)?)?)).collect()
     }
 }
 
