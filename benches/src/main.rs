@@ -1,7 +1,11 @@
 //! The comparison: derivations and tokens beside their peers and the hardware's limit, all in one run.
 //! Each is timed in turn, many times over, by the processor's time alone, and its best time counts: ratios hold where a
 //! machine has other work, or its speed varies.
-//! `cargo run --release` writes results/tables.md and results/pbkdf2.svg, which the README shows.
+//! `cargo run --release` writes results/tables.md and results/pbkdf2.svg, which the README shows;
+//! `cargo run --release -- cycles` prints what each kernel costs and where the choice among them is not the best one.
+
+mod chart;
+mod cycles;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -103,7 +107,8 @@ fn programs() -> Vec<(String, Duration)> {
     found
 }
 
-fn single() -> String {
+/// One derivation by us and by each peer, fastest first; the table and the chart.
+fn single() -> (String, String) {
     let mut timed: Vec<Timed<'_>> = vec![
         ("the floor: dependent SHA-NI rounds".into(), Box::new(floor)),
         ("**fernseal**".into(), Box::new(|| ours(Backend::Best, 1, ITERATIONS))),
@@ -153,19 +158,19 @@ fn single() -> String {
     rows.extend(programs.iter().map(|(name, time)| (name, time)));
     rows.sort_by_key(|(_, time)| **time);
     let mut table = "| one derivation, 100 000 iterations | ms | times the floor |\n|---|---|---|\n".to_owned();
+    let bars: Vec<(&str, f64)> = rows.iter().map(|(name, time)| (name.as_str(), milliseconds(**time))).collect();
     for (name, time) in rows {
         let ratio = time.as_secs_f64() / best[0].as_secs_f64();
         let _ = writeln!(table, "| {name} | {:.2} | {ratio:.2} |", milliseconds(*time));
     }
-    table
+    (table, chart::bars("One derivation: PBKDF2-HMAC-SHA256, 100 000 iterations", &bars))
 }
 
 fn many() -> String {
-    let backends: Vec<Backend> = [Backend::Best, Backend::ShaNi, Backend::Avx2, Backend::Avx512, Backend::Sha2]
-        .into_iter()
-        .filter(|backend| backend.is_available())
-        .collect();
-    let counts = [1, 2, 3, 4, 8, 14, 16, 32, 64];
+    use Backend::{Avx2, Avx512, Avx512Vl, Best, Sha2, ShaNi, ShaNi32};
+    let all = [Best, ShaNi, ShaNi32, Avx2, Avx512Vl, Avx512, Sha2];
+    let backends: Vec<Backend> = all.into_iter().filter(|backend| backend.is_available()).collect();
+    let counts = [1, 2, 3, 4, 5, 6, 8, 12, 16, 20, 24, 32, 64];
     let mut timed: Vec<Timed<'_>> = vec![(
         String::new(),
         Box::new(|| pbkdf2::pbkdf2_hmac::<sha2::Sha256>(&PASSWORD, SALT, 20_000, black_box(&mut [0; 32]))),
@@ -177,7 +182,9 @@ fn many() -> String {
     }
     let best = best_times(&mut timed);
     let mut table = "| derivations at once, on one core |".to_owned();
-    backends.iter().for_each(|backend| table += &format!(" {backend:?} |"));
+    for backend in &backends {
+        let _ = write!(table, " {backend:?} |");
+    }
     table += &("\n|---|".to_owned() + &"---|".repeat(backends.len()) + "\n");
     for (count, times) in counts.iter().zip(best[1..].chunks(backends.len())) {
         let _ = write!(table, "| {count} |");
@@ -223,76 +230,28 @@ fn tokens() -> String {
     table
 }
 
-/// PBKDF2 cost by iterations, both axes logarithmic.
-fn chart() -> String {
-    let counts: [u32; 7] = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
-    let mut lines: Vec<(&str, &str, Vec<f64>)> = Vec::new();
-    let kinds: [(&str, &str, Backend, usize); 3] = [
-        ("portable, one key", "#8250df", Backend::Portable, 1),
-        ("best, one key", "#0969da", Backend::Best, 1),
-        ("best, per key of 32", "#1a7f37", Backend::Best, 32),
-    ];
-    for (name, colour, backend, keys) in kinds {
-        let mut timed: Vec<Timed<'_>> = counts
-            .iter()
-            .map(|count| -> Timed<'_> { (String::new(), Box::new(move || ours(backend, keys, *count))) })
-            .collect();
-        let times = best_times(&mut timed).iter().map(|time| milliseconds(*time) / keys as f64).collect();
-        lines.push((name, colour, times));
-    }
-    let (left, right, top, bottom) = (70.0, 560.0, 44.0, 330.0);
-    let x = |count: f64| left + (count.log10() - 3.0) / 3.0 * (right - left);
-    let y = |ms: f64| bottom - (ms.log10() + 3.0) / 6.0 * (bottom - top);
-    let mut svg = String::from(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"640\" height=\"390\" viewBox=\"0 0 640 390\" \
-         font-family=\"ui-sans-serif,system-ui,Segoe UI,Helvetica,Arial,sans-serif\" font-size=\"13\">\n\
-         <title>PBKDF2 cost by iterations</title>\n<rect width=\"640\" height=\"390\" rx=\"8\" fill=\"#ffffff\"/>\n\
-         <text x=\"70\" y=\"26\" font-weight=\"600\" fill=\"#1f2328\">PBKDF2-HMAC-SHA256: milliseconds for a key</text>\n",
-    );
-    for (power, label) in (-3..=3).zip(["0.001", "0.01", "0.1", "1", "10", "100", "1000"]) {
-        let at = y(10_f64.powi(power));
-        let _ = writeln!(svg, "<path d=\"M{left} {at:.1}H{right}\" stroke=\"#d8dee4\"/>");
-        let _ =
-            writeln!(svg, "<text x=\"62\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#57606a\">{label}</text>", at + 4.0);
-    }
-    for (count, label) in [(1e3, "1 000"), (1e4, "10 000"), (1e5, "100 000: tokens"), (1e6, "1 000 000 iterations")] {
-        let _ = writeln!(svg, "<path d=\"M{:.1} {top}V{bottom}\" stroke=\"#d8dee4\"/>", x(count));
-        let _ = writeln!(
-            svg,
-            "<text x=\"{:.1}\" y=\"352\" text-anchor=\"middle\" fill=\"#57606a\">{label}</text>",
-            x(count)
-        );
-    }
-    for (row, (name, colour, times)) in lines.iter().enumerate() {
-        let points: Vec<(f64, f64)> =
-            counts.iter().zip(times).map(|(count, ms)| (x(f64::from(*count)), y(*ms))).collect();
-        let path: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-        let _ = writeln!(
-            svg,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
-            path.join(" ")
-        );
-        for (x, y) in &points {
-            let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>");
-        }
-        let (ms, at) = (times[4], 262 + 20 * row);
-        let _ = writeln!(svg, "<text x=\"290\" y=\"{at}\" fill=\"{colour}\">{name}: {ms:.2} ms at 100 000</text>");
-    }
-    svg + "</svg>\n"
-}
-
 fn machine() -> String {
-    let model = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = model.lines().find_map(|line| line.strip_prefix("model name\t: ")).unwrap_or("an unnamed processor");
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        let value = cpuinfo.lines().find(|line| line.starts_with(name)).and_then(|line| line.split(": ").nth(1));
+        value.unwrap_or("unknown")
+    };
+    // Virtual machines name the maker only; family and model tell the kind.
+    let model = format!("{} (family {}, model {})", field("model name"), field("cpu family"), field("model\t"));
     let rustc = std::process::Command::new("rustc").arg("--version").output().map(|out| out.stdout).unwrap_or_default();
     format!("{model}, one core; {}", String::from_utf8_lossy(&rustc).trim())
 }
 
 fn main() -> std::io::Result<()> {
+    if std::env::args().nth(1).as_deref() == Some("cycles") {
+        print!("{}\n{}\n", cycles::report(), machine());
+        return Ok(());
+    }
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
     fs::create_dir_all(&results)?;
-    let tables = format!("{}\n{}\n{}\n{}\n", single(), many(), tokens(), machine());
+    let (single, chart) = single();
+    let tables = format!("{single}\n{}\n{}\n{}\n", many(), tokens(), machine());
     print!("{tables}");
     fs::write(results.join("tables.md"), tables)?;
-    fs::write(results.join("pbkdf2.svg"), chart())
+    fs::write(results.join("pbkdf2.svg"), chart)
 }

@@ -4,14 +4,14 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::{env, fmt, fs};
 
 use serde_json::json;
 
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Failure, FileFailure, Result};
 use crate::keys::derive::{self, Master};
 use crate::output::{self, Report, time};
-use crate::quote::{json_line, shown};
+use crate::quote::json_line;
 use crate::store;
 
 const VARIABLE: &str = "PROXMOX_MCP_AUDIT_LOG";
@@ -23,15 +23,79 @@ pub(crate) struct Audit {
 }
 
 /// What a line tells beside who and when.
-#[derive(Default)]
 pub(crate) struct Entry<'a> {
-    pub(crate) command: &'a str,
-    /// `started`, then `done`, `partly done` or `failed`; of a command that only reads `done` or what went wrong.
-    pub(crate) outcome: &'a str,
+    pub(crate) verb: Verb,
+    pub(crate) outcome: Outcome,
     pub(crate) files: &'a [&'a Path],
     pub(crate) pointers: &'a [&'a str],
     /// They are logged by their ids.
     pub(crate) keys: &'a [&'a Master],
+}
+
+/// What a command does with keys and secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Encrypt,
+    Decrypt,
+    Get,
+    Set,
+    Edit,
+    Status,
+    Verify,
+    Doctor,
+    Run,
+    Seal,
+    Open,
+    Keygen,
+    Rotate,
+    Rollback,
+    PruneBackups,
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Encrypt => "encrypt",
+            Self::Decrypt => "decrypt",
+            Self::Get => "get",
+            Self::Set => "set",
+            Self::Edit => "edit",
+            Self::Status => "status",
+            Self::Verify => "verify",
+            Self::Doctor => "doctor",
+            Self::Run => "run",
+            Self::Seal => "seal",
+            Self::Open => "open",
+            Self::Keygen => "keygen",
+            Self::Rotate => "rotate",
+            Self::Rollback => "rollback",
+            Self::PruneBackups => "backups prune",
+        })
+    }
+}
+
+/// What came of a command.
+#[derive(Debug, Clone)]
+pub(crate) enum Outcome {
+    /// It is about to change something.
+    Started,
+    Done,
+    PartlyDone,
+    Failed,
+    /// A command that only reads was refused a token, for this reason.
+    Refused(Failure),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Started => "started",
+            Self::Done => "done",
+            Self::PartlyDone => "partly done",
+            Self::Failed => "failed",
+            Self::Refused(failure) => return f.write_str(&failure.what()),
+        })
+    }
 }
 
 fn variable() -> Option<PathBuf> {
@@ -69,7 +133,7 @@ impl Audit {
     /// Logs what cannot be undone because the log is full: a failure is told, and no more.
     pub(crate) fn record_done(&self, entry: &Entry<'_>, report: &Report) {
         if let Err(failure) = self.record(entry) {
-            report.warn(format_args!("{}; {} itself: {}", failure.what, entry.command, entry.outcome));
+            report.warn(format_args!("{}; {} itself: {}", failure.what(), entry.verb, entry.outcome));
         }
     }
 
@@ -86,19 +150,14 @@ impl Audit {
             "user": user_name(uid),
             "host": rustix::system::uname().nodename().to_string_lossy(),
             "pid": std::process::id(),
-            "command": entry.command,
+            "command": entry.verb.to_string(),
             "files": entry.files.iter().map(|file| file.to_string_lossy()).collect::<Vec<_>>(),
             "pointers": entry.pointers,
             "key_ids": ids.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "outcome": entry.outcome,
+            "outcome": entry.outcome.to_string(),
         }));
-        store::append_line(path, &line).map_err(|error| {
-            Failure::new(
-                Exit::File,
-                format!("the audit log {} cannot be written: {error}", shown(path)),
-                "nothing was changed; make room or name another log",
-            )
-        })
+        store::append_line(path, &line)
+            .map_err(|error| FileFailure::AuditLog { path: path.clone(), error: error.into() }.into())
     }
 }
 

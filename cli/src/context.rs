@@ -5,11 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::process::Rlimit;
-
 use crate::audit::Audit;
 use crate::config::text::TextFormat;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Result, UsageFailure};
 use crate::keys::{KeyOptions, Keyring};
 use crate::output::Report;
 use crate::output::terminal::Prompts;
@@ -26,8 +24,6 @@ pub(crate) struct Context {
     pub(crate) threads: NonZeroUsize,
     /// How long another run that writes in the same directory is waited for.
     pub(crate) lock_wait: Duration,
-    /// The limit on core dumps as it was: for a program that is started.
-    pub(crate) core_limit: Rlimit,
 }
 
 impl Context {
@@ -53,9 +49,9 @@ pub(crate) fn lock_wait(option: Option<u32>) -> Result<Duration> {
     match (option, crate::env::variable(LOCK_WAIT)) {
         (Some(option), _) => Ok(seconds(option)),
         (None, None) => Ok(DEFAULT_LOCK_WAIT),
-        (None, Some(text)) => text.to_str().and_then(|text| text.parse().ok()).map(seconds).ok_or_else(|| {
-            let what = format!("{LOCK_WAIT} is not a number of seconds: {}", text.to_string_lossy());
-            Failure::new(Exit::Usage, what, "set it to a whole number, as in 30, or unset it")
-        }),
+        (None, Some(text)) => match text.to_str().and_then(|text| text.parse().ok()) {
+            Some(number) => Ok(seconds(number)),
+            None => Err(UsageFailure::LockWaitNotSeconds { variable: LOCK_WAIT, value: text }.into()),
+        },
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Failure, Result};
 
 /// What one signal does, or several that are treated alike.
 #[derive(Default)]
@@ -97,9 +97,5 @@ pub(crate) fn requested() -> bool {
 
 /// Stops what has not changed anything yet, if one of the signals has come.
 pub(crate) fn stop_if_requested() -> Result<()> {
-    if requested() {
-        let next = "nothing was changed; run it again when ready";
-        return Err(Failure::new(Exit::Interrupted, "interrupted", next));
-    }
-    Ok(())
+    if requested() { Err(Failure::Interrupted) } else { Ok(()) }
 }

@@ -55,7 +55,6 @@ fn run() -> ExitCode {
         key_command: cli.common.key_command,
         threads,
         lock_wait,
-        core_limit,
     };
     let done = match &cli.command {
         Command::Encrypt(args) => commands::encrypt::run(args, &context),
@@ -72,9 +71,9 @@ fn run() -> ExitCode {
         Command::Check(args) => commands::check::run(args, &context),
         Command::Seal(args) => commands::seal::run(args, &context),
         Command::Open(args) => commands::open::run(args, &context),
-        Command::Run(args) => commands::run::run(args, &context),
+        Command::Run(args) => commands::run::run(args, core_limit, &context),
         Command::Bound { parent, program } => keys::run_bound(*parent, program),
-        Command::Session { program } => commands::run::session(program, &context),
+        Command::Session { program } => commands::run::session(program, core_limit),
         Command::Sweep { folder, stay } => store::sweep(folder, *stay),
         Command::Doctor(args) => commands::doctor::run(args, &context),
         Command::Completions(args) => commands::completions::run(args),
@@ -89,5 +88,5 @@ fn run() -> ExitCode {
 
 fn fail(failure: &Failure) -> ExitCode {
     output::say_failure(failure);
-    ExitCode::from(failure.exit as u8)
+    ExitCode::from(failure.exit() as u8)
 }

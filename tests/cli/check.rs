@@ -199,7 +199,7 @@ fn outside_a_repository_git_says_so_in_a_line() {
     let folder = Folder::new("no-repository");
     let said = folder.run(&["check", "--staged"]);
     assert_eq!((said.code, said.err.lines().count()), (Some(1), 2), "{said:?}");
-    assert!(said.err.starts_with("error: git cannot be asked: fatal: not a git repository"), "{said:?}");
+    assert!(said.err.starts_with("error: git failed: fatal: not a git repository"), "{said:?}");
 }
 
 #[test]

@@ -234,8 +234,11 @@ fn files_are_gone_when_the_program_has_ended_however_it_ends() {
     let folder = folder("gone");
     let memory = Memory::new("gone");
     let start = || {
-        let mut command = folder
-            .command(&[], &["run", "c.json", "--config-env", "C", "--", "sh", "-c", "echo started; exec sleep 1000"]);
+        // Whoever starts the tests may ignore signals (nohup does), and the program would inherit that.
+        let mut command = folder.command(
+            &["env", "--default-signal"],
+            &["run", "c.json", "--config-env", "C", "--", "sh", "-c", "echo started; exec sleep 1000"],
+        );
         let mut child = command.env("XDG_RUNTIME_DIR", &memory.0).stdout(Stdio::piped()).spawn().unwrap();
         let mut started = [0; 8];
         child.stdout.as_mut().unwrap().read_exact(&mut started).unwrap();

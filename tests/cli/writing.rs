@@ -317,7 +317,7 @@ fn a_dash_is_stdout_for_decrypt_and_no_file_for_the_others() {
     {
         let said = folder.run(arguments);
         assert_eq!(said.code, Some(2), "{said:?}");
-        assert!(said.err.contains("- is no name for a file"), "{said:?}");
+        assert!(said.err.contains("\"-\" is not a file name here"), "{said:?}");
         assert!(!folder.path("-").exists(), "{arguments:?}");
     }
 }

@@ -20,7 +20,6 @@ CONFIG = """{
 """
 COMMANDS = [
     "fernseal -q keygen -o ~/.proxmox_mcp_key",
-    "export PROXMOX_MCP_MASTER_KEY=$(cat ~/.proxmox_mcp_key)",
     "fernseal -q etc/config.json",
     "grep token_value etc/config.encrypted.json",
     "fernseal get etc/config.encrypted.json auth.token_value",

@@ -8,11 +8,11 @@ use serde_json::json;
 
 use super::{find, load, tell_caveats, tell_notice};
 use crate::args::{Backups, BackupsAt, BackupsVerb, Prune};
-use crate::audit::Entry;
+use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::ConfigText;
 use crate::context::Context;
 use crate::env;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{self, Failure, Otherwise, Result, RotationFailure, removal_question};
 use crate::interrupt;
 use crate::keys::Keyring;
 use crate::output;
@@ -59,7 +59,7 @@ impl Listed {
             }
         }
         // A directory of backups that cannot be read fails all configs of it.
-        listed.unread.dedup_by(|(_, failure), (_, before)| failure.what == before.what);
+        listed.unread.dedup_by(|(_, failure), (_, before)| failure.what() == before.what());
         Ok(listed)
     }
 
@@ -71,7 +71,7 @@ impl Listed {
 fn list(at: &BackupsAt) -> Result<()> {
     let listed = Listed::of(&mut find(&at.paths, &at.select)?, at)?;
     tell(&listed, at.json)?;
-    output::say_all(listed.into_failures())
+    error::check_none(listed.into_failures())
 }
 
 fn tell(listed: &Listed, as_json: bool) -> Result<()> {
@@ -118,11 +118,8 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
     let mut found = find(&args.at.paths, &args.at.select)?;
     let mut listed = Listed::of(&mut found, &args.at)?;
     if !listed.unread.is_empty() {
-        return output::say_all(
-            listed
-                .into_failures()
-                .map(|failure| Failure { next: format!("nothing was removed; {}", failure.next), ..failure }),
-        );
+        let failures = listed.into_failures();
+        return error::check_none(failures.map(|failure| Failure::NothingRemoved(Box::new(failure))));
     }
     let candidates = std::mem::take(&mut listed.configs).into_iter();
     let candidates = candidates.map(|(config, backups)| Candidate { config, backups, judged: Cell::new(None) });
@@ -147,7 +144,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
             if !args.at.json {
                 backups().try_for_each(|backup| output::result(shown(&backup.path)))?;
             }
-            confirm(&format!("Remove {}?", count(backups().count(), "backup")), context)?;
+            confirm(backups().count(), context)?;
         }
         // Not before: a lock is not held while a person thinks.
         let configs: Vec<_> = removable.iter().map(|candidate| candidate.config.clone()).collect();
@@ -157,11 +154,11 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         interrupt::stop_if_requested()?;
         let files: Vec<_> = backups().map(|backup| backup.path.as_path()).collect();
         let mut entry = Entry {
-            command: "backups prune",
-            outcome: "started",
+            verb: Verb::PruneBackups,
+            outcome: Outcome::Started,
             files: &files,
+            pointers: &[],
             keys: &[keys.current()],
-            ..Entry::default()
         };
         context.audit.record(&entry)?;
         // With a question they are on the screen already.
@@ -172,17 +169,17 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
             }
         }
         let files: Vec<_> = removal.removed.iter().map(|backup| backup.path.as_path()).collect();
-        entry.outcome = if removal.left == 0 && kept.is_empty() { "done" } else { "partly done" };
+        entry.outcome = if removal.left == 0 && kept.is_empty() { Outcome::Done } else { Outcome::PartlyDone };
         entry.files = &files;
         context.audit.record_done(&entry, &context.report);
     }
     for (config, failure) in &kept {
-        context.report.warn(format_args!("the backups of {} stay: {}", shown(&config.path), failure.what));
+        context.report.warn(format_args!("the backups of {} stay: {}", shown(&config.path), failure.what()));
     }
     let told = if args.at.json {
         let kept: Vec<_> = kept
             .iter()
-            .map(|(config, failure)| json!({ "config": shown(&config.path), "reason": failure.what }))
+            .map(|(config, failure)| json!({ "config": shown(&config.path), "reason": failure.what() }))
             .collect();
         let removed: Vec<_> = removal.removed.iter().map(|backup| shown(&backup.path)).collect();
         output::json(
@@ -203,21 +200,16 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         ))
     };
     if removal.left > 0 {
-        let what = format!("interrupted: {} not removed", count(removal.left, "backup"));
-        return Err(Failure::new(Exit::Interrupted, what, "run the same command again: it goes on where it stopped"));
+        return Err(RotationFailure::PruneInterrupted { left: removal.left }.into());
     }
     if !removal.failed.is_empty() {
-        let failures = removal.failed.into_iter().map(|(_, failure)| Failure { exit: Exit::Partial, ..failure });
-        return output::say_all(failures);
+        let failures = removal.failed.into_iter().map(|(_, failure)| Failure::OneOfMany(Box::new(failure)));
+        return error::check_none(failures);
     }
     told?;
     match kept.len() {
         0 => Ok(()),
-        kept => Err(Failure::new(
-            Exit::Partial,
-            format!("the backups of {} stay", count(kept, "config")),
-            "the warnings say why; `fernseal verify CONFIG` says which tokens open",
-        )),
+        configs => Err(RotationFailure::BackupsStay { configs }.into()),
     }
 }
 
@@ -277,25 +269,20 @@ impl<'c> Removal<'c> {
     }
 }
 
-/// Asks `question`; anything but yes, Enter alone too, is a no.
-fn confirm(question: &str, context: &Context) -> Result<()> {
-    let otherwise = "nothing was removed; run it again and answer yes, or give --yes";
-    let refused = |what: String| Err(Failure::new(Exit::Other, what, otherwise));
-    match context.prompts.ask(&format!("{question} Type yes: "), otherwise)? {
-        Some((Answer::Yes, _)) => Ok(()),
-        Some(_) => refused("not confirmed".to_owned()),
-        None => {
-            let why = context.prompts.absence().unwrap_or("nobody is there");
-            refused(format!("not confirmed: \"{question}\" was not asked, as {why}"))
-        }
+/// Asks whether so many backups are to go; anything but yes, Enter alone too, is a no.
+fn confirm(backups: usize, context: &Context) -> Result<()> {
+    let question = format!("{} Type yes: ", removal_question(backups));
+    match context.prompts.ask(&question, &Otherwise::BackupsStay)? {
+        Ok((Answer::Yes, _)) => Ok(()),
+        Ok(_) => Err(RotationFailure::NotConfirmed.into()),
+        Err(why) => Err(RotationFailure::NotAsked { backups, why }.into()),
     }
 }
 
 /// Whether the backups of a config may go. One that has lost its tokens opens as well, but its backups have the last of them.
 fn verdict(document: &ConfigText, checked: &Verification, keys: &Keyring, context: &Context) -> Result<()> {
     if document.tokens.is_empty() {
-        let what = format!("{} has no encrypted values any more", document.name);
-        return Err(Failure::new(Exit::Other, what, "remove its backups by hand if none is needed"));
+        return Err(RotationFailure::NoTokensLeft { config: document.path.clone() }.into());
     }
     checked.verdict(document, keys, context)
 }

@@ -3,7 +3,6 @@
 //! All configs are looked at, whatever is wrong with one of them; one finding makes the exit code 3.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -19,10 +18,10 @@ use crate::args::Check;
 use crate::config::secrets_file::{SecretsFile, SecretsFiles};
 use crate::config::text::{ConfigText, FormatSource, Kind, Place, ValueError, classify};
 use crate::context::Context;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{self, ConfigFailure, Failure, FileFailure, Flaw, Result, UsageFailure};
 use crate::keys::parallel;
 use crate::output;
-use crate::quote::{Pointer, count, quoted, quoted_path, shown};
+use crate::quote::{Pointer, count, shown};
 use crate::store::staged as git;
 use crate::store::{self, ConfigPath, Selection};
 
@@ -33,7 +32,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     for pointer in &args.required {
         // It is wrong in all configs alike.
         if json::find("{}", pointer).is_err_and(|error| error == Error::InvalidPointer) {
-            return Err(Failure::at("--require", pointer, Error::InvalidPointer));
+            return Err(UsageFailure::RequiredNotAPointer { pointer: pointer.clone() }.into());
         }
     }
     let mut looked = Looked::default();
@@ -53,78 +52,38 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     for pointer in
         args.required.iter().filter(|pointer| is_known && looked.met.get(*pointer).is_none_or(|met| *met == 0))
     {
-        let what = format!("no config has a value at {pointer}");
+        let failure = Failure::from(ConfigFailure::RequiredNowhere { pointer: pointer.clone() });
         if !args.staged {
-            failures.push(Failure::new(Exit::Malformed, what, "check the pointer's spelling"));
+            failures.push(failure);
         } else if looked.configs > 0 {
-            context.report.note(format_args!("{what}, of those that are staged"));
+            context.report.note(format_args!("{}, of those that are staged", failure.what()));
         }
     }
     // Settings that cannot be used fail all configs beside them.
-    failures.dedup_by(|failure, before| failure.what == before.what);
+    failures.dedup_by(|failure, before| failure.what() == before.what());
     if !looked.findings.is_empty() {
         failures.insert(0, in_plain_text(&looked.findings));
     }
     if failures.is_empty() {
         context.report.note(summary);
     }
-    output::say_all(failures)
+    error::check_none(failures)
 }
 
 /// What is wrong with one value.
 pub(super) struct Finding {
     config: String,
     pub(super) pointer: Pointer,
-    flaw: Flaw,
+    pub(super) flaw: Flaw,
 }
 
-/// What is wrong with a value that is to be a secret, or looks like one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Flaw {
-    PlainString,
-    /// A number or a truth value.
-    PlainScalar,
-    /// An object or an array.
-    Group,
-    /// It begins nearly as a token does.
-    Lookalike,
-}
-
-impl Flaw {
-    /// Of a value that is to be a secret; none, if it is as it must be.
-    fn of(place: &Place<'_>) -> Option<Self> {
-        match place.kind {
-            Kind::String => {
-                (!place.is_empty_string() && classify(place) == ValueKind::Plain).then_some(Self::PlainString)
-            }
-            Kind::Scalar => Some(Self::PlainScalar),
-            Kind::Null => None,
-            Kind::Map | Kind::List => Some(Self::Group),
-        }
-    }
-
-    /// What to do about it, at `pointer` in `config`.
-    fn next(self, config: &str, pointer: &str) -> String {
-        match self {
-            Self::PlainString => format!("fernseal encrypt --in-place {config} --field {pointer}"),
-            Self::PlainScalar => format!("fernseal set {config} {pointer}"),
-            Self::Group => Failure::at(config, pointer, Error::NotAString).next,
-            Self::Lookalike => Failure::at(config, pointer, Error::Lookalike).next,
-        }
-    }
-}
-
-impl Finding {
-    pub(super) fn what(&self) -> &'static str {
-        match self.flaw {
-            Flaw::PlainString | Flaw::PlainScalar => "plain text",
-            Flaw::Group => "not a string, but an object or array",
-            Flaw::Lookalike => "looks like a token, but is none",
-        }
-    }
-
-    pub(super) fn next(&self, config: &Path) -> String {
-        self.flaw.next(&quoted_path(config), &quoted(&*self.pointer))
+/// What is wrong with a value that is to be a secret; none, if it is as it must be.
+fn flaw_of(place: &Place<'_>) -> Option<Flaw> {
+    match place.kind {
+        Kind::String => (!place.is_empty_string() && classify(place) == ValueKind::Plain).then_some(Flaw::PlainString),
+        Kind::Scalar => Some(Flaw::PlainScalar),
+        Kind::Null => None,
+        Kind::Map | Kind::List => Some(Flaw::Group),
     }
 }
 
@@ -156,9 +115,8 @@ impl Looked {
         let looked = thread::scope(|scope| parallel::begin(scope, threads, parts, work).finish());
         looked.into_iter().for_each(|part| self.take(part));
         if self.configs == 0 && self.failed.is_empty() && found.configs.iter().any(ConfigPath::was_found) {
-            let what = format!("no config looked at: {} skipped", count(self.skipped.len(), "file"));
-            let failure = Failure::new(Exit::File, what, "check the path; what was skipped is listed with the reason");
-            self.failed.push((paths.iter().map(|path| shown(path)).collect::<Vec<_>>().join(", "), failure));
+            let failure = FileFailure::NoConfigLookedAt { skipped: self.skipped.len() };
+            self.failed.push((paths.iter().map(|path| shown(path)).collect::<Vec<_>>().join(", "), failure.into()));
         }
     }
 
@@ -203,11 +161,9 @@ impl Looked {
             match reason {
                 Some(reason) => self.skipped.push((shown(path), reason.to_owned())),
                 None => {
-                    let document = ConfigText::parse(shown(path), staged.read()?, FormatSource::Name);
-                    let could_hold = |words: &[&str]| {
-                        let unreadable = |error: io::Error| Failure::new(Exit::File, error.to_string(), "run it again");
-                        store::could_hold(&*staged.read()?, words).map_err(unreadable)
-                    };
+                    let document = ConfigText::parse(path, staged.read()?, FormatSource::Name);
+                    // What cannot be looked at could hold them.
+                    let could_hold = |words: &[&str]| Ok(store::could_hold(&*staged.read()?, words).unwrap_or(true));
                     self.add(path, document, settings.staged_beside(path), required, could_hold);
                 }
             }
@@ -215,7 +171,7 @@ impl Looked {
         Ok(())
     }
 
-    /// ValueKind at the config at `path`, or takes note of why it cannot be read. A file that is no config is skipped, if its
+    /// Looks at the config at `path`, or takes note of why it cannot be read. A file that is no config is skipped, if its
     /// bytes hold neither a token nor the name of a secret; else it may be a config, with a secret in plain text, that is
     /// broken.
     fn add(
@@ -258,14 +214,14 @@ impl Looked {
         });
         match holds_none {
             true => {
-                let reason = format!("{}; it holds no token and no secret's name", failure.what);
+                let reason = format!("{}; it holds no token and no secret's name", failure.what());
                 self.skipped.push((shown(path), reason));
             }
             false => self.failed.push((shown(path), failure)),
         }
     }
 
-    /// ValueKind at the values that must not be plain, and at all that look like tokens and are none.
+    /// Looks at the values that must not be plain, and at all that look like tokens and are none.
     pub(super) fn look(&mut self, document: &ConfigText, settings: &SecretsFile, required: &[Pointer]) {
         let config = &document.name;
         if let Err(failure) = document.check_values_known() {
@@ -288,7 +244,7 @@ impl Looked {
                 Err(ValueError::Core(Error::NotFound)) => {}
                 Err(error) => self.failed.push((config.clone(), document.failure(pointer, error))),
                 Ok(place) if !seen.insert(place.start()) => {}
-                Ok(place) => self.findings.extend(Flaw::of(&place).map(|flaw| Finding {
+                Ok(place) => self.findings.extend(flaw_of(&place).map(|flaw| Finding {
                     config: config.clone(),
                     pointer: pointer.clone(),
                     flaw,
@@ -337,7 +293,7 @@ impl Looked {
         if as_json {
             let met = self.met.iter().map(|(pointer, met)| json!({ "pointer": pointer, "configs": met }));
             let findings = self.findings.iter().map(
-                |finding| json!({ "config": finding.config, "pointer": finding.pointer, "finding": finding.what() }),
+                |finding| json!({ "config": finding.config, "pointer": finding.pointer, "finding": finding.flaw.name() }),
             );
             return output::json(
                 "check",
@@ -354,7 +310,7 @@ impl Looked {
             output::result(format_args!("skipped {file}: {reason}"))?;
         }
         for finding in &self.findings {
-            output::result(format_args!("{} {}: {}", finding.config, finding.pointer, finding.what()))?;
+            output::result(format_args!("{} {}: {}", finding.config, finding.pointer, finding.flaw.name()))?;
         }
         Ok(())
     }
@@ -382,15 +338,10 @@ pub(super) fn listed(mut words: Vec<String>, and: &str) -> String {
     }
 }
 
-/// What the findings come to, with what to do about each kind of them.
+/// What the findings come to.
 fn in_plain_text(findings: &[Finding]) -> Failure {
-    let mut kinds: Vec<Flaw> = findings.iter().map(|finding| finding.flaw).collect();
-    kinds.sort();
-    kinds.dedup();
-    let mut next: Vec<String> = kinds.iter().map(|flaw| flaw.next("CONFIG", "POINTER")).collect();
-    if kinds != [Flaw::Lookalike] {
-        next.push("what was committed before is no secret any more".to_owned());
-    }
-    let what = format!("{} in plain text or damaged", count(findings.len(), "secret"));
-    Failure::new(Exit::PlainText, what, next.join("; "))
+    let mut flaws: Vec<Flaw> = findings.iter().map(|finding| finding.flaw).collect();
+    flaws.sort();
+    flaws.dedup();
+    ConfigFailure::Flawed { number: findings.len(), flaws }.into()
 }

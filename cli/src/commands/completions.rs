@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Completions) -> Result<()> {
     let mut script = Vec::new();
     shell
         .write_registration(VARIABLE, "fernseal", "fernseal", "fernseal", &mut script)
-        .map_err(|error| output::stdout_failed(&error))?;
+        .map_err(output::stdout_failed)?;
     if args.shell == Shell::Zsh {
         script.extend_from_slice(ZSH_AUTOLOAD.as_bytes());
     }

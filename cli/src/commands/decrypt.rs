@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::{config_or_default, into_text, load, look, open_all};
 use crate::args::Decrypt;
-use crate::audit::Entry;
+use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, Edit, Edits};
 use crate::context::Context;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Result, UsageFailure};
 use crate::keys::Keyring;
 use crate::output;
 use crate::quote::{count, shown};
@@ -26,8 +26,7 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     // By the custom of many tools `-` is stdout.
     let out = args.output.as_ref().filter(|out| *out != Path::new("-"));
     if args.json && out.is_none() {
-        let next = "name a file with -o OUT";
-        return Err(Failure::new(Exit::Usage, "stdout cannot take the config and what --json prints", next));
+        return Err(UsageFailure::TwoForStdout.into());
     }
     let config = ConfigPath::named(&path);
     let (source, document) = match config.is_stream() {
@@ -35,7 +34,7 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
         false => load(&config, context).map(|(source, document)| (Some(source), document))?,
     };
     if let (Some(out), Some(source)) = (out, &source) {
-        super::refuse_same_file(source, out, "change the config with `fernseal edit`, which leaves no plain text")?;
+        super::refuse_same_file(source, out, UsageFailure::DecryptedOverInput { path: out.clone() })?;
     }
     let keys = if document.tokens.is_empty() { None } else { Some(context.keys()?) };
     // Not before: a lock is not held while a person types. What is saved to OUT from here on survives.
@@ -48,8 +47,8 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
         let secrets = open_all(&document, &keys, context)?;
         edits = document.opened_to(document.tokens.iter().zip(secrets.iter().map(|secret| secret.as_str())))?;
         context.audit.record(&Entry {
-            command: "decrypt",
-            outcome: "done",
+            verb: Verb::Decrypt,
+            outcome: Outcome::Done,
             files: &[&path],
             pointers: &document.pointers(),
             keys: &[keys.current()],
@@ -77,13 +76,13 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
 fn textconv(path: &Path, context: &Context) -> Result<()> {
     let config = ConfigPath::named(path);
     let bytes = if config.is_stream() { config.read_stream()? } else { config.read()?.take_bytes() };
-    let Ok(document) = ConfigText::parse(shown(path), bytes.clone(), super::format_source(&config, context)) else {
+    let Ok(document) = ConfigText::parse(path, bytes.clone(), super::format_source(&config, context)) else {
         return output::result_bytes(&[&bytes]);
     };
     let edits = match document.tokens.is_empty() || !Keyring::is_set(context.key_options()) {
         true => Vec::new(),
         false => open_what_opens(&document, path, context).unwrap_or_else(|failure| {
-            context.report.warn(format_args!("{}; the tokens are shown as they are", failure.what));
+            context.report.warn(format_args!("{}; the tokens are shown as they are", failure.what()));
             Vec::new()
         }),
     };
@@ -102,8 +101,8 @@ fn open_what_opens(document: &ConfigText, path: &Path, context: &Context) -> Res
         }
     }
     context.audit.record(&Entry {
-        command: "decrypt",
-        outcome: "done",
+        verb: Verb::Decrypt,
+        outcome: Outcome::Done,
         files: &[path],
         pointers: &pointers,
         keys: &[keys.current()],

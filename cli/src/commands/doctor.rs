@@ -13,16 +13,17 @@ use serde_json::json;
 use super::check::{Looked, listed};
 use super::config_or_default;
 use crate::args::Doctor as Args;
+use crate::audit::Verb;
 use crate::config::secrets_file::{self, SecretsFile};
 use crate::config::text::{ConfigText, TextFormat};
 use crate::context::Context;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{ConfigFailure, Exit, Failure, KeyFailure, Result};
 use crate::keys::{self, Keyring, Place, derive};
 use crate::output::{self, time};
 use crate::quote::{Pointer, count, quoted_path, shown};
 use crate::store::{self, ConfigPath};
 use crate::tokens;
-use crate::tokens::verify::check;
+use crate::tokens::verify::{OpenedBy, check};
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let mut doctor = Doctor::default();
@@ -85,8 +86,8 @@ impl Doctor {
     }
 
     fn wrong(&mut self, check: &'static str, failure: &Failure) {
-        let state = State::Wrong(failure.exit);
-        self.0.push(Finding { check, state, what: failure.what.clone(), next: Some(failure.next.clone()) });
+        let state = State::Wrong(failure.exit());
+        self.0.push(Finding { check, state, what: failure.what(), next: Some(failure.next()) });
     }
 
     /// The file itself, its JSON, and what is encrypted in it.
@@ -101,7 +102,7 @@ impl Doctor {
             let next = format!("chmod 600 {}: who can write it can swap its secrets", quoted_path(path));
             self.note("config file", format!("{name} can be written by others (mode {mode:03o})"), next);
         }
-        let document = ConfigText::parse(name.clone(), source.take_bytes(), super::format_source(&config, context));
+        let document = ConfigText::parse(path, source.take_bytes(), super::format_source(&config, context));
         let document = document.map_err(|failure| self.wrong("JSON", &failure)).ok()?;
         match (document.format(), document.fault()) {
             (Some(TextFormat::Json), _) => self.good("JSON", "the config is valid JSON in UTF-8"),
@@ -164,8 +165,8 @@ impl Doctor {
             self.wrong("plain text", failure);
         }
         for finding in &looked.findings {
-            let what = format!("{}: {}", finding.pointer, finding.what());
-            self.wrong("plain text", &Failure::new(Exit::PlainText, what, finding.next(path)));
+            let (config, pointer) = (path.to_owned(), finding.pointer.clone());
+            self.wrong("plain text", &ConfigFailure::FlawedValue { config, pointer, flaw: finding.flaw }.into());
         }
     }
 
@@ -176,12 +177,11 @@ impl Doctor {
         let listed: Vec<String> = places.iter().map(|place| format!("{}: {}", place.name, place.words())).collect();
         self.good("key places", format!("in their order:\n        {}", listed.join("\n        ")));
         if !places.iter().any(Place::is_set) {
-            let what = "PROXMOX_MCP_MASTER_KEY is not set, nor is a key file named";
-            let next = "export PROXMOX_MCP_MASTER_KEY=\"$(cat KEYFILE)\", or name the file with --key-file";
+            let failure = Failure::from(KeyFailure::NoneFound);
             if document.is_some_and(|document| document.tokens.is_empty()) {
-                self.note("master key", what, "`fernseal keygen` makes one");
+                self.note("master key", failure.what(), "`fernseal keygen` makes one");
             } else {
-                self.wrong("master key", &Failure::new(Exit::Key, what, next));
+                self.wrong("master key", &failure);
             }
             return None;
         }
@@ -195,7 +195,7 @@ impl Doctor {
         };
         match keys.sealing(false) {
             Ok(_) => self.good("master key", format!("set, its id is {id}{previous}")),
-            Err(failure) => self.note("master key", failure.what, failure.next),
+            Err(failure) => self.note("master key", failure.what(), failure.next()),
         }
         let folder = |path: &Path| path.canonicalize().map(|real| real.parent().map(Path::to_owned));
         for file in Keyring::files(options) {
@@ -209,8 +209,7 @@ impl Doctor {
                 Ok(false) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    let what = format!("where the key file {} lies cannot be found out: {error}", shown(&file));
-                    self.wrong("key file", &Failure::new(Exit::File, what, "check the permissions on the way to it"));
+                    self.wrong("key file", &KeyFailure::PlaceUnknown { path: file, error: error.into() }.into());
                 }
             }
         }
@@ -220,8 +219,8 @@ impl Doctor {
     /// Whether the key opens the tokens.
     fn opening(&mut self, path: &Path, document: &ConfigText, keys: &Keyring, context: &Context) {
         let checked = check(document, keys, context);
-        if let Err(failure) = checked.record("doctor", path, document, keys, context) {
-            context.report.warn(failure.what);
+        if let Err(failure) = checked.record(Verb::Doctor, path, document, keys, context) {
+            context.report.warn(failure.what());
         }
         let opened = (0..document.tokens.len()).filter(|at| checked.opens(*at).is_some()).count();
         if opened > 0 {
@@ -233,7 +232,7 @@ impl Doctor {
         let mut is_first = true;
         for (at, token) in document.tokens.iter().enumerate() {
             match checked.opens(at) {
-                Some("previous") => {
+                Some(OpenedBy::Previous) => {
                     let next = format!("fernseal rotate {}", quoted_path(path));
                     self.note("decryption", format!("{}: {}", token.pointer, checked.words(at)), next);
                 }
@@ -288,10 +287,6 @@ impl Doctor {
             _ => None,
         });
         let Some(first) = wrong.next() else { return Ok(()) };
-        let what = match wrong.count() {
-            0 => "one thing is wrong".to_owned(),
-            more => format!("{} things are wrong", more + 1),
-        };
-        Err(Failure::new(first, what, "begin with the first line that says WRONG"))
+        Err(Failure::ThingsWrong { number: wrong.count() + 1, first })
     }
 }

@@ -16,17 +16,17 @@ use zeroize::Zeroizing;
 
 use super::{check_length, open, read};
 use crate::args::Edit as Args;
-use crate::audit::Entry;
+use crate::audit::{Entry, Outcome, Verb};
 use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, Edit, Edits, Kind, Leaf, SealedValue, ValueError, classify};
 use crate::context::Context;
 use crate::env::KEY_VARIABLES;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Exit, FileFailure, Otherwise, ProgramFailure, Result, TerminalFailure};
 use crate::interrupt;
 use crate::keys::{Keyring, derive};
 use crate::output::terminal::Answer;
 use crate::output::{self, say, time};
-use crate::quote::{Pointer, count, one_line, shown};
+use crate::quote::{Pointer, count};
 use crate::store::{ConfigPath, MemoryFile};
 use crate::tokens;
 
@@ -41,8 +41,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let secrets = open(&document, &tokens, &keys, context)?;
     let with_secrets = || tokens.iter().copied().zip(secrets.iter().map(|secret| secret.as_str()));
     let pointers = document.pointers();
-    let mut entry =
-        Entry { command: "edit", outcome: "started", files: &[&args.config], pointers: &pointers, keys: &[master] };
+    let mut entry = Entry {
+        verb: Verb::Edit,
+        outcome: Outcome::Started,
+        files: &[&args.config],
+        pointers: &pointers,
+        keys: &[master],
+    };
     context.audit.record(&entry)?;
 
     let opened = Zeroizing::new(Edits::new(&document, document.opened_to(with_secrets())?)?.pieces().concat());
@@ -52,7 +57,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let named: Vec<&str> = settings.places(&args.fields).map(|pointer| &**pointer).collect();
     let before = Before::new(&document, &with_secrets().collect::<Vec<_>>());
     let save = |text: &[u8]| -> Result<Saving> {
-        let saved = ConfigText::parse(document.name.clone(), text.to_vec(), document.source)?;
+        let saved = ConfigText::parse(&document.path, text.to_vec(), document.source)?;
         saved.check_values_known()?;
         let Plan { kept, pasted, new } = before.compare(&saved, &named)?;
         check_pasted(&saved, &pasted, &keys, context)?;
@@ -68,7 +73,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         let edits = Edits::new(&saved, edits)?;
         let pieces = edits.pieces();
         // What could not be read again is not written: a name may occur twice above a value that is a token only now.
-        ConfigText::parse(document.name.clone(), pieces.concat(), document.source)?;
+        ConfigText::parse(&document.path, pieces.concat(), document.source)?;
         // Not before: the editor may be open for hours, and nobody else is to wait for it.
         let _lock = super::lock(&args.config, context)?;
         interrupt::stop_if_requested()?;
@@ -93,21 +98,19 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         match save(&text) {
             Ok(Saving::Done(saved)) => break Some(saved),
             Ok(Saving::Beside(path)) => {
-                entry.outcome = "failed";
+                entry.outcome = Outcome::Failed;
                 context.audit.record_done(&entry, &context.report);
-                let what = format!("{} changed while it was edited; it was left as it is", document.name);
-                let next = format!("the edited text, encrypted, is in {}: compare the two", shown(&path));
-                return Err(Failure::new(Exit::File, what, next));
+                return Err(FileFailure::ChangedWhileEdited { path: document.path, edited: path }.into());
             }
-            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+            Err(failure) if failure.exit() == Exit::Interrupted => return Err(failure),
             Err(failure) if context.prompts.absence().is_none() => {
                 say(&failure.to_string());
-                edit_again(&document.name, context)?;
+                edit_again(&document.path, context)?;
             }
             Err(failure) => return Err(failure),
         }
     };
-    entry.outcome = "done";
+    entry.outcome = Outcome::Done;
     let pointers: Vec<&str> = saved.iter().flatten().map(|sealed| &*sealed.pointer).collect();
     entry.pointers = &pointers;
     context.audit.record_done(&entry, &context.report);
@@ -138,16 +141,16 @@ enum Saving {
 }
 
 /// Asks whether the person edits the text again, which only one word denies: it throws the changes away.
-fn edit_again(config: &str, context: &Context) -> Result<()> {
-    let otherwise = format!("{config} was not changed, and the changes are gone");
+fn edit_again(config: &Path, context: &Context) -> Result<()> {
     let question = "Edit it again? Press Enter, or type discard to throw the changes away: ";
+    let otherwise = Otherwise::ChangesGone { config: config.to_owned() };
     loop {
         match context.prompts.ask(question, &otherwise)? {
-            Some((Answer::Other, word)) if word == "discard" => {
-                return Err(Failure::new(Exit::Other, "the changes were thrown away", otherwise));
+            Ok((Answer::Other, word)) if word == "discard" => {
+                return Err(TerminalFailure::Discarded { config: config.to_owned() }.into());
             }
-            Some((Answer::Other, _)) => {}
-            Some((Answer::Yes | Answer::Default, _)) | None => return Ok(()),
+            Ok((Answer::Other, _)) => {}
+            Ok((Answer::Yes | Answer::Default, _)) | Err(_) => return Ok(()),
         }
     }
 }
@@ -269,8 +272,6 @@ impl<'s> Before<'s> {
 fn start_editor(path: &Path, is_json: bool) -> Result<()> {
     let editor =
         crate::env::variable("VISUAL").or_else(|| crate::env::variable("EDITOR")).unwrap_or_else(|| "vi".into());
-    let failed =
-        |what: String| Failure::new(Exit::Other, what, "nothing was changed; set EDITOR to an editor that works");
     let mut script = editor.clone();
     if is_vim(&editor) {
         // No copy of the text anywhere else: no swap, backup, undo file, or registers that outlive it.
@@ -286,11 +287,11 @@ fn start_editor(path: &Path, is_json: bool) -> Result<()> {
     if is_json && !io::stdout().is_terminal() {
         command.stdout(io::stderr());
     }
-    let status = command.status().map_err(|error| failed(format!("the editor cannot be started: {error}")))?;
+    let status = command.status().map_err(|error| ProgramFailure::EditorNotStarted { error: error.into() })?;
     if status.success() {
         return Ok(());
     }
-    Err(failed(format!("the editor {} failed ({status})", one_line(&editor.to_string_lossy()))))
+    Err(ProgramFailure::EditorFailed { editor, status }.into())
 }
 
 /// Programs that run the one named after them.

@@ -13,12 +13,12 @@ use zeroize::Zeroizing;
 
 use super::{UNINTERRUPTED, check_length, read};
 use crate::args::Encrypt;
-use crate::audit::Entry;
+use crate::audit::{Entry, Outcome, Verb};
 use crate::config::placeholder;
 use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, Edits, Kind, Place, TextFormat, ValueError, classify};
 use crate::context::Context;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{ConfigFailure, Result, UsageFailure};
 use crate::interrupt;
 use crate::keys::derive;
 use crate::output::{self, time};
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     let (mut source, first) = read(&args.config, context)?;
     let out = args.output.clone().unwrap_or_else(|| default_output(&args.config, first.format()));
     if !args.in_place {
-        super::refuse_same_file(&source, &out, "replace the config itself with `fernseal encrypt --in-place`")?;
+        super::refuse_same_file(&source, &out, UsageFailure::EncryptedOverInput { path: out.clone() })?;
     }
 
     let settings = SecretsFile::beside(&ConfigPath::named(&args.config))?;
@@ -87,8 +87,8 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     let pieces = edits.pieces();
 
     let mut entry = Entry {
-        command: "encrypt",
-        outcome: "started",
+        verb: Verb::Encrypt,
+        outcome: Outcome::Started,
         files: &[&args.config, target],
         pointers: &secrets.iter().map(|secret| &**secret.pointer).collect::<Vec<_>>(),
         keys: &[master],
@@ -111,7 +111,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
             ));
         }
     }
-    entry.outcome = "done";
+    entry.outcome = Outcome::Done;
     context.audit.record_done(&entry, &context.report);
 
     for secret in &secrets {
@@ -132,12 +132,11 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
 /// Encrypts what a pipe holds, to stdout or a file. No settings lie beside a pipe.
 fn encrypt_stream(config: &ConfigPath, args: &Encrypt, context: &Context) -> Result<()> {
     if args.in_place {
-        return Err(Failure::stream_in_place());
+        return Err(UsageFailure::StreamInPlace.into());
     }
     let out = args.output.as_ref().filter(|out| *out != Path::new("-"));
     if args.json && out.is_none() {
-        let next = "name a file with -o OUT";
-        return Err(Failure::new(Exit::Usage, "stdout cannot take the config and what --json prints", next));
+        return Err(UsageFailure::TwoForStdout.into());
     }
     let document = super::look(config, context)?;
     let settings = SecretsFile::default();
@@ -157,8 +156,8 @@ fn encrypt_stream(config: &ConfigPath, args: &Encrypt, context: &Context) -> Res
     let edits = Edits::new(&document, secrets.iter().zip(&sealed).map(edit).collect::<Result<_>>()?)?;
     let pointers: Vec<&str> = secrets.iter().map(|secret| &**secret.pointer).collect();
     context.audit.record(&Entry {
-        command: "encrypt",
-        outcome: "done",
+        verb: Verb::Encrypt,
+        outcome: Outcome::Done,
         files: &out.iter().map(|out| out.as_path()).collect::<Vec<_>>(),
         pointers: &pointers,
         keys: &[master],
@@ -202,11 +201,7 @@ fn find_secrets<'a>(
         let place = match found {
             Err(ValueError::Core(Error::NotFound)) if !is_wanted && others_named => continue,
             Err(ValueError::Core(Error::NotFound)) if !is_wanted => {
-                return Err(Failure::new(
-                    Exit::Malformed,
-                    format!("no auth.token_value in {}", document.name),
-                    "name the value to encrypt with --field, as in --field /database/password",
-                ));
+                return Err(ConfigFailure::NoTokenValue { config: document.path.clone() }.into());
             }
             found => found.map_err(|error| document.failure(pointer, error))?,
         };

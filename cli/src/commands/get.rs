@@ -8,11 +8,10 @@ use serde_json::json;
 
 use super::{config_or_default, look, open_one, unsealed};
 use crate::args::Get;
-use crate::audit::Entry;
+use crate::audit::{Entry, Outcome, Verb};
 use crate::context::Context;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Result, UsageFailure};
 use crate::output;
-use crate::quote::shown;
 use crate::store::ConfigPath;
 
 pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
@@ -21,15 +20,10 @@ pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
         [pointer] => (None, pointer.to_str()),
         _ => (None, None),
     };
-    let pointer = pointer.ok_or_else(|| {
-        Failure::new(Exit::Usage, "the pointer is not UTF-8 text", "name a value, as in /auth/token_value")
-    })?;
+    let pointer = pointer.ok_or(UsageFailure::PointerNotUtf8)?;
     // Of one word that names a file and no value, the other is missing.
     let or_no_pointer = |failure| match config.is_none() && Path::new(pointer).is_file() {
-        true => {
-            let what = format!("no pointer named: which value of {}?", shown(Path::new(pointer)));
-            Failure::new(Exit::Usage, what, "name it behind the config, as in /auth/token_value")
-        }
+        true => UsageFailure::NoPointerNamed { config: pointer.into() }.into(),
         false => failure,
     };
     let path = config_or_default(config).map_err(or_no_pointer)?;
@@ -40,8 +34,8 @@ pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
             let keys = context.keys()?;
             let secret = open_one(&document, token, &keys, context)?;
             context.audit.record(&Entry {
-                command: "get",
-                outcome: "done",
+                verb: Verb::Get,
+                outcome: Outcome::Done,
                 files: &[&path],
                 pointers: &[&token.pointer],
                 keys: &[keys.current()],

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::args::{Key, KeyIds};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{self, Result};
 use crate::keys;
 use crate::keys::derive;
 use crate::output;
@@ -33,5 +33,5 @@ fn ids(args: &KeyIds, context: &Context) -> Result<()> {
             output::result(format_args!("{id}  {file}"))?;
         }
     }
-    output::say_all(failures)
+    error::check_none(failures)
 }

@@ -10,9 +10,9 @@ use getrandom::SysRng;
 use serde_json::json;
 
 use crate::args::Keygen;
-use crate::audit::Entry;
+use crate::audit::{Entry, Outcome, Verb};
 use crate::context::Context;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Bug, KeyFailure, Result};
 use crate::keys;
 use crate::keys::derive::{self, Master};
 use crate::output;
@@ -25,16 +25,12 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
         && !args.print
         && let Some(why) = context.prompts.cannot_show_key()
     {
-        return Err(Failure::new(
-            Exit::Usage,
-            format!("no terminal to show the new key on: {why}"),
-            "no key was made; write it to a file with -o FILE, or print it with --print where no log can catch it",
-        ));
+        return Err(KeyFailure::NowhereToShow { why }.into());
     }
     let (master, text) = new_key()?;
     let files: Vec<&std::path::Path> = args.output.iter().map(|path| &**path).collect();
     let mut entry =
-        Entry { command: "keygen", outcome: "started", files: &files, keys: &[&master], ..Entry::default() };
+        Entry { verb: Verb::Keygen, outcome: Outcome::Started, files: &files, pointers: &[], keys: &[&master] };
     context.audit.record(&entry)?;
 
     let exports = match &args.output {
@@ -52,7 +48,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
             "  export PROXMOX_MCP_MASTER_KEY=\"your-generated-key\"".to_owned()
         }
     };
-    entry.outcome = "done";
+    entry.outcome = Outcome::Done;
     context.audit.record_done(&entry, &context.report);
 
     let id = derive::id(&master, context.threads);
@@ -68,11 +64,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
 
 /// A new master key and its text.
 pub(crate) fn new_key() -> Result<(Rc<Master>, KeyText)> {
-    let text = MasterKey::generate_text(&mut SysRng).map_err(|_| {
-        let next = "no key was made; without random numbers none can be";
-        Failure::new(Exit::Other, "the system's random source failed", next)
-    })?;
-    let master = MasterKey::from_text(&text)
-        .map_err(|error| Failure::new(Exit::Other, format!("the new key is no key: {error}"), "report this"))?;
+    let text = MasterKey::generate_text(&mut SysRng).map_err(|_| KeyFailure::RandomFailed)?;
+    let master = MasterKey::from_text(&text).map_err(Bug::NewKeyInvalid)?;
     Ok((Rc::new(master.into()), text))
 }

@@ -7,9 +7,8 @@ use clap::{Arg, Command, CommandFactory};
 use roff::{Roff, bold, roman};
 
 use crate::args::{Cli, Man, reference};
-use crate::error::{Exit, Failure, Result};
+use crate::error::{FileFailure, Result};
 use crate::output;
-use crate::quote::shown;
 
 /// The day on which the texts were last changed.
 const DATE: &str = "2026-11-29";
@@ -24,10 +23,8 @@ pub(crate) fn run(args: &Man) -> Result<()> {
     let Some(dir) = &args.dir else { return output::result_bytes(&[page(&tree).render().as_bytes()]) };
     for command in with_subcommands(&tree) {
         let path = dir.join(format!("{}.1", name(command)));
-        fs::write(&path, page(command).render()).map_err(|error| {
-            let what = format!("the manual page {} cannot be written: {error}", shown(&path));
-            Failure::new(Exit::File, what, "name a directory that exists and that you can write to")
-        })?;
+        fs::write(&path, page(command).render())
+            .map_err(|error| FileFailure::ManPage { path: path.clone(), error: error.into() })?;
     }
     Ok(())
 }

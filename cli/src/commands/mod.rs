@@ -31,10 +31,10 @@ use crate::args::Select;
 use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, FormatSource, Place, SealedValue};
 use crate::context::Context;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Bug, ConfigFailure, Failure, Result, UsageFailure};
 use crate::interrupt;
 use crate::keys::Keyring;
-use crate::quote::{one_line, shown};
+use crate::quote::shown;
 use crate::store::{self, Caveats, ConfigFile, ConfigPath, Found, Lock, Notice, Selection};
 use crate::tokens;
 
@@ -48,10 +48,7 @@ const UNINTERRUPTED: usize = 512;
 /// The config of a command that only reads: as named, or the one in PROXMOX_MCP_CONFIG.
 fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
     let default = || crate::env::variable("PROXMOX_MCP_CONFIG").map(PathBuf::from);
-    named.map(Path::to_owned).or_else(default).ok_or_else(|| {
-        let next = "name it, or set PROXMOX_MCP_CONFIG to its path";
-        Failure::new(Exit::Usage, "no config named", next)
-    })
+    named.map(Path::to_owned).or_else(default).ok_or_else(|| UsageFailure::NoConfigNamed.into())
 }
 
 /// Finds the configs that `paths` name. Options choose among the files of directories, and so do the settings in them.
@@ -97,13 +94,9 @@ pub(crate) fn tell_caveats(caveats: Caveats, context: &Context) {
     }
 }
 
-/// An output never goes over its input; `or` says what does.
-fn refuse_same_file(source: &ConfigFile, out: &Path, or: &str) -> Result<()> {
-    if source.is_at(out)? {
-        let next = format!("name another output, or {or}");
-        return Err(Failure::new(Exit::Usage, format!("{} is the input itself", shown(out)), next));
-    }
-    Ok(())
+/// An output never goes over its input: that is `failure`.
+fn refuse_same_file(source: &ConfigFile, out: &Path, failure: UsageFailure) -> Result<()> {
+    if source.is_at(out)? { Err(failure.into()) } else { Ok(()) }
 }
 
 /// Reads a config that is not written: a file, or a stream.
@@ -111,14 +104,11 @@ pub(crate) fn look(config: &ConfigPath, context: &Context) -> Result<ConfigText>
     if !config.is_stream() {
         return load(config, context).map(|(_, document)| document);
     }
-    let document = ConfigText::parse(stream_name(&config.path), config.read_stream()?, format_source(config, context))?;
+    // A file of the name `-` is named in another way.
+    let path = if config.path.as_os_str() == "-" { Path::new("stdin") } else { &*config.path };
+    let document = ConfigText::parse(path, config.read_stream()?, format_source(config, context))?;
     tell_tokens(&document, context);
     Ok(document)
-}
-
-/// The name of a stream, for messages.
-fn stream_name(path: &Path) -> String {
-    if path.as_os_str() == "-" { "stdin".to_owned() } else { shown(path) }
 }
 
 /// Reads the config that the user named.
@@ -141,7 +131,7 @@ pub(crate) fn format_source(config: &ConfigPath, context: &Context) -> FormatSou
 
 /// The second half of [`load`].
 pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Context) -> Result<ConfigText> {
-    let document = ConfigText::parse(shown(&config.path), source.take_bytes(), format_source(config, context))?;
+    let document = ConfigText::parse(&config.path, source.take_bytes(), format_source(config, context))?;
     tell_tokens(&document, context);
     Ok(document)
 }
@@ -170,7 +160,7 @@ fn tell_tokens(document: &ConfigText, context: &Context) {
 pub(crate) fn reason_to_skip(config: &ConfigPath, failure: &Failure, words: &[&str]) -> Option<String> {
     // What cannot be looked at could hold them.
     let could_hold = config.could_hold(words).unwrap_or(true);
-    (!could_hold).then(|| format!("{}; nothing in it looks like {}", failure.what, words.join(" or ")))
+    (!could_hold).then(|| format!("{}; nothing in it looks like {}", failure.what(), words.join(" or ")))
 }
 
 /// The secrets of `tokens`, or the first failure.
@@ -215,7 +205,7 @@ fn open_one(
 fn only<T>(things: Vec<T>) -> Result<T> {
     let number = things.len();
     let one: std::result::Result<[T; 1], _> = things.try_into();
-    one.map(|[thing]| thing).map_err(|_| Failure::broken(format_args!("of one token came {number} results")))
+    one.map(|[thing]| thing).map_err(|_| Bug::SecretsOfOneToken { number }.into())
 }
 
 /// The secrets of all tokens, or the first failure.
@@ -247,8 +237,8 @@ fn check_length(document: &ConfigText, pointer: &str, len: usize) -> Result<()> 
     if len <= MAX_SECRET {
         return Ok(());
     }
-    let what = format!("the secret is longer than 1 MiB: {} {}", document.name, one_line(pointer));
-    Err(Failure::new(Exit::Malformed, what, "nothing was written; a config is no place for it"))
+    let pointer = pointer.to_owned().into();
+    Err(ConfigFailure::SecretTooLong { config: document.path.clone(), pointer }.into())
 }
 
 /// A token's form as the reports name it.

@@ -6,29 +6,34 @@ use fernseal_core::token::token_len;
 
 use super::{MAX_SECRET, open_one};
 use crate::args::Open;
-use crate::audit::Entry;
+use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, FormatSource, TextFormat};
 use crate::context::Context;
-use crate::error::{Failure, Result};
+use crate::error::{FileFailure, Result, UsageFailure};
 use crate::output;
 
 pub(crate) fn run(args: &Open, context: &Context) -> Result<()> {
     if !args.surplus.is_empty() {
-        return Err(Failure::token_is_no_argument());
+        return Err(UsageFailure::TokenAsArgument.into());
     }
     // A line end, and spaces that a person has copied with it.
     let room = token_len(MAX_SECRET) + 100;
     let mut bytes = Vec::new();
     let read = io::stdin().lock().take(room as u64).read_to_end(&mut bytes);
-    read.map_err(|error| Failure::stdin_unreadable(&error))?;
-    let document =
-        ConfigText::parse("stdin".to_owned(), bytes.trim_ascii().to_vec(), FormatSource::Given(TextFormat::Text))?;
-    let [token] = &*document.tokens else { return Err(Failure::not_one_token()) };
+    read.map_err(|error| FileFailure::StdinUnreadable { error: error.into() })?;
+    let document = ConfigText::parse("stdin", bytes.trim_ascii().to_vec(), FormatSource::Given(TextFormat::Text))?;
+    let [token] = &*document.tokens else { return Err(UsageFailure::NotOneToken.into()) };
     if token.text(&document) != document.text.as_str() {
-        return Err(Failure::not_one_token());
+        return Err(UsageFailure::NotOneToken.into());
     }
     let keys = context.keys()?;
     let secret = open_one(&document, token, &keys, context)?;
-    context.audit.record(&Entry { command: "open", outcome: "done", keys: &[keys.current()], ..Entry::default() })?;
+    context.audit.record(&Entry {
+        verb: Verb::Open,
+        outcome: Outcome::Done,
+        files: &[],
+        pointers: &[],
+        keys: &[keys.current()],
+    })?;
     output::result_bytes(&[secret.as_bytes(), b"\n"])
 }

@@ -11,22 +11,18 @@ use zeroize::Zeroizing;
 
 use super::{MAX_SECRET, check_length, into_text, read};
 use crate::args::Set;
-use crate::audit::Entry;
+use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, Edits, Kind, Place, SealedValue, ValueError, classify};
 use crate::context::Context;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{ConfigFailure, Failure, FileFailure, Otherwise, Result, UsageFailure};
 use crate::interrupt;
 use crate::keys::{Keyring, derive};
 use crate::output::{self, time};
 use crate::tokens;
 
-/// How a secret is handed over.
-const PIPE: &str = "pipe the secret in: printf %s \"$SECRET\" | fernseal set …";
-
 pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     if !args.surplus.is_empty() {
-        let what = "a secret is no argument: others see it there, and the shell keeps it";
-        return Err(Failure::new(Exit::Usage, what, PIPE));
+        return Err(UsageFailure::SecretAsArgument.into());
     }
     let (mut source, mut document) = read(&args.config, context)?;
     // Before anybody is asked for a key or a secret.
@@ -47,8 +43,8 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
 
     let edits = Edits::new(&document, vec![document.replace(&args.pointer, &value, &token)?])?;
     let mut entry = Entry {
-        command: "set",
-        outcome: "started",
+        verb: Verb::Set,
+        outcome: Outcome::Started,
         files: &[&args.config],
         pointers: &[&args.pointer],
         keys: &[master],
@@ -57,7 +53,7 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     context.audit.record(&entry)?;
     let caveats = source.replace(&edits.pieces())?;
     super::tell_caveats(caveats, context);
-    entry.outcome = "done";
+    entry.outcome = Outcome::Done;
     context.audit.record_done(&entry, &context.report);
     let id = derive::id(master, context.threads);
     if args.json {
@@ -70,11 +66,12 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
 
 /// The value at `pointer`, which can be replaced by a secret.
 fn find_value<'d>(document: &'d ConfigText, pointer: &str) -> Result<Place<'d>> {
-    let value = document.look_up(pointer).map_err(|error| {
-        let is_missing = error == ValueError::Core(Error::NotFound);
-        let failure = document.failure(pointer, error);
-        let next = "add it to the config with any text first (`fernseal edit`), or check the pointer's spelling";
-        if is_missing { Failure { next: next.to_owned(), ..failure } } else { failure }
+    let value = document.look_up(pointer).map_err(|error| match error {
+        ValueError::Core(Error::NotFound) => {
+            let pointer = pointer.to_owned().into();
+            ConfigFailure::NothingToReplace { config: document.path.clone(), pointer }.into()
+        }
+        error => document.failure(pointer, error),
     })?;
     if value.is_group() {
         return Err(document.failure(pointer, Error::NotAString));
@@ -102,11 +99,7 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Conte
             None => None,
         };
         if let Some(refusal) = refusal {
-            let next = format!(
-                "nothing was changed; {}; if the old secret is not needed any more, --discard-old replaces it all the same",
-                refusal.next
-            );
-            return Err(Failure { next, ..refusal });
+            return Err(Failure::OrDiscardOld(Box::new(Failure::NothingChanged(Box::new(refusal)))));
         }
     }
     let is_other = |token: &&SealedValue| replaced.is_none_or(|replaced| token.pointer != replaced.pointer);
@@ -118,22 +111,19 @@ fn read_secret(args: &Set, document: &ConfigText, context: &Context) -> Result<Z
     let check = |len| check_length(document, &args.pointer, len);
     let secret = if io::stdin().is_terminal() { ask(args, context)? } else { read_stdin(args.raw, check, context)? };
     if secret.is_empty() {
-        let next = "nothing was changed; type or pipe the secret in";
-        return Err(Failure::new(Exit::Usage, "the secret is empty", next));
+        return Err(UsageFailure::SecretEmpty.into());
     }
     Ok(secret)
 }
 
 fn ask(args: &Set, context: &Context) -> Result<Zeroizing<String>> {
     let question = format!("Secret for {}: ", args.pointer);
-    let otherwise = "nothing was changed; run it again when ready";
-    let Some([first, second]) = context.prompts.ask_secret_twice(&question, otherwise)? else {
-        let why = context.prompts.absence().unwrap_or("nobody is there");
-        let what = format!("the secret for {} is not on stdin, and is not asked for, as {why}", args.pointer);
-        return Err(Failure::new(Exit::Usage, what, PIPE));
-    };
+    let [first, second] = context
+        .prompts
+        .ask_secret_twice(&question, &Otherwise::NoSecret)?
+        .map_err(|why| UsageFailure::SecretMissing { pointer: args.pointer.clone(), why })?;
     if first != second {
-        return Err(Failure::new(Exit::Usage, "the two are not the same", "nothing was changed; try again"));
+        return Err(UsageFailure::SecretsDiffer.into());
     }
     Ok(first)
 }
@@ -148,9 +138,11 @@ pub(super) fn read_stdin(
     // Room for all of it from the start: a buffer that grows leaves copies behind.
     let room = MAX_SECRET + 3;
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    io::stdin().lock().take(room as u64).read_to_end(&mut bytes).map_err(|error| {
-        Failure::new(Exit::File, format!("stdin cannot be read: {error}"), "nothing was changed; try again")
-    })?;
+    io::stdin()
+        .lock()
+        .take(room as u64)
+        .read_to_end(&mut bytes)
+        .map_err(|error| FileFailure::StdinUnreadable { error: error.into() })?;
     // What is longer was cut, perhaps in the middle of a character.
     if bytes.len() == room {
         check(room)?;
@@ -162,10 +154,7 @@ pub(super) fn read_stdin(
     if line_end > 0 && !bytes.is_empty() {
         context.report.note("the line end on stdin is not part of the secret (--raw keeps it)");
     }
-    into_text(bytes).map_err(|_| {
-        let next = "such bytes cannot stand in a JSON string; encode them, for example as base64";
-        Failure::new(Exit::Malformed, "the secret on stdin is not UTF-8 text", next)
-    })
+    into_text(bytes).map_err(|_| ConfigFailure::SecretNotUtf8.into())
 }
 
 /// How many bytes at the end of a single line are its line ends, of which a shell's `$(…)` takes all; of a text of

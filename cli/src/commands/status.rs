@@ -11,15 +11,16 @@ use serde_json::json;
 
 use super::{config_or_default, find, format_name, look, reason_to_skip};
 use crate::args::Status;
+use crate::audit::Verb;
 use crate::config::text::{ConfigText, Kind, SealedValue, ValueError, classify};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{self, Result};
 use crate::keys::Keyring;
 use crate::output::time::{age, date};
 use crate::output::{self, time};
 use crate::quote::{count, shown};
 use crate::store::ConfigPath;
-use crate::tokens::verify::{Verification, check};
+use crate::tokens::verify::{OpenedBy, Verification, check};
 
 pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     let mut found = match &*args.paths {
@@ -83,7 +84,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
         let looked_at = count(looked_at, "config");
         output::result(format_args!("{looked_at} looked at, {} skipped, {} failed", skipped.len(), failed.len()))?;
     }
-    output::say_all(failures)
+    error::check_none(failures)
 }
 
 /// The only config that is asked for.
@@ -112,14 +113,14 @@ fn set_or_not(key_is_set: bool) -> &'static str {
 /// What is encrypted in a config.
 struct State {
     document: ConfigText,
-    token_value: &'static str,
+    token_value: TokenValue,
     checked: Option<Verification>,
 }
 
 impl State {
     fn of(config: &ConfigPath, context: &Context) -> Result<Self> {
         let document = look(config, context)?;
-        Ok(Self { token_value: token_value(&document), document, checked: None })
+        Ok(Self { token_value: TokenValue::of(&document), document, checked: None })
     }
 
     /// Opens every token too.
@@ -128,7 +129,7 @@ impl State {
             return Ok(());
         }
         let checked = check(&self.document, keys, context);
-        checked.record("status", path, &self.document, keys, context)?;
+        checked.record(Verb::Status, path, &self.document, keys, context)?;
         self.checked = Some(checked);
         Ok(())
     }
@@ -141,7 +142,7 @@ impl State {
         }
         match document.tokens.iter().find(|token| token.form.is_err()) {
             Some(token) => Err(document.refusal(token, Error::Malformed)),
-            None if self.token_value == INVALID => Err(document.failure(TOKEN_VALUE, Error::Lookalike)),
+            None if self.token_value == TokenValue::Lookalike => Err(document.failure(TOKEN_VALUE, Error::Lookalike)),
             None => Ok(()),
         }
     }
@@ -149,7 +150,7 @@ impl State {
     fn in_words(&self, key_is_set: bool) -> Result<()> {
         let tokens = &self.document.tokens;
         output::result(format_args!("Configuration: {}", self.document.name))?;
-        output::result(format_args!("Token value: {}", self.token_value))?;
+        output::result(format_args!("Token value: {}", self.token_value.words()))?;
         output::result(format_args!("Master key: {}", set_or_not(key_is_set)))?;
         output::result(format_args!("Encrypted values: {}", tokens.iter().filter(|token| token.form.is_ok()).count()))?;
         let now = time::now();
@@ -177,30 +178,57 @@ impl State {
                 Err(_) => json!({ "pointer": token.pointer, "valid": false }),
             };
             if let (Some(checked), Some(entry)) = (&self.checked, entry.as_object_mut()) {
-                entry.insert("opens".to_owned(), checked.opens(at).into());
+                entry.insert("opens".to_owned(), checked.opens(at).map(OpenedBy::name).into());
             }
             entry
         };
         let tokens: Vec<serde_json::Value> = self.document.tokens.iter().enumerate().map(entry).collect();
-        json!({ "config": self.document.name, "token_value": self.token_value, "tokens": tokens })
+        json!({ "config": self.document.name, "token_value": self.token_value.words(), "tokens": tokens })
     }
 }
 
-/// What begins like a token (`ENC:`, white space before it) and is none.
-const INVALID: &str = "INVALID (begins like a token, but is none)";
-
 /// The state of `auth.token_value`.
-fn token_value(document: &ConfigText) -> &'static str {
-    match document.look_up(TOKEN_VALUE) {
-        Err(ValueError::Core(Error::DuplicateKey)) => "AMBIGUOUS (the name occurs twice)",
-        Err(_) => "NOT FOUND",
-        Ok(value) if value.kind != Kind::String => "NOT A STRING",
-        Ok(value) if value.is_empty_string() => "EMPTY",
-        Ok(value) => match classify(&value) {
-            ValueKind::Sealed => "ENCRYPTED",
-            ValueKind::Lookalike => INVALID,
-            ValueKind::Placeholder => "PLACEHOLDER",
-            ValueKind::Plain => "PLAIN TEXT",
-        },
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TokenValue {
+    /// A name on the way to it occurs twice.
+    Ambiguous,
+    NotFound,
+    NotAString,
+    Empty,
+    Encrypted,
+    /// It begins like a token (`ENC:`, whitespace before it), and is not one.
+    Lookalike,
+    Placeholder,
+    PlainText,
+}
+
+impl TokenValue {
+    fn of(document: &ConfigText) -> Self {
+        match document.look_up(TOKEN_VALUE) {
+            Err(ValueError::Core(Error::DuplicateKey)) => Self::Ambiguous,
+            Err(_) => Self::NotFound,
+            Ok(value) if value.kind != Kind::String => Self::NotAString,
+            Ok(value) if value.is_empty_string() => Self::Empty,
+            Ok(value) => match classify(&value) {
+                ValueKind::Sealed => Self::Encrypted,
+                ValueKind::Lookalike => Self::Lookalike,
+                ValueKind::Placeholder => Self::Placeholder,
+                ValueKind::Plain => Self::PlainText,
+            },
+        }
+    }
+
+    /// The guide's words.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Ambiguous => "AMBIGUOUS (the name occurs twice)",
+            Self::NotFound => "NOT FOUND",
+            Self::NotAString => "NOT A STRING",
+            Self::Empty => "EMPTY",
+            Self::Encrypted => "ENCRYPTED",
+            Self::Lookalike => "INVALID (begins like a token, but is none)",
+            Self::Placeholder => "PLACEHOLDER",
+            Self::PlainText => "PLAIN TEXT",
+        }
     }
 }

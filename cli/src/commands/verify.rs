@@ -9,14 +9,15 @@ use serde_json::json;
 
 use super::{config_or_default, find, look, reason_to_skip};
 use crate::args::Verify;
+use crate::audit::Verb;
 use crate::config::text::ConfigText;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{self, Result};
 use crate::keys::Keyring;
 use crate::output;
 use crate::quote::{count, shown};
 use crate::store::ConfigPath;
-use crate::tokens::verify::{Verification, verify_each};
+use crate::tokens::verify::{OpenedBy, Verification, verify_each};
 
 pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     let mut found = match &*args.paths {
@@ -86,7 +87,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
             count(configs, "config")
         ));
     }
-    output::say_all(failures)
+    error::check_none(failures)
 }
 
 /// Says of each token whether it opens, and logs it.
@@ -100,7 +101,7 @@ fn tell(
 ) -> Result<()> {
     match entries {
         Some(entries) => entries.extend(document.tokens.iter().enumerate().map(
-            |(at, token)| json!({ "config": document.name, "pointer": token.pointer, "opens": checked.opens(at) }),
+            |(at, token)| json!({ "config": document.name, "pointer": token.pointer, "opens": checked.opens(at).map(OpenedBy::name) }),
         )),
         None if document.tokens.is_empty() => {
             output::result(format_args!("{}: no encrypted values", document.name))?;
@@ -111,6 +112,6 @@ fn tell(
             }
         }
     }
-    checked.record("verify", path, document, keys, context)?;
+    checked.record(Verb::Verify, path, document, keys, context)?;
     checked.verdict(document, keys, context)
 }

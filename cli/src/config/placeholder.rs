@@ -5,8 +5,7 @@
 use std::borrow::Cow;
 
 use crate::env::KEY_VARIABLES;
-use crate::error::{Exit, Failure, Result};
-use crate::quote::one_line;
+use crate::error::{ConfigFailure, Result};
 
 /// `text` with its placeholders filled in by `variable`. A variable that is not set is an error.
 pub(crate) fn expand<'t>(text: &'t str, variable: impl Fn(&str) -> Option<String>) -> Result<Cow<'t, str>> {
@@ -14,8 +13,9 @@ pub(crate) fn expand<'t>(text: &'t str, variable: impl Fn(&str) -> Option<String
     let mut rest = text;
     while let Some((before, inner, after)) = next(rest) {
         let (name, rule) = inner.split_at(name_len(inner));
+        let owned = || name.to_owned();
         if KEY_VARIABLES.contains(&name) {
-            return Err(refused(name, "holds the master key", "take it out of the config"));
+            return Err(ConfigFailure::KeyVariable { name: owned() }.into());
         }
         filled += before;
         let value = variable(name);
@@ -23,14 +23,11 @@ pub(crate) fn expand<'t>(text: &'t str, variable: impl Fn(&str) -> Option<String
             (None, Some(value)) if rule.is_empty() => value,
             (Some(":-" | ":?"), Some(value)) if !value.is_empty() => value,
             (Some(":-"), _) => rule[2..].to_owned(),
-            (Some(":?"), _) => return Err(refused(name, &format!("is not set: {}", &rule[2..]), "set it")),
-            (None, None) if rule.is_empty() => {
-                return Err(refused(name, "is not set", "set it, or give it a default: ${NAME:-default}"));
+            (Some(":?"), _) => {
+                return Err(ConfigFailure::VariableMissing { name: owned(), message: rule[2..].to_owned() }.into());
             }
-            _ => {
-                let next = "what is understood is ${NAME}, ${NAME:-default} and ${NAME:?message}";
-                return Err(refused(name, "stands in a placeholder of another form", next));
-            }
+            (None, None) if rule.is_empty() => return Err(ConfigFailure::VariableNotSet { name: owned() }.into()),
+            _ => return Err(ConfigFailure::PlaceholderForm { name: owned() }.into()),
         };
         rest = after;
     }
@@ -83,10 +80,6 @@ fn name_len(text: &str) -> usize {
     if text.starts_with(|char: char| char.is_ascii_digit()) { 0 } else { len }
 }
 
-fn refused(name: &str, what: &str, next: &str) -> Failure {
-    Failure::new(Exit::Other, format!("the config's variable {} {}", one_line(name), one_line(what)), next)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,7 +90,7 @@ mod tests {
             "EMPTY" => Some(String::new()),
             _ => None,
         };
-        expand(text, variable).map(Cow::into_owned).map_err(|failure| failure.what)
+        expand(text, variable).map(Cow::into_owned).map_err(|failure| failure.what())
     }
 
     #[test]

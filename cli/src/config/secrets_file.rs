@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 use fernseal_core::config::TOKEN_VALUE;
 use serde::Deserialize;
 
-use crate::error::{Exit, Failure, Result};
-use crate::quote::{Pointer, one_line, shown};
+use crate::error::{FileFailure, Result};
+use crate::quote::Pointer;
 use crate::store::ConfigPath;
 use crate::store::staged as git;
 
@@ -48,7 +48,7 @@ impl SecretsFile {
     }
 
     fn of(file: Option<(PathBuf, Vec<u8>)>) -> Result<Self> {
-        file.map_or_else(|| Ok(Self::default()), |(path, bytes)| Self::parse(&shown(&path), &bytes))
+        file.map_or_else(|| Ok(Self::default()), |(path, bytes)| Self::parse(&path, &bytes))
     }
 
     /// The pointers of all values that are secrets: the guide's, those of the settings, and what a command names.
@@ -56,17 +56,15 @@ impl SecretsFile {
         [&*GUIDES].into_iter().chain(&self.secrets).chain(named)
     }
 
-    /// Reads the settings in `bytes`; `name` is their file, for messages.
-    pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
-        let wrong = |what: &dyn std::fmt::Display| {
-            let next = "it looks like this: secrets = [\"/database/password\", \"/smtp/password\"]";
-            Failure::new(Exit::Malformed, format!("{name} cannot be used: {what}"), next)
-        };
-        let text = std::str::from_utf8(bytes).map_err(|error| wrong(&error))?;
+    /// Reads the settings in `bytes`; `path` is their file, for messages.
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| FileFailure::SettingsNotUtf8 { path: path.to_owned(), error })?;
         toml::from_str(text).map_err(|error: toml::de::Error| {
             let line =
                 error.span().and_then(|span| text.get(..span.start)).map_or(1, |text| text.matches('\n').count() + 1);
-            wrong(&format_args!("line {line}: {}", one_line(error.message())))
+            let problem = error.message().to_owned();
+            FileFailure::SettingsInvalid { path: path.to_owned(), line, problem }.into()
         })
     }
 }
@@ -109,19 +107,20 @@ mod tests {
     #[test]
     fn the_pointers_are_read_and_anything_else_is_refused() {
         let settings =
-            SecretsFile::parse("s", b"# of the database\nsecrets = [\"/db/password\", 'smtp.password']\n").unwrap();
+            SecretsFile::parse(Path::new("s"), b"# of the database\nsecrets = [\"/db/password\", 'smtp.password']\n")
+                .unwrap();
         assert_eq!(
             settings.secrets.iter().map(|secret| &**secret).collect::<Vec<_>>(),
             ["/db/password", "smtp.password"]
         );
-        assert!(SecretsFile::parse("s", b"").unwrap().secrets.is_empty());
+        assert!(SecretsFile::parse(Path::new("s"), b"").unwrap().secrets.is_empty());
         for (text, said) in [
             ("secrets = \"/a\"", "line 1: invalid type"),
             ("\n\nsecret = [\"/a\"]", "line 3: unknown field `secret`"),
             ("secrets = [", "line 1: "),
         ] {
-            let failure = SecretsFile::parse("s", text.as_bytes()).unwrap_err();
-            assert!(failure.what.starts_with(&format!("s cannot be used: {said}")), "{}", failure.what);
+            let failure = SecretsFile::parse(Path::new("s"), text.as_bytes()).unwrap_err();
+            assert!(failure.what().starts_with(&format!("s cannot be used: {said}")), "{failure}");
         }
     }
 }

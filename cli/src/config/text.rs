@@ -5,28 +5,30 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fernseal_core::Error;
 use fernseal_core::config::{self, ValueKind};
 use fernseal_core::fernet::MAX_CLOCK_SKEW;
-use fernseal_core::json::MAX_DEPTH;
 use fernseal_core::token::Format as Form;
 use zeroize::Zeroizing;
 
 use super::placeholder;
 use super::syntax::{self, FoundToken, Owner, ReadError, Reading, Refusal, Spot};
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Advice, Bug, ConfigFailure, Failure, JsonFlaw, Result, TextPlace, TokenFailure};
 use crate::output::time;
-use crate::quote::{Pointer, is_key_text};
+use crate::quote::{Pointer, is_key_text, shown};
 
 pub(crate) use super::syntax::{Edit, FormatSource, Kind, Place, TextFormat, ValueError};
 
 /// A config file's text and the tokens in it.
 pub(crate) struct ConfigText {
-    /// The file, for messages.
+    pub(crate) path: PathBuf,
+    /// The path as it is shown.
     pub(crate) name: String,
     /// Secrets may stand in it in plain text.
-    pub(crate) text: std::sync::Arc<Zeroizing<String>>,
+    pub(crate) text: Arc<Zeroizing<String>>,
     /// Everything that begins with `enc:`, in order.
     pub(crate) tokens: Vec<SealedValue>,
     /// The pointers of all that looks like a token and is none.
@@ -77,22 +79,23 @@ pub(crate) struct Leaf<'a> {
 }
 
 impl ConfigText {
-    /// Reads a config's bytes. `name` is the file, for messages and for its format.
-    pub(crate) fn parse(name: String, bytes: Vec<u8>, source: FormatSource) -> Result<Self> {
+    /// Reads a config's bytes. `path` is the file, for messages and for its format.
+    pub(crate) fn parse(path: impl Into<PathBuf>, bytes: Vec<u8>, source: FormatSource) -> Result<Self> {
+        let path = path.into();
         let text = Zeroizing::new(String::from_utf8(bytes).map_err(|error| {
-            let what = format!("{name} is not UTF-8 at byte {}", error.utf8_error().valid_up_to());
+            let offset = error.utf8_error().valid_up_to();
             drop(Zeroizing::new(error.into_bytes()));
-            Failure::new(Exit::Malformed, what, "a config is text in UTF-8; convert it, for example with iconv")
+            ConfigFailure::NotUtf8 { config: path.clone(), offset }
         })?);
-        let text = std::sync::Arc::new(text);
-        let reading = syntax::read(file_name(&name), source, &text);
-        let found = reading.tokens().map_err(|error| unreadable(&name, &text, error))?;
+        let text = Arc::new(text);
+        let reading = syntax::read(&path.file_name().unwrap_or_default().to_string_lossy(), source, &text);
+        let found = reading.tokens().map_err(|error| unreadable(&path, &text, error))?;
         if reading.obstacle().is_some() && is_key_text(&text) {
-            return Err(Failure::key_for_config(&name));
+            return Err(ConfigFailure::IsMasterKey { config: path }.into());
         }
         let tokens = found.tokens.into_iter().map(SealedValue::new).collect();
         let lookalikes = found.lookalikes.into_iter().map(Pointer::from).collect();
-        Ok(Self { name, text, tokens, lookalikes, reading, source })
+        Ok(Self { name: shown(&path), path, text, tokens, lookalikes, reading, source })
     }
 
     /// Its format, if that is known.
@@ -113,7 +116,7 @@ impl ConfigText {
     /// What is wrong with the value at `pointer`.
     pub(crate) fn failure(&self, pointer: &str, error: impl Into<ValueError>) -> Failure {
         match error.into() {
-            ValueError::Core(error) => Failure::at(&self.name, pointer, error),
+            ValueError::Core(error) => value_failure(&self.path, pointer.to_owned().into(), error),
             ValueError::Refused(refusal) if self.reading.obstacle().is_some() => self.refused(&refusal),
             ValueError::Refused(refusal) => self.refused_at(pointer, &refusal),
         }
@@ -121,24 +124,26 @@ impl ConfigText {
 
     /// What the format has against the whole text.
     fn refused(&self, refusal: &Refusal) -> Failure {
-        Failure::unreadable(refusal.told(&self.name, &self.text), refusal.next)
+        refused(&self.path, &self.text, refusal)
     }
 
     /// What the format has against the value at `pointer`, or against another one in its place.
     pub(crate) fn refused_at(&self, pointer: &str, refusal: &Refusal) -> Failure {
-        Failure::left_as_it_is(&self.name, pointer, &refusal.what, refusal.next)
+        let (config, pointer) = (self.path.clone(), pointer.to_owned().into());
+        ConfigFailure::ValueRefused { config, pointer, what: refusal.what.clone(), next: refusal.next }.into()
     }
 
     /// Why `token` was refused; a slip that is often made gets words of its own.
     pub(crate) fn refusal(&self, token: &SealedValue, error: Error) -> Failure {
-        let mut failure = self.failure(&token.pointer, error);
         // A Fernet token begins with its version and the first bytes of a time.
-        if matches!(error, Error::Malformed | Error::Lookalike) && token.text(self).contains(":gAAAA") {
-            failure.next = "a Fernet token stands there as it is: write its text in base64 once more, \
-                            or put the plain secret there and encrypt that"
-                .to_owned();
-        }
-        failure
+        let is_bare_fernet =
+            matches!(error, Error::Malformed | Error::Lookalike) && token.text(self).contains(":gAAAA");
+        self.refusal_with(token, error, if is_bare_fernet { Advice::BareFernet } else { Advice::Usual })
+    }
+
+    /// As [`Self::refusal`], where more is known about the token.
+    pub(crate) fn refusal_with(&self, token: &SealedValue, error: Error, advice: Advice) -> Failure {
+        TokenFailure::Refused { config: self.path.clone(), pointer: token.pointer.clone(), error, advice }.into()
     }
 
     /// The value at `pointer`.
@@ -216,8 +221,7 @@ impl ConfigText {
         secrets: impl IntoIterator<Item = (&'t SealedValue, &'t str)>,
     ) -> Result<Vec<Edit>> {
         if let Some(failure) = self.fault() {
-            let next = format!("{}; --format text writes the secrets as they are, without quotes", failure.next);
-            return Err(Failure { next, ..failure });
+            return Err(Failure::OrAsText(Box::new(failure)));
         }
         let mut edits = Vec::new();
         // Values of which tokens are a part, with the secrets of these.
@@ -233,7 +237,7 @@ impl ConfigText {
                 }
                 Owner::Nothing => {
                     if self.reading.obstacle().is_none() && secret.contains(char::is_control) {
-                        return Err(Failure::outside_of_values(&self.name, &token.pointer));
+                        return Err(self.outside_of_values(&token.pointer));
                     }
                     edits.push(Edit::as_is(token.inside.clone(), secret));
                 }
@@ -241,12 +245,15 @@ impl ConfigText {
         }
         for (pointer, spot, secrets) in filled.into_values() {
             let text = self.reading.text_at(spot).map_err(|error| self.failure(pointer, error))?;
-            let whole = syntax::filled(&text, secrets.into_iter())
-                .ok_or_else(|| Failure::outside_of_values(&self.name, pointer))?;
+            let whole = syntax::filled(&text, secrets.into_iter()).ok_or_else(|| self.outside_of_values(pointer))?;
             let edit = self.reading.replace(spot, &whole);
             edits.push(edit.map_err(|refusal| self.refused_at(pointer, &refusal))?);
         }
         Ok(edits)
+    }
+
+    fn outside_of_values(&self, pointer: &Pointer) -> Failure {
+        ConfigFailure::OutsideOfValues { config: self.path.clone(), pointer: pointer.clone() }.into()
     }
 
     /// Whether the two texts are the same but for the tokens in them.
@@ -274,27 +281,52 @@ impl ConfigText {
     }
 }
 
-/// The last part of a path.
-fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
+fn value_failure(file: &Path, pointer: Pointer, error: Error) -> Failure {
+    ConfigFailure::Value { config: file.to_owned(), pointer, error }.into()
 }
 
-/// Why a text cannot be read, in words.
-fn unreadable(file: &str, text: &str, error: ReadError) -> Failure {
+/// What a format has against a text.
+fn refused(file: &Path, text: &str, refusal: &Refusal) -> Failure {
+    let place = TextPlace::of(text, refusal.offset);
+    ConfigFailure::TextRefused { config: file.to_owned(), place, what: refusal.what.clone(), next: refusal.next }.into()
+}
+
+/// Why a text cannot be read.
+fn unreadable(file: &Path, text: &str, error: ReadError) -> Failure {
+    let config = file.to_owned();
     match error {
-        ReadError::Refused(_) if is_key_text(text) => Failure::key_for_config(file),
-        ReadError::Refused(refusal) => Failure::unreadable(refusal.told(file, text), refusal.next),
-        ReadError::TooDeep(offset) => Failure::new(
-            Exit::Malformed,
-            format!("Invalid JSON: {file} is nested deeper than {MAX_DEPTH} levels at byte {offset}"),
-            "no config is that deep; check where the file comes from",
-        ),
-        ReadError::NamedTwice(pointer) => Failure::at(file, &pointer, Error::DuplicateKey),
-        ReadError::LongNames => Failure::new(
-            Exit::Malformed,
-            format!("{file} has names too long to be told above so many tokens"),
-            "no config is like that; check where the file comes from",
-        ),
+        ReadError::InvalidJson(_) if is_key_text(text) => ConfigFailure::IsMasterKey { config }.into(),
+        ReadError::InvalidJson(offset) => {
+            let TextPlace { line, column, offset } = TextPlace::in_text(text, offset);
+            ConfigFailure::InvalidJson { config, line, column, offset, flaw: flaw(text, offset) }.into()
+        }
+        ReadError::TooDeep(offset) => ConfigFailure::TooDeep { config, offset }.into(),
+        ReadError::NamedTwice(pointer) => value_failure(file, pointer.into(), Error::DuplicateKey),
+        ReadError::LongNames => ConfigFailure::LongNames { config }.into(),
+    }
+}
+
+/// What is wrong with a text that is not JSON from `offset` on.
+fn flaw(text: &str, offset: usize) -> JsonFlaw {
+    let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
+    let line = before.rsplit('\n').next().unwrap_or(before).to_owned() + after.lines().next().unwrap_or("");
+    let is_marker = |line: &str| ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|marker| line.starts_with(marker));
+    if text.trim_start_matches('\u{feff}').trim().is_empty() {
+        JsonFlaw::Empty
+    } else if is_marker(&line) {
+        JsonFlaw::MergeConflict
+    } else if after.starts_with(['/', '#']) {
+        JsonFlaw::Comment
+    } else if after.starts_with(['}', ']']) && before.trim_end().ends_with(',') {
+        JsonFlaw::TrailingComma
+    } else if after.starts_with('\'') {
+        JsonFlaw::SingleQuotes
+    } else if after.is_empty() {
+        JsonFlaw::Cut
+    } else if before.trim().is_empty() && !after.starts_with(['{', '[', '"']) {
+        JsonFlaw::AnotherFormat
+    } else {
+        JsonFlaw::Other
     }
 }
 
@@ -315,8 +347,7 @@ impl<'d> Edits<'d> {
             // A quote or a comma is between two values, even where an empty string takes up no byte.
             let is_apart = at == 0 || edit.span.start > end;
             if !is_apart || text.get(edit.span.clone()).is_none() {
-                let what = format_args!("two edits of {} overlap at byte {}", document.name, edit.span.start);
-                return Err(Failure::broken(what));
+                return Err(Bug::EditsOverlap { config: document.path.clone(), offset: edit.span.start }.into());
             }
             end = edit.span.end;
         }
@@ -361,9 +392,10 @@ pub(crate) fn classify(place: &Place<'_>) -> ValueKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Exit;
 
     fn document(text: &str) -> ConfigText {
-        ConfigText::parse("c.json".to_owned(), text.into(), FormatSource::Name).unwrap()
+        ConfigText::parse("c.json", text.into(), FormatSource::Name).unwrap()
     }
 
     fn pointers(text: &str) -> Vec<String> {
@@ -396,9 +428,9 @@ mod tests {
             r#"{"a":{"b":"enc:1"},"c":1,"a":{}}"#,
             r#"[{"a":{"b":{"c":"enc:1"},"b":0}}]"#,
         ] {
-            let failure = ConfigText::parse("c.json".to_owned(), text.into(), FormatSource::Name).err().unwrap();
-            assert_eq!(failure.exit, Exit::Malformed, "{text}");
-            assert!(failure.what.contains("twice"), "{text}");
+            let failure = ConfigText::parse("c.json", text.into(), FormatSource::Name).err().unwrap();
+            assert_eq!(failure.exit(), Exit::Malformed, "{text}");
+            assert!(failure.what().contains("twice"), "{text}");
         }
         assert_eq!(pointers(r#"{"x":1,"x":2,"a":{"b":"enc:1"},"c":{"y":1,"y":2}}"#), ["/a/b"]);
     }
@@ -425,7 +457,7 @@ mod tests {
             for ranges in [[first.clone(), second.clone()], [second, first]] {
                 let edits = ranges.map(|range| Edit::as_is(range, "x")).into();
                 let failure = Edits::new(&document, edits).err().unwrap();
-                assert!(failure.what.contains("two edits of c.json overlap"), "{}", failure.what);
+                assert!(failure.what().contains("two edits of c.json overlap"), "{failure}");
             }
         }
         let inside_a_character = document.text.find('ä').unwrap() + 1;

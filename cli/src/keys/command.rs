@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use zeroize::Zeroizing;
 
 use crate::env::KEY_VARIABLES;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{CommandFlaw, KeyFailure, NamedBy, Result};
 use crate::interrupt;
 
 /// The most that a command may print, in bytes: some keys, and by far no log.
@@ -28,32 +28,21 @@ const MAX_OUTPUT: usize = 4096;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs `command`, which `named_by` names, and returns what it prints.
-pub(super) fn read(named_by: &str, command: &OsStr) -> Result<Zeroizing<String>> {
-    let by_hand = match named_by.strip_prefix("--") {
-        Some(_) => "run the command by hand, and look at what it prints".to_owned(),
-        None => format!("run it by hand, and look at what it prints: sh -c \"${named_by}\""),
-    };
-    let failed =
-        |what: String, next: &str| Failure::new(Exit::Key, format!("the key command ({named_by}) {what}"), next);
-    let mut started = start(command).map_err(|error| failed(format!("cannot be started: {error}"), &by_hand))?;
+pub(super) fn read(named_by: NamedBy, command: &OsStr) -> Result<Zeroizing<String>> {
+    let failed = |flaw| KeyFailure::Command { named_by, flaw };
+    let mut started = start(command).map_err(|error| failed(CommandFlaw::NotStarted(error.into())))?;
     let ended = interrupt::while_waiting(|is_asked_to_end| wait(&mut started, is_asked_to_end));
-    let output = match ended.map_err(|error| failed(format!("cannot be read: {error}"), &by_hand))? {
+    let output = match ended.map_err(|error| failed(CommandFlaw::Unreadable(error.into())))? {
         Ended::Well(output) => output,
-        Ended::Failed(status) => return Err(failed(format!("failed ({status})"), &by_hand)),
-        Ended::TooLong => {
-            let next = "let it print the key alone, as `fernseal keygen --print` does";
-            return Err(failed("printed more than 4 KiB".to_owned(), next));
-        }
-        Ended::Interrupted => {
-            return Err(failed("was interrupted".to_owned(), "run it again, and let the command end by itself"));
-        }
+        Ended::Failed(status) => return Err(failed(CommandFlaw::Failed(status)).into()),
+        Ended::TooLong => return Err(failed(CommandFlaw::TooLong).into()),
+        Ended::Interrupted => return Err(failed(CommandFlaw::Interrupted).into()),
     };
     if output.contains(&0) {
-        let next = "let it print the key's text: 44 characters of base64, not the key's bytes";
-        return Err(failed("printed a NUL byte".to_owned(), next));
+        return Err(failed(CommandFlaw::PrintedNul).into());
     }
     if output.trim_ascii().is_empty() {
-        return Err(failed("printed nothing".to_owned(), &by_hand));
+        return Err(failed(CommandFlaw::PrintedNothing).into());
     }
     // What is not UTF-8 is no key; the replacement character makes the message say so.
     Ok(Zeroizing::new(String::from_utf8_lossy(&output).into_owned()))
@@ -135,12 +124,12 @@ fn is_readable(stdout: &ChildStdout) -> io::Result<bool> {
 
 /// Becomes `program`, which is killed when the process `parent` ends.
 pub(crate) fn run_bound(parent: i32, program: &[OsString]) -> Result<()> {
-    let failed = |error: io::Error| Failure::new(Exit::Key, format!("sh cannot be started: {error}"), "install sh");
+    let failed = |error: io::Error| KeyFailure::ShellNotStarted { error: error.into() };
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| failed(error.into()))?;
     // The parent may have ended before that.
     if getppid().map(Pid::as_raw_pid) != Some(parent) {
-        return Err(failed(io::Error::other("the process that wants the key has ended")));
+        return Err(failed(io::Error::other("the process that wants the key has ended")).into());
     }
-    let [program, arguments @ ..] = program else { return Err(failed(io::ErrorKind::InvalidInput.into())) };
-    Err(failed(Command::new(program).args(arguments).exec()))
+    let [program, arguments @ ..] = program else { return Err(failed(io::ErrorKind::InvalidInput.into()).into()) };
+    Err(failed(Command::new(program).args(arguments).exec()).into())
 }

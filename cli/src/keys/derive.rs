@@ -112,9 +112,14 @@ pub(crate) fn ids(masters: &[&Master], threads: NonZeroUsize) -> Vec<KeyId> {
     masters.iter().map(|master| *master.id.get().expect("a master key's id was derived")).collect()
 }
 
+/// The id of `master`.
+pub(crate) fn key_id(master: &Master, threads: NonZeroUsize) -> KeyId {
+    ids(&[master], threads)[0]
+}
+
 /// The id of `master`, as it is shown.
 pub(crate) fn id(master: &Master, threads: NonZeroUsize) -> String {
-    ids(&[master], threads)[0].to_string()
+    key_id(master, threads).to_string()
 }
 
 /// Shares the jobs out among the threads: runs as even as can be, each filled up to what costs its thread no more time. (Of 20

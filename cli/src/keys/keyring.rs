@@ -8,7 +8,7 @@ use std::rc::Rc;
 use ctutils::CtEq;
 use fernseal_core::MasterKey;
 
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Absence, KeyFailure, Otherwise, Result};
 use crate::keys::left_behind::{self, LeftBehind};
 use crate::keys::source::{Found, KeyOptions, KeySource, Place, Source, parse, places, previous_sources, sources};
 use crate::keys::{Master, derive};
@@ -48,9 +48,8 @@ impl Keyring {
             match &found {
                 Some((first, (first_name, _))) if !bool::from(first.ct_eq(&key)) => {
                     let ids = derive::ids(&[first, &key], NonZeroUsize::MIN);
-                    let [first_id, id] = &*ids else { unreachable!("two keys have two ids") };
-                    let what = format!("two different master keys: {first_name} ({first_id}) and {name} ({id})");
-                    return Err(Failure::new(Exit::Key, what, "unset the one that is out of date"));
+                    let first = (first_name.clone(), ids[0]);
+                    return Err(KeyFailure::Two { first, second: (name, ids[1]) }.into());
                 }
                 Some(_) => {}
                 None => found = Some((key, (name, kind))),
@@ -59,8 +58,10 @@ impl Keyring {
         let (current, source) = match found {
             Some(found) => found,
             None => {
-                let otherwise = "nothing was changed; run it again, or name a key file with --key-file";
-                let text = prompts.ask_secret("Master key: ", otherwise)?.ok_or_else(|| none_is_set(prompts))?;
+                let text = prompts.ask_secret("Master key: ", &Otherwise::NoKey)?.map_err(|why| {
+                    // That there is no terminal is what a service expects.
+                    KeyFailure::NoneSet { unasked: (why == Absence::Forbidden).then_some(why) }
+                })?;
                 (parse(&text, "the prompt")?, ("the prompt".to_owned(), KeySource::Prompt))
             }
         };
@@ -145,27 +146,8 @@ impl Keyring {
     /// The key that seals, if it is long enough to.
     pub(crate) fn sealing(&self, allow_short: bool) -> Result<&Master> {
         if self.current().is_short() && !allow_short {
-            return Err(Failure::new(
-                Exit::Key,
-                "the master key is shorter than 16 bytes: it opens, but does not seal",
-                "make a new key with `fernseal keygen` and rotate to it; --allow-short-key seals all the same",
-            ));
+            return Err(KeyFailure::TooShortToSeal.into());
         }
         Ok(self.current())
     }
-}
-
-fn none_is_set(prompts: Prompts) -> Failure {
-    let what = match prompts.absence() {
-        Some(why) if prompts.is_forbidden() => {
-            format!("no master key: PROXMOX_MCP_MASTER_KEY is not set, and it is not asked for, as {why}")
-        }
-        _ => "no master key: PROXMOX_MCP_MASTER_KEY is not set".to_owned(),
-    };
-    Failure::new(
-        Exit::Key,
-        what,
-        "set it (export PROXMOX_MCP_MASTER_KEY=\"$(cat KEYFILE)\"), or name a file with --key-file; \
-         `fernseal keygen` makes a new key",
-    )
 }

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::error::{Exit, Failure, Result};
+use crate::error::{KeyFailure, Result};
 use crate::keys::Master;
 use crate::keys::source::from_file_silently;
 
@@ -21,10 +21,7 @@ pub(crate) struct LeftBehind {
 
 /// Where a rotation writes the new key with this id, unless it is told another place.
 pub(crate) fn default_place(id: &str) -> Result<PathBuf> {
-    let home = home().ok_or_else(|| {
-        let next = "nothing was changed; set HOME, or name a place with --new-key-out FILE";
-        Failure::new(Exit::File, "HOME is not set: no place for the new key", next)
-    })?;
+    let home = home().ok_or(KeyFailure::NoHome)?;
     Ok(home.join(format!("{PREFIX}{id}")))
 }
 

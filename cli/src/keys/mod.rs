@@ -10,4 +10,4 @@ mod source;
 pub(crate) use command::run_bound;
 pub(crate) use derive::{Derived, Job, Master};
 pub(crate) use keyring::Keyring;
-pub(crate) use source::{KeyOptions, Place, exports, from_file, make_permanent, places};
+pub(crate) use source::{KeyOptions, KeySource, Place, exports, from_file, places};

@@ -14,7 +14,7 @@ use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 use crate::env::{KEY, KEY_COMMAND, KEY_FILE, PREVIOUS, PREVIOUS_COMMAND, PREVIOUS_FILE, USED_STACK, variable};
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Failure, HomeFileFlaw, KeyFailure, KeyTextFlaw, NamedBy, Result};
 use crate::keys::{Master, command, derive};
 use crate::output::Report;
 use crate::quote::{is_key_text, quoted, quoted_path, shown};
@@ -60,16 +60,12 @@ pub(super) enum Source {
         path: PathBuf,
     },
     Command {
-        named_by: &'static str,
+        named_by: NamedBy,
         command: OsString,
     },
     /// The file in the home directory. Nobody named it, so it must be the user's alone.
     HomeFile(PathBuf),
 }
-
-/// What names a key file.
-const OPTION: &str = "--key-file";
-const THE_CREDENTIAL: &str = "the credential";
 
 impl Source {
     pub(super) fn name(&self) -> String {
@@ -77,18 +73,8 @@ impl Source {
             Self::Text { variable, .. } => (*variable).to_owned(),
             Self::File { named_by, path } => format!("{named_by} {}", shown(path)),
             // The command itself may hold a secret.
-            Self::Command { named_by, .. } => (*named_by).to_owned(),
+            Self::Command { named_by, .. } => named_by.to_string(),
             Self::HomeFile(path) => shown(path),
-        }
-    }
-
-    pub(super) fn kind(&self) -> KeySource {
-        match self {
-            Self::Command { .. } => KeySource::Command,
-            Self::HomeFile(_) => KeySource::Home,
-            Self::File { named_by: OPTION, .. } => KeySource::Option,
-            Self::File { named_by: THE_CREDENTIAL, .. } => KeySource::Credential,
-            Self::Text { .. } | Self::File { .. } => KeySource::Variable,
         }
     }
 
@@ -96,7 +82,7 @@ impl Source {
         match self {
             Self::Text { text, .. } => Ok(text.clone()),
             Self::File { path, .. } => read_key_file(path, Some(report)),
-            Self::Command { named_by, command } => command::read(named_by, command),
+            Self::Command { named_by, command } => command::read(*named_by, command),
             Self::HomeFile(path) => {
                 check_private(path)?;
                 read_key_file(path, Some(report))
@@ -116,7 +102,7 @@ impl Place {
     /// What was found, in words.
     pub(crate) fn words(&self) -> String {
         match &self.found {
-            Found::Nothing if self.name.starts_with(['~', '$']) => "not there".to_owned(),
+            Found::Nothing if matches!(self.kind, KeySource::Credential | KeySource::Home) => "not there".to_owned(),
             Found::Nothing => "not set".to_owned(),
             Found::Outranked => "set, but outranked".to_owned(),
             Found::Key(key) => format!("key {}", derive::id(key, NonZeroUsize::MIN)),
@@ -142,12 +128,10 @@ pub(crate) enum Found {
 /// All places in their order, and what is found in each. Runs a key command where one counts.
 pub(crate) fn places(options: KeyOptions<'_>, report: &Report) -> Vec<Place> {
     let candidates = candidates(options);
-    let first = candidates.iter().filter(|(_, _, source)| source.is_some()).map(|(rank, ..)| *rank).min();
-    let look = |(rank, name, source): (Rank, &str, Option<Source>)| {
-        let Some(source) = source else {
-            return Place { name: name.to_owned(), kind: KeySource::Prompt, found: Found::Nothing };
-        };
-        let (name, kind) = (source.name(), source.kind());
+    let first = candidates.iter().filter(|candidate| candidate.source.is_some()).map(|candidate| candidate.rank).min();
+    let look = |Candidate { rank, kind, name, source }: Candidate| {
+        let Some(source) = source else { return Place { name: name.to_owned(), kind, found: Found::Nothing } };
+        let name = source.name();
         let found = if first.is_some_and(|first| first < rank) {
             Found::Outranked
         } else {
@@ -161,16 +145,27 @@ pub(crate) fn places(options: KeyOptions<'_>, report: &Report) -> Vec<Place> {
 /// The sources that count: all that are set of the first rank that has any.
 pub(super) fn sources(options: KeyOptions<'_>) -> Vec<Source> {
     let set: Vec<(Rank, Source)> =
-        candidates(options).into_iter().filter_map(|(rank, _, source)| Some((rank, source?))).collect();
+        candidates(options).into_iter().filter_map(|candidate| Some((candidate.rank, candidate.source?))).collect();
     let first = set.first().map(|(rank, _)| *rank);
     set.into_iter().filter(|(rank, _)| Some(*rank) == first).map(|(_, source)| source).collect()
 }
 
-/// All places in their order; None where nothing is set. An empty variable is as good as none.
-fn candidates(options: KeyOptions<'_>) -> [(Rank, &'static str, Option<Source>); 7] {
+/// A place where a master key may be.
+struct Candidate {
+    rank: Rank,
+    kind: KeySource,
+    /// The name of the place, while nothing is there.
+    name: &'static str,
+    /// None where nothing is set.
+    source: Option<Source>,
+}
+
+/// All places in their order. An empty variable is as good as none.
+fn candidates(options: KeyOptions<'_>) -> [Candidate; 7] {
     let file = |named_by, path: PathBuf| Source::File { named_by, path };
-    let option =
-        options.command.map(|command| Source::Command { named_by: "--key-command", command: command.to_owned() });
+    let option = options
+        .command
+        .map(|command| Source::Command { named_by: NamedBy::Option("--key-command"), command: command.to_owned() });
     let credential = env::var_os("CREDENTIALS_DIRECTORY")
         .map(|directory| Path::new(&directory).join(CREDENTIAL))
         // What cannot be looked at counts: reading it says why.
@@ -180,18 +175,17 @@ fn candidates(options: KeyOptions<'_>) -> [(Rank, &'static str, Option<Source>);
         Ok(_) => true,
     };
     let home = variable("HOME").map(|home| Path::new(&home).join(HOME_FILE)).filter(is_there);
+    let place = |rank, kind, name, source| Candidate { rank, kind, name, source };
+    let option_file = options.file.map(|path| file("--key-file", path.to_owned()));
+    let credential = credential.map(|path| file("the credential", path));
     [
-        (Rank::Option, OPTION, options.file.map(|path| file(OPTION, path.to_owned()))),
-        (Rank::Option, "--key-command", option),
-        (Rank::Environment, KEY, text_variable(KEY)),
-        (Rank::Environment, KEY_FILE, file_variable(KEY_FILE)),
-        (Rank::Environment, KEY_COMMAND, command_variable(KEY_COMMAND)),
-        (
-            Rank::Environment,
-            "$CREDENTIALS_DIRECTORY/proxmox_mcp_master_key",
-            credential.map(|path| file(THE_CREDENTIAL, path)),
-        ),
-        (Rank::Home, "~/.proxmox_mcp_key", home.map(Source::HomeFile)),
+        place(Rank::Option, KeySource::Option, "--key-file", option_file),
+        place(Rank::Option, KeySource::Command, "--key-command", option),
+        place(Rank::Environment, KeySource::Variable, KEY, text_variable(KEY)),
+        place(Rank::Environment, KeySource::Variable, KEY_FILE, file_variable(KEY_FILE)),
+        place(Rank::Environment, KeySource::Command, KEY_COMMAND, command_variable(KEY_COMMAND)),
+        place(Rank::Environment, KeySource::Credential, "$CREDENTIALS_DIRECTORY/proxmox_mcp_master_key", credential),
+        place(Rank::Home, KeySource::Home, "~/.proxmox_mcp_key", home.map(Source::HomeFile)),
     ]
 }
 
@@ -205,21 +199,6 @@ pub(crate) fn exports(file: &Path) -> String {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let by_name = format!("  export {KEY_FILE}={}", quoted(absolute));
     if text_variable(KEY).is_some() { format!("{as_text}\n{by_name}") } else { by_name }
-}
-
-/// What to do so that the key in `file` is the master key from now on, in the place of the one from `present`.
-pub(crate) fn make_permanent(file: &Path, present: KeySource) -> String {
-    let option = format!("use --key-file {}", quoted_path(file));
-    let exports: Vec<_> = exports(file).lines().map(|line| line.trim().to_owned()).collect();
-    let exports = exports.join("; ");
-    match present {
-        KeySource::Option => format!("{option} from now on"),
-        KeySource::Command => format!("put that key where the key command takes it from, or {option}"),
-        KeySource::Credential => format!("put the text in that file in the place of the credential {CREDENTIAL}"),
-        KeySource::Variable => format!("set it, here and wherever the old key is set: {exports}"),
-        KeySource::Home => format!("move it to ~/{HOME_FILE}, or {option}"),
-        KeySource::Prompt => format!("{option}, or set it for good: {exports}"),
-    }
 }
 
 /// What kind of place the master key came from.
@@ -254,25 +233,23 @@ fn text_variable(variable: &'static str) -> Option<Source> {
 }
 
 fn command_variable(name: &'static str) -> Option<Source> {
-    variable(name).map(|command| Source::Command { named_by: name, command })
+    variable(name).map(|command| Source::Command { named_by: NamedBy::Variable(name), command })
 }
 
 /// Refuses a key file that is not the user's own, or that others can use.
 fn check_private(path: &Path) -> Result<()> {
-    let refused = |what: String, next: String| {
-        Err(Failure::new(Exit::Key, format!("the key file {} is not used: {what}", shown(path)), next))
-    };
+    let refused = |flaw| Err(KeyFailure::HomeFile { path: path.to_owned(), flaw }.into());
     let meta = match path.metadata() {
         Ok(meta) => meta,
-        Err(error) => return refused(error.to_string(), "mend it, remove it, or name another with --key-file".into()),
+        Err(error) => return refused(HomeFileFlaw::Unreadable(error.into())),
     };
     let mode = meta.permissions().mode() & 0o777;
     if !meta.is_file() {
-        refused("it is not a regular file".to_owned(), "remove it, or name another with --key-file".to_owned())
+        refused(HomeFileFlaw::NotRegular)
     } else if meta.uid() != geteuid().as_raw() {
-        refused("it belongs to another user".to_owned(), "name a key file with --key-file".to_owned())
+        refused(HomeFileFlaw::OfAnotherUser)
     } else if mode & 0o077 != 0 {
-        refused(format!("others can use it (mode {mode:03o})"), format!("chmod 600 {}", quoted_path(path)))
+        refused(HomeFileFlaw::OpenToOthers { mode })
     } else {
         Ok(())
     }
@@ -280,19 +257,14 @@ fn check_private(path: &Path) -> Result<()> {
 
 /// Reads a key file's text. A warning, where one is wanted, if others can read it too.
 fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<String>> {
-    let unreadable = |error: &std::io::Error| {
+    let unreadable = |error: std::io::Error| {
         if path.to_str().is_some_and(is_key_text) {
-            let next = "put the key into a file of mode 600, and name that";
-            return Failure::new(Exit::Key, "what is named as a key file is a master key itself", next);
+            return KeyFailure::KeyForFile;
         }
-        let what = match error.kind() {
-            std::io::ErrorKind::NotFound => format!("Key file not found: {}", shown(path)),
-            _ => format!("key file {} cannot be read: {error}", shown(path)),
-        };
-        Failure::new(Exit::Key, what, "name a file that holds the master key's text and that you can read")
+        KeyFailure::FileUnreadable { path: path.to_owned(), error: error.into() }
     };
-    let file = File::open(path).map_err(|error| unreadable(&error))?;
-    let meta = file.metadata().map_err(|error| unreadable(&error))?;
+    let file = File::open(path).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
     if let Some(report) = report
         && meta.is_file()
         && meta.permissions().mode() & 0o077 != 0
@@ -304,7 +276,7 @@ fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<Strin
         ));
     }
     let mut text = Zeroizing::new(String::with_capacity(256));
-    file.take(MAX_KEY_FILE).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
+    file.take(MAX_KEY_FILE).read_to_string(&mut text).map_err(unreadable)?;
     Ok(text)
 }
 
@@ -323,26 +295,20 @@ pub(super) fn parse(text: &str, source: &str) -> Result<Rc<Master>> {
     let parsed = stack::wiped_after::<USED_STACK, _>(|| MasterKey::from_text(text).map(|key| Rc::new(key.into())));
     parsed.map_err(|error| {
         let text = text.trim();
-        let count = text.chars().count();
         let quoted = |quote| text.starts_with(quote) || text.ends_with(quote);
-        let (what, next) = if text.starts_with("your-") {
-            ("it is still the guide's placeholder".to_owned(), "put the key there that `fernseal keygen` made")
+        let flaw = if text.starts_with("your-") {
+            KeyTextFlaw::GuidesPlaceholder
         } else if text.starts_with('{') {
-            ("it is JSON, not a key".to_owned(), "were the config and the key file swapped?")
+            KeyTextFlaw::Json
         } else if quoted('"') || quoted('\'') {
-            ("there are quotes around it".to_owned(), "remove the quotes: they are part of the value here")
+            KeyTextFlaw::Quotes
         } else {
             match error {
-                Error::KeyEmpty => ("it is empty".to_owned(), "put the master key's text there"),
-                Error::KeyPadding => (
-                    format!(
-                        "{count} characters; a 32-byte key has 44: is the final = missing, or a character too many?"
-                    ),
-                    "copy the whole key, with the = at its end",
-                ),
-                _ => ("it has a character that is not base64".to_owned(), "copy the key again, and nothing around it"),
+                Error::KeyEmpty => KeyTextFlaw::Empty,
+                Error::KeyPadding => KeyTextFlaw::Padding { characters: text.chars().count() },
+                _ => KeyTextFlaw::NotBase64,
             }
         };
-        Failure::new(Exit::Key, format!("Invalid master key from {source}: {what}"), next)
+        KeyFailure::Invalid { place: source.to_owned(), flaw }.into()
     })
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Failure, FileFailure, Result};
 use crate::quote::{clean, json_line};
 
 /// The version of cli/schema.json: it changes when a field goes or means something else.
@@ -72,7 +72,7 @@ pub(crate) fn say(text: &str) {
 
 /// Writes a line of the result to stdout.
 pub(crate) fn result(text: impl Display) -> Result<()> {
-    writeln!(io::stdout(), "{}", clean(&text.to_string())).map_err(|error| stdout_failed(&error))
+    writeln!(io::stdout(), "{}", clean(&text.to_string())).map_err(stdout_failed)
 }
 
 /// Writes a result for machines to stdout, in a line: `fields` under the version of the schema (cli/schema.json) and the
@@ -82,7 +82,7 @@ pub(crate) fn json(command: &str, fields: Value) -> Result<()> {
     if let (Value::Object(whole), Value::Object(fields)) = (&mut whole, fields) {
         whole.extend(fields);
     }
-    writeln!(io::stdout(), "{}", json_line(&whole)).map_err(|error| stdout_failed(&error))
+    writeln!(io::stdout(), "{}", json_line(&whole)).map_err(stdout_failed)
 }
 
 /// For machines: files that were left as they are, each with the reason.
@@ -93,27 +93,15 @@ pub(crate) fn skipped_in_json(skipped: &[(String, String)]) -> Vec<Value> {
 /// For machines: files that failed.
 pub(crate) fn failed_in_json(failed: &[(String, Failure)]) -> Vec<Value> {
     let in_json =
-        |(file, failure): &(_, Failure)| json!({ "file": file, "reason": failure.what, "next": failure.next });
+        |(file, failure): &(_, Failure)| json!({ "file": file, "reason": failure.what(), "next": failure.next() });
     failed.iter().map(in_json).collect()
 }
 
 /// Says why a command failed. A reader that went away has heard enough.
 pub(crate) fn say_failure(failure: &Failure) {
-    if !failure.what.is_empty() {
+    if !failure.is_silent() {
         say(&failure.to_string());
     }
-}
-
-/// Several failures in their order: the last is left to main, the others are said here; the exit code is the first one's.
-pub(crate) fn say_all(failures: impl IntoIterator<Item = Failure>) -> Result<()> {
-    let mut failures = failures.into_iter();
-    let Some(mut last) = failures.next() else { return Ok(()) };
-    let exit = last.exit;
-    for failure in failures {
-        say_failure(&last);
-        last = failure;
-    }
-    Err(Failure { exit, ..last })
 }
 
 /// Writes bytes to stdout as they are.
@@ -124,21 +112,18 @@ pub(crate) fn result_bytes(pieces: &[&[u8]]) -> Result<()> {
         let mut out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         pieces.iter().try_for_each(|piece| out.write_all(piece))
     };
-    write().map_err(|error| stdout_failed(&error))
+    write().map_err(stdout_failed)
 }
 
 /// What came of telling about work that is done: if stdout fails, nothing is to be done again.
 pub(crate) fn after_the_work(told: Result<()>) -> Result<()> {
-    told.map_err(|failure| {
-        let next = "the work is done, and only what is printed is not complete: do not run it again";
-        if failure.what.is_empty() { failure } else { Failure { next: next.to_owned(), ..failure } }
-    })
+    told.map_err(|failure| Failure::WorkDone(Box::new(failure)))
 }
 
 /// A failure to write to stdout. A reader that went away (`| head`) is no fault of ours: main keeps quiet about it.
-pub(crate) fn stdout_failed(error: &io::Error) -> Failure {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        return Failure::new(Exit::File, "", "");
+pub(crate) fn stdout_failed(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => FileFailure::ReaderGone.into(),
+        _ => FileFailure::Stdout { error: error.into() }.into(),
     }
-    Failure::new(Exit::File, format!("stdout cannot be written: {error}"), "the result is not complete; run it again")
 }

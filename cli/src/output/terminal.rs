@@ -16,7 +16,7 @@ use rustix::process::{Signal, kill_current_process_group};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use zeroize::Zeroizing;
 
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Absence, Cause, Cut, Failure, Otherwise, Result, TerminalFailure};
 use crate::interrupt::{self, Meanwhile};
 
 const ENTER_ALTERNATE_SCREEN: &str = "\x1b[?1049h\x1b[2J\x1b[H";
@@ -39,6 +39,9 @@ pub(crate) struct Prompts {
     no_input: bool,
 }
 
+/// The answer to a question, or why nobody was asked.
+pub(crate) type Asked<T> = std::result::Result<T, Absence>;
+
 /// What a question can be answered with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -55,55 +58,53 @@ impl Prompts {
         Self { no_input }
     }
 
-    /// Whether nobody is to be asked, even where somebody is there.
-    pub(crate) fn is_forbidden(self) -> bool {
-        self.no_input
-    }
-
     /// Why nobody can be asked; `None` if somebody can.
-    pub(crate) fn absence(self) -> Option<&'static str> {
+    pub(crate) fn absence(self) -> Option<Absence> {
         if self.no_input {
-            return Some("--no-input is given");
+            return Some(Absence::Forbidden);
         }
         let is_there = io::stdin().is_terminal() && io::stderr().is_terminal();
-        if is_there { None } else { Some("stdin or stderr is not a terminal") }
+        if is_there { None } else { Some(Absence::NoTerminal) }
     }
 
-    /// Asks for a secret, without echo. `None` if nobody can be asked.
-    pub(crate) fn ask_secret(self, question: &str, otherwise: &str) -> Result<Option<Zeroizing<String>>> {
-        if self.absence().is_some() {
-            return Ok(None);
+    /// Asks for a secret, without echo.
+    pub(crate) fn ask_secret(self, question: &str, otherwise: &Otherwise) -> Result<Asked<Zeroizing<String>>> {
+        if let Some(absence) = self.absence() {
+            return Ok(Err(absence));
         }
-        Tty::open()?.ask(question, false, otherwise).map(Some)
+        Tty::open()?.ask(question, false, otherwise).map(Ok)
     }
 
-    /// Asks for a new secret and then for the same again, without echo: both answers. `None` if nobody can be asked.
-    pub(crate) fn ask_secret_twice(self, question: &str, otherwise: &str) -> Result<Option<[Zeroizing<String>; 2]>> {
-        if self.absence().is_some() {
-            return Ok(None);
+    /// Asks for a new secret and then for the same again, without echo: both answers.
+    pub(crate) fn ask_secret_twice(
+        self,
+        question: &str,
+        otherwise: &Otherwise,
+    ) -> Result<Asked<[Zeroizing<String>; 2]>> {
+        if let Some(absence) = self.absence() {
+            return Ok(Err(absence));
         }
         // One terminal for both: between two it would echo what is typed ahead.
         let mut tty = Tty::open()?;
         let first = tty.ask(question, false, otherwise)?;
-        Ok(Some([first, tty.ask("The same again: ", false, otherwise)?]))
+        Ok(Ok([first, tty.ask("The same again: ", false, otherwise)?]))
     }
 
-    /// Asks a question. `None` if nobody can be asked.
-    pub(crate) fn ask(self, question: &str, otherwise: &str) -> Result<Option<(Answer, String)>> {
-        if self.absence().is_some() {
-            return Ok(None);
+    /// Asks a question.
+    pub(crate) fn ask(self, question: &str, otherwise: &Otherwise) -> Result<Asked<(Answer, String)>> {
+        if let Some(absence) = self.absence() {
+            return Ok(Err(absence));
         }
         let line = Tty::open()?.ask(question, true, otherwise)?;
-        Ok(Some((Answer::of(&line), line.trim().to_lowercase())))
+        Ok(Ok((Answer::of(&line), line.trim().to_lowercase())))
     }
 
     /// Why a key cannot be shown once; `None` if it can.
-    pub(crate) fn cannot_show_key(self) -> Option<&'static str> {
+    pub(crate) fn cannot_show_key(self) -> Option<Absence> {
         if !io::stdout().is_terminal() {
-            return Some("stdout is not a terminal");
+            return Some(Absence::StdoutIsNoTerminal);
         }
-        let no_codes = (!has_escape_codes()).then_some("the terminal would keep it in its scrollback (TERM=dumb)");
-        self.absence().or(no_codes)
+        self.absence().or((!has_escape_codes()).then_some(Absence::Scrollback))
     }
 }
 
@@ -121,13 +122,12 @@ impl Answer {
 pub(crate) fn show_key_once(key: &str) -> Result<()> {
     let mut tty = Tty::open()?;
     let question = "A new master key has been made. It is shown once. Press Enter to see it: ";
-    tty.ask(question, false, "the key was not shown and is not stored anywhere; run it again, or use -o FILE")?;
+    tty.ask(question, false, &Otherwise::KeyNotShown)?;
     tty.show(format!(
         "The new master key:\n\n    {key}\n\nStore it now, in a password manager or a file of mode 600. \
          It cannot be shown again.\n"
     ))?;
-    let otherwise = "the key that was shown is not in any file: if you did not store it, make another one";
-    while Answer::of(&tty.ask("Is it stored? Type yes: ", true, otherwise)?) != Answer::Yes {}
+    while Answer::of(&tty.ask("Is it stored? Type yes: ", true, &Otherwise::KeyNotStored)?) != Answer::Yes {}
     Ok(())
 }
 
@@ -143,11 +143,8 @@ struct Tty {
 }
 
 /// Why a prompt came to no answer.
-enum Cut {
-    /// Ctrl-C, Ctrl-\ or Ctrl-D.
-    Typed,
-    HungUp,
-    Signal,
+enum Unanswered {
+    Cut(Cut),
     Failed(Failure),
 }
 
@@ -155,8 +152,8 @@ impl Tty {
     fn open() -> Result<Self> {
         static CONTINUED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
         let listening = interrupt::listen_meanwhile();
-        let file = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(|error| failed(&error))?;
-        let before = termios::tcgetattr(&file).map_err(|error| failed(&error.into()))?;
+        let file = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(failed)?;
+        let before = termios::tcgetattr(&file).map_err(failed)?;
         let continued = CONTINUED.get_or_init(|| {
             let flag = Arc::new(AtomicBool::new(false));
             // It fails for signals that cannot be caught; this one can.
@@ -175,11 +172,11 @@ impl Tty {
         // A tenth of a second, then back: a signal is noticed between two keys.
         mode.special_codes[SpecialCodeIndex::VMIN] = 0;
         mode.special_codes[SpecialCodeIndex::VTIME] = 1;
-        termios::tcsetattr(&self.file, OptionalActions::Flush, &mode).map_err(|error| failed(&error.into()))
+        termios::tcsetattr(&self.file, OptionalActions::Flush, &mode).map_err(failed)
     }
 
     fn write(&mut self, text: &str) -> Result<()> {
-        self.file.write_all(text.as_bytes()).map_err(|error| failed(&error))
+        self.file.write_all(text.as_bytes()).map_err(failed)
     }
 
     /// Goes to the alternate screen with `text` on it, until the terminal is closed.
@@ -195,22 +192,19 @@ impl Tty {
     }
 
     /// Shows `question` and reads a line.
-    fn ask(&mut self, question: &str, echo: bool, otherwise: &str) -> Result<Zeroizing<String>> {
-        let line = self.write(question).map_err(Cut::Failed).and_then(|()| self.read_line(question, echo));
+    fn ask(&mut self, question: &str, echo: bool, otherwise: &Otherwise) -> Result<Zeroizing<String>> {
+        let line = self.write(question).map_err(Unanswered::Failed).and_then(|()| self.read_line(question, echo));
         // After a cancellation too the message begins a line of its own. A terminal that is gone shows none.
         let ended = self.write("\n");
-        let what = match line {
-            Ok(line) => return ended.map(|()| line),
-            Err(Cut::Failed(failure)) => return Err(failure),
-            Err(Cut::Typed) => "cancelled at the prompt",
-            Err(Cut::HungUp) => "the terminal hung up at the prompt",
-            Err(Cut::Signal) => "interrupted at the prompt",
-        };
-        Err(Failure::new(Exit::Other, what, otherwise))
+        match line {
+            Ok(line) => ended.map(|()| line),
+            Err(Unanswered::Failed(failure)) => Err(failure),
+            Err(Unanswered::Cut(cut)) => Err(TerminalFailure::Cut { cut, otherwise: otherwise.clone() }.into()),
+        }
     }
 
     /// Reads a line, with the keys that the terminal is set to: as it reads lines itself, in `getpass` and `ssh`.
-    fn read_line(&mut self, question: &str, echo: bool) -> std::result::Result<Zeroizing<String>, Cut> {
+    fn read_line(&mut self, question: &str, echo: bool) -> std::result::Result<Zeroizing<String>, Unanswered> {
         let codes = self.before.special_codes.clone();
         // A code of 0 is switched off.
         let is = |key: u8, code: SpecialCodeIndex| key != 0 && codes[code] == key;
@@ -223,7 +217,7 @@ impl Tty {
                 self.take_keys()
                     .and_then(|()| self.redraw())
                     .and_then(|()| self.write(question))
-                    .map_err(Cut::Failed)?;
+                    .map_err(Unanswered::Failed)?;
                 line.clear();
                 is_quoted = false;
                 continue;
@@ -234,12 +228,14 @@ impl Tty {
                     0
                 }
                 b'\r' | b'\n' => break,
-                _ if is(key, SpecialCodeIndex::VINTR) || is(key, SpecialCodeIndex::VQUIT) => return Err(Cut::Typed),
-                _ if is(key, SpecialCodeIndex::VEOF) && line.is_empty() => return Err(Cut::Typed),
+                _ if is(key, SpecialCodeIndex::VINTR) || is(key, SpecialCodeIndex::VQUIT) => {
+                    return Err(Unanswered::Cut(Cut::Typed));
+                }
+                _ if is(key, SpecialCodeIndex::VEOF) && line.is_empty() => return Err(Unanswered::Cut(Cut::Typed)),
                 // Behind text it hands that on to whoever reads; here that is nobody yet.
                 _ if is(key, SpecialCodeIndex::VEOF) => 0,
                 _ if is(key, SpecialCodeIndex::VSUSP) => {
-                    self.suspend().map_err(Cut::Failed)?;
+                    self.suspend().map_err(Unanswered::Failed)?;
                     0
                 }
                 _ if is(key, SpecialCodeIndex::VLNEXT) => {
@@ -257,45 +253,43 @@ impl Tty {
                 }
             };
             if echo {
-                self.write(&RUB_OUT.repeat(erased)).map_err(Cut::Failed)?;
+                self.write(&RUB_OUT.repeat(erased)).map_err(Unanswered::Failed)?;
             }
         }
         String::from_utf8(std::mem::take(&mut *line)).map(Zeroizing::new).map_err(|error| {
             drop(Zeroizing::new(error.into_bytes()));
-            let next = "nothing was taken over; set the terminal to UTF-8, or use a pipe";
-            Cut::Failed(Failure::new(Exit::Other, "what was typed is not UTF-8 text", next))
+            Unanswered::Failed(TerminalFailure::NotUtf8.into())
         })
     }
 
-    fn push(&mut self, line: &mut Vec<u8>, key: u8, echo: bool) -> std::result::Result<(), Cut> {
+    fn push(&mut self, line: &mut Vec<u8>, key: u8, echo: bool) -> std::result::Result<(), Unanswered> {
         if line.len() == line.capacity() {
-            let next = "nothing was taken over; use a pipe or a file for it";
-            return Err(Cut::Failed(Failure::new(Exit::Other, "the line is too long", next)));
+            return Err(Unanswered::Failed(TerminalFailure::LineTooLong.into()));
         }
         line.push(key);
         if echo && is_echoed(key) {
-            self.file.write_all(&[key]).map_err(|error| Cut::Failed(failed(&error)))?;
+            self.file.write_all(&[key]).map_err(|error| Unanswered::Failed(failed(error)))?;
         }
         Ok(())
     }
 
     /// The next key; `None` if the process was stopped and goes on.
-    fn key(&mut self) -> std::result::Result<Option<u8>, Cut> {
+    fn key(&mut self) -> std::result::Result<Option<u8>, Unanswered> {
         let mut byte = Zeroizing::new([0_u8; 1]);
         loop {
             if interrupt::requested() {
-                return Err(if self.is_hung_up() { Cut::HungUp } else { Cut::Signal });
+                return Err(Unanswered::Cut(if self.is_hung_up() { Cut::HungUp } else { Cut::Signal }));
             }
             if self.continued.swap(false, Ordering::Relaxed) {
                 return Ok(None);
             }
             match self.file.read(byte.as_mut()) {
-                Ok(0) if self.is_hung_up() => return Err(Cut::HungUp),
+                Ok(0) if self.is_hung_up() => return Err(Unanswered::Cut(Cut::HungUp)),
                 Ok(0) => {}
                 Ok(_) => return Ok(Some(byte[0])),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) if self.is_hung_up() => return Err(Cut::HungUp),
-                Err(error) => return Err(Cut::Failed(failed(&error))),
+                Err(_) if self.is_hung_up() => return Err(Unanswered::Cut(Cut::HungUp)),
+                Err(error) => return Err(Unanswered::Failed(failed(error))),
             }
         }
     }
@@ -306,7 +300,7 @@ impl Tty {
         let stopped = kill_current_process_group(Signal::TSTP);
         // Where nobody could let it go on, the system does not stop it.
         self.continued.store(true, Ordering::Relaxed);
-        stopped.map_err(|error| failed(&error.into()))
+        stopped.map_err(failed)
     }
 
     /// Whether the terminal is gone.
@@ -365,8 +359,8 @@ fn erase_word(line: &mut Vec<u8>) -> usize {
     echoed
 }
 
-fn failed(error: &io::Error) -> Failure {
-    Failure::new(Exit::File, format!("the terminal cannot be used: {error}"), "use a pipe or a file instead")
+fn failed(error: impl Into<Cause>) -> Failure {
+    TerminalFailure::Unusable { error: error.into() }.into()
 }
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use super::names::backup_parts;
 use super::tree::Tree;
 use super::{ConfigPath, parent};
-use crate::error::{Exit, Failure, Result};
-use crate::quote::shown;
+use crate::error::{FileFailure, Result};
 
 /// Finds the backups of one config after the other: beside it, or below `backup_dir`. Configs of one directory come
 /// together, so it is read once and not once for each of them.
@@ -27,22 +26,16 @@ type BackupFiles = BTreeMap<OsString, BTreeSet<(String, u32, OsString)>>;
 impl Backups {
     /// A `backup_dir` that is none is a slip, which would pass for configs without backups.
     pub(crate) fn new(backup_dir: Option<&Path>) -> Result<Self> {
-        let failed = |dir: &Path, error: &io::Error| {
-            let why = match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "it is no directory".to_owned(),
-                _ => error.to_string(),
-            };
-            let what = format!("no backups in {}: {why}", shown(dir));
-            Failure::new(Exit::File, what, "name the directory that was given to the rotation")
+        let open = |dir: &Path| {
+            Tree::open(dir)
+                .map_err(|error| FileFailure::BackupDirUnusable { directory: dir.to_owned(), error: error.into() })
         };
-        let open = |dir| Tree::open(dir).map_err(|error| failed(dir, &error));
         Ok(Self { backup_dir: backup_dir.map(open).transpose()?, last: None })
     }
 
     /// The backups of `config`, the oldest first.
     pub(crate) fn of(&mut self, config: &ConfigPath) -> Result<Vec<ConfigPath>> {
-        let unreadable = |error: io::Error| config.unreadable(&error);
-        let (below, name) = config.backup_place().map_err(unreadable)?;
+        let (below, name) = config.backup_place().map_err(|error| config.unreadable(error))?;
         let directory = match (&self.backup_dir, &config.root) {
             (Some(backups), _) => backups.path().join(below),
             (None, Some(_)) => parent(&config.path).to_owned(),
@@ -50,9 +43,9 @@ impl Backups {
         };
         if self.last.as_ref().is_none_or(|(last, ..)| last.as_os_str() != directory.as_os_str()) {
             let tree = self.backup_dir.as_ref().or(config.root.as_ref()).cloned();
-            let (tree, read) = backup_files(tree, &directory).map_err(|error| {
-                let what = format!("the directory of backups {} cannot be read: {error}", shown(&directory));
-                Failure::new(Exit::File, what, "check its permissions; backups in it would be missed")
+            let (tree, read) = backup_files(tree, &directory).map_err(|error| FileFailure::BackupsUnreadable {
+                directory: directory.clone(),
+                error: error.into(),
             })?;
             self.last = Some((directory, tree, read));
         }

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use super::reopen_readable;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{FileFailure, Result};
 use crate::quote::shown;
 
 /// What was left out of a write because the file system does not know it, each in a sentence for the user. What the promise
@@ -21,10 +21,7 @@ pub(super) fn sync_directory(dir: &OwnedFd, file: Option<&File>, path: &Path) ->
     match sync(dir, file) {
         Ok(None) => Ok(Caveats::new()),
         Ok(Some(error)) => Ok(vec![unsynced(&error, path)]),
-        Err(error) => {
-            let what = format!("{} is changed, but its directory cannot be synced: {error}", shown(path));
-            Err(Failure::new(Exit::File, what, "whether the change outlasts a power failure is not known"))
-        }
+        Err(error) => Err(FileFailure::Unsynced { path: path.to_owned(), error: error.into() }.into()),
     }
 }
 

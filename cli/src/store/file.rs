@@ -18,8 +18,7 @@ use zeroize::Zeroizing;
 
 use super::tree::Tree;
 use super::{Caveats, MAX_CONFIG, durable, open_dir, parent, stat_and_open};
-use crate::error::{Exit, Failure, Result};
-use crate::quote::shown;
+use crate::error::{Cause, Failure, FileFailure, Result, UsageFailure};
 
 /// The longest pause before a config that changes while it is read is read again; all pauses together are twice as long.
 const MAX_PAUSE: Duration = Duration::from_millis(256);
@@ -54,9 +53,9 @@ impl ConfigPath {
         } else {
             File::open(&self.path).and_then(|file| file.take(MAX_CONFIG + 1).read_to_end(&mut bytes))
         };
-        read.map_err(|error| self.unreadable(&error))?;
+        read.map_err(|error| self.unreadable(error))?;
         if bytes.len() as u64 > MAX_CONFIG {
-            return Err(Failure::config_too_large(&shown(&self.path)));
+            return Err(FileFailure::TooLarge { path: self.path.clone() }.into());
         }
         Ok(bytes)
     }
@@ -104,14 +103,14 @@ impl ConfigPath {
 
     fn read_once(&self) -> Result<ConfigFile> {
         let (dir, name, file, stat) = self.open()?;
-        let too_large = || Failure::config_too_large(&shown(&self.path));
+        let too_large = || FileFailure::TooLarge { path: self.path.clone() };
         let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= MAX_CONFIG).ok_or_else(too_large)?;
-        let bytes = read_whole(&file, size as usize).map_err(|error| self.unreadable(&error))?;
+        let bytes = read_whole(&file, size as usize).map_err(|error| self.unreadable(error))?;
         // It may have grown since.
         if bytes.len() as u64 > MAX_CONFIG {
-            return Err(too_large());
+            return Err(too_large().into());
         }
-        let digest = digest(&*bytes).map_err(|error| self.unreadable(&error))?;
+        let digest = digest(&*bytes).map_err(|error| self.unreadable(error))?;
         Ok(ConfigFile { config: self.clone(), dir, name, bytes, stat, digest })
     }
 
@@ -132,28 +131,24 @@ impl ConfigPath {
         };
         match holds() {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-            held => held.map_err(|error| self.unreadable(&error)),
+            held => held.map_err(|error| self.unreadable(error)),
         }
     }
 
     /// Opens the file, which must be a regular one: its directory, its name there, itself and what it is.
     pub(super) fn open(&self) -> Result<(Arc<OwnedFd>, OsString, File, Stat)> {
         if self.path.as_os_str() == "-" {
-            return Err(Failure::stdin_is_no_file());
+            return Err(UsageFailure::StdinForFile.into());
         }
-        let (dir, name) = self.open_directory().map_err(|error| self.unreadable(&error))?;
+        let (dir, name) = self.open_directory().map_err(|error| self.unreadable(error))?;
         // Not blocking: a FIFO is noticed, not waited for.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let fd =
-            rustix::fs::openat(&dir, &name, flags, Mode::empty()).map_err(|error| self.unreadable(&error.into()))?;
-        let stat = rustix::fs::fstat(&fd).map_err(|error| self.unreadable(&error.into()))?;
+        let fd = rustix::fs::openat(&dir, &name, flags, Mode::empty()).map_err(|error| self.unreadable(error))?;
+        let stat = rustix::fs::fstat(&fd).map_err(|error| self.unreadable(error))?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => Ok((dir, name, File::from(fd), stat)),
-            FileType::Directory => Err(self.unreadable(&io::ErrorKind::IsADirectory.into())),
-            _ => {
-                let next = "a config is a regular file";
-                Err(Failure::new(Exit::File, format!("{} is not a regular file", shown(&self.path)), next))
-            }
+            FileType::Directory => Err(self.unreadable(io::ErrorKind::IsADirectory)),
+            _ => Err(FileFailure::NotRegular { path: self.path.clone() }.into()),
         }
     }
 
@@ -168,12 +163,9 @@ impl ConfigPath {
 
     /// Removes the file, durably.
     pub(crate) fn remove(&self) -> Result<Caveats> {
-        let failed = |error: &io::Error| {
-            let what = format!("{} cannot be removed: {error}", shown(&self.path));
-            Failure::new(Exit::File, what, "check the directory's permissions")
-        };
-        let (dir, name) = self.open_directory().map_err(|error| failed(&error))?;
-        rustix::fs::unlinkat(&dir, &name, AtFlags::empty()).map_err(|error| failed(&error.into()))?;
+        let failed = |error: Cause| FileFailure::Unremovable { path: self.path.clone(), error };
+        let (dir, name) = self.open_directory().map_err(|error| failed(error.into()))?;
+        rustix::fs::unlinkat(&dir, &name, AtFlags::empty()).map_err(|error| failed(error.into()))?;
         durable::sync_directory(&dir, None, &self.path)
     }
 
@@ -188,7 +180,7 @@ impl ConfigPath {
                 stat => Ok(stat.map(|_| true)?),
             }
         });
-        stat.map_err(|error| self.unreadable(&error))
+        stat.map_err(|error| self.unreadable(error))
     }
 
     /// Whether there is a regular file, and it is the one that it was.
@@ -213,16 +205,8 @@ impl ConfigPath {
         Ok((Arc::new(open_dir(parent(&real))?), name(&real)?))
     }
 
-    pub(super) fn unreadable(&self, error: &io::Error) -> Failure {
-        let path = shown(&self.path);
-        let (what, next) = match error.kind() {
-            io::ErrorKind::NotFound => {
-                (format!("Config file not found: {path}"), "check the path and PROXMOX_MCP_CONFIG")
-            }
-            io::ErrorKind::IsADirectory => (format!("{path} is a directory"), "name a config in it"),
-            _ => (format!("{path} cannot be read: {error}"), "check the path and its permissions"),
-        };
-        Failure::new(Exit::File, what, next)
+    pub(super) fn unreadable(&self, error: impl Into<Cause>) -> Failure {
+        FileFailure::Unreadable { path: self.path.clone(), error: error.into() }.into()
     }
 }
 
@@ -312,24 +296,20 @@ impl ConfigFile {
     pub(crate) fn is_at(&self, path: &Path) -> Result<bool> {
         match rustix::fs::stat(path) {
             Err(Errno::NOENT) => Ok(false),
-            Err(error) => Err(ConfigPath::named(path).unreadable(&error.into())),
+            Err(error) => Err(ConfigPath::named(path).unreadable(error)),
             Ok(stat) => Ok(Identity::of(&stat).file == self.identity().file),
         }
     }
 
     /// Whether the config can be replaced at all; asked before anything is changed.
     pub(crate) fn check_replaceable(&self) -> Result<()> {
-        let path = shown(&self.config.path);
+        let path = &self.config.path;
         if self.stat.st_nlink > 1 {
-            let what = format!("{path} has {} names (hard links); replacing it would part them", self.stat.st_nlink);
-            return Err(Failure::new(Exit::File, what, "remove the other names, or copy the file"));
+            return Err(FileFailure::HardLinks { path: path.clone(), number: self.stat.st_nlink }.into());
         }
         let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-        rustix::fs::accessat(&self.dir, ".", access, AtFlags::EACCESS).map_err(|error| {
-            let error = io::Error::from(error);
-            let what = format!("the directory of {path} cannot be written: {error}");
-            Failure::new(Exit::File, what, "check the directory's permissions and its file system")
-        })
+        rustix::fs::accessat(&self.dir, ".", access, AtFlags::EACCESS)
+            .map_err(|error| FileFailure::DirectoryOfUnwritable { path: path.clone(), error: error.into() }.into())
     }
 
     /// The file must still be what was read.
@@ -349,13 +329,13 @@ impl ConfigFile {
         match rustix::fs::statat(&self.dir, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Identity::of(&stat) == self.identity()),
             Err(Errno::NOENT) => Ok(false),
-            Err(error) => Err(self.config.unreadable(&error.into())),
+            Err(error) => Err(self.config.unreadable(error)),
         }
     }
 
     /// The failure for a file that is not what was read any more.
     pub(super) fn changed(&self) -> Failure {
-        changed(&self.config.path)
+        FileFailure::Changed { path: self.config.path.clone() }.into()
     }
 }
 
@@ -372,10 +352,4 @@ fn read_whole(file: &File, size: usize) -> io::Result<Vec<u8>> {
     }
     file.take(MAX_CONFIG + 1 - bytes.len() as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// The failure for a file that another program saved while a command worked on it.
-pub(super) fn changed(path: &Path) -> Failure {
-    let what = format!("{} changed meanwhile; it was left as it is", shown(path));
-    Failure::new(Exit::File, what, "somebody else works on it: run this again when they are done")
 }

@@ -16,9 +16,7 @@ use super::names::{BACKUP_MARK, shortened, temporary_of};
 use super::selection::{Selection, is_ours};
 use super::tree::{Entry, Tree};
 use super::{ConfigPath, parent};
-use crate::error::{Exit, Failure, Result};
-use crate::output;
-use crate::quote::{count, shown};
+use crate::error::{self, Failure, FileFailure, Result};
 
 /// What was found.
 #[derive(Default)]
@@ -46,7 +44,7 @@ pub(crate) fn find(paths: &[PathBuf], selection: Selection<'_>) -> Found {
     for path in paths {
         let before = found.configs.len();
         if let Err(error) = found.look_at(path, selection) {
-            found.unread.push((path.clone(), ConfigPath::named(path).unreadable(&error)));
+            found.unread.push((path.clone(), ConfigPath::named(path).unreadable(error)));
         }
         if paths.len() > 1 {
             for config in found.configs.split_off(before) {
@@ -57,7 +55,7 @@ pub(crate) fn find(paths: &[PathBuf], selection: Selection<'_>) -> Found {
                 match config.backup_place().map(|place| met.insert(place)) {
                     Ok(true) => found.configs.push(config),
                     Ok(false) => {}
-                    Err(error) => found.unread.push((config.path.clone(), config.unreadable(&error))),
+                    Err(error) => found.unread.push((config.path.clone(), config.unreadable(error))),
                 }
             }
         }
@@ -69,13 +67,13 @@ impl Found {
     /// Fails where there is nothing to work on: not one config was found.
     pub(crate) fn refuse_none(&mut self) -> Result<()> {
         if self.configs.is_empty() {
-            output::say_all(self.unread.drain(..).map(|(_, failure)| failure))
+            error::check_none(self.unread.drain(..).map(|(_, failure)| failure))
         } else {
             Ok(())
         }
     }
 
-    /// ValueKind for temporary files of runs that were killed beside named files too, and among the backups in `backup_dir`.
+    /// Looks for temporary files of runs that were killed beside named files too, and among the backups in `backup_dir`.
     pub(crate) fn look_for_leftovers(&mut self, backup_dir: Option<&Path>) {
         let mut names: BTreeMap<PathBuf, Vec<OsString>> = BTreeMap::new();
         let mut expect = |directory: PathBuf, name: &OsStr| names.entry(directory).or_default().push(name.to_owned());
@@ -87,7 +85,7 @@ impl Found {
         {
             match config.backup_place() {
                 Ok((below, name)) => expect(backup_dir.join(below), &name),
-                Err(error) => self.unread.push((config.path.clone(), config.unreadable(&error))),
+                Err(error) => self.unread.push((config.path.clone(), config.unreadable(error))),
             }
         }
         for (directory, names) in names {
@@ -95,12 +93,12 @@ impl Found {
                 Ok(leftovers) => self.leftovers.extend(leftovers),
                 // No backup was made there yet.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => self.unread.push((directory.clone(), directory_unreadable(&directory, &error))),
+                Err(error) => self.unread.push((directory.clone(), directory_unreadable(&directory, error))),
             }
         }
     }
 
-    /// ValueKind at what was named: a file, or a directory with all below it.
+    /// Looks at what was named: a file, or a directory with all below it.
     fn look_at(&mut self, path: &Path, selection: Selection<'_>) -> io::Result<()> {
         if ConfigPath::named(path).is_stream() {
             self.configs.push(ConfigPath::named(path));
@@ -117,23 +115,13 @@ impl Found {
         let (configs, skipped, unread) = (self.configs.len(), self.skipped.len(), self.unread.len());
         match Tree::open(path) {
             Ok(tree) => self.walk(&tree, selection),
-            Err(error) => self.unread.push((path.to_owned(), directory_unreadable(path, &error))),
+            Err(error) => self.unread.push((path.to_owned(), directory_unreadable(path, error))),
         }
         if self.configs.len() == configs && self.unread.len() == unread {
-            let what = match self.skipped.len() - skipped {
-                0 => format!("no config in {}: no file in it has the name of one", shown(path)),
-                left_out => format!("no config in {}: {} left out", shown(path), count(left_out, "entry")),
-            };
-            let left_out =
-                self.skipped.iter().skip(skipped).take(3).map(|(path, why)| format!("{}: {why}", shown(path)));
-            let next = match left_out.collect::<Vec<_>>() {
-                none if none.is_empty() => {
-                    "check the path; configs end in .json, .yaml, .toml, .env, .ini and the like, others need --include"
-                        .to_owned()
-                }
-                some => format!("check the path, or name a file itself to take it in ({})", some.join("; ")),
-            };
-            self.unread.push((path.to_owned(), Failure::new(Exit::File, what, next)));
+            let left_out = &self.skipped[skipped..];
+            let first = left_out.iter().take(3).cloned().collect();
+            let failure = FileFailure::NoConfig { directory: path.to_owned(), left_out: left_out.len(), first };
+            self.unread.push((path.to_owned(), failure.into()));
         }
         Ok(())
     }
@@ -170,16 +158,15 @@ impl Found {
         waiting: &mut Vec<(usize, OsString, FileType)>,
     ) {
         let entries = tree.below(path).and_then(|below| tree.entries(below)).unwrap_or_else(|error| {
-            self.unread.push((path.to_owned(), directory_unreadable(path, &error)));
+            self.unread.push((path.to_owned(), directory_unreadable(path, error)));
             Vec::new()
         });
         for Entry { name, kind } in entries.into_iter().rev() {
             match kind {
                 Err(error) => {
                     let path = path.join(name);
-                    let what = format!("{} cannot be looked at: {error}", shown(&path));
-                    let next = "check the file system; a config there would be missed";
-                    self.unread.push((path, Failure::new(Exit::File, what, next)));
+                    let failure = FileFailure::EntryUnreadable { path: path.clone(), error: error.into() };
+                    self.unread.push((path, failure.into()));
                 }
                 Ok(kind) => waiting.push((depth, name, kind)),
             }
@@ -227,9 +214,8 @@ fn leads_to_directory(link: &ConfigPath) -> bool {
     }
 }
 
-fn directory_unreadable(path: &Path, error: &io::Error) -> Failure {
-    let what = format!("the directory {} cannot be read: {error}", shown(path));
-    Failure::new(Exit::File, what, "check its permissions; a config in it would be missed")
+fn directory_unreadable(path: &Path, error: io::Error) -> Failure {
+    FileFailure::DirectoryUnreadable { path: path.to_owned(), error: error.into() }.into()
 }
 
 /// Why a file with the name of a config is none unless it is named itself; nothing, if it is one.

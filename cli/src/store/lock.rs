@@ -27,7 +27,7 @@ use rustix::process::{Pid, geteuid, test_kill_process};
 use super::names::{parse_temporary, temporary_of};
 use super::tree::Tree;
 use super::{ConfigPath, Found, parent, temporary};
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Failure, LockFailure, Result, held_by};
 use crate::interrupt;
 use crate::quote::shown;
 
@@ -80,7 +80,7 @@ pub(crate) fn lock(configs: &[ConfigPath], wait: Duration, tell: &dyn Fn(Notice)
         });
         match opened {
             Ok(directory) => _ = directories.entry(id(&directory.stat)).or_insert(directory),
-            Err(error) if is_out_of_files(&error) => return Err(too_many(&error)),
+            Err(error) if is_out_of_files(&error) => return Err(too_many(error)),
             Err(_) => {}
         }
     }
@@ -192,7 +192,9 @@ enum Attempt {
     OutOfFiles(io::Error),
 }
 
-enum Holder {
+/// Who holds a lock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Holder {
     Process(Pid),
     /// The lock of this user, which cannot be read.
     User(Uid),
@@ -214,17 +216,17 @@ impl Directory {
                     )));
                     return Ok(None);
                 }
-                Attempt::OutOfFiles(error) => return Err(too_many(&error)),
+                Attempt::OutOfFiles(error) => return Err(too_many(error)),
                 Attempt::Busy(holder) => holder,
             };
             interrupt::stop_if_requested()?;
             let now = Instant::now();
             if now >= deadline {
-                return Err(self.busy(holder.as_ref(), wait));
+                return Err(self.held(holder, wait));
             }
             if !told && now - begun >= SILENT {
                 told = true;
-                tell(Notice::Waiting(format!("waiting: {}", self.held_by(holder.as_ref()))));
+                tell(Notice::Waiting(format!("waiting: {}", held_by(&self.path, holder))));
             }
             thread::sleep(pause.min(deadline - now));
             pause = (pause * 2).min(PAUSES.1);
@@ -329,26 +331,9 @@ impl Directory {
         matches!((there, rustix::fs::fstat(file)), (Ok(there), Ok(file)) if id(&there) == id(&file))
     }
 
-    fn held_by(&self, holder: Option<&Holder>) -> String {
-        let directory = shown(&self.path);
-        match holder {
-            Some(Holder::Process(pid)) => format!("process {pid} holds the lock on {directory}"),
-            Some(Holder::User(uid)) => format!("user {uid} holds the lock on {directory}", uid = uid.as_raw()),
-            None => format!("another run holds the lock on {directory}"),
-        }
-    }
-
-    fn busy(&self, holder: Option<&Holder>, waited: Duration) -> Failure {
-        let what = format!("{} (waited {} s)", self.held_by(holder), waited.as_secs());
-        let next = match holder {
-            Some(Holder::User(_)) => format!(
-                "nothing was changed; wait until that run is done (--lock-wait SECONDS); if none runs, remove {}",
-                shown(&self.path.join(NAME))
-            ),
-            _ => "nothing was changed; run this again when that run is done, or wait longer with --lock-wait SECONDS"
-                .to_owned(),
-        };
-        Failure::new(Exit::Other, what, next)
+    fn held(&self, holder: Option<Holder>, waited: Duration) -> Failure {
+        let lock = self.path.join(NAME);
+        LockFailure::Held { directory: self.path.clone(), lock, holder, waited }.into()
     }
 }
 
@@ -375,9 +360,6 @@ fn is_out_of_files(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// A rotation holds the locks of all its directories to the end: two that overlap would leave a tree under two new keys.
-fn too_many(error: &io::Error) -> Failure {
-    let what = format!("the locks of all directories take more open files than are allowed: {error}");
-    let next = "nothing was changed; raise the limit (ulimit -H -n), or take the directories one after the other";
-    Failure::new(Exit::File, what, next)
+fn too_many(error: io::Error) -> Failure {
+    LockFailure::TooManyFiles { error: error.into() }.into()
 }

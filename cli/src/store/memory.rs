@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 use super::MAX_CONFIG;
 use super::names::random_digits;
 use super::{open_dir, open_dir_in, reopen_readable};
-use crate::error::{Exit, Failure, Result};
+use crate::error::{FileFailure, ProgramFailure, Result, UsageFailure};
 use crate::interrupt;
 
 /// How the folders' names begin; the owner and random digits follow.
@@ -110,10 +110,7 @@ impl MemoryFile {
             let folder = MemoryFolder::create()?;
             Ok(Self { path: folder.add(name, pieces)?, _folder: folder })
         };
-        create().map_err(|error: io::Error| {
-            let next = "mount a tmpfs at /dev/shm, or set XDG_RUNTIME_DIR to a folder on one";
-            Failure::new(Exit::File, format!("no file can be made in memory: {error}"), next)
-        })
+        create().map_err(|error: io::Error| FileFailure::NoMemoryForEditor { error: error.into() }.into())
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -122,10 +119,7 @@ impl MemoryFile {
 
     /// What is in the file now: the editor may have put another in its place.
     pub(crate) fn read(&self) -> Result<Zeroizing<Vec<u8>>> {
-        let failed = |error: io::Error| {
-            let next = "nothing was changed; save under the name that the editor was given";
-            Failure::new(Exit::File, format!("the edited text cannot be read: {error}"), next)
-        };
+        let failed = |error: io::Error| FileFailure::EditedUnreadable { error: error.into() };
         let file = fs::File::open(&self.path).map_err(failed)?;
         let len = file.metadata().map_err(failed)?.len().min(MAX_CONFIG);
         let mut bytes = Zeroizing::new(Vec::with_capacity(len as usize + 1));
@@ -252,11 +246,7 @@ fn sweeper(folder: &Path, options: &[&str]) -> Command {
 /// only starts the second, which `stays`.
 pub(crate) fn sweep(folder: &Path, stays: bool) -> Result<()> {
     let Some(owner) = folder.file_name().and_then(Owner::of) else {
-        return Err(Failure::new(
-            Exit::Usage,
-            "not a folder in memory",
-            "`edit` and `run` use this command themselves",
-        ));
+        return Err(UsageFailure::NotAMemoryFolder.into());
     };
     interrupt::listen();
     if stays {
@@ -264,9 +254,11 @@ pub(crate) fn sweep(folder: &Path, stays: bool) -> Result<()> {
         remove(folder);
         return Ok(());
     }
-    sweeper(folder, &["--stay"]).stdin(Stdio::inherit()).spawn().map(drop).map_err(|error| {
-        Failure::new(Exit::Other, format!("no second process can be started: {error}"), "raise the limit on processes")
-    })
+    sweeper(folder, &["--stay"])
+        .stdin(Stdio::inherit())
+        .spawn()
+        .map(drop)
+        .map_err(|error| ProgramFailure::SweeperNotStarted { error: error.into() }.into())
 }
 
 /// Removes the folders in `place` whose processes ended and were not swept up after.

@@ -16,7 +16,7 @@ impl ConfigPath {
     /// Whether the file could hold one of `words` as a string of JSON: in any case, in UTF-8 or UTF-16, perhaps escaped.
     pub(crate) fn could_hold(&self, words: &[&str]) -> Result<bool> {
         let (_, _, file, _) = self.open()?;
-        could_hold(file, words).map_err(|error| self.unreadable(&error))
+        could_hold(file, words).map_err(|error| self.unreadable(error))
     }
 
     /// Whether the file is text with a token in it, if it has at most `limit` bytes.
@@ -26,7 +26,7 @@ impl ConfigPath {
             return Ok(false);
         }
         let mut bytes = Vec::new();
-        file.take(limit as u64).read_to_end(&mut bytes).map_err(|error| self.unreadable(&error))?;
+        file.take(limit as u64).read_to_end(&mut bytes).map_err(|error| self.unreadable(error))?;
         Ok(text::tokens(&String::from_utf8_lossy(&bytes)).any(|found| found.token().is_ok()))
     }
 

@@ -3,7 +3,6 @@
 //! It gets no master key.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,8 +11,7 @@ use rustix::fs::FileType;
 
 use super::selection::is_config_name;
 use crate::env::KEY_VARIABLES;
-use crate::error::{Exit, Failure, Result};
-use crate::quote::one_line;
+use crate::error::{Failure, ProgramFailure, Result};
 
 /// A config that is staged.
 pub(crate) struct Staged {
@@ -70,8 +68,7 @@ pub(crate) fn staged_beside(config: &Path, name: &str) -> Result<Option<(PathBuf
 
 /// Git says something that this program does not know.
 fn unknown(entry: &str) -> Failure {
-    let what = format!("git lists what is staged in an unknown way: {}", one_line(entry));
-    Failure::new(Exit::Other, what, "name the files instead, and report this")
+    ProgramFailure::GitUnknown { entry: entry.to_owned() }.into()
 }
 
 fn read(blob: &str) -> Result<Vec<u8>> {
@@ -82,14 +79,11 @@ fn read(blob: &str) -> Result<Vec<u8>> {
 fn git<S: AsRef<OsStr>>(arguments: &[S]) -> Result<Vec<u8>> {
     let mut command = Command::new("git");
     KEY_VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
-    let failed = |why: &dyn Display| {
-        let next = "run it in a git repository, or name the files";
-        Failure::new(Exit::Other, format!("git cannot be asked: {why}"), next)
-    };
-    let output = command.args(arguments).output().map_err(|error| failed(&error))?;
+    let output =
+        command.args(arguments).output().map_err(|error| ProgramFailure::GitNotStarted { error: error.into() })?;
     if output.status.success() {
         return Ok(output.stdout);
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(failed(&one_line(said.lines().next().unwrap_or("it failed and said nothing"))))
+    Err(ProgramFailure::GitFailed { said: said.lines().next().map(str::to_owned) }.into())
 }

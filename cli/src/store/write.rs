@@ -19,32 +19,30 @@ use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, Stat, Uid, XattrFlags};
 use rustix::io::Errno;
 
 use super::durable::{sync, sync_directory, unsynced};
-use super::file::{changed, digest};
+use super::file::digest;
 use super::names::BACKUP_MARK;
 use super::temporary::{Replaced, Temporary, create_exclusively, create_nameless, link_nameless, mark_of};
 use super::{Caveats, ConfigFile, open_dir, open_dir_in, parent};
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Cause, CopyKind, Failure, FileFailure, KeyFailure, Property, Result, Step, UsageFailure};
 use crate::interrupt;
-use crate::quote::{quoted_path, shown};
-
-const KEY_TO_STDOUT: &str = "name a file; only `fernseal keygen --print` writes a key to stdout";
+use crate::quote::shown;
 
 impl ConfigFile {
     /// Puts `pieces` in the place of the config's content, durably, with its owner, mode and attributes kept.
     /// Refused if the file changed since it was read, or has other names (hard links).
     pub(crate) fn replace(&self, pieces: &[&[u8]]) -> Result<Caveats> {
         self.check_replaceable()?;
-        let failed = |step: &str, error: io::Error| cannot_write(&self.config.path, step, &error);
-        let mut file = Temporary::create(&self.dir, &self.name).map_err(|error| failed("create", error))?;
+        let failed = |step, error: io::Error| cannot_write(&self.config.path, step, error);
+        let mut file = Temporary::create(&self.dir, &self.name).map_err(|error| failed(Step::Create, error))?;
         let mut caveats = self.hand_on_attributes(&file)?;
-        file.write(pieces).map_err(|error| failed("write", error))?;
+        file.write(pieces).map_err(|error| failed(Step::Write, error))?;
         self.refuse_changed()?;
         let was_read = |stat: &Stat, old: &File| self.is_what_was_read(stat, old);
-        match file.put_over(&self.name, &self.stat, was_read).map_err(|error| failed("replace", error))? {
+        match file.put_over(&self.name, &self.stat, was_read).map_err(|error| failed(Step::Replace, error))? {
             Replaced::Done { old: Some(left) } => caveats.push(left_behind(&self.config.path, &left)),
             Replaced::Done { old: None } => {}
             Replaced::Changed => return Err(self.changed()),
-            Replaced::Torn { save } => return Err(torn(&self.config.path, &save)),
+            Replaced::Torn { save } => return Err(saved_while_replaced(&self.config.path, &save)),
         }
         caveats.extend(sync_directory(&self.dir, Some(&file.file), &self.config.path)?);
         Ok(caveats)
@@ -60,9 +58,9 @@ impl ConfigFile {
     /// Writes `pieces` to a new file `NAME.MARK.STAMP` beside the config, with its owner and mode; never over a file that
     /// exists. Returns its path.
     pub(crate) fn write_beside(&self, mark: &str, stamp: &str, pieces: &[&[u8]]) -> Result<(PathBuf, Caveats)> {
-        let (directory, beside) = self.here().map_err(|error| cannot_write(&self.config.path, "find", &error))?;
+        let (directory, beside) = self.here().map_err(|error| cannot_write(&self.config.path, Step::Find, error))?;
         let mark = format!(".{mark}.");
-        self.write_copy(&directory, &beside, (&mark, stamp), pieces, "the edited text of")
+        self.write_copy(&directory, &beside, (&mark, stamp), pieces, CopyKind::EditedText)
     }
 
     /// Writes `bytes`, which were read from the config, to `NAME.backup.STAMP` with the config's owner and mode:
@@ -74,8 +72,8 @@ impl ConfigFile {
         };
         let place = backup_dir.map_or_else(|| self.here(), below);
         let (directory, beside) =
-            place.map_err(|error| cannot_write(&self.config.path, "make the directory of the backup of", &error))?;
-        self.write_copy(&directory, &beside, (BACKUP_MARK, stamp), &[bytes], "the backup of")
+            place.map_err(|error| cannot_write(&self.config.path, Step::MakeBackupDirectory, error))?;
+        self.write_copy(&directory, &beside, (BACKUP_MARK, stamp), &[bytes], CopyKind::Backup)
     }
 
     /// The config's directory, and its real path there.
@@ -88,19 +86,24 @@ impl ConfigFile {
     }
 
     /// Writes `pieces` to a file of the config's owner and mode in `directory`, called as the config with `mark` and a stamp
-    /// behind. `beside` is a path in that directory; `what` begins the sentence of a failure.
+    /// behind. `beside` is a path in that directory.
     fn write_copy(
         &self,
         directory: &OwnedFd,
         beside: &Path,
         (mark, stamp): (&str, &str),
         pieces: &[&[u8]],
-        what: &str,
+        copy: CopyKind,
     ) -> Result<(PathBuf, Caveats)> {
-        let failed = |step: &str, error: io::Error| cannot_write(&self.config.path, &format!("{step} {what}"), &error);
-        let mut file = Temporary::create(directory, &self.name).map_err(|error| failed("create", error))?;
+        let failed = |step, error: io::Error| FileFailure::CannotCopy {
+            step,
+            copy,
+            path: self.config.path.clone(),
+            error: error.into(),
+        };
+        let mut file = Temporary::create(directory, &self.name).map_err(|error| failed(Step::Create, error))?;
         let mut caveats = self.hand_on_attributes(&file)?;
-        file.write(pieces).map_err(|error| failed("write", error))?;
+        file.write(pieces).map_err(|error| failed(Step::Write, error))?;
         for attempt in 1.. {
             let mut name = self.name.clone();
             name.push(mark);
@@ -111,48 +114,48 @@ impl ConfigFile {
             match file.put_new(&name) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 put => {
-                    put.map_err(|error| failed("publish", error))?;
+                    put.map_err(|error| failed(Step::Publish, error))?;
                     let path = beside.with_file_name(&name);
                     caveats.extend(sync_directory(directory, Some(&file.file), &path)?);
                     return Ok((path, caveats));
                 }
             }
         }
-        Err(failed("find a name for", io::ErrorKind::AlreadyExists.into()))
+        Err(failed(Step::FindName, io::ErrorKind::AlreadyExists.into()).into())
     }
 
     /// Gives `file` the config's owner, extended attributes (access control lists among them) and mode. Attributes of the
     /// user's own (`user.…`) are left out where the file system does not know them; all others say who may do what.
     fn hand_on_attributes(&self, file: &Temporary<'_>) -> Result<Caveats> {
         let failed =
-            |what: &str, error: io::Error| cannot_write(&self.config.path, &format!("keep the {what} of"), &error);
+            |property, error: Cause| FileFailure::CannotKeep { property, path: self.config.path.clone(), error };
         let mut caveats = Caveats::new();
-        let made = rustix::fs::fstat(&file.file).map_err(|error| failed("owner", error.into()))?;
+        let made = rustix::fs::fstat(&file.file).map_err(|error| failed(Property::Owner, error.into()))?;
         if (made.st_uid, made.st_gid) != (self.stat.st_uid, self.stat.st_gid) {
             let (uid, gid) = (Uid::from_raw(self.stat.st_uid), Gid::from_raw(self.stat.st_gid));
             rustix::fs::fchown(&file.file, Some(uid), Some(gid)).map_err(|error| {
-                failed(&format!("owner and group ({}:{})", uid.as_raw(), gid.as_raw()), error.into())
+                failed(Property::OwnerAndGroup { uid: uid.as_raw(), gid: gid.as_raw() }, error.into())
             })?;
         }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let old = rustix::fs::openat(&self.dir, &self.name, flags, Mode::empty())
-            .map_err(|error| failed("attributes", error.into()))?;
-        for name in attribute_names(&old).map_err(|error| failed("attributes", error))? {
-            let shown_name = || format!("attribute {}", shown(Path::new(&name)));
-            let value = attribute(&old, &name).map_err(|error| failed(&shown_name(), error))?;
+            .map_err(|error| failed(Property::Attributes, error.into()))?;
+        for name in attribute_names(&old).map_err(|error| failed(Property::Attributes, error.into()))? {
+            let property = || Property::Attribute(name.clone());
+            let value = attribute(&old, &name).map_err(|error| failed(property(), error.into()))?;
             if attribute(&file.file, &name).ok() == Some(value.clone()) {
                 continue;
             }
             match rustix::fs::fsetxattr(&file.file, &*name, &value, XattrFlags::empty()) {
                 Err(error @ Errno::OPNOTSUPP) if name.as_bytes().starts_with(b"user.") => {
                     let path = shown(&self.config.path);
-                    caveats.push(format!("{path} has lost its {}: {}", shown_name(), io::Error::from(error)));
+                    caveats.push(format!("{path} has lost its {}: {}", property(), io::Error::from(error)));
                 }
-                set => set.map_err(|error| failed(&shown_name(), error.into()))?,
+                set => set.map_err(|error| failed(property(), error.into()))?,
             }
         }
         // Last: a change of owner clears bits of the mode.
-        set_mode(&file.file, self.mode()).map_err(|error| failed(&format!("mode {:03o}", self.mode()), error))?;
+        set_mode(&file.file, self.mode()).map_err(|error| failed(Property::Mode(self.mode()), error.into()))?;
         Ok(caveats)
     }
 }
@@ -185,22 +188,22 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// ValueKind at what is at `path`; asked before anything is worked out. What is saved there from now on survives.
+    /// Looks at what is at `path`; asked before anything is worked out. What is saved there from now on survives.
     pub(crate) fn at(path: &Path, force: bool) -> Result<Self> {
-        let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
+        let failed = |step, error: io::Error| cannot_write(path, step, error);
         refuse_irregular(path)?;
         // With force, a link stays and what it leads to is replaced.
         let real = match path.canonicalize() {
             Ok(real) if force => real,
-            Err(error) if force && error.kind() != io::ErrorKind::NotFound => return Err(failed("find", error)),
+            Err(error) if force && error.kind() != io::ErrorKind::NotFound => return Err(failed(Step::Find, error)),
             _ => path.to_owned(),
         };
-        let (dir, name) = directory_of(&real).map_err(|error| failed("create", error))?;
+        let (dir, name) = directory_of(&real).map_err(|error| failed(Step::Create, error))?;
         let before = match rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(_) if !force => return Err(exists(path)),
+            Ok(_) if !force => return Err(FileFailure::OutputExists { path: path.to_owned() }.into()),
             Ok(stat) => Some(stat),
             Err(Errno::NOENT) => None,
-            Err(error) => return Err(failed("look at", error.into())),
+            Err(error) => return Err(failed(Step::LookAt, error.into())),
         };
         let name = name.to_owned();
         Ok(Self { path: path.to_owned(), dir, name, before })
@@ -208,27 +211,28 @@ impl Output {
 
     /// Writes `pieces` to the file, which gets `mode`, durably. The file has no name before all is in it.
     pub(crate) fn write(self, mode: u32, pieces: &[&[u8]]) -> Result<Caveats> {
-        let failed = |step: &str, error: io::Error| cannot_write(&self.path, step, &error);
-        let mut file = Temporary::create(&self.dir, &self.name).map_err(|error| failed("create", error))?;
-        set_mode(&file.file, mode).map_err(|error| {
-            let next = "its file system keeps no permissions, so others could read it: name a file on another one";
-            Failure { next: next.to_owned(), ..failed(&format!("give mode {mode:03o} to"), error) }
+        let failed = |step, error: io::Error| cannot_write(&self.path, step, error);
+        let mut file = Temporary::create(&self.dir, &self.name).map_err(|error| failed(Step::Create, error))?;
+        set_mode(&file.file, mode).map_err(|error| FileFailure::ModeNotKept {
+            mode,
+            path: self.path.clone(),
+            error: error.into(),
         })?;
-        file.write(pieces).map_err(|error| failed("write", error))?;
+        file.write(pieces).map_err(|error| failed(Step::Write, error))?;
         interrupt::stop_if_requested()?;
         let mut caveats = Caveats::new();
         if let Some(before) = &self.before {
             let is_before = |stat: &Stat, _: &File| mark_of(stat) == mark_of(before);
-            match file.put_over(&self.name, before, is_before).map_err(|error| failed("replace", error))? {
+            match file.put_over(&self.name, before, is_before).map_err(|error| failed(Step::Replace, error))? {
                 Replaced::Done { old: Some(left) } => caveats.push(left_behind(&self.path, &left)),
                 Replaced::Done { old: None } => {}
-                Replaced::Changed => return Err(changed(&self.path)),
-                Replaced::Torn { save } => return Err(torn(&self.path, &save)),
+                Replaced::Changed => return Err(FileFailure::Changed { path: self.path.clone() }.into()),
+                Replaced::Torn { save } => return Err(saved_while_replaced(&self.path, &save)),
             }
         } else {
             file.put_new(&self.name).map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => exists(&self.path),
-                _ => failed("publish", error),
+                io::ErrorKind::AlreadyExists => FileFailure::OutputExists { path: self.path.clone() }.into(),
+                _ => failed(Step::Publish, error),
             })?;
         }
         caveats.extend(sync_directory(&self.dir, Some(&file.file), &self.path)?);
@@ -239,17 +243,15 @@ impl Output {
 /// An output is a new file or a regular one. What else stands there, a device, a pipe or a link to nothing, is used by
 /// others, who would find a file with secrets in its place.
 fn refuse_irregular(path: &Path) -> Result<()> {
-    let next = "name a new file or a regular one; `fernseal decrypt` without -o writes to stdout";
-    refuse_dash(path, next)?;
-    let irregular = |what| Err(Failure::new(Exit::File, format!("{} {what}", shown(path)), next));
+    refuse_dash(path, UsageFailure::DashForOutput)?;
     let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-    let failed = |error: io::Error| Err(cannot_write(path, "look at", &error));
+    let failed = |error: io::Error| Err(cannot_write(path, Step::LookAt, error));
     match path.metadata() {
-        Ok(meta) if !meta.is_file() => irregular("is not a regular file"),
+        Ok(meta) if !meta.is_file() => Err(FileFailure::OutputNotRegular { path: path.to_owned() }.into()),
         Ok(_) => Ok(()),
         Err(error) if !is_missing(&error) && error.raw_os_error() != Some(Errno::LOOP.raw_os_error()) => failed(error),
         Err(_) => match path.symlink_metadata() {
-            Ok(_) => irregular("is a link that leads to no file"),
+            Ok(_) => Err(FileFailure::OutputLeadsNowhere { path: path.to_owned() }.into()),
             Err(error) if is_missing(&error) => Ok(()),
             Err(error) => failed(error),
         },
@@ -257,28 +259,25 @@ fn refuse_irregular(path: &Path) -> Result<()> {
 }
 
 /// Whoever writes `-` means stdout, and would leave a file of that name behind.
-fn refuse_dash(path: &Path, next: &str) -> Result<()> {
-    if path == Path::new("-") {
-        return Err(Failure::new(Exit::Usage, "- is no name for a file (./- is)", next));
-    }
-    Ok(())
+fn refuse_dash(path: &Path, failure: UsageFailure) -> Result<()> {
+    if path == Path::new("-") { Err(failure.into()) } else { Ok(()) }
 }
 
 /// Writes a key to a new file of mode 0600, durably, never over an existing one.
 /// The file is there with the whole key in it, or it is not there: no temporary file ever holds a key.
 /// `unsyncable` says what to do where the file system cannot sync a directory.
 pub(crate) fn create_key(path: &Path, text: &str, unsyncable: Unsyncable) -> Result<Caveats> {
-    refuse_dash(path, KEY_TO_STDOUT)?;
-    let failed = |step: &str, error: io::Error| cannot_write(path, step, &error);
-    let (dir, name) = directory_of(path).map_err(|error| failed("create", error))?;
+    refuse_dash(path, UsageFailure::DashForKey)?;
+    let failed = |step, error: io::Error| cannot_write(path, step, error);
+    let (dir, name) = directory_of(path).map_err(|error| failed(Step::Create, error))?;
     let line = zeroize::Zeroizing::new(format!("{text}\n"));
     let created = match create_at_once(&dir, name, line.as_bytes()) {
         Ok(false) => create_by_name(&dir, name, line.as_bytes()),
         created => created.map(|_| ()),
     };
     created.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => key_exists(path),
-        _ => failed("write", error),
+        io::ErrorKind::AlreadyExists => KeyFailure::Exists { path: path.to_owned() }.into(),
+        _ => failed(Step::Write, error),
     })?;
     let error = match sync(&dir, None) {
         Ok(None) => return Ok(Caveats::new()),
@@ -286,8 +285,7 @@ pub(crate) fn create_key(path: &Path, text: &str, unsyncable: Unsyncable) -> Res
         Ok(Some(error)) | Err(error) => error,
     };
     remove_unused(&dir, name);
-    let next = "a key that a power failure can take away is of no use: name a place on another file system";
-    Err(Failure { next: next.to_owned(), ..failed("sync the directory of", error) })
+    Err(KeyFailure::NotLasting { path: path.to_owned(), error: error.into() }.into())
 }
 
 /// What to do where a file system cannot sync a directory, so that a new file may be gone after a power failure.
@@ -323,7 +321,7 @@ fn remove_unused(dir: &OwnedFd, name: &OsStr) {
 /// Makes sure that a key file which is there already outlasts a power failure: a run that was killed may have
 /// written it and not more. A pipe or a file system that is never written to needs nothing.
 pub(crate) fn make_durable(path: &Path) -> Result<()> {
-    let failed = |error: io::Error| cannot_write(path, "sync", &error);
+    let failed = |error: io::Error| cannot_write(path, Step::Sync, error);
     if !path.metadata().map_err(failed)?.is_file() {
         return Ok(());
     }
@@ -347,21 +345,16 @@ pub(crate) fn check_backup_dir(backup_dir: &Path) -> Result<()> {
     let access = Access::WRITE_OK | Access::EXEC_OK;
     open_dir(backup_dir)
         .and_then(|dir| Ok(rustix::fs::accessat(&dir, ".", access, AtFlags::EACCESS)?))
-        .map_err(|error| cannot_write(backup_dir, "keep backups in", &error))
+        .map_err(|error| cannot_write(backup_dir, Step::KeepBackupsIn, error))
 }
 
 /// Whether a new key can be written to `path`; asked before anything is changed.
 pub(crate) fn check_creatable(path: &Path) -> Result<()> {
-    refuse_dash(path, KEY_TO_STDOUT)?;
-    let failed = |error: io::Error| cannot_write(path, "create", &error);
+    refuse_dash(path, UsageFailure::DashForKey)?;
+    let failed = |error: io::Error| cannot_write(path, Step::Create, error);
     let (dir, name) = directory_of(path).map_err(failed)?;
     if rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
-        let next = format!(
-            "it may hold the key of a rotation that did not finish: finish that with --new-key-file {}; \
-             or name another file",
-            quoted_path(path)
-        );
-        return Err(Failure { next, ..key_exists(path) });
+        return Err(KeyFailure::RotationKeyExists { path: path.to_owned() }.into());
     }
     rustix::fs::accessat(&dir, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
         .map_err(|error| failed(error.into()))
@@ -445,33 +438,11 @@ fn left_behind(path: &Path, left: &OsStr) -> String {
     format!("the old content of {} cannot be removed: remove {} by hand", shown(path), shown(&left))
 }
 
-/// The failure for a file that was saved while it was replaced, where the save could not be put back.
-fn torn(path: &Path, save: &OsStr) -> Failure {
-    let save = parent(path).join(save);
-    let what = format!(
-        "another program saved {} while it was replaced; the new content is in place, and that save is in {}",
-        shown(path),
-        shown(&save)
-    );
-    Failure::new(Exit::File, what, "compare the two, and keep what is wanted")
+/// Another program saved the file at `path` while it was replaced, and the save, called `save`, could not be put back.
+fn saved_while_replaced(path: &Path, save: &OsStr) -> Failure {
+    FileFailure::SavedWhileReplaced { path: path.to_owned(), save: parent(path).join(save) }.into()
 }
 
-fn cannot_write(path: &Path, step: &str, error: &io::Error) -> Failure {
-    let next = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room and run it again; nothing was changed",
-        io::ErrorKind::ReadOnlyFilesystem => "its file system is read-only; nothing was changed",
-        io::ErrorKind::NotFound => "check that the directory exists",
-        _ => "nothing was changed there; check the permissions and the disk, then run it again",
-    };
-    Failure::new(Exit::File, format!("cannot {step} {}: {error}", shown(path)), next)
-}
-
-fn key_exists(path: &Path) -> Failure {
-    let next = "name another file; what is there may be a key in use";
-    Failure::new(Exit::File, format!("{} exists already", shown(path)), next)
-}
-
-fn exists(path: &Path) -> Failure {
-    let next = "name another file, or remove that one (--force overwrites, where a command has it)";
-    Failure::new(Exit::File, format!("{} exists already", shown(path)), next)
+fn cannot_write(path: &Path, step: Step, error: io::Error) -> Failure {
+    FileFailure::CannotWrite { step, path: path.to_owned(), error: error.into() }.into()
 }

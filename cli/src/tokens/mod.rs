@@ -13,7 +13,7 @@ use getrandom::SysRng;
 use zeroize::Zeroizing;
 
 use crate::config::text::{ConfigText, SealedValue};
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Bug, Result, TokenFailure};
 use crate::keys::{Derived, Job, Keyring, Master, derive};
 
 pub(crate) use refusal::{found_elsewhere, open_under, opens, refusal};
@@ -61,23 +61,19 @@ pub(crate) fn check_fit<'a>(
     if open(&[(document, token)], keys, threads).iter().any(std::result::Result::is_ok) {
         return Ok(());
     }
-    let what = format!("the other tokens of {} do not open with this key (tried: {})", document.name, token.pointer);
-    let next = found_elsewhere(document, token, keys, threads).unwrap_or_else(|| {
-        format!(
-            "set the key that they were encrypted with in the place of the one from {}; \
-             `fernseal verify` says which tokens open; if that key is lost, put \"\" in the place of each of them first",
-            keys.source()
-        )
-    });
-    Err(Failure::new(Exit::Unopened, what, next))
+    Err(TokenFailure::OthersUnopened {
+        config: document.path.clone(),
+        tried: token.pointer.clone(),
+        key_from: keys.source().to_owned(),
+        elsewhere: found_elsewhere(document, token, keys, threads).map(Box::new),
+    }
+    .into())
 }
 
 /// As [`seal`], for one secret, under a salt of its own.
 pub(crate) fn seal_one(master: &Master, secret: &str, at: u64, threads: NonZeroUsize) -> Result<String> {
     let sealed: std::result::Result<[String; 1], _> = seal(master, &[secret], false, at, threads)?.try_into();
-    sealed
-        .map(|[token]| token)
-        .map_err(|sealed| Failure::broken(format_args!("of one secret came {} tokens", sealed.len())))
+    sealed.map(|[token]| token).map_err(|sealed| Bug::TokensOfOneSecret { number: sealed.len() }.into())
 }
 
 /// Seals each secret under a salt of its own (or the legacy one), as of the time `at`, and checks each token by opening it.
@@ -88,12 +84,9 @@ pub(crate) fn seal(
     at: u64,
     threads: NonZeroUsize,
 ) -> Result<Vec<String>> {
-    let failed = |error| {
-        let next = "nothing was written; try again, and if it stays so report it";
-        Failure::new(Exit::Other, format!("sealing failed: {error}"), next)
-    };
     let format = |_| if legacy { Ok(Format::Legacy) } else { Format::salted(&mut SysRng) };
-    let formats: Vec<Format> = secrets.iter().map(format).collect::<std::result::Result<_, _>>().map_err(failed)?;
+    let formats: Vec<Format> =
+        secrets.iter().map(format).collect::<std::result::Result<_, _>>().map_err(TokenFailure::SealingFailed)?;
     let tasks: Vec<Job<'_>> = formats.iter().map(|format| Job { master, salt: *format.salt() }).collect();
     let keys = derive::keys(&tasks, threads);
     let seal_one = |(secret, (format, key)): (&&str, (&Format, Derived))| {
@@ -104,7 +97,8 @@ pub(crate) fn seal(
             _ => Err(Error::AuthenticationFailed),
         }
     };
-    secrets.iter().zip(formats.iter().zip(keys)).map(seal_one).collect::<std::result::Result<_, _>>().map_err(failed)
+    let sealed: std::result::Result<_, _> = secrets.iter().zip(formats.iter().zip(keys)).map(seal_one).collect();
+    Ok(sealed.map_err(TokenFailure::SealingFailed)?)
 }
 
 /// Opens one token with its derived key.

@@ -7,9 +7,8 @@ use fernseal_core::Error;
 use zeroize::Zeroizing;
 
 use crate::config::text::{ConfigText, SealedValue};
-use crate::error::{Exit, Failure};
-use crate::keys::{Job, Keyring, Master, derive, make_permanent};
-use crate::quote::shown;
+use crate::error::{Advice, Failure, KeyElsewhere};
+use crate::keys::{Job, Keyring, Master, derive};
 use crate::tokens::open_with;
 
 thread_local! {
@@ -21,8 +20,7 @@ const ENOUGH_IN_VAIN: u32 = 8;
 
 /// What came of a search among the keys that rotations left.
 enum Search {
-    /// What to do with the key that was found.
-    Found(String),
+    Found(KeyElsewhere),
     /// So many keys do not open the token.
     InVain(usize),
     /// There is nothing to search for, or it was searched often enough.
@@ -37,37 +35,34 @@ pub(crate) fn refusal(
     keys: &Keyring,
     threads: NonZeroUsize,
 ) -> Failure {
-    let failure = document.refusal(token, error);
-    if failure.exit != Exit::Unopened {
-        return failure;
+    if error != Error::AuthenticationFailed {
+        return document.refusal(token, error);
     }
     let tried = match search(document, token, keys, threads) {
-        Search::Found(next) => return Failure { next, ..failure },
-        Search::InVain(1) => "; the other key that a rotation left in HOME does not open it either".to_owned(),
-        Search::InVain(number) if number > 1 => {
-            format!("; none of the {number} other keys that rotations left in HOME opens it either")
+        Search::Found(elsewhere) => {
+            return document.refusal_with(token, error, Advice::Elsewhere(Box::new(elsewhere)));
         }
-        Search::InVain(_) | Search::Omitted => String::new(),
+        Search::InVain(number) => number,
+        Search::Omitted => 0,
     };
-    let previous = if keys.has_previous() { " and than the previous ones" } else { "" };
-    let next = format!(
-        "it was encrypted with another key than the one from {} (its id is {}){previous}, or it was changed since: \
-         set the right key, or restore the config from a backup{tried}",
-        keys.source(),
-        derive::id(keys.current(), threads),
-    );
-    Failure { next, ..failure }
+    let advice = Advice::OtherKey {
+        key_from: keys.source().to_owned(),
+        id: derive::key_id(keys.current(), threads),
+        has_previous: keys.has_previous(),
+        tried,
+    };
+    document.refusal_with(token, error, advice)
 }
 
-/// What to do about a token that another key opens, one that a rotation left in a file.
+/// The key that opens a token which `keys` do not open, one that a rotation left in a file.
 pub(crate) fn found_elsewhere(
     document: &ConfigText,
     token: &SealedValue,
     keys: &Keyring,
     threads: NonZeroUsize,
-) -> Option<String> {
+) -> Option<KeyElsewhere> {
     match search(document, token, keys, threads) {
-        Search::Found(next) => Some(next),
+        Search::Found(elsewhere) => Some(elsewhere),
         Search::InVain(_) | Search::Omitted => None,
     }
 }
@@ -82,17 +77,12 @@ fn search(document: &ConfigText, token: &SealedValue, keys: &Keyring, threads: N
         return Search::InVain(left_behind.len());
     };
     let all: Vec<&SealedValue> = document.tokens.iter().collect();
-    let what = if opens(&left.master, document, &all, threads) {
-        format!("all of {}", document.name)
-    } else {
-        "this token".to_owned()
-    };
-    Search::Found(format!(
-        "the key in {} (its id is {}), where a rotation left it, opens {what}: {}",
-        shown(&left.file),
-        derive::id(&left.master, threads),
-        make_permanent(&left.file, keys.source_kind())
-    ))
+    Search::Found(KeyElsewhere {
+        file: left.file.clone(),
+        id: derive::key_id(&left.master, threads),
+        opens_all_of: opens(&left.master, document, &all, threads).then(|| document.path.clone()),
+        present: keys.source_kind(),
+    })
 }
 
 /// Whether `master` opens each of `tokens`.

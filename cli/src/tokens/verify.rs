@@ -6,10 +6,10 @@ use std::path::Path;
 
 use fernseal_core::Error;
 
-use crate::audit::Entry;
+use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, SealedValue};
 use crate::context::Context;
-use crate::error::{Failure, Result};
+use crate::error::{Bug, Result};
 use crate::keys::Keyring;
 use crate::output::progress::Progress;
 use crate::tokens::batch::{next_batch, open_each};
@@ -41,7 +41,7 @@ pub(crate) fn verify_each<T>(
             for (document, config) in group {
                 let verified = document.and_then(|document| match checked.next() {
                     Some(checked) => Ok((document, checked)),
-                    None => Err(Failure::broken(format_args!("{} was not verified", document.name))),
+                    None => Err(Bug::NotVerified { config: document.path }.into()),
                 });
                 then(config, verified);
             }
@@ -60,15 +60,34 @@ pub(crate) fn check(document: &ConfigText, keys: &Keyring, context: &Context) ->
     Verification::of(tokens::open(&tokens, keys, context.threads))
 }
 
+/// Which key opened a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OpenedBy {
+    /// The master key.
+    Current,
+    /// A previous key, which may be retired one day.
+    Previous,
+}
+
+impl OpenedBy {
+    /// The name in JSON.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Previous => "previous",
+        }
+    }
+}
+
 impl Verification {
     fn of(opened: Vec<std::result::Result<Opened, Error>>) -> Self {
         Self(opened.into_iter().map(|opened| opened.map(|opened| opened.master)).collect())
     }
 
-    /// Logs that `command` opened the tokens of the document at `path`.
+    /// Logs that the command opened the tokens of the document at `path`.
     pub(crate) fn record(
         &self,
-        command: &str,
+        verb: Verb,
         path: &Path,
         document: &ConfigText,
         keys: &Keyring,
@@ -76,27 +95,26 @@ impl Verification {
     ) -> Result<()> {
         let failure = self.first_unopened(document).map(|(token, error)| document.refusal(token, error));
         context.audit.record(&Entry {
-            command,
-            outcome: failure.as_ref().map_or("done", |failure| &*failure.what),
+            verb,
+            outcome: failure.map_or(Outcome::Done, Outcome::Refused),
             files: &[path],
             pointers: &document.pointers(),
             keys: &[keys.current()],
         })
     }
 
-    /// Which key opened the token: `current`, `previous` or none.
-    pub(crate) fn opens(&self, at: usize) -> Option<&'static str> {
-        match self.0.get(at) {
-            Some(Ok(0)) => Some("current"),
-            Some(Ok(_)) => Some("previous"),
-            _ => None,
+    /// Which key opened the token; none, if it does not open.
+    pub(crate) fn opens(&self, at: usize) -> Option<OpenedBy> {
+        match self.0.get(at)?.ok()? {
+            0 => Some(OpenedBy::Current),
+            _ => Some(OpenedBy::Previous),
         }
     }
 
     pub(crate) fn words(&self, at: usize) -> &'static str {
         match (self.opens(at), self.0.get(at)) {
-            (Some("current"), _) => "opens",
-            (Some(_), _) => "opens with a previous key only: rotate before that key is retired",
+            (Some(OpenedBy::Current), _) => "opens",
+            (Some(OpenedBy::Previous), _) => "opens with a previous key only: rotate before that key is retired",
             (None, Some(Err(Error::Malformed))) => "Invalid encrypted token format",
             (None, _) => "Token decryption failed",
         }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::args::Rotate;
 use crate::context::Context;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Failure, Result, RotationFailure};
 use crate::keys;
 use crate::output;
 use crate::quote::{count, shown};
@@ -99,67 +99,41 @@ fn in_json(outcome: &RotationReport, args: &Rotate) -> serde_json::Value {
 fn verdict(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result<()> {
     let resume = resume(args, &outcome.key_file, context);
     if outcome.left > 0 {
-        let what = format!("interrupted: {} not rotated yet", count(outcome.left, "file"));
-        return Err(Failure::new(Exit::Interrupted, what, format!("finish with: {resume}")));
+        return Err(RotationFailure::Interrupted { left: outcome.left, resume }.into());
     }
     let failed = outcome.failed.len();
     if failed == 0 && outcome.rotated.is_empty() && !outcome.new_key_in_use {
-        let what = format!("nothing to rotate: no encrypted value in {}", count(outcome.configs, "config"));
-        return Err(Failure::new(
-            Exit::File,
-            what,
-            "nothing was changed; check the path, or encrypt the configs first",
-        ));
+        return Err(RotationFailure::NothingToRotate { configs: outcome.configs }.into());
     }
     if failed == 0 {
         return Ok(());
     }
     if args.dry_run {
-        return Err(Failure::new(Exit::Partial, "some files cannot be rotated", "see the list"));
+        return Err(RotationFailure::WouldFail.into());
     }
     if outcome.new_text.is_some() && !outcome.key_made {
-        let what = format!("{} left out; nothing was changed", count(failed, "file"));
-        return Err(Failure::new(Exit::Partial, what, "mend what is listed, then run it again"));
+        return Err(RotationFailure::AllLeftOut { files: failed }.into());
     }
-    let mut what = Vec::new();
-    if outcome.left_out > 0 {
-        what.push(format!("{} left out, not changed", count(outcome.left_out, "file")));
-    }
-    match failed - outcome.left_out {
-        0 => {}
-        1 => what.push("1 file failed; it opens with the old key or the new one".to_owned()),
-        failed => what.push(format!("{failed} files failed; each opens with the old key or the new one")),
-    }
-    Err(Failure::new(Exit::Partial, what.join("; "), format!("mend what is listed, then finish with: {resume}")))
+    let left_out = outcome.left_out;
+    Err(RotationFailure::SomeFailed { left_out, failed: failed - left_out, resume }.into())
 }
 
 /// The line, and what to do, for a file that failed.
 fn failed(file: &str, failure: &Failure) -> String {
-    format!("failed {file}: {}\n  next: {}", failure.what, failure.next)
+    format!("failed {file}: {}\n  next: {}", failure.what(), failure.next())
 }
 
 fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
     let outcome = rollback::run(args, context)?;
     let told = if args.json { rollback_in_json(&outcome, args) } else { rollback_in_words(&outcome, args) };
     if outcome.left > 0 {
-        let what = format!("interrupted: {} not looked at", count(outcome.left, "file"));
-        return Err(Failure::new(Exit::Interrupted, what, "run the same command again: it goes on where it stopped"));
+        return Err(RotationFailure::RollbackInterrupted { left: outcome.left }.into());
     }
     match outcome.failed() {
-        0 if outcome.has_nothing() => {
-            let what = format!("nothing to put back: no backup of {}", count(outcome.files.len(), "config"));
-            Err(Failure::new(
-                Exit::File,
-                what,
-                "nothing was changed; check the path, or say where backups are (--backup-dir)",
-            ))
-        }
+        0 if outcome.has_nothing() => Err(RotationFailure::NothingToPutBack { configs: outcome.files.len() }.into()),
         0 if args.dry_run => told,
         0 => output::after_the_work(told),
-        failed => {
-            let what = format!("{} failed; no backup was touched", count(failed, "file"));
-            Err(Failure::new(Exit::Partial, what, "see the list"))
-        }
+        failed => Err(RotationFailure::SomeNotPutBack { files: failed }.into()),
     }
 }
 
@@ -186,7 +160,9 @@ fn rollback_in_json(outcome: &rollback::RollbackReport, args: &Rotate) -> Result
         Ok(RollbackOutcome::Skipped(reason)) => {
             json!({ "file": file, "result": "skipped", "reason": reason.to_string() })
         }
-        Err(Failure { what, next, .. }) => json!({ "file": file, "result": "failed", "reason": what, "next": next }),
+        Err(failure) => {
+            json!({ "file": file, "result": "failed", "reason": failure.what(), "next": failure.next() })
+        }
     });
     let files: Vec<_> = files.collect();
     let skipped = output::skipped_in_json(&outcome.skipped);

@@ -8,12 +8,12 @@ use std::fmt;
 use fernseal_core::token::PREFIX;
 
 use crate::args::Rotate;
-use crate::audit::Entry;
+use crate::audit::{Entry, Outcome, Verb};
 use crate::commands;
 use crate::config::text::{ConfigText, SealedValue};
 use crate::context::Context;
 use crate::env;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Bug, Result, RotationFailure};
 use crate::interrupt;
 use crate::keys::Keyring;
 use crate::keys::left_behind::LeftBehind;
@@ -87,8 +87,13 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
     let locked: &[ConfigPath] = if args.dry_run { &[] } else { &found.configs };
     let lock = store::lock(locked, context.lock_wait, &tell)?;
     let paths: Vec<_> = found.configs.iter().map(|config| config.path.as_path()).collect();
-    let mut entry =
-        Entry { command: "rollback", outcome: "started", files: &paths, pointers: &[], keys: &[keys.current()] };
+    let mut entry = Entry {
+        verb: Verb::Rollback,
+        outcome: Outcome::Started,
+        files: &paths,
+        pointers: &[],
+        keys: &[keys.current()],
+    };
     if !args.dry_run {
         context.audit.record(&entry)?;
         lock.remove_found_leftovers(&found, &tell);
@@ -100,7 +105,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
     let skipped = found.skipped.iter().map(|(path, reason)| (shown(path), reason.clone())).collect();
     let outcome = RollbackReport { files: files.into_iter().chain(unread).collect(), skipped, left };
     if !args.dry_run {
-        entry.outcome = if outcome.left == 0 && outcome.failed() == 0 { "done" } else { "partly done" };
+        entry.outcome = if outcome.left == 0 && outcome.failed() == 0 { Outcome::Done } else { Outcome::PartlyDone };
         context.audit.record_done(&entry, &context.report);
     }
     Ok(outcome)
@@ -178,9 +183,7 @@ fn load(
         if present.tokens.is_empty() {
             return Ok(Err(Skipped::NoBackup));
         }
-        let what = format!("{} does not open with the key at hand, and has no backup", present.name);
-        let next = "set the key that it is under, or say where backups are (--backup-dir)";
-        let before = Err(Failure::new(Exit::Unopened, what, next));
+        let before = Err(RotationFailure::NoBackup { config: present.path.clone() }.into());
         let candidate =
             Candidate { source, present, opens: false, has_other_secrets: false, before, stamp: String::new() };
         return Ok(Ok(candidate));
@@ -188,8 +191,7 @@ fn load(
     let (source, present) = loaded?;
     let before = commands::load(newest, context).map(|(_, before)| before);
     // It was found by the stamp in its name.
-    let stamp =
-        store::backup_stamp(&newest.path).ok_or_else(|| Failure::broken("a backup without a stamp"))?.to_owned();
+    let stamp = store::backup_stamp(&newest.path).ok_or(Bug::BackupWithoutStamp)?.to_owned();
     Ok(Ok(Candidate { source, present, opens: false, has_other_secrets: false, before, stamp }))
 }
 
@@ -261,13 +263,10 @@ impl Candidate {
         }
         let (present, before) = (self.present, self.before?);
         if !present.differs_only_in_tokens(&before) {
-            let what = format!("{} was edited since {} was made", present.name, before.name);
-            return Err(Failure::new(Exit::Other, what, "compare the two, and copy by hand what is wanted"));
+            return Err(RotationFailure::EditedSince { config: present.path, backup: before.path }.into());
         }
         if self.has_other_secrets || present.is_newer_than(&self.stamp) {
-            let what = format!("a secret in {} was set or moved since {} was made", present.name, before.name);
-            let next = "the backup does not hold it; go on with the new key, or copy by hand what is wanted";
-            return Err(Failure::new(Exit::Other, what, next));
+            return Err(RotationFailure::SecretChangedSince { config: present.path, backup: before.path }.into());
         }
         if !dry_run {
             commands::tell_caveats(self.source.replace(&[before.text.as_bytes()])?, context);

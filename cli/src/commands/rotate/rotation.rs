@@ -16,19 +16,19 @@ use fernseal_core::{Error, KeyText};
 use getrandom::SysRng;
 
 use crate::args::Rotate;
-use crate::audit::Entry;
+use crate::audit::{Entry, Outcome, Verb};
 use crate::commands::{self, keygen};
 use crate::config::text::{ConfigText, Edit, Edits, FormatSource, SealedValue};
 use crate::context::Context;
 use crate::env;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{self, Advice, Failure, FileFailure, KeyFailure, Result, RotationFailure, lies_on};
 use crate::interrupt;
 use crate::keys::derive::{self, Derived, Job, Master};
 use crate::keys::left_behind::{self, LeftBehind};
 use crate::keys::parallel::{self, Pending};
 use crate::keys::{self, Keyring};
 use crate::output::progress::Progress;
-use crate::output::{self, time};
+use crate::output::time;
 use crate::quote::{Pointer, quoted, quoted_path, shown};
 use crate::store::{self, Caveats, ConfigFile, ConfigPath, Identity, Unsyncable};
 use crate::tokens;
@@ -126,9 +126,9 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
 
     let files: Vec<PathBuf> = checked.iter().map(|file| PathBuf::from(&file.name)).collect();
     if !files.is_empty() {
-        rotation.record("rotate", "started", &files)?;
+        rotation.record(Verb::Rotate, Outcome::Started, &files)?;
         if let Err(failure) = rotation.establish_key() {
-            rotation.record_done("rotate", "failed", &[]);
+            rotation.record_done(Verb::Rotate, Outcome::Failed, &[]);
             return Err(failure);
         }
     }
@@ -136,7 +136,8 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     if !files.is_empty() {
         rotation.reseal(checked);
         let done: Vec<PathBuf> = rotation.outcome.rotated.iter().map(|file| PathBuf::from(&file.file)).collect();
-        rotation.record_done("rotate", if done.len() == files.len() { "done" } else { "partly done" }, &done);
+        let outcome = if done.len() == files.len() { Outcome::Done } else { Outcome::PartlyDone };
+        rotation.record_done(Verb::Rotate, outcome, &done);
     }
     Ok(rotation.outcome)
 }
@@ -183,16 +184,10 @@ impl NewKey {
             let master = keys::from_file(path, &context.report)?;
             // With previous keys the environment has changed over already, and the rest is to follow.
             if keys.all().iter().all(|key| key.ct_eq(&master).into()) {
-                let next = "the present key must be the old one (PROXMOX_MCP_MASTER_KEY), the new one is in the file";
-                return Err(Failure::new(Exit::Key, format!("{} holds the present master key", shown(path)), next));
+                return Err(KeyFailure::NotNew { path: path.clone() }.into());
             }
             if master.is_short() {
-                let next = "make a new key with `fernseal keygen -o FILE`";
-                return Err(Failure::new(
-                    Exit::Key,
-                    format!("the key in {} is shorter than 16 bytes", shown(path)),
-                    next,
-                ));
+                return Err(KeyFailure::NewTooShort { path: path.clone() }.into());
             }
             return Ok(Self { master, text: None, path: path.clone() });
         }
@@ -212,20 +207,12 @@ impl NewKey {
     /// A key must not go before the configs do: without backups it is refused where it would, and with backups, which the
     /// old key opens, there is a warning.
     fn check_lasting(&self, configs: &[ConfigPath], args: &Rotate, context: &Context) -> Result<()> {
-        let Some(forgetful) = store::goes_before(&self.path, configs) else { return Ok(()) };
-        let what = format!(
-            "the new key's file {} is on {}, which {} empties, and the configs stay",
-            shown(&self.path),
-            forgetful.name(),
-            forgetful.end()
-        );
-        let option = if self.text.is_some() { "--new-key-out" } else { "--new-key-file" };
+        let Some(place) = store::goes_before(&self.path, configs) else { return Ok(()) };
         if !args.no_backup {
-            context.report.warn(format_args!("{what}: copy it to a disk before that"));
+            context.report.warn(format_args!("{}: copy it to a disk before that", lies_on(&self.path, place)));
             return Ok(());
         }
-        let next = format!("nothing was changed; name a file on a disk with {option} FILE, or leave --no-backup out");
-        Err(Failure::new(Exit::Usage, format!("{what}: without backups the secrets would be lost"), next))
+        Err(KeyFailure::Forgetful { path: self.path.clone(), place, is_made: self.text.is_some() }.into())
     }
 
     /// A key beside the configs is stolen with them.
@@ -234,18 +221,11 @@ impl NewKey {
         if self.text.is_none() {
             return Ok(());
         }
-        let directory = directory.canonicalize().map_err(|error| {
-            let what = format!("the directory of {} cannot be found: {error}", shown(&self.path));
-            Failure::new(
-                Exit::File,
-                what,
-                "nothing was changed; name a place apart from the configs with --new-key-out FILE",
-            )
-        })?;
+        let directory = directory
+            .canonicalize()
+            .map_err(|error| KeyFailure::DirectoryNotFound { path: self.path.clone(), error: error.into() })?;
         if roots.iter().any(|root| directory.starts_with(root)) {
-            let what = format!("the new key would lie beside the configs: {}", shown(&self.path));
-            let next = "name a place apart from them with --new-key-out FILE";
-            return Err(Failure::new(Exit::Usage, what, next));
+            return Err(KeyFailure::BesideConfigs { path: self.path.clone() }.into());
         }
         Ok(())
     }
@@ -402,15 +382,14 @@ impl Rotation<'_> {
         if fits_nothing {
             // Of the tokens that a wrong key does not open one is enough.
             let mut told = false;
-            failures.retain(|failure| failure.exit != Exit::Unopened || !std::mem::replace(&mut told, true));
+            failures.retain(|failure| !failure.is_unopened() || !std::mem::replace(&mut told, true));
         }
-        let or = " (or leave such files out with --keep-going)";
-        output::say_all(failures.into_iter().map(|failure| unchanged(failure, or)))
+        error::check_none(failures.into_iter().map(|failure| Failure::OrKeepGoing(Box::new(unchanged(failure)))))
     }
 
     /// Whether tokens were met and not one of them opened: the key is wrong then, not the files.
     fn fits_nothing(&self, checked: &[VerifiedFile]) -> bool {
-        let is_unopened = |(_, failure): &(String, Failure)| failure.exit == Exit::Unopened;
+        let is_unopened = |(_, failure): &(String, Failure)| failure.is_unopened();
         checked.is_empty() && !self.outcome.new_key_in_use && self.outcome.failed.iter().any(is_unopened)
     }
 
@@ -421,12 +400,9 @@ impl Rotation<'_> {
         let threads = self.context.threads;
         let is_the_one = |left: &LeftBehind| tokens::opens(&left.master, document, &[token], threads);
         if let Some(left) = left_behind::keys(candidates).into_iter().find(is_the_one) {
-            let next = format!(
-                "the key in {} opens it: finish the rotation to that key with: {}",
-                shown(&left.file),
-                resume(self.args, &left.file, self.context)
-            );
-            return Err(unchanged(Failure { next, ..document.refusal(token, error) }, ""));
+            let command = resume(self.args, &left.file, self.context);
+            let advice = Advice::Unfinished { key_file: left.file, command };
+            return Err(unchanged(document.refusal_with(token, error, advice)));
         }
         Ok(tokens::refusal(document, token, error, &self.keys, threads))
     }
@@ -435,11 +411,11 @@ impl Rotation<'_> {
     fn establish_key(&mut self) -> Result<()> {
         let key_file = &self.outcome.key_file;
         let Some(text) = &self.outcome.new_text else { return store::make_durable(key_file) };
-        self.record("keygen", "started", std::slice::from_ref(key_file))?;
+        self.record(Verb::Keygen, Outcome::Started, std::slice::from_ref(key_file))?;
         store::create_key(key_file, text, Unsyncable::Refuse)?;
         self.outcome.key_made = true;
         let key_file = &self.outcome.key_file;
-        self.record_done("keygen", "done", std::slice::from_ref(key_file));
+        self.record_done(Verb::Keygen, Outcome::Done, std::slice::from_ref(key_file));
         self.context.report.note(format_args!(
             "The new key is in {}. If this run is cut off, finish it with:\n  {}",
             shown(key_file),
@@ -516,26 +492,26 @@ impl Rotation<'_> {
         }
     }
 
-    fn record(&self, command: &str, outcome: &str, files: &[PathBuf]) -> Result<()> {
-        self.with_entry(command, outcome, files, |entry| self.context.audit.record(entry))
+    fn record(&self, verb: Verb, outcome: Outcome, files: &[PathBuf]) -> Result<()> {
+        self.with_entry(verb, outcome, files, |entry| self.context.audit.record(entry))
     }
 
-    fn record_done(&self, command: &str, outcome: &str, files: &[PathBuf]) {
-        self.with_entry(command, outcome, files, |entry| self.context.audit.record_done(entry, &self.context.report));
+    fn record_done(&self, verb: Verb, outcome: Outcome, files: &[PathBuf]) {
+        self.with_entry(verb, outcome, files, |entry| self.context.audit.record_done(entry, &self.context.report));
     }
 
     fn with_entry<R>(
         &self,
-        command: &str,
-        outcome: &str,
+        verb: Verb,
+        outcome: Outcome,
         files: &[PathBuf],
         record: impl FnOnce(&Entry<'_>) -> R,
     ) -> R {
         let keys: [&Master; 2] = [&self.keys.all()[self.old_at], &self.keys.all()[self.new_at]];
         let pointers: Vec<&str> = self.pointers.iter().map(|pointer| &**pointer).collect();
-        let is_keygen = command == "keygen";
+        let is_keygen = verb == Verb::Keygen;
         record(&Entry {
-            command,
+            verb,
             outcome,
             files: &files.iter().map(|file| &**file).collect::<Vec<_>>(),
             pointers: if is_keygen { &[] } else { &pointers },
@@ -618,42 +594,33 @@ fn replace(
     }
     caveats.extend(replaced?);
     if !held? {
-        let next = "another program changed it meanwhile; check it with `fernseal verify`";
-        return Err(Failure::new(Exit::File, format!("{} is not what was written", checked.name), next));
+        return Err(FileFailure::NotWhatWasWritten { path: checked.config.path.clone() }.into());
     }
     Ok(Rotated { file: checked.name.clone(), tokens: edits.len(), backup, caveats })
 }
 
 fn stop_if_interrupted() -> Result<()> {
-    if interrupt::requested() {
-        let next = "nothing was changed; run it again when ready";
-        return Err(Failure::new(Exit::Interrupted, "interrupted while checking", next));
-    }
-    Ok(())
+    if interrupt::requested() { Err(RotationFailure::InterruptedWhileChecking.into()) } else { Ok(()) }
 }
 
 /// A failure before anything was changed.
-fn unchanged(failure: Failure, or: &str) -> Failure {
-    Failure { next: format!("nothing was changed; {}{or}", failure.next), ..failure }
+fn unchanged(failure: Failure) -> Failure {
+    Failure::NothingChanged(Box::new(failure))
 }
 
 /// Reads a checked config again; it must be what was checked.
 fn load_again(file: &VerifiedFile) -> Result<Loaded> {
     let mut source = file.config.read()?;
     if source.identity() != file.identity {
-        let next = "it was left as it is; run the rotation again with --new-key-file and the new key's file";
-        return Err(Failure::new(Exit::File, format!("{} changed while it was being rotated", file.name), next));
+        return Err(FileFailure::ChangedWhileRotated { path: file.config.path.clone() }.into());
     }
-    let document = ConfigText::parse(file.name.clone(), source.take_bytes(), file.format)?;
+    let document = ConfigText::parse(&file.config.path, source.take_bytes(), file.format)?;
     Ok(Loaded { config: file.config.clone(), source, document })
 }
 
 /// Key files that an unfinished rotation may have left.
 fn unfinished(args: &Rotate) -> Result<Vec<PathBuf>> {
-    let failed = |error: std::io::Error| {
-        let next = "nothing was changed; it may hold the key of a rotation that did not finish: check the directory";
-        Failure::new(Exit::File, format!("no key file can be looked for: {error}"), next)
-    };
+    let failed = |error: std::io::Error| KeyFailure::LeftBehindUnreadable { error: error.into() };
     let mut files = left_behind::files().map_err(failed)?;
     if let Some(path) = &args.new_key_out
         && path.try_exists().map_err(failed)?

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use rustix::fs::{MemfdFlags, Mode};
 
-use crate::error::{Exit, Failure, Result};
+use crate::error::{FileFailure, Result};
 use crate::output::Report;
 use crate::store::MemoryFolder;
 
@@ -37,7 +37,7 @@ impl Files {
             }
         });
         match place {
-            Place::Folder(folder) => folder.add(name, pieces).map_err(|error| failed(&error)),
+            Place::Folder(folder) => Ok(folder.add(name, pieces).map_err(failed)?),
             Place::Descriptors => {
                 let number = self.add_descriptor(name, pieces)?;
                 Ok(format!("/proc/{}/fd/{number}", std::process::id()).into())
@@ -60,15 +60,15 @@ impl Files {
             file.rewind()?;
             Ok(file.into())
         };
-        let file = make().map_err(|error| failed(&error))?;
+        let file = make().map_err(failed)?;
         let number = file.as_raw_fd();
         self.descriptors.push(file);
         Ok(number)
     }
 }
 
-fn failed(error: &io::Error) -> Failure {
-    Failure::new(Exit::File, format!("no file can be made in memory: {error}"), "free some memory, or use --env")
+fn failed(error: io::Error) -> FileFailure {
+    FileFailure::NoMemoryForProgram { error: error.into() }
 }
 
 /// The name of a file for the value at `pointer`: its own, or that of the `variable` if its own is not a plain name.

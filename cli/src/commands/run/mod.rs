@@ -13,35 +13,37 @@ use std::collections::BTreeSet;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
 use fernseal_core::Error;
-use rustix::process::Resource;
+use rustix::process::{Resource, Rlimit};
 use zeroize::Zeroizing;
 
 use self::files::{Files, name_for};
 use self::redact::Patterns;
 use super::{config_or_default, look, open, unsealed};
 use crate::args::Run;
-use crate::audit::Entry;
+use crate::audit::{Entry, Outcome, Verb};
 use crate::config::placeholder;
 use crate::config::text::{ConfigText, Edits, Kind, Leaf, Place, SealedValue, normalized};
 use crate::context::Context;
 use crate::env::KEY_VARIABLES;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{ConfigFailure, Failure, FileFailure, ProgramFailure, Result, StartFlaw, UsageFailure};
 use crate::quote::{Pointer, one_line, shown};
 use crate::store::ConfigPath;
 
-pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
+/// `core_limit` is the limit on core dumps as it was before this process set its own: the program gets it back.
+pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
     let document = look(&ConfigPath::named(&path), context)?;
     let wishes = wishes(args, &document)?;
     let wants_config = args.config_env.is_some() || args.config_fd.is_some();
     let keys = context.keys()?;
     let [program, arguments @ ..] = &*args.program else {
-        return Err(Failure::new(Exit::Usage, "no program named", "name it behind --"));
+        return Err(UsageFailure::NoProgram.into());
     };
     if wishes.is_empty() && !wants_config {
         context.report.warn(format_args!(
@@ -83,8 +85,7 @@ pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
             let name = name_for(&wish.pointer, &wish.variable);
             command.env(&wish.variable, files.add(&name, &[value.as_bytes()], &context.report)?);
         } else if value.contains('\0') {
-            let next = "hand it over in a file, with --file";
-            return Err(Failure::new(Exit::Malformed, format!("the value at {} holds a NUL", wish.pointer), next));
+            return Err(ConfigFailure::HoldsNul { pointer: wish.pointer.clone() }.into());
         } else {
             command.env(&wish.variable, &*value);
         }
@@ -93,17 +94,22 @@ pub(crate) fn run(args: &Run, context: &Context) -> Result<()> {
     if wants_config {
         pointers.extend(document.pointers());
     }
-    let entry =
-        Entry { command: "run", outcome: "started", files: &[&path], pointers: &pointers, keys: &[keys.current()] };
+    let entry = Entry {
+        verb: Verb::Run,
+        outcome: Outcome::Started,
+        files: &[&path],
+        pointers: &pointers,
+        keys: &[keys.current()],
+    };
     context.audit.record(&entry)?;
 
     if args.redact {
-        return redacted(&command, files, &opened, context);
+        return redacted(&command, files, &opened, core_limit, context);
     }
     // Where the system refuses this, the program has a smaller limit.
-    let _ = rustix::process::setrlimit(Resource::Core, context.core_limit);
+    let _ = rustix::process::setrlimit(Resource::Core, core_limit);
     let error = command.exec();
-    Err(not_started(program, &error))
+    Err(not_started(program, error))
 }
 
 /// Runs the program as a child, and passes on what it prints without the secrets; then ends as the program did.
@@ -111,15 +117,11 @@ fn redacted(
     command: &Command,
     files: Files,
     opened: &[(&SealedValue, Zeroizing<String>)],
+    core_limit: Rlimit,
     context: &Context,
 ) -> Result<()> {
     if files.have_paths_to_descriptors() {
-        let next = "mount a tmpfs at /dev/shm, or use --config-fd or --env with --redact";
-        return Err(Failure::new(
-            Exit::File,
-            "no memory file system can be written to, so --redact has no files",
-            next,
-        ));
+        return Err(FileFailure::NoMemoryForRedact.into());
     }
     let mut texts = Vec::new();
     for (token, secret) in opened {
@@ -130,35 +132,29 @@ fn redacted(
         }
     }
     let patterns = Patterns::new(texts);
-    let ended = relay::relay(command, patterns, context.core_limit);
+    let ended = relay::relay(command, patterns, core_limit);
     // The program has ended: its files go now, as this process may end by a signal.
     drop(files);
-    relay::end_as(ended.map_err(|error| not_started(command.get_program(), &error))?)
+    relay::end_as(ended.map_err(|error| not_started(command.get_program(), error))?)
 }
 
 /// The second process of `run --redact` on a terminal.
-pub(crate) fn session(program: &[OsString], context: &Context) -> Result<()> {
+pub(crate) fn session(program: &[OsString], core_limit: Rlimit) -> Result<()> {
     let name = program.first().map_or(OsStr::new("program"), |name| name);
-    relay::end_as(relay::run_session(program, context.core_limit).map_err(|error| not_started(name, &error))?)
+    relay::end_as(relay::run_session(program, core_limit).map_err(|error| not_started(name, error))?)
 }
 
 /// Why `program` did not start.
-fn not_started(program: &OsStr, error: &io::Error) -> Failure {
-    let name = one_line(&program.to_string_lossy()).into_owned();
-    let (exit, what, next) = if error.kind() == io::ErrorKind::ArgumentListTooLong {
-        let what = "a variable or an argument is too long for the system, or all of them are".to_owned();
-        (Exit::NotExecutable, what, "hand long values over in files: --file NAME=POINTER, or --config-env NAME")
-    } else if error.kind() != io::ErrorKind::NotFound {
-        (Exit::NotExecutable, error.to_string(), "check that it is a program, and that you may execute it")
-    } else if !name.contains('/') {
-        (Exit::ProgramNotFound, "it is in no directory of PATH".to_owned(), "check its name, or give its path")
-    } else if Path::new(program).exists() {
-        let what = "its interpreter or loader was not found".to_owned();
-        (Exit::ProgramNotFound, what, "check the interpreter that its first line names, and that it is for this system")
-    } else {
-        (Exit::ProgramNotFound, "it was not found".to_owned(), "check its path")
+fn not_started(program: &OsStr, error: io::Error) -> Failure {
+    let flaw = match error.kind() {
+        io::ErrorKind::ArgumentListTooLong => StartFlaw::TooLong,
+        io::ErrorKind::NotFound if !program.as_bytes().contains(&b'/') => StartFlaw::NotInPath,
+        // What is there and was not found needs another file that is not.
+        io::ErrorKind::NotFound if Path::new(program).exists() => StartFlaw::InterpreterNotFound,
+        io::ErrorKind::NotFound => StartFlaw::NotFound,
+        _ => StartFlaw::Other(error.into()),
     };
-    Failure::new(exit, format!("{name} cannot be started: {what}"), next)
+    ProgramFailure::NotStarted { program: program.to_owned(), flaw }.into()
 }
 
 /// A value that the caller wants handed over.
@@ -181,10 +177,10 @@ impl<'d> Wish<'d> {
 
     /// Reads `NAME=POINTER`.
     fn parse(text: &str, in_file: bool, document: &'d ConfigText) -> Result<Self> {
-        let (variable, pointer) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
-            let next = "write the variable, =, and the value's pointer, as in TOKEN=/auth/token_value";
-            Failure::new(Exit::Usage, format!("{} is not NAME=POINTER", one_line(text)), next)
-        })?;
+        let (variable, pointer) = text
+            .split_once('=')
+            .filter(|(name, _)| !name.is_empty())
+            .ok_or_else(|| UsageFailure::NotAnAssignment { text: text.to_owned() })?;
         Self::new(variable, pointer.to_owned().into(), in_file, document)
     }
 
@@ -219,8 +215,7 @@ fn wishes<'d>(args: &Run, document: &'d ConfigText) -> Result<Vec<Wish<'d>>> {
     let named = wishes.iter().map(|wish| &wish.variable).chain(&args.config_env).chain(&args.config_fd);
     for name in named {
         if !variables.insert(name) {
-            let next = "name another variable for one of the two";
-            return Err(Failure::new(Exit::Usage, format!("the variable {} would be set twice", one_line(name)), next));
+            return Err(UsageFailure::VariableTwice { name: name.clone() }.into());
         }
     }
     Ok(wishes)
@@ -229,12 +224,9 @@ fn wishes<'d>(args: &Run, document: &'d ConfigText) -> Result<Vec<Wish<'d>>> {
 /// The members of the object at `pointer`, each for the variable of its name.
 fn members<'d>(document: &'d ConfigText, pointer: &str) -> Result<Vec<Wish<'d>>> {
     let object = document.find(pointer)?;
-    let failure = |what: String, next: &str| Failure::new(Exit::Malformed, format!("{}: {what}", document.name), next);
+    let config = || document.path.clone();
     if object.kind != Kind::Map {
-        return Err(failure(
-            format!("the value at {} is not an object", one_line(pointer)),
-            "use --env NAME=POINTER for one value",
-        ));
+        return Err(ConfigFailure::NotAnObject { config: config(), pointer: pointer.to_owned().into() }.into());
     }
     let mut wishes = Vec::new();
     let above = normalized(pointer).map_err(|error| document.failure(pointer, error))?;
@@ -243,16 +235,14 @@ fn members<'d>(document: &'d ConfigText, pointer: &str) -> Result<Vec<Wish<'d>>>
         let mut segments = leaf.pointer.match_indices('/').map(|(at, _)| at).skip_while(|at| *at < above.len());
         let Some(start) = segments.next() else { continue };
         if let Some(end) = segments.next() {
-            let what = format!("{} is not a single value, as a variable needs", one_line(&leaf.pointer[..end]));
-            return Err(failure(what, "name the members that are single values, each with --env NAME=POINTER"));
+            let pointer = leaf.pointer[..end].to_owned().into();
+            return Err(ConfigFailure::NotASingleValue { config: config(), pointer }.into());
         }
         let name = &leaf.pointer[start + 1..];
         let mut bytes = name.bytes();
         let is_first = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
         if !bytes.next().is_some_and(is_first) || !bytes.all(|byte| is_first(byte) || byte.is_ascii_digit()) {
-            let what = format!("the member {} is not named as a variable", leaf.pointer);
-            let next = "a variable's name has letters, digits and _ only; use --env NAME=POINTER for each member";
-            return Err(failure(what, next));
+            return Err(ConfigFailure::NotAVariableName { config: config(), pointer: leaf.pointer }.into());
         }
         wishes.push(Wish::new(name, leaf.pointer.clone(), false, document)?);
     }

@@ -148,19 +148,14 @@ impl From<Refusal> for ValueError {
 /// Why a text cannot be read at all.
 #[derive(Debug)]
 pub(crate) enum ReadError {
-    Refused(Refusal),
+    /// It is not JSON from this byte on.
+    InvalidJson(usize),
     /// It is nested too deeply, at this byte.
     TooDeep(usize),
     /// A name on the way to a token, which this pointer leads to, occurs twice.
     NamedTwice(String),
     /// The pointers of its tokens would take up too much memory.
     LongNames,
-}
-
-impl From<Refusal> for ReadError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
 }
 
 /// The tokens of a text, in order, and where something merely looks like one.
@@ -509,14 +504,4 @@ pub(crate) fn filled<'s>(text: &str, mut secrets: impl Iterator<Item = &'s str>)
     }
     out.push_str(&text[read..]);
     secrets.next().is_none().then_some(out)
-}
-
-impl Refusal {
-    /// What happened in `text`, the content of the file `name`, with the line and column, unless it is about the whole.
-    pub(crate) fn told(&self, name: &str, text: &str) -> String {
-        let Some(before) = text.get(..self.offset) else { return format!("{}: {name}", self.what) };
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
-        format!("{}: {name}, line {line}, column {column} (byte {})", self.what, self.offset)
-    }
 }

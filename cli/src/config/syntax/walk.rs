@@ -256,7 +256,7 @@ fn find_tokens(text: &str) -> Result<Tokens, ReadError> {
     let mut levels = Levels::default();
     let mut events = Events::new(text);
     while let Some(event) = events.next() {
-        let event = event.map_err(|error| broken(text, &events, error))?;
+        let event = event.map_err(|error| broken(events.offset(), error))?;
         levels.follow(text, &event);
         let Event::String(span) = event else { continue };
         let inside = span.start + 1..span.end - 1;
@@ -350,36 +350,8 @@ fn step(raw_name: &str) -> String {
     step
 }
 
-fn broken(text: &str, events: &Events<'_>, error: Error) -> ReadError {
-    let offset = events.offset();
-    if error == Error::TooDeep {
-        return ReadError::TooDeep(offset);
-    }
-    Refusal::new(offset, "Invalid JSON", hint(text, offset)).into()
-}
-
-/// What to do about a text that is not JSON from `offset` on.
-fn hint(text: &str, offset: usize) -> &'static str {
-    let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
-    let line = before.rsplit('\n').next().unwrap_or(before).to_owned() + after.lines().next().unwrap_or("");
-    let is_marker = |line: &str| ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|marker| line.starts_with(marker));
-    if text.trim_start_matches('\u{feff}').trim().is_empty() {
-        "the file is empty: restore it from a backup, or write {} into it"
-    } else if is_marker(&line) {
-        "these are the marks of a merge conflict: resolve it first"
-    } else if after.starts_with(['/', '#']) {
-        "a config is strict JSON, which has no comments: remove the comment"
-    } else if after.starts_with(['}', ']']) && before.trim_end().ends_with(',') {
-        "a config is strict JSON, which has no comma before a closing bracket: remove the comma"
-    } else if after.starts_with('\'') {
-        "a config is strict JSON, which has no single quotes: use double quotes"
-    } else if after.is_empty() {
-        "the text ends too early: the file may have been cut; restore it from a backup"
-    } else if before.trim().is_empty() && !after.starts_with(['{', '[', '"']) {
-        "the text does not begin like JSON: if it is YAML, TOML, INI or .env, say so with --format"
-    } else {
-        "a config is strict JSON: check the text at this place"
-    }
+fn broken(offset: usize, error: Error) -> ReadError {
+    if error == Error::TooDeep { ReadError::TooDeep(offset) } else { ReadError::InvalidJson(offset) }
 }
 
 #[cfg(test)]

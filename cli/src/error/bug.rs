@@ -1,0 +1,46 @@
+//! Failures of Fernseal itself: something that cannot be, if the code is right. The command stops here, before anything is
+//! written or printed.
+
+use std::path::PathBuf;
+
+use fernseal_core::Error;
+
+use super::{Exit, Message, message};
+use crate::quote::shown;
+
+#[derive(Debug, Clone)]
+pub(crate) enum Bug {
+    /// Two edits of a config overlap, or one lies outside the text.
+    EditsOverlap { config: PathBuf, offset: usize },
+    /// Sealing one secret gave another number of tokens.
+    TokensOfOneSecret { number: usize },
+    /// Opening one token gave another number of secrets.
+    SecretsOfOneToken { number: usize },
+    /// A config was read, and nobody verified its tokens.
+    NotVerified { config: PathBuf },
+    /// A file was taken for a backup, and its name has no stamp.
+    BackupWithoutStamp,
+    /// A key that was just made is not valid.
+    NewKeyInvalid(Error),
+}
+
+impl Bug {
+    pub(super) fn message(&self) -> Message {
+        let contradiction = |what: String| {
+            let what = format!("fernseal contradicts itself: {what}");
+            message(Exit::Other, what, "nothing was written; please report this")
+        };
+        match self {
+            Self::EditsOverlap { config, offset } => {
+                contradiction(format!("two edits of {} overlap at byte {offset}", shown(config)))
+            }
+            Self::TokensOfOneSecret { number } => contradiction(format!("of one secret came {number} tokens")),
+            Self::SecretsOfOneToken { number } => contradiction(format!("of one token came {number} results")),
+            Self::NotVerified { config } => contradiction(format!("{} was not verified", shown(config))),
+            Self::BackupWithoutStamp => contradiction("a backup without a stamp".to_owned()),
+            Self::NewKeyInvalid(error) => {
+                message(Exit::Other, format!("the new key is not valid: {error}"), "report this")
+            }
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! What is in a config: JSON that is broken, values that are not there, secrets in plain text.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use fernseal_core::{Error, json};
+
+use super::{Exit, Message, message};
+use crate::quote::{Pointer, count, one_line, quoted, quoted_path, shown};
+
+#[derive(Debug, Clone)]
+pub(crate) enum ConfigFailure {
+    // The text.
+    /// The bytes are not UTF-8 from this place on.
+    NotUtf8 { config: PathBuf, offset: usize },
+    /// It is not JSON from this place on; lines and columns are counted from 1.
+    InvalidJson { config: PathBuf, line: usize, column: usize, offset: usize, flaw: JsonFlaw },
+    /// The nesting is deeper than core reads.
+    TooDeep { config: PathBuf, offset: usize },
+    /// The file holds a master key.
+    IsMasterKey { config: PathBuf },
+    /// The text has no format that is known, or is not as its format wants it; `what` and `next` are the format's.
+    TextRefused { config: PathBuf, place: Option<TextPlace>, what: Cow<'static, str>, next: &'static str },
+    /// The names above the tokens are so long that the pointers would take many times the text.
+    LongNames { config: PathBuf },
+
+    // One value.
+    /// What core refused; it may be a token.
+    Value { config: PathBuf, pointer: Pointer, error: Error },
+    /// A value that is left as it is, or cannot become what it is to be; `what` and `next` are the format's.
+    ValueRefused { config: PathBuf, pointer: Pointer, what: Cow<'static, str>, next: &'static str },
+    /// A token outside of all values opens to a secret that cannot stand there.
+    OutsideOfValues { config: PathBuf, pointer: Pointer },
+    /// The value that `set` is to replace is not there.
+    NothingToReplace { config: PathBuf, pointer: Pointer },
+    /// `encrypt` has nothing to encrypt.
+    NoTokenValue { config: PathBuf },
+    /// A secret has more than 1 MiB.
+    SecretTooLong { config: PathBuf, pointer: Pointer },
+    /// What was piped into `set` is not text.
+    SecretNotUtf8,
+    /// An environment variable cannot hold it.
+    HoldsNul { pointer: Pointer },
+
+    // `run --env-all`.
+    /// The pointer leads to another kind of value.
+    NotAnObject { config: PathBuf, pointer: Pointer },
+    /// A member is an object or an array itself.
+    NotASingleValue { config: PathBuf, pointer: Pointer },
+    /// A member's name cannot be that of a variable.
+    NotAVariableName { config: PathBuf, pointer: Pointer },
+
+    // Placeholders of `run --expand`.
+    /// The config asks for the master key.
+    KeyVariable { name: String },
+    /// A variable is not set and has no default.
+    VariableNotSet { name: String },
+    /// The config says itself what is to be told.
+    VariableMissing { name: String, message: String },
+    /// A placeholder has a form of the shell that is not supported.
+    PlaceholderForm { name: String },
+
+    // `check`.
+    /// So many values are flawed, in these ways.
+    Flawed { number: usize, flaws: Vec<Flaw> },
+    /// One value is flawed.
+    FlawedValue { config: PathBuf, pointer: Pointer, flaw: Flaw },
+    /// Not one of the configs has a value there.
+    RequiredNowhere { pointer: Pointer },
+}
+
+impl ConfigFailure {
+    pub(super) fn message(&self) -> Message {
+        let malformed = |what: String, next| message(Exit::Malformed, what, next);
+        match self {
+            Self::NotUtf8 { config, offset } => malformed(
+                format!("{} is not UTF-8 at byte {offset}", shown(config)),
+                "a config is text in UTF-8; convert it, for example with iconv",
+            ),
+            Self::InvalidJson { config, line, column, offset, flaw } => malformed(
+                format!("Invalid JSON: {}, line {line}, column {column} (byte {offset})", shown(config)),
+                flaw.hint(),
+            ),
+            Self::TooDeep { config, offset } => malformed(
+                format!(
+                    "Invalid JSON: {} is nested deeper than {} levels at byte {offset}",
+                    shown(config),
+                    json::MAX_DEPTH
+                ),
+                "no config is that deep; check where the file comes from",
+            ),
+            Self::IsMasterKey { config } => malformed(
+                format!("Invalid JSON: {} holds a master key, not a config", shown(config)),
+                "were the config and the key file swapped?",
+            ),
+            Self::TextRefused { config, place, what, next } => {
+                let place = place.as_ref().map_or_else(String::new, |place| {
+                    format!(", line {}, column {} (byte {})", place.line, place.column, place.offset)
+                });
+                malformed(format!("{what}: {}{place}", shown(config)), next)
+            }
+            Self::LongNames { config } => malformed(
+                format!("{} has names too long to be told above so many tokens", shown(config)),
+                "no config is like that; check where the file comes from",
+            ),
+
+            Self::Value { config, pointer, error } => {
+                message(value_exit(*error), value_problem(&shown(config), pointer, *error), value_hint(*error))
+            }
+            Self::ValueRefused { config, pointer, what, next } => {
+                malformed(format!("{what}: {} at {pointer}", shown(config)), next)
+            }
+            Self::OutsideOfValues { config, pointer } => malformed(
+                format!("the secret cannot be written outside of a value: {} at {pointer}", shown(config)),
+                "make the token a value of its own, or remove it",
+            ),
+            Self::NothingToReplace { config, pointer } => malformed(
+                value_problem(&shown(config), pointer, Error::NotFound),
+                "add it to the config with any text first (`fernseal edit`), or check the pointer's spelling",
+            ),
+            Self::NoTokenValue { config } => malformed(
+                format!("no auth.token_value in {}", shown(config)),
+                "name the value to encrypt with --field, as in --field /database/password",
+            ),
+            Self::SecretTooLong { config, pointer } => malformed(
+                format!("the secret is longer than 1 MiB: {} {pointer}", shown(config)),
+                "nothing was written; a config is no place for it",
+            ),
+            Self::SecretNotUtf8 => malformed(
+                "the secret on stdin is not UTF-8 text".to_owned(),
+                "such bytes cannot stand in a JSON string; encode them, for example as base64",
+            ),
+            Self::HoldsNul { pointer } => {
+                malformed(format!("the value at {pointer} holds a NUL"), "hand it over in a file, with --file")
+            }
+
+            Self::NotAnObject { config, pointer } => malformed(
+                format!("{}: the value at {pointer} is not an object", shown(config)),
+                "use --env NAME=POINTER for one value",
+            ),
+            Self::NotASingleValue { config, pointer } => malformed(
+                format!("{}: {pointer} is not a single value, as a variable needs", shown(config)),
+                "name the members that are single values, each with --env NAME=POINTER",
+            ),
+            Self::NotAVariableName { config, pointer } => malformed(
+                format!("{}: the member {pointer} is not named as a variable", shown(config)),
+                "a variable's name has letters, digits and _ only; use --env NAME=POINTER for each member",
+            ),
+
+            Self::KeyVariable { name } => variable(name, "holds the master key", "take it out of the config"),
+            Self::VariableNotSet { name } => {
+                variable(name, "is not set", "set it, or give it a default: ${NAME:-default}")
+            }
+            Self::VariableMissing { name, message } => {
+                variable(name, &format!("is not set: {}", one_line(message)), "set it")
+            }
+            Self::PlaceholderForm { name } => variable(
+                name,
+                "stands in a placeholder of another form",
+                "what is understood is ${NAME}, ${NAME:-default} and ${NAME:?message}",
+            ),
+
+            Self::Flawed { number, flaws } => {
+                let mut next: Vec<String> = flaws.iter().map(|flaw| flaw.hint("CONFIG", "POINTER")).collect();
+                if *flaws != [Flaw::Lookalike] {
+                    next.push("what was committed before is no secret any more".to_owned());
+                }
+                let what = format!("{} in plain text or damaged", count(*number, "secret"));
+                message(Exit::PlainText, what, next.join("; "))
+            }
+            Self::FlawedValue { config, pointer, flaw } => message(
+                Exit::PlainText,
+                format!("{pointer}: {}", flaw.name()),
+                flaw.hint(&quoted_path(config), &quoted(&**pointer)),
+            ),
+            Self::RequiredNowhere { pointer } => {
+                malformed(format!("no config has a value at {pointer}"), "check the pointer's spelling")
+            }
+        }
+    }
+}
+
+fn value_exit(error: Error) -> Exit {
+    match error {
+        Error::AuthenticationFailed => Exit::Unopened,
+        Error::InvalidPointer => Exit::Usage,
+        Error::RandomFailed => Exit::Other,
+        Error::KeyShort => Exit::Key,
+        _ => Exit::Malformed,
+    }
+}
+
+/// What core refused, at `pointer` in `place`.
+pub(super) fn value_problem(place: &str, pointer: &Pointer, error: Error) -> String {
+    let what = match error {
+        Error::AuthenticationFailed => "Token decryption failed",
+        Error::Malformed => "Invalid encrypted token format",
+        Error::Lookalike => "Invalid encrypted token format: the value begins like a token but is none",
+        Error::NotUtf8 => "the value is not UTF-8 text",
+        Error::DuplicateKey => "a name on the way to this value occurs twice in its object",
+        Error::NotFound => "no value at this pointer",
+        Error::InvalidPointer => "not a pointer",
+        Error::NotAString => "the value is not a string",
+        Error::RandomFailed => "the system's random source failed",
+        Error::KeyShort => "the master key is shorter than 16 bytes",
+        _ => "Invalid JSON",
+    };
+    format!("{what}: {place} at {pointer}")
+}
+
+/// What to do about a value that core refused.
+pub(crate) fn value_hint(error: Error) -> &'static str {
+    match error {
+        Error::AuthenticationFailed => {
+            "set the master key that the token was encrypted with; if it is set, the token was changed: \
+             restore the config from a backup"
+        }
+        Error::Malformed => "a token is enc: and unbroken base64; check that the file was not damaged on its way here",
+        Error::Lookalike => "restore the token, or put the plain secret in its place",
+        Error::NotUtf8 => "such bytes cannot stand in a JSON string; seal a text, for example base64",
+        Error::DuplicateKey => "readers disagree on which of the two counts: remove one of them",
+        Error::NotFound => {
+            "`fernseal status CONFIG` lists the encrypted values; a pointer looks like /auth/token_value"
+        }
+        Error::InvalidPointer => "a pointer looks like /auth/token_value or auth.token_value",
+        Error::NotAString => "name a string in it",
+        Error::RandomFailed => "nothing was written; without random numbers nothing can be sealed",
+        Error::KeyShort => "make a new key with `fernseal keygen`; a short key still opens what it sealed",
+        _ => "check the file with a JSON validator",
+    }
+}
+
+fn variable(name: &str, problem: &str, next: &'static str) -> Message {
+    message(Exit::Other, format!("the config's variable {} {problem}", one_line(name)), next)
+}
+
+/// A place in a text; lines and columns are counted from 1.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TextPlace {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    /// In bytes.
+    pub(crate) offset: usize,
+}
+
+impl TextPlace {
+    /// The place at `offset`; none, if that is outside of `text`.
+    pub(crate) fn of(text: &str, offset: usize) -> Option<Self> {
+        text.get(..offset).map(|_| Self::in_text(text, offset))
+    }
+
+    /// The place at `offset`, or at the end of `text`.
+    pub(crate) fn in_text(text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
+        Self { line, column, offset }
+    }
+}
+
+/// A slip that is often made, where a text is not JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JsonFlaw {
+    Empty,
+    MergeConflict,
+    Comment,
+    TrailingComma,
+    SingleQuotes,
+    /// The text ends too early.
+    Cut,
+    /// YAML, TOML, INI and the like.
+    AnotherFormat,
+    Other,
+}
+
+impl JsonFlaw {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Empty => "the file is empty: restore it from a backup, or write {} into it",
+            Self::MergeConflict => "these are the marks of a merge conflict: resolve it first",
+            Self::Comment => "a config is strict JSON, which has no comments: remove the comment",
+            Self::TrailingComma => {
+                "a config is strict JSON, which has no comma before a closing bracket: remove the comma"
+            }
+            Self::SingleQuotes => "a config is strict JSON, which has no single quotes: use double quotes",
+            Self::Cut => "the text ends too early: the file may have been cut; restore it from a backup",
+            Self::AnotherFormat => {
+                "the text does not begin like JSON: if it is YAML, TOML, INI or .env, say so with --format"
+            }
+            Self::Other => "a config is strict JSON: check the text at this place",
+        }
+    }
+}
+
+/// What is wrong with a value that is to be a secret, or looks like one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Flaw {
+    /// A string that is not encrypted.
+    PlainString,
+    /// A number or a truth value.
+    PlainScalar,
+    /// An object or an array.
+    Group,
+    /// It begins nearly as a token does.
+    Lookalike,
+}
+
+impl Flaw {
+    /// The flaw in a few words, as `check` prints it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::PlainString | Self::PlainScalar => "plain text",
+            Self::Group => "not a string, but an object or array",
+            Self::Lookalike => "looks like a token, but is none",
+        }
+    }
+
+    /// What to do about it, at `pointer` in `config`, both as a shell takes them.
+    fn hint(self, config: &str, pointer: &str) -> String {
+        match self {
+            Self::PlainString => format!("fernseal encrypt --in-place {config} --field {pointer}"),
+            Self::PlainScalar => format!("fernseal set {config} {pointer}"),
+            Self::Group => value_hint(Error::NotAString).to_owned(),
+            Self::Lookalike => value_hint(Error::Lookalike).to_owned(),
+        }
+    }
+}

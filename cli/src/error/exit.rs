@@ -1,0 +1,29 @@
+//! The exit codes, which scripts go by. `args/reference.rs` lists them for the help and the manual.
+
+/// The exit codes of the command (0 is success).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Something that has no code of its own.
+    Other = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// `check` found a secret in plain text.
+    PlainText = 3,
+    /// A token could not be opened.
+    Unopened = 4,
+    /// No usable master key.
+    Key = 5,
+    /// A config or token is malformed.
+    Malformed = 6,
+    /// A file could not be read or written.
+    File = 7,
+    /// Some files of many failed.
+    Partial = 8,
+    /// Interrupted; can be resumed.
+    Interrupted = 9,
+    /// The program that `run` was to start cannot be executed; the code is that of env, nohup and sudo.
+    NotExecutable = 126,
+    /// The program that `run` was to start was not found; the code is that of env, nohup and sudo.
+    ProgramNotFound = 127,
+}

@@ -1,0 +1,354 @@
+//! Files and directories that cannot be found, read or written; stdin and stdout too.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::Utf8Error;
+
+use super::{Cause, Exit, Message, message};
+use crate::quote::{count, one_line, shown};
+
+#[derive(Debug, Clone)]
+pub(crate) enum FileFailure {
+    // Reading.
+    /// A config cannot be found or read.
+    Unreadable { path: PathBuf, error: Cause },
+    /// A config has more than 64 MiB.
+    TooLarge { path: PathBuf },
+    /// A config is a pipe, a device or the like.
+    NotRegular { path: PathBuf },
+    /// A directory cannot be listed.
+    DirectoryUnreadable { path: PathBuf, error: Cause },
+    /// It is not known what an entry of a directory is.
+    EntryUnreadable { path: PathBuf, error: Cause },
+    /// A directory has no config; so many entries were left out, of which the first are told, each with the reason.
+    NoConfig { directory: PathBuf, left_out: usize, first: Vec<(PathBuf, String)> },
+    /// All files that were found were skipped.
+    NoConfigLookedAt { skipped: usize },
+    /// The directory that `--backup-dir` names is not one, or cannot be opened.
+    BackupDirUnusable { directory: PathBuf, error: Cause },
+    /// A directory with backups cannot be listed.
+    BackupsUnreadable { directory: PathBuf, error: Cause },
+    /// The settings beside configs (`.fernseal.toml`) are not UTF-8.
+    SettingsNotUtf8 { path: PathBuf, error: Utf8Error },
+    /// The settings beside configs are not TOML, or not what they must be.
+    SettingsInvalid { path: PathBuf, line: usize, problem: String },
+    /// `set` cannot read the secret.
+    StdinUnreadable { error: Cause },
+
+    // Writing.
+    /// Another program saved a config while a command worked on it.
+    Changed { path: PathBuf },
+    /// Another program saved a config between its check and its turn.
+    ChangedWhileRotated { path: PathBuf },
+    /// Another program saved a config during `edit`; the edited text was written to another file.
+    ChangedWhileEdited { path: PathBuf, edited: PathBuf },
+    /// Another program saved a file while it was replaced, and the save could not be put back.
+    SavedWhileReplaced { path: PathBuf, save: PathBuf },
+    /// A file was replaced, and something else stands there now.
+    NotWhatWasWritten { path: PathBuf },
+    /// A config that is to be replaced has so many names.
+    HardLinks { path: PathBuf, number: u64 },
+    /// The directory of a config that is to be replaced.
+    DirectoryOfUnwritable { path: PathBuf, error: Cause },
+    /// A step on the way to a new file failed.
+    CannotWrite { step: Step, path: PathBuf, error: Cause },
+    /// The copy of a config: a backup, or the text that was edited.
+    CannotCopy { step: Step, copy: CopyKind, path: PathBuf, error: Cause },
+    /// A new file cannot have what the old one has.
+    CannotKeep { property: Property, path: PathBuf, error: Cause },
+    /// A new file with secrets cannot be for the user alone.
+    ModeNotKept { mode: u32, path: PathBuf, error: Cause },
+    /// A backup or a leftover stays.
+    Unremovable { path: PathBuf, error: Cause },
+    /// A file was changed, and the directory could not be synced after it.
+    Unsynced { path: PathBuf, error: Cause },
+    /// There is a file already, and no `--force`.
+    OutputExists { path: PathBuf },
+    /// The output is a pipe, a device or the like.
+    OutputNotRegular { path: PathBuf },
+    /// The output is a link to a file that is not there.
+    OutputLeadsNowhere { path: PathBuf },
+    /// A line cannot be appended to the audit log.
+    AuditLog { path: PathBuf, error: Cause },
+    /// A page of the manual cannot be written.
+    ManPage { path: PathBuf, error: Cause },
+    /// stdout is full or broken.
+    Stdout { error: Cause },
+    /// Whoever read stdout went away. Nobody is told.
+    ReaderGone,
+
+    // Files in memory.
+    /// `edit` has no place for the opened text.
+    NoMemoryForEditor { error: Cause },
+    /// `run` has no place for a file or descriptor.
+    NoMemoryForProgram { error: Cause },
+    /// `run --redact` needs paths that lead to files.
+    NoMemoryForRedact,
+    /// The text in the file that the editor had.
+    EditedUnreadable { error: Cause },
+}
+
+/// The hint for an output that is not a file.
+const NAME_A_FILE: &str = "name a new file or a regular one; `fernseal decrypt` without -o writes to stdout";
+
+impl FileFailure {
+    pub(super) fn message(&self) -> Message {
+        let file = |what: String, next| message(Exit::File, what, next);
+        match self {
+            Self::Unreadable { path, error } => {
+                let path = shown(path);
+                match error.kind() {
+                    io::ErrorKind::NotFound => {
+                        file(format!("Config file not found: {path}"), "check the path and PROXMOX_MCP_CONFIG")
+                    }
+                    io::ErrorKind::IsADirectory => file(format!("{path} is a directory"), "name a config in it"),
+                    _ => file(format!("{path} cannot be read: {error}"), "check the path and its permissions"),
+                }
+            }
+            Self::TooLarge { path } => {
+                file(format!("{} is larger than 64 MiB", shown(path)), "no config is that large; check the path")
+            }
+            Self::NotRegular { path } => {
+                file(format!("{} is not a regular file", shown(path)), "a config is a regular file")
+            }
+            Self::DirectoryUnreadable { path, error } => file(
+                format!("the directory {} cannot be read: {error}", shown(path)),
+                "check its permissions; a config in it would be missed",
+            ),
+            Self::EntryUnreadable { path, error } => file(
+                format!("{} cannot be looked at: {error}", shown(path)),
+                "check the file system; a config there would be missed",
+            ),
+            Self::NoConfig { directory, left_out, first } => no_config(directory, *left_out, first),
+            Self::NoConfigLookedAt { skipped } => file(
+                format!("no config looked at: {} skipped", count(*skipped, "file")),
+                "check the path; what was skipped is listed with the reason",
+            ),
+            Self::BackupDirUnusable { directory, error } => {
+                let why = match error.kind() {
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "it is no directory".to_owned(),
+                    _ => error.to_string(),
+                };
+                file(
+                    format!("no backups in {}: {why}", shown(directory)),
+                    "name the directory that was given to the rotation",
+                )
+            }
+            Self::BackupsUnreadable { directory, error } => file(
+                format!("the directory of backups {} cannot be read: {error}", shown(directory)),
+                "check its permissions; backups in it would be missed",
+            ),
+            Self::SettingsNotUtf8 { path, error } => settings_unusable(path, &error.to_string()),
+            Self::SettingsInvalid { path, line, problem } => {
+                settings_unusable(path, &format!("line {line}: {}", one_line(problem)))
+            }
+            Self::StdinUnreadable { error } => {
+                file(format!("stdin cannot be read: {error}"), "nothing was changed; try again")
+            }
+
+            Self::Changed { path } => file(
+                format!("{} changed meanwhile; it was left as it is", shown(path)),
+                "somebody else works on it: run this again when they are done",
+            ),
+            Self::ChangedWhileRotated { path } => file(
+                format!("{} changed while it was being rotated", shown(path)),
+                "it was left as it is; run the rotation again with --new-key-file and the new key's file",
+            ),
+            Self::ChangedWhileEdited { path, edited } => message(
+                Exit::File,
+                format!("{} changed while it was edited; it was left as it is", shown(path)),
+                format!("the edited text, encrypted, is in {}: compare the two", shown(edited)),
+            ),
+            Self::SavedWhileReplaced { path, save } => file(
+                format!(
+                    "another program saved {} while it was replaced; the new content is in place, and that save is in {}",
+                    shown(path),
+                    shown(save)
+                ),
+                "compare the two, and keep what is wanted",
+            ),
+            Self::NotWhatWasWritten { path } => file(
+                format!("{} is not what was written", shown(path)),
+                "another program changed it meanwhile; check it with `fernseal verify`",
+            ),
+            Self::HardLinks { path, number } => file(
+                format!("{} has {number} names (hard links); replacing it would part them", shown(path)),
+                "remove the other names, or copy the file",
+            ),
+            Self::DirectoryOfUnwritable { path, error } => file(
+                format!("the directory of {} cannot be written: {error}", shown(path)),
+                "check the directory's permissions and its file system",
+            ),
+            Self::CannotWrite { step, path, error } => {
+                file(format!("cannot {step} {}: {error}", shown(path)), writing_hint(error))
+            }
+            Self::CannotCopy { step, copy, path, error } => {
+                file(format!("cannot {step} {copy} {}: {error}", shown(path)), writing_hint(error))
+            }
+            Self::CannotKeep { property, path, error } => {
+                file(format!("cannot keep the {property} of {}: {error}", shown(path)), writing_hint(error))
+            }
+            Self::ModeNotKept { mode, path, error } => file(
+                format!("cannot give mode {mode:03o} to {}: {error}", shown(path)),
+                "its file system keeps no permissions, so others could read it: name a file on another one",
+            ),
+            Self::Unremovable { path, error } => {
+                file(format!("{} cannot be removed: {error}", shown(path)), "check the directory's permissions")
+            }
+            Self::Unsynced { path, error } => file(
+                format!("{} is changed, but its directory cannot be synced: {error}", shown(path)),
+                "whether the change outlasts a power failure is not known",
+            ),
+            Self::OutputExists { path } => file(
+                format!("{} exists already", shown(path)),
+                "name another file, or remove that one (--force overwrites, where a command has it)",
+            ),
+            Self::OutputNotRegular { path } => file(format!("{} is not a regular file", shown(path)), NAME_A_FILE),
+            Self::OutputLeadsNowhere { path } => {
+                file(format!("{} is a link that leads to no file", shown(path)), NAME_A_FILE)
+            }
+            Self::AuditLog { path, error } => file(
+                format!("the audit log {} cannot be written: {error}", shown(path)),
+                "nothing was changed; make room or name another log",
+            ),
+            Self::ManPage { path, error } => file(
+                format!("the manual page {} cannot be written: {error}", shown(path)),
+                "name a directory that exists and that you can write to",
+            ),
+            Self::Stdout { error } => {
+                file(format!("stdout cannot be written: {error}"), "the result is not complete; run it again")
+            }
+            Self::ReaderGone => file(String::new(), ""),
+
+            Self::NoMemoryForEditor { error } => file(
+                format!("no file can be made in memory: {error}"),
+                "mount a tmpfs at /dev/shm, or set XDG_RUNTIME_DIR to a folder on one",
+            ),
+            Self::NoMemoryForProgram { error } => {
+                file(format!("no file can be made in memory: {error}"), "free some memory, or use --env")
+            }
+            Self::NoMemoryForRedact => file(
+                "no memory file system can be written to, so --redact has no files".to_owned(),
+                "mount a tmpfs at /dev/shm, or use --config-fd or --env with --redact",
+            ),
+            Self::EditedUnreadable { error } => file(
+                format!("the edited text cannot be read: {error}"),
+                "nothing was changed; save under the name that the editor was given",
+            ),
+        }
+    }
+}
+
+/// What to do where no name is that of a config.
+const NO_CONFIG_NAME: &str =
+    "check the path; configs end in .json, .yaml, .toml, .env, .ini and the like, others need --include";
+
+fn no_config(directory: &Path, left_out: usize, first: &[(PathBuf, String)]) -> Message {
+    let directory = shown(directory);
+    if left_out == 0 {
+        return message(
+            Exit::File,
+            format!("no config in {directory}: no file in it has the name of one"),
+            NO_CONFIG_NAME,
+        );
+    }
+    let first: Vec<_> = first.iter().map(|(path, why)| format!("{}: {why}", shown(path))).collect();
+    message(
+        Exit::File,
+        match left_out {
+            1 => format!("no config in {directory}: 1 entry left out"),
+            number => format!("no config in {directory}: {number} entries left out"),
+        },
+        format!("check the path, or name a file itself to take it in ({})", first.join("; ")),
+    )
+}
+
+fn settings_unusable(path: &Path, problem: &str) -> Message {
+    message(
+        Exit::Malformed,
+        format!("{} cannot be used: {problem}", shown(path)),
+        "it looks like this: secrets = [\"/database/password\", \"/smtp/password\"]",
+    )
+}
+
+/// What to do where a file cannot be written.
+fn writing_hint(error: &Cause) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room and run it again; nothing was changed",
+        io::ErrorKind::ReadOnlyFilesystem => "its file system is read-only; nothing was changed",
+        io::ErrorKind::NotFound => "check that the directory exists",
+        _ => "nothing was changed there; check the permissions and the disk, then run it again",
+    }
+}
+
+/// A step on the way to a file that is written. Behind "cannot", and before the file's name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step {
+    Find,
+    FindName,
+    LookAt,
+    Create,
+    Write,
+    Publish,
+    Replace,
+    Sync,
+    KeepBackupsIn,
+    MakeBackupDirectory,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Find => "find",
+            Self::FindName => "find a name for",
+            Self::LookAt => "look at",
+            Self::Create => "create",
+            Self::Write => "write",
+            Self::Publish => "publish",
+            Self::Replace => "replace",
+            Self::Sync => "sync",
+            Self::KeepBackupsIn => "keep backups in",
+            Self::MakeBackupDirectory => "make the directory of the backup of",
+        })
+    }
+}
+
+/// What a copy of a config is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum CopyKind {
+    Backup,
+    EditedText,
+}
+
+impl fmt::Display for CopyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Backup => "the backup of",
+            Self::EditedText => "the edited text of",
+        })
+    }
+}
+
+/// What a file has beside its content.
+#[derive(Debug, Clone)]
+pub(crate) enum Property {
+    Owner,
+    OwnerAndGroup { uid: u32, gid: u32 },
+    Attributes,
+    Attribute(OsString),
+    Mode(u32),
+}
+
+impl fmt::Display for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owner => f.write_str("owner"),
+            Self::OwnerAndGroup { uid, gid } => write!(f, "owner and group ({uid}:{gid})"),
+            Self::Attributes => f.write_str("attributes"),
+            Self::Attribute(name) => write!(f, "attribute {}", shown(Path::new(name))),
+            Self::Mode(mode) => write!(f, "mode {mode:03o}"),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Locks that another run holds.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Cause, Exit, Message, message};
+use crate::quote::shown;
+use crate::store::Holder;
+
+#[derive(Debug, Clone)]
+pub(crate) enum LockFailure {
+    /// Another run holds the lock on `directory`, which is the file `lock`.
+    Held { directory: PathBuf, lock: PathBuf, holder: Option<Holder>, waited: Duration },
+    /// A rotation holds the locks of all its directories to the end: two that overlap would leave a tree under two new keys.
+    TooManyFiles { error: Cause },
+}
+
+impl LockFailure {
+    pub(super) fn message(&self) -> Message {
+        match self {
+            Self::Held { directory, lock, holder, waited } => {
+                let next = match holder {
+                    Some(Holder::User(_)) => format!(
+                        "nothing was changed; wait until that run is done (--lock-wait SECONDS); if none runs, remove {}",
+                        shown(lock)
+                    ),
+                    _ => "nothing was changed; run this again when that run is done, or wait longer with --lock-wait \
+                          SECONDS"
+                        .to_owned(),
+                };
+                let what = format!("{} (waited {} s)", held_by(directory, *holder), waited.as_secs());
+                message(Exit::Other, what, next)
+            }
+            Self::TooManyFiles { error } => message(
+                Exit::File,
+                format!("the locks of all directories take more open files than are allowed: {error}"),
+                "nothing was changed; raise the limit (ulimit -H -n), or take the directories one after the other",
+            ),
+        }
+    }
+}
+
+/// Who holds the lock on `directory`, as far as it is known; a note about waiting says it too.
+pub(crate) fn held_by(directory: &Path, holder: Option<Holder>) -> String {
+    let directory = shown(directory);
+    match holder {
+        Some(Holder::Process(pid)) => format!("process {pid} holds the lock on {directory}"),
+        Some(Holder::User(uid)) => format!("user {} holds the lock on {directory}", uid.as_raw()),
+        None => format!("another run holds the lock on {directory}"),
+    }
+}

@@ -1,0 +1,327 @@
+//! Every message that a person sees when a command fails: what happened, what to do next, and the exit code.
+//!
+//! A failure holds paths, pointers, offsets, key ids and causes; never a secret, and never a sentence. The sentences are
+//! here: one file for each topic, one enum in it, and for each variant all three parts in one place (`message`).
+//! To change a message, find its words in this folder. To add a failure, add a variant and its message.
+//!
+//! Some failures say more about another one, for example that nothing was changed. They wrap it: see [`Failure`].
+
+mod bug;
+mod config;
+mod exit;
+mod file;
+mod key;
+mod lock;
+mod program;
+mod rotation;
+mod terminal;
+mod token;
+mod usage;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use rustix::io::Errno;
+
+pub(crate) use bug::Bug;
+pub(crate) use config::{ConfigFailure, Flaw, JsonFlaw, TextPlace, value_hint};
+pub(crate) use exit::Exit;
+pub(crate) use file::{CopyKind, FileFailure, Property, Step};
+pub(crate) use key::{CommandFlaw, HomeFileFlaw, KeyFailure, KeyTextFlaw, NamedBy, lies_on};
+pub(crate) use lock::{LockFailure, held_by};
+pub(crate) use program::{ProgramFailure, StartFlaw};
+pub(crate) use rotation::{RotationFailure, removal_question};
+pub(crate) use terminal::{Absence, Cut, Otherwise, TerminalFailure};
+pub(crate) use token::{Advice, KeyElsewhere, TokenFailure};
+pub(crate) use usage::UsageFailure;
+
+/// Why a command failed.
+#[derive(Debug, Clone)]
+pub(crate) enum Failure {
+    /// A file or directory cannot be found, read or written.
+    File(FileFailure),
+    /// What is in a config is not as it must be.
+    Config(ConfigFailure),
+    /// A token does not open, or a secret cannot be sealed.
+    Token(TokenFailure),
+    /// There is no usable master key, or no place for a new one.
+    Key(KeyFailure),
+    /// Another run works in the same directory.
+    Lock(LockFailure),
+    /// The command line makes no sense.
+    Usage(UsageFailure),
+    /// `rotate`, its rollback or `backups prune` did not do all of its work.
+    Rotation(RotationFailure),
+    /// Another program cannot be started, or failed.
+    Program(ProgramFailure),
+    /// A question at the terminal came to no answer.
+    Terminal(TerminalFailure),
+    /// A signal came before anything was changed.
+    Interrupted,
+    /// `doctor` found so many things wrong; the exit code is that of the first.
+    ThingsWrong { number: usize, first: Exit },
+    /// Fernseal itself is wrong.
+    Bug(Bug),
+
+    /// Several failures, at least two, in their order. The exit code is that of the first.
+    Several(Vec<Failure>),
+    /// The failure came before anything was changed.
+    NothingChanged(Box<Failure>),
+    /// The failure came before anything was removed.
+    NothingRemoved(Box<Failure>),
+    /// The rotation can go on without this file.
+    OrKeepGoing(Box<Failure>),
+    /// The secrets can be written as they are, whatever the format.
+    OrAsText(Box<Failure>),
+    /// `set` can replace the old token without opening it.
+    OrDiscardOld(Box<Failure>),
+    /// The work is done; only telling about it failed.
+    WorkDone(Box<Failure>),
+    /// One of many files failed, and the others did not.
+    OneOfMany(Box<Failure>),
+}
+
+/// The result of everything that can fail here.
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    /// The exit code of the command.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Several(failures) => failures.first().map_or(Exit::Other, Self::exit),
+            failure => failure.message().exit,
+        }
+    }
+
+    /// What happened.
+    pub(crate) fn what(&self) -> String {
+        self.message().what
+    }
+
+    /// What to do next.
+    pub(crate) fn next(&self) -> String {
+        self.message().next.into_owned()
+    }
+
+    /// Whether nobody is left to be told: the reader of stdout went away (`| head`) and has heard enough.
+    pub(crate) fn is_silent(&self) -> bool {
+        match self {
+            Self::File(FileFailure::ReaderGone) => true,
+            Self::WorkDone(failure) | Self::OneOfMany(failure) => failure.is_silent(),
+            Self::Several(failures) => failures.iter().all(Self::is_silent),
+            _ => false,
+        }
+    }
+
+    /// Whether a token did not open.
+    pub(crate) fn is_unopened(&self) -> bool {
+        self.exit() == Exit::Unopened
+    }
+
+    fn message(&self) -> Message {
+        match self {
+            Self::File(failure) => failure.message(),
+            Self::Config(failure) => failure.message(),
+            Self::Token(failure) => failure.message(),
+            Self::Key(failure) => failure.message(),
+            Self::Lock(failure) => failure.message(),
+            Self::Usage(failure) => failure.message(),
+            Self::Rotation(failure) => failure.message(),
+            Self::Program(failure) => failure.message(),
+            Self::Terminal(failure) => failure.message(),
+            Self::Bug(bug) => bug.message(),
+
+            Self::Interrupted => {
+                message(Exit::Interrupted, "interrupted", "nothing was changed; run it again when ready")
+            }
+            Self::ThingsWrong { number, first } => {
+                let what = match number {
+                    1 => "one thing is wrong".to_owned(),
+                    number => format!("{number} things are wrong"),
+                };
+                message(*first, what, "begin with the first line that says WRONG")
+            }
+
+            Self::Several(failures) => {
+                let all = |part: fn(&Self) -> String| failures.iter().map(part).collect::<Vec<_>>().join("; ");
+                message(self.exit(), all(Self::what), all(Self::next))
+            }
+            Self::NothingChanged(failure) => failure.message().with_next(|next| format!("nothing was changed; {next}")),
+            Self::NothingRemoved(failure) => failure.message().with_next(|next| format!("nothing was removed; {next}")),
+            Self::OrKeepGoing(failure) => {
+                failure.message().with_next(|next| format!("{next} (or leave such files out with --keep-going)"))
+            }
+            Self::OrAsText(failure) => failure
+                .message()
+                .with_next(|next| format!("{next}; --format text writes the secrets as they are, without quotes")),
+            Self::OrDiscardOld(failure) => failure.message().with_next(|next| {
+                format!("{next}; if the old secret is not needed any more, --discard-old replaces it all the same")
+            }),
+            Self::WorkDone(failure) => failure.message().with_next(|_| {
+                "the work is done, and only what is printed is not complete: do not run it again".to_owned()
+            }),
+            Self::OneOfMany(failure) => Message { exit: Exit::Partial, ..failure.message() },
+        }
+    }
+}
+
+/// Fails with `failures`, unless there are none.
+pub(crate) fn check_none(failures: impl IntoIterator<Item = Failure>) -> Result<()> {
+    let mut failures: Vec<Failure> = failures.into_iter().collect();
+    match failures.pop() {
+        None => Ok(()),
+        Some(only) if failures.is_empty() => Err(only),
+        Some(last) => {
+            failures.push(last);
+            Err(Failure::Several(failures))
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Several(failures) = self else {
+            let Message { what, next, .. } = self.message();
+            return write!(f, "error: {what}\n  next: {next}");
+        };
+        for (at, failure) in failures.iter().filter(|failure| !failure.is_silent()).enumerate() {
+            write!(f, "{}{failure}", if at == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+/// Lets a failure of each topic be returned with `?` and `into()`.
+macro_rules! topics {
+    ($($topic:ident($failure:ty),)*) => {
+        $(impl From<$failure> for Failure {
+            fn from(failure: $failure) -> Self {
+                Self::$topic(failure)
+            }
+        })*
+    };
+}
+
+topics! {
+    File(FileFailure),
+    Config(ConfigFailure),
+    Token(TokenFailure),
+    Key(KeyFailure),
+    Lock(LockFailure),
+    Usage(UsageFailure),
+    Rotation(RotationFailure),
+    Program(ProgramFailure),
+    Terminal(TerminalFailure),
+    Bug(Bug),
+}
+
+/// The three parts of a failure.
+struct Message {
+    exit: Exit,
+    /// What happened.
+    what: String,
+    /// What to do next.
+    next: Cow<'static, str>,
+}
+
+fn message(exit: Exit, what: impl Into<String>, next: impl Into<Cow<'static, str>>) -> Message {
+    Message { exit, what: what.into(), next: next.into() }
+}
+
+impl Message {
+    fn with_next(self, next: impl FnOnce(&str) -> String) -> Self {
+        Self { next: next(&self.next).into(), ..self }
+    }
+}
+
+/// What the system said. Unlike an [`io::Error`] it can be copied: one failure may be told of several configs.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause(Arc<io::Error>);
+
+impl Cause {
+    fn kind(&self) -> io::ErrorKind {
+        self.0.kind()
+    }
+}
+
+impl From<io::Error> for Cause {
+    fn from(error: io::Error) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl From<Errno> for Cause {
+    fn from(error: Errno) -> Self {
+        io::Error::from(error).into()
+    }
+}
+
+impl From<io::ErrorKind> for Cause {
+    fn from(kind: io::ErrorKind) -> Self {
+        io::Error::from(kind).into()
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn not_regular(path: &str) -> Failure {
+        FileFailure::NotRegular { path: path.into() }.into()
+    }
+
+    fn reader_gone() -> Failure {
+        FileFailure::ReaderGone.into()
+    }
+
+    #[test]
+    fn several_failures_are_told_in_order_under_the_first_code() {
+        assert!(check_none([]).is_ok());
+        let only = check_none([Failure::Interrupted]).unwrap_err();
+        assert!(matches!(only, Failure::Interrupted));
+        let several = check_none([Failure::Interrupted, reader_gone(), not_regular("a")]).unwrap_err();
+        assert_eq!(several.exit(), Exit::Interrupted);
+        let told = "error: interrupted\n  next: nothing was changed; run it again when ready\n\
+                    error: a is not a regular file\n  next: a config is a regular file";
+        assert_eq!(several.to_string(), told);
+    }
+
+    #[test]
+    fn what_is_known_besides_stands_around_the_hint() {
+        let boxed = |failure| Box::new(failure);
+        let failure = Failure::OrKeepGoing(boxed(Failure::NothingChanged(boxed(not_regular("a")))));
+        assert_eq!(failure.what(), "a is not a regular file");
+        let next = "nothing was changed; a config is a regular file (or leave such files out with --keep-going)";
+        assert_eq!(failure.next(), next);
+        assert_eq!(failure.exit(), Exit::File);
+        assert_eq!(Failure::OneOfMany(boxed(failure)).exit(), Exit::Partial);
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_told_nothing() {
+        assert!(reader_gone().is_silent());
+        assert!(Failure::WorkDone(Box::new(reader_gone())).is_silent());
+        assert!(Failure::Several(vec![reader_gone(), reader_gone()]).is_silent());
+        assert!(!Failure::Several(vec![reader_gone(), not_regular("a")]).is_silent());
+        assert!(!Failure::from(FileFailure::Stdout { error: io::ErrorKind::StorageFull.into() }).is_silent());
+    }
+
+    #[test]
+    fn numbers_agree_with_their_nouns() {
+        let no_config = |left_out| {
+            let first = vec![("d/x".into(), "a backup".to_owned())];
+            Failure::from(FileFailure::NoConfig { directory: "d".into(), left_out, first }).what()
+        };
+        assert_eq!(no_config(0), "no config in d: no file in it has the name of one");
+        assert_eq!(no_config(1), "no config in d: 1 entry left out");
+        assert_eq!(no_config(2), "no config in d: 2 entries left out");
+    }
+}

@@ -1,0 +1,143 @@
+//! Tokens that do not open, which key does open them, and secrets that cannot be sealed.
+
+use std::path::{Path, PathBuf};
+
+use fernseal_core::{Error, KeyId};
+
+use super::{ConfigFailure, Exit, Message, message};
+use crate::keys::{self, KeySource};
+use crate::quote::{Pointer, quoted_path, shown};
+
+#[derive(Debug, Clone)]
+pub(crate) enum TokenFailure {
+    /// A token was refused, for the reason in `error`.
+    Refused { config: PathBuf, pointer: Pointer, error: Error, advice: Advice },
+    /// The tokens that stay are under another key than the one that is to seal; this one was tried.
+    OthersUnopened { config: PathBuf, tried: Pointer, key_from: String, elsewhere: Option<Box<KeyElsewhere>> },
+    /// A new token could not be made, or did not open.
+    SealingFailed(Error),
+}
+
+/// What more is known about a token that was refused.
+#[derive(Debug, Clone)]
+pub(crate) enum Advice {
+    /// Nothing: the hint for the error.
+    Usual,
+    /// It is a Fernet token that was not put into base64 once more.
+    BareFernet,
+    /// Another key opens it.
+    Elsewhere(Box<KeyElsewhere>),
+    /// No key that is known opens it.
+    OtherKey {
+        /// The name of the place that the master key came from.
+        key_from: String,
+        id: KeyId,
+        has_previous: bool,
+        /// How many other keys, left by rotations, were tried as well.
+        tried: usize,
+    },
+    /// It is under the new key of a rotation that did not finish; the command finishes it.
+    Unfinished { key_file: PathBuf, command: String },
+}
+
+/// A key that a rotation left in a file, and that opens a token which the key at hand does not open.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyElsewhere {
+    pub(crate) file: PathBuf,
+    pub(crate) id: KeyId,
+    /// The config, if the key opens all of it.
+    pub(crate) opens_all_of: Option<PathBuf>,
+    /// What kind of place the key at hand came from.
+    pub(crate) present: KeySource,
+}
+
+impl KeyElsewhere {
+    fn hint(&self) -> String {
+        let what = match &self.opens_all_of {
+            Some(config) => format!("all of {}", shown(config)),
+            None => "this token".to_owned(),
+        };
+        format!(
+            "the key in {} (its id is {}), where a rotation left it, opens {what}: {}",
+            shown(&self.file),
+            self.id,
+            make_permanent(&self.file, self.present)
+        )
+    }
+}
+
+impl TokenFailure {
+    pub(super) fn message(&self) -> Message {
+        match self {
+            Self::Refused { config, pointer, error, advice } => {
+                let refused = ConfigFailure::Value { config: config.clone(), pointer: pointer.clone(), error: *error };
+                match advice.hint() {
+                    None => refused.message(),
+                    Some(hint) => refused.message().with_next(|_| hint),
+                }
+            }
+            Self::OthersUnopened { config, tried, key_from, elsewhere } => message(
+                Exit::Unopened,
+                format!("the other tokens of {} do not open with this key (tried: {tried})", shown(config)),
+                match elsewhere {
+                    Some(elsewhere) => elsewhere.hint(),
+                    None => format!(
+                        "set the key that they were encrypted with in the place of the one from {key_from}; \
+                         `fernseal verify` says which tokens open; if that key is lost, put \"\" in the place of each \
+                         of them first"
+                    ),
+                },
+            ),
+            Self::SealingFailed(error) => message(
+                Exit::Other,
+                format!("sealing failed: {error}"),
+                "nothing was written; try again, and if it stays so report it",
+            ),
+        }
+    }
+}
+
+impl Advice {
+    /// What to do, where more is known than the error says.
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Usual => return None,
+            Self::BareFernet => "a Fernet token stands there as it is: write its text in base64 once more, \
+                                 or put the plain secret there and encrypt that"
+                .to_owned(),
+            Self::Elsewhere(elsewhere) => elsewhere.hint(),
+            Self::OtherKey { key_from, id, has_previous, tried } => {
+                let previous = if *has_previous { " and than the previous ones" } else { "" };
+                let tried = match tried {
+                    0 => String::new(),
+                    1 => "; the other key that a rotation left in HOME does not open it either".to_owned(),
+                    tried => format!("; none of the {tried} other keys that rotations left in HOME opens it either"),
+                };
+                format!(
+                    "it was encrypted with another key than the one from {key_from} (its id is {id}){previous}, or it was \
+                     changed since: set the right key, or restore the config from a backup{tried}"
+                )
+            }
+            Self::Unfinished { key_file, command } => {
+                format!("the key in {} opens it: finish the rotation to that key with: {command}", shown(key_file))
+            }
+        })
+    }
+}
+
+/// What to do so that the key in `file` is the master key from now on, in the place of the one from `present`.
+fn make_permanent(file: &Path, present: KeySource) -> String {
+    let option = format!("use --key-file {}", quoted_path(file));
+    let exports: Vec<_> = keys::exports(file).lines().map(|line| line.trim().to_owned()).collect();
+    let exports = exports.join("; ");
+    match present {
+        KeySource::Option => format!("{option} from now on"),
+        KeySource::Command => format!("put that key where the key command takes it from, or {option}"),
+        KeySource::Credential => {
+            "put the text in that file in the place of the credential proxmox_mcp_master_key".to_owned()
+        }
+        KeySource::Variable => format!("set it, here and wherever the old key is set: {exports}"),
+        KeySource::Home => format!("move it to ~/.proxmox_mcp_key, or {option}"),
+        KeySource::Prompt => format!("{option}, or set it for good: {exports}"),
+    }
+}
