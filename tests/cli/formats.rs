@@ -404,6 +404,21 @@ fn open_takes_one_token_and_seal_one_secret() {
 }
 
 #[test]
+fn seal_speaks_of_seal_and_of_what_it_prints() {
+    let folder = Folder::new("formats-words");
+    let long = "x".repeat((1 << 20) + 1);
+    let piped_in = "pipe the secret in: printf %s \"$SECRET\" | fernseal seal\n";
+    for (arguments, input, hint) in [
+        (&["seal", "s3cret"][..], "", piped_in),
+        (&["seal"], "", "nothing was printed; type or pipe the secret in\n"),
+        (&["seal"], &long, "nothing was printed; a token is no place for it\n"),
+    ] {
+        let said = folder.run_on(input, arguments);
+        assert!(said.err.ends_with(&format!("  next: {hint}")), "{said:?}");
+    }
+}
+
+#[test]
 fn what_is_staged_is_checked_in_every_format() {
     if !has("git") {
         return;

@@ -104,7 +104,7 @@ pub(crate) fn look(config: &ConfigPath, context: &Context) -> Result<ConfigText>
     if !config.is_stream() {
         return load(config, context).map(|(_, document)| document);
     }
-    // A file of the name `-` is named in another way.
+    // A file of the name `-` is named `./-`.
     let path = if config.path.as_os_str() == "-" { Path::new("stdin") } else { &*config.path };
     let document = ConfigText::parse(path, config.read_stream()?, format_source(config, context))?;
     tell_tokens(&document, context);

@@ -9,7 +9,7 @@ use crate::args::Open;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, FormatSource, TextFormat};
 use crate::context::Context;
-use crate::error::{FileFailure, Result, UsageFailure};
+use crate::error::{FileFailure, Result, TokenFailure, UsageFailure};
 use crate::output;
 
 pub(crate) fn run(args: &Open, context: &Context) -> Result<()> {
@@ -22,9 +22,9 @@ pub(crate) fn run(args: &Open, context: &Context) -> Result<()> {
     let read = io::stdin().lock().take(room as u64).read_to_end(&mut bytes);
     read.map_err(|error| FileFailure::StdinUnreadable { error: error.into() })?;
     let document = ConfigText::parse("stdin", bytes.trim_ascii().to_vec(), FormatSource::Given(TextFormat::Text))?;
-    let [token] = &*document.tokens else { return Err(UsageFailure::NotOneToken.into()) };
+    let [token] = &*document.tokens else { return Err(TokenFailure::NotOneToken.into()) };
     if token.text(&document) != document.text.as_str() {
-        return Err(UsageFailure::NotOneToken.into());
+        return Err(TokenFailure::NotOneToken.into());
     }
     let keys = context.keys()?;
     let secret = open_one(&document, token, &keys, context)?;

@@ -10,13 +10,13 @@ use super::set::read_stdin;
 use crate::args::Seal;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::context::Context;
-use crate::error::{Otherwise, Result, UsageFailure};
+use crate::error::{ConfigFailure, Otherwise, Result, SecretFor, UsageFailure};
 use crate::output::{self, time};
 use crate::tokens;
 
 pub(crate) fn run(args: &Seal, context: &Context) -> Result<()> {
     if !args.surplus.is_empty() {
-        return Err(UsageFailure::SecretAsArgument.into());
+        return Err(UsageFailure::SecretAsArgument { secret: SecretFor::Token }.into());
     }
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
@@ -33,19 +33,23 @@ pub(crate) fn run(args: &Seal, context: &Context) -> Result<()> {
 }
 
 fn read_secret(args: &Seal, context: &Context) -> Result<Zeroizing<String>> {
-    let too_long = |len: usize| if len > MAX_SECRET { Err(UsageFailure::SealTooLong.into()) } else { Ok(()) };
+    let too_long = |len: usize| {
+        if len > MAX_SECRET { Err(ConfigFailure::SecretOnStdinTooLong.into()) } else { Ok(()) }
+    };
     let secret = if io::stdin().is_terminal() {
-        let asked = context.prompts.ask_secret_twice("Secret: ", &Otherwise::NoSecret)?;
-        let [first, second] = asked.map_err(|why| UsageFailure::SealMissing { why })?;
+        let [first, second] = context
+            .prompts
+            .ask_secret_twice("Secret: ", &Otherwise::NothingSealed)?
+            .map_err(|why| UsageFailure::SecretMissing { secret: SecretFor::Token, why })?;
         if first != second {
-            return Err(UsageFailure::SecretsDiffer.into());
+            return Err(UsageFailure::SecretsDiffer { secret: SecretFor::Token }.into());
         }
         first
     } else {
         read_stdin(args.raw, too_long, context)?
     };
     if secret.is_empty() {
-        return Err(UsageFailure::SecretEmpty.into());
+        return Err(UsageFailure::SecretEmpty { secret: SecretFor::Token }.into());
     }
     Ok(secret)
 }

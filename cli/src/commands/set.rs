@@ -14,7 +14,7 @@ use crate::args::Set;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, Edits, Kind, Place, SealedValue, ValueError, classify};
 use crate::context::Context;
-use crate::error::{ConfigFailure, Failure, FileFailure, Otherwise, Result, UsageFailure};
+use crate::error::{ConfigFailure, Failure, FileFailure, Otherwise, Result, SecretFor, UsageFailure};
 use crate::interrupt;
 use crate::keys::{Keyring, derive};
 use crate::output::{self, time};
@@ -22,7 +22,7 @@ use crate::tokens;
 
 pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     if !args.surplus.is_empty() {
-        return Err(UsageFailure::SecretAsArgument.into());
+        return Err(UsageFailure::SecretAsArgument { secret: secret_for(args) }.into());
     }
     let (mut source, mut document) = read(&args.config, context)?;
     // Before anybody is asked for a key or a secret.
@@ -111,9 +111,13 @@ fn read_secret(args: &Set, document: &ConfigText, context: &Context) -> Result<Z
     let check = |len| check_length(document, &args.pointer, len);
     let secret = if io::stdin().is_terminal() { ask(args, context)? } else { read_stdin(args.raw, check, context)? };
     if secret.is_empty() {
-        return Err(UsageFailure::SecretEmpty.into());
+        return Err(UsageFailure::SecretEmpty { secret: secret_for(args) }.into());
     }
     Ok(secret)
+}
+
+fn secret_for(args: &Set) -> SecretFor {
+    SecretFor::Value(args.pointer.clone())
 }
 
 fn ask(args: &Set, context: &Context) -> Result<Zeroizing<String>> {
@@ -121,9 +125,9 @@ fn ask(args: &Set, context: &Context) -> Result<Zeroizing<String>> {
     let [first, second] = context
         .prompts
         .ask_secret_twice(&question, &Otherwise::NoSecret)?
-        .map_err(|why| UsageFailure::SecretMissing { pointer: args.pointer.clone(), why })?;
+        .map_err(|why| UsageFailure::SecretMissing { secret: secret_for(args), why })?;
     if first != second {
-        return Err(UsageFailure::SecretsDiffer.into());
+        return Err(UsageFailure::SecretsDiffer { secret: secret_for(args) }.into());
     }
     Ok(first)
 }

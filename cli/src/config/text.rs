@@ -1,7 +1,7 @@
 //! A config as the commands see it: its text, the tokens in it with their pointers, and edits of its values.
 //! Everything outside an edited value stays byte for byte.
 //! [`Edits`] are the only way to a changed text: they are in order, and none overlaps another.
-//! Which format a text has, and what its bytes mean, is for [`syntax`](super::syntax) to know: nothing here depends on it.
+//! Which format a text has, and what its bytes mean, is for [`syntax`] to know: nothing here depends on it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,12 +15,12 @@ use fernseal_core::token::Format as Form;
 use zeroize::Zeroizing;
 
 use super::placeholder;
-use super::syntax::{self, FoundToken, Owner, ReadError, Reading, Refusal, Spot};
+use super::syntax::{self, FoundToken, Owner, ReadError, Reading, Spot};
 use crate::error::{Advice, Bug, ConfigFailure, Failure, JsonFlaw, Result, TextPlace, TokenFailure};
 use crate::output::time;
 use crate::quote::{Pointer, is_key_text, shown};
 
-pub(crate) use super::syntax::{Edit, FormatSource, Kind, Place, TextFormat, ValueError};
+pub(crate) use super::syntax::{Edit, FormatSource, Kind, Place, Refusal, TextFormat, ValueError};
 
 /// A config file's text and the tokens in it.
 pub(crate) struct ConfigText {
@@ -130,7 +130,7 @@ impl ConfigText {
     /// What the format has against the value at `pointer`, or against another one in its place.
     pub(crate) fn refused_at(&self, pointer: &str, refusal: &Refusal) -> Failure {
         let (config, pointer) = (self.path.clone(), pointer.to_owned().into());
-        ConfigFailure::ValueRefused { config, pointer, what: refusal.what.clone(), next: refusal.next }.into()
+        ConfigFailure::ValueRefused { config, pointer, refusal: refusal.clone() }.into()
     }
 
     /// Why `token` was refused; a slip that is often made gets words of its own.
@@ -288,7 +288,7 @@ fn value_failure(file: &Path, pointer: Pointer, error: Error) -> Failure {
 /// What a format has against a text.
 fn refused(file: &Path, text: &str, refusal: &Refusal) -> Failure {
     let place = TextPlace::of(text, refusal.offset);
-    ConfigFailure::TextRefused { config: file.to_owned(), place, what: refusal.what.clone(), next: refusal.next }.into()
+    ConfigFailure::TextRefused { config: file.to_owned(), place, refusal: refusal.clone() }.into()
 }
 
 /// Why a text cannot be read.
@@ -297,8 +297,8 @@ fn unreadable(file: &Path, text: &str, error: ReadError) -> Failure {
     match error {
         ReadError::InvalidJson(_) if is_key_text(text) => ConfigFailure::IsMasterKey { config }.into(),
         ReadError::InvalidJson(offset) => {
-            let TextPlace { line, column, offset } = TextPlace::in_text(text, offset);
-            ConfigFailure::InvalidJson { config, line, column, offset, flaw: flaw(text, offset) }.into()
+            ConfigFailure::InvalidJson { config, place: TextPlace::in_text(text, offset), flaw: flaw(text, offset) }
+                .into()
         }
         ReadError::TooDeep(offset) => ConfigFailure::TooDeep { config, offset }.into(),
         ReadError::NamedTwice(pointer) => value_failure(file, pointer.into(), Error::DuplicateKey),

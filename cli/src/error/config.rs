@@ -1,11 +1,12 @@
 //! What is in a config: JSON that is broken, values that are not there, secrets in plain text.
 
-use std::borrow::Cow;
+use std::fmt;
 use std::path::PathBuf;
 
 use fernseal_core::{Error, json};
 
 use super::{Exit, Message, message};
+use crate::config::text::Refusal;
 use crate::quote::{Pointer, count, one_line, quoted, quoted_path, shown};
 
 #[derive(Debug, Clone)]
@@ -13,22 +14,22 @@ pub(crate) enum ConfigFailure {
     // The text.
     /// The bytes are not UTF-8 from this place on.
     NotUtf8 { config: PathBuf, offset: usize },
-    /// It is not JSON from this place on; lines and columns are counted from 1.
-    InvalidJson { config: PathBuf, line: usize, column: usize, offset: usize, flaw: JsonFlaw },
+    /// It is not JSON from this place on.
+    InvalidJson { config: PathBuf, place: TextPlace, flaw: JsonFlaw },
     /// The nesting is deeper than core reads.
     TooDeep { config: PathBuf, offset: usize },
     /// The file holds a master key.
     IsMasterKey { config: PathBuf },
-    /// The text has no format that is known, or is not as its format wants it; `what` and `next` are the format's.
-    TextRefused { config: PathBuf, place: Option<TextPlace>, what: Cow<'static, str>, next: &'static str },
+    /// The text has no format that is known, or is not as its format wants it: at this place, or all of it.
+    TextRefused { config: PathBuf, place: Option<TextPlace>, refusal: Refusal },
     /// The names above the tokens are so long that the pointers would take many times the text.
     LongNames { config: PathBuf },
 
     // One value.
     /// What core refused; it may be a token.
     Value { config: PathBuf, pointer: Pointer, error: Error },
-    /// A value that is left as it is, or cannot become what it is to be; `what` and `next` are the format's.
-    ValueRefused { config: PathBuf, pointer: Pointer, what: Cow<'static, str>, next: &'static str },
+    /// A value that its format leaves as it is, or that cannot become what it is to be.
+    ValueRefused { config: PathBuf, pointer: Pointer, refusal: Refusal },
     /// A token outside of all values opens to a secret that cannot stand there.
     OutsideOfValues { config: PathBuf, pointer: Pointer },
     /// The value that `set` is to replace is not there.
@@ -37,7 +38,9 @@ pub(crate) enum ConfigFailure {
     NoTokenValue { config: PathBuf },
     /// A secret has more than 1 MiB.
     SecretTooLong { config: PathBuf, pointer: Pointer },
-    /// What was piped into `set` is not text.
+    /// The same, of one that goes into no config.
+    SecretOnStdinTooLong,
+    /// The secret on stdin is not text.
     SecretNotUtf8,
     /// An environment variable cannot hold it.
     HoldsNul { pointer: Pointer },
@@ -77,10 +80,9 @@ impl ConfigFailure {
                 format!("{} is not UTF-8 at byte {offset}", shown(config)),
                 "a config is text in UTF-8; convert it, for example with iconv",
             ),
-            Self::InvalidJson { config, line, column, offset, flaw } => malformed(
-                format!("Invalid JSON: {}, line {line}, column {column} (byte {offset})", shown(config)),
-                flaw.hint(),
-            ),
+            Self::InvalidJson { config, place, flaw } => {
+                malformed(format!("Invalid JSON: {}, {place}", shown(config)), flaw.hint())
+            }
             Self::TooDeep { config, offset } => malformed(
                 format!(
                     "Invalid JSON: {} is nested deeper than {} levels at byte {offset}",
@@ -93,11 +95,9 @@ impl ConfigFailure {
                 format!("Invalid JSON: {} holds a master key, not a config", shown(config)),
                 "were the config and the key file swapped?",
             ),
-            Self::TextRefused { config, place, what, next } => {
-                let place = place.as_ref().map_or_else(String::new, |place| {
-                    format!(", line {}, column {} (byte {})", place.line, place.column, place.offset)
-                });
-                malformed(format!("{what}: {}{place}", shown(config)), next)
+            Self::TextRefused { config, place, refusal } => {
+                let place = place.map_or_else(String::new, |place| format!(", {place}"));
+                malformed(format!("{}: {}{place}", refusal.what, shown(config)), refusal.next)
             }
             Self::LongNames { config } => malformed(
                 format!("{} has names too long to be told above so many tokens", shown(config)),
@@ -107,8 +107,8 @@ impl ConfigFailure {
             Self::Value { config, pointer, error } => {
                 message(value_exit(*error), value_problem(&shown(config), pointer, *error), value_hint(*error))
             }
-            Self::ValueRefused { config, pointer, what, next } => {
-                malformed(format!("{what}: {} at {pointer}", shown(config)), next)
+            Self::ValueRefused { config, pointer, refusal } => {
+                malformed(format!("{}: {} at {pointer}", refusal.what, shown(config)), refusal.next)
             }
             Self::OutsideOfValues { config, pointer } => malformed(
                 format!("the secret cannot be written outside of a value: {} at {pointer}", shown(config)),
@@ -125,6 +125,10 @@ impl ConfigFailure {
             Self::SecretTooLong { config, pointer } => malformed(
                 format!("the secret is longer than 1 MiB: {} {pointer}", shown(config)),
                 "nothing was written; a config is no place for it",
+            ),
+            Self::SecretOnStdinTooLong => malformed(
+                "the secret on stdin is longer than 1 MiB".to_owned(),
+                "nothing was printed; a token is no place for it",
             ),
             Self::SecretNotUtf8 => malformed(
                 "the secret on stdin is not UTF-8 text".to_owned(),
@@ -237,10 +241,10 @@ fn variable(name: &str, problem: &str, next: &'static str) -> Message {
 /// A place in a text; lines and columns are counted from 1.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TextPlace {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
+    line: usize,
+    column: usize,
     /// In bytes.
-    pub(crate) offset: usize,
+    offset: usize,
 }
 
 impl TextPlace {
@@ -255,6 +259,12 @@ impl TextPlace {
         let line = before.matches('\n').count() + 1;
         let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
         Self { line, column, offset }
+    }
+}
+
+impl fmt::Display for TextPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {} (byte {})", self.line, self.column, self.offset)
     }
 }
 

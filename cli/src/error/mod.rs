@@ -4,6 +4,10 @@
 //! here: one file for each topic, one enum in it, and for each variant all three parts in one place (`message`).
 //! To change a message, find its words in this folder. To add a failure, add a variant and its message.
 //!
+//! One exception: what a format has against a text or a value stands beside the rule of that format, in
+//! [`config::syntax`](crate::config), as a [`Refusal`](crate::config::text::Refusal). `tests/formats` builds that folder
+//! without this one, and counts the refusals by their words.
+//!
 //! Some failures say more about another one, for example that nothing was changed. They wrap it: see [`Failure`].
 
 mod bug;
@@ -35,7 +39,7 @@ pub(crate) use program::{ProgramFailure, StartFlaw};
 pub(crate) use rotation::{RotationFailure, removal_question};
 pub(crate) use terminal::{Absence, Cut, Otherwise, TerminalFailure};
 pub(crate) use token::{Advice, KeyElsewhere, TokenFailure};
-pub(crate) use usage::UsageFailure;
+pub(crate) use usage::{SecretFor, UsageFailure};
 
 /// Why a command failed.
 #[derive(Debug, Clone)]

@@ -98,7 +98,7 @@ impl Found {
         }
     }
 
-    /// Looks at what was named: a file, or a directory with all below it.
+    /// Looks at what was named: a stream, a file, or a directory with all below it.
     fn look_at(&mut self, path: &Path, selection: Selection<'_>) -> io::Result<()> {
         if ConfigPath::named(path).is_stream() {
             self.configs.push(ConfigPath::named(path));
