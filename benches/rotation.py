@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Measures whole rotations by the number of files, beside the original's arithmetic; writes results/rotation.md.
+"""Measures rotations of many files, compares them with the original's arithmetic, and writes results/rotation.md.
 
     cargo build --release -p fernseal && target/venv/bin/python benches/rotation.py
 
-Ours is the command itself: files found, opened, checked, backed up, replaced and synced, on all cores. The original's
-figure is a re-creation of its arithmetic alone, six derivations a file on Python's cryptography and no file touched;
-from 10 files on it is worked out from the measured time of 10.
+Our figure is the time of the command, which finds, opens, checks, backs up, replaces and syncs the files on all cores. The
+original's figure is the time of its arithmetic only: six derivations for each file with Python's cryptography, without
+any file access. For more than 10 files it is calculated from the time of 10.
 """
 import base64
 import json
@@ -26,7 +26,7 @@ KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 
 
 def tokens(count, work, env):
-    """As many tokens, each with its own salt, sealed a thousand at a time."""
+    """Returns `count` tokens, each with its own salt. Seals a thousand at a time."""
     found = []
     while len(found) < count:
         names = [f"s{at}" for at in range(min(1000, count - len(found)))]
@@ -40,13 +40,13 @@ def tokens(count, work, env):
 
 
 def peak(child):
-    """The most memory that the child has used, in KiB: 0 once it has ended. `wait4` would tell Python's from before it."""
+    """Returns the peak memory of the child in KiB, or 0 if it has ended. `wait4` would include Python's memory before exec."""
     used = re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{child.pid}/status").read_text())
     return int(used[1]) if used else 0
 
 
 def ours(count, place):
-    """The seconds and the peak memory of a rotation in a new folder in `place`."""
+    """Returns the seconds and the peak memory of a rotation in a new folder in `place`."""
     work = pathlib.Path(tempfile.mkdtemp(dir=place))
     env = {"HOME": str(work), "PATH": os.environ["PATH"], "PROXMOX_MCP_MASTER_KEY": KEY}
     tree = work / "tree"
@@ -74,7 +74,7 @@ def original(count):
 
 
 table = "| files | fernseal rotate | per file | peak memory | the original's arithmetic | ratio |\n|---|---|---|---|---|---|\n"
-# Nothing is removed before the end: ext4 looks at each file that was deleted a short while ago when it makes a new one.
+# Nothing is removed before the end, because ext4 checks recently deleted files when it creates a new one.
 with tempfile.TemporaryDirectory(dir=ROOT / "target") as place:
     for count in (1, 10, 100, 1_000, 10_000):
         (seconds, kilobytes), theirs = ours(count, place), original(count)

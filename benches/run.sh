@@ -1,8 +1,9 @@
 #!/bin/sh
-# Measures all figures of the README about speed, into benches/results: the comparison with peers, the chart, the rotation.
-#   benches/run.sh           everything; needs what `tests/setup.sh python node` installs, cmake and Debian's libssl-dev
-#   benches/run.sh cycles    what each kernel costs here, and where the choice among them is not the best one
-# `cargo bench` in this folder runs criterion's own benchmarks.
+# Measures all figures of benches/README.md and writes them to benches/results: the comparison with peers, the chart,
+# the rotation.
+#   benches/run.sh           measures everything; needs `tests/setup.sh python node`, cmake and Debian's libssl-dev
+#   benches/run.sh cycles    measures each kernel, and prints where `Backend::Best` does not choose the fastest
+# `cargo bench` in this folder runs the benchmarks of criterion.
 set -eu
 cd "$(dirname "$0")"
 cargo run --release --quiet -- "$@"

@@ -1,12 +1,15 @@
 #!/bin/sh
-# Builds and installs libfernseal for C and C++ on GNU/Linux, in about half a minute; needs Rust.
-#   ffi/install.sh                                          into /usr/local
+# Builds libfernseal and installs it for C and C++ on GNU/Linux. Needs Rust; takes about half a minute.
+#   ffi/install.sh                                          installs into /usr/local
 #   DESTDIR=/tmp/package PREFIX=/usr LIBDIR=/usr/lib/x86_64-linux-gnu ffi/install.sh
-# PREFIX   where it will be used (/usr/local); LIBDIR   where libraries lie (PREFIX/lib); DESTDIR   put before both
-# CARGOFLAGS   more for cargo, such as --offline
 #
-# Installs the header, libfernseal.a, libfernseal.so with its two links, fernseal.pc for pkg-config, and for CMake
-# find_package(fernseal) with the targets fernseal::fernseal (shared) and fernseal::static.
+# PREFIX      the prefix where it will be used (/usr/local)
+# LIBDIR      the directory of the libraries (PREFIX/lib)
+# DESTDIR     a directory that is put before both, for packages
+# CARGOFLAGS  more options for cargo, such as --offline
+#
+# Installs the header, libfernseal.a, libfernseal.so with its two links, fernseal.pc for pkg-config, and the CMake
+# package `fernseal` with the targets fernseal::fernseal (shared) and fernseal::static.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -16,8 +19,8 @@ destdir=${DESTDIR:-}
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 soname=libfernseal.so.${version%%.*}
 target=${CARGO_TARGET_DIR:-target}
-# What the static library needs of the system: `rustc --print native-static-libs`, but for what a compiler adds by itself
-# (libc, and of libgcc the form that fits a static or a dynamic program).
+# The system libraries that the static library needs, as `rustc --print native-static-libs` lists them. libc and libgcc
+# are left out, because the C compiler adds them in the form that fits a static or a dynamic program.
 private="-lutil -lrt -lpthread -lm -ldl"
 
 case $prefix$libdir in
@@ -30,7 +33,7 @@ esac
 cargo rustc --release --locked ${CARGOFLAGS:-} -p fernseal-ffi --lib --crate-type staticlib,cdylib -- \
     -C link-arg=-Wl,-soname,"$soname"
 
-umask 022 # what is installed is for everyone
+umask 022 # everyone may read the installed files
 lib=$destdir$libdir
 install -d "$destdir$prefix/include" "$lib/pkgconfig" "$lib/cmake/fernseal"
 install -m 644 include/fernseal.h "$destdir$prefix/include/fernseal.h"
@@ -53,7 +56,7 @@ Libs: -L\${libdir} -lfernseal
 Libs.private: $private
 PC
 
-# The paths start from where the file is found, so that the tree may lie anywhere: below DESTDIR, behind a link.
+# The paths are relative to this file, so that the tree can be moved: below DESTDIR, or behind a symbolic link.
 include=$(realpath -sm --relative-to="$libdir" "$prefix/include")
 cat >"$lib/cmake/fernseal/fernseal-config.cmake" <<CMAKE
 get_filename_component(_fernseal_lib "\${CMAKE_CURRENT_LIST_DIR}" REALPATH)
@@ -90,10 +93,11 @@ CMAKE
 
 echo "fernseal $version is in $destdir$prefix and $lib"
 
-# A package has ldconfig run where it is installed; here it is for whoever runs programs.
+# The installer of a package runs ldconfig itself. Without DESTDIR, this script runs it, so that programs find the
+# library.
 if [ -z "$destdir" ]; then
     PATH=$PATH:/usr/sbin:/sbin
-    ldconfig 2>/dev/null || true # for root alone
+    ldconfig 2>/dev/null || true # succeeds as root only
     ldconfig -p 2>/dev/null | grep -qF " => $libdir/$soname" || cat >&2 <<HINT
 install: programs do not find $soname in $libdir yet
   run ldconfig as root if /etc/ld.so.conf names it; if not, set LD_LIBRARY_PATH or link with -Wl,-rpath,$libdir

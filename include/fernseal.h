@@ -1,28 +1,30 @@
 /*
- * libfernseal: opens and seals the secrets of JSON configs, hosted or on bare metal.
- * Made by cbindgen from ffi/src; not to be edited.
+ * libfernseal: opens and seals the secrets of JSON configs, on an operating system or on bare metal.
+ * cbindgen generates this file from ffi/src. Do not edit it.
  *
- * The rules, for all functions:
- *   - Outputs come first, as (out, cap, out_len); inputs as (pointer, length). No length is ever found by strlen.
- *   - Text outputs end in a NUL, which cap must have room for and out_len does not count.
- *   - FERNSEAL_OK is 0. After any other status *out_len is 0 and out holds zeros: no plaintext, no part of a result.
- *   - A pointer may be NULL only if its length is 0. An output may not overlap another argument. Both are checked, with
- *     alignment and lengths that no object can have: FERNSEAL_INVALID_ARGUMENT. An output that is at fault is left as
- *     it was; so is out if out_len is at fault. If they overlap, both are.
- *   - ctx is for the callback: it may be NULL, and is not checked. A NULL random source is one that fails:
- *     FERNSEAL_RANDOM_FAILED.
- *   - The caller owns every byte. No heap, no initialisation, no global state: any thread, at any time, as long as
- *     nobody, neither another thread nor a callback, changes an input or touches an output meanwhile. (A random source
- *     fills buf, and nothing else.)
- *   - A callback must return: no longjmp, no C++ exception through the library. It may call the library.
- *   - A derivation takes 100 000 iterations of PBKDF2: some 6 to 10 ms on a server, 3 to 35 s on a microcontroller.
- *   - On an operating system a call takes up to 20 KiB of stack, of which it overwrites 16 at its end. Those of
- *     fernseal_random_os are among them; another callback's come on top.
- *   - A fault in the library becomes FERNSEAL_INTERNAL on an operating system; on bare metal it calls fernseal_panic.
- *   - A result that must not be ignored is marked FERNSEAL_MUST_USE.
+ * Rules for all functions:
+ *   - Order: outputs come first, as (out, cap, out_len), then inputs, as (pointer, length). Inputs need no final NUL.
+ *   - Text: text outputs end in a NUL. cap includes it, out_len does not.
+ *   - Failure: FERNSEAL_OK is 0. After any other status, *out_len is 0 and all of out is zero: no plaintext.
+ *   - Checks: a pointer may be NULL only if its length is 0. An output must not overlap another argument. Pointers must
+ *     be aligned, and lengths must be possible. If a check fails, the function returns FERNSEAL_INVALID_ARGUMENT and
+ *     does not write to the output that failed it. If out_len fails it, out is not written either; if out and out_len
+ *     overlap, neither is written.
+ *   - Memory: the caller owns all memory. The library has no heap, no global state and no initialisation.
+ *   - Threads: every function may be called on any thread at any time. During a call, no other thread and no callback
+ *     may change an input or access an output. (A random source writes to its buf, and to nothing else.)
+ *   - Callbacks: ctx is passed to the callback and not checked; it may be NULL. A random source that is NULL counts as
+ *     one that fails: FERNSEAL_RANDOM_FAILED. A callback must return: no longjmp and no C++ exception may leave it. It
+ *     may call the library.
+ *   - Time: a derivation takes 100 000 iterations of PBKDF2: 6 to 10 ms on a server, 3 to 35 s on a microcontroller.
+ *   - Stack: on an operating system a call takes up to 20 KiB of stack, fernseal_random_os included, and overwrites
+ *     16 KiB of it before it returns. The stack of other callbacks comes on top.
+ *   - Faults: a fault in the library returns FERNSEAL_INTERNAL on an operating system, and calls fernseal_panic on bare
+ *     metal.
+ *   - Results: a result that must not be ignored is marked FERNSEAL_MUST_USE.
  *
- * "Feature" in a comment names the Cargo feature of fernseal-ffi without which a function is not in the library;
- * a build for an operating system has them all.
+ * "Feature" in a comment names a Cargo feature of fernseal-ffi. Only a library built with that feature contains the
+ * function. A build for an operating system has all features.
  *
  * C99 or C++11. MIT OR Apache-2.0.
  */
@@ -40,7 +42,7 @@
 #define FERNSEAL_VERSION_MINOR 1
 #define FERNSEAL_VERSION_PATCH 0
 #define FERNSEAL_VERSION_STRING "0.1.0"
-/* One number, to compare: 1 002 003 is version 1.2.3. */
+/* One number, for comparisons: 1 002 003 is version 1.2.3. */
 #define FERNSEAL_VERSION_NUMBER \
     (FERNSEAL_VERSION_MAJOR * 1000000 + FERNSEAL_VERSION_MINOR * 1000 + FERNSEAL_VERSION_PATCH)
 
@@ -52,39 +54,39 @@
 #endif
 #endif
 
-/* ---- Capacities in bytes, for arrays; each equals the function of its name, for lengths up to SIZE_MAX / 2 ---- */
+/* ---- Buffer capacities in bytes, as constants. Each equals the function of its name up to SIZE_MAX / 2 ---- */
 
 /* The text of a new master key, with its NUL. */
 #define FERNSEAL_MASTER_KEY_CAP 45
-/* A token, with its NUL, that a secret of plain_len bytes is sealed into. */
+/* The token of a secret of plain_len bytes, with its NUL. */
 #define FERNSEAL_TOKEN_SEAL_CAP(plain_len) \
     (FERNSEAL_BASE64_LEN(FERNSEAL_BASE64_LEN(FERNSEAL_FERNET_RAW_LEN(plain_len))) + 30)
 /* The secret of any token of token_len characters. */
 #define FERNSEAL_TOKEN_OPEN_CAP(token_len) \
     (((size_t)(token_len) < 4 ? 0 : (size_t)(token_len) - 4) / 4 * 3 / 4 * 3)
-/* A Fernet token, with its NUL, that a secret of plain_len bytes is sealed into. */
+/* The Fernet token of a secret of plain_len bytes, with its NUL. */
 #define FERNSEAL_FERNET_SEAL_CAP(plain_len) \
     (FERNSEAL_BASE64_LEN(FERNSEAL_FERNET_RAW_LEN(plain_len)) + 1)
 /* The secret of any Fernet token of token_len characters. */
 #define FERNSEAL_FERNET_OPEN_CAP(token_len) ((size_t)(token_len) / 4 * 3)
 
-/* What the macros above are made of. */
+/* Helpers of the macros above. */
 #define FERNSEAL_BASE64_LEN(len) (((len) + 2) / 3 * 4)
 #define FERNSEAL_FERNET_RAW_LEN(plain_len) ((size_t)(plain_len) / 16 * 16 + 73)
 
 /* ---- Types ---- */
 
-/** The result of a function: FERNSEAL_OK (0), or what went wrong. The numbers never change. */
+/** The result of a function: FERNSEAL_OK (0), or the kind of failure. The numbers never change. */
 typedef int32_t fernseal_status;
 
 /** A master key: the key that the user holds. Wipe it after use with fernseal_wipe. */
 typedef struct {
-    /** The key as HMAC uses it, whatever length its text had. */
+    /** The key in the form that HMAC uses: 64 bytes, whatever the length of its text. */
     uint8_t bytes[64];
 } fernseal_master_key;
 
-/** A random source: fills buf with len bytes from a cryptographically secure generator and returns 0. Any other value means
- *  that it failed. */
+/** A random source. It fills buf with len bytes from a cryptographically secure generator and returns 0. It returns
+ *  any other value on failure. */
 typedef int (*fernseal_random_fn)(void *ctx, uint8_t *buf, size_t len);
 
 /** The key of one token, derived from a master key. It is as secret as the master key; wipe it after use. */
@@ -93,12 +95,12 @@ typedef struct {
     uint8_t bytes[32];
 } fernseal_key;
 
-/** A tick function, which fernseal_derive calls about a hundred times, for example to feed a watchdog. It returns 0 to continue
- *  and another value to cancel. */
+/** A function that fernseal_derive calls about a hundred times, for example to feed a watchdog. It returns 0 to
+ *  continue and any other value to cancel. */
 typedef int (*fernseal_tick_fn)(void *ctx);
 
-/** An opened ProxmoxMCP config. Each text ends in a NUL. A field that the config does not have gets the default of the Python
- *  original. Wipe it after use. */
+/** An opened ProxmoxMCP config. Each text ends in a NUL. A field that the config lacks has the default of the Python
+ *  original. Wipe it after use with fernseal_wipe. */
 typedef struct {
     /** proxmox.host */
     char host[256];
@@ -130,7 +132,7 @@ typedef struct {
 /** The output buffer is too short. The function's comment says which capacity is enough. */
 #define FERNSEAL_BUFFER_TOO_SMALL 1
 
-/** The text is not a token; or a secret is not text where it must be; or a value looks like a damaged token. */
+/** The text is not a token; or a secret that must be text is not UTF-8; or a value looks like a damaged token. */
 #define FERNSEAL_MALFORMED 2
 
 /** The key text is not base64; or the key is too short to seal with (under 16 bytes, not counting trailing zeros). */
@@ -151,13 +153,14 @@ typedef struct {
 /** The tick function cancelled the call. */
 #define FERNSEAL_CANCELLED 8
 
-/** The library has a fault; please report it. */
+/** The library contains a fault. Please report it. */
 #define FERNSEAL_INTERNAL 9
 
 /** There is no value at the pointer, or the config lacks a required field. */
 #define FERNSEAL_NOT_FOUND 10
 
-/** The text is not JSON or nested too deeply; or a name on the way to the value occurs twice; or the value has the wrong kind. */
+/** The text is not JSON, or nested too deeply; or a name on the path to the value occurs twice; or a value has the
+ *  wrong kind. */
 #define FERNSEAL_INVALID_JSON 11
 
 #ifdef __cplusplus
@@ -166,20 +169,20 @@ extern "C" {
 
 /* ---- The library ---- */
 
-/** Returns the library's version as a number, as FERNSEAL_VERSION_NUMBER is the header's. */
+/** Returns the version of the library as a number. FERNSEAL_VERSION_NUMBER is that of the header. */
 uint32_t fernseal_version_number(void);
 
-/** Returns the library's version as text, as FERNSEAL_VERSION_STRING is the header's. */
+/** Returns the version of the library as text. FERNSEAL_VERSION_STRING is that of the header. */
 const char *fernseal_version_string(void);
 
-/** Returns a short description of a status, for a log. It is never NULL and must not be freed. */
+/** Returns a short description of a status, for logs. It is never NULL and must not be freed. */
 const char *fernseal_status_str(int32_t status);
 
-/** Zeroes len bytes; the compiler cannot remove it. For keys and secrets after use. */
+/** Zeroes len bytes in a way that the compiler cannot remove. Use it on keys and secrets after use. */
 void fernseal_wipe(void *bytes, size_t len);
 
-/** Fills buf from the operating system's random source; returns 0, or another value if that fails. It is a fernseal_random_fn
- *  and ignores ctx. Feature std. */
+/** Fills buf from the operating system's random source. Returns 0, or another value on failure. It is a
+ *  fernseal_random_fn and ignores ctx. Feature std. */
 FERNSEAL_MUST_USE int fernseal_random_os(void *ctx, uint8_t *buf, size_t len);
 
 /* ---- Master keys ---- */
@@ -217,11 +220,12 @@ FERNSEAL_MUST_USE fernseal_status fernseal_token_open(uint8_t *out, size_t cap, 
 FERNSEAL_MUST_USE fernseal_status fernseal_token_open_any(uint8_t *out, size_t cap, size_t *out_len,
     const fernseal_master_key *masters, size_t count, const char *token, size_t token_len);
 
-/** Derives the key of a token in slices. Between them it calls tick with ctx, unless tick is NULL. Feature open. */
+/** Derives the key of a token in slices. Calls tick with ctx between two slices, unless tick is NULL. Feature
+ *  open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_derive(fernseal_key *out, const fernseal_master_key *master,
     const char *token, size_t token_len, fernseal_tick_fn tick, void *ctx);
 
-/** Opens a token with the key that fernseal_derive derived for it, in microseconds. cap is at least
+/** Opens a token with the key that fernseal_derive derived for it. Takes microseconds. cap is at least
  *  FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_token_open_with(uint8_t *out, size_t cap, size_t *out_len,
     const fernseal_key *key, const char *token, size_t token_len);
@@ -243,18 +247,18 @@ size_t fernseal_fernet_open_cap(size_t token_len);
 FERNSEAL_MUST_USE fernseal_status fernseal_fernet_seal(char *out, size_t cap, size_t *out_len, const char *key_text,
     size_t key_len, const uint8_t *plain, size_t plain_len, uint64_t now, fernseal_random_fn random, void *ctx);
 
-/** Opens a Fernet token that is at most ttl seconds old at the time now (Unix seconds); if ttl is 0, of any age.
- *  cap is at least FERNSEAL_FERNET_OPEN_CAP(token_len). Feature open. */
+/** Opens a Fernet token that is at most ttl seconds old at the time now (Unix seconds). If ttl is 0, the token
+ *  may be of any age. cap is at least FERNSEAL_FERNET_OPEN_CAP(token_len). Feature open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_fernet_open(uint8_t *out, size_t cap, size_t *out_len, const char *key_text,
     size_t key_len, const char *token, size_t token_len, uint64_t now, uint64_t ttl);
 
 /* ---- Configs ---- */
 
-/** Opens every token of a config. Everything else stays byte for byte. Costs a derivation for each salt, so at most one for each
- *  165 bytes of json: whoever opens configs of strangers limits json_len. Everything else takes time linear in json_len.
- *  cap is at least json_len + 1. It is more if secrets contain many characters that JSON escapes, or if tokens lie below more
- *  than 20 levels: 4 * json_len + 1 is always enough. In a build with the feature compact, a token below more than 64 levels
- *  is FERNSEAL_INVALID_JSON. Feature config. */
+/** Opens every token of a config and copies all other bytes unchanged. Costs one derivation for each salt, so at most
+ *  one for each 165 bytes of json: limit json_len if you open configs of strangers. All other work takes time
+ *  linear in json_len. cap is at least json_len + 1. It is more if secrets contain many characters that JSON
+ *  escapes, or if tokens lie below more than 20 levels: 4 * json_len + 1 is always enough. In a build with the
+ *  feature compact, a token below more than 64 levels is FERNSEAL_INVALID_JSON. Feature config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_open(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len);
 
@@ -263,8 +267,8 @@ FERNSEAL_MUST_USE fernseal_status fernseal_config_open(char *out, size_t cap, si
 FERNSEAL_MUST_USE fernseal_status fernseal_config_open_any(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *masters, size_t count, const char *json, size_t json_len);
 
-/** Writes the value at pointer ("/auth/token_value" or "auth.token_value"), opened if it is a token.
- *  cap is at least the length of the value as it is written, and 1; json_len + 1 is always enough. Feature config. */
+/** Writes the value at pointer ("/auth/token_value" or "auth.token_value"). Opens it if it is a token. cap is at
+ *  least the length of the value as it is written, and 1; json_len + 1 is always enough. Feature config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_get(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len, const char *pointer, size_t pointer_len);
 
@@ -273,29 +277,32 @@ FERNSEAL_MUST_USE fernseal_status fernseal_config_get_any(char *out, size_t cap,
     const fernseal_master_key *masters, size_t count, const char *json, size_t json_len, const char *pointer,
     size_t pointer_len);
 
-/** Seals the string at pointer. A token or a placeholder (${NAME}) stays as it is. now is the time in Unix seconds.
- *  cap is at least json_len + FERNSEAL_TOKEN_SEAL_CAP(the string's length). Features config and seal. */
+/** Seals the string at pointer and copies all other bytes unchanged. A token or a placeholder (${NAME}) stays as it
+ *  is. now is the time in Unix seconds. cap is at least json_len + FERNSEAL_TOKEN_SEAL_CAP(the string's length).
+ *  Features config and seal. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_seal(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len, const char *pointer, size_t pointer_len,
     uint64_t now, fernseal_random_fn random, void *ctx);
 
-/** Opens every token of a config with the first of count old master keys that sealed it, and seals its secret with the new
- *  master key. Everything else stays byte for byte. now is the time in Unix seconds. Costs two derivations for each token.
- *  cap is at least json_len + 1, and 25 more for each legacy token; for tokens below more than 20 levels it is more, as in
- *  fernseal_config_open. Features config and seal. */
+/** Opens every token of a config with the first of count old master keys that sealed it, seals its secret with the
+ *  new master key, and copies all other bytes unchanged. now is the time in Unix seconds. Costs two derivations for
+ *  each token. cap is at least json_len + 1, and 25 more for each legacy token. For tokens below more than 20
+ *  levels it is more, as in fernseal_config_open. Features config and seal. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_rotate(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *old_masters, size_t count, const fernseal_master_key *new_master, const char *json,
     size_t json_len, uint64_t now, fernseal_random_fn random, void *ctx);
 
-/** Reads a ProxmoxMCP config, which is nested at most 16 levels, and opens the tokens among its fields, each with the first of
- *  count master keys that sealed it; count may be 0 if nothing is sealed. A value or token that is longer than its field is
- *  FERNSEAL_BUFFER_TOO_SMALL; a value that contains a NUL is FERNSEAL_MALFORMED. Feature config. */
+/** Reads a ProxmoxMCP config and opens the tokens among its fields, each with the first of count master keys that
+ *  sealed it. count may be 0 if nothing is sealed. The config may be nested 16 levels. A value or token that is
+ *  longer than its field is FERNSEAL_BUFFER_TOO_SMALL. A value that contains a NUL is FERNSEAL_MALFORMED. Feature
+ *  config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_read(fernseal_config *out, const fernseal_master_key *masters,
     size_t count, const char *json, size_t json_len);
 
 /* ---- What the firmware defines, in a build without the feature std ---- */
 
-/** Is called when the library detects a fault of its own. It resets or stops the device, and does not return. */
+/** Handles a fault in the library. The firmware defines it, and the library calls it. It resets or stops the
+ *  device, and must not return. */
 extern void fernseal_panic(void);
 
 #ifdef __cplusplus

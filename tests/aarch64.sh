@@ -1,6 +1,7 @@
 #!/bin/sh
-# Derivations by Arm's SHA2 instructions, in emulation: builds core's test for aarch64 with the standard library from
-# Debian's rust-web-src (tests/setup.sh mcu) and runs it in qemu-user. How fast it is cannot be told this way.
+# Tests derivations with Arm's SHA2 instructions in an emulator: builds core's tests for aarch64 with the standard
+# library from Debian's rust-web-src (tests/setup.sh mcu) and runs them in qemu-user. An emulator cannot measure their
+# speed.
 set -eu
 cd "$(dirname "$0")/.."
 for program in aarch64-linux-gnu-gcc qemu-aarch64; do

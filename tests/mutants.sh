@@ -1,8 +1,9 @@
 #!/bin/sh
-# Changes core in one place at a time and runs its tests, of which one must fail: tests/mutants.sh [OPTIONS]
-# The options go to cargo-mutants: -f core/src/key.rs for one file, --shard 0/8 for a part; without any, what processors
-# have for derivations is changed too. All of it takes an hour.
-# What no test can notice stands in .cargo/mutants.toml, with the reason. Needs tests/setup.sh mutants.
+# Mutation testing of core: changes it in one place at a time and runs its tests, of which one must fail.
+#   tests/mutants.sh [OPTIONS]
+# The options are those of cargo-mutants: -f core/src/key.rs for one file, --shard 0/8 for a part. Without options, the
+# CPU-specific back ends are changed too. All of it takes an hour. .cargo/mutants.toml lists changes that no test can
+# detect, with reasons. Needs tests/setup.sh mutants.
 set -eu
 cd "$(dirname "$0")/.."
 out=$(mktemp -d)
@@ -18,13 +19,13 @@ mutants() {
     cargo mutants -p fernseal-core --no-shuffle --output "$out" "$@" || code=$?
     case $code in
         0) ;;
-        # Some did not come to an end, which is noticed too; the code is the same where others passed.
+        # A test that does not end has detected the change, too. The exit code is the same if other changes were missed.
         3) [ ! -s "$out/mutants.out/missed.txt" ] || failed=1 ;;
         *) failed=1 ;;
     esac
 }
 
-# The portable derivation first; what processors have for it is compiled in its place.
+# First without `simd`: with it, the back ends replace the portable code.
 mutants --exclude 'core/src/kdf/**' "$@"
 [ $# -gt 0 ] || mutants --features simd --file 'core/src/kdf/**'
 exit $failed

@@ -1,6 +1,7 @@
 #!/bin/sh
-# The main job on real input: builds the command, encrypts the guide's own example config under a new key, and reads the
-# secret back. Python's cryptography decrypts it too, if tests/setup.sh has installed it. Leaves nothing behind.
+# Tests the main use on real input: builds the command, encrypts the guide's example config with a new key, and decrypts
+# the secret. Python's cryptography decrypts it too, if tests/setup.sh has installed it. Removes all its files at the
+# end.
 set -eu
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="$PWD/target"
@@ -25,7 +26,7 @@ cat >config.json <<'JSON'
 JSON
 unset PROXMOX_MCP_MASTER_KEY_FILE PROXMOX_MCP_MASTER_KEY_PREVIOUS PROXMOX_MCP_MASTER_KEY_PREVIOUS_FILE
 
-# Runs a command line and shows it, as a transcript.
+# Runs a command line and prints it, as in a transcript.
 run() {
     echo "\$ $*"
     eval "$*"

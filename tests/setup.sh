@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs what the tests need beyond Rust, on Debian 12 as root. Quick when all is there; writes to HOME nothing but
-# cargo's own cache.
-#   tests/setup.sh [PART…]        no argument: every part but mutants and deny, which are built for minutes
-# One line a part; the first thing that fails ends it with exit code 1 and the log of what failed.
+# Installs the programs that the tests need besides Rust, on Debian 12 as root. It is quick if they are already
+# installed. In HOME it writes only cargo's own cache.
+#   tests/setup.sh [PART…]        without arguments: every part except mutants and deny, which take minutes to build
+# Prints one line for each part. The first failure ends it with exit code 1 and the log of what failed.
 # shellcheck disable=SC2086,SC2048 # lists of words
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ on_demand="mutants deny"
 venv=${FERNSEAL_VENV:-$PWD/target/venv}
 node=$PWD/target/node
 
-# Debian packages of each part.
+# The Debian packages of each part.
 tools="git strace gdb tmux systemd vim util-linux"
 stores="age pass gpg gpg-agent ansible-core"
 takers="openssh-client openssh-server postgresql-client mariadb-client python3"
@@ -22,7 +22,7 @@ go="golang-go"
 mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web"
 arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 packages="debhelper lintian man-db mandoc bash-completion fish zsh"
-# From crates.io, PyPI and npm.
+# Packages from crates.io, PyPI and npm.
 mutants="cargo-mutants 27.1.0"
 deny="cargo-deny 0.20.2"
 wheel="cryptography==50.0.2"
@@ -34,7 +34,7 @@ modules="koffi@3.3.4 yaml@2.9.1 dotenv@18.0.10"
 fail() { echo "setup: $*" >&2; exit 1; }
 installed() { dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null | sed -n 's/^installed //p'; }
 
-# Runs a command in silence, unless it fails.
+# Runs a command silently, unless it fails.
 quietly() {
     log=$(mktemp)
     "$@" >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; fail "'$*' failed, its output stands above"; }
@@ -54,21 +54,21 @@ debian() {
     quietly apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=600 $missing
 }
 
-# Packages of PyPI, each as NAME==VERSION, in the virtual environment.
+# Installs packages from PyPI, each as NAME==VERSION, in the virtual environment.
 pypi() {
     have='import importlib.metadata as m, sys; sys.exit(any(m.version(a.split("==")[0]) != a.split("==")[1] for a in sys.argv[1:]))'
     "$venv/bin/python" -c "$have" "$@" 2>/dev/null || quietly "$venv/bin/pip" install -q --no-cache-dir "$@"
 }
 
-# Node may come from elsewhere, and Debian's npm does not go with that one.
+# Debian's npm does not work with a Node from elsewhere.
 javascript() { command -v npm >/dev/null || debian $javascript; }
 
 part_tools() { debian $tools; echo "tools: $tools"; }
 
-# Key stores, for `--key-command`.
+# The key stores that tests use with `--key-command`.
 part_stores() { debian $stores; echo "stores: $stores"; }
 
-# Programs that take the files of `run`.
+# The programs to which tests of `run` pass files.
 part_takers() { debian $takers; javascript; echo "takers: $takers $javascript"; }
 
 part_python() {
@@ -93,7 +93,7 @@ part_node() {
     echo "node: $(node --version), $modules in $node"
 }
 
-# Debian's Rust for bare metal: its library is built from source, so source and compiler must be of one version.
+# Debian's Rust for bare metal. Its library is built from source, so source and compiler must have the same version.
 part_mcu() {
     debian $mcu
     version=$(installed rustc-web)
@@ -115,7 +115,7 @@ part_deploy() {
 
 part_packages() { debian $packages; echo "packages: $packages"; }
 
-# A cargo command, in target/tools.
+# Installs a cargo command into target/tools.
 cargo_command() {
     quietly cargo install --locked --root target/tools --version "$2" "$1"
     echo "$1 $2 in target/tools"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What is built in, as SECURITY.md has it: the crates of others, their lines, their and our unsafe code.
+"""Prints the table of dependencies for SECURITY.md: the number of crates, their lines, and the unsafe code of theirs and ours.
 
-Counted are the crates that cargo builds for this machine, macros and build scripts among them; all lines of their
-*.rs files, whatever system or test they are for; and the word `unsafe` outside of comments and strings.
+It counts the crates that cargo builds for this machine, including macros and build scripts; all lines of their *.rs files,
+including those for tests and other systems; and the word `unsafe` outside of comments and strings.
 """
 
 import json
@@ -17,7 +17,7 @@ PRODUCTS = [
     ("C library", "fernseal-ffi", []),
     ("command", "fernseal", []),
 ]
-# Comments, strings and characters, in which a word is no code.
+# Comments, strings and character literals, in which a word is not code.
 NO_CODE = re.compile(r'//[^\n]*|/\*.*?\*/|r(#*)".*?"\1|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])\'', re.DOTALL)
 
 
@@ -26,7 +26,7 @@ def cargo(*arguments):
 
 
 def count(folder):
-    """Lines, and uses of `unsafe`, of the Rust code in a folder."""
+    """Returns the lines and the uses of `unsafe` of the Rust code in a folder."""
     lines = unsafe = 0
     for file in folder.rglob("*.rs"):
         text = file.read_text(encoding="utf-8", errors="replace")

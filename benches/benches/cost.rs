@@ -1,5 +1,5 @@
-//! `cargo bench` in benches/: what PBKDF2, tokens and configs cost, by criterion.
-//! The comparison with peers, as ratios within one run, is `cargo run --release` there.
+//! Measures PBKDF2, tokens and configs with criterion: `cargo bench` in benches/. To compare with other implementations
+//! in one run, use `cargo run --release` there.
 
 use std::hint::black_box;
 use std::num::NonZeroU32;

@@ -1,6 +1,9 @@
-//! `cargo bench --bench mac_timing` in benches/: does the time in which a token is refused tell where its MAC is wrong?
-//! dudect's way (Reparaz, Balasch and Verbauwhede, 2017): tokens of two classes in random order, their times compared by
-//! Welch's t, whole and with the slowest cut off. Above 10 it is a leak; a comparison that leaks shows that one is seen.
+//! Tests whether the time of rejecting a token reveals where its MAC is wrong: `cargo bench --bench mac_timing` in
+//! benches/.
+//!
+//! It uses dudect's method (Reparaz, Balasch and Verbauwhede, 2017): it times tokens of two classes in random order and
+//! compares the times by Welch's t, for all of them and without the slowest. A t above 10 is a leak. A deliberately
+//! leaky comparison shows that the method finds one.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -11,9 +14,9 @@ use fernseal_core::fernet::{self, Freshness};
 use getrandom::SysRng;
 
 const MEASUREMENTS: usize = 1_000_000;
-/// As many tokens in each class, whether they differ or not, so that caches see no difference.
+/// Each class has the same number of tokens, even where they are equal, so that caches behave alike.
 const TOKENS: usize = 64;
-/// What a token of a secret of 36 bytes is made of: 25 bytes of head, 48 of ciphertext; 32 of MAC.
+/// The parts of a token of a 36-byte secret: 25 bytes of head, 48 of ciphertext and 32 of MAC.
 const SIGNED: usize = 25 + 48;
 const KEY: [u8; 32] = *b"16 bytes to sign16 bytes of AES.";
 
@@ -25,7 +28,7 @@ fn random<const LEN: usize>() -> [u8; LEN] {
     bytes
 }
 
-/// Welch's t of two samples: mean, variance and number of each, in one pass (Welford).
+/// Welch's t of two samples: the mean, variance and size of each, computed in one pass (Welford).
 #[derive(Default, Clone, Copy)]
 struct Sample {
     count: f64,
@@ -58,9 +61,9 @@ fn welch([a, b]: [Sample; 2]) -> f64 {
     if a.count < 1_000.0 || b.count < 1_000.0 { 0.0 } else { (a.mean - b.mean) / (a.error() + b.error()).sqrt() }
 }
 
-/// Times `run` on tokens of the two classes and prints what t comes to.
+/// Times `run` on tokens of the two classes and prints t.
 fn compare(what: &str, classes: [&Class; 2], mut run: impl FnMut(&str)) {
-    // All tokens pass through one buffer: only what is in it differs.
+    // All tokens pass through the same buffer, so that only its contents differ.
     let mut text = classes[0][0].clone();
     let mut times = Vec::new();
     while times.len() < MEASUREMENTS / 20 * 21 {
@@ -72,11 +75,11 @@ fn compare(what: &str, classes: [&Class; 2], mut run: impl FnMut(&str)) {
             times.push((choice & 1, u32::try_from(start.elapsed().as_nanos()).unwrap_or(u32::MAX)));
         }
     }
-    // The first warm up.
+    // The first runs are warm-up.
     times.drain(..times.len() - MEASUREMENTS);
     let mut sorted: Vec<u32> = times.iter().map(|(_, time)| *time).collect();
     sorted.sort_unstable();
-    // dudect's percentiles: 1 - 0.5 ^ (10 i / 100).
+    // The percentiles of dudect: 1 - 0.5 ^ (10 i / 100).
     let limits =
         (1..=100).map(|at| sorted[((1.0 - 0.5_f64.powf(at as f64 / 10.0)) * (sorted.len() - 1) as f64) as usize]);
     let whole = samples(&times, u32::MAX);

@@ -1,4 +1,4 @@
-//! Draws a bar chart as SVG. It has a background of its own, so it reads on light and dark pages alike.
+//! Draws a bar chart as SVG. The chart has its own background, so that it is readable on light and dark pages.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ const ROW: usize = 26;
 const NAMES: usize = 270;
 const BARS: f64 = 330.0;
 
-/// A chart with one bar for each (name, milliseconds), in the given order. Bold names are ours.
+/// Returns a chart with one bar for each (name, milliseconds), in the given order. Names in bold are Fernseal's.
 pub(crate) fn bars(title: &str, rows: &[(&str, f64)]) -> String {
     let (width, height) = (700, 64 + ROW * rows.len());
     let most = rows.iter().map(|(_, ms)| *ms).fold(0.0, f64::max);

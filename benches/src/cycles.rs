@@ -1,5 +1,5 @@
-//! Measures what each kernel costs on this processor, in cycles, and says where the choice that `Backend::Best` makes is
-//! not the best one. The figures belong into the table of core/src/kdf/simd.rs.
+//! Measures the cost of each kernel on this CPU, in cycles, and prints where `Backend::Best` does not choose the
+//! fastest. Copy the figures into the table of core/src/kdf/simd.rs.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -12,16 +12,17 @@ use fernseal_core::{Key, MasterKey};
 use crate::{PASSWORD, Timed, best_times, ours};
 
 const ITERATIONS: u32 = 2_000;
-/// Above it, another choice is called better: what is below is noise.
+/// Only a choice that is faster by more than this factor is reported; smaller differences are noise.
 const TOLERANCE: f64 = 1.04;
-/// The most derivations that are looked at: lanes repeat after 32.
+/// The greatest number of derivations that is examined. The choice of lanes repeats after 32.
 const MOST: usize = 40;
 
-/// Steps of a multiplication (three cycles) and an exclusive or (one), each of which waits for the one before.
+/// The number of steps of a multiplication (three cycles) and an exclusive or (one cycle), each of which depends on the
+/// previous one.
 const STEPS: u32 = 1_000_000;
 const CYCLES_A_STEP: f64 = 4.0;
 
-/// Work whose cycles are known, to learn how long one takes.
+/// Runs work of a known number of cycles, to measure how long a cycle takes.
 fn known_cycles() {
     let (factor, mask) = (black_box(0x9e37_79b9_7f4a_7c15_u64), black_box(0x5555_u64));
     let mut value = black_box(1_u64);
@@ -41,7 +42,7 @@ fn by_kernel(kernel: &Kernel) {
     black_box(&out);
 }
 
-/// The least cost of so many derivations by kernels of these widths and costs, for every number up to [`MOST`].
+/// Returns the lowest cost of each number of derivations up to [`MOST`], with kernels of the given widths and costs.
 fn least_costs(kernels: &[(&Kernel, f64)]) -> Vec<f64> {
     let mut least = vec![0.0; MOST + 1];
     for count in 1..=MOST {
@@ -51,7 +52,8 @@ fn least_costs(kernels: &[(&Kernel, f64)]) -> Vec<f64> {
     least
 }
 
-/// A table of kernels, and one line for each number of derivations for which others than those chosen are faster.
+/// Prints a table of kernels, and one line for each number of derivations for which other kernels than the chosen ones
+/// are faster.
 pub(crate) fn report() -> String {
     let kernels: Vec<&Kernel> = Kernel::all().iter().filter(|kernel| kernel.backend.is_available()).collect();
     let mut timed: Vec<Timed<'_>> = vec![(String::new(), Box::new(known_cycles))];
@@ -62,7 +64,7 @@ pub(crate) fn report() -> String {
     );
     let best = best_times(&mut timed);
     let a_cycle = best[0].as_secs_f64() / f64::from(STEPS) / CYCLES_A_STEP;
-    // Each iteration is two compressions.
+    // Each iteration takes two compressions.
     let cycles = |time: &Duration| time.as_secs_f64() / a_cycle / f64::from(ITERATIONS) / 2.0;
 
     let measured: Vec<(&Kernel, f64)> = kernels.iter().copied().zip(best[1..].iter().map(cycles)).collect();

@@ -1,8 +1,11 @@
-//! The comparison: derivations and tokens beside their peers and the hardware's limit, all in one run.
-//! Each is timed in turn, many times over, by the processor's time alone, and its best time counts: ratios hold where a
-//! machine has other work, or its speed varies.
-//! `cargo run --release` writes results/tables.md and results/pbkdf2.svg, which the README shows;
-//! `cargo run --release -- cycles` prints what each kernel costs and where the choice among them is not the best one.
+//! Compares derivations and tokens with other implementations and with the limit of the hardware, in one run.
+//!
+//! The candidates are timed in turn, many times, by the CPU time of the thread, and the best time of each counts. So
+//! the ratios are valid on a busy machine and on one whose clock frequency varies.
+//!
+//! `cargo run --release` writes results/tables.md and results/pbkdf2.svg, which the README shows.
+//! `cargo run --release -- cycles` prints the cost of each kernel, and where `Backend::Best` does not choose the
+//! fastest.
 
 mod chart;
 mod cycles;
@@ -26,12 +29,12 @@ const ROUNDS: usize = 21;
 
 type Timed<'a> = (String, Box<dyn FnMut() + 'a>);
 
-/// The time that this thread has had of a processor.
+/// Returns the CPU time that this thread has used.
 fn processor_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("not before the start")
 }
 
-/// The best time of each, taken in turn.
+/// Returns the best time of each candidate; they are timed in turn.
 fn best_times(timed: &mut [Timed<'_>]) -> Vec<Duration> {
     let mut best = vec![Duration::MAX; timed.len()];
     for _ in 0..ROUNDS {
@@ -58,7 +61,8 @@ fn ours(backend: Backend, count: usize, iterations: u32) {
     black_box(&out);
 }
 
-/// 100 000 iterations' worth of dependent SHA-NI rounds: no chain of HMACs is faster on this processor.
+/// Runs the SHA-NI rounds of 100 000 iterations, each of which depends on the previous one. No chain of HMACs is faster
+/// on this CPU.
 #[cfg(target_arch = "x86_64")]
 fn floor() {
     use std::arch::x86_64::{_mm_set1_epi32, _mm_sha256rnds2_epu32};
@@ -75,7 +79,7 @@ fn floor() {
         black_box((a, b));
     }
     if Backend::ShaNi.is_available() {
-        // SAFETY: the instructions are there.
+        // SAFETY: the CPU has the instructions.
         unsafe { rounds() }
     }
 }
@@ -83,7 +87,7 @@ fn floor() {
 #[cfg(not(target_arch = "x86_64"))]
 fn floor() {}
 
-/// Peers that are programs of their own: each derives as many times and prints its best time in milliseconds.
+/// Runs the peers that are separate programs. Each derives as often as ours and prints its best time in milliseconds.
 fn programs() -> Vec<(String, Duration)> {
     let python = "import time,sys\n\
         from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC as P\n\
@@ -107,13 +111,13 @@ fn programs() -> Vec<(String, Duration)> {
     found
 }
 
-/// One derivation by us and by each peer, fastest first; the table and the chart.
+/// Measures one derivation by Fernseal and by each peer, fastest first; writes the table and the chart.
 fn single() -> (String, String) {
     let mut timed: Vec<Timed<'_>> = vec![
         ("the floor: dependent SHA-NI rounds".into(), Box::new(floor)),
         ("**fernseal**".into(), Box::new(|| ours(Backend::Best, 1, ITERATIONS))),
         ("fernseal, portable".into(), Box::new(|| ours(Backend::Portable, 1, ITERATIONS))),
-        // Wiping, which we turn on, is the tenth that it lies behind 0.12: without, the two are as fast.
+        // It is a tenth slower than 0.12 because wiping is enabled; without wiping, both take the same time.
         (
             "pbkdf2 0.13 (RustCrypto, wiping)".into(),
             Box::new(|| pbkdf2::pbkdf2_hmac::<sha2::Sha256>(&PASSWORD, SALT, ITERATIONS, black_box(&mut [0; 32]))),
@@ -236,7 +240,7 @@ fn machine() -> String {
         let value = cpuinfo.lines().find(|line| line.starts_with(name)).and_then(|line| line.split(": ").nth(1));
         value.unwrap_or("unknown")
     };
-    // Virtual machines name the maker only; family and model tell the kind.
+    // A virtual machine reports the vendor only; family and model identify the CPU.
     let model = format!("{} (family {}, model {})", field("model name"), field("cpu family"), field("model\t"));
     let rustc = std::process::Command::new("rustc").arg("--version").output().map(|out| out.stdout).unwrap_or_default();
     format!("{model}, one core; {}", String::from_utf8_lossy(&rustc).trim())

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints the license texts of the crates that are linked into a program: notices.py PACKAGE [OPTIONS of cargo].
 
-For each crate its name, version and licence, and once each text: files named LICENSE, COPYING, COPYRIGHT or NOTICE.
+Lists the name, version and license of each crate, and prints each text once: the files LICENSE, COPYING, COPYRIGHT or NOTICE.
 """
 
 import json

@@ -1,5 +1,5 @@
-//! Output buffers: every function that returns text or bytes fills the front of a caller's buffer and returns that part.
-//! The unused rest of the buffer is zeroed; on error, the whole buffer. So nothing is left to read past an error.
+//! Output buffers. Every function that returns text or bytes writes to the front of the caller's buffer and returns
+//! that part. The unused rest of the buffer is zeroed; on error, the whole buffer, so that no plaintext remains in it.
 
 use core::cell::Cell;
 use core::str;
@@ -21,7 +21,7 @@ pub(crate) fn fill_text(out: &mut [u8], fill: impl FnOnce(&mut [u8]) -> Result<u
     used_text(out, filled)
 }
 
-// What follows a filling is out of line: inlined, it would be in flash once for each caller.
+// These two functions are out of line: inlined, each caller of `fill_bytes` and `fill_text` would hold a copy in flash.
 
 #[inline(never)]
 fn used(out: &mut [u8], filled: Result<usize, Error>) -> Result<&[u8], Error> {
@@ -48,8 +48,8 @@ pub(crate) fn copy_to_front(out: &mut [u8], bytes: &[u8]) -> Result<usize, Error
     Ok(bytes.len())
 }
 
-/// Moves `len` bytes of `buf` from offset `from` to offset `to`; the two places may overlap. What the first place holds
-/// afterwards is unspecified.
+/// Moves `len` bytes of `buf` from offset `from` to offset `to`. The two ranges may overlap. The contents of the source
+/// range are unspecified afterwards.
 pub(crate) fn move_within(buf: &mut [u8], from: usize, len: usize, to: usize) -> Result<(), Error> {
     if COMPACT {
         return swap_within(buf, from, len, to);
@@ -59,8 +59,8 @@ pub(crate) fn move_within(buf: &mut [u8], from: usize, len: usize, to: usize) ->
     Ok(())
 }
 
-/// Moves bytes as [`move_within`] does, by swapping them one by one. On a microcontroller `copy_within` would link a panic
-/// path, and a loop that copies would become a call of `memmove`, which takes 800 bytes of flash.
+/// Moves bytes as [`move_within`] does, by swapping them one by one. On a microcontroller, `copy_within` would link a
+/// panic path, and the compiler would turn a copying loop into a call of `memmove`, which takes 800 bytes of flash.
 fn swap_within(buf: &mut [u8], from: usize, len: usize, to: usize) -> Result<(), Error> {
     let cells = Cell::from_mut(buf).as_slice_of_cells();
     let part = |at: usize| cells.get(at..).and_then(|rest| rest.get(..len)).ok_or(Error::BufferTooSmall);

@@ -1,7 +1,7 @@
-//! The error type of the crate: a number without payload, so that it passes through a C border or a register and can hold no
-//! secret. The caller adds which file, pointer or key is concerned.
+//! The error type of the crate: a number without further data. So it fits into a register, passes through the C API as
+//! an integer, and cannot contain a secret. The caller reports which file, pointer or key failed.
 //!
-//! A new variant takes a new number; `ffi/src/status.rs` maps it to a status of the C API.
+//! A new variant takes a new number; map it to a status of the C API in `ffi/src/status.rs`.
 
 use core::fmt;
 
@@ -34,7 +34,8 @@ pub enum Error {
     /// The JSON is nested more deeply than [`json::MAX_DEPTH`](crate::json::MAX_DEPTH) levels, or than the lower limit that
     /// the function documents.
     TooDeep = 12,
-    /// On the way to the value, a name occurs twice in one object. JSON readers disagree on which of the two counts.
+    /// An object on the path to the value contains the same name twice. JSON readers disagree on which of the two
+    /// counts.
     DuplicateKey = 13,
     /// The value at the pointer is not a string.
     NotAString = 14,

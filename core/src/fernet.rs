@@ -1,9 +1,9 @@
 //! Fernet tokens (<https://github.com/fernet/spec>, version 0x80): AES-128-CBC with HMAC-SHA256.
 //!
-//! A token is the padded base64url text of
-//! `0x80 ‖ seconds since 1970 (u64, big-endian) ‖ IV (16 bytes) ‖ ciphertext (PKCS #7) ‖ MAC (32 bytes)`. Opening checks the
-//! structure, then the MAC in constant time, then the freshness, and decrypts last. Time is an argument and randomness a
-//! trait, because this crate has neither clock nor random source.
+//! A token is the padded base64url text of `0x80 ‖ seconds since 1970 (u64, big-endian) ‖ IV (16 bytes) ‖ ciphertext
+//! (PKCS #7) ‖ MAC (32 bytes)`. Opening first checks the structure, then the MAC in constant time, then the freshness,
+//! and decrypts last. The caller passes the time and the random source, because this crate has no clock and no
+//! generator.
 //!
 //! The `enc:` tokens of a config wrap these: see [`token`](crate::token).
 
@@ -184,8 +184,8 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     base64::encode_in_place(buf, raw_len)
 }
 
-/// Opens the token whose decoded bytes fill `raw`, whatever its age. The secret is then at the front of `raw`; returns its
-/// length. A token that no key matches stays as it is.
+/// Opens the token whose decoded bytes fill `raw`, whatever its age. The secret is then at the front of `raw`; returns
+/// its length. If no key matches, the token stays unchanged.
 pub(crate) fn open_raw(keys: &[Key], raw: &mut [u8]) -> Result<usize, Error> {
     let key = authenticate(keys, raw, None)?;
     decrypt_raw(key, raw)
@@ -198,7 +198,7 @@ fn sealed_at(raw: &[u8]) -> Result<u64, Error> {
 
 /// Decodes `token` to the front of `out` and checks its structure and MAC. Returns the key that matches and the decoded bytes.
 fn decode<'k, 'o>(keys: &'k [Key], token: &str, out: &'o mut [u8]) -> Result<(&'k Key, &'o mut [u8]), Error> {
-    // The MAC with the first key is computed while the text is decoded: the bytes are still in the cache.
+    // The MAC with the first key is computed while the text is decoded, because the bytes are then still in the cache.
     let mut mac = keys.first().filter(|_| !COMPACT).map(|key| IncrementalMac::new(key.signing()));
     let len = base64::decode_watched(token.as_bytes(), out, |raw| {
         // The last 32 bytes may be the MAC, which does not cover itself.
@@ -213,7 +213,7 @@ fn decode<'k, 'o>(keys: &'k [Key], token: &str, out: &'o mut [u8]) -> Result<(&'
 
 /// Checks the structure and MAC of the token that fills `raw`, and returns the key that matches. `begun` is the MAC with the
 /// first key, as far as it is computed.
-#[inline(never)] // as the steps below
+#[inline(never)] // out of line, as the steps below
 fn authenticate<'k>(keys: &'k [Key], raw: &[u8], mut begun: Option<&IncrementalMac>) -> Result<&'k Key, Error> {
     structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?)?;
     let (signed, tag) = raw.split_last_chunk::<{ field::MAC }>().ok_or(Error::Malformed)?;
@@ -223,7 +223,7 @@ fn authenticate<'k>(keys: &'k [Key], raw: &[u8], mut begun: Option<&IncrementalM
             Some(mac) => mac::write(&mac.finish(signed), &mut found),
             None => write_tag(key, signed, &mut found),
         }
-        // Folded here, because `ct_eq` of slices costs 60 bytes more of a microcontroller's flash.
+        // A fold rather than `ct_eq` of slices, which costs 60 bytes more of a microcontroller's flash.
         let difference = found.iter().zip(tag).fold(0, |difference, (a, b)| difference | (a ^ b));
         difference.ct_eq(&0).to_bool()
     };
@@ -240,8 +240,8 @@ fn decrypt_raw(key: &Key, raw: &mut [u8]) -> Result<usize, Error> {
     Ok(len)
 }
 
-// The steps of opening and sealing are out of line: inlined into one function, their hash states and key schedules would be
-// on a microcontroller's stack at the same time.
+// The steps of opening and sealing are out of line: inlined into one function, their hash states and key schedules
+// would be on a microcontroller's stack at the same time.
 
 /// Writes the MAC of `signed` to `tag`.
 #[inline(never)]
@@ -260,8 +260,8 @@ fn encrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8], len: usize) -> Resu
 
 /// Pads and encrypts the `len` bytes that follow the head of `signed`, and writes the MAC of all of `signed` to `tag`.
 ///
-/// Encryption and hashing take turns, 64 bytes each. Both are chains in which each block waits for the one before, so an
-/// out-of-order processor does a part of the one while it waits for the other.
+/// Encryption and hashing alternate, 64 bytes each. In both, each block depends on the previous one; so an out-of-order
+/// CPU works on one while it waits for the other.
 fn encrypt_and_tag(key: &Key, signed: &mut [u8], len: usize, tag: &mut [u8; field::MAC]) -> Result<(), Error> {
     let (head, body) = signed.split_first_chunk_mut::<{ field::HEAD }>().ok_or(Error::BufferTooSmall)?;
     pad(body, len)?;
@@ -306,14 +306,14 @@ fn decrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8]) -> Result<usize, Er
     let key = key.encrypting().try_into().map_err(|_| Error::Malformed)?;
     let mut cipher = cbc::Decryptor::<Aes128>::new(key, iv.into());
     if COMPACT {
-        // One block at a time: several at once take another kilobyte of flash, and of stack.
+        // One block at a time: several at once take 1 KB more flash and 1 KB more stack.
         blocks.iter_mut().for_each(|block| cipher.decrypt_block(block));
     } else {
         cipher.decrypt_blocks(blocks);
     }
     let (last, full) = blocks.split_last().ok_or(Error::Malformed)?;
-    // Wrong padding under a valid MAC means that the sealer was faulty. The error is that of a wrong key: there is none of its
-    // own that an attacker could learn from.
+    // Invalid padding under a valid MAC means that the token was sealed by a faulty program. The error is the same as
+    // for a wrong key, so that an attacker cannot tell the two apart.
     let len = Pkcs7::unpad(last).map_err(|_| Error::AuthenticationFailed)?.len();
     Ok(full.len() * field::BLOCK + len)
 }
@@ -357,7 +357,8 @@ impl Scan {
 pub(crate) struct Verifier {
     scan: Scan,
     mac: StreamingMac,
-    /// The last 32 bytes so far. They may be the token's MAC, so a byte is hashed only when it leaves here.
+    /// The last 32 bytes so far. They may be the MAC, which does not cover itself, so a byte is hashed only when it
+    /// leaves here.
     tail: [u8; field::MAC],
 }
 
@@ -438,7 +439,7 @@ mod tests {
             let (mut bytes, mut tag) = ([0xa5; 32], [0xa5; field::MAC]);
             bytes[..16].copy_from_slice(&unhex(key));
             write_tag(&Key::from_bytes(&bytes), &unhex(message), &mut tag);
-            // Some are cut short.
+            // Some of the published MACs are truncated.
             assert_eq!(tag[..wanted.len() / 2], unhex(wanted));
         }
     }

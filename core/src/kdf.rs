@@ -1,6 +1,9 @@
-//! PBKDF2-HMAC-SHA256 (RFC 8018 §5.2), the step from a master key to the key of one token.
-//! A derivation is a chain of HMACs over one block; what never changes in it, the two hash states
-//! after the padded key, is worked out once.
+//! PBKDF2-HMAC-SHA256 (RFC 8018 §5.2): derives the key of a token from a master key and a salt.
+//!
+//! A derivation is a chain: each iteration computes the HMAC of the previous HMAC, always with the same key. So the two
+//! hash states after the padded key are computed once, and an iteration takes two compressions of SHA-256.
+//!
+//! This file contains the interface and the portable loop. `simd` contains the faster back ends and chooses among them.
 
 #[cfg(feature = "simd")]
 mod simd;
@@ -18,38 +21,41 @@ use simd::advance;
 #[doc(hidden)]
 pub use simd::{Backend, Kernel};
 
-/// The format's iteration count: 100 000. (A fuzzer would do little else: its build, and no release, makes do with 200.)
+/// The iteration count of the token format: 100 000. A fuzzing build uses 200, because it would otherwise spend nearly
+/// all of its time in derivations. No release build does.
 pub const ITERATIONS: NonZeroU32 =
     NonZeroU32::new(if cfg!(all(fuzzing, debug_assertions)) { 200 } else { 100_000 }).unwrap();
 
-/// The 16 random bytes of a token that make its key its own.
+/// The salt of a token: 16 random bytes, so that each token has a key of its own.
 pub type Salt = [u8; 16];
 
-/// Derives the key of one token: PBKDF2's first block over `salt` (16 bytes in a token, any number here).
+/// Derives the key of one token: the first output block of PBKDF2. `salt` may have any length; that of a token has 16
+/// bytes.
 #[must_use]
-#[inline(never)] // its states would lie on the stack of all that goes on with the key
+#[inline(never)] // out of line: inlined, its hash states would stay on the stack while the caller uses the key
 pub fn derive(master: &MasterKey, salt: &[u8], iterations: NonZeroU32) -> Key {
     Derivation::new(master, salt, iterations).finish()
 }
 
-/// A derivation done in slices: between two of them a watchdog is fed, a button read, or the work given up.
+/// A derivation that runs in slices, so that the caller can feed a watchdog, read a button or give up between two
+/// slices.
 #[derive(Debug)]
 pub struct Derivation {
     chain: Chain,
     total: u32,
 }
 
-/// How far a [`Derivation`] has come, in iterations.
+/// The progress of a [`Derivation`], in iterations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Iterations done.
+    /// The iterations that are done.
     pub done: u32,
-    /// Iterations in all.
+    /// The total number of iterations.
     pub total: u32,
 }
 
 impl Progress {
-    /// Whether nothing is left to do.
+    /// Returns whether all iterations are done.
     #[must_use]
     pub const fn is_done(&self) -> bool {
         self.done == self.total
@@ -57,19 +63,19 @@ impl Progress {
 }
 
 impl Derivation {
-    /// Starts what [`derive()`] does, with its first iteration.
+    /// Starts the derivation that [`derive()`] does, and runs its first iteration.
     #[must_use]
     pub fn new(master: &MasterKey, salt: &[u8], iterations: NonZeroU32) -> Self {
         Self { chain: Chain::new(master.as_bytes(), salt, iterations), total: iterations.get() }
     }
 
-    /// Does at most `budget` more iterations.
+    /// Runs at most `budget` more iterations and returns the progress.
     pub fn advance(&mut self, budget: u32) -> Progress {
         self.chain.advance(budget);
         Progress { done: self.total - self.chain.left, total: self.total }
     }
 
-    /// Does what is left and returns the key.
+    /// Runs the remaining iterations and returns the key.
     #[must_use]
     pub fn finish(mut self) -> Key {
         self.chain.advance(u32::MAX);
@@ -77,7 +83,7 @@ impl Derivation {
     }
 }
 
-/// One of many keys to derive.
+/// One derivation of [`derive_many`].
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
     /// The master key.
@@ -88,25 +94,29 @@ pub struct Job<'a> {
     pub iterations: NonZeroU32,
 }
 
-/// Derivations that are begun together, at most.
+/// The greatest number of derivations that run together.
 const BATCH: usize = 32;
 
-/// Blocks of an output that are begun together, at most: where one is worked on at a time, more would only take stack.
+/// The greatest number of output blocks that run together. Without `simd`, blocks run one after another, so more than
+/// one would only take stack.
 const BLOCKS: usize = if cfg!(feature = "simd") { BATCH } else { 1 };
 
-/// Derives the key of each job into the same place of `out`; what has no counterpart is left alone.
-/// With the feature `simd` several are done at once, by what is fastest on this processor for that many.
+/// Derives the key of each job and writes it to the element of `out` with the same index. If `out` is longer than
+/// `jobs`, the rest of `out` is unchanged.
+///
+/// With the feature `simd`, several derivations run at once, on the back end that is fastest on this CPU for their
+/// number.
 pub fn derive_many(jobs: &[Job<'_>], out: &mut [Key]) {
     derive_many_by(Backend::Best, jobs, out);
 }
 
-/// As [`derive_many`], by a back end that the caller chooses: for tests and benches.
+/// Derives keys as [`derive_many`] does, on a back end that the caller chooses. For tests and benchmarks.
 #[doc(hidden)]
 pub fn derive_many_by(backend: Backend, jobs: &[Job<'_>], out: &mut [Key]) {
     derive_with(jobs, out, |chains, steps| advance(chains, steps, backend));
 }
 
-/// As [`derive_many`], by `advance`, which does so many iterations of each chain.
+/// Derives keys as [`derive_many`] does. `advance` runs the given number of iterations of each chain.
 fn derive_with(jobs: &[Job<'_>], out: &mut [Key], mut advance: impl FnMut(&mut [&mut Chain], u32)) {
     for (jobs, out) in jobs.chunks(BATCH).zip(out.chunks_mut(BATCH)) {
         let mut chains: Vec<Chain, BATCH> =
@@ -118,7 +128,8 @@ fn derive_with(jobs: &[Job<'_>], out: &mut [Key], mut advance: impl FnMut(&mut [
     }
 }
 
-/// Does all iterations of `chains`, at most [`BATCH`]. Those with fewer drop out on the way.
+/// Runs all iterations of `chains`, of which there are at most [`BATCH`]. Chains with fewer iterations drop out when
+/// they end.
 fn run(chains: &mut [Chain], mut advance: impl FnMut(&mut [&mut Chain], u32)) {
     loop {
         let mut active: Vec<&mut Chain, BATCH> = chains.iter_mut().filter(|chain| chain.left > 0).collect();
@@ -127,21 +138,21 @@ fn run(chains: &mut [Chain], mut advance: impl FnMut(&mut [&mut Chain], u32)) {
     }
 }
 
-/// The most derivations that take no longer on one core than `count` do, `count` among them: what a thread is given, so that
-/// it works with all lanes of its vectors.
+/// Returns the greatest number of derivations that take no longer on one core than `count` derivations do; it is at
+/// least `count`. A thread that is given this many uses all lanes of its vectors.
 #[must_use]
 pub fn full_batch(count: usize) -> usize {
-    // Whole batches come first; what they leave decides.
+    // Whole batches are full. Only the remainder can be filled up.
     match count % BATCH {
         0 => count,
         rest => count - rest + simd::full_batch(rest),
     }
 }
 
-/// PBKDF2-HMAC-SHA256 with any password, salt and output length (RFC 8018 §5.2). Each 32 bytes of output are a derivation of
-/// their own: several are done at once, as by [`derive_many`].
+/// Computes PBKDF2-HMAC-SHA256 (RFC 8018 §5.2) with any password, salt and output length. Each 32 bytes of output are a
+/// chain of their own; as in [`derive_many`], several chains may run at once.
 pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: NonZeroU32, out: &mut [u8]) {
-    // HMAC hashes a longer key (RFC 2104 §2).
+    // HMAC hashes a key of more than 64 bytes (RFC 2104 §2).
     let mut hashed = Zeroizing::new([0; 32]);
     let key = if password.len() > 64 {
         mac::write(&mac::hash(&mac::INITIAL, 0, password, Suffix::None), &mut hashed);
@@ -167,18 +178,18 @@ pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: NonZeroU32, out: &mut [u
     }
 }
 
-/// One PBKDF2 block on its way: the two key states, the last HMAC and the sum so far.
+/// One PBKDF2 output block that is being computed: the two hash states after the key, the last HMAC and the sum so far.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Chain {
-    /// SHA-256 state after the key block xored with `0x36`.
+    /// The SHA-256 state after the key block xored with `0x36` (RFC 2104 §2).
     inner: [u32; 8],
-    /// SHA-256 state after the key block xored with `0x5c`.
+    /// The SHA-256 state after the key block xored with `0x5c`.
     outer: [u32; 8],
-    /// U, the last HMAC.
+    /// The last HMAC, U in RFC 8018 §5.2.
     u: [u32; 8],
-    /// The exclusive or of every U so far: the result, once `left` is 0.
+    /// The exclusive or of every U so far. When `left` is 0, it is the result.
     sum: [u32; 8],
-    /// Iterations still to do.
+    /// The number of iterations that are left.
     left: u32,
 }
 
@@ -189,27 +200,27 @@ impl fmt::Debug for Chain {
 }
 
 impl Chain {
-    /// Starts block 1 and does its first iteration.
+    /// Starts output block 1 and runs its first iteration.
     fn new(key: &[u8; 64], salt: &[u8], iterations: NonZeroU32) -> Self {
         let states = Zeroizing::new(mac::states(key));
         Self::start(&states, salt, Suffix::BLOCK_1, iterations)
     }
 
-    /// Starts the block that `number` says, from the states after the key, and does its first iteration.
+    /// Starts the output block with the given number, from the hash states after the key, and runs its first iteration.
     fn start(states: &[mac::State; 2], salt: &[u8], number: Suffix, iterations: NonZeroU32) -> Self {
-        // U1 = HMAC(key, salt ‖ number); the salt may be of any length.
+        // U1 = HMAC(key, salt ‖ number). The salt may have any length.
         let u = mac::compute(states, salt, number);
         let [inner, outer] = *states;
         Self { inner, outer, u, sum: u, left: iterations.get() - 1 }
     }
 
-    /// Does at most `budget` iterations.
+    /// Runs at most `budget` iterations.
     fn advance(&mut self, budget: u32) {
         let steps = self.left.min(budget);
         advance(&mut [self], steps, Backend::Best);
     }
 
-    /// The portable loop: `steps` iterations, which are not counted here.
+    /// Runs `steps` iterations in portable code. The caller updates `left`.
     fn step(&mut self, steps: u32) {
         for _ in 0..steps {
             let inner = mac::finish(&self.inner, &self.u);
@@ -218,27 +229,27 @@ impl Chain {
         }
     }
 
-    /// The result; meaningful once nothing is left to do.
+    /// Returns the result, which is valid when `left` is 0.
     fn key(&self) -> Key {
         Key::from_digest(&self.sum)
     }
 }
 
-/// The one back end where there is no other.
+/// The only back end of a build without the feature `simd`.
 #[cfg(not(feature = "simd"))]
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
 pub enum Backend {
-    /// The portable loop.
+    /// Portable code.
     Best,
 }
 
 #[cfg(not(feature = "simd"))]
 impl Backend {
-    /// All that there are.
+    /// All back ends.
     pub const ALL: &'static [Self] = &[Self::Best];
 
-    /// Whether this processor has it.
+    /// Returns whether this CPU supports the back end.
     #[must_use]
     pub fn is_available(self) -> bool {
         true
@@ -247,13 +258,13 @@ impl Backend {
 
 #[cfg(not(feature = "simd"))]
 mod simd {
-    /// One chain after the other: no number is better than another.
+    /// Returns `count`: chains run one after another, so all batch sizes are equally good.
     pub(super) fn full_batch(count: usize) -> usize {
         count
     }
 }
 
-/// Does `steps` iterations of each chain, of which each has at least as many left.
+/// Runs `steps` iterations of each chain. Each chain must have at least that many left.
 #[cfg(not(feature = "simd"))]
 fn advance(chains: &mut [&mut Chain], steps: u32, _: Backend) {
     for chain in chains {

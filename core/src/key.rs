@@ -21,8 +21,9 @@ pub type KeyText = Zeroizing<String<44>>;
 
 /// The key that the user holds. [`kdf::derive`](crate::kdf::derive) makes the key of each token from it.
 ///
-/// It is kept as HMAC uses it (RFC 2104 §2): HMAC pads a key of up to 64 bytes with zeros and hashes a longer one, so one
-/// 64-byte block stands for a master key of any length. Two keys that differ in trailing zero bytes only are therefore equal.
+/// It is stored in the form that HMAC uses (RFC 2104 §2): HMAC pads a key of up to 64 bytes with zeros and hashes a
+/// longer one, so a 64-byte block stands for a master key of any length. Two keys that differ only in trailing zero
+/// bytes are therefore equal.
 #[derive(Zeroize, ZeroizeOnDrop)]
 #[repr(transparent)]
 pub struct MasterKey([u8; BLOCK_LEN]);
@@ -30,12 +31,12 @@ pub struct MasterKey([u8; BLOCK_LEN]);
 impl MasterKey {
     /// Reads the padded base64url text of a master key of one or more bytes.
     ///
-    /// ASCII whitespace around the text is ignored, and `+` and `/` are read as `-` and `_`. Bits after the last whole byte
-    /// are ignored, as the Python original ignores them.
+    /// ASCII whitespace around the text is ignored, and `+` and `/` are read as `-` and `_`. Bits after the last whole
+    /// byte are ignored too, as the Python original ignores them.
     ///
     /// # Errors
     /// [`Error::KeyEmpty`], [`Error::KeyPadding`] or [`Error::KeyCharacter`].
-    #[inline(never)] // inlined, the compiler multiplies the copies of the returned key
+    #[inline(never)] // out of line: inlined, the compiler makes more copies of the returned key
     pub fn from_text(text: &str) -> Result<Self, Error> {
         let mut block = KeyBlock::new();
         decode(text, |bytes| block.push(bytes))?;
@@ -98,7 +99,7 @@ impl fmt::Debug for MasterKey {
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// A placeholder for a key that is yet to be derived.
+    /// A placeholder for a key that is not derived yet.
     #[cfg(not(feature = "compact"))]
     pub(crate) const ZERO: Self = Self([0; 32]);
 
@@ -108,7 +109,7 @@ impl Key {
         Self(*bytes)
     }
 
-    /// Takes the digest that a derivation ends with.
+    /// Takes the digest that is the result of a derivation.
     pub(crate) fn from_digest(digest: &State) -> Self {
         let mut key = Self([0; 32]);
         mac::write(digest, &mut key.0);
@@ -162,14 +163,14 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Builds the 64-byte block that HMAC uses from a key that arrives in pieces: pads the key with zeros, or hashes it if it is
-/// longer than a block.
+/// Builds the 64-byte block that HMAC uses from a key that arrives in pieces. It pads the key with zeros, or hashes it
+/// if it is longer than a block.
 struct KeyBlock {
     /// The last block of the key; after `finish`, the result.
     block: MasterKey,
     /// The length of the key so far, in bytes.
     len: usize,
-    /// The hash state after the blocks before.
+    /// The hash state after all blocks before the last one.
     state: Zeroizing<State>,
 }
 
@@ -182,7 +183,7 @@ impl KeyBlock {
         mac::absorb(&mut self.state, &mut self.block.0, &mut self.len, bytes);
     }
 
-    /// Pads or hashes the key. The error cannot occur; firmware must not contain a panic path.
+    /// Pads or hashes the key. The error cannot occur; it replaces a panic path, which firmware must not contain.
     fn finish(&mut self) -> Result<(), Error> {
         let before = mac::len_before_last_block(self.len);
         if before > 0 {
@@ -197,7 +198,7 @@ impl KeyBlock {
 
 /// Decodes key text four characters at a time and passes the bytes to `sink`.
 ///
-/// It branches on the text only where its length and the validity of its characters decide.
+/// Its running time depends on the length of the text and on the validity of its characters, not on their values.
 fn decode(text: &str, mut sink: impl FnMut(&[u8])) -> Result<(), Error> {
     let text = text.trim_ascii().as_bytes();
     let mut unpadded = text;
@@ -207,7 +208,7 @@ fn decode(text: &str, mut sink: impl FnMut(&[u8])) -> Result<(), Error> {
     if unpadded.is_empty() {
         return Err(Error::KeyEmpty);
     }
-    // A wrong length is reported before the last whole quantum is decoded, which may be cut.
+    // A wrong length is reported before the last whole quantum is decoded, because that quantum may be cut off.
     let (quanta, extra) = text.as_chunks::<4>();
     let judged = if extra.is_empty() { quanta.len() } else { quanta.len().saturating_sub(1) };
     let mut chars = Zeroizing::new([[0; 4]]);

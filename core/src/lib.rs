@@ -29,22 +29,22 @@
 //! | read the fields of a ProxmoxMCP config | [`config::Config`] |
 //! | open or rotate the tokens in a text of any format | [`text::open`], [`text::rotate`], [`text::tokens`] |
 //! | open or seal one `enc:` token | [`token::open`], [`token::seal`] |
-//! | derive a key apart from opening or sealing | [`kdf::derive`], [`token::open_with`], [`token::seal_with`] |
+//! | derive a key separately from opening or sealing | [`kdf::derive`], [`token::open_with`], [`token::seal_with`] |
 //! | open or seal plain Fernet tokens | [`fernet`] |
 //! | find the values of a JSON text | [`json`] |
 //! | wipe the stack after work with keys | [`stack::wiped_after`] |
 //!
-//! | feature | default | what it does |
+//! | feature | default | effect |
 //! |---|---|---|
 //! | `typed` | on | adds [`config::Config`], and with it serde |
 //! | `simd` | off | derives keys with vector and SHA instructions of the CPU; the only unsafe code; not for bare metal |
 //! | `jsonc` | off | adds [`json::Events::relaxed`], which reads JSON with comments; not for bare metal |
 //! | `compact` | off | chooses small code and little stack instead of speed, for microcontrollers |
 //!
-//! Bare metal does not turn `compact` on by itself. Without it, all of the crate works, but opening a
-//! token takes 4 KiB more of flash, and opening a whole config 16 KiB more of flash and 13 KiB more of stack.
+//! A build for bare metal does not turn `compact` on automatically. Without it, the whole crate works too, but opening
+//! a token takes 4 KiB more flash, and opening a whole config takes 16 KiB more flash and 13 KiB more stack.
 #![no_std]
-// With `simd`, the module kdf/simd alone is allowed unsafe code, for CPU instructions; without it there is none.
+// With `simd`, only the module kdf/simd may contain unsafe code, for CPU instructions. Without it, no module may.
 #![cfg_attr(not(feature = "simd"), forbid(unsafe_code))]
 #![cfg_attr(feature = "simd", deny(unsafe_code))]
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]

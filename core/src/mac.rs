@@ -1,7 +1,7 @@
 //! HMAC-SHA256 (RFC 2104), over the compression function of the crate `sha2`.
 //!
-//! The two hash states after the padded key are computed once for each key. PBKDF2 needs these states for its chain, and the
-//! MAC of a token shares the code, so that firmware links one HMAC. Tests hold it equal to the crate `hmac`.
+//! The two hash states after the padded key are computed once for each key. PBKDF2 needs them for its chain. The MAC of
+//! a token uses the same code, so that firmware contains one HMAC. The tests compare it with the crate `hmac`.
 
 use core::slice;
 
@@ -18,9 +18,10 @@ pub(crate) const BLOCK_LEN: usize = 64;
 pub(crate) const INITIAL: State =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// The compression function of `sha2`. It is out of line on x86-64: a build with SHA instructions turned on
-/// (`-C target-cpu=native`) would otherwise inline them between AVX instructions, which slows them down a hundredfold on Intel
-/// (`kdf/simd/sha_ni.rs` explains why). The compiler cleans the vector registers before a call.
+/// Runs the compression function of `sha2`. It is out of line on x86-64: a build with SHA instructions enabled
+/// (`-C target-cpu=native`) would otherwise inline them between AVX instructions, which makes them a hundred times
+/// slower on Intel (`kdf/simd/sha_ni.rs` explains why). Before a call, the compiler zeroes the upper halves of the
+/// vector registers.
 #[cfg_attr(target_arch = "x86_64", inline(never))]
 fn compress(state: &mut State, blocks: &[[u8; BLOCK_LEN]]) {
     compress256(state, blocks);
@@ -39,7 +40,7 @@ impl Suffix {
     /// The number of PBKDF2's first output block.
     pub(crate) const BLOCK_1: Self = Self::block(1);
 
-    /// The number of one of PBKDF2's output blocks, from 1 up.
+    /// Returns the suffix for the PBKDF2 output block `number`, counted from 1.
     pub(crate) const fn block(number: u32) -> Self {
         let [a, b, c, d] = number.to_be_bytes();
         Self::Block([a, b, c, d, 0x80])
@@ -139,7 +140,7 @@ impl StreamingMac {
 
 /// Returns the SHA-256 digest of a message of which `before` bytes (whole blocks) are already in `state`, and
 /// `message ‖ suffix` is the rest.
-#[inline(never)] // inlined, its block would be on the stack together with that of `finish`
+#[inline(never)] // out of line: inlined, its block would be on the stack together with that of `finish`
 pub(crate) fn hash(state: &State, before: usize, message: &[u8], suffix: Suffix) -> State {
     let mut state = *state;
     let (blocks, tail) = message.as_chunks::<64>();
@@ -169,7 +170,7 @@ pub(crate) fn hash(state: &State, before: usize, message: &[u8], suffix: Suffix)
 }
 
 /// Hashes `block` and zeroes it for the next one.
-#[inline(never)] // inlined, it would be in flash three times
+#[inline(never)] // out of line: inlined, its three callers would each hold a copy in flash
 fn flush(state: &mut State, block: &mut [u8; 64]) {
     compress(state, slice::from_ref(block));
     block.fill(0);
@@ -187,8 +188,8 @@ pub(crate) fn finish(state: &State, digest: &State) -> State {
     state
 }
 
-/// Adds `bytes` to a message that arrives in pieces and is `len` bytes long so far. `state` is the state after all blocks
-/// before the last; `block` begins with the last block, which may be full.
+/// Appends `bytes` to a message that arrives in pieces and is `len` bytes long so far. `state` is the state after all
+/// blocks before the last one. `block` begins with the bytes of the last block, which may be full.
 pub(crate) fn absorb(state: &mut State, block: &mut [u8; BLOCK_LEN], len: &mut usize, bytes: &[u8]) {
     for byte in bytes {
         let at = *len % BLOCK_LEN;
@@ -202,7 +203,7 @@ pub(crate) fn absorb(state: &mut State, block: &mut [u8; BLOCK_LEN], len: &mut u
     }
 }
 
-/// The SHA-256 of a public message that arrives in pieces. It wipes nothing.
+/// The SHA-256 of a public message that arrives in pieces. It does not wipe its memory.
 pub(crate) struct Hasher {
     state: State,
     block: [u8; BLOCK_LEN],
@@ -229,7 +230,8 @@ pub(crate) const fn len_before_last_block(len: usize) -> usize {
     len.saturating_sub(1) / BLOCK_LEN * BLOCK_LEN
 }
 
-/// Writes a digest as bytes. It goes to where it stays, rather than being returned, because it may be a key.
+/// Writes a digest as bytes to its destination. A returned array could leave a copy on the stack, and the digest may be
+/// a key.
 pub(crate) fn write(digest: &State, out: &mut [u8; 32]) {
     for (slot, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(digest) {
         *slot = word.to_be_bytes();

@@ -1,15 +1,15 @@
-//! Wipes the stack after work with secrets.
+//! Overwrites the stack after work with secrets.
 //!
-//! Rust moves a value by copying it, and nothing wipes the place that it was moved from; a type's `Drop` cannot prevent that.
-//! So whoever is done with keys and secrets overwrites the stack below: every function of the C library does, and every
-//! thread of the command when it ends.
+//! Rust moves a value by copying it and does not wipe the old copy, and a type's `Drop` cannot wipe it either. So
+//! copies of keys and secrets remain on the stack below the current frame. [`wiped_after`] overwrites them. Every
+//! function of the hosted C library calls it, and so does every thread of the command when it ends.
 
 use core::hint::black_box;
 
 use zeroize::Zeroize;
 
-/// Runs `work`, then overwrites `BYTES` bytes of the stack below the caller's frame. What `work` returns must hold no secret
-/// by value, because the return value itself is moved.
+/// Runs `work`, then overwrites `BYTES` bytes of the stack below the caller's frame. The value that `work` returns must
+/// not contain a secret, because returning moves it.
 #[inline]
 pub fn wiped_after<const BYTES: usize, T>(work: impl FnOnce() -> T) -> T {
     let result = run_in_own_frame(work);
@@ -17,7 +17,8 @@ pub fn wiped_after<const BYTES: usize, T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Out of line, so that `work` runs in a frame below the caller's, where the frame of `overwrite` lies afterwards.
+/// Runs `work` in a frame below the caller's. It is out of line, so that `overwrite` later uses the same place on the
+/// stack.
 #[inline(never)]
 fn run_in_own_frame<T>(work: impl FnOnce() -> T) -> T {
     work()

@@ -1,4 +1,4 @@
-//! The `enc:` tokens that stand in a config in place of secrets. Each wraps a Fernet token ([`fernet`]) whose key is derived
+//! The `enc:` tokens that replace secrets in a config. Each contains a Fernet token ([`fernet`]) whose key is derived
 //! from the master key and a salt ([`kdf`]).
 //!
 //! - Salted, the form that is written: `enc:` base64url(16-byte salt) `:` base64url(text of the Fernet token).
@@ -123,7 +123,7 @@ impl<'a> Token<'a> {
         base64::DoubleDecoder::default().push(self.body, &mut verifier).is_ok() && verifier.finish().is_ok()
     }
 
-    /// Returns the form of the token, with its salt.
+    /// Returns the form of the token, including its salt.
     #[must_use]
     pub const fn format(&self) -> &Format {
         &self.format
@@ -142,12 +142,12 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Seals `plain` as a salted token and returns it. `now` is the time in Unix seconds, `rng` provides the salt and then the IV,
-/// and `out` needs [`token_len`] bytes. Costs one derivation.
+/// Seals `plain` as a salted token and returns it. `now` is the time in Unix seconds. `rng` provides the salt and then
+/// the IV. `out` needs [`token_len`] bytes. Costs one derivation.
 ///
 /// # Errors
 /// [`Error::KeyShort`] if the master key has fewer than 16 bytes ([`seal_with`] seals with any key);
-/// [`Error::BufferTooSmall`] or [`Error::RandomFailed`]. `out` is then zeroed.
+/// [`Error::BufferTooSmall`] or [`Error::RandomFailed`]. On error, `out` is zeroed.
 pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     master: &MasterKey,
     plain: &[u8],
@@ -161,7 +161,7 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     })
 }
 
-/// Seals `plain` as [`seal`] does, in the legacy form, for readers that know no other.
+/// Seals `plain` as [`seal`] does, in the legacy form, for readers that do not support the salted form.
 ///
 /// # Errors
 /// As [`seal`].
@@ -221,8 +221,8 @@ pub fn open_with<'o>(key: &Key, token: &str, out: &'o mut [u8]) -> Result<&'o [u
     open_by(&mut &*key, token, out)
 }
 
-/// A way to open tokens: with a derived key, or with master keys. It is used as a `dyn`, so that firmware has one copy of the
-/// code that comes before.
+/// A way to open tokens: with a derived key, or with master keys. It is used as a `dyn`, so that firmware contains one
+/// copy of the code that parses and decodes a token.
 trait Open {
     /// Opens the Fernet token whose decoded bytes fill `raw`. The secret is then at the front of `raw`; returns its length.
     fn open_raw(&mut self, salt: &Salt, raw: &mut [u8]) -> Result<usize, Error>;
@@ -231,7 +231,7 @@ trait Open {
 fn open_by<'o>(opener: &mut dyn Open, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
         let parsed = Token::parse(token);
-        // By reference: to move it out of the result takes 40 bytes of flash and of stack.
+        // Borrowed: moving it out of the result takes 40 bytes of flash and of stack.
         let token = parsed.as_ref().map_err(|error| *error)?;
         opener.open_raw(token.salt(), token.decode_body(out)?)
     })
@@ -243,8 +243,8 @@ impl Open for &Key {
     }
 }
 
-/// Opens tokens with the first of several master keys that sealed them. It keeps the key that it derived last, so that a next
-/// token with the same salt, as all legacy tokens have, costs no derivation.
+/// Opens tokens with the first of several master keys that sealed them. It keeps the key that it derived last. So the
+/// next token costs no derivation if it has the same salt, as all legacy tokens have.
 pub(crate) struct Opener<'k> {
     masters: &'k [MasterKey],
     salt: Salt,
@@ -289,7 +289,7 @@ impl Open for Opener<'_> {
         let mut masters = self.masters.iter();
         loop {
             if let Some(key) = &self.key {
-                // A key that does not match leaves the token as it is.
+                // If the key does not match, the token stays unchanged.
                 match fernet::open_raw(slice::from_ref(key), raw) {
                     Err(Error::AuthenticationFailed) => {}
                     opened => return opened,

@@ -1,14 +1,16 @@
-//! libfernseal: the C API, in the order of the header. `include/fernseal.h` is generated from this file, `status` and `panic`.
+//! libfernseal, the C API of Fernseal, in the order of the header. `include/fernseal.h` is generated from this file,
+//! `status` and `panic`.
 //!
-//! Each function turns its pointers into slices (`pointer`), calls core, and returns a status (`status`). Core decides what bytes
-//! mean; this crate has the unsafe code. A new function is added here, tested in `tests/c/functions.c` and `tests/c/rules.c`, and
-//! gets into the header by the command in `cbindgen.toml`.
+//! Each function turns its pointers into slices (`pointer`), calls core, and returns a status (`status`). It decides
+//! nothing about tokens or configs; core does that. To add a function, write it here, test it in `tests/c/functions.c`
+//! and `tests/c/rules.c`, and regenerate the header with the command in `cbindgen.toml`.
 #![cfg_attr(not(feature = "std"), no_std)]
-// A C border consists of raw pointers. Of the other crates only core has unsafe code, in its module kdf::simd.
+// A C API passes raw pointers, so this crate needs unsafe code. Among the other crates only core has any, in its module
+// kdf::simd.
 #![allow(unsafe_code)]
-// The names are those of C.
+// The types have the names of the C API.
 #![allow(non_camel_case_types)]
-// Without some of the features, nothing calls some of the helpers.
+// Some helpers are unused in a build without all features.
 #![cfg_attr(not(all(feature = "open", feature = "seal", feature = "config")), allow(unused))]
 
 mod panic;
@@ -37,7 +39,7 @@ pub use status::*;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct fernseal_master_key {
-    /// The key as HMAC uses it, whatever length its text had.
+    /// The key in the form that HMAC uses: 64 bytes, whatever the length of its text.
     bytes: [u8; 64],
 }
 
@@ -49,8 +51,8 @@ pub struct fernseal_key {
     bytes: [u8; 32],
 }
 
-/// An opened ProxmoxMCP config. Each text ends in a NUL. A field that the config does not have gets the default of the Python
-/// original. Wipe it after use.
+/// An opened ProxmoxMCP config. Each text ends in a NUL. A field that the config lacks has the default of the Python
+/// original. Wipe it after use with `fernseal_wipe`.
 #[cfg(feature = "config")]
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -109,16 +111,16 @@ impl zeroize::Zeroize for fernseal_config {
     }
 }
 
-/// A tick function, which `fernseal_derive` calls about a hundred times, for example to feed a watchdog. It returns 0 to continue
-/// and another value to cancel.
+/// A function that `fernseal_derive` calls about a hundred times, for example to feed a watchdog. It returns 0 to
+/// continue and any other value to cancel.
 pub type fernseal_tick_fn = Option<unsafe extern "C" fn(ctx: *mut c_void) -> c_int>;
 
-/// The iterations between two ticks.
+/// The number of iterations between two calls of the tick function.
 const SLICE: u32 = kdf::ITERATIONS.get() / 100;
 
 /* ---- The library ---- */
 
-/// Returns the library's version as a number, as FERNSEAL_VERSION_NUMBER is the header's.
+/// Returns the version of the library as a number. FERNSEAL_VERSION_NUMBER is that of the header.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_version_number() -> u32 {
     const VERSION: u32 = {
@@ -137,7 +139,7 @@ pub extern "C" fn fernseal_version_number() -> u32 {
     VERSION
 }
 
-/// Returns the library's version as text, as FERNSEAL_VERSION_STRING is the header's.
+/// Returns the version of the library as text. FERNSEAL_VERSION_STRING is that of the header.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_version_string() -> *const c_char {
     const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
@@ -147,27 +149,27 @@ pub extern "C" fn fernseal_version_string() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// Returns a short description of a status, for a log. It is never NULL and must not be freed.
+/// Returns a short description of a status, for logs. It is never NULL and must not be freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_status_str(status: i32) -> *const c_char {
     status::words(status).as_ptr()
 }
 
-/// Zeroes `len` bytes; the compiler cannot remove it. For keys and secrets after use.
+/// Zeroes `len` bytes in a way that the compiler cannot remove. Use it on keys and secrets after use.
 ///
 /// # Safety
 /// `bytes` points to `len` writable bytes, or is NULL and `len` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_wipe(bytes: *mut c_void, len: usize) {
     let mut used = 0;
-    // SAFETY: the caller's promise is the same.
+    // SAFETY: the caller ensures it, see # Safety.
     if let Ok(output) = unsafe { output(bytes.cast::<u8>(), len, &raw mut used, &[]) } {
         output.wipe();
     }
 }
 
-/// Fills `buf` from the operating system's random source; returns 0, or another value if that fails. It is a `fernseal_random_fn`
-/// and ignores `ctx`. Feature `std`.
+/// Fills `buf` from the operating system's random source. Returns 0, or another value on failure. It is a
+/// `fernseal_random_fn` and ignores `ctx`. Feature `std`.
 ///
 /// # Safety
 /// `buf` points to `len` writable bytes, or is NULL and `len` is 0.
@@ -178,7 +180,7 @@ pub unsafe extern "C" fn fernseal_random_os(ctx: *mut c_void, buf: *mut u8, len:
     let _ = ctx;
     let mut used = 0;
     let status = guard(|| {
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         unsafe { output(buf, len, &raw mut used, &[]) }?.bytes(|out| {
             getrandom::fill(out).map_err(|_| Error::RandomFailed)?;
             Ok(out)
@@ -201,9 +203,9 @@ pub unsafe extern "C" fn fernseal_master_key_parse(
     len: usize,
 ) -> fernseal_status {
     guard(|| {
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let out = unsafe { output_one(out, fernseal_master_key { bytes: [0; 64] }, &[Extent::of(text, len)]) }?;
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let text = unsafe { self::text(text, len, Error::KeyCharacter) }?;
         let master = MasterKey::from_text(text)?;
         out.bytes = *master.as_bytes();
@@ -226,7 +228,7 @@ pub unsafe extern "C" fn fernseal_master_key_generate(
     ctx: *mut c_void,
 ) -> fernseal_status {
     guard(|| {
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &[])?, Random::new(random, ctx)) };
         out.text(|out| {
             let text = MasterKey::generate_text(&mut rng)?;
@@ -245,7 +247,7 @@ pub unsafe extern "C" fn fernseal_master_key_generate(
 /// The arguments follow the rules at the top of the header.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_token_is_sealed(text: *const c_char, len: usize) -> c_int {
-    // SAFETY: the caller's promise is the same.
+    // SAFETY: the caller ensures it, see # Safety.
     let bytes = unsafe { input(text.cast::<u8>(), len) };
     c_int::from(bytes.is_ok_and(|bytes| bytes.starts_with(token::PREFIX.as_bytes())))
 }
@@ -283,9 +285,9 @@ pub unsafe extern "C" fn fernseal_token_seal(
 ) -> fernseal_status {
     guard(|| {
         let inputs = [Extent::of(master, 1), Extent::of(plain, plain_len)];
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (master, plain) = unsafe { (master_key(master)?, input(plain, plain_len)?) };
         out.text(|out| token::seal(master, plain, now, &mut rng, out))
     })
@@ -306,7 +308,7 @@ pub unsafe extern "C" fn fernseal_token_open(
     token: *const c_char,
     token_len: usize,
 ) -> fernseal_status {
-    // SAFETY: the caller's promise is the same.
+    // SAFETY: the caller ensures it, see # Safety.
     unsafe { fernseal_token_open_any(out, cap, out_len, master, 1, token, token_len) }
 }
 
@@ -329,15 +331,16 @@ pub unsafe extern "C" fn fernseal_token_open_any(
 ) -> fernseal_status {
     guard(|| {
         let inputs = [Extent::of(masters, count), Extent::of(token, token_len)];
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (masters, token) = unsafe { (master_keys(masters, count)?, pointer::token(token, token_len)?) };
         out.bytes(|out| token::open_any(masters, token, out))
     })
 }
 
-/// Derives the key of a token in slices. Between them it calls `tick` with `ctx`, unless `tick` is NULL. Feature `open`.
+/// Derives the key of a token in slices. Calls `tick` with `ctx` between two slices, unless `tick` is NULL. Feature
+/// `open`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -354,16 +357,16 @@ pub unsafe extern "C" fn fernseal_derive(
 ) -> fernseal_status {
     guard(|| {
         let inputs = [Extent::of(master, 1), Extent::of(token, token_len)];
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let out = unsafe { output_one(out, fernseal_key { bytes: [0; 32] }, &inputs) }?;
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (master, token) = unsafe { (master_key(master)?, pointer::token(token, token_len)?) };
         let parsed = Token::parse(token);
-        // By reference: to move it out of the result takes 40 bytes of flash and of stack.
+        // Borrowed: moving it out of the result takes 40 bytes of flash and of stack.
         let token = parsed.as_ref().map_err(|error| *error)?;
         let mut derivation = kdf::Derivation::new(master, token.salt(), kdf::ITERATIONS);
         while !derivation.advance(SLICE).is_done() {
-            // SAFETY: by the header's rules `tick`, if it is not NULL, may be called with `ctx`.
+            // SAFETY: the header requires that `tick`, if it is not NULL, may be called with `ctx`.
             if tick.is_some_and(|tick| unsafe { tick(ctx) } != 0) {
                 return Err(CallError::Cancelled);
             }
@@ -373,7 +376,7 @@ pub unsafe extern "C" fn fernseal_derive(
     })
 }
 
-/// Opens a token with the key that `fernseal_derive` derived for it, in microseconds. `cap` is at least
+/// Opens a token with the key that `fernseal_derive` derived for it. Takes microseconds. `cap` is at least
 /// FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature `open`.
 ///
 /// # Safety
@@ -391,9 +394,9 @@ pub unsafe extern "C" fn fernseal_token_open_with(
 ) -> fernseal_status {
     guard(|| {
         let inputs = [Extent::of(key, 1), Extent::of(token, token_len)];
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (key, token) = unsafe { (derived_key(key)?, pointer::token(token, token_len)?) };
         out.bytes(|out| token::open_with(key, token, out))
     })
@@ -419,9 +422,9 @@ pub unsafe extern "C" fn fernseal_pbkdf2(
     guard(|| {
         let inputs = [Extent::of(password, password_len), Extent::of(salt, salt_len)];
         let mut used = 0;
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let out = unsafe { output(out, out_len, &raw mut used, &inputs) }?;
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (password, salt) = unsafe { (input(password, password_len)?, input(salt, salt_len)?) };
         let iterations = NonZeroU32::new(iterations).ok_or(CallError::InvalidArgument)?;
         out.bytes(|out| {
@@ -465,17 +468,17 @@ pub unsafe extern "C" fn fernseal_fernet_seal(
 ) -> fernseal_status {
     guard(|| {
         let inputs = [Extent::of(key_text, key_len), Extent::of(plain, plain_len)];
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (key, plain) = unsafe { (text(key_text, key_len, Error::KeyCharacter)?, input(plain, plain_len)?) };
         let key = Key::from_text(key)?;
         out.text(|out| fernet::seal(&key, plain, now, &mut rng, out))
     })
 }
 
-/// Opens a Fernet token that is at most `ttl` seconds old at the time `now` (Unix seconds); if `ttl` is 0, of any age.
-/// `cap` is at least FERNSEAL_FERNET_OPEN_CAP(token_len). Feature `open`.
+/// Opens a Fernet token that is at most `ttl` seconds old at the time `now` (Unix seconds). If `ttl` is 0, the token
+/// may be of any age. `cap` is at least FERNSEAL_FERNET_OPEN_CAP(token_len). Feature `open`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -495,9 +498,9 @@ pub unsafe extern "C" fn fernseal_fernet_open(
 ) -> fernseal_status {
     guard(|| {
         let inputs = [Extent::of(key_text, key_len), Extent::of(token, token_len)];
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (key, token) =
             unsafe { (text(key_text, key_len, Error::KeyCharacter)?, pointer::token(token, token_len)?) };
         let key = Key::from_text(key)?;
@@ -508,11 +511,11 @@ pub unsafe extern "C" fn fernseal_fernet_open(
 
 /* ---- Configs ---- */
 
-/// Opens every token of a config. Everything else stays byte for byte. Costs a derivation for each salt, so at most one for each
-/// 165 bytes of `json`: whoever opens configs of strangers limits `json_len`. Everything else takes time linear in `json_len`.
-/// `cap` is at least `json_len` + 1. It is more if secrets contain many characters that JSON escapes, or if tokens lie below more
-/// than 20 levels: 4 * `json_len` + 1 is always enough. In a build with the feature `compact`, a token below more than 64 levels
-/// is FERNSEAL_INVALID_JSON. Feature `config`.
+/// Opens every token of a config and copies all other bytes unchanged. Costs one derivation for each salt, so at most
+/// one for each 165 bytes of `json`: limit `json_len` if you open configs of strangers. All other work takes time
+/// linear in `json_len`. `cap` is at least `json_len` + 1. It is more if secrets contain many characters that JSON
+/// escapes, or if tokens lie below more than 20 levels: 4 * `json_len` + 1 is always enough. In a build with the
+/// feature `compact`, a token below more than 64 levels is FERNSEAL_INVALID_JSON. Feature `config`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -527,7 +530,7 @@ pub unsafe extern "C" fn fernseal_config_open(
     json: *const c_char,
     json_len: usize,
 ) -> fernseal_status {
-    // SAFETY: the caller's promise is the same.
+    // SAFETY: the caller ensures it, see # Safety.
     unsafe { fernseal_config_open_any(out, cap, out_len, master, 1, json, json_len) }
 }
 
@@ -550,16 +553,16 @@ pub unsafe extern "C" fn fernseal_config_open_any(
 ) -> fernseal_status {
     guard(|| {
         let inputs = [Extent::of(masters, count), Extent::of(json, json_len)];
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
         out.text(|out| config::open(json, masters, out))
     })
 }
 
-/// Writes the value at `pointer` ("/auth/token_value" or "auth.token_value"), opened if it is a token.
-/// `cap` is at least the length of the value as it is written, and 1; `json_len` + 1 is always enough. Feature `config`.
+/// Writes the value at `pointer` ("/auth/token_value" or "auth.token_value"). Opens it if it is a token. `cap` is at
+/// least the length of the value as it is written, and 1; `json_len` + 1 is always enough. Feature `config`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -576,7 +579,7 @@ pub unsafe extern "C" fn fernseal_config_get(
     pointer: *const c_char,
     pointer_len: usize,
 ) -> fernseal_status {
-    // SAFETY: the caller's promise is the same.
+    // SAFETY: the caller ensures it, see # Safety.
     unsafe { fernseal_config_get_any(out, cap, out_len, master, 1, json, json_len, pointer, pointer_len) }
 }
 
@@ -600,18 +603,19 @@ pub unsafe extern "C" fn fernseal_config_get_any(
 ) -> fernseal_status {
     guard(|| {
         let inputs = [Extent::of(masters, count), Extent::of(json, json_len), Extent::of(pointer, pointer_len)];
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
         out.text(|out| config::get(json, pointer, masters, out))
     })
 }
 
-/// Seals the string at `pointer`. A token or a placeholder (`${NAME}`) stays as it is. `now` is the time in Unix seconds.
-/// `cap` is at least `json_len` + FERNSEAL_TOKEN_SEAL_CAP(the string's length). Features `config` and `seal`.
+/// Seals the string at `pointer` and copies all other bytes unchanged. A token or a placeholder (`${NAME}`) stays as it
+/// is. `now` is the time in Unix seconds. `cap` is at least `json_len` + FERNSEAL_TOKEN_SEAL_CAP(the string's length).
+/// Features `config` and `seal`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -633,20 +637,20 @@ pub unsafe extern "C" fn fernseal_config_seal(
 ) -> fernseal_status {
     guard(|| {
         let inputs = [Extent::of(master, 1), Extent::of(json, json_len), Extent::of(pointer, pointer_len)];
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (master, json) = unsafe { (master_key(master)?, text(json, json_len, Error::InvalidJson)?) };
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
         out.text(|out| config::seal(json, &[pointer], master, now, &mut rng, out))
     })
 }
 
-/// Opens every token of a config with the first of `count` old master keys that sealed it, and seals its secret with the new
-/// master key. Everything else stays byte for byte. `now` is the time in Unix seconds. Costs two derivations for each token.
-/// `cap` is at least `json_len` + 1, and 25 more for each legacy token; for tokens below more than 20 levels it is more, as in
-/// `fernseal_config_open`. Features `config` and `seal`.
+/// Opens every token of a config with the first of `count` old master keys that sealed it, seals its secret with the
+/// new master key, and copies all other bytes unchanged. `now` is the time in Unix seconds. Costs two derivations for
+/// each token. `cap` is at least `json_len` + 1, and 25 more for each legacy token. For tokens below more than 20
+/// levels it is more, as in `fernseal_config_open`. Features `config` and `seal`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -668,19 +672,20 @@ pub unsafe extern "C" fn fernseal_config_rotate(
 ) -> fernseal_status {
     guard(|| {
         let inputs = [Extent::of(old_masters, count), Extent::of(new_master, 1), Extent::of(json, json_len)];
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (old, new) = unsafe { (master_keys(old_masters, count)?, master_key(new_master)?) };
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let json = unsafe { text(json, json_len, Error::InvalidJson) }?;
         out.text(|out| config::rotate(json, old, new, now, &mut rng, out))
     })
 }
 
-/// Reads a ProxmoxMCP config, which is nested at most 16 levels, and opens the tokens among its fields, each with the first of
-/// `count` master keys that sealed it; `count` may be 0 if nothing is sealed. A value or token that is longer than its field is
-/// FERNSEAL_BUFFER_TOO_SMALL; a value that contains a NUL is FERNSEAL_MALFORMED. Feature `config`.
+/// Reads a ProxmoxMCP config and opens the tokens among its fields, each with the first of `count` master keys that
+/// sealed it. `count` may be 0 if nothing is sealed. The config may be nested 16 levels. A value or token that is
+/// longer than its field is FERNSEAL_BUFFER_TOO_SMALL. A value that contains a NUL is FERNSEAL_MALFORMED. Feature
+/// `config`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -696,9 +701,9 @@ pub unsafe extern "C" fn fernseal_config_read(
 ) -> fernseal_status {
     guard(|| {
         let inputs = [Extent::of(masters, count), Extent::of(json, json_len)];
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let mut out = Wiped::new(unsafe { output_one(out, fernseal_config::EMPTY, &inputs) }?);
-        // SAFETY: the caller's promise is the same.
+        // SAFETY: the caller ensures it, see # Safety.
         let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
         let config::Config { proxmox, auth, logging, .. } = config::Config::read(json)?;
         let fill = |field: &mut [c_char], text: config::Text<'_>| fill_field(field, |out| text.open(masters, out));
@@ -724,7 +729,7 @@ pub unsafe extern "C" fn fernseal_config_read(
 /// # Safety
 /// As [`input_one`].
 unsafe fn derived_key<'a>(pointer: *const fernseal_key) -> Result<&'a Key, CallError> {
-    // SAFETY: the caller's promise, and the layout: both types are 32 bytes and nothing else (repr(C) around an array
+    // SAFETY: the caller ensures it, and the layouts match: both types are 32 bytes and nothing else (repr(C) around an array
     // here, repr(transparent) around one in core), and any bytes are a key.
     unsafe { input_one(pointer.cast::<Key>()) }
 }
@@ -734,7 +739,7 @@ unsafe fn derived_key<'a>(pointer: *const fernseal_key) -> Result<&'a Key, CallE
 /// # Safety
 /// As [`input_one`].
 unsafe fn master_key<'a>(pointer: *const fernseal_master_key) -> Result<&'a MasterKey, CallError> {
-    // SAFETY: the caller's promise, and the layout, as for `master_keys`.
+    // SAFETY: the caller ensures it, and the layouts match, as for `master_keys`.
     unsafe { input_one(pointer.cast::<MasterKey>()) }
 }
 
@@ -743,7 +748,7 @@ unsafe fn master_key<'a>(pointer: *const fernseal_master_key) -> Result<&'a Mast
 /// # Safety
 /// As [`input`].
 unsafe fn master_keys<'a>(pointer: *const fernseal_master_key, count: usize) -> Result<&'a [MasterKey], CallError> {
-    // SAFETY: the caller's promise, and the layout: both types are 64 bytes and nothing else (repr(C) around an array
+    // SAFETY: the caller ensures it, and the layouts match: both types are 64 bytes and nothing else (repr(C) around an array
     // here, repr(transparent) around one in core), and any bytes are a master key.
     unsafe { input(pointer.cast::<MasterKey>(), count) }
 }

@@ -1,7 +1,9 @@
-//! Turns C's pointers into Rust's slices, and checks the header's rules on them. Nothing else in this crate does.
+//! Turns the pointers of C into Rust slices and checks the header's rules on them. No other module of this crate does
+//! so.
 //!
-//! Checked: NULL only with length 0, alignment, no length past half the address space, no output that overlaps another argument.
-//! Not checkable: that a pointer points to as many bytes as its length says. The caller promises that.
+//! It checks that a pointer is NULL only with length 0, alignment, that a length is at most half the address space, and
+//! that no output overlaps another argument. It cannot check that a pointer points to as many bytes as its length says;
+//! the caller must ensure that.
 
 use core::ffi::c_char;
 use core::mem;
@@ -26,16 +28,16 @@ impl Extent {
         Self { start: pointer.addr(), len: count.saturating_mul(size_of::<T>()) }
     }
 
-    /// Returns whether the range is one that an object can have.
-    #[inline(never)] // inlined, it would be in flash for each argument
+    /// Returns whether an object can have this range.
+    #[inline(never)] // out of line: inlined, each argument would have a copy in flash
     fn is_sound(self) -> bool {
         let fits = isize::try_from(self.len).is_ok() && self.start.checked_add(self.len).is_some();
         fits && (self.len == 0 || self.start != 0)
     }
 
-    /// Returns whether the range shares a byte with `other`, which is sound. An unsound range overlaps nothing, so that the other
-    /// outputs are still zeroed before it is refused.
-    #[inline(never)] // inlined, it would be in flash for each argument
+    /// Returns whether the range shares a byte with `other`, which must be sound. An unsound range overlaps nothing, so
+    /// that the other outputs are still zeroed before it is rejected.
+    #[inline(never)] // out of line: inlined, each argument would have a copy in flash
     fn overlaps(self, other: Self) -> bool {
         // The end of a sound range does not overflow.
         let (end, other_end) = (self.start.wrapping_add(self.len), other.start.wrapping_add(other.len));
@@ -60,7 +62,8 @@ pub(crate) unsafe fn input<'a, T>(pointer: *const T, count: usize) -> Result<&'a
     if count == 0 {
         return Ok(&[]);
     }
-    // SAFETY: not NULL, aligned, within isize::MAX bytes (is_sound); initialised and unchanged (the caller's promise).
+    // SAFETY: not NULL, aligned, at most isize::MAX bytes (is_sound); initialised and unchanged (ensured by the
+    // caller).
     Ok(unsafe { slice::from_raw_parts(pointer, count) })
 }
 
@@ -73,7 +76,8 @@ pub(crate) unsafe fn input_one<'a, T>(pointer: *const T) -> Result<&'a T, CallEr
     if !is_sound(pointer, 1) {
         return Err(CallError::InvalidArgument);
     }
-    // SAFETY: not NULL, aligned (is_sound, and it has a size); initialised and unchanged (the caller's promise).
+    // SAFETY: not NULL, aligned (is_sound, as `T` is not zero-sized); initialised and unchanged (ensured by the
+    // caller).
     Ok(unsafe { &*pointer })
 }
 
@@ -82,7 +86,7 @@ pub(crate) unsafe fn input_one<'a, T>(pointer: *const T) -> Result<&'a T, CallEr
 /// # Safety
 /// As [`input`].
 pub(crate) unsafe fn text<'a>(pointer: *const c_char, len: usize, otherwise: Error) -> Result<&'a str, CallError> {
-    // SAFETY: the caller's promise is the same.
+    // SAFETY: the caller ensures it, see # Safety.
     let bytes = unsafe { input(pointer.cast::<u8>(), len) }?;
     str::from_utf8(bytes).map_err(|_| otherwise.into())
 }
@@ -96,21 +100,22 @@ pub(crate) unsafe fn output_one<'a, T>(pointer: *mut T, initial: T, inputs: &[Ex
     if !is_sound(pointer, 1) || inputs.iter().any(|input| input.overlaps(extent)) {
         return Err(CallError::InvalidArgument);
     }
-    // SAFETY: not NULL, aligned, overlaps no input (checked); writable, and nobody else's (the caller's promise).
+    // SAFETY: not NULL, aligned, overlaps no input (checked); writable and not accessed by others (ensured by the
+    // caller).
     unsafe {
         pointer.write(initial);
         Ok(&mut *pointer)
     }
 }
 
-/// An output buffer, and where its used length goes. It is zeroed at first, and again if the call fails.
+/// An output buffer and the place for its used length. The buffer is zeroed first, and again if the call fails.
 pub(crate) struct Output<'a> {
     buffer: &'a mut [u8],
     len: &'a mut usize,
 }
 
-/// Returns an output buffer of `cap` bytes at `pointer`, whose used length goes to `len`. Neither may overlap the other or an
-/// input. The length is set to 0 until the call succeeds. An argument that breaks a rule is not written to.
+/// Returns an output buffer of `cap` bytes at `pointer`. Its used length is written to `len`, which is 0 until the call
+/// succeeds. Neither may overlap the other or an input. An argument that breaks a rule is not written to.
 ///
 /// # Safety
 /// If `pointer` is not NULL, `cap` bytes there are writable, and nothing else accesses them during `'a`. The same holds for `len`.
@@ -122,11 +127,12 @@ pub(crate) unsafe fn output<'a, T>(
 ) -> Result<Output<'a>, CallError> {
     const { assert!(size_of::<T>() == 1) };
     let extent = Extent::of(pointer, cap);
-    // This comes first, because setting the length to 0 would change a buffer that it overlaps. `output_one` checks `len` itself.
+    // This check comes first: if `len` overlaps the buffer, setting it to 0 would change the buffer. `output_one`
+    // checks `len` itself.
     if extent.overlaps(Extent::of(len, 1)) {
         return Err(CallError::InvalidArgument);
     }
-    // SAFETY: the caller's promise is the same.
+    // SAFETY: the caller ensures it, see # Safety.
     let len = unsafe { output_one(len, 0, inputs) }?;
     if !is_sound(pointer, cap) || inputs.iter().any(|input| input.overlaps(extent)) {
         return Err(CallError::InvalidArgument);
@@ -134,8 +140,8 @@ pub(crate) unsafe fn output<'a, T>(
     let buffer: &mut [u8] = if cap == 0 {
         &mut []
     } else {
-        // SAFETY: not NULL, within isize::MAX bytes, overlaps nothing (checked); writable and nobody else's (the
-        // caller's promise). C need not have initialised it, so that is done first.
+        // SAFETY: not NULL, at most isize::MAX bytes, overlaps nothing (checked); writable and not accessed by others
+        // (ensured by the caller). C may pass uninitialised memory, so it is zeroed before it becomes a slice.
         unsafe {
             pointer.cast::<u8>().write_bytes(0, cap);
             slice::from_raw_parts_mut(pointer.cast(), cap)
@@ -150,7 +156,7 @@ impl Output<'_> {
         self.buffer.zeroize();
     }
 
-    /// Lets `fill` write bytes to the front of the buffer. It returns the used part.
+    /// Calls `fill` to write bytes to the front of the buffer. `fill` returns the used part.
     pub(crate) fn bytes(
         self,
         fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Error>,
@@ -160,12 +166,12 @@ impl Output<'_> {
         Ok(())
     }
 
-    /// Lets `fill` write text as [`Output::bytes`] does. A NUL follows the text, which the length does not count.
+    /// Calls `fill` to write text, as [`Output::bytes`] does. A NUL follows the text; the length does not count it.
     pub(crate) fn text(
         self,
         fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Error>,
     ) -> Result<(), CallError> {
-        // Core zeroes the rest of the buffer that it gets; the last byte, which it does not get, is zero already.
+        // Core zeroes the rest of the buffer that it gets. It does not get the last byte, which is already zero.
         let (_, buffer) = self.buffer.split_last_mut().ok_or(Error::BufferTooSmall)?;
         let used = fill(buffer)?.len();
         self.keep(used);
@@ -178,7 +184,8 @@ impl Output<'_> {
     }
 }
 
-/// Zeroes the buffer of a call that fails or panics. On bare metal a panic does not return, and core has zeroed the buffer.
+/// Zeroes the buffer if the call fails or panics. On bare metal a panic does not return, and core zeroes the buffer on
+/// failure.
 #[cfg(feature = "std")]
 impl Drop for Output<'_> {
     fn drop(&mut self) {
@@ -229,13 +236,13 @@ impl<T: Zeroize> Drop for Wiped<'_, T> {
     }
 }
 
-/// Lets `fill` write text into a field. A NUL follows the text, which itself must contain none.
+/// Calls `fill` to write text into a field. A NUL follows the text, which itself must not contain one.
 #[cfg(feature = "config")]
 pub(crate) fn fill_field(
     field: &mut [c_char],
     fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Error>,
 ) -> Result<(), CallError> {
-    // SAFETY: a c_char is a byte, of whatever sign, and the field is borrowed for as long.
+    // SAFETY: a c_char is a byte, signed or not, and the slice lives only as long as the borrow of the field.
     let bytes = unsafe { slice::from_raw_parts_mut(field.as_mut_ptr().cast::<u8>(), field.len()) };
     // As in `Output::text`.
     let (_, bytes) = bytes.split_last_mut().ok_or(Error::BufferTooSmall)?;
@@ -246,12 +253,12 @@ pub(crate) fn fill_field(
 ///
 /// # Safety
 /// As [`input`].
-#[inline(never)] // inlined, it would be in flash for each function
+#[inline(never)] // out of line: inlined, each function would have a copy in flash
 pub(crate) unsafe fn token<'a>(pointer: *const c_char, len: usize) -> Result<&'a str, CallError> {
-    // SAFETY: the caller's promise is the same.
+    // SAFETY: the caller ensures it, see # Safety.
     let bytes = unsafe { input(pointer.cast::<u8>(), len) }?;
     if bytes.iter().all(u8::is_ascii) {
-        // SAFETY: ASCII is UTF-8. (from_utf8 would add 370 bytes to firmware that does nothing but open tokens.)
+        // SAFETY: ASCII is UTF-8. (from_utf8 would add 370 bytes to firmware that only opens tokens.)
         Ok(unsafe { str::from_utf8_unchecked(bytes) })
     } else {
         Err(Error::Malformed.into())

@@ -1,22 +1,22 @@
-//! Makes a C callback a random source for core. A source that fails or is NULL makes the call fail with
-//! FERNSEAL_RANDOM_FAILED. Random bytes are used for salts, IVs and new keys only.
+//! Wraps a C callback as a random source for core. If the callback fails or is NULL, the call returns
+//! FERNSEAL_RANDOM_FAILED. Core uses random bytes for salts, IVs and new keys only.
 
 use core::ffi::{c_int, c_void};
 use core::fmt;
 
 use rand_core::{TryCryptoRng, TryRng};
 
-/// A random source: fills `buf` with `len` bytes from a cryptographically secure generator and returns 0. Any other value means
-/// that it failed.
+/// A random source. It fills `buf` with `len` bytes from a cryptographically secure generator and returns 0. It returns
+/// any other value on failure.
 pub type fernseal_random_fn = Option<unsafe extern "C" fn(ctx: *mut c_void, buf: *mut u8, len: usize) -> c_int>;
 
-/// A C callback as a random source.
+/// A random source that calls a C callback.
 pub(crate) struct Random {
     source: fernseal_random_fn,
     ctx: *mut c_void,
 }
 
-/// The callback failed, or is NULL.
+/// The error of a callback that failed or is NULL.
 #[derive(Debug)]
 pub(crate) struct Failed;
 
@@ -51,7 +51,7 @@ impl TryRng for Random {
 
     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Failed> {
         let source = self.source.ok_or(Failed)?;
-        // SAFETY: the promise made to `new`; `out` is writable and has this length.
+        // SAFETY: the caller of `new` ensures it; `out` is writable and has this length.
         match unsafe { source(self.ctx, out.as_mut_ptr(), out.len()) } {
             0 => Ok(()),
             _ => Err(Failed),

@@ -1,11 +1,11 @@
-//! The status that a function returns. Several errors of core map to one status, where C needs no finer distinction. The numbers
-//! never change; a new error of core is added to [`of`].
+//! The status that a function of the C API returns. Several errors of core map to one status, because C needs fewer
+//! distinctions. The numbers never change. A new error of core is added to [`of`].
 
 use fernseal_core::Error;
 
 /* ---- Types ---- */
 
-/// The result of a function: FERNSEAL_OK (0), or what went wrong. The numbers never change.
+/// The result of a function: FERNSEAL_OK (0), or the kind of failure. The numbers never change.
 pub type fernseal_status = i32;
 
 /* ---- Status ---- */
@@ -14,7 +14,7 @@ pub type fernseal_status = i32;
 pub const FERNSEAL_OK: fernseal_status = 0;
 /// The output buffer is too short. The function's comment says which capacity is enough.
 pub const FERNSEAL_BUFFER_TOO_SMALL: fernseal_status = 1;
-/// The text is not a token; or a secret is not text where it must be; or a value looks like a damaged token.
+/// The text is not a token; or a secret that must be text is not UTF-8; or a value looks like a damaged token.
 pub const FERNSEAL_MALFORMED: fernseal_status = 2;
 /// The key text is not base64; or the key is too short to seal with (under 16 bytes, not counting trailing zeros).
 pub const FERNSEAL_INVALID_KEY: fernseal_status = 3;
@@ -28,14 +28,15 @@ pub const FERNSEAL_RANDOM_FAILED: fernseal_status = 6;
 pub const FERNSEAL_INVALID_ARGUMENT: fernseal_status = 7;
 /// The tick function cancelled the call.
 pub const FERNSEAL_CANCELLED: fernseal_status = 8;
-/// The library has a fault; please report it.
+/// The library contains a fault. Please report it.
 pub const FERNSEAL_INTERNAL: fernseal_status = 9;
 /// There is no value at the pointer, or the config lacks a required field.
 pub const FERNSEAL_NOT_FOUND: fernseal_status = 10;
-/// The text is not JSON or nested too deeply; or a name on the way to the value occurs twice; or the value has the wrong kind.
+/// The text is not JSON, or nested too deeply; or a name on the path to the value occurs twice; or a value has the
+/// wrong kind.
 pub const FERNSEAL_INVALID_JSON: fernseal_status = 11;
 
-/// Why a call failed: the errors of this crate and those of core.
+/// The reason why a call failed: the errors of this crate and those of core.
 #[derive(Clone, Copy)]
 pub(crate) enum CallError {
     InvalidArgument,
@@ -50,7 +51,7 @@ impl From<Error> for CallError {
 }
 
 /// Returns the status of a result.
-#[inline(never)] // inlined, it would be in flash for each function
+#[inline(never)] // out of line: inlined, each function would have a copy in flash
 pub(crate) fn of(result: Result<(), CallError>) -> fernseal_status {
     let error = match result {
         Ok(()) => return FERNSEAL_OK,

@@ -1,5 +1,5 @@
-/* What the C programs share: checks that count, buffers that show what was written, random sources. No heap anywhere,
- * so that valgrind can say that the library uses none either. */
+/* Helpers of the C test programs: counted checks, buffers that show what was written, and random sources. The programs
+ * use no heap, so that valgrind can show that the library uses none either. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -23,11 +23,11 @@ static inline void check(int passed, const char *condition, const char *file, in
     }
 }
 
-/* The outputs of a call that must fail, or must succeed. */
+/* The outputs of the call that is checked. */
 static char out[4096];
 static size_t out_len;
 
-/* The call, given `out` and `out_len`, fails with a status and leaves no byte of anything. */
+/* Checks that the call, which uses `out` and `out_len`, fails with a status and leaves only zeros. */
 #define REFUSES(status, capacity, call) \
     do { \
         memset(out, 0xa5, sizeof out); \
@@ -38,7 +38,7 @@ static size_t out_len;
         CHECK(is_all(out + (capacity), sizeof out - (capacity), 0xa5)); \
     } while (0)
 
-/* The call succeeds with exactly this, writes nothing beyond the capacity, and leaves zeros behind the result. */
+/* Checks that the call succeeds with exactly this text, writes nothing beyond the capacity, and zeroes the rest. */
 #define YIELDS(text, capacity, call) \
     do { \
         memset(out, 0xa5, sizeof out); \
@@ -57,7 +57,7 @@ static inline int is_all(const void *bytes, size_t len, int byte)
     return len == 0;
 }
 
-/* Bytes 0, 1, 2, …, as the vectors' maker has them. */
+/* A random source with the bytes 0, 1, 2, …, as in make_vectors.py. */
 static inline int count_up(void *ctx, uint8_t *buf, size_t len)
 {
     uint8_t *next = (uint8_t *)ctx;
@@ -72,7 +72,7 @@ static inline int no_random(void *ctx, uint8_t *buf, size_t len)
     return -1;
 }
 
-/* The program's exit code. */
+/* Prints the result and returns the program's exit code. */
 static inline int checked(const char *name)
 {
     fprintf(stderr, "%s: %d checks, %d failed\n", name, checks, failures);

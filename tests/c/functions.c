@@ -1,8 +1,8 @@
-/* Every function does what the header says, and every status is seen. The vectors are Python's and the standards'. */
+/* Tests every function and every status. The test vectors are from Python and from the standards. */
 #include "check.h"
 #include "../firmware/vectors.h"
 
-/* From fernet/spec, generate.json. */
+/* Source: fernet/spec, generate.json. */
 #define FERNET_KEY "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
 #define FERNET_TOKEN \
     "gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA=="
@@ -134,7 +134,7 @@ static void tokens(void)
     YIELDS(SECRET, OPEN_CAP, fernseal_token_open_with(bytes, OPEN_CAP, &out_len, &key, SALTED, LEN(SALTED)));
     REFUSES(FERNSEAL_UNAUTHENTIC, OPEN_CAP,
             fernseal_token_open_with(bytes, OPEN_CAP, &out_len, &key, TAMPERED, LEN(TAMPERED)));
-    /* The Fernet token beneath the two layers of base64 is what opening needs: 1 + 8 + 16 + 48 + 32 bytes. */
+    /* Opening needs room for the Fernet token inside both layers of base64: 1 + 8 + 16 + 48 + 32 bytes. */
     YIELDS(SECRET, 105, fernseal_token_open_with(bytes, 105, &out_len, &key, SALTED, LEN(SALTED)));
     REFUSES(FERNSEAL_BUFFER_TOO_SMALL, 104,
             fernseal_token_open_with(bytes, 104, &out_len, &key, SALTED, LEN(SALTED)));
@@ -151,7 +151,7 @@ static void tokens(void)
 
 static void pbkdf2(void)
 {
-    /* RFC 7914, section 11. */
+    /* Source: RFC 7914, section 11. */
     static const uint8_t wanted[64] = {
         0x55, 0xac, 0x04, 0x6e, 0x56, 0xe3, 0x08, 0x9f, 0xec, 0x16, 0x91, 0xc2, 0x25, 0x44, 0xb6, 0x05,
         0xf9, 0x41, 0x85, 0x21, 0x6d, 0xde, 0x04, 0x65, 0xe6, 0x8b, 0x9d, 0x57, 0xc2, 0x0d, 0xac, 0xbc,

@@ -1,7 +1,8 @@
 #!/bin/sh
 # shellcheck disable=SC2046 # lists of words
-# Installs libfernseal into target/c/tree and builds programs against it as users do: with pkg-config, with CMake,
-# statically and as C++. Checks what the shared library exports and needs. Prints the sizes that ffi/README.md states.
+# Tests ffi/install.sh: installs libfernseal into target/c/tree and builds programs against it as users do, with
+# pkg-config, with CMake, statically and in C++. Checks the symbols and dependencies of the shared library. Prints the
+# sizes for ffi/README.md.
 #   tests/setup.sh c && tests/c/install.sh
 set -eu
 cd "$(dirname "$0")"
@@ -23,7 +24,7 @@ rm -rf "$tree" "$bin"
 ln -s fernseal "$tree$prefix"
 (umask 077 && DESTDIR=$tree PREFIX=$prefix LIBDIR=$libdir CARGOFLAGS=--quiet "$root/ffi/install.sh" >/dev/null)
 
-# The files, and who finds whom.
+# The installed files, and the tools that find them.
 [ -z "$(find "$tree" ! -perm -444)" ] || fail "files that not everyone can read: $(find "$tree" ! -perm -444)"
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)
 cmp "$root/include/fernseal.h" "$tree$prefix/include/fernseal.h"
@@ -31,12 +32,12 @@ cmp "$root/include/fernseal.h" "$tree$prefix/include/fernseal.h"
 [ "$(readlink "$lib/libfernseal.so.0")" = "libfernseal.so.$version" ] || fail "libfernseal.so.0 is no link to $version"
 readelf -d "$lib/libfernseal.so" | grep -q 'SONAME.*\[libfernseal.so.0\]' || fail "the SONAME is not libfernseal.so.0"
 
-# What is exported is what the header declares, but for the function that firmware defines.
+# The library exports what the header declares, except the function that firmware defines.
 nm -D --defined-only "$lib/libfernseal.so" | awk '{ print $NF }' | sort >"$work/exported"
 grep -o 'fernseal_[a-z0-9_]*(' "$root/include/fernseal.h" | tr -d '(' | grep -v '^fernseal_panic$' | sort -u >"$work/declared"
 diff "$work/declared" "$work/exported" >&2 || fail "the header (<) and the shared library (>) differ"
 
-# Every program opens the same config, made by Python's cryptography.
+# All programs open the same config, which Python's cryptography made.
 define() { sed -n "s/^#define $1 \"\(.*\)\"\$/\1/p" "$root/tests/firmware/vectors.h"; }
 opens() { # PROGRAM
     said=$(PROXMOX_MCP_MASTER_KEY=$(define MASTER_KEY) "$@" <"$root/tests/firmware/config.json")
@@ -51,7 +52,7 @@ LD_LIBRARY_PATH=$lib opens "$bin/pkg-config-shared"
 gcc -std=c99 -static -s -Wl,--gc-sections open_config.c $(pkg-config --static --cflags --libs fernseal) -o "$bin/pkg-config-static"
 opens "$bin/pkg-config-static"
 
-# By its prefix, which is a link, and where it lies.
+# Through the prefix, which is a symbolic link, and through the real path.
 for place in "$tree$prefix" "$tree/opt/fernseal"; do
     rm -rf "$work/cmake"
     cmake -S cmake -B "$work/cmake" -DCMAKE_PREFIX_PATH="$place" -DCMAKE_BUILD_TYPE=Release >"$work/cmake.log" 2>&1 ||
@@ -66,7 +67,7 @@ opens "$work/cmake/with_static"
 "$work/cmake/with_cpp" >/dev/null || fail "with_cpp"
 echo "PASS with_cpp"
 
-# With what a program keeps of the static library; the same program without it, for comparison.
+# The size of a program with the static library, and of the same program without it.
 echo 'int main(void) { return 0; }' | gcc -x c - -static -s -o "$bin/nothing"
 cp "$work/cmake/with_static" "$bin/with_static"
 strip "$bin/with_static"

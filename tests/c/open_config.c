@@ -1,4 +1,4 @@
-/* Prints the secret of the config on stdin; the key is in PROXMOX_MCP_MASTER_KEY. */
+/* An example: prints the secret of the config on stdin. The key is in PROXMOX_MCP_MASTER_KEY. */
 #include <fernseal.h>
 #include <stdio.h>
 #include <stdlib.h>

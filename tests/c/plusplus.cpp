@@ -1,4 +1,4 @@
-// The header from C++11: constant expressions, callbacks with a context, a key that wipes itself.
+// Tests the header in C++11: constant expressions, callbacks with a context, and a key type that wipes itself.
 #include <fernseal.h>
 
 #include <array>
@@ -33,7 +33,7 @@ int main()
     std::array<char, FERNSEAL_TOKEN_SEAL_CAP(sizeof(SECRET) - 1)> token;
     std::size_t len = 0;
     std::random_device device;
-    // A lambda without captures is a C callback; what it needs comes as ctx.
+    // A lambda without captures is a C callback; it gets its data through ctx.
     const fernseal_random_fn random = [](void *ctx, std::uint8_t *buf, std::size_t count) {
         for (std::size_t i = 0; i < count; i++)
             buf[i] = static_cast<std::uint8_t>((*static_cast<std::random_device *>(ctx))());

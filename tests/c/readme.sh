@@ -1,7 +1,7 @@
 #!/bin/sh
 # shellcheck disable=SC2016 # backquotes are the README's
-# Does what ffi/README.md tells a C programmer, word by word: runs ffi/install.sh into /usr/local, then compiles and runs
-# the program. Works on overlays of this machine's files, which are gone afterwards; needs root.
+# Follows the instructions of ffi/README.md for C programmers literally: runs ffi/install.sh into /usr/local, then
+# compiles and runs the program. It works on temporary overlays over this machine's files. Needs root.
 #   tests/setup.sh c && tests/c/readme.sh
 set -eu
 cd "$(dirname "$0")/../.."
@@ -37,7 +37,7 @@ define() { sed -n "s/^#define $1 \"\(.*\)\"\$/\1/p" tests/firmware/vectors.h; }
 said=$(PROXMOX_MCP_MASTER_KEY=$(define MASTER_KEY) "$work/a.out" <tests/firmware/config.json) || fail "the README's program"
 [ "$said" = "$(define SECRET)" ] || fail "the README's program said: $said"
 
-# Elsewhere, where programs do not look, the script says what to do.
+# In a directory that the dynamic linker does not search, the script prints what to do.
 PREFIX=$work/elsewhere CARGOFLAGS=--quiet ffi/install.sh 2>&1 | grep -q 'LD_LIBRARY_PATH' ||
     fail "ffi/install.sh does not say that programs do not find the library"
 echo "PASS README"

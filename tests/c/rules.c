@@ -1,5 +1,5 @@
-/* The rules at the header's top, with hostile arguments: NULLs, lengths that no object has, overlaps, for every
- * function and every argument. Nothing here costs a derivation: the rules are checked first. */
+/* Tests the rules at the top of the header with invalid arguments (NULLs, impossible lengths, overlaps), for every
+ * argument of every function. No call needs a derivation, because the rules are checked first. */
 #include "check.h"
 #include "../firmware/vectors.h"
 
@@ -11,9 +11,9 @@ static fernseal_master_key master;
 static fernseal_key key;
 static uint8_t next;
 
-/* A call with one argument against the rules, all others being right: the outputs hold nothing. */
+/* Checks a call with one invalid input: it fails, and the outputs are zeroed. */
 #define BAD(call) REFUSES(FERNSEAL_INVALID_ARGUMENT, 512, call)
-/* An output is what is wrong: it is not touched, and out not if out_len is; out_len becomes what is said. */
+/* Checks a call with an invalid output: it does not write to `out`, and sets out_len to `len`. */
 #define BAD_OUT(len, call) \
     do { \
         memset(out, 0xa5, sizeof out); \
@@ -24,7 +24,7 @@ static uint8_t next;
         CHECK(out_len == (len)); \
     } while (0)
 
-/* What is wrong with an output in any function that has (out, cap, out_len), given as a call of them. */
+/* Checks all invalid outputs of a function with (out, cap, out_len), which CALL calls. */
 #define BAD_OUTPUTS(type, CALL) \
     do { \
         BAD_OUT(0, CALL((type *)NULL, 512, &out_len)); \
@@ -36,7 +36,7 @@ static uint8_t next;
         BAD_OUT(77, CALL((type *)overlapped.bytes, 504 + sizeof(size_t), &overlapped.len)); \
     } while (0)
 
-/* An out_len that lies in out, at either end. */
+/* An out_len inside out, at either end. */
 static struct {
     size_t len_before;
     char bytes[504];
@@ -158,20 +158,20 @@ static void inputs(void)
     CHECK(config.host[0] == 0 && config.token_value[511] == 0);
     CHECK(fernseal_config_read(&config, &master, 1, NULL, 1) == FERNSEAL_INVALID_ARGUMENT);
 
-    /* Without a random source nothing is sealed; where nothing is to be sealed, none is missed. */
+    /* A NULL random source fails where something is sealed, and does not matter where nothing is. */
     REFUSES(FERNSEAL_RANDOM_FAILED, 64, fernseal_master_key_generate(out, 64, &out_len, NULL, NULL));
     REFUSES(FERNSEAL_RANDOM_FAILED, 512,
             fernseal_token_seal(out, 512, &out_len, &master, secret, 36, NOW, NULL, NULL));
     YIELDS("[\"${A}\"]", 9,
            fernseal_config_seal(out, 9, &out_len, &master, "[\"${A}\"]", 8, "/0", 2, NOW, NULL, NULL));
-    /* A wipe that cannot be right does nothing. */
+    /* A wipe with invalid arguments does nothing. */
     fernseal_wipe(NULL, 5);
     memset(out, 0xa5, sizeof out);
     fernseal_wipe(out, SIZE_MAX);
     CHECK(is_all(out, sizeof out, 0xa5));
 }
 
-/* An output that begins or ends in another argument, or lies within it. */
+/* Checks outputs that begin or end in another argument, or are inside it. */
 static void overlaps(void)
 {
     union {
@@ -215,7 +215,7 @@ static void overlaps(void)
         CHECK(memcmp(out, before, sizeof out) == 0);
     }
     OVERLAPS(fernseal_token_open_with(shared->bytes, 300, &out_len, &shared->key, SALTED, LEN(SALTED)));
-    /* An out_len in an input. */
+    /* An out_len inside an input. */
     memset(other, 0xa5, sizeof other);
     CHECK(fernseal_token_seal(other, 300, len_in_input, &shared->master, NULL, 0, NOW, count_up, &next) ==
           FERNSEAL_INVALID_ARGUMENT);
@@ -226,7 +226,7 @@ static void overlaps(void)
     CHECK(fernseal_derive(&shared->key, &shared->master, SALTED, LEN(SALTED), NULL, NULL) == FERNSEAL_INVALID_ARGUMENT);
     CHECK(fernseal_config_read(&shared->config, &master, 1, out + 100, 5) == FERNSEAL_INVALID_ARGUMENT);
     CHECK(memcmp(out, before, sizeof out) == 0);
-    /* Neighbours do not overlap, and inputs may. */
+    /* Adjacent buffers do not overlap. Inputs may overlap. */
     CHECK(fernseal_pbkdf2(shared->bytes + 37, 64, shared->bytes, 37, shared->bytes, 37, 1) == FERNSEAL_OK);
     CHECK(is_all(out, 37, 'A') && is_all(out + 101, sizeof out - 101, 'A'));
 }

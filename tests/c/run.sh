@@ -1,7 +1,8 @@
 #!/bin/sh
 # shellcheck disable=SC2086 # lists of words
-# Builds the C and C++ programs with gcc and clang against the installed tree. Runs them as they are, under valgrind, and
-# with the address and undefined behavior sanitizers; then the programs in Python, Node and Go. Takes about two minutes.
+# Tests the C library: builds the C and C++ programs with gcc and clang against the installed tree, and runs them
+# directly, under valgrind, and with the address and undefined behavior sanitizers. Then runs the programs in Python,
+# Node and Go. Takes about two minutes.
 #   tests/setup.sh c python go node && tests/c/run.sh
 set -eu
 cd "$(dirname "$0")"
@@ -26,7 +27,7 @@ run() { # NAME COMMAND…
     echo "PASS $name: $(grep -v '^==' "$work/log" | tail -n 1)"
 }
 
-# COMPILER++ of a C compiler.
+# Prints the C++ compiler that belongs to a C compiler.
 plusplus() { case $1 in gcc) echo g++ ;; *) echo "$1++" ;; esac; }
 
 for cc in gcc clang; do
@@ -39,21 +40,21 @@ for cc in gcc clang; do
         done
         $(plusplus $cc) -std=c++11 $warnings $flags plusplus.cpp -L"$lib" -lfernseal -o "$bin/plusplus-$cc"
         run "$(plusplus $cc)$kind" "$bin/plusplus-$cc"
-        # (A sanitizer's own stack would be measured too.)
+        # (With a sanitizer, its own stack would be measured too.)
         if [ -z "$flags" ]; then
             $cc -std=c99 $warnings stack.c -L"$lib" -lfernseal -lpthread -o "$bin/stack-$cc"
             run "$cc" "$bin/stack-$cc"
         fi
-        # The header stands alone in both languages.
+        # The header compiles on its own in C and in C++.
         echo '#include <fernseal.h>' | $cc -x c -std=c99 $warnings -fsyntax-only -
         echo '#include <fernseal.h>' | $cc -x c++ -std=c++11 $warnings -fsyntax-only -
     done
-    # A result that is thrown away is noticed.
+    # The compiler warns about an ignored result.
     printf '#include <fernseal.h>\nvoid f(void) { fernseal_random_os(NULL, NULL, 0); }\n' >"$work/ignore.c"
     if $cc -std=c99 $warnings -c "$work/ignore.c" -o "$work/ignore.o" 2>/dev/null; then fail "$cc lets a result be ignored"; fi
 done
 
-# No error, no leak, and as the programs themselves use no heap, none at all.
+# Valgrind finds no error and no leak. As the programs themselves use no heap, it finds no allocation at all.
 if has valgrind c; then
     for program in functions rules; do
         gcc -std=c99 $warnings $program.c -L"$lib" -lfernseal -o "$bin/$program-gcc"
@@ -79,7 +80,7 @@ opens() { # NAME COMMAND…
 
 if has python3 python; then opens "Python (ctypes)" python3 ../python/open_config.py; fi
 if [ -d "$root/target/node/node_modules/koffi" ] && has node node; then
-    # Node looks for packages beside the program.
+    # Node searches for packages beside the program.
     cp ../node/open_config.mjs "$root/target/node/open_config.mjs"
     opens "Node (koffi)" node "$root/target/node/open_config.mjs"
 else

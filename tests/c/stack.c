@@ -1,5 +1,5 @@
-/* How much stack a call takes: each runs on a painted one, which shows how deep it went, and in a thread that has little
- * more than the header says. */
+/* Measures how much stack each call takes. Each call runs on a stack that was filled with a pattern, in a thread whose
+ * stack is a little larger than the limit in the header. */
 #define _DEFAULT_SOURCE
 #include <limits.h>
 #include <pthread.h>
@@ -10,10 +10,10 @@
 
 #define POINTER "/auth/token_value"
 #define FERNET_KEY "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
-/* In bytes: what the header says, for calls and for calls on whole configs; what a thread takes for itself; and more than
- * anything takes. */
+/* In bytes: the limit for a call; the limit for a call on a whole config; the needs of a thread itself; and a size that
+ * is large enough for all. */
 enum { SAID = 20 * 1024, SAID_CONFIG = 52 * 1024, THREAD = 4 * 1024, LARGE = 256 * 1024 };
-/* More tokens than are derived together. */
+/* More tokens than the library derives together. */
 enum { TOKENS = 40 };
 
 static fernseal_master_key master;
@@ -66,7 +66,7 @@ static int config_rotate(void)
 {
     return fernseal_config_rotate(OUT, &master, 1, &master, CONFIG, LEN(CONFIG), NOW, RANDOM);
 }
-/* As a config with TOKENS tokens, each with a salt of its own. */
+/* Makes a config with TOKENS tokens, each with its own salt. */
 static int seal_many(void)
 {
     size_t i, at = 0;

@@ -1,4 +1,4 @@
-//! `fernseal check`: secrets in plain text are found, in files and in what is staged in git, and nothing else is.
+//! `fernseal check`: it finds secrets in plain text, in files and in git's index, and reports nothing else.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -7,7 +7,7 @@ use crate::common::{Folder, has};
 
 const PLAIN: &str = r#"{"auth": {"token_value": "plain"}}"#;
 
-/// A repository in a folder; `None` without git.
+/// Creates a git repository in a folder. Returns `None` if git is missing.
 fn repository(name: &str) -> Option<Folder> {
     has("git").then(|| {
         let folder = Folder::new(name);

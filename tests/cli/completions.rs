@@ -1,11 +1,11 @@
-//! Completion: at each TAB the shell's script asks the command, which offers verbs, options, files and pointers.
+//! Shell completion: at each TAB the shell's script runs the command, which offers verbs, options, files and pointers.
 
 use std::process::Command;
 
 use crate::common::{Folder, Said, skip};
 use crate::pages::VERBS;
 
-/// What the command offers for the last of `words`.
+/// Returns what the command offers for the last of `words`.
 fn offered(folder: &Folder, words: &[&str]) -> Vec<String> {
     let index = (words.len() - 1).to_string();
     let mut command = folder.command(&[], &[&["--"], words].concat());

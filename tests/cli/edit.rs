@@ -1,5 +1,5 @@
-//! `fernseal edit`: what was changed is sealed, what was not keeps its token, and the opened text is nowhere afterwards.
-//! The editors are scripts; each gets the text's path in $1.
+//! `fernseal edit`: it seals changed secrets, keeps the tokens of unchanged ones, and leaves the decrypted text
+//! nowhere. The editors are shell scripts that get the path of the text in $1.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,13 +10,13 @@ use std::time::Duration;
 use crate::common::{Folder, Said, has, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// What follows where something was encrypted: the id of the tests' key.
+/// The end of a message about an encrypted value: the id of the tests' key.
 const UNDER: &str = "; the key's id is c4dacfde\n";
 
 const CONFIG: &str =
     "{ \"auth\": {\"user\": \"root@pam\", \"token_value\": \"first\"},\n  \"more\": [\"second\", 1.50] }\n";
 
-/// A folder with a sealed config, and one in memory for the opened text.
+/// A folder with a sealed config, and a folder in memory for the decrypted text.
 struct Desk {
     folder: Folder,
     memory: PathBuf,
@@ -34,7 +34,7 @@ impl Desk {
     }
 
     fn command(&self, editor: &str, arguments: &[&str]) -> Command {
-        // Tests that run under nohup would hand on that a hang-up is nothing to them.
+        // nohup ignores SIGHUP, and child processes inherit that.
         let before = ["env", "--default-signal=HUP"];
         let mut command = self.folder.command(&before, &[&["edit", "c.json"][..], arguments].concat());
         command.env("EDITOR", format!("sh -c '{editor}' --")).env("XDG_RUNTIME_DIR", &self.memory);
@@ -94,7 +94,7 @@ fn only_what_was_changed_is_sealed_anew() {
     assert_eq!(after[0], before[0]);
     assert_ne!(after[1], before[1]);
 
-    // Everything but the secrets: the tokens stay, byte for byte.
+    // A change outside the secrets keeps all tokens, byte for byte.
     assert_eq!(desk.edit("sed -i s/root@pam/admin@pve/ \"$1\"", &[]).code, Some(0));
     assert_eq!(desk.tokens(), after);
     assert!(desk.opened().contains("admin@pve"));
@@ -109,7 +109,7 @@ fn a_secret_that_was_moved_or_copied_is_not_saved_in_plain_text() {
     assert_eq!(desk.edit("cp new \"$1\"", &["--field", "/x"]).code, Some(0));
     assert_eq!(desk.opened(), text);
     let saved = desk.folder.read("c.json");
-    // With the quotes, which stand in no token.
+    // The quotes exclude parts of tokens, which contain none.
     for secret in ["first", "second", "new one", "plain"].map(|secret| format!("\"{secret}\"")) {
         assert!(!saved.contains(&secret), "{secret}: {saved}");
     }
@@ -127,7 +127,7 @@ fn what_equals_a_secret_and_was_plain_before_stays_plain_and_what_gets_a_token_i
     assert_eq!((said.code, &*said.err), (Some(0), "c.json saved; 0 values encrypted anew\n"));
     assert_eq!(desk.folder.read("c.json"), text.replace("\"a\"", "\"b\""));
 
-    // Where the plain text is new, or named, it is a secret.
+    // A plain string is treated as a secret if it is new, or if it is named as one.
     let copied = "encrypted /note: it holds the secret that was at /token_value\n";
     let said = desk.edit("sed -i s/\\\"b\\\"/\\\"first\\\"/ \"$1\"", &[]);
     assert_eq!(said.err, format!("{copied}c.json saved; 1 value encrypted anew{UNDER}"));
@@ -177,7 +177,7 @@ fn a_token_that_is_pasted_must_open() {
         assert!(said.err.contains("Token decryption failed: c.json at /auth/"), "{said:?}");
         assert_eq!(desk.folder.read("c.json"), before);
     }
-    // One that opens is taken over as it is.
+    // A token that opens is kept as it is.
     let own = desk.tokens()[1].clone();
     let said = desk.edit(&format!("sed -i s/root@pam/{own}/ \"$1\""), &[]);
     assert_eq!(said.code, Some(0), "{said:?}");
@@ -188,7 +188,7 @@ fn a_token_that_is_pasted_must_open() {
 fn what_could_not_be_read_again_is_not_written() {
     let desk = Desk::new("twice");
     let before = desk.folder.read("c.json");
-    // The copy of the secret becomes a token below a name that occurs twice.
+    // The copied secret becomes a token on whose path a name occurs twice.
     desk.folder.write("new", r#"{"auth": {"token_value": "first"}, "a": {"b": "second"}, "a": 1}"#);
     let said = desk.edit("cp new \"$1\"", &[]);
     assert_eq!(said.code, Some(6), "{said:?}");
@@ -215,11 +215,11 @@ fn time_grows_with_the_number_of_tokens_and_not_with_its_square() {
         time
     };
     let (few, many) = (time(2_000), time(16_000));
-    // Eight times as many; what grows with their square would take 64 times as long.
+    // There are eight times as many tokens; quadratic work would take 64 times as long.
     assert!(many < few * 20 + Duration::from_secs(1), "{few:?} for 2 000 tokens, {many:?} for 16 000");
 }
 
-/// An editor `vim` that writes down its arguments, in a folder that PATH leads to first.
+/// Creates an editor `vim` that records its arguments, in a folder that comes first in PATH.
 fn fake_vim(desk: &Desk, editor: &str) -> String {
     fs::create_dir_all(desk.folder.path("bin")).unwrap();
     let script = format!("#!/bin/sh\nprintf '%s\\n' \"$@\" >'{}'\n", desk.folder.path("arguments").display());
@@ -273,7 +273,7 @@ fn the_real_vim_leaves_no_secret_in_the_home_folder() {
         assert_eq!(command.output().unwrap().status.code(), Some(0), "{editor}");
         let home = desk.folder.files("home");
         assert!(!home.iter().any(|(_, text)| String::from_utf8_lossy(text).contains("second")), "{editor}: {home:?}");
-        // The same without the command shows that vim would.
+        // A control without the command: it shows that vim would write these files.
         let plain = format!("{editor} c.json");
         assert!(desk.folder.command(&["sh", "-c", &plain], &[]).env("TERM", "dumb").output().unwrap().status.success());
         assert!(desk.folder.path("home/.viminfo").exists(), "vim keeps what was yanked");
@@ -305,7 +305,7 @@ fn what_cannot_be_saved_changes_nothing() {
 fn nothing_is_left_when_the_command_is_killed() {
     for signal in [Signal::KILL, Signal::TERM, Signal::HUP] {
         let desk = Desk::new(&format!("killed-{}", signal.as_raw()));
-        // The editor outlives the command, until it has nothing left to edit.
+        // The editor runs longer than the command: until its file is gone.
         let editor = "touch started; while [ -e \"$1\" ]; do sleep 0.1; done";
         let mut child = desk.command(editor, &[]).spawn().unwrap();
         wait_until("the editor", || desk.folder.path("started").exists());

@@ -238,6 +238,11 @@ fn what_a_format_leaves_in_doubt_is_refused_and_left() {
         assert_eq!(folder.read(name), text);
         std::fs::remove_file(folder.path(name)).unwrap();
     }
+    // Nobody types into an editor what cannot be saved.
+    folder.write("notes", "a: s3cret\n");
+    let said = Said::of(folder.command(&[], &["edit", "notes"]).env("EDITOR", "touch started").output().unwrap());
+    assert_eq!(said.code, Some(6), "{said:?}");
+    assert!(!folder.path("started").exists());
     // With the format named there is no doubt.
     folder.write("notes", "a: s3cret\n");
     assert_eq!(folder.run(&["encrypt", "--in-place", "notes", "--field", "/a", "--format", "yaml"]).code, Some(0));

@@ -1,5 +1,5 @@
-//! `fernseal decrypt --textconv`: git shows which secrets changed, and nothing where none did.
-//! What git has staged is looked at by `fernseal check`: check.rs.
+//! `fernseal decrypt --textconv`: `git diff` shows which secrets changed, and nothing if none did. check.rs tests how
+//! `fernseal check` reads git's index.
 
 use crate::common::{Folder, has};
 

@@ -1,6 +1,6 @@
-//! Files that somebody made to hurt: huge, deep, broken, or no files at all.
-//! Each gets an exit code and a message; memory stays within the file and a few MiB (and a few hundred bytes for each
-//! token), time grows with the size.
+//! Hostile configs: huge, deeply nested or malformed ones, and special files. Each of them ends in an exit code and a
+//! message. Memory is limited to the size of the file, a few MiB, and a few hundred bytes for each token; time grows
+//! linearly with the size.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use std::{fs, process};
 
 use crate::common::{Folder, Said, Stopped, has, skip};
 
-/// Runs a command as the user nobody; by its descriptor, as nobody may not be let into the folder where it was built.
+/// Runs a command as the user nobody. It opens the binary first, because nobody may have no access to its folder.
 const AS_NOBODY: [&str; 3] =
     ["sh", "-c", "exec 3<\"$0\" setpriv --reuid=65534 --regid=65534 --clear-groups /proc/self/fd/3 \"$@\""];
 
-/// Runs `status` on the config and looks at how it ends.
+/// Runs `status` on the config and checks how it ends.
 fn status(folder: &Folder, name: &str) -> Said {
     folder.run(&["status", name])
 }
@@ -60,7 +60,7 @@ fn long_numbers_line_ends_marks_and_halves_of_surrogates_stay_as_they_are() {
     let token = crate::common::tokens(&sealed).next().unwrap();
     assert_eq!(sealed, around(&format!("\"{token}\"")));
     assert_eq!(folder.run(&["get", "c.json", "auth.token_value"]).out.trim_end(), "secret");
-    // A half that is a secret has no bytes that could be sealed.
+    // A lone surrogate cannot be encoded as UTF-8, so it cannot be sealed.
     folder.write("c.json", &around("\"\\ud800\""));
     let said = folder.run(&["encrypt", "c.json", "--in-place"]);
     assert_eq!(said.code, Some(6), "{said:?}");
@@ -73,7 +73,7 @@ fn depth_is_refused_without_a_stack_to_overflow() {
     let binary = env!("CARGO_BIN_EXE_fernseal");
     for (levels, code) in [(1_000, 0), (1_024, 0), (1_025, 6), (200_000, 6)] {
         folder.write("c.json", &format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
-        // In KiB. Without optimization, building the command line takes 300 of them.
+        // In KiB. Without optimisation, building the command line takes 300 KiB.
         let stack = if cfg!(debug_assertions) { 384 } else { 256 };
         let script = format!("ulimit -s {stack}; exec {binary} status c.json");
         let said = folder.run_by(&["sh", "-c", &script], &[]);
@@ -106,7 +106,7 @@ fn limits_are_stated_and_held() {
         assert_eq!(said.code, Some(code), "{said:?}");
         assert_eq!(said.err.contains("larger than 64 MiB"), code == 7, "{said:?}");
     }
-    // The token would make it larger than what can be read again.
+    // With the token, the config would exceed the size that can be read again.
     let text = "{\"auth\": {\"token_value\": \"secret\"}}";
     let text = format!("{text}{}", " ".repeat((64 << 20) - text.len()));
     folder.write("large.json", &text);
@@ -131,12 +131,12 @@ fn limits_are_stated_and_held() {
     }
 }
 
-/// Exit code, the most memory in MiB, and the processor's time of a command.
+/// Returns the exit code, the peak memory in MiB and the CPU time of a command.
 fn cost(folder: &Folder, arguments: &[&str]) -> (i32, u64, Duration) {
     crate::common::cost(folder, &[], arguments)
 }
 
-/// A config with one secret, of `mebibytes` in all, less a little for the token that comes of it.
+/// Writes a config of about `mebibytes` MiB with one secret; it leaves room for the token.
 fn make_config(folder: &Folder, name: &str, mebibytes: usize) {
     let item = "{\"a name of some length\": [1, 2.5e3, true, null, \"a value of some length\"]},\n";
     let items = item.repeat(((mebibytes << 20) - 2048) / item.len());
@@ -175,7 +175,7 @@ fn every_command_takes_the_memory_of_the_text_and_a_few_mebibytes_and_time_that_
         let [(least, _), (memory, time), (most, longest)] = [0, 1, 2].map(|size| costs[size][at]);
         assert!(memory <= least + 5 + 2, "{arguments:?}: {memory} MiB for a config of 5 MiB, {least} for a small one");
         assert!(most <= least + 64 + 3, "{arguments:?}: {most} MiB for a config of 64 MiB, {least} for a small one");
-        // Thirteen times as much text; what grows with its square would take 169 times as long.
+        // The text is thirteen times as long; quadratic work would take 169 times as long.
         assert!(longest < time * 40 + Duration::from_secs(1), "{arguments:?}: {time:?}, then {longest:?}");
     }
 }
@@ -239,7 +239,7 @@ fn a_million_tokens_and_what_looks_like_them_are_listed_in_time_and_memory_that_
         ("enc:x", ["status", "check"], [6, 3]),
         (" ENC:x", ["check", "check"], [3, 3]),
     ] {
-        // A million of them in three configs, as there is no room for more in one.
+        // There are a million values in three configs, because one config cannot hold them.
         let make = |count: usize| format!("[{}0]", format!("\"{value}\",").repeat(count));
         folder.write("few.json", &make(40_000));
         folder.write("many.json", &make(400_000));
@@ -248,7 +248,7 @@ fn a_million_tokens_and_what_looks_like_them_are_listed_in_time_and_memory_that_
             assert_eq!(ended, code, "{command} {value}");
             let (ended, memory, many) = cost(&folder, &[command, "many.json"]);
             assert_eq!(ended, code, "{command} {value}");
-            // Ten times as many; quadratic growth would take a hundred times as long.
+            // There are ten times as many; quadratic work would take a hundred times as long.
             assert!(many < few * 30 + Duration::from_secs(1), "{command} {value}: {few:?}, then {many:?}");
             let text = (make(400_000).len() >> 20) as u64;
             assert!(memory < 12 + text + 400_000 * 400 / (1 << 20), "{command} {value}: {memory} MiB");
@@ -277,11 +277,11 @@ fn a_config_that_changes_while_it_is_read_is_refused_or_read_whole() {
         let _ = fs::remove_file(&config);
         folder.write("c.json", "{\"a\": 1}");
         folder.write("other.json", "{\"a\": 2}");
-        // It is open, and nothing of it is read.
+        // The command has opened the file and read nothing yet.
         let stopped = Stopped::after("fstat", &["-P", config.to_str().unwrap()], &folder, &["status", "c.json"]);
         assert!(folder.command(&["sh", "-c", change], &[]).status().unwrap().success());
         let said = stopped.go_on();
-        // What is there now is read, as a whole.
+        // The command reads the present contents completely.
         assert_eq!(said.code, Some(code), "{change}: {said:?}");
         assert!(said.err.contains(said_so), "{change}: {said:?}");
     }
@@ -346,7 +346,7 @@ fn a_directory_that_cannot_be_read_is_told_and_the_others_are_looked_at() {
     assert!(said.code == Some(3) && said.out.contains("tree/2.json /auth/token_value: plain text\n"), "{said:?}");
     fs::remove_file(folder.path("tree/2.json")).unwrap();
     assert_eq!(run(&["check", "tree"]).code, Some(7));
-    // Nothing changes but where files may be left out.
+    // Nothing changes unless `--keep-going` allows files to be left out.
     let said = run(&["rotate", "tree", "--new-key-out", "home/new"]);
     assert!(said.code == Some(7) && said.err.contains("--keep-going"), "{said:?}");
     assert!(!folder.path("home/new").exists());
@@ -369,7 +369,7 @@ fn links_in_another_users_directory_make_nobody_write_elsewhere() {
     folder.make_configs(1);
     folder.write("c.json", "{\"auth\": {\"token_value\": \"s\"}}");
     folder.write("victim.json", &folder.read("tree/0000.json"));
-    // The owner of the directory expects what we are going to write there.
+    // The owner of the directory places symbolic links under the names that the command will use.
     fs::copy(folder.path("c.json"), folder.path("tree/plain.json")).unwrap();
     for (to, link) in [
         ("../victim.json", "linked.json"),

@@ -1,5 +1,5 @@
-//! What the command says with `--json`, and its audit log: each line fits cli/schema.json, which scripts may rely on.
-//! Every form in the schema is met here, so that none is out of date.
+//! The output of `--json` and the audit log: each line matches cli/schema.json, on which scripts rely. The test uses
+//! every form of the schema, so that none is out of date.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -9,7 +9,7 @@ use crate::common::{Folder, Said};
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
 
-/// The schema's forms, and which of them were met.
+/// The forms of the schema, and those that occurred.
 struct Schema {
     schemas: Schemas,
     whole: SchemaIndex,
@@ -34,7 +34,7 @@ impl Schema {
         Self { schemas, whole, forms, met: BTreeSet::new() }
     }
 
-    /// One line that fits one form.
+    /// Checks that a line matches exactly one form.
     fn check(&mut self, line: &str) -> Value {
         let value: Value = serde_json::from_str(line).unwrap();
         if let Err(error) = self.schemas.validate(&value, self.whole) {

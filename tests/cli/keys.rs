@@ -1,4 +1,4 @@
-//! Where the master key comes from: the order of the places, commands that print it, and the file in the home directory.
+//! The sources of the master key: their order, commands that print it, and the file in the home directory.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -14,7 +14,7 @@ const VARIABLE: &str = "PROXMOX_MCP_MASTER_KEY";
 const COMMAND: &str = "PROXMOX_MCP_MASTER_KEY_COMMAND";
 const PREVIOUS_COMMAND: &str = "PROXMOX_MCP_MASTER_KEY_PREVIOUS_COMMAND";
 
-/// A folder with a config under [`KEY`], and that key and another one in files.
+/// Creates a folder with a config sealed with [`KEY`], and with files that contain that key and another one.
 fn folder(name: &str) -> Folder {
     let folder = Folder::new(&format!("keys-{name}"));
     folder.write("c.json", r#"{"auth": {"token_value": "the secret"}}"#);
@@ -26,7 +26,7 @@ fn folder(name: &str) -> Folder {
     folder
 }
 
-/// `fernseal get` of the secret under these variables and options.
+/// Returns the command `fernseal get` for the secret, with these variables and options.
 fn get(folder: &Folder, variables: &[(&str, &str)], options: &[&str]) -> Command {
     let mut command = folder.command(&[], &[&["get", "c.json", "/auth/token_value"], options].concat());
     command.env_remove(VARIABLE).envs(variables.iter().copied());
@@ -50,7 +50,7 @@ fn a_command_prints_the_key() {
     assert!(opens(&said(get(&folder, &[(COMMAND, "cat key")], &[]))));
     let previous = [(VARIABLE, OTHER_KEY), (PREVIOUS_COMMAND, "cat other key")];
     assert!(opens(&said(get(&folder, &previous, &[]))));
-    // One that uses its stdin, as the command does.
+    // A key command that reads the stdin of the command.
     let mut command = get(&folder, &[], &["--key-command", "cat"]);
     assert!(opens(&Said::of(command.stdin(fs::File::open(folder.path("key")).unwrap()).output().unwrap())));
 }
@@ -70,7 +70,7 @@ fn options_outrank_variables_and_these_the_home_file() {
         (&[][..], &["--key-file", "key"][..]),
         (&[], &["--key-command", "cat key"]),
         (&[(VARIABLE, OTHER_KEY), (file_variable, "other")], &["--key-file", "key"]),
-        // What is outranked is not even looked at.
+        // A source that is outranked is not read.
         (&[(file_variable, "missing"), (COMMAND, "touch ran; false")], &["--key-command", "cat key"]),
         (&[(COMMAND, "cat key")], &[]),
         (&[(VARIABLE, KEY), (file_variable, "key"), (COMMAND, "cat key")], &[]),
@@ -126,7 +126,7 @@ fn each_failure_of_a_command_is_named() {
 #[test]
 fn a_command_that_hangs_ends_with_an_interrupt() {
     let folder = folder("hangs");
-    // To the whole group, as the terminal does, and to the command alone.
+    // The terminal sends a signal to the whole process group; `kill` sends it to the command alone.
     for to_group in [true, false] {
         let mut command = get(&folder, &[], &["--key-command", "touch started; sleep 1000; echo"]);
         let child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -136,7 +136,7 @@ fn a_command_that_hangs_ends_with_an_interrupt() {
         let said = if to_group {
             Said::of(child.wait_with_output().unwrap())
         } else {
-            // What the shell started holds stderr, and is not ended by this.
+            // A program that the shell started keeps stderr open and is not ended.
             let mut child = child;
             let code = child.wait().unwrap().code();
             let mut err = vec![0; 200];
@@ -153,7 +153,7 @@ fn a_command_that_hangs_ends_with_an_interrupt() {
 #[test]
 fn an_interrupt_after_a_key_command_ends_the_command() {
     let folder = folder("after");
-    // Nobody reads what it prints, which is more than a pipe takes.
+    // Nobody reads the output, which is larger than a pipe's buffer.
     let text = folder.read("c.json").replacen('{', &format!("{{\"note\": \"{}\", ", "x".repeat(1 << 20)), 1);
     folder.write("c.json", &text);
     let mut command =
@@ -214,7 +214,7 @@ fn the_home_file_is_refused_unless_it_is_private() {
         let said = said(get(&folder, &[], &[]));
         assert_eq!(said.code, Some(5), "{said:?}");
         assert!(said.err.contains(what), "{said:?}");
-        // Where another place names the key it does not matter.
+        // If another source provides the key, the file in the home directory does not matter.
         assert!(opens(&self::said(get(&folder, &[(VARIABLE, KEY)], &[]))));
     };
     refused("no master key");
@@ -264,7 +264,7 @@ fn systemd_creds_prints_the_key() {
         return;
     }
     let folder = folder("systemd-creds");
-    // A secret of the test's own in the place of the machine's.
+    // The test uses its own secret instead of the machine's.
     let secret = folder.path("machine-secret");
     let mut command = folder.command(&["sh", "-c", "systemd-creds encrypt --with-key=host --name=k key key.cred"], &[]);
     let made = command.env("SYSTEMD_CREDENTIAL_SECRET", &secret).output().unwrap();

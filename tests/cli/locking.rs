@@ -1,5 +1,5 @@
-//! Two that write one config: of commands the second waits, of an editor and a command the editor's save stays. And what a
-//! command leaves behind that is stopped on its way: nothing in plain text, and nothing for longer than until the next.
+//! Two writers of one config: a command waits for another command, and an editor's save survives a command. Also tests
+//! what a killed command leaves behind: no plain text, and nothing that the next command does not remove.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -14,10 +14,10 @@ use crate::common::{Folder, KEY, Said, Stopped, has, skip, wait_until};
 
 const PLAIN: &str = r#"{"auth": {"token_value": "first-secret"}, "a": "plain-a", "b": "plain-b", "note": "a note"}"#;
 const LOCK: &str = ".fernseal.lock";
-/// A user who owns nothing.
+/// A user who owns no files.
 const NOBODY: u32 = 65_534;
 
-/// A folder with a config in `tree` that has a token at auth.token_value; a key to rotate to, and a secret.
+/// Creates a folder with a config in `tree` that has a token at auth.token_value, a new key, and a secret.
 fn desk(name: &str) -> Folder {
     let folder = Folder::new(name);
     folder.write("tree/c.json", PLAIN);
@@ -27,7 +27,7 @@ fn desk(name: &str) -> Folder {
     folder
 }
 
-/// Lets a command have its secret on stdin, and an editor that changes one.
+/// Gives a command its secret on stdin, and an editor that changes a secret.
 fn furnish(folder: &Folder, command: &mut Command) {
     command.stdin(File::open(folder.path("secret")).unwrap());
     command.env("EDITOR", "sed -i s/first-secret/new-secret/").env("XDG_RUNTIME_DIR", "/dev/shm");
@@ -53,7 +53,7 @@ fn names(folder: &Folder, directory: &str) -> Vec<String> {
     folder.files(directory).into_iter().map(|(name, _)| name).collect()
 }
 
-/// The commands that replace a file, and the file.
+/// The commands that replace a file, each with that file.
 const REPLACING: [(&[&str], &str); 7] = [
     (&["set", "tree/c.json", "/a"], "tree/c.json"),
     (&["encrypt", "--in-place", "tree/c.json", "--field", "/b"], "tree/c.json"),
@@ -64,7 +64,7 @@ const REPLACING: [(&[&str], &str); 7] = [
     (&["decrypt", "tree/c.json", "-o", "tree/out.json", "--force"], "tree/out.json"),
 ];
 
-/// A desk on which a command of [`REPLACING`] has something to do.
+/// Creates a desk on which a command of [`REPLACING`] has something to do.
 fn desk_for(name: &str, arguments: &[&str]) -> Folder {
     let folder = desk(name);
     folder.write("tree/out.json", "{}");
@@ -106,7 +106,7 @@ fn whoever_may_only_read_cannot_hold_up_a_command() {
         flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
         file
     };
-    // All that a reader can open, and the directories above.
+    // All files that a reader can open, and the parent directories.
     let _held = ["tree/c.json", "tree", "."].map(lock);
     for arguments in [
         &["set", "tree/c.json", "/a", "--lock-wait", "0"][..],
@@ -189,7 +189,7 @@ fn who_waits_in_vain_is_told_for_which_process() {
     }
     assert_eq!(folder.read("tree/c.json"), before);
     assert!(!folder.path("third").exists());
-    // Those who only read do not wait.
+    // A command that only reads does not wait.
     assert_eq!(get(&folder, "tree/c.json", "/a"), "plain-a");
     assert_eq!(stopped.go_on().code, Some(0));
     assert_eq!(get(&folder, "tree/c.json", "/a"), "new-secret");
@@ -214,7 +214,7 @@ fn the_time_to_wait_can_be_set_by_option_and_variable() {
     let said = set("ten", &[]);
     assert_eq!(said.code, Some(2), "{said:?}");
     assert!(said.err.contains("PROXMOX_MCP_LOCK_WAIT is not a number of seconds: ten\n  next: "), "{said:?}");
-    // Whoever waits long enough is let in.
+    // A command that waits long enough gets the lock.
     let mut command = folder.command(&[], &["set", "tree/c.json", "/b", "--lock-wait", "600"]);
     furnish(&folder, &mut command);
     let waiting = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -241,7 +241,7 @@ fn two_trees_that_share_only_what_is_above_never_meet() {
         Stopped::after("linkat", &[], &folder, &["rotate", "tree/inner", "--new-key-file", "new", "--jobs", "1"]);
     let said = folder.run(&["rotate", "other", "--new-key-file", "new", "--lock-wait", "0"]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    // A tree around it is no neighbour.
+    // A rotation of a tree that contains the locked directory must wait.
     let said = folder.run(&["rotate", "tree", "--new-key-file", "new", "--lock-wait", "0"]);
     assert!(said.code == Some(1) && said.err.contains("holds the lock on tree/inner"), "{said:?}");
     assert_eq!(stopped.go_on().code, Some(0));
@@ -266,7 +266,7 @@ fn a_foreign_file_in_place_of_the_lock_stops_nobody() {
         assert_eq!(folder.read("secret"), "new-secret", "{kind}");
         if kind == "directory" { fs::remove_dir(&lock).unwrap() } else { fs::remove_file(&lock).unwrap() }
     }
-    // In a directory that all may write, as /tmp, anybody can put one there and hold it.
+    // In a directory in which everybody may write, such as /tmp, anybody can create the lock file and hold the lock.
     if geteuid().is_root() {
         fs::set_permissions(folder.path("tree"), PermissionsExt::from_mode(0o1777)).unwrap();
         fs::write(&lock, "1\n").unwrap();
@@ -305,7 +305,7 @@ fn an_editors_save_outlasts_whichever_command_replaces_the_file() {
     for (at, (arguments, target)) in REPLACING.into_iter().enumerate() {
         for by_rename in [false, true] {
             let folder = desk_for(&format!("save-{at}-{by_rename}"), arguments);
-            // The new file is whole and has its temporary name; next the two change places.
+            // The new file is complete and has its temporary name. The next step exchanges the two.
             let stopped = stopped_after("linkat", &[], &folder, arguments);
             let save = r#"{"auth": {"token_value": "saved"}}"#;
             if by_rename {
@@ -360,7 +360,7 @@ fn a_save_that_a_killed_run_had_moved_aside_is_brought_back() {
         return;
     }
     let folder = desk("rescued");
-    // Killed after the first exchange, before the second.
+    // Killed between the first and the second exchange.
     let killed = ["-e", "trace=linkat,renameat2", "-e", "inject=renameat2:signal=KILL:when=2"];
     let stopped = stopped_after("linkat", &killed, &folder, &["set", "tree/c.json", "/a"]);
     folder.write("tree/c.json", "saved");
@@ -382,7 +382,7 @@ fn an_edit_of_a_config_that_changed_is_kept_beside_it() {
     folder.write("home/.proxmox_mcp_key", KEY);
     let key = folder.path("home/.proxmox_mcp_key");
     fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
-    // The editor gets no key in a variable.
+    // The editor gets no key in an environment variable.
     let editor = editor.replace("set -q", &format!("set -q --key-file {}", key.display()));
     let said = Said::of(command.env("EDITOR", editor).output().unwrap());
     assert_eq!(said.code, Some(7), "{said:?}");
@@ -407,7 +407,7 @@ fn a_config_that_changed_since_it_was_judged_is_judged_again() {
     }
     let folder = desk_for("prune-changed", &["--rollback"]);
     let backups = names(&folder, "tree");
-    // Judged, and the lock is there: no backup is gone yet.
+    // The backups are checked and the lock is held; no backup is removed yet.
     let prune = ["backups", "prune", "--yes", "tree", "--key-file", "new"];
     let stopped = Stopped::after_with("flock", &[], &folder, &prune, |command| {
         command.env_remove("PROXMOX_MCP_MASTER_KEY");
@@ -477,14 +477,14 @@ fn a_backup_that_cannot_be_removed_does_not_hide_those_that_are() {
     assert!(said.err.contains("error: tree/0001.json.backup.") && said.err.contains("cannot be removed"), "{said:?}");
 }
 
-/// The file in `tree` that holds the decrypted secret, but for `except`.
+/// Returns the file in `tree`, other than `except`, that contains the decrypted secret.
 fn plain_text_in(folder: &Folder, except: &str) -> Option<String> {
     let holds =
         |(name, bytes): &(String, Vec<u8>)| name != except && bytes.windows(12).any(|part| part == b"first-secret");
     folder.files("tree").into_iter().find(holds).map(|(name, _)| name)
 }
 
-/// Runs the command where /proc is not: files without a name cannot be given one there, as on NFS.
+/// Runs the command without /proc, so that it cannot give a name to an unnamed file, as on NFS.
 const WITHOUT_PROC: [&str; 6] =
     ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /proc && exec \"$0\" \"$@\"", "strace"];
 
@@ -516,11 +516,11 @@ fn decrypted_text_has_no_name_before_it_is_whole() {
                 }
                 let out = fs::read_to_string(folder.path("tree/out.json")).unwrap_or_else(|_| "{}".to_owned());
                 assert!(out == "{}" || out == PLAIN, "{call} {when}: {out}");
-                // Once it is whole it may have its temporary name for the moment of the exchange.
+                // A complete file may have its temporary name until the exchange is done.
                 let other = plain_text_in(&folder, "out.json");
                 let is_exchanging = call == "renameat2" && other.as_ref().is_some_and(|name| name.starts_with(".out"));
                 assert!(other.is_none() || is_exchanging, "{call} {when}: {other:?}");
-                // Whatever verb writes there next leaves nothing of it.
+                // The next command that writes in the directory removes all leftovers.
                 assert_eq!(run(&folder, &[], &["set", "-q", "tree/c.json", "/a"]).code, Some(0));
                 let left = names(&folder, "tree");
                 assert!(!left.iter().any(|name| name.starts_with('.')), "{call}: {left:?}");
@@ -555,7 +555,7 @@ fn a_signal_leaves_nothing_where_a_file_must_have_a_name() {
         return;
     }
     for (arguments, target) in REPLACING {
-        // `rotate` finishes what it has begun (rotation.rs), and `edit` needs /proc.
+        // `rotate` resumes its own work (rotation.rs), and `edit` needs /proc.
         if ["rotate", "edit"].contains(&arguments[0]) {
             continue;
         }
@@ -580,14 +580,14 @@ fn what_a_live_run_has_under_a_temporary_name_stays() {
     fs::create_dir(folder.path("tree/sub")).unwrap();
     fs::copy(folder.path("tree/c.json"), folder.path("tree/sub/c.json")).unwrap();
     fs::create_dir(folder.path("tree/out")).unwrap();
-    // It waits in its write for as long as the other runs.
+    // Its write is delayed until the other command has ended.
     let slow =
         [&WITHOUT_PROC[..], &["-qq", "-o", "/dev/null", "-e", "inject=fsync:delay_enter=3000000:when=1"]].concat();
     let mut command = folder.command(&slow, &["decrypt", "tree/c.json", "-o", "tree/out/out.json"]);
     let slow = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let temporary = || names(&folder, "tree/out").into_iter().find(|name| name.ends_with(".tmp"));
     wait_until("the temporary file", || temporary().is_some());
-    // A rotation of all of it locks the directories with configs, and that one has none.
+    // A rotation of the whole tree locks only directories with configs, and this directory has none.
     let said = folder.run(&["rotate", "tree", "--new-key-file", "new", "--lock-wait", "0"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(!said.err.contains("removed"), "{said:?}");
@@ -643,7 +643,7 @@ fn a_file_system_that_cannot_sync_a_directory_is_told_of() {
             "{arguments:?}: {said:?}"
         );
     }
-    // A new key under which nothing is yet can be made; that of a rotation carries its promise.
+    // `keygen` creates a key that seals nothing yet, so it goes on; a rotation must be sure that its key is on disk.
     let folder = desk("unsynced-key");
     let said = folder.run_by(&failing("2"), &["keygen", "-o", "third"]);
     assert!(said.code == Some(0) && said.err.contains("warning: the directory of third cannot be synced"), "{said:?}");
@@ -673,7 +673,7 @@ fn an_attribute_that_the_file_system_does_not_know_is_told_of_unless_it_gives_ri
         "{said:?}"
     );
 
-    // An access control list: read for one more user.
+    // An access control list that lets one more user read.
     let acl: Vec<u8> = [2_u32.to_le_bytes().to_vec()]
         .into_iter()
         .chain([(1, 6, u32::MAX), (2, 4, NOBODY), (4, 0, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)].map(

@@ -1,6 +1,6 @@
-//! Tests of the command, from outside: each runs it in a folder of its own.
-//! `cargo test -p fernseal --test cli NAME` runs those of one file, or one of them.
-#![allow(clippy::unwrap_used)] // a test ends where something is not as it must be
+//! Integration tests of the command. Each test runs it in its own folder. `cargo test -p fernseal --test cli NAME` runs
+//! the tests of one file, or one test.
+#![allow(clippy::unwrap_used)] // a test may panic
 
 mod common;
 #[path = "../skip.rs"]

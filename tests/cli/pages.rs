@@ -1,4 +1,4 @@
-//! Help and manual pages: both know the same verbs, and neither shows what is hidden.
+//! Help and manual pages: both list the same verbs, and neither shows hidden ones.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! `fernseal run --redact`: what the program prints passes without the secrets, and all else as it was.
-//! On a terminal: terminal.rs.
+//! `fernseal run --redact`: the program's output passes through without the secrets and otherwise unchanged.
+//! terminal.rs tests it on a terminal.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -12,7 +12,7 @@ use crate::common::{Folder, Said, wait_until};
 
 const SECRET: &str = "p\"ss/w0rd & more\nsecond line";
 
-/// A folder with a config whose one secret is [`SECRET`].
+/// Creates a folder with a config whose only secret is [`SECRET`].
 fn folder(name: &str) -> Folder {
     let folder = Folder::new(&format!("redact-{name}"));
     let secret = serde_json::to_string(SECRET).unwrap();
@@ -21,7 +21,7 @@ fn folder(name: &str) -> Folder {
     folder
 }
 
-/// The command that runs a script with the secret in $T and the config at $C.
+/// Returns the command that runs a script with the secret in $T and the path of the config in $C.
 fn command(folder: &Folder, script: &str) -> Command {
     let options =
         ["run", "c.json", "--redact", "--env", "T=/auth/token_value", "--config-env", "C", "--env", "U=/auth/user"];
@@ -66,7 +66,7 @@ fn output_without_secrets_passes_byte_for_byte() {
 #[test]
 fn a_server_answers_each_request_at_once() {
     let folder = folder("mcp");
-    // As MCP does over stdio: a line of JSON for a line of JSON, while both ends stay open.
+    // As in MCP over stdio: one line of JSON answers another while both pipes stay open.
     let script =
         "while read -r line; do printf '{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"user\":\"%s\"}}\\n' \"$T\"; done";
     let mut child = command(&folder, script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -119,10 +119,10 @@ fn signals_reach_the_program() {
         let mut rest = String::new();
         stdout.read_line(&mut rest).unwrap();
         assert_eq!((&*rest, child.wait().unwrap().code()), (&*format!("got {name}\n"), Some(3)));
-        // The config's file is gone.
+        // The file with the config is removed.
         wait_until("the sweeping", || !fs::exists(line.trim()).unwrap());
     }
-    // What is ignored stays ignored.
+    // An ignored signal stays ignored.
     let script = "kill -HUP $$; kill -TERM $$; echo \"still there\"";
     let line = "trap '' HUP TERM; exec \"$0\" \"$@\"";
     let options = ["run", "c.json", "--redact", "--env", "T=/auth/token_value", "--", "sh", "-c", script];

@@ -1,5 +1,5 @@
-//! Rotation under the conditions that life has for it: two at once, interrupted, links, other programs, many files.
-//! That no failing system call loses a secret is shown by tests/faults; the everyday transcripts are in transcripts/.
+//! Rotation under difficult conditions: two at once, interruption, links, other programs, many files. tests/faults
+//! shows that no failing system call loses a secret; transcripts/ shows everyday use.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +11,7 @@ use std::{fs, str, thread};
 use crate::common::{Folder, KEY, Said, Stopped, has, skip, tokens};
 use rustix::process::Signal;
 
-/// Configs, which were rotated to the key in the file `new`, and their backups.
+/// Creates configs that were rotated to the key in the file `new`, with their backups.
 fn rotated(name: &str, count: usize) -> Folder {
     let folder = Folder::new(name);
     folder.make_configs(count);
@@ -31,7 +31,7 @@ fn of_two_rotations_at_once_one_is_refused_and_all_tokens_are_under_one_key() {
         let (a, b) = (start("a"), start("b"));
         let (a, b) = (Said::of(a.wait_with_output().unwrap()), Said::of(b.wait_with_output().unwrap()));
         let (won, lost) = if a.code == Some(0) { ("a", b) } else { ("b", a) };
-        // Refused by the lock, or, if it came when the other was done, because the tokens are under the other's key.
+        // The lock stopped it; or, if it came after the other had ended, its key did not open the tokens.
         assert!(lost.code == Some(1) || lost.code == Some(4), "{lost:?}");
         assert!(folder.all_open_with(won), "{lost:?}");
         assert!(!folder.path(if won == "a" { "b" } else { "a" }).exists(), "no second key is made");
@@ -45,7 +45,7 @@ fn a_thousand_configs_are_rotated_with_two_derivations_for_each_token() {
     let rotated = folder.run(&["rotate", "-v", "tree", "--new-key-out", "new", "--no-backup"]);
     assert_eq!(rotated.code, Some(0), "{}", rotated.err);
     assert!(rotated.out.contains("1000 rotated, 0 skipped, 0 failed"));
-    // Two for each token, and two that name the keys.
+    // Two derivations for each token, and two for the ids of the keys.
     assert!(rotated.err.contains("debug: keys derived: 2002\n"), "{}", rotated.err.lines().last().unwrap());
     assert!(folder.all_open_with("new"));
 }
@@ -118,12 +118,12 @@ fn of_configs_that_are_judged_together_each_goes_back_by_what_is_true_of_itself(
         assert_eq!(folder.read(&format!("tree/{at:04}.json")), *expected, "{at}");
     }
 
-    // A second path to the same file is no failure.
+    // A second path to the same file is not an error.
     assert_eq!(folder.run(&["rotate", "tree/0000.json", "--new-key-file", "new"]).code, Some(0));
     let said = folder.run(&["rotate", "--rollback", "tree/0000.json", "./tree/0000.json"]);
     assert!(said.code == Some(0) && said.out.contains("1 put back, 0 failed, of 1\n"), "{said:?}");
 
-    // Only the backups of those that open go.
+    // Only the backups of configs that open are removed.
     let kept = [3, 4, 5, 6].map(backup);
     let said = folder.run(&["backups", "prune", "--yes", "tree"]);
     assert_eq!(said.code, Some(8), "{said:?}");
@@ -308,10 +308,10 @@ fn threads_that_are_interrupted_finish_what_they_have_begun_and_what_is_left_is_
         return;
     }
     let folder = Folder::new("interrupted-threads");
-    // More than one group.
+    // Enough configs for more than one group.
     folder.make_configs(200);
     let command = &["rotate", "tree", "--jobs", "2", "--new-key-out", "new"];
-    // As the first backup gets its name.
+    // Stopped when the first backup gets its name.
     let stopped = Stopped::after("renameat2", &["-f"], &folder, command);
     stopped.signal(Signal::TERM);
     let said = stopped.go_on();
@@ -338,7 +338,7 @@ fn of_several_threads_each_tells_of_the_file_that_it_could_not_replace() {
     }
     let folder = Folder::new("failing-threads");
     folder.make_configs(20);
-    // The first config that each thread comes to stays as it is; and none is so fast that no other comes to any.
+    // The first renaming of each thread fails. The delay lets every thread get at least one config.
     let slow = "inject=fsync:delay_enter=50000";
     let failing = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat2:error=EIO:when=1", "-e", slow];
     let command = &["rotate", "tree", "--jobs", "2", "--new-key-out", "new", "--json"];
@@ -395,7 +395,7 @@ fn an_interrupted_rotation_says_how_to_go_on_and_then_does() {
         let folder = Folder::new(&format!("interrupted-{}", signal.as_raw()));
         folder.make_configs(40);
         let command = &["rotate", "tree", "--jobs", "1", "--new-key-out", "new"];
-        // As the first backup gets its name.
+        // Stopped when the first backup gets its name.
         let stopped = Stopped::after("renameat2", &[], &folder, command);
         stopped.signal(signal);
         let said = stopped.go_on();
@@ -425,7 +425,7 @@ fn a_file_that_another_program_saves_meanwhile_is_left_as_that_program_saved_it(
     folder.make_configs(1);
     let before = folder.read("tree/0000.json");
     let command = &["rotate", "tree", "--jobs", "1", "--new-key-out", "new", "--no-backup"];
-    // The new config is there, and has no name yet.
+    // The new config exists and has no name yet.
     let stopped = Stopped::after("fchmod", &[], &folder, command);
     let names: Vec<String> = folder.files("tree").into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, [".fernseal.lock", "0000.json"]);
@@ -446,7 +446,7 @@ fn a_rollback_notices_secrets_that_changed_places_by_hand() {
     let sealed: Vec<&str> = tokens(&all).collect();
     let names = ["tree/0000.json", "tree/0001.json"];
     names.iter().for_each(|name| folder.write(name, &two(sealed[0], sealed[1])));
-    // The key is where rotations leave theirs, beside one of another rotation.
+    // The key is where rotations store it, beside the key of another rotation.
     folder.write("home/.proxmox_mcp_key.00000000", "bLEDgzUxSiXMMKxMPSR4h9Gzhvbs_yFlqvsM9HsYdtU=");
     assert_eq!(folder.run(&["rotate", "tree"]).code, Some(0));
     let rotated = folder.read(names[1]);
@@ -487,7 +487,7 @@ fn without_backups_the_new_key_does_not_go_before_the_configs() {
     fs::write(key, "bLEDgzUxSiXMMKxMPSR4h9Gzhvbs_yFlqvsM9HsYdtU=").unwrap();
     refused("--new-key-file");
     let said = folder.run(&["rotate", "tree", "--new-key-file", key]);
-    // Configs that go as well need no key that stays.
+    // If the configs disappear at the next restart too, the key may do so.
     let copy = memory.join(format!("fernseal-test-{}-configs", std::process::id()));
     fs::create_dir(&copy).unwrap();
     fs::write(copy.join("c.json"), &before[0].1).unwrap();
@@ -498,7 +498,7 @@ fn without_backups_the_new_key_does_not_go_before_the_configs() {
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.err.contains(&format!("warning: {what}: copy it to a disk before that\n")), "{said:?}");
 
-    // What a service manager hands over is a copy, and mounted read-only.
+    // Credentials of a service manager are copies in a read-only mount.
     fs::create_dir(folder.path("mnt")).unwrap();
     let unshare = |line: &str| folder.run_by(&["unshare", "--mount", "sh", "-c", line], &[]);
     let secret = "mount -t tmpfs none mnt && echo bLEDgzUxSiXMMKxMPSR4h9Gzhvbs_yFlqvsM9HsYdtU= >mnt/key && \
@@ -511,7 +511,7 @@ fn without_backups_the_new_key_does_not_go_before_the_configs() {
     let said = unshare(&format!("{secret}; \"$0\" rotate tree --no-backup --new-key-file mnt/key"));
     assert_eq!((said.code, &*said.err), (Some(0), ""), "{said:?}");
 
-    // A container's own layer goes with it, and what is mounted into it stays.
+    // The top layer of a container is lost with it; what is mounted into it stays.
     let overlay = "mount -t tmpfs none mnt && mkdir mnt/u mnt/w mnt/l mnt/m && \
                    mount -t overlay -o upperdir=mnt/u,workdir=mnt/w,lowerdir=mnt/l none mnt/m";
     if unshare(overlay).code != Some(0) {
@@ -711,7 +711,7 @@ fn a_key_that_is_named_in_many_places_is_derived_once_for_its_name() {
     let folder = Folder::new("names");
     folder.make_configs(1);
     fs::create_dir_all(folder.path("home")).unwrap();
-    // In the name of the new key's file, in four lines of the log, and in what is said at the end.
+    // It occurs in the name of the file with the new key, in four lines of the log, and in the final message.
     let rotated = folder.run(&["rotate", "-v", "tree", "--audit-log", "log"]);
     assert_eq!(rotated.code, Some(0), "{rotated:?}");
     assert_eq!(folder.read("log").lines().count(), 4);

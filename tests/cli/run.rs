@@ -1,4 +1,4 @@
-//! `fernseal run`: the program gets the secrets that were asked for, in the way that was asked for, and no master key.
+//! `fernseal run`: the program gets the requested secrets in the requested way, and never the master key.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -180,7 +180,7 @@ fn a_program_that_gets_nothing_is_warned_about() {
     assert!(said.err.starts_with("warning: echo gets nothing of c.json: "), "{said:?}");
 }
 
-/// A folder in memory of a test's own.
+/// A folder in memory that belongs to one test.
 struct Memory(PathBuf);
 
 impl Memory {
@@ -217,7 +217,7 @@ fn files_are_private_real_and_named_as_what_they_hold() {
     wait_until("the sweeping", || memory.folders().is_empty());
 }
 
-/// The sweepers of a folder in memory.
+/// Returns the sweepers of a folder in memory: the processes that remove its files.
 fn sweepers(memory: &Path) -> Vec<Pid> {
     let processes =
         fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
@@ -234,7 +234,7 @@ fn files_are_gone_when_the_program_has_ended_however_it_ends() {
     let folder = folder("gone");
     let memory = Memory::new("gone");
     let start = || {
-        // Whoever starts the tests may ignore signals (nohup does), and the program would inherit that.
+        // The tests may run with ignored signals (under nohup), which the program would inherit.
         let mut command = folder.command(
             &["env", "--default-signal"],
             &["run", "c.json", "--config-env", "C", "--", "sh", "-c", "echo started; exec sleep 1000"],
@@ -252,7 +252,7 @@ fn files_are_gone_when_the_program_has_ended_however_it_ends() {
         wait_until("the sweeping", || memory.folders().is_empty());
     }
 
-    // What is left where the sweeper is killed too goes with the next run; what is in use stays.
+    // If the sweeper is killed too, the next run removes the leftovers. Files in use stay.
     let (mut killed, mut alive) = (start(), start());
     for sweeper in sweepers(&memory.0) {
         kill_process(sweeper, Signal::KILL).unwrap();
@@ -300,7 +300,7 @@ fn without_a_memory_file_system_files_are_descriptors() {
     assert!(said.out.ends_with("\"port\": 8006}\n"), "{said:?}");
 }
 
-/// A config with one secret at /secret, under `name`.
+/// Writes a config with one secret at /secret, as `name`.
 fn config_with(folder: &Folder, name: &str, secret: &str) {
     folder.write(name, &format!("{{\"secret\": {}}}\n", serde_json::to_string(secret).unwrap()));
     assert_eq!(folder.run(&["encrypt", "-q", "--in-place", name, "--field", "/secret"]).code, Some(0));
@@ -331,7 +331,7 @@ fn ssh_takes_a_key_from_a_file() {
         "sshd_config",
         &format!("HostKey {here}/host\nAuthorizedKeysFile {here}/user.pub\nStrictModes no\nUsePAM no\nPidFile none\n"),
     );
-    // sshd answers on its stdin and stdout, so no port is needed.
+    // sshd uses its stdin and stdout, so no port is needed.
     let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
     let ssh = format!(
         "ssh -F none -o ProxyCommand='/usr/sbin/sshd -i -f {here}/sshd_config' -o StrictHostKeyChecking=no \
@@ -351,7 +351,7 @@ fn libpq_takes_a_password_from_a_file() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = server.local_addr().unwrap().port();
     config_with(&folder, "c.json", &format!("127.0.0.1:{port}:db:user:the password\n"));
-    // A server that asks for the password in plain text and ends there.
+    // A server that asks for the password in plain text and then closes the connection.
     let answer = thread::spawn(move || {
         let (mut client, _) = server.accept().unwrap();
         let mut message = |kind: usize| {
@@ -438,7 +438,7 @@ fn the_recipe_for_mcp_starts_its_server_with_its_secrets() {
     assert_eq!(folder.run(&["encrypt", "-q", "--in-place", "servers.json", "--field", field]).code, Some(0));
     folder.write("home/.proxmox_mcp_key", KEY);
     fs::set_permissions(folder.path("home/.proxmox_mcp_key"), fs::Permissions::from_mode(0o600)).unwrap();
-    // In the place of npx and the package: a server that answers one request.
+    // A substitute for npx and its package: a server that answers one request.
     fs::create_dir(folder.path("bin")).unwrap();
     let npx = "#!/bin/sh\nread -r line\necho \"{\\\"jsonrpc\\\": \\\"2.0\\\", \\\"id\\\": 1, \\\"result\\\": \\\"$* $PROXMOX_HOST $PROXMOX_TOKEN\\\"}\"\n";
     folder.write("bin/npx", npx);

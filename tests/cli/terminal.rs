@@ -1,6 +1,6 @@
-//! The command in front of a person: each test has a real pseudo-terminal, types into it and reads what it shows.
-//! A key that is shown once leaves nothing in the scrollback; a secret that is typed does not appear;
-//! however the command ends, the terminal is as it was.
+//! The command on a terminal: each test types into a real pseudo-terminal and reads what it shows. A new key that is
+//! shown leaves nothing in the scrollback, a typed secret is not echoed, and however the command ends, it restores the
+//! terminal.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -18,10 +18,10 @@ const KEY: &str = "ObZIJcp620H6InDDQzNIhnX3zy4kQiYySE7Rwe4vans=";
 const ENTER: &str = "\x1b[?1049h";
 const LEAVE: &str = "\x1b[?1049l";
 const END: &str = "(the end)";
-/// Longer than anything takes, on however slow a machine.
+/// A time limit that even a slow machine does not reach.
 const LONG: Duration = Duration::from_secs(60);
 
-/// A command at a terminal of its own, in a folder that is gone in the end.
+/// A command on its own terminal, in a temporary folder.
 struct Terminal {
     master: File,
     slave: File,
@@ -32,7 +32,7 @@ struct Terminal {
     folder: PathBuf,
 }
 
-/// Where the command is as it was started: `$0` in a line of the shell.
+/// The path of the command; `$0` in a shell line.
 const BINARY: &str = env!("CARGO_BIN_EXE_fernseal");
 
 impl Terminal {
@@ -41,15 +41,15 @@ impl Terminal {
         Self::start(name, &[&[BINARY], arguments].concat(), &variables, |_| {})
     }
 
-    /// Runs a line of the shell, with the command as `$0`.
+    /// Runs a shell line in which `$0` is the command.
     fn run_line(name: &str, line: &str, variables: &[(&str, &str)]) -> Self {
         Self::start(name, &["bash", "-c", line, BINARY], variables, |_| {})
     }
 
-    /// Starts a command in a folder that `prepare` may change first.
+    /// Starts a command in a folder, after `prepare` has changed it.
     fn start(name: &str, words: &[&str], variables: &[(&str, &str)], prepare: impl Fn(&Path)) -> Self {
         let folder = env::temp_dir().join(format!("fernseal-terminal-{}-{name}", process::id()));
-        // A run that was killed may have left one.
+        // A killed earlier run may have left the folder.
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         for fixture in ["config.json", "sealed.json"] {
@@ -89,7 +89,7 @@ impl Terminal {
         }
     }
 
-    /// Reads until `text` is shown so many times.
+    /// Reads until `text` is shown the given number of times.
     fn wait_for_times(&mut self, text: &str, times: usize) {
         let deadline = Instant::now() + LONG;
         while self.shown.matches(text).count() < times {
@@ -98,7 +98,7 @@ impl Terminal {
         }
     }
 
-    /// Reads what comes within some milliseconds.
+    /// Reads the output of the next milliseconds.
     fn read(&mut self, milliseconds: i64) {
         let mut fds = [PollFd::new(&self.master, PollFlags::IN)];
         let timeout = Timespec { tv_sec: 0, tv_nsec: milliseconds * 1_000_000 };
@@ -106,7 +106,7 @@ impl Terminal {
             let mut buffer = [0; 4096];
             let len = self.master.read(&mut buffer).unwrap();
             self.read.extend(&buffer[..len]);
-            // Half a character may be among it.
+            // The output may end in the middle of a character.
             self.shown = String::from_utf8_lossy(&self.read).into_owned();
         }
     }
@@ -115,7 +115,7 @@ impl Terminal {
         self.master.write_all(text.as_bytes()).unwrap();
     }
 
-    /// Takes the terminal away.
+    /// Disconnects the terminal.
     fn hang_up(&mut self) {
         let nothing = File::open("/dev/null").unwrap();
         self.slave = nothing.try_clone().unwrap();
@@ -127,7 +127,7 @@ impl Terminal {
         }
     }
 
-    /// All files of the folder, and what is in them.
+    /// Returns all files of the folder, with their contents.
     fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut waiting = vec![self.folder.clone()];
         let mut files = Vec::new();
@@ -143,14 +143,14 @@ impl Terminal {
         files
     }
 
-    /// What the command says of a value, under [`KEY`].
+    /// Returns a value that the command decrypts with [`KEY`].
     fn get(&self, pointer: &str) -> String {
         let mut get = Command::new(BINARY);
         get.args(["get", "sealed.json", pointer]).current_dir(&self.folder).env_clear();
         String::from_utf8(get.env("PROXMOX_MCP_MASTER_KEY", KEY).output().unwrap().stdout).unwrap()
     }
 
-    /// The command itself; `setsid` is its parent where it had to fork.
+    /// Returns the process id of the command. If `setsid` had to fork, the command is its child.
     fn pid(&self) -> Pid {
         let parent = self.child.id();
         let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
@@ -160,7 +160,7 @@ impl Terminal {
         Pid::from_raw(pid.try_into().unwrap()).unwrap()
     }
 
-    /// Waits for the end; the exit code. The terminal must be as it was before.
+    /// Waits for the end and returns the exit code. The command must have restored the terminal.
     fn end(&mut self) -> Option<i32> {
         let deadline = Instant::now() + LONG;
         let status = loop {
@@ -170,7 +170,7 @@ impl Terminal {
             }
             assert!(Instant::now() < deadline, "it does not end: {:?}", self.shown);
         };
-        // All that it has shown comes before what we show after it.
+        // The marker comes after all output of the command.
         self.slave.write_all(END.as_bytes()).unwrap();
         self.wait_for(END);
         let after = tcgetattr(&self.slave).unwrap();
@@ -181,7 +181,7 @@ impl Terminal {
         status.code()
     }
 
-    /// What is shown outside the alternate screen: what stays in the scrollback.
+    /// Returns the output outside the alternate screen, which stays in the scrollback.
     fn scrollback(&self) -> String {
         let mut left = String::new();
         for (at, part) in self.shown.split(ENTER).enumerate() {
@@ -190,7 +190,7 @@ impl Terminal {
         left
     }
 
-    /// The key on the alternate screen.
+    /// Returns the key on the alternate screen.
     fn key(&self) -> String {
         let screen = self.shown.split_once(ENTER).unwrap().1;
         screen.split_whitespace().find(|word| word.len() == 44 && word.ends_with('=')).unwrap().to_owned()
@@ -277,7 +277,7 @@ fn a_master_key_that_is_not_set_is_asked_for_and_does_not_appear_nor_stand_in_th
     assert!(terminal.shown.contains("F&g+#6k$"), "{:?}", terminal.shown);
 }
 
-/// How a person or the system ends a prompt.
+/// The ways in which a person or the system ends a prompt.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
     Typed(&'static str),
@@ -295,12 +295,12 @@ const ENDS: [End; 7] = [
     End::HungUp,
 ];
 
-/// A prompt of a command: how to get there, and what is said when it is ended.
+/// A prompt of a command: how to reach it, and the message after it is ended.
 struct Prompt {
     name: &'static str,
     words: &'static [&'static str],
     key: bool,
-    /// What is waited for and then typed, before the prompt.
+    /// What is shown and what is then typed, before the prompt.
     steps: &'static [(&'static str, &'static str)],
     prompt: &'static str,
     said: &'static str,
@@ -309,7 +309,7 @@ struct Prompt {
 const NOTHING_CHANGED: &str = "next: nothing was changed";
 const NOTHING_PRINTED: &str = "next: nothing was printed; run it again when ready";
 
-/// The prompt for the master key, of each verb that has it.
+/// Returns the prompt for the master key, for a verb that has it.
 const fn key_prompt(name: &'static str, words: &'static [&'static str]) -> Prompt {
     Prompt { name, words, key: false, steps: &[], prompt: "Master key: ", said: NOTHING_CHANGED }
 }
@@ -386,7 +386,7 @@ const PROMPTS: [Prompt; 20] = [
     },
 ];
 
-/// A folder in memory for the texts that are edited, which is gone in the end.
+/// A temporary folder in memory for the texts that are edited.
 struct Memory(PathBuf);
 
 impl Memory {
@@ -401,7 +401,7 @@ impl Memory {
         self.0.to_str().unwrap()
     }
 
-    /// Waits until nothing is left in it.
+    /// Waits until the folder is empty.
     fn wait_until_empty(&self) {
         let deadline = Instant::now() + LONG;
         while fs::read_dir(&self.0).unwrap().next().is_some() {
@@ -417,7 +417,7 @@ impl Drop for Memory {
     }
 }
 
-/// An editor that breaks the config, and writes down how often it was started.
+/// An editor that makes the config invalid and records how often it was started.
 const BREAKING: &str = "sh -c 'echo started >>starts; sed -i s/,$// \"$1\"' --";
 
 impl Prompt {
@@ -430,7 +430,7 @@ impl Prompt {
             if !self.words.contains(&"rotated") {
                 return;
             }
-            // A config that was rotated, with its backup.
+            // A rotated config with its backup.
             fs::create_dir(folder.join("rotated")).unwrap();
             fs::copy(folder.join("sealed.json"), folder.join("rotated/c.json")).unwrap();
             let mut rotate = Command::new(BINARY);
@@ -460,11 +460,11 @@ fn a_prompt_that_is_ended_says_what_is_true_of_the_disk() {
             }
             if end != End::HungUp {
                 assert_eq!(terminal.end(), Some(1), "{name}: {:?}", terminal.shown);
-                // It begins a line of its own.
+                // It begins its own line.
                 let said = format!("prompt\r\n  {}", prompt.said);
                 assert!(terminal.scrollback().contains(&said), "{name}: {:?}", terminal.shown);
             }
-            // The editor of the tests writes this down.
+            // The tests' editor writes this file.
             let mut after = terminal.files();
             [&mut before, &mut after].into_iter().for_each(|files| files.retain(|(file, _)| !file.ends_with("starts")));
             assert_eq!(after, before, "{name}");
@@ -479,7 +479,7 @@ fn with_no_input_nothing_is_asked_and_what_is_missing_is_named() {
     for prompt in PROMPTS {
         let mut terminal = prompt.start(&format!("no-input-{}", prompt.name), &["--no-input"], &memory);
         if prompt.name == "run" {
-            // Behind -- it is a word of the program.
+            // After `--` it is an argument of the program.
             continue;
         }
         let before = terminal.files();
@@ -521,7 +521,7 @@ fn enter_y_and_yes_edit_again_and_only_discard_discards() {
 #[test]
 fn control_c_in_the_editor_is_for_the_editor_each_time() {
     let memory = Memory::new("interrupted-editor");
-    // Each time the editor gets the interrupt and breaks the config.
+    // The editor catches each interrupt, and then makes the config invalid.
     let editor = "exec bash -c 'trap \"n=1; echo caught >>caught\" INT; echo ready; \
                   while [ -z \"$n\" ]; do sleep 0.05; done; echo x >>\"$1\"' --";
     let variables = [("PROXMOX_MCP_MASTER_KEY", KEY), ("EDITOR", editor), ("XDG_RUNTIME_DIR", memory.path())];
@@ -538,7 +538,7 @@ fn control_c_in_the_editor_is_for_the_editor_each_time() {
 
 #[test]
 fn after_a_prompt_a_signal_ends_the_command_as_it_does_without_one() {
-    // The fifo is opened for reading, which waits for a writer.
+    // Opening the fifo for reading waits for a writer.
     let line = "mkfifo wait; exec \"$0\" run sealed.json --env X=auth.token_value -- cat wait";
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let mut terminal = Terminal::run_line(&format!("after-{}", signal.as_raw()), line, &[]);
@@ -558,7 +558,7 @@ fn after_a_prompt_a_signal_ends_the_command_as_it_does_without_one() {
 #[test]
 fn the_keys_that_edit_a_line_do_what_the_terminal_does() {
     let mut terminal = Terminal::run("line", &["set", "sealed.json", "/auth/token_value"], Some(KEY));
-    // Ctrl-U, Ctrl-W, Backspace and Delete, a character of several bytes, Ctrl-D behind text, Ctrl-V before Ctrl-C.
+    // Ctrl-U, Ctrl-W, Backspace, Delete, a character of several bytes, Ctrl-D after text, and Ctrl-V before Ctrl-C.
     for (prompt, typed) in [
         ("Secret for /auth/token_value: ", "wrong\x15one wrong \x17ä\x7fb\x08two\x04\x16\x03\n"),
         ("The same again: ", "one two\x16\x03\n"),
@@ -569,7 +569,7 @@ fn the_keys_that_edit_a_line_do_what_the_terminal_does() {
     assert_eq!(terminal.end(), Some(0), "{:?}", terminal.shown);
     assert_eq!(terminal.get("auth.token_value"), "one two\u{3}\n");
 
-    // Where the line is shown, what is erased goes from the screen, and the question stays.
+    // If the line is echoed, erased characters disappear from the screen, and the question stays.
     let memory = Memory::new("line");
     let prompt = PROMPTS.iter().find(|prompt| prompt.name == "confirm-prune").unwrap();
     let mut terminal = prompt.start("line-shown", &[], &memory);
@@ -664,7 +664,7 @@ fn a_rotation_asks_nothing_once_it_has_the_old_key() {
             fs::create_dir(folder.join("tree")).unwrap();
             fs::copy(folder.join("sealed.json"), folder.join("tree/c.json")).unwrap();
         });
-        // Nobody types anything.
+        // Nothing is typed.
         assert_eq!(terminal.end(), Some(0), "{:?}", terminal.shown);
         let is_key = |(file, _): &(PathBuf, Vec<u8>)| file.display().to_string().contains(".proxmox_mcp_key.");
         let (file, key) = terminal.files().into_iter().find(is_key).unwrap();
@@ -685,7 +685,7 @@ fn a_long_check_shows_how_far_it_has_come_and_what_it_says_stays_whole() {
     assert_eq!(terminal.end(), Some(0), "{:?}", terminal.shown);
     assert!(terminal.shown.contains("checking ") && terminal.shown.contains("/6 files"), "{:?}", terminal.shown);
     let line = ".sealed.json /auth/token_value: opens\r\n";
-    // Each begins a line, or one of which the bar was cleared.
+    // Each line begins after a newline or after the progress bar was cleared.
     let path = "tree/0".len();
     let is_first = |(at, _): &(usize, &str)| terminal.shown[..*at - path].ends_with(['\n', 'K']);
     assert_eq!(terminal.shown.match_indices(line).filter(is_first).count(), configs, "{:?}", terminal.shown);
@@ -742,7 +742,7 @@ fn a_redacted_program_sees_a_new_size_and_interrupts() {
 
 #[test]
 fn a_redacted_program_is_stopped_and_goes_on_as_a_job() {
-    // A shell around it, which controls jobs.
+    // The program is a shell with job control.
     let arguments =
         ["run", "sealed.json", "--keep-key", "--config-env", "C", "--", "bash", "--norc", "--noediting", "-i"];
     let mut terminal = Terminal::run("job", &arguments, Some(KEY));
@@ -757,16 +757,16 @@ fn a_redacted_program_is_stopped_and_goes_on_as_a_job() {
     terminal.wait_for("started\r\n");
     terminal.enter("\x1a");
     terminal.wait_for("Stopped");
-    // The shell has its terminal back, which echoes and edits lines.
+    // The shell has its terminal back, with echo and line editing.
     terminal.enter(
         "stty -a | grep -c ' icanon.* echo \\|echo .* icanon\\|^icanon'; echo \"j\"obs; jobs -s | grep -c redact\n",
     );
     terminal.wait_for("jobs\r\n1\r\n");
     terminal.enter("fg\n");
-    // The shell shows the command, as when it was entered and when it stopped.
+    // The shell prints the command when it is typed and when it stops.
     terminal.wait_for_times("read x; echo \"$T, \"$x'\r\n", 3);
     terminal.enter("typed\r");
-    // What is typed before the program has ended is the program's.
+    // Input that is typed before the program ends belongs to the program.
     terminal.wait_for(&format!("[redacted], typed\r\n{prompt}"));
     terminal.enter("exit 6\n");
     assert_eq!(terminal.end(), Some(6));

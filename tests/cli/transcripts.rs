@@ -1,7 +1,9 @@
-//! The command as people use it: each file in transcripts/ is a case, and reads as documentation.
-//! The lines behind `$` run in a fresh folder with the fixtures in it; what they print must be what stands there.
-//! A case whose first line is `<!-- needs: PROGRAM… -->` is skipped where one of the programs is missing.
-//! `SNAPSHOTS=overwrite cargo test -p fernseal --test cli transcripts` writes what is printed now; read the difference.
+//! Runs the transcripts, which are documentation and tests: each file in transcripts/ is one case. The lines after `$`
+//! run in a fresh folder with the fixtures, and must print what the file says.
+//!
+//! A case whose first line is `<!-- needs: PROGRAM… -->` is skipped if one of the programs is missing.
+//! `SNAPSHOTS=overwrite cargo test -p fernseal --test cli transcripts` writes the present output into the files; read
+//! the diff.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +15,7 @@ use snapbox::{Assert, Data, Redactions};
 
 use crate::common::has;
 
-/// What differs from run to run, and what stands for it.
+/// Output that differs from run to run, with its placeholders.
 const CHANGING: [(&str, &str); 6] = [
     ("[DATE]", r"(?<redacted>20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC \([^)]*\))"),
     ("[TIME]", r"(?<redacted>20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ)"),
@@ -23,27 +25,27 @@ const CHANGING: [(&str, &str); 6] = [
     ("[TOKEN]", r"enc:(?<redacted>[A-Za-z0-9_=-]{24}:[A-Za-z0-9_=-]{100,})"),
 ];
 
-/// A folder that is gone when the case is done.
+/// A temporary folder for one case.
 struct Folder(PathBuf);
 
 impl Folder {
     fn with_fixtures(case: &str) -> Self {
         let folder = Self(env::temp_dir().join(format!("fernseal-{}-{case}", process::id())));
-        // A run that was killed may have left one.
+        // A killed earlier run may have left the folder.
         let _ = fs::remove_dir_all(&folder.0);
         fs::create_dir_all(folder.0.join("home")).unwrap();
         for fixture in fs::read_dir(tests().join("fixtures")).unwrap() {
             let fixture = fixture.unwrap();
             let copy = folder.0.join(fixture.file_name());
             fs::copy(fixture.path(), &copy).unwrap();
-            // Not as whoever checked them out has them.
+            // Git does not store these modes, so the test sets them.
             let mode = if copy.extension().is_some() { 0o644 } else { 0o600 };
             fs::set_permissions(&copy, PermissionsExt::from_mode(mode)).unwrap();
         }
         folder
     }
 
-    /// What a line prints, on stdout and stderr together, and its exit code if that is not 0.
+    /// Returns the output of a shell line (stdout and stderr together), and its exit code if it is not 0.
     fn run(&self, line: &str) -> String {
         let binary = Path::new(env!("CARGO_BIN_EXE_fernseal"));
         let path = format!("{}:/usr/bin:/bin", binary.parent().unwrap().display());
@@ -79,7 +81,7 @@ fn tests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cli")
 }
 
-/// The case with what its commands print now.
+/// Returns the case with the present output of its commands.
 fn replay(case: &str, text: &str) -> String {
     let folder = Folder::with_fixtures(case);
     let mut now = String::new();

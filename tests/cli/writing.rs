@@ -1,5 +1,5 @@
-//! What `set`, `encrypt`, `decrypt` and `keygen` write, and where they refuse to: under a key that is not the config's, over
-//! what is no file. A secret that was set is newer than any backup.
+//! What `set`, `encrypt`, `decrypt` and `keygen` write, and what they refuse to write: with a key that is not the
+//! config's, or over something that is not a file. Also: a secret that was set is newer than any backup.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
@@ -10,7 +10,7 @@ use crate::common::{Folder, Said};
 const OTHER_KEY: &str = "bLEDgzUxSiXMMKxMPSR4h9Gzhvbs_yFlqvsM9HsYdtU=";
 const TWO: &str = r#"{"auth": {"token_value": "first"}, "more": ["second", "third"]}"#;
 
-/// A config with two tokens and a plain string.
+/// Creates a config with two tokens and a plain string.
 fn two_tokens(name: &str) -> Folder {
     let folder = Folder::new(name);
     folder.write("c.json", TWO);
@@ -18,7 +18,7 @@ fn two_tokens(name: &str) -> Folder {
     folder
 }
 
-/// Runs a line of the shell in which `$0` is the command, under `key` and the keys in `previous`.
+/// Runs a shell line in which `$0` is the command, with `key` as the key and `previous` as the previous keys.
 fn under(folder: &Folder, key: &str, previous: &str, line: &str) -> Said {
     let mut command = folder.command(&["sh", "-c", line], &[]);
     command.env("PROXMOX_MCP_MASTER_KEY", key).env("PROXMOX_MCP_MASTER_KEY_PREVIOUS", previous);
@@ -45,14 +45,14 @@ fn nothing_is_sealed_with_a_key_that_does_not_open_the_other_tokens() {
         assert_eq!(folder.read("c.json"), before, "{line}");
         assert!(!folder.path("out.json").exists());
     }
-    // Where the right key is lost, each secret is set anew once the tokens are out of the way, as the message says.
+    // If the key is lost, the message says how to go on: remove the tokens and set each secret again.
     let lost = crate::common::tokens(&before).fold(before.clone(), |text, token| text.replace(token, ""));
     folder.write("lost.json", &lost);
     for pointer in ["auth.token_value", "/more/1"] {
         let said = under(&folder, OTHER_KEY, "", &format!("printf new | \"$0\" set lost.json {pointer}"));
         assert_eq!(said.code, Some(0), "{said:?}");
     }
-    // A previous key is one of those at hand.
+    // A previous key counts as a key of the config.
     let said = under(&folder, OTHER_KEY, crate::common::KEY, "printf new | \"$0\" set c.json auth.token_value");
     assert_eq!(said.code, Some(0), "{said:?}");
 }
@@ -75,7 +75,7 @@ fn a_token_is_replaced_only_if_it_opens_or_may_be_discarded() {
         assert_eq!(said.code, Some(0), "{said:?}");
         assert_eq!(folder.run_under(key, &["get", "tree/0000.json", "auth.token_value"]).out, "new\n");
     }
-    // A previous key is one of those at hand; so is the config's own.
+    // A previous key counts as a key of the config.
     folder.write("tree/0000.json", &token);
     assert_eq!(under(&folder, OTHER_KEY, crate::common::KEY, line).code, Some(0));
     assert_eq!(under(&folder, OTHER_KEY, "", line).code, Some(0));
@@ -90,7 +90,7 @@ fn of_many_tokens_one_is_tried_before_another_is_set() {
     let arguments: Vec<&str> =
         ["encrypt", "--in-place", "c.json"].into_iter().chain(named.iter().map(String::as_str)).collect();
     assert_eq!(folder.run(&arguments).code, Some(0));
-    // One opens a token, one seals, one names the key.
+    // One derivation opens a token, one seals, one gives the id of the key.
     for pointer in ["s19", "plain"] {
         let said = under(&folder, crate::common::KEY, "", &format!("printf new | \"$0\" set -v c.json {pointer}"));
         assert!(said.err.contains("debug: keys derived: 3\n"), "{said:?}");
@@ -132,7 +132,7 @@ fn with_the_old_key_every_verb_names_the_new_ones_file() {
     let folder = Folder::new("old-key");
     folder.make_configs(2);
     let old = folder.read("tree/0000.json");
-    // Of an earlier rotation; its key opens nothing here.
+    // The key of an earlier rotation, which opens nothing here.
     folder.write("home/.proxmox_mcp_key.00000000", OTHER_KEY);
     folder.write("home/.proxmox_mcp_key.broken", "no key");
     let rotated = folder.run(&["rotate", "tree"]);
@@ -165,17 +165,17 @@ fn with_the_old_key_every_verb_names_the_new_ones_file() {
         assert!(all.contains(&told) && all.contains(&lasting), "{arguments:?}: {all}");
         assert!(!all.contains("from a backup"), "{arguments:?}: {all}");
     }
-    // What is proposed can be done as it stands.
+    // The proposed command works as it is printed.
     let line = format!("export PROXMOX_MCP_MASTER_KEY=\"$(cat {})\"; \"$0\" verify {config}", file.display());
     assert_eq!(folder.run_by(&["sh", "-c", &line], &[]).code, Some(0));
 
-    // As an option it is named by the option.
+    // If the key comes from an option, the message names the option.
     folder.write("old", crate::common::KEY);
     let mut command = folder.command(&[], &["get", config, "auth.token_value", "--key-file", "old"]);
     let said = Said::of(command.env_remove("PROXMOX_MCP_MASTER_KEY").output().unwrap());
     assert!(said.err.contains(&format!(": use --key-file {} from now on\n", file.display())), "{said:?}");
 
-    // Where none opens it, the key's source and id are named.
+    // If no key opens the tokens, the message names the source and the id of the key.
     folder.write(config, &old.replace("secret", ""));
     fs::remove_file(&file).unwrap();
     fs::remove_file(folder.path("home/.proxmox_mcp_key.00000000")).unwrap();
@@ -199,7 +199,7 @@ fn key_id_names_the_keys_in_files() {
     }
     let said = folder.run(&["key", "id", "a", "b"]);
     assert_eq!((said.code, &*said.out, &*said.err), (Some(0), "c4dacfde  a\n13ef1898  b\n", ""));
-    // What is no key fails, and the others are told all the same.
+    // An invalid key is an error, and the other keys are still printed.
     let said = folder.run(&["key", "id", "none", "b", "missing"]);
     assert_eq!((said.code, &*said.out), (Some(5), "13ef1898  b\n"));
     assert!(
@@ -215,7 +215,7 @@ fn legacy_tokens_cost_one_derivation_a_run_however_many_there_are() {
     let said = folder.run(&["encrypt", "--legacy", "-v", "c.json", "-o", "tree/0.json"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     let sealed = folder.read("tree/0.json");
-    // More than are worked on at once.
+    // More configs than are processed at once.
     let names: Vec<String> = (0..600).map(|at| format!("tree/{at}.json")).collect();
     names.iter().for_each(|name| folder.write(name, &sealed));
     let arguments: Vec<&str> = ["verify", "-v"].into_iter().chain(names.iter().map(String::as_str)).collect();
@@ -293,7 +293,7 @@ fn pipes_devices_and_links_to_nothing_are_not_replaced_even_by_force() {
     assert!(fs::metadata(folder.path("fifo")).unwrap().file_type().is_fifo());
     assert_eq!(fs::read_link(folder.path("dangling")).unwrap().to_str(), Some("nowhere"));
     assert!(!folder.path("nowhere").exists());
-    // A link to a file stays, and the file is replaced.
+    // A symbolic link stays, and the file that it points to is replaced.
     let said = folder.run(&["decrypt", "c.json", "-o", "to-held", "--force"]);
     assert!(said.err.starts_with("2 values decrypted into to-held (mode 600)\n"), "{said:?}");
     assert_eq!((folder.read("held"), folder.path("to-held").is_symlink()), (TWO.to_owned(), true));

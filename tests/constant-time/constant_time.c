@@ -1,9 +1,10 @@
-/* Opens, fails to open and seals, with every secret marked as undefined: valgrind then reports each branch and each
-   address that depends on one. run.py runs this, lists those that may, and expects nothing else.
+/* Checks constant time with valgrind: opens, fails to open and seals while every secret is marked as undefined. Valgrind
+   then reports each branch and each address that depends on a secret. run.py runs this program and compares the reports
+   with its list of exceptions.
 
-     constant_time NAME        one of the operations below; `leaky` is the twin that must be reported
+     constant_time NAME        NAME is an operation below; `leaky` is a faulty one that valgrind must report
 
-   Undefined are the master key, the keys derived from it, the plaintext, and whatever is worked out from them. */
+   Undefined are the master key, the keys derived from it, the plaintext, and all values computed from them. */
 #include <fernseal.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,7 @@ static size_t token_len;
 static uint8_t out[4096];
 static size_t out_len;
 
-/* A status is public: that is what it is for. */
+/* Returns whether a status is the expected one. A status is public. */
 static int is(fernseal_status status, fernseal_status expected) {
     PUBLIC(status);
     PUBLIC(out_len);
@@ -31,7 +32,7 @@ static int is(fernseal_status status, fernseal_status expected) {
     return status == expected;
 }
 
-/* Without secrets marked: what the operations need. */
+/* Prepares the inputs of the operations, without marking secrets. */
 static int prepare(void) {
     return is(fernseal_master_key_parse(&master, KEY_TEXT, sizeof KEY_TEXT - 1), FERNSEAL_OK) &&
            is(fernseal_master_key_parse(&other, OTHER_TEXT, sizeof OTHER_TEXT - 1), FERNSEAL_OK) &&
@@ -101,7 +102,7 @@ static int config_open(void) {
     return is(fernseal_config_open((char *)out, sizeof out, &out_len, &master, json, (size_t)len), FERNSEAL_OK);
 }
 
-/* What a naive comparison of MACs does: it ends at the first byte that differs. */
+/* Compares MACs in a naive way, which ends at the first byte that differs. */
 static int leaky(void) {
     static const uint8_t guess[sizeof key.bytes];
     size_t i = 0;

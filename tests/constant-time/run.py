@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Checks with valgrind that the running time of opening and sealing depends on no secret, in the C library as it ships.
+"""Checks with valgrind that the running time of opening and sealing depends on no secret, in the released C library.
 
     tests/setup.sh c && tests/constant-time/run.py          about two minutes
 
-constant_time.c marks secrets as undefined; valgrind reports each branch and each address that depends on one. What may
-depend on a secret is listed in ALLOWED, with the reason; NEVER names the code in which nothing may. Each rule must be
-needed, and a leaky comparison must be reported: the check can fail.
+constant_time.c marks secrets as undefined. Valgrind then reports each branch and each address that depends on one. ALLOWED
+lists the exceptions, with reasons. NEVER names code in which no exception is possible. Each exception must occur, and a
+faulty comparison must be reported, which shows that the check can fail.
 
-Checked are two builds: the release as it is, and one with AES in software. Valgrind 3.19 has AES-NI, AVX2 and no SHA
-extensions: the first build's AES is the processor's instructions, and SHA-256 is the portable code in both. What is not
-checked: SHA-NI, AVX-512 and Arm's instructions, which take their time whatever the data, and batches (derive_many)."""
+The script checks two builds: the release, and one with AES in software. Valgrind 3.19 supports AES-NI and AVX2, but not the
+SHA extensions. So the first build uses AES-NI, and both use portable code for SHA-256. Not checked are SHA-NI, AVX-512 and
+Arm's instructions, whose time does not depend on the data, and batches (derive_many)."""
 
 import os
 import re
@@ -24,7 +24,7 @@ OUT = ROOT / "target/constant-time"
 OPERATIONS = ["parse", "derive", "seal", "open", "open_wrong_key", "fernet", "config", "config_open"]
 BUILDS = {"release": "", "release, AES in software": '--cfg aes_backend="soft"'}
 
-# (what may depend on a secret, where: the stack, innermost first, as `function@file < function@file < …`)
+# (what may depend on a secret, where: the stack as `function@file < function@file < …`, innermost function first)
 ALLOWED = [
     ("whether the MAC is right, told as a whole: that is the answer",
      r"^find@macros.rs < fernseal_core::fernet::authenticate@"),
@@ -41,13 +41,13 @@ ALLOWED = [
     ("how long a key is, where its white space and padding are, and whether all else is base64",
      r"^([^<]+ < ){0,12}[^<]+@key.rs"),
 ]
-# Nothing may here, whatever the rules say: the arithmetic, and comparisons that end early.
+# Code in which no exception is possible: the arithmetic, and comparisons that end early.
 NEVER = r"decode_6bits|decode_3bytes|encode_6bits|compress|ct_eq|memcmp|bcmp|[^a-z_]eq@|fixslice|soft"
 
 
 def build(flags):
     environment = {**os.environ, "RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(OUT),
-                   # As it ships, but with its symbols; they change no instruction.
+                   # The release build with symbols. Symbols do not change the instructions.
                    "CARGO_PROFILE_RELEASE_STRIP": "false", "CARGO_PROFILE_RELEASE_DEBUG": "1"}
     cargo = ["cargo", "rustc", "--release", "--locked", "-q", "-p", "fernseal-ffi", "--lib", "--crate-type", "staticlib"]
     subprocess.run(cargo, check=True, env=environment, cwd=ROOT)
@@ -57,7 +57,7 @@ def build(flags):
 
 
 def reports(operation):
-    """Each place that valgrind reports, as a stack; and the program's exit code."""
+    """Returns the stack of each place that valgrind reports, and the exit code of the program."""
     report = OUT / f"{operation}.xml"
     done = subprocess.run(["valgrind", "-q", "--error-limit=no", "--read-inline-info=yes", "--num-callers=40", "--xml=yes",
                            f"--xml-file={report}", OUT / "constant_time", operation], capture_output=True, text=True)
@@ -66,7 +66,7 @@ def reports(operation):
         if error.findtext("kind") not in ("UninitCondition", "UninitValue"):
             continue
         frames = error.find("stack").findall("frame")
-        # Generic parameters and hashes say nothing.
+        # Removes generic parameters and hashes, which vary.
         names = [re.sub(r"<.*>|::h[0-9a-f]{16}$", "", frame.findtext("fn") or "?") for frame in frames]
         files = [(frame.findtext("file") or "?").split("/")[-1] for frame in frames]
         lines = [f"{file}:{frame.findtext('line')}" for file, frame in zip(files, frames)]

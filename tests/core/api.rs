@@ -1,6 +1,8 @@
-//! The public API of core, as rustdoc knows it, is the one that api.txt records: a change of it is seen and meant.
-//! Anew: SNAPSHOTS=overwrite cargo test -p fernseal-core --test core api
-//! What rustdoc writes differs between versions of Rust; where it is another than public-api reads, this test says so.
+//! Compares the public API of core, as rustdoc reports it, with the recorded one in api.txt, so that no change of it is
+//! accidental.
+//! To record it anew: SNAPSHOTS=overwrite cargo test -p fernseal-core --test core api
+//! The output of rustdoc differs between versions of Rust. If public-api cannot read this version's output, the test
+//! prints SKIPPED.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +10,7 @@ use std::{env, fs};
 
 use crate::skip::skip;
 
-/// The version of rustdoc's JSON that public-api reads: that of Rust 1.95.
+/// The version of rustdoc's JSON format that public-api reads: that of Rust 1.95.
 const FORMAT: u64 = 57;
 
 #[test]

@@ -1,5 +1,5 @@
-//! Buffers: the stated length is enough, one byte less is refused and leaves zeros, and nothing lies behind a result.
-//! They begin as 0xa5, so that a byte that was not written shows.
+//! Output buffers: a buffer of the documented length is enough, a buffer that is one byte shorter is an error and is
+//! zeroed, and nothing is written after a result. All buffers begin as 0xa5, so that unwritten bytes are visible.
 
 use crate::common::{MASTER, Script, counting};
 use fernseal_core::fernet::{self, Freshness};
@@ -15,7 +15,8 @@ fn key() -> Key {
     kdf::derive(&master(), b"salt", 1.try_into().unwrap())
 }
 
-/// With `len` bytes the result fills or zeroes all of the buffer, with one less it is refused.
+/// Checks that `run` accepts a buffer of `len` bytes and fills or zeroes all of it, and that it rejects `len - 1`
+/// bytes.
 fn holds_at(what: &str, len: usize, run: impl Fn(&mut [u8]) -> Result<usize, Error>) {
     for len in [len, len + 1, len + 100] {
         let mut out = vec![0xa5; len];
@@ -42,7 +43,7 @@ fn sealing_needs_the_tokens_length_and_not_a_byte_less() {
     holds_at("token::seal", token::token_len(36), |out| {
         token::seal(&master(), plain, 0, &mut counting(), out).map(str::len)
     });
-    // A legacy token has no salt to write: 25 characters less.
+    // A legacy token contains no salt, so it is 25 characters shorter.
     holds_at("token::seal_legacy", token::token_len(36) - 25, |out| {
         token::seal_legacy(&master(), plain, 0, &mut counting(), out).map(str::len)
     });
@@ -60,7 +61,7 @@ fn opening_needs_what_lies_beneath_the_base64_and_not_a_byte_less() {
     holds_at("fernet::rotate", text.len(), |out| fernet::rotate(&keys, &text, &mut counting(), out).map(str::len));
 
     let text = token::seal_legacy(&master(), SECRET.as_bytes(), 0, &mut counting(), &mut buf).unwrap().to_owned();
-    let need = 1 + 8 + 16 + 48 + 32; // the Fernet token beneath both layers of base64
+    let need = 1 + 8 + 16 + 48 + 32; // the Fernet token inside both layers of base64
     assert!(need <= token::open_len(text.len()));
     let derived = kdf::derive(&master(), &token::LEGACY_SALT, kdf::ITERATIONS);
     holds_at("token::open_with", need, |out| token::open_with(&derived, &text, out).map(<[u8]>::len));
@@ -115,7 +116,8 @@ fn configs_need_the_stated_room_and_not_a_byte_less() {
     let sealed =
         config::seal(&plain, &["/auth/token_value"], &master(), 0, &mut counting(), &mut buf).unwrap().to_owned();
 
-    // Opening works in the room behind what is written already, so json.len() is always enough and less may be.
+    // Opening uses the part of the buffer after the text that is already written, so json.len() is always enough, and
+    // less may be.
     let keys = [master()];
     let mut out = vec![0xa5; sealed.len()];
     assert_eq!(config::open(&sealed, &keys, &mut out), Ok(&*plain));
@@ -172,7 +174,7 @@ fn escapes_need_the_stated_room_and_not_a_byte_less() {
 #[test]
 fn a_random_source_that_fails_seals_nothing() {
     let plain = SECRET.as_bytes();
-    // Nothing for the salt; a salt, but no IV; half an IV.
+    // The random source fails at the salt, at the IV, or in the middle of the IV.
     for bytes in [0, 15, 16, 31] {
         let mut out = [0xa5; 512];
         let sealed = token::seal(&master(), plain, 0, &mut Script(vec![1; bytes]), &mut out).map(str::len);
@@ -185,7 +187,7 @@ fn a_random_source_that_fails_seals_nothing() {
     assert_eq!(MasterKey::generate_text(&mut Script(vec![1; 31])).map(|_| ()), Err(Error::RandomFailed));
 }
 
-/// Says that it has filled what it has not; fails if it is shown anything but zeros.
+/// A random source that returns success without writing anything. It fails if its buffer is not zeroed.
 struct Idle;
 
 impl rand_core::TryRng for Idle {
@@ -210,7 +212,7 @@ impl rand_core::TryCryptoRng for Idle {}
 #[test]
 fn a_random_source_that_does_nothing_seals_nothing_and_sees_no_secret() {
     if cfg!(feature = "compact") {
-        return; // which leaves this to the source
+        return; // a compact build does not detect this
     }
     let plain = SECRET.as_bytes();
     let mut out = [0xa5; 512];

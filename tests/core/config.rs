@@ -1,11 +1,11 @@
-//! Configs as people write them: opened and sealed, every byte outside the values concerned stays.
-//! Odd line ends, marks, whitespace, escapes; placeholders and damaged tokens; several keys.
+//! Opens and seals configs as people write them, and checks that all bytes outside the values stay the same. Covers
+//! line ends, byte order marks, whitespace, escapes, placeholders, damaged tokens and several keys.
 
 use crate::common::{MASTER, Script, counting, unhex};
 use fernseal_core::config::{self, ValueKind};
 use fernseal_core::{Error, MasterKey, kdf, token};
 
-/// Seals quickly: with a derived key, in the legacy form or with the given salt.
+/// Returns the token of `plain` in the given form.
 fn token_for(master: &MasterKey, plain: &[u8], format: token::Format) -> String {
     let key = kdf::derive(master, format.salt(), kdf::ITERATIONS);
     let mut out = vec![0; token::token_len(plain.len())];
@@ -40,7 +40,7 @@ fn tokens_that_share_a_salt_cost_one_derivation() {
         config::open(&json, &[master()], &mut out).unwrap();
         start.elapsed()
     };
-    // In turns, so that both have the quiet moments of a busy machine; each one's best counts.
+    // The two are timed in turn, and the best time of each counts, because the machine may be busy.
     let times: Vec<_> = (0..10).map(|_| (time(1), time(50))).collect();
     let (one, many) = (times.iter().map(|time| time.0).min().unwrap(), times.iter().map(|time| time.1).min().unwrap());
     assert!(many < one * 10, "{one:?} for one, {many:?} for fifty");
@@ -54,7 +54,7 @@ fn sealing_changes_the_named_values_and_nothing_else() {
     let sealed_token = sealed.strip_prefix(before).unwrap().strip_suffix(after).unwrap();
     let mut plain = vec![0; token::open_len(sealed_token.len())];
     assert_eq!(token::open(&master(), sealed_token, &mut plain), Ok(&b"SECRET"[..]));
-    // A second time nothing is left to do, and nothing changes.
+    // Sealing again changes nothing.
     let mut again = vec![0xa5; sealed.len()];
     let same = config::seal(&sealed, &["/auth/token_value"], &master(), 0, &mut counting(), &mut again);
     assert_eq!(same, Ok(&*sealed));
@@ -133,7 +133,7 @@ fn a_secret_that_is_not_text_cannot_stand_in_a_config() {
     assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::NotUtf8));
     assert_eq!(config::get(&json, "/a", &[master()], &mut out), Err(Error::NotUtf8));
     assert!(out.iter().all(|byte| *byte == 0));
-    // It is the first value at fault that is told.
+    // The error is that of the first invalid value.
     let json = format!("[{},\"enc:junk\"]", &json[5..json.len() - 1]);
     assert_eq!(config::open(&json, &[master()], &mut out), Err(Error::NotUtf8));
 }

@@ -1,12 +1,12 @@
-//! Many derivations at once are what the `pbkdf2` crate makes of each, by every back end that this processor has.
-//! Batches of all sizes from 1 to 70, so that every way of filling lanes occurs; passwords, salts and counts differ.
+//! Compares derivations of many keys with the `pbkdf2` crate, on every back end that this CPU supports. Batches have
+//! all sizes from 1 to 70, so that every combination of lanes occurs; passwords, salts and iteration counts differ.
 
 use std::num::NonZeroU32;
 
 use fernseal_core::kdf::{self, Backend, Job, Kernel};
 use fernseal_core::{Key, MasterKey};
 
-/// Numbers that look random (xorshift), the same in every run.
+/// A generator of pseudorandom numbers (xorshift), which are the same in every run.
 struct Numbers(u64);
 
 impl Numbers {
@@ -22,14 +22,14 @@ impl Numbers {
     }
 }
 
-/// Holds `derive` against the `pbkdf2` crate, for batches of the given sizes.
+/// Compares `derive` with the `pbkdf2` crate, for batches of the given sizes.
 fn holds_for(name: &str, sizes: std::ops::RangeInclusive<usize>, derive: impl Fn(&[Job<'_>], &mut [Key])) {
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     for size in sizes {
         let jobs: Vec<(Vec<u8>, Vec<u8>, u32)> = (0..size)
             .map(|_| {
                 let (password, salt) = (1 + numbers.next() as usize % 100, numbers.next() as usize % 150);
-                // Mostly equal counts, as in life; some of their own, down to one.
+                // Most iteration counts are equal, as in practice; some differ, down to one.
                 let count = if numbers.next().is_multiple_of(3) { 1 + numbers.next() as u32 % 20 } else { 12 };
                 (numbers.bytes(password), numbers.bytes(salt), count)
             })
@@ -63,7 +63,7 @@ fn every_back_end_makes_the_keys_that_the_pbkdf2_crate_makes() {
 
 #[test]
 fn every_kernel_makes_the_keys_that_the_pbkdf2_crate_makes() {
-    // Those of another vendor's table too, which `derive_many` does not choose here.
+    // This includes kernels that `derive_many` does not choose on this CPU.
     for kernel in Kernel::all().iter().filter(|kernel| kernel.backend.is_available()) {
         holds_for(&format!("{kernel:?}"), 1..=kernel.width, |jobs, out| kernel.derive(jobs, out));
     }
@@ -123,7 +123,7 @@ fn what_has_no_counterpart_is_left_alone() {
 #[test]
 fn pbkdf2_of_any_input_is_what_the_pbkdf2_crate_makes() {
     let mut numbers = Numbers(0x0123_4567_89ab_cdef);
-    // Each number of blocks up to more than two batches, then whatever comes.
+    // Every number of blocks up to more than two batches, then random lengths.
     let lens: Vec<usize> =
         (0..70).map(|blocks| 32 * blocks).chain((0..300).map(|_| numbers.next() as usize % 400)).collect();
     for len in lens {
@@ -143,7 +143,7 @@ fn a_full_batch_holds_all_that_it_was_asked_for() {
         let full = kdf::full_batch(count);
         assert!(full >= count, "{full} for {count}");
         assert_eq!(kdf::full_batch(full), full, "{count}");
-        // No batch of lanes is wider than 32.
+        // No kernel is wider than 32 chains.
         assert!(full < count + 32, "{full} for {count}");
     }
 }

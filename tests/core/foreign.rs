@@ -1,6 +1,9 @@
-//! Vectors that others published for what tokens are built of: AES-CBC, HMAC-SHA256, PBKDF2, and Fernet's odd cases.
-//! Raw CBC and HMAC have no public API: a ciphertext is put into a token whose MAC is made here, an HMAC key goes
-//! through a master key. (A MAC over any message is held against the vectors inside core's fernet.rs.)
+//! Checks published test vectors for AES-CBC, HMAC-SHA256, PBKDF2 and unusual Fernet tokens (Wycheproof, RFC 4231,
+//! pyca).
+//!
+//! CBC and HMAC have no public API of their own. A CBC vector is put into a token with a MAC that the test computes; an
+//! HMAC vector is checked through a derivation with one iteration. (The unit tests of core's fernet.rs check HMAC over
+//! any message.)
 
 use crate::common::{Script, counting, unhex};
 use fernseal_core::fernet::{self, Freshness};
@@ -9,7 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
-/// The tests of a Wycheproof file, each with its group's key size in bits.
+/// Returns the tests of a Wycheproof file, each with the key size of its group.
 fn wycheproof(text: &str) -> Vec<(Value, Value)> {
     let file: Value = serde_json::from_str(text).unwrap();
     let groups = file["testGroups"].as_array().unwrap();
@@ -37,10 +40,10 @@ fn base64(bytes: &[u8]) -> String {
     Base64Url::encode(bytes, &mut out).unwrap().to_owned()
 }
 
-/// The signing half of every key here.
+/// The signing half of every key in this file.
 const SIGNING: [u8; 16] = [0x5a; 16];
 
-/// A token around an IV and a ciphertext, with the right MAC.
+/// Returns a token with the given IV and ciphertext and with a valid MAC.
 fn token_around(iv: &[u8], ciphertext: &[u8]) -> String {
     let signed = [&[0x80, 0, 0, 0, 0, 0, 0, 0, 7], iv, ciphertext].concat();
     let tag = hmac(&SIGNING, &signed);
@@ -52,7 +55,7 @@ fn aes_128_cbc_is_as_wycheproof_has_it_both_ways_and_bad_padding_is_refused() {
     let (mut valid, mut invalid) = (0, 0);
     for (size, case) in wycheproof(include_str!("../vectors/wycheproof/aes_cbc_pkcs5_test.json")) {
         if size != 128 {
-            continue; // Fernet has 128-bit keys alone
+            continue; // Fernet has 128-bit keys only
         }
         let id = &case["tcId"];
         let key = Key::from_bytes(&[&SIGNING[..], &hex(&case, "key")].concat().try_into().unwrap());
@@ -83,7 +86,7 @@ fn an_hmac_key_of_any_length_is_the_same_key_as_a_master_key() {
         let master = MasterKey::from_bytes(&key).unwrap();
         let ours = hmac(master.as_bytes(), &message);
         assert_eq!(ours[..tag.len()] == tag, case["result"] == "valid", "case {}", case["tcId"]);
-        // The HMAC inside a derivation is not the hmac crate's: one iteration over a salt is HMAC(key, salt ‖ 1).
+        // A derivation uses our own HMAC, not the hmac crate. With one iteration over a salt it is HMAC(key, salt ‖ 1).
         let derived = kdf::derive(&master, &message, 1.try_into().unwrap());
         let salted = [&*message, &[0, 0, 0, 1]].concat();
         assert_eq!(derived.as_bytes()[..], hmac(&key, &salted), "case {}", case["tcId"]);
@@ -104,7 +107,7 @@ fn pbkdf2_is_as_wycheproof_has_it_whole_in_slices_and_many_at_once() {
         assert_eq!(out, wanted, "case {id}");
         assert_eq!(case["dkLen"], wanted.len());
         seen += 1;
-        // A master key has at least one byte.
+        // A master key must have at least one byte.
         let Ok(master) = MasterKey::from_bytes(&password) else {
             assert!(password.is_empty(), "case {id}");
             continue;
@@ -115,7 +118,7 @@ fn pbkdf2_is_as_wycheproof_has_it_whole_in_slices_and_many_at_once() {
         while !derivation.advance(777).is_done() {}
         assert_eq!(derivation.finish().as_bytes()[..first], wanted[..first], "case {id}");
         let jobs = [kdf::Job { master: &master, salt: &salt, iterations }; 3];
-        // By each back end that this processor has.
+        // Every back end that this CPU supports.
         for backend in kdf::Backend::ALL.iter().filter(|backend| backend.is_available()) {
             let mut many = [Key::from_bytes(&[0xa5; 32]), Key::from_bytes(&[0xa5; 32]), Key::from_bytes(&[0xa5; 32])];
             kdf::derive_many_by(*backend, &jobs, &mut many);
@@ -125,7 +128,7 @@ fn pbkdf2_is_as_wycheproof_has_it_whole_in_slices_and_many_at_once() {
     assert_eq!(seen, 60);
 }
 
-/// RFC 4231 §4: key, data, HMAC-SHA-256 (of test case 5 the first 128 bits).
+/// RFC 4231 §4: key, data and HMAC-SHA-256 (for test case 5 the first 128 bits).
 fn rfc_4231() -> Vec<(Vec<u8>, Vec<u8>, &'static str)> {
     let long = "This is a test using a larger than block-size key and a larger than block-size data. \
                 The key needs to be hashed before being used by the HMAC algorithm.";
@@ -157,7 +160,7 @@ fn a_master_key_of_any_length_makes_the_hmacs_of_rfc_4231() {
     }
 }
 
-// From here on: the cases of pyca/cryptography's test_fernet.py that are about tokens and keys, by its names for them.
+// The rest are the cases of pyca/cryptography's test_fernet.py that concern tokens and keys, under its names.
 
 fn pyca_keys() -> [Key; 2] {
     [Key::from_bytes(&[0; 32]), Key::from_bytes(&[1; 32])]

@@ -1,5 +1,5 @@
-//! Live interop: Python's cryptography opens what we seal, and we open what it seals, on fresh random input.
-//! `tests/setup.sh python` installs it; FERNSEAL_VENV says where it lies if not in target/venv.
+//! Interoperability with Python's cryptography, run live on random input: it opens our tokens, and we open its tokens.
+//! `tests/setup.sh python` installs it into target/venv; FERNSEAL_VENV names another place.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ impl Python {
 
 impl Drop for Python {
     fn drop(&mut self) {
-        self.requests = None; // the end of its input is the end of it
+        self.requests = None; // closing its input ends it
         let _ = self.child.wait();
     }
 }

@@ -1,13 +1,13 @@
-//! The JSON scanner: strict to RFC 8259, bounded, without recursion, and right about where every string lies.
-//! Hand-written lists first; then serde_json as the witness, on generated documents and on mutated ones.
-//! Where the two differ on purpose (a byte order mark, depth, lone surrogates) the test says so.
+//! The JSON scanner: it accepts exactly RFC 8259, within its limits, and finds the position of every string. The first
+//! tests use hand-written lists. The others compare it with serde_json on generated and mutated documents; where the
+//! two differ on purpose (a byte order mark, depth, lone surrogates), the test says so.
 
 use fernseal_core::Error;
 use fernseal_core::json::{self, Kind};
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// The second name of two equal ones on the way to a string that is written `raw`.
+/// Finds the second of two equal names on the path to a string that is written `raw`.
 fn duplicate(text: &str, paths: usize, raw: &str) -> Result<Option<usize>, Error> {
     let mut levels = vec![json::Level::default(); json::MAX_DEPTH];
     let is_wanted = |kind, span: std::ops::Range<usize>| {
@@ -174,7 +174,7 @@ fn a_fault_is_found_at_its_offset_and_ends_the_walk() {
 
 #[test]
 fn pointers_find_what_rfc_6901_says() {
-    // The document and the pointers of RFC 6901 §5.
+    // The document and the pointers are those of RFC 6901 §5.
     let text = r#"{"foo":["bar","baz"],"":0,"a/b":1,"c%d":2,"e^f":3,"g|h":4,"i\\j":5,"k\"l":6," ":7,"m~n":8}"#;
     for (pointer, raw) in [
         ("/foo", r#"["bar","baz"]"#),
@@ -359,7 +359,7 @@ fn a_lone_surrogate_is_accepted_but_never_unescaped() {
     }
 }
 
-/// A document and how it is written: whitespace, escapes and all.
+/// Generates documents with random whitespace and escapes.
 fn document() -> impl Strategy<Value = String> {
     let space = || prop::sample::select(vec!["", "", "", " ", "\n", "\t", "\r\n", "  "]);
     let string = prop::collection::vec(
@@ -407,7 +407,7 @@ fn document() -> impl Strategy<Value = String> {
     (space(), value, space()).prop_map(|(a, value, b)| format!("{a}{value}{b}"))
 }
 
-/// A document with a few characters changed, taken out or put in.
+/// Generates documents in which a few characters are changed, removed or inserted.
 fn mutated() -> impl Strategy<Value = String> {
     let change = (
         any::<prop::sample::Index>(),
@@ -429,12 +429,12 @@ fn mutated() -> impl Strategy<Value = String> {
     })
 }
 
-/// Whether serde_json takes the text for JSON. It is asked to ignore the values, so that numbers of any size will do.
+/// Returns whether serde_json accepts the text as JSON. It ignores the values, so that it accepts numbers of any size.
 fn serde_accepts(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// The strings of a serde_json value, with their pointers, in the document's order.
+/// Collects the strings of a serde_json value with their pointers, in the order of the document.
 fn serde_strings(value: &Value, pointer: &str, found: &mut Vec<(String, String)>) {
     match value {
         Value::String(text) => found.push((pointer.to_owned(), text.clone())),
@@ -478,7 +478,7 @@ proptest! {
         let mut theirs = Vec::new();
         serde_strings(&serde_json::from_str(&text).unwrap(), "", &mut theirs);
         let mut ours = our_strings(&text);
-        // serde_json keeps the last of several members of one name, and sorts them.
+        // If members have the same name, serde_json keeps the last one. It also sorts the members.
         ours.retain(|(pointer, _)| json::find(&text, pointer).err() != Some(Error::DuplicateKey));
         theirs.retain(|(pointer, _)| json::find(&text, pointer).err() != Some(Error::DuplicateKey));
         ours.sort();

@@ -1,5 +1,5 @@
-//! Keys: the text that is read, the lengths that count, what is never shown.
-//! A master key of any length is what HMAC makes of it; the `pbkdf2` crate, on the raw bytes, is the witness.
+//! Keys: which texts are valid, which lengths can seal, and that `Debug` does not show them. The tests compare master
+//! keys of all lengths with the `pbkdf2` crate.
 
 use crate::common::{MASTER, Script, counting};
 use fernseal_core::fernet::{self, Freshness};
@@ -69,7 +69,7 @@ fn key_text_may_have_white_space_around_it_and_the_other_alphabet() {
     {
         assert_eq!(*MasterKey::from_text(&text).unwrap().as_bytes(), wanted, "{text:?}");
     }
-    // Spare bits of the last character are ignored in a key, as Python ignores them.
+    // The spare bits of the last character of a key are ignored, as in Python.
     assert_eq!(*MasterKey::from_text("AR==").unwrap().as_bytes(), *MasterKey::from_text("AQ==").unwrap().as_bytes());
 }
 
@@ -117,7 +117,7 @@ fn a_key_of_fifteen_bytes_opens_and_does_not_seal() {
     assert!(out.iter().all(|byte| *byte == 0));
     token::seal(&sixteen, b"x", 0, &mut counting(), &mut out).unwrap();
 
-    // Whoever insists derives, and seals with what was derived.
+    // A short key can still seal a token through an explicit derivation.
     let key = kdf::derive(&fifteen, &token::LEGACY_SALT, kdf::ITERATIONS);
     let text = token::seal_with(&key, &token::Format::Legacy, b"x", 0, &mut counting(), &mut out).unwrap().to_owned();
     assert_eq!(token::open(&fifteen, &text, &mut out), Ok(&b"x"[..]));
@@ -161,7 +161,7 @@ fn keys_hide_and_are_wiped_and_errors_carry_nothing() {
     assert!(core::mem::needs_drop::<kdf::Derivation>());
     let derivation = kdf::Derivation::new(&master, b"salt", kdf::ITERATIONS);
     assert!(!format!("{derivation:?}").contains(|char: char| char.is_ascii_digit() && char != '1' && char != '0'));
-    // With `compact` a word, which is passed in a register.
+    // With `compact` it is a word, so that it is passed in a register.
     let size = if cfg!(feature = "compact") { 4 } else { 1 };
     assert_eq!((size_of::<Error>(), size_of::<Result<(), Error>>()), (size, size));
 }

@@ -1,4 +1,5 @@
-//! Tests of the core crate, from outside. `cargo test -p fernseal-core --test core NAME` runs those of one file, or one.
+//! Integration tests of the core crate. `cargo test -p fernseal-core --test core NAME` runs the tests of one file, or
+//! one test.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may panic
 
 mod common;

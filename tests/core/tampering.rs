@@ -1,5 +1,5 @@
-//! A token that was changed in any way is refused, and the buffer holds nothing afterwards.
-//! Every bit of the text, every bit beneath the base64, every cut and every extension.
+//! Altered tokens do not open, and leave nothing in the buffer. The tests flip every bit of the text and of the bytes
+//! inside the base64, and cut and extend the text in every way.
 
 use crate::common::{MASTER, counting};
 use fernseal_core::fernet::{self, Freshness};
@@ -7,7 +7,7 @@ use fernseal_core::{Error, Key, MasterKey, kdf, token};
 
 const SECRET: &[u8] = b"aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
 
-/// Refuses, with one of the two words for it, and leaves nothing.
+/// Checks that opening fails with one of the two errors for this, and that the buffer is zeroed.
 fn assert_refused(what: &str, text: &str, open: impl Fn(&str, &mut [u8]) -> Result<usize, Error>) {
     let mut out = [0xa5; 512];
     match open(text, &mut out) {
@@ -18,14 +18,14 @@ fn assert_refused(what: &str, text: &str, open: impl Fn(&str, &mut [u8]) -> Resu
     }
 }
 
-/// All that can be done to a text: flipped bits, cuts at both ends, a character more.
+/// Alters a text in all ways: flips each bit, cuts both ends, and appends a character.
 fn tamper(text: &str, open: impl Fn(&str, &mut [u8]) -> Result<usize, Error>) {
     assert_eq!(open(text, &mut [0xa5; 512]), Ok(SECRET.len()), "untouched, it opens");
     for at in 0..text.len() {
         for bit in 0..8 {
             let mut bytes = text.as_bytes().to_vec();
             bytes[at] ^= 1 << bit;
-            // What is not UTF-8 any more cannot be handed over as text.
+            // Bytes that are not UTF-8 cannot be passed as text.
             if let Ok(changed) = String::from_utf8(bytes) {
                 assert_refused(&format!("bit {bit} of character {at}"), &changed, &open);
             }
@@ -89,7 +89,7 @@ fn a_changed_legacy_token_is_refused() {
 fn a_changed_salted_token_is_refused() {
     let text = sealed(token::Format::Salted([7; 16]));
     let salt = token::PREFIX.len()..token::PREFIX.len() + 24;
-    // With a derived key at hand the salt is not looked at again: a salt that decodes is let pass here, and only here.
+    // `open_with` does not use the salt. So only here, a token with another valid salt still opens.
     tamper(&text, |changed, out| {
         let salt_changed = changed.len() == text.len()
             && changed[salt.end..] == text[salt.end..]
@@ -141,7 +141,7 @@ fn one_spelling_of_a_token_is_accepted_and_no_other() {
         let unpadded = text.trim_end_matches('=').to_owned();
         let mut spellings = vec![format!("{text}\n"), text.replace(['-', '_'], "+"), format!("{unpadded}====")];
         if unpadded != text {
-            // The last character's spare bits set, the padding gone, or too much of it.
+            // Spare bits in the last character, missing padding, and too much padding.
             let mut stray = text.clone().into_bytes();
             stray[unpadded.len() - 1] += 1;
             spellings.extend([unpadded.clone(), format!("{unpadded}==="), String::from_utf8(stray).unwrap()]);
@@ -167,7 +167,7 @@ fn what_begins_with_the_prefix_counts_as_sealed() {
 
 #[test]
 fn padding_in_the_middle_of_a_text_is_no_token() {
-    // Two base64 texts in a row, of 35 and 38 bytes: as one they would have the length of a Fernet token.
+    // Two base64 texts of 35 and 38 bytes in a row. Together they would have the length of a Fernet token.
     let raw = [0x80; 73];
     let twice = format!("{}{}", base64(&raw[..35]), base64(&raw[35..]));
     assert_eq!(token::Token::parse(&format!("enc:{}", base64(twice.as_bytes()))).err(), Some(Error::Malformed));

@@ -1,5 +1,5 @@
-//! The typed config: what ProxmoxMCP's own reader makes of it, its defaults, and what is refused.
-//! Held against serde_json on random documents; deep and junk-filled ones are what serde-json-core alone falls for.
+//! The typed config: it reads fields and defaults as ProxmoxMCP does, and rejects invalid configs. The tests compare it
+//! with serde_json on random documents, and try deep and malformed ones that serde-json-core alone would accept.
 
 use crate::common::{MASTER, counting};
 use fernseal_core::config::{self, Config};
@@ -28,7 +28,7 @@ fn every_field_is_read() {
     assert_eq!(config.logging.level, "DEBUG");
     assert_eq!(config.logging.format, "%(message)s");
     assert_eq!(config.logging.file.unwrap(), "/var/log/mcp.log");
-    // Borrowed: the very bytes of the text.
+    // The strings are borrowed from the text.
     assert!(FULL.as_bytes().as_ptr_range().contains(&config.auth.user.raw().as_ptr()));
 }
 
@@ -178,7 +178,7 @@ fn names_that_readers_disagree_on_are_refused() {
     }
 }
 
-/// JSON values, and now and then a config's own names among the members'.
+/// Generates JSON values whose member names are sometimes those of a config.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

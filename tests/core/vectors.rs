@@ -1,5 +1,5 @@
-//! Tokens that other implementations made: ours opens each to the same bytes, refuses what they refuse,
-//! and seals to the same text when handed the same salt, IV and time.
+//! Tokens made by other implementations: we open each to the same bytes, reject what they reject, and, with the same
+//! salt, IV and time, seal to the same text.
 
 use crate::common::{Script, unhex};
 use fernseal_core::fernet::{self, Freshness};
@@ -82,7 +82,7 @@ fn fernet_tokens_are_fresh_or_stale_exactly_when_pyca_says_so() {
     }
 }
 
-/// The specification's times are all within two minutes of 1985-10-26T01:20:00-07:00.
+/// Converts a time of the specification. All of them are within two minutes of 1985-10-26T01:20:00-07:00.
 fn spec_time(text: &str) -> u64 {
     let (hour_minute, second) = text.strip_prefix("1985-10-26T01:").unwrap().split_at(2);
     499_162_800 + (hour_minute.parse::<u64>().unwrap() - 20) * 60 + second[1..3].parse::<u64>().unwrap()
@@ -136,7 +136,7 @@ fn the_fernet_specifications_invalid_tokens_are_refused_for_the_right_reason() {
     }
 }
 
-/// Password, salt, iterations, output: RFC 7914 §11, and RFC 6070's inputs with the SHA-256 outputs that are published.
+/// Password, salt, iterations and output: RFC 7914 §11, and the inputs of RFC 6070 with published SHA-256 outputs.
 const PBKDF2: &[(&str, &str, u32, &str)] = &[
     (
         "passwd",
@@ -172,7 +172,7 @@ fn pbkdf2_gives_the_published_outputs() {
         let mut out = vec![0xa5; wanted.len()];
         kdf::pbkdf2(password.as_bytes(), salt.as_bytes(), iterations, &mut out);
         assert_eq!(out, wanted);
-        // A token's key is the first 32 bytes, on a path of its own.
+        // A token's key is the first 32 bytes, which `derive` computes separately.
         let key = kdf::derive(&MasterKey::from_bytes(password.as_bytes()).unwrap(), salt.as_bytes(), iterations);
         let len = wanted.len().min(32);
         assert_eq!(key.as_bytes()[..len], wanted[..len]);

@@ -25,7 +25,7 @@ hosts="alpha beta gamma"
 "$fernseal" keygen -q -o "$work/third.key"
 cp "$work/old.key" "$work/old"
 cp "$work/new.key" "$work/new"
-# As a controller keeps its keys.
+# The keys are in a vault, as on a real controller.
 "$fernseal" keygen -q -o "$work/vault"
 export ANSIBLE_VAULT_PASSWORD_FILE="$work/vault"
 ansible-vault encrypt "$work/new.key" >"$work/log" 2>&1 || fail "ansible-vault"
@@ -50,7 +50,7 @@ for host in $hosts; do
     echo 'secrets = ["/password"]' >"$work/$host/b/.fernseal.toml"
 done
 
-# Runs a playbook with all that it can say; nothing that it says may hold a key or a secret.
+# Runs a playbook with its most verbose output, which must not contain a key or a secret.
 play() { # PLAYBOOK ARGUMENT…
     playbook=$1
     shift
@@ -62,7 +62,7 @@ play() { # PLAYBOOK ARGUMENT…
 }
 changes() { sed -n "s/^$1 .* changed=\([0-9]*\) .*/\1/p" "$work/log"; } # HOST, of the last play
 unchanged() { for host in $hosts; do [ "$(changes $host)" = 0 ] || fail "$* ($host: $(changes $host) changes)"; done; }
-# All that hosts are: names, modes, times, contents.
+# Prints the state of all hosts: names, modes, times and contents of their files.
 state() { for host in $hosts; do find "$work/$host" -type f -printf '%P %m %T@ ' -exec sha256sum {} \;; done; }
 opens() { # HOST KEY: all configs open with this key alone
     PROXMOX_MCP_MASTER_KEY_FILE=$work/$2 "$fernseal" verify -q "$work/$1/a/config.json" "$work/$1/b/config.json" >/dev/null 2>&1
@@ -74,7 +74,7 @@ for playbook in site rotate; do
     ansible-playbook --syntax-check -i "$work/inventory" "$recipes/$playbook.yml" >"$work/log" 2>&1 || fail "$playbook.yml"
 done
 
-# Installing.
+# Installation.
 state >"$work/before"
 play site --check || fail "check mode on a new host"
 state | cmp -s - "$work/before" || fail "check mode changed something"
@@ -106,7 +106,7 @@ if play rotate -e fernseal_key_file="$work/third.key"; then fail "a rotation fro
 grep -q "holds another key than fernseal_key_file" "$work/log" || fail "why a rotation does not begin"
 pass "a key is not overwritten"
 
-# A rotation: the command dies in beta once the first of its two configs has been replaced.
+# A rotation: on the host beta, the command is killed after it has replaced the first of two configs.
 state >"$work/before"
 play rotate --check || fail "check mode of a rotation"
 state | cmp -s - "$work/before" || fail "check mode of a rotation changed something"
@@ -116,7 +116,7 @@ cat >"$work/beta/fernseal" <<DIES
 #!/bin/sh
 [ "\$1" = rotate ] || exec "$work/beta/whole" "\$@"
 calls=rename,renameat,renameat2
-# One thread, whose calls strace counts.
+# With one thread, strace counts all calls.
 exec strace -qq -o /dev/null -e trace=\$calls -e inject=\$calls:signal=KILL:when=2 "$work/beta/whole" "\$@" --jobs 1
 DIES
 chmod 755 "$work/beta/fernseal"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # shellcheck disable=SC2046 # lists of words
-# Packs the crates and checks their content. Builds the Debian packages, runs lintian on them, and installs, uses and
-# removes them on an overlay of this machine, which is gone afterwards. Needs root; takes about two minutes.
+# Tests the packages: packs the crates and checks their contents; builds the Debian packages, runs lintian, and
+# installs, uses and removes them on a temporary overlay over this machine. Needs root; takes about two minutes.
 #   tests/setup.sh c packages && tests/deploy/packages.sh
 set -eu
 cd "$(dirname "$0")/../.."
@@ -9,7 +9,7 @@ PATH=$PATH:/usr/sbin:/sbin
 fail() { echo "FAIL $*" >&2; exit 1; }
 pass() { echo "PASS $*"; }
 
-# On the copy, whose /tmp/try has the packages and the C programs.
+# Runs on the overlay; /tmp/try contains the packages and the C programs.
 if [ "${1:-}" = "on the copy" ]; then
     export HOME=/tmp/try LC_ALL=C.UTF-8
     cd /tmp/try
@@ -51,8 +51,8 @@ BASH
     exit 0
 fi
 
-# With layers over this machine's files, in a mount namespace of its own. They are in memory: not every file system may be the
-# upper layer of an overlay, and another overlay may not.
+# Runs in a mount namespace with overlays over this machine's files. Their upper layers are in memory, because not every
+# file system can be the upper layer of an overlay, and another overlay cannot.
 if [ "${1:-}" = "on layers" ]; then
     version=$2 layers=$3
     shift 3
@@ -67,7 +67,7 @@ if [ "${1:-}" = "on layers" ]; then
     define() { sed -n "s/^#define $1 \"\(.*\)\"\$/\1/p" tests/firmware/vectors.h; }
     PROXMOX_MCP_MASTER_KEY=$(define MASTER_KEY) SECRET=$(define SECRET) \
         chroot "$layers/root" /tmp/try/packages.sh "on the copy" "$version"
-    # What purging leaves: nothing but the records of dpkg and the caches that it rebuilds.
+    # After purging, only the records of dpkg and the caches that it rebuilds remain.
     rm -rf "$layers/changes/tmp"
     left=$(
         find "$layers/changes" ! -type d | grep -v -E '/(var/(lib/dpkg|log|cache)/.*|etc/ld.so.cache)$'
@@ -87,7 +87,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# The crates: their source, what describes it, and one file more for each of two; they build from that alone.
+# The crates contain their source and metadata, and two of them one more file each. They build without other files.
 for crate in fernseal-core= fernseal=schema.json fernseal-ffi=fernseal.h; do
     cargo package --list --allow-dirty --offline --quiet -p "${crate%=*}" | grep -v '^src/.*\.rs$' | sort >"$work/is"
     printf '%s\n' .cargo_vcs_info.json Cargo.lock Cargo.toml Cargo.toml.orig LICENSE README.md ${crate#*=} | sort >"$work/wanted"
@@ -101,7 +101,7 @@ done
 tar xzOf "target/package/fernseal-ffi-$version.crate" --wildcards '*/fernseal.h' | cmp - include/fernseal.h || fail "the header"
 pass "three crates: their source, README, licence, header; each builds from its package"
 
-# Meant for uploads to Debian's archive, which close the bug that asked for the package: initial-upload-closes-no-bugs.
+# This tag is for uploads to Debian's archive, which must close a bug report: initial-upload-closes-no-bugs.
 CARGOFLAGS=--offline cli/deploy/debian.sh >"$work/packages"
 lintian --allow-root --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs $(cat "$work/packages") || fail "lintian"
 pass "lintian has no errors and no warnings"

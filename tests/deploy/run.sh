@@ -1,9 +1,9 @@
 #!/bin/sh
-# Tests the recipes in cli/deploy: the static command in a root directory that holds nothing else, with its key provided as
-# each platform provides it; the unit with systemd-analyze; the YAML with a parser; the hook with pre-commit. Needs root;
-# takes about a minute.
+# Tests the recipes in cli/deploy: the static command in a root directory without other files, with its key as each
+# platform provides it; the unit with systemd-analyze; the YAML files with a parser; the hook with pre-commit. Needs
+# root; takes about a minute.
 #   tests/setup.sh tools deploy && tests/deploy/run.sh
-# Not tried: a running systemd, a Docker daemon, a cluster.
+# Not tested: a running systemd, a Docker daemon, a cluster.
 set -eu
 cd "$(dirname "$0")/../.."
 recipes=$PWD/cli/deploy
@@ -17,7 +17,7 @@ fail() { echo "FAIL $*" >&2; exit 1; }
 binary=$(cli/deploy/static.sh)
 if readelf -d "$binary" 2>/dev/null | grep -q NEEDED; then fail "the static command needs shared libraries"; fi
 
-# As in `FROM scratch`: the command, and what is mounted.
+# As in `FROM scratch`: the root contains only the command and the mounts.
 root=$work/root
 mkdir -p "$root/config" "$root/run/secrets"
 cp "$binary" "$root/fernseal"
@@ -36,17 +36,17 @@ run -- keygen -q -o /run/secrets/new
 printf '{"auth": {"token_value": "from the image"}}\n' >"$root/config/config.json"
 run PROXMOX_MCP_MASTER_KEY_FILE="$key" -- encrypt -q /config/config.json
 rm "$root/config/config.json"
-# Compose and Kubernetes: the key in a file.
+# Compose and Kubernetes provide the key in a file.
 [ "$(run PROXMOX_MCP_MASTER_KEY_FILE="$key" -- get /config/config.encrypted.json /auth/token_value)" = "from the image" ] ||
     fail "a key in a file"
-# systemd: the key as a credential; the config as another.
+# systemd provides the key as a credential, and the config as another.
 cp "$root/config/config.encrypted.json" "$root/run/secrets/config"
 [ "$(run CREDENTIALS_DIRECTORY=/run/secrets -- get /run/secrets/config /auth/token_value)" = "from the image" ] ||
     fail "a key in a credential"
-# The server that each recipe starts; here it is another command of the only program there is.
+# The server that each recipe starts. Here it is another command of fernseal, the only program in the root.
 started=$(run CREDENTIALS_DIRECTORY=/run/secrets -- run /run/secrets/config --config-env PROXMOX_MCP_CONFIG -- /fernseal --version)
 [ "${started%% *}" = fernseal ] || fail "the program was not started: $started"
-# The Job: a rotation to a key that was made before, and once more, as after a restart.
+# The Kubernetes Job: a rotation to a key that already exists; and once more, as after a restart.
 for _ in 1 2; do
     run PROXMOX_MCP_MASTER_KEY_FILE="$key" -- rotate -q --no-backup /config --new-key-file /run/secrets/new >/dev/null
 done
@@ -76,7 +76,7 @@ done
 [ -x "$venv/bin/pre-commit" ] || { echo "SKIPPED: no pre-commit: run tests/setup.sh deploy"; exit 0; }
 hooks=$PWD
 cp "$binary" "$work/fernseal"
-# This machine's settings are nothing to git here; the project may be another user's.
+# Git must not read this machine's settings, and the project may belong to another user.
 export HOME="$work" GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 git init -q "$work/repository"
 cd "$work/repository"

@@ -1,7 +1,7 @@
-"""The Python side of the comparison: the original's scheme on pyca/cryptography, and the json module.
+"""The Python side of the differential test: the original's token scheme on pyca/cryptography, and Python's json module.
 
-Each line from stdin is a list of cases, each answered by a line with a list of answers, in order. Binary values are
-hex. With one iteration for a key, as it is not the derivations that are compared here.
+Each line of stdin is a list of cases; one line with the list of answers, in the same order, is printed for it. Binary
+values are hex. A derivation has one iteration, because the test does not compare derivations.
 """
 
 import json
@@ -14,7 +14,7 @@ import original
 from cryptography.fernet import Fernet
 
 original.ITERATIONS = 1
-# The json module and what follows here recurse; 1 000 levels, Python's own limit, are less than we read.
+# The json module and the functions below are recursive. Python's own limit of 1 000 levels is less than we read.
 sys.setrecursionlimit(10_000)
 
 
@@ -30,7 +30,7 @@ def attempt(work, *arguments):
 
 
 def fernet(case):
-    """The token of the same IV and time; for each text what it opens to, and its canonical spelling."""
+    """Returns the token with the same IV and time and, for each text, what it opens to and its canonical spelling."""
     cipher = Fernet(case["key"])
     token = original.fernet_seal(cipher, bytes.fromhex(case["plain"]), case["time"], bytes.fromhex(case["iv"]))
 
@@ -42,7 +42,7 @@ def fernet(case):
 
 
 def canonical_envelope(text):
-    """The text with both its layers spelt canonically, and the length of its salt (None: a legacy token)."""
+    """Returns the text with both of its layers in canonical base64, and the length of its salt (None: a legacy token)."""
     *salt, body = text.removeprefix(original.PREFIX).split(":")
     body = urlsafe_b64encode(canonical(urlsafe_b64decode(body.encode())).encode()).decode()
     spelt = ":".join([canonical(part.encode()) for part in salt] + [body])
@@ -63,16 +63,16 @@ def envelope(case):
 
 
 def key(case):
-    """The bytes of a master key's text, as the original takes them."""
+    """Returns the bytes of a master key's text, as the original reads them."""
     return attempt(lambda: urlsafe_b64decode(case["text"].encode()).hex())
 
 
 class Pairs(list):
-    """An object's names and values, with all that have the same name."""
+    """Returns the names and values of an object, including all members of the same name."""
 
 
 def strings(value, pointer="", ambiguous=False):
-    """(pointer, text, whether a name on the way stands twice) of each string, in the order of the document."""
+    """Yields (pointer, text, whether a name on the path occurs twice) for each string, in the order of the document."""
     if isinstance(value, str):
         yield pointer, value, ambiguous
     elif isinstance(value, Pairs):
@@ -86,12 +86,12 @@ def strings(value, pointer="", ambiguous=False):
 
 
 def halves(text):
-    """Halves of surrogate pairs as one sign each, as they have no spelling in UTF-8."""
+    """Replaces each lone surrogate by one character, because a lone surrogate has no UTF-8."""
     return "".join("\ufffd" if "\ud800" <= sign <= "\udfff" else sign for sign in text)
 
 
 def document(case):
-    """The first difference between what we read and what is read here, in words."""
+    """Returns the first difference between our result and Python's, in words."""
     text, ours = case["text"], case["strings"]
     try:
         value = json.loads(text, object_pairs_hook=Pairs)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Gives the same random input to Fernseal, the fernet crate and Python: tests/differential/run.sh [TOKENS, 100000] [SEED]
+# Compares Fernseal with the fernet crate and Python on the same random input: tests/differential/run.sh [TOKENS,
+# 100000] [SEED]
 # Needs tests/setup.sh python. A million tokens take a few minutes.
 set -eu
 cd "$(dirname "$0")"

@@ -1,4 +1,4 @@
-"""How not to rotate: every config is rewritten in place, and the new key is stored last. The harness must see its losses."""
+"""A deliberately careless rotation, whose losses faults.py must detect: it rewrites configs in place and stores the key last."""
 import base64
 import os
 import pathlib

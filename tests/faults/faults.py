@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Disturbs a rotation at every system call that changes something, and looks whether a secret is lost.
+"""Injects faults at every system call of a rotation that changes something, and checks that no secret is lost.
 
     tests/setup.sh tools python && tests/faults/faults.py [SCENARIO [FAULT]]
 
-Each scenario is traced once, thread by thread. Then for each of its mutating system calls it is killed just before it (by
-strace's injection), interrupted there, and the call is made to fail with each error that fits; also with limits on file
-size, on file systems that are full, and without random bytes. Where several threads write, which file a fault meets differs
-from run to run, and each thread that comes as far meets it. After each: every config is whole and opens by the old key or by
-one in a file where the tool put it, nothing secret lies about, bystanders are as they were, and the rerun that the tool
-itself proposes completes and leaves no temporary file. The trace's order is audited. A careless rotation (careless.py)
-goes through the same mill, to show that losses are seen. Exit code 1 if ours loses anything, or the careless one nothing.
+Each scenario is traced once, thread by thread. Then, for each system call that changes something, the script kills the rotation
+just before it (with strace's injection), interrupts it there, and makes the call fail with each plausible error. It also runs
+the rotation with limits on file sizes, on full file systems, and without random bytes. With several threads, the file that a
+fault meets differs from run to run, and each thread that reaches the call meets the fault.
+
+After each fault, every config must be complete and open with the old key, or with a key in a file where the tool stores keys.
+No secret may lie about, unrelated files must be unchanged, and the rerun that the tool proposes must complete and leave no
+temporary file. The script also checks the order of the calls in the trace. A careless rotation (careless.py) gets the same
+faults, to show that the script detects losses. Exit code 1 if ours loses anything, or the careless one nothing.
 """
 import collections
 import concurrent.futures
@@ -47,14 +49,15 @@ ERRORS = collections.defaultdict(lambda: "EIO ENOSPC EACCES EINTR".split(), {
         "rename renameat renameat2 linkat": "EIO ENOSPC EACCES EINTR EXDEV EROFS EINVAL",
         "write": "EIO ENOSPC EINTR EDQUOT", "fchmod fchown fsetxattr": "EIO EPERM EROFS EINTR",
         "flock": "EIO EINTR ENOLCK", "unlinkat": "EIO EACCES EROFS EINTR"}.items() for name in names.split()})
-# Errors of a state that stays, which the run goes on in.
+# Errors that last: the run continues with them.
 LASTING = ("EIO", "ENOSPC", "EROFS")
 KEY_NAMED = re.compile(r"--new-key-file ([^\s;]+)")
 
 MISSED = "the fault did not come"
 
 Scenario = collections.namedtuple("Scenario", "name tree home tool options goal configs", defaults=[tree.CONFIGS])
-# `at`: which of its name it is in its thread. `when`: its end; of a renaming its begin, which must come after others' end.
+# `at`: the index among the calls of this name in its thread. `when`: the time of its end; for a renaming, of its
+# beginning.
 Call = collections.namedtuple("Call", "thread name at arguments result when")
 Fault = collections.namedtuple("Fault", "scenario kind text")
 MAY_MOUNT = "FERNSEAL_INSIDE" in os.environ
@@ -79,7 +82,7 @@ class Place:
         shutil.rmtree(self.work, ignore_errors=True)
 
     def run(self, *, key_file=None, before=(), setup=None):
-        """Runs the tool on the tree; returns its exit code and all that it said."""
+        """Runs the tool on the tree. Returns its exit code and its output."""
         options = [option.format(home=self.home) for option in self.scenario.options]
         if key_file and "--new-key-out" in options:
             at = options.index("--new-key-out")
@@ -95,7 +98,7 @@ class Place:
         return list(tree.harm(self.root, self.home, self.scenario.configs, said))
 
     def wrong(self, said):
-        """What is wrong after a disturbed run and, for ours, after the rerun that it proposes."""
+        """Returns what is wrong after a disturbed run and, for ours, after the rerun that it proposes."""
         found = self.harm(said)
         if found or self.scenario.tool == CARELESS:
             return found
@@ -119,7 +122,7 @@ def is_changing(work, call):
 
 
 def trace(scenario):
-    """A normal run's system calls, thread by thread, the main one first; and the directory that it worked in."""
+    """Returns the system calls of a normal run, thread by thread with the main one first, and its working directory."""
     with Place(scenario) as place:
         log = f"{place.work}/trace"
         code, said = place.run(before=["strace", "-ff", "-ttt", "-T", "-y", "-s0", "-o", log, "-e",
@@ -142,7 +145,7 @@ def trace(scenario):
 
 
 def injections(scenario, work, calls):
-    """strace's option for each fault. What several threads come to is one fault; the main thread comes first."""
+    """Yields strace's option for each fault. A call that several threads make is one fault, for the main thread if it makes it."""
     for call in {(call.name, call.at): call for call in reversed(calls)}.values():
         if is_changing(work, call):
             yield Fault(scenario, "killed", f"inject={call.name}:signal=KILL:when={call.at}")
@@ -159,25 +162,25 @@ def injections(scenario, work, calls):
 
 
 def limits(scenario):
-    """No file may grow beyond a size."""
+    """Yields faults in which no file may grow beyond a size."""
     for size in itertools.chain(range(0, 64, 8), range(64, 1024, 64)):
         yield Fault(scenario, "file size limited", f"RLIMIT_FSIZE={size}")
 
 
 def full_file_systems(scenario):
-    """The tree or the home is a file system with so many free pages and inodes."""
+    """Yields faults in which the tree or the home is on a file system with few free pages and inodes."""
     for where, pages, inodes in itertools.product(("root", "home"), range(5), range(5)):
         yield Fault(scenario, "full file system", f"full={where},{pages},{inodes}")
 
 
 def disturb(fault):
-    """What goes wrong under a fault."""
+    """Returns what goes wrong under a fault."""
     if fault.text.startswith("inject="):
         return injected(fault)
     if fault.text.startswith("RLIMIT_FSIZE="):
         size = int(fault.text.split("=")[1])
         with Place(fault.scenario) as place:
-            # The output goes through a pipe, which has no size.
+            # The output goes through a pipe, to which the limit does not apply.
             code, said = place.run(setup=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)))
             return ([f"died of signal {-code}"] if code < 0 else []) + place.wrong(said)
     where, pages, inodes = fault.text.split("=")[1].split(",")
@@ -185,7 +188,7 @@ def disturb(fault):
 
 
 def injected(fault):
-    """What goes wrong under an injected fault. Where another thread took the work, it is tried again."""
+    """Returns what goes wrong under an injected fault. If another thread did the work, it tries again."""
     for _ in range(3 if fault.scenario.name == "threads" else 1):
         wrong = injected_once(fault)
         if wrong != [MISSED]:
@@ -198,7 +201,7 @@ def injected_once(fault):
     with Place(fault.scenario) as place:
         log = f"{place.work}/log"
         code, said = place.run(before=["strace", "-f", "-qq", "-s0", "-o", log, "-e", f"trace={name}", "-e", fault.text])
-        # A fault that does not come proves nothing.
+        # A fault that does not occur proves nothing.
         if fault.kind == "killed":
             missed = code not in (-signal.SIGKILL, 128 + signal.SIGKILL)
         else:
@@ -236,9 +239,9 @@ def on_full(fault, where, pages, inodes):
 
 
 def audit(scenario, work, calls):
-    """The order of a normal run: in no thread is anything published before it is durable, nor before what that thread
-    published last is; in none does a config change before its backup, nor before the new key, is durable, nor before the
-    directories that were made for backups are."""
+    """Checks the order of a normal run. No thread publishes a file before it is durable, or before the file that the thread
+    published last is durable. No config changes before its backup, the new key, and the directories that were made for
+    backups are durable."""
     synced, open_now, waiting, key_synced, replaced, backed_up, made = set(), {}, {}, [], [], set(), set()
     for thread, name, _, arguments, result, _ in sorted(calls, key=lambda call: call.when):
         paths, names = re.findall(r"<([^>]*)>", arguments), re.findall(r'"([^"]*)"', arguments)
@@ -258,12 +261,12 @@ def audit(scenario, work, calls):
         elif name == "mkdirat" and result == "0":
             made.add(paths[0])
         elif name == "linkat" and result == "0":
-            # A file without a name gets one when it is written and synced.
+            # A file without a name gets its name when it is written and synced.
             source, target = open_now[names[0].removeprefix("/proc/self/fd/")], f"{paths[-1]}/{names[-1]}"
             assert source in synced, f"{target} gets its name before it is synced"
             assert thread not in waiting, f"{waiting} was not synced before the next file was published"
             if tree.TEMPORARY.fullmatch(names[-1]):
-                # Next it changes places with a config.
+                # The next call exchanges it with a config.
                 synced.add(target)
                 continue
             waiting[thread] = paths[-1]
@@ -291,7 +294,7 @@ def audit(scenario, work, calls):
 
 
 def scenarios(scratch):
-    """A plain rotation; one with all options; the rest of one that was killed; the way back from one; one on threads."""
+    """Makes the scenarios: a plain rotation, one with all options, the rest of a killed one, a rollback, one with threads."""
     base, home = f"{scratch}/base", f"{scratch}/home"
     os.mkdir(home)
     tree.make(FERNSEAL, base, tree.CONFIGS)
@@ -307,7 +310,7 @@ def scenarios(scratch):
             place.run(before=["strace", "-qq", "-o", "/dev/null", "-e", fault] if fault else [])
             shutil.copytree(place.root, f"{scratch}/{name}")
             shutil.copytree(place.home, f"{scratch}/{name}-home")
-        # Backups are named by the second: the next run's are of another one, in the trace as under each fault.
+        # The names of backups contain the second, so the next run must begin in another one.
         time.sleep(1)
         key = os.path.basename(next(iter(tree.key_files(f"{scratch}/{name}-home"))))
         options = ["--new-key-file", "{home}/" + key] if fault else ["--rollback"]
@@ -326,12 +329,12 @@ def faults_of(scenario):
         return [fault for fault in faults if fault.kind in ("killed", "failing once")]
     audit(scenario, work, calls)
     if scenario.name in ("plain", "threads"):
-        # Where the other threads create and write, strace's counting does not reach: the main one has come as far before.
+        # strace does not count calls of the other threads; limits reach what those write.
         faults += limits(scenario)
     if scenario.name == "plain":
         faults += full_file_systems(scenario) if MAY_MOUNT else ()
     else:
-        # Reading is the same in all.
+        # Reading is the same in all scenarios.
         faults = [fault for fault in faults if fault.kind != "reading fails"]
     changing = sum(is_changing(work, call) for call in calls)
     print(f"{scenario.name}: {changing} system calls change something, {len(faults)} faults", flush=True)
@@ -340,7 +343,7 @@ def faults_of(scenario):
 
 def main():
     if not MAY_MOUNT and os.geteuid() == 0 and subprocess.run(["unshare", "--mount", "true"]).returncode == 0:
-        # A mount namespace of its own: it ends with us, and with it all that is mounted and written.
+        # The script runs in a mount namespace of its own, which disappears with it, including all mounts.
         os.environ["FERNSEAL_INSIDE"] = "1"
         os.execvp("unshare", ["unshare", "--mount", sys.executable, *sys.argv])
     subprocess.run("cargo build --release --locked --quiet -p fernseal".split(), cwd=HERE.parents[2], check=True)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Kills `fernseal run` at every system call, and looks whether a file of its program is left.
+"""Kills `fernseal run` at every system call, and checks that no file of its program remains.
 
     tests/setup.sh tools && cargo build --release -p fernseal && tests/faults/run.py
 
 A run is traced once. Then it is killed (SIGKILL, by strace's injection) just before each of its system calls, in two ways:
-alone, and together with the sweeper, the process that removes the files. Alone, nothing may be left once the sweeper has
-ended. Together, the next run must remove what is left. Exit code 1 if anything is left.
+alone, and together with the sweeper, the process that removes the files. Killed alone, nothing may remain after the sweeper
+has ended. Killed together, the next run must remove all leftovers. Exit code 1 if anything remains.
 """
 import collections
 import concurrent.futures
@@ -36,7 +36,7 @@ def run(memory, config, before=()):
 
 
 def sweepers(memory):
-    """The processes that look after a folder in `memory`."""
+    """Returns the sweepers of a folder in `memory`."""
     found = []
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
@@ -58,22 +58,22 @@ def wait_until(holds):
 
 
 def files(memory):
-    # Not by pathlib, which fails where a folder goes away meanwhile.
+    # os.walk, because pathlib fails if a folder disappears meanwhile.
     return [os.path.relpath(f"{folder}/{name}", memory) for folder, folders, names in os.walk(memory) for name in folders + names]
 
 
 def kill_alone(name, number, config, memory):
-    """Kills a run; the sweeper goes on. What is wrong then, and what was left for the next run."""
+    """Kills a run while its sweeper continues. Returns what is wrong then, and what is left for the next run."""
     run(memory, config, ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={name}", "-e",
                          f"inject={name}:signal=KILL:when={number}"])
-    # A folder without a file may be left where the sweeper was not started yet.
+    # A folder without a file may remain if the sweeper had not started yet.
     if not wait_until(lambda: not any("/" in path for path in files(memory)) and not sweepers(memory)):
         return f"a file is left: {files(memory)}", False
     return None, bool(files(memory))
 
 
 def kill_both(name, number, config, memory):
-    """Kills a run and its sweeper; the run is stopped first, so that the sweeper has not yet begun."""
+    """Kills a run and its sweeper. The run is stopped first, so that the sweeper has not begun to remove files."""
     log = f"{memory}.log"
     words = ["strace", "-D", "-qq", "-o", log, "-e", f"trace={name}", "-e", f"inject={name}:signal=STOP:when={number}",
              FERNSEAL, "run", config, "--config-env", "C", "--file", "T=/auth/token_value", "--", "true"]
@@ -121,7 +121,7 @@ def main():
             name = re.match(r"(\w+)\(", line)
             if name and name[1] != "exit_group":
                 counts[name[1]] += 1
-        # The second execve is the program's.
+        # The second execve is that of the program.
         counts["execve"] += 1
         points = [(name, number) for name, count in counts.items() for number in range(1, count + 1)]
         cases = [(kind, *point) for point in points for kind in (kill_alone, kill_both)]

@@ -1,4 +1,4 @@
-"""A tree of configs to rotate, and the checks of what a rotation left of it. The tokens are opened by Python, not by us."""
+"""Makes a tree of configs to rotate, and checks what a rotation left of it. Python opens the tokens, not our own code."""
 import base64
 import functools
 import hashlib
@@ -16,15 +16,15 @@ OLD_KEY = "4OHi4-Tl5ufo6err7O3u7_Dx8vP09fb3-Pn6-_z9_v8="
 KEY_FILE = re.compile(r"\.proxmox_mcp_key\.[0-9a-f]{8}|new\.key")
 TEMPORARY = re.compile(r"\..*\.fernseal-([0-9a-f]{16}){1,2}\.tmp|\.fernseal\.lock|.*\.saved\.\d+")
 
-# Name: mode, text before sealing, pointers to seal, legacy or not.
+# Name: mode, text before sealing, pointers to seal, whether the tokens are legacy ones.
 CONFIGS = {
     "config.json": (0o600, '{\r\n "auth": {"user": "root@pam", "token_value": "first-secret-0001"},\r\n "database":'
                     ' {"password": "second \\"secret\\" 0002", "port": 5.40e3}}\r\n', ["/database/password"], False),
     "sub/legacy.json": (0o640, '{"auth":{"token_value":"legacy-secret-0003"}}', [], True),
     "sub/deeper/third.json": (0o400, '\ufeff{ "auth" : { "token_value" : "third-secret-0004" } }\n', [], False),
 }
-# For several threads. The first is a group of its own by its size: while it is written, the next group is read. That has
-# more configs than there are writers.
+# For several threads. The first config is a group of its own because of its size. While it is written, the next group
+# is read, which has more configs than there are writers.
 MANY = {
     "big.json": (0o600, '{"auth": {"token_value": "big-secret-0005"}}' + " " * (5 << 20) + "\n", [], False),
     **CONFIGS,
@@ -42,7 +42,7 @@ SECRETS = ["first-secret-0001", 'second "secret" 0002', "legacy-secret-0003", "t
 
 
 def make(fernseal, root, configs):
-    """Makes the tree below `root`, once; runs work on copies."""
+    """Makes the tree below `root` once. The runs work on copies."""
     for name, (mode, text, *_) in {**BYSTANDERS, **configs}.items():
         path = pathlib.Path(root, name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ SEEN_WITH = {}  # the master key that fitted a salt: the first to try
 
 
 def open_token(token, master_keys):
-    """The secret of a token and the master key that fits; two times None if none does."""
+    """Returns the secret of a token and the master key that opens it, or None twice if no key does."""
     *salt, body = token.removeprefix("enc:").split(":")
     salt = base64.urlsafe_b64decode(salt[0]) if salt else b"proxmox_mcp_salt"
     raw = base64.urlsafe_b64decode(base64.urlsafe_b64decode(body))
@@ -96,7 +96,7 @@ def is_key_file(path):
 
 
 def key_files(home):
-    """The complete keys in `home`, by the files that the command itself would name."""
+    """Returns the valid keys in `home`, by the names of the files that the command would list."""
     found = {}
     for path in sorted(pathlib.Path(home).iterdir()):
         if is_key_file(path) and len(path.read_bytes()) == 45:
@@ -105,7 +105,7 @@ def key_files(home):
 
 
 def harm(root, home, configs, said):
-    """What a rotation that was disturbed did wrong; nothing, if every secret is where a key of the user's opens it."""
+    """Yields what a disturbed rotation did wrong. Every secret must open with a key that the user has."""
     keys = [OLD_KEY, *key_files(home).values()]
     secrets = []
     for name, (mode, text, *_) in configs.items():
@@ -143,7 +143,7 @@ def harm(root, home, configs, said):
 
 
 def plain_again(data, keys):
-    """A config's bytes with its tokens opened; None in their place if no key fits."""
+    """Returns the bytes of a config with its tokens opened, or with None for a token that no key opens."""
     def opened(match):
         return json.dumps(open_token(match[1].decode(), keys)[0]).encode()
 
@@ -151,7 +151,7 @@ def plain_again(data, keys):
 
 
 def unfinished(root, home, configs, goal):
-    """What is missing from a rotation that says that it is done: all under one new key, or under the old one again."""
+    """Yields what is missing from a rotation that reports success: all tokens must be under one new key, or the old one."""
     goals = [OLD_KEY] if goal == "old" else key_files(home).values()
     if not any(all(open_token(token, [key])[0] for name in configs for token in tokens_in(pathlib.Path(root, name)))
                for key in goals):

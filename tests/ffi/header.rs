@@ -1,6 +1,8 @@
-//! The committed header is what cbindgen makes of the source now, and its version is the library's.
-//!   FERNSEAL_WRITE_HEADER=1 cargo test -p fernseal-ffi --test ffi header cbindgen
-//! writes it. cbindgen's output gets the source's sections, and loses the paragraphs for Rust callers.
+//! Checks that the committed header is the one that cbindgen generates now, and that its version is that of the
+//! library. To write it, run FERNSEAL_WRITE_HEADER=1 cargo test -p fernseal-ffi --test ffi cbindgen.
+//!
+//! The test adds the section comments of the source to cbindgen's output, and removes paragraphs that are for Rust
+//! callers only.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -23,7 +25,7 @@ fn made() -> String {
     finish(&String::from_utf8(bytes).unwrap(), sections(&sources.concat()))
 }
 
-/// The comments that divide the source, each with the name of the item that follows it.
+/// Returns the section comments of the source, each with the name of the item that follows it.
 fn sections(source: &str) -> Vec<(&str, &str)> {
     let name = |line: &str| {
         let kind = ["fn ", "type ", "const "].into_iter().find(|kind| line.contains(kind))?;
@@ -44,7 +46,7 @@ fn is_name(char: char) -> bool {
     char.is_ascii_alphanumeric() || char == '_'
 }
 
-/// Goes through cbindgen's output comment by comment, each with the lines that it is about.
+/// Rewrites cbindgen's output, comment by comment.
 fn finish(text: &str, mut sections: Vec<(&str, &str)>) -> String {
     let mut out = String::new();
     let mut lines = text.lines();
@@ -81,7 +83,7 @@ fn finish(text: &str, mut sections: Vec<(&str, &str)>) -> String {
     out
 }
 
-/// A declaration in as few lines as it takes.
+/// Wraps a declaration into as few lines as possible.
 fn wrapped(declaration: &str) -> String {
     let mut lines = vec![String::new()];
     for word in declaration.replace(", ", ",\0").split_inclusive(['\0', '(']) {
@@ -126,7 +128,7 @@ fn every_exported_function_stands_in_the_header_and_no_other() {
     let source = fs::read_to_string(ffi().join("src/lib.rs")).unwrap();
     let after = |text: &str| text.split_once("extern \"C\" fn ").unwrap().1.split_once('(').unwrap().0.to_owned();
     let mut exported: Vec<String> = source.split("#[unsafe(no_mangle)]").skip(1).map(after).collect();
-    exported.push("fernseal_panic".to_owned()); // the firmware's own
+    exported.push("fernseal_panic".to_owned()); // the firmware defines this function
     let header = fs::read_to_string(header()).unwrap();
     let declared = header.lines().filter(|line| !line.starts_with([' ', '/', '#']) && !line.starts_with("typedef"));
     let mut declared: Vec<String> = declared

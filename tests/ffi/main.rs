@@ -1,4 +1,5 @@
-//! Tests of the C library. `cargo test -p fernseal-ffi --test ffi NAME` runs those of one file, or one.
+//! Integration tests of the C library. `cargo test -p fernseal-ffi --test ffi NAME` runs the tests of one file, or one
+//! test.
 #![allow(clippy::unwrap_used)] // a test may panic
 
 mod header;

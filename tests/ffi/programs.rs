@@ -1,5 +1,5 @@
-//! Programs in C, C++, Python, Node and Go against the installed library: tests/c/run.sh does it, and says what it skips.
-//! Nothing of it can be seen from Rust, so there is one test here, which shows what the script said if it fails.
+//! Runs programs in C, C++, Python, Node and Go against the installed library, by tests/c/run.sh. The script checks
+//! everything, so there is only one test here; it prints the script's output if it fails.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! An appliance in Rust: it reads the secret of the config in its flash into a buffer on its stack.
-//! board.c starts it and lends it the emulator's output; a product has its own crate for that.
+//! An example in Rust for firmware: it reads the secret of a config in flash into a buffer on the stack. board.c starts
+//! it and provides the emulator's output; a product uses a crate for its own board.
 #![cfg_attr(target_os = "none", no_std)]
 #![allow(unsafe_code)] // for the C around it; fernseal_core needs none
 
@@ -8,7 +8,7 @@ use fernseal_core::{Error, MasterKey, config};
 
 const CONFIG: &str = include_str!("config.json");
 
-/// In a product this comes from where the device keeps its keys.
+/// A product reads this from where the device keeps its keys.
 const MASTER_KEY: &str = "4OHi4-Tl5ufo6err7O3u7_Dx8vP09fb3-Pn6-_z9_v8=";
 
 fn secret(buffer: &mut [u8]) -> Result<&str, Error> {
@@ -24,7 +24,7 @@ unsafe extern "C" {
 extern "C" fn main() -> i32 {
     let opened = secret(&mut [0; 256]) == Ok("aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee");
     let line = if opened { c"PASS opens its config in Rust\n" } else { c"FAIL opens its config in Rust\n" };
-    // SAFETY: the text ends in a NUL, as board.h wants it.
+    // SAFETY: the text ends in a NUL, as board.h requires.
     unsafe { board_write(line.as_ptr()) };
     i32::from(!opened)
 }

@@ -1,6 +1,6 @@
 #include "board.h"
 
-/* From sections.ld. */
+/* Defined in sections.ld. */
 extern uint32_t board_data_start[], board_data_end[], board_data_load[], board_bss_start[], board_bss_end[];
 
 _Noreturn void board_start(void)

@@ -1,25 +1,26 @@
-/* What a board gives to a program. board.c and one file for the processor (cortex-m.c, riscv.c) start it; one file and
- * one linker script a board (microbit, mps2-an386, virt) add its clock and its memory. No libc anywhere. */
+/* The interface between a board and a program. board.c and one file for the processor (cortex-m.c, riscv.c) start the
+ * program. For each board (microbit, mps2-an386, virt) one file and one linker script add its clock and its memory. There
+ * is no libc. */
 #ifndef BOARD_H
 #define BOARD_H
 
 #include <stdint.h>
 
-/* The program. What it returns is the exit code of the emulator. */
+/* The program. It returns the exit code of the emulator. */
 int main(void);
 
 /* Writes to the standard output of the emulator. */
 void board_write(const char *text);
 _Noreturn void board_exit(int code);
 
-/* The instructions executed since the first call, modulo 2^32: the emulator runs with -icount shift=0, so that an
- * instruction takes a nanosecond of the board's time. */
+/* Returns the number of instructions since the first call, modulo 2^32. The emulator runs with -icount shift=0, so that
+ * an instruction takes one nanosecond of the board's time. */
 uint32_t board_instructions(void);
 
 /* The stack grows down from board_stack_top; below board_stack_end lie .data and .bss. */
 extern uint32_t board_stack_end[], board_stack_top[];
 
-/* Between board.c and the processor's file: the first C code to run, the handler of every fault, and the call to the
+/* Between board.c and the processor's file: the first C code that runs, the handler of all faults, and the call of the
  * emulator. */
 _Noreturn void board_start(void);
 _Noreturn void board_fault(void);

@@ -1,4 +1,4 @@
-/* Cortex-M0 and M4: the processor takes its first stack and address from a table at address 0. */
+/* Starts Cortex-M0 and M4: the processor reads the initial stack pointer and address from a table at address 0. */
 #include "board.h"
 
 __attribute__((section(".start"), used)) static const struct {

@@ -1,6 +1,6 @@
-/* The acceptance program: an appliance without an operating system opens and seals real tokens and a whole config.
- * It prints a PASS or FAIL line for each test, with the stack that the test took, and exits with the number of FAILs.
- * All buffers are static, so that what is measured is the library's own stack. */
+/* The acceptance test of the firmware library: without an operating system, it opens and seals real tokens and a whole
+ * config. It prints PASS or FAIL for each test, with the stack that the test took, and exits with the number of failures.
+ * All buffers are static, so that it measures only the stack of the library. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,7 +40,7 @@ static void fill(void *bytes, size_t count)
         *at++ = 0xa5;
 }
 
-/* A test random source: 0, 1, 2, … as make_vectors.py has it. A product uses its hardware's. */
+/* A random source for tests with the bytes 0, 1, 2, …, as in make_vectors.py. A product uses its hardware's. */
 static int count_up(void *ctx, uint8_t *buf, size_t count)
 {
     for (uint8_t *next = ctx; count > 0; count--)
@@ -54,7 +54,7 @@ static int no_random(void *ctx, uint8_t *buf, size_t count)
     return -1;
 }
 
-/* Ticks: where a product feeds its watchdog. The first counts, the second gives up at the third tick. */
+/* Tick functions, in which a product feeds its watchdog. The first one counts; the second one cancels at the third tick. */
 static int count_ticks(void *ctx)
 {
     ++*(uint32_t *)ctx;
@@ -167,7 +167,7 @@ static void write_number(uint32_t number)
     board_write(at);
 }
 
-/* Paints the free stack, runs the test, and sees how far down the paint is gone. */
+/* Fills the free stack with a pattern, runs the test, and finds how much of the pattern was overwritten. */
 static int run(const char *name, int (*test)(void))
 {
     const uint32_t paint = 0xa5a5a5a5;

@@ -1,8 +1,8 @@
-"""Writes vectors.h and config.json, what the firmware opens: made by Python's cryptography, not by our own code.
+"""Writes the firmware's test vectors, vectors.h and config.json, with Python's cryptography instead of our own code.
 
     target/venv/bin/python tests/firmware/make_vectors.py tests/firmware
 
-The same bytes every time: keys, salts, IVs and times are fixed. vectors.rs holds the committed files against it.
+The output is always the same, because keys, salts, IVs and times are fixed. vectors.rs compares the committed files with it.
 """
 
 import json
@@ -18,7 +18,7 @@ MASTER_KEY = urlsafe_b64encode(bytes(range(0xE0, 0x100))).decode()
 SECRET = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 NOW = 1_764_000_000
 
-# What the firmware's random source yields: 0, 1, 2, … The salt is drawn before the IV.
+# The bytes of the firmware's random source: 0, 1, 2, … The salt is drawn before the IV.
 STREAM = bytes(range(32))
 
 CONFIG = """{

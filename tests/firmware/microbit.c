@@ -1,4 +1,4 @@
-/* BBC micro:bit (nRF51822, Cortex-M0): timer 0 counts up at 16 MHz, 62.5 ns a tick. */
+/* The clock of the BBC micro:bit (nRF51822, Cortex-M0): timer 0 counts up at 16 MHz, 62.5 ns for each tick. */
 #include "board.h"
 
 #define TIMER0(offset) (*(volatile uint32_t *)(0x40008000 + (offset)))

@@ -1,4 +1,4 @@
-/* Arm MPS2 with image AN386 (Cortex-M4): CMSDK timer 0 counts down at 25 MHz, 40 ns a tick. */
+/* The clock of the Arm MPS2 with image AN386 (Cortex-M4): CMSDK timer 0 counts down at 25 MHz, 40 ns for each tick. */
 #include "board.h"
 
 #define TIMER0(offset) (*(volatile uint32_t *)(0x40000000 + (offset)))

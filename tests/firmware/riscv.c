@@ -1,4 +1,4 @@
-/* RISC-V: the processor begins at the first byte of RAM and has no stack yet. */
+/* Starts RISC-V: the processor begins at the first byte of RAM without a stack. */
 #include "board.h"
 
 __attribute__((section(".start"), naked, used)) static void start(void)
@@ -18,7 +18,7 @@ void board_semihosting(uint32_t operation, const void *argument)
 {
     register uint32_t a0 __asm__("a0") = operation;
     register const void *a1 __asm__("a1") = argument;
-    /* Three instructions are the signal, together in one page and uncompressed. */
+    /* These three instructions are the signal. They must be in one page and uncompressed. */
     __asm__ volatile(".option push\n"
                      ".option norvc\n"
                      ".balign 16\n"

@@ -1,21 +1,23 @@
 #!/bin/sh
 # shellcheck disable=SC2086,SC2046 # lists of words
-# Builds libfernseal.a for microcontrollers, runs the firmware with it on three emulated boards, and measures. Prints the
-# firmware's lines and the tables of the README; fails if a test fails or a budget is exceeded.
+# Builds libfernseal.a for microcontrollers, runs the firmware with it on three emulated boards, and measures flash, RAM
+# and stack. Prints the output of the firmware and the tables of ffi/README.md. Fails if a test fails or a budget is
+# exceeded.
 #
-#   tests/setup.sh mcu        installs what this needs: cross compilers, QEMU, and Debian's Rust with its library's source
-#   tests/firmware/run.sh     all of it, in about three minutes
+#   tests/setup.sh mcu        installs cross compilers, QEMU, and Debian's Rust with the source of its library
+#   tests/firmware/run.sh     runs everything, in about three minutes
 #
-# firmware.c            the acceptance program; vectors.h: its tokens, made by make_vectors.py with Python's cryptography
-# appliance.rs          the same in Rust and small, for users of fernseal-core; config.json: what it opens
-# board.h, board.c      what a board gives to a program; cortex-m.c and riscv.c start the processors
-# microbit, mps2-an386, virt    a .c and an .ld each: the board's clock and memory, laid out by sections.ld
-# Cargo.toml, vectors.rs        the host test that holds vectors.h against Python
+# firmware.c, vectors.h           the acceptance test, and its tokens, which make_vectors.py makes with Python's cryptography
+# appliance.rs, config.json       a small example in Rust for users of fernseal-core, and the config that it opens
+# board.h, board.c                the interface between board and program; cortex-m.c and riscv.c start the processors
+# microbit, mps2-an386, virt      a .c and an .ld file for each board: its clock and memory, laid out by sections.ld
+# Cargo.toml, vectors.rs          the test on the host that compares vectors.h with Python
 #
-# Rust's own library `core` is built from source, by the very compiler that it belongs to; RUSTC_BOOTSTRAP lets a stable
-# compiler do that and is set nowhere else. The cfgs choose the small forms of AES and SHA-256; cpubits is what the crate
-# of that name finds by itself, but for RUSTC_BOOTSTRAP. For RISC-V, `relax` lets the linker shorten calls, by 7 % of the
-# whole (-C target-feature=+relax; rustc warns that its name is not stable). At home, after `rustup target add TARGET`, the same library comes of
+# The script builds Rust's library `core` from source with the compiler of the same version. RUSTC_BOOTSTRAP allows this
+# with a stable compiler; it is set nowhere else. The cfgs choose the small implementations of AES and SHA-256. The
+# crate cpubits cannot detect its own cfg while RUSTC_BOOTSTRAP is set, so it is set here. For RISC-V, `relax` lets the
+# linker shorten calls, which saves 7 % (-C target-feature=+relax; rustc warns that its name is not stable). After
+# `rustup target add TARGET`, this builds the same library elsewhere:
 #   RUSTFLAGS='--cfg aes_backend_soft="compact" --cfg sha2_backend_soft="compact"' \
 #   cargo rustc --profile mcu -p fernseal-ffi --lib --crate-type staticlib --no-default-features --features FEATURES --target TARGET
 set -eu
@@ -25,16 +27,18 @@ out=$root/target/mcu
 mkdir -p "$out"
 failed=0
 
-# With no-panic-check the panic handler calls a function that nobody has: what reaches a panic does not link.
+# With no-panic-check, the panic handler calls an undefined function, so a program with a panic path does not link.
 features=compact,seal,config,no-panic-check
 
-# The functions that the three rows of a table link, and the stack that their tests may take (bytes, without the buffers).
+# The functions that are linked for the three rows of a table, and the stack budgets of their tests (bytes, without
+# buffers).
 open_derive="token_open derive token_open_with"
 everything="$open_derive master_key_parse token_seal config_get"
 whole_configs="$everything config_open"
 stack_budgets="1152 1280 1424"
 
-# Sets a board's target with its rustc flags, start-up, compiler, emulator, and budgets of flash (bytes, for the three rows).
+# Sets the target of a board, with its rustc flags, start-up file, compiler, emulator, and flash budgets for the three
+# rows (bytes).
 board() { # NAME
     board=$1
     case $board in
@@ -55,7 +59,7 @@ board() { # NAME
 
 complain() { echo "FAIL $*"; failed=1; }
 
-# Builds a package's static library for $target and names it.
+# Builds the static library of a package for $target and sets its name.
 build() { # PACKAGE LIBRARY FEATURES…
     package=$1 library=$out/$target/mcu/lib$2.a
     shift 2
@@ -73,7 +77,7 @@ link() { # PROGRAM ARGUMENT…
         -nostdlib -T "$board.ld" -Wl,--gc-sections,-z,noexecstack,--fatal-warnings "$@" "$library" -lgcc -o "$program"
 }
 
-# Runs a program on $board, where an instruction takes a nanosecond, whatever else this machine is doing.
+# Runs a program on $board. An instruction takes one nanosecond of the board's time, however busy this machine is.
 emulate() { # PROGRAM
     timeout 600 $emulator -kernel "$1" -icount shift=0 -semihosting-config enable=on,target=native \
         -nographic -monitor none -serial none >"$1.log" 2>&1 || complain "$1: exit code $?"
@@ -81,7 +85,7 @@ emulate() { # PROGRAM
     grep -q ^PASS "$1.log" || complain "$1 printed nothing"
 }
 
-# The library stands alone: it needs nothing but what every C compiler brings.
+# The library has no dependencies except those that every C compiler provides.
 check_needs() {
     needs=$("${tools}nm" "$library" 2>/dev/null | awk '
         NF == 2 && $1 == "U" { needed[$2] }
@@ -91,7 +95,7 @@ check_needs() {
     [ -z "$needs" ] || complain "$target: libfernseal.a needs" $needs
 }
 
-# The check of panics bites: fernseal_config_read, through serde-json-core, has a panic path, and so must not link.
+# Tests the check for panics: fernseal_config_read has a panic path through serde-json-core, so it must not link.
 check_panics() {
     if link "$out/$board-panic" -Wl,-e,0 -Wl,-u,fernseal_config_read 2>"$out/$board-panic.log"; then
         complain "$target: a panic path was linked and not noticed"
@@ -100,7 +104,7 @@ check_panics() {
     fi
 }
 
-# The flash and RAM (bytes) that the named functions take by themselves, without a program or its start-up.
+# Prints the flash and RAM (bytes) that the named functions take, without a program and its start-up code.
 measure() { # FUNCTION…
     roots=
     for function; do roots="$roots -Wl,-u,fernseal_$function"; done
@@ -108,7 +112,7 @@ measure() { # FUNCTION…
     "${tools}size" "$out/$board-size" | awk 'NR == 2 { print $1 + $2, $2 + $3 }'
 }
 
-# The most stack (bytes) that a test whose name fits took.
+# Prints the greatest stack (bytes) of the tests whose names match.
 deepest() { # PATTERN
     awk -v pattern="$1" '$2 ~ pattern && $4 > most { most = $4 } END { print most + 0 }' "$out/$board.log"
 }
@@ -146,7 +150,7 @@ for name in microbit mps2-an386 virt; do
     emulate "$out/$board-rust"
 done
 
-# Others build too, and the feature simd does no harm where it has nothing.
+# Other combinations of features build too, and `simd` has no effect on targets without back ends.
 flags=
 for target in thumbv7m-none-eabi thumbv8m.main-none-eabi; do
     build fernseal-ffi fernseal --no-default-features --features $features,fernseal-core/simd

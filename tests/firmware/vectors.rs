@@ -1,5 +1,5 @@
-//! The firmware's tokens are what Python's cryptography makes, and core on this machine opens and seals them alike.
-//! `tests/setup.sh python` installs the Python; FERNSEAL_VENV says where it lies if not in target/venv.
+//! Compares the firmware's tokens with those that Python's cryptography makes, and opens and seals them with core on
+//! this machine. `tests/setup.sh python` installs it into target/venv; FERNSEAL_VENV names another place.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a vector that is not there should fail the test
 
 #[path = "../skip.rs"]
@@ -36,7 +36,7 @@ fn the_committed_vectors_are_what_python_makes() {
         return;
     }
     let made = env::temp_dir().join(format!("fernseal-vectors-{}", std::process::id()));
-    // A run that was killed may have left one.
+    // A killed earlier run may have left the folder.
     let _ = fs::remove_dir_all(&made);
     fs::create_dir(&made).unwrap();
     let done = Command::new(python).arg(folder().join("make_vectors.py")).arg(&made).status().unwrap();

@@ -1,4 +1,4 @@
-/* QEMU's riscv32 "virt" board: the processor counts its instructions itself. */
+/* The clock of QEMU's riscv32 "virt" board: the processor counts its instructions itself. */
 #include "board.h"
 
 uint32_t board_instructions(void)

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Fuzzes core, the C API and the command's arguments with libFuzzer under AddressSanitizer:
 #   tests/fuzz/run.sh [SECONDS for each target, 60] [TARGET…, all]
-# Needs g++ (tests/setup.sh c). RUSTC_BOOTSTRAP lets a stable compiler instrument, and is set for this alone.
-# cfg(fuzzing) makes a derivation 200 iterations instead of 100 000, in which all else would drown.
+# Needs g++ (tests/setup.sh c). RUSTC_BOOTSTRAP allows instrumentation with a stable compiler; it is set only here. With
+# cfg(fuzzing), a derivation has 200 iterations instead of 100 000, because it would otherwise take nearly all of the
+# time.
 set -eu
 cd "$(dirname "$0")"
 seconds=${1:-60}

@@ -37,14 +37,14 @@ commands = [
     for line in re.findall(r"fernseal ([^;|&<>$'\"()\n]+)", path.read_text())
 ]
 
-# As texts, and as what is signed in them.
+# As texts, and as the bytes that are signed in them.
 signed = [urlsafe_b64decode(urlsafe_b64decode(case["token"].split(":")[-1]))[:-32] for case in valid]
 seed("token", [case["token"] for case in valid + invalid] + fernet + signed)
 seed("key", [case["master_key"] for case in valid])
 seed("json", configs)
 seed("config", configs)
-# A wild piece of three bytes, and a call of each function with the arguments that are meant for it.
+# A random piece of three bytes, and a call of each function with valid arguments.
 seed("c", [bytes([3, 1, 2, 3, function, *[0] * 24]) for function in range(C_FUNCTIONS)])
-# Each by one of the guide's spellings, and behind an option that has a verb for its value.
+# Each also in a spelling of the guide, and after an option whose value is a verb.
 commands = list(enumerate(line.strip().encode() for line in sorted(set(commands))))
 seed("args", [bytes([choice]) + line for at, line in commands for choice in (at % 5, 128 + at % 100)])

@@ -1,16 +1,16 @@
-"""ProxmoxMCP's token scheme in Python, on pyca/cryptography: the peer of the live interop tests.
+"""ProxmoxMCP's token scheme in Python, on pyca/cryptography. The interoperability tests compare Fernseal with it.
 
-Reads one JSON object a line from stdin and answers each with one line: {"ok": …} or {"error": "Type: message"}.
-Binary values are hex, texts are texts; what is in brackets may be left out.
+Reads one JSON object from each line of stdin and answers with one line: {"ok": …} or {"error": "Type: message"}.
+Binary values are hex, and texts are plain. Values in brackets are optional.
 
     {"op": "open", "master_key": …, "token": …}                                    the secret
     {"op": "seal", "master_key": …, "plain": …, ["salt", "iv", "time"]}            a salted token
     {"op": "seal_legacy", "master_key": …, "plain": …, ["iv", "time"]}             a legacy token
     {"op": "fernet_encrypt_at", "key": …, "plain": hex, "time": …, ["iv"]}         a Fernet token
-    {"op": "fernet_decrypt_at_time", "key": …, "token": …, ["ttl", "now"]}         hex; without ttl no time is judged
+    {"op": "fernet_decrypt_at_time", "key": …, "token": …, ["ttl", "now"]}         hex; without ttl any age
     {"op": "pbkdf2", "password": hex, "salt": hex, "iterations": …, "len": …}      hex
 
-`original.py --check VECTORS` holds this file against the folder's valid.json, invalid.json and fernet_ttl.json.
+`original.py --check VECTORS` compares this file with valid.json, invalid.json and fernet_ttl.json of the folder.
 """
 
 import json
@@ -33,7 +33,7 @@ def pbkdf2(password, salt, iterations, length):
 
 
 def cipher(master_key, salt):
-    """The Fernet of one salt. Python's decoder skips what is not base64 and accepts a key of any length."""
+    """Returns the Fernet object of one salt. Python's decoder skips characters that are not base64 and accepts any key length."""
     try:
         key = urlsafe_b64decode(master_key.encode())
         return Fernet(urlsafe_b64encode(pbkdf2(key, salt, ITERATIONS, 32)))
@@ -42,7 +42,7 @@ def cipher(master_key, salt):
 
 
 def open_token(master_key, token):
-    """The secret in `token`; a text without the prefix is taken for a secret in plain text."""
+    """Returns the secret in `token`. A text without the prefix counts as a secret in plain text."""
     legacy = cipher(master_key, LEGACY_SALT)  # made first, as the original does: a bad key fails before a bad token
     if not token.startswith(PREFIX):
         return token
@@ -57,7 +57,7 @@ def open_token(master_key, token):
 
 def fernet_seal(fernet, plain, time=None, iv=None):
     time = int(clock.time()) if time is None else time
-    # The one way to choose the IV. All else in this file is the library's public face.
+    # The only way to choose the IV. The rest of this file uses the public API of the library.
     return fernet._encrypt_from_parts(plain, time, os.urandom(16) if iv is None else iv)
 
 
@@ -101,7 +101,7 @@ def reply(request):
 
 
 def check(folder):
-    """Exits with a message on the first vector that this file does not answer as the original does."""
+    """Exits with a message at the first vector for which this file gives another answer than the original."""
 
     def cases(name):
         with open(os.path.join(folder, name), encoding="utf-8") as file:

@@ -38,7 +38,7 @@ RETURNS = {"ret", "retf", "iret", "ud2", "ud1", "hlt", "int3"}
 
 
 class Code:
-    """The instructions of a file, in order, and the functions that they belong to."""
+    """The instructions of a file, in order, and the functions that contain them."""
 
     def __init__(self, path):
         def run(*command):
@@ -64,18 +64,18 @@ class Code:
             self.image = file.read()
         (offset,), (count,) = struct.unpack_from("<Q", self.image, 32), struct.unpack_from("<H", self.image, 56)
         headers = (struct.unpack_from("<IIQQQQ", self.image, offset + 56 * at) for at in range(count))
-        # What is loaded: address, length, place in the file.
+        # The loaded segments: address, length, offset in the file.
         self.loaded = [(address, size, start) for kind, _, start, address, _, size in headers if kind == 1]
 
     def word(self, address):
-        """The signed 32-bit number at an address, if there is one."""
+        """Returns the signed 32-bit number at an address, or None if nothing is loaded there."""
         for start, size, place in self.loaded:
             if start <= address and address + 4 <= start + size:
                 return struct.unpack_from("<i", self.image, place + address - start)[0]
         return None
 
     def table(self, address, first, last):
-        """The instructions that a jump table at `address` leads to: distances from itself, all within one function."""
+        """Returns the instructions that a jump table at `address` lists: offsets from the table, all within one function."""
         targets = []
         while (distance := self.word(address + 4 * len(targets))) is not None:
             to = self.at.get(address + distance)
@@ -85,7 +85,7 @@ class Code:
         return targets
 
     def ranges(self):
-        """Each function as (first, end), indices of instructions."""
+        """Yields each function as (first, end), which are indices of instructions."""
         for start, end in self.functions:
             first, last = bisect.bisect_left(self.addresses, start), bisect.bisect_left(self.addresses, end)
             if first < last:
@@ -97,7 +97,7 @@ class Code:
 
 
 def faults(code):
-    """The indices of `sha256*` instructions that may run with dirty uppers, each with its function."""
+    """Returns the indices of `sha256*` instructions that may run with dirty uppers, each with its function."""
     owner = {}
     for first, last in code.ranges():
         for index in range(first, last):
@@ -118,7 +118,7 @@ def faults(code):
 
     @functools.cache
     def indirect(first, last):
-        """What an indirect jump of a function may lead to."""
+        """Returns the possible targets of an indirect jump of a function."""
         tables = (LEA.search(code.texts[index]) for index in range(first, last) if mnemonics[index] == "lea")
         targets = {to for table in tables if table for to in code.table(int(table[1], 16), first, last)}
         begins = lambda index: index == first or mnemonics[index - 1][0] == "j" or mnemonics[index - 1] in RETURNS
@@ -146,7 +146,7 @@ def faults(code):
                 return_dirty(owner[call][0], before)
 
     def after(index):
-        """The uppers are dirty after instruction `index`: where does it go on?"""
+        """Follows execution after instruction `index`, with dirty uppers."""
         first, last = owner[index]
         mnemonic = mnemonics[index]
         if mnemonic == "ret":
@@ -189,7 +189,7 @@ def faults(code):
         raise SystemExit(f"a sha256 instruction at {code.addresses[outside[0]]:#x} is in no function of .eh_frame")
 
     def source(index):
-        """The instruction that made the uppers dirty."""
+        """Returns the instruction that made the uppers dirty."""
         index = dirty[index]
         while not writes_wide(index):
             index = dirty[index]
@@ -198,7 +198,7 @@ def faults(code):
     return [(owner[index][0], index, source(index)) for index in sha if index in dirty], len(sha), owner
 
 
-# Functions of a small program, and whether its one SHA instruction may run with dirty uppers.
+# Functions of a small program, and whether its only SHA instruction may run with dirty uppers.
 EXAMPLES = {
     "nothing wide": (False, ["f: vpaddd xmm0, xmm1, xmm2", "sha256rnds2 xmm1, xmm2", "ret"]),
     "a write": (True, ["f: vmovups ymm0, [rdi]", "sha256rnds2 xmm1, xmm2", "ret"]),
@@ -257,7 +257,7 @@ EXAMPLES = {
 
 
 def self_test():
-    """Whether the examples are judged as they should be."""
+    """Returns whether the examples are judged correctly."""
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         for name, (expected, lines) in EXAMPLES.items():
@@ -273,7 +273,7 @@ def self_test():
                     text.append(line)
             text = [re.sub(r"\b1[fb]$", "target", line) for line in text]
             text += [".cfi_endproc", ".section .rodata", "table: .long target - table, 0"]
-            # A program has the label that its table names.
+            # A program must define the label that its table names.
             text += [] if "target:" in text else [".set target, f"]
             source, program = f"{folder}/example.s", f"{folder}/example"
             with open(source, "w", encoding="utf-8") as file:

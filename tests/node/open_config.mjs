@@ -1,4 +1,4 @@
-// Opens the config on stdin through libfernseal; the key is in PROXMOX_MCP_MASTER_KEY.
+// An example in Node: opens the config on stdin with libfernseal. The key is in PROXMOX_MCP_MASTER_KEY.
 import { readFileSync } from 'node:fs';
 import koffi from 'koffi';
 

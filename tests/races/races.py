@@ -40,7 +40,7 @@ PLAIN = {"auth": {"token_value": "kept"}, "set": "plain-set", "encrypt": "plain-
 THIRD_KEY = "ObZIJcp620H6InDDQzNIhnX3zy4kQiYySE7Rwe4vans="
 KEYS = {"old": OLD_KEY, "new": NEW_KEY, "third": THIRD_KEY}
 
-# What each command writes, by its member: the value after exit 0.
+# The value that each command writes to its own member, after exit code 0.
 WRITES = {"set": "value-set", "encrypt": "plain-encrypt", "edit": "value-edit"}
 COMMANDS = ["set", "encrypt", "edit", "rotate", "rollback", "prune", "decrypt"]
 EDITORS = {
@@ -49,12 +49,12 @@ EDITORS = {
     "rewriter": "import os,sys; t=open('tree/c.json').read().replace('\"free\": \"free\"', '\"free\": \"saved\"');"
                 "open('tree/c.json','w').write(t)",
 }
-# The key that a rotation leads to, by the one before.
+# The key after a rotation, by the key before it.
 NEXT_KEY = {"old": "new", "new": "third"}
 
 
 def command(name, key):
-    """The command line, and what it reads on stdin. `key` is the one that the config is under at first."""
+    """Returns the command line and its stdin. `key` names the key of the config at the start."""
     if name in EDITORS:
         return [sys.executable, "-S", "-c", EDITORS[name]], b""
     base = {
@@ -80,7 +80,7 @@ def run(root, *arguments, key="old"):
 
 
 def template(scratch, needs_backup):
-    """A folder with the config: under the old key, or rotated to the new one."""
+    """Makes a folder with the config: sealed with the old key, or rotated to the new one."""
     root = pathlib.Path(scratch, "rotated" if needs_backup else "fresh")
     (root / "tree").mkdir(parents=True)
     (root / "home").mkdir()
@@ -98,7 +98,7 @@ def template(scratch, needs_backup):
 
 
 def opened(root, name="tree/c.json"):
-    """The config, opened, and the key that opens it; nothing if none does."""
+    """Returns the opened config and the key that opens it, or None if no key does."""
     for key in KEYS:
         done = run(root, "decrypt", name, key=key)
         if done.returncode == 0:
@@ -107,7 +107,7 @@ def opened(root, name="tree/c.json"):
 
 
 def wrong(root, names, ends, key):
-    """What was lost without an error."""
+    """Yields what was lost without an error."""
     sealed = json.loads((root / "tree/c.json").read_text())
     plain, now = opened(root)
     if plain is None:
@@ -118,7 +118,7 @@ def wrong(root, names, ends, key):
     if plain["auth"] != PLAIN["auth"] or plain["free"] != ("saved" if has_editor else "free"):
         yield f"what no command touches is {plain}"
     if has_editor:
-        # What an editor read before a command wrote it saves as it was: that is no fault of the command's.
+        # An editor saves what it read before a command wrote. That is not the command's fault.
         done -= set(WRITES) | {"rotate", "rollback"}
         if now not in (key, NEXT_KEY[key], "old"):
             yield f"the config is under the {now} key"
@@ -147,13 +147,13 @@ def wrong(root, names, ends, key):
     if left:
         yield f"left: {left}"
     for name, (code, said) in ends.items():
-        # 6: an editor that saves in place has emptied the file, and not yet written it.
+        # Exit code 6: an editor that saves in place has emptied the file and not yet written it.
         if code not in (0, 1, 4, 7, 8) and not (code == 6 and "rewriter" in names):
             yield f"{name} ended with {code}: {said}"
 
 
 def race(job):
-    """One pair. What was wrong, and how the two ended."""
+    """Runs one pair. Returns what was wrong, and how the two ended."""
     source, first, second, delay = job
     with tempfile.TemporaryDirectory(prefix="race-", dir=source.parent) as place:
         root = pathlib.Path(place, "root")
@@ -177,7 +177,7 @@ def race(job):
 
 
 def duration(source, name):
-    """How long a command takes alone, in seconds."""
+    """Returns how many seconds a command takes alone."""
     with tempfile.TemporaryDirectory(prefix="alone-", dir=source.parent) as place:
         root = pathlib.Path(place, "root")
         shutil.copytree(source, root)
@@ -199,7 +199,7 @@ def main():
         for first, second in itertools.chain(itertools.combinations_with_replacement(COMMANDS, 2), with_editors):
             if only and {first, second} != only:
                 continue
-            # Backups, and a way back, are there after a rotation.
+            # Backups and a rollback exist only after a rotation.
             source = sources[bool({first, second} & {"rollback", "prune"})]
             limit = max(duration(source, first), duration(source, second))
             jobs = [(source, *random.sample((first, second), 2), random.uniform(0, limit)) for _ in range(pairs)]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Draws the README's terminal: runs the command on the guide's example config and writes what it said as terminal.svg.
+"""Draws the terminal in the README: runs the command on the guide's example config and writes its output as terminal.svg.
    python3 tests/readme/terminal.py        needs target/release/fernseal (cargo build --release -p fernseal)
-Nothing in the picture is made up; long lines are cut, and the run leaves nothing behind."""
+All output is real. Long lines are cut. The run leaves no files."""
 import html
 import os
 import pathlib
@@ -31,7 +31,7 @@ PROMPT, TYPED, SAID = "#7ee787", "#ffffff", "#c9d1d9"
 
 
 def transcript():
-    """The commands and what they said, as (line, is_command)."""
+    """Yields the commands and their output, as (line, is_command)."""
     with tempfile.TemporaryDirectory() as home:
         os.mkdir(f"{home}/etc", 0o700)
         pathlib.Path(home, "etc/config.json").write_text(CONFIG)

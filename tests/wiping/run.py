@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What do the library and the command leave in memory? Nothing that would help a thief of it.
+"""Checks that the library and the command leave no key and no secret in memory.
 
     tests/setup.sh tools c && tests/wiping/run.py          about a minute
 
-stack.c runs the C functions each on a stack of its own and searches that. The command is stopped where it ends, by gdb,
-and its whole memory searched: no eight bytes of a master key, its text, a derived key or a secret may be there. What is
-given to it in the environment or in an argument stays in the memory that the kernel gave it; so the key comes from a
-file. Registers are not wiped: what the last computation left in them is named, and gone with the next. A command that is
-stopped while it works is searched too: there the secret must be found, or the search is no good."""
+stack.c runs each C function on its own stack and searches that stack. gdb stops the command at its end, and the script
+searches all of its memory. No eight bytes of a master key, its text, a derived key or a secret may occur there. The kernel
+keeps the environment and the arguments of a process in its memory, so the key comes from a file. CPU registers are not
+wiped: the script reports what the last computation left in them. It also searches a command that is stopped while it works,
+and must find the secret there; otherwise the search itself is faulty."""
 
 import base64
 import hashlib
@@ -32,7 +32,7 @@ def quietly(*command, **more):
 
 
 def secrets_of(config):
-    """What must not be found, by name."""
+    """Returns the bytes that must not occur, by name."""
     found = {"the secret": SECRET.encode(), "the key's text": KEY.encode(), "the master key": base64.urlsafe_b64decode(KEY),
              "the new key's text": NEW.encode(), "the new master key": base64.urlsafe_b64decode(NEW)}
     for part in config.read_text().split('"'):
@@ -48,7 +48,7 @@ def left_in(memory, secrets):
 
 
 def memory_of(command, stop, folder, given=b"", code=0):
-    """All memory of the command where it stops; when it ends, then with this exit code."""
+    """Returns all memory of the command where it stops. If it is to end, its exit code is checked."""
     core = folder / "core"
     core.unlink(missing_ok=True)
     (folder / "stdin").write_bytes(given)
@@ -63,7 +63,7 @@ def memory_of(command, stop, folder, given=b"", code=0):
 
 
 def parts_of(core):
-    """A core's memory, and the registers as they were (ELF64: PT_LOAD and PT_NOTE)."""
+    """Returns the memory and the registers of a core file (ELF64: PT_LOAD and PT_NOTE)."""
     table, = struct.unpack_from("<Q", core, 32)
     size, count = struct.unpack_from("<HH", core, 54)
     parts = {1: b"", 4: b""}
@@ -80,7 +80,7 @@ def main():
             sys.exit(f"no {program}: run tests/setup.sh tools c")
     failed = False
     OUT.mkdir(parents=True, exist_ok=True)
-    # As it ships.
+    # The release build.
     quietly("cargo", "rustc", "--release", "--locked", "-q", "-p", "fernseal-ffi", "--lib", "--crate-type", "staticlib", cwd=ROOT)
     quietly("cargo", "build", "--release", "--locked", "-q", "-p", "fernseal", cwd=ROOT)
     release = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
@@ -96,7 +96,7 @@ def main():
     fernseal = release / "fernseal"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        # With an escape, so that there is a copy without it.
+        # The secret contains an escape, so that an unescaped copy of it exists.
         plain = '{"auth": {"token_value": "%s\\n"}, "port": 8006}\n' % SECRET
         for file, text in (("key", KEY), ("new", NEW), ("plain.json", plain)):
             (folder / file).write_text(text)
@@ -112,7 +112,7 @@ def main():
             (["encrypt", "plain.json", "-o", "again.json"], b""),
             (["set", "again.json", "/port"], SECRET.encode() + b"\n"),
             (["rotate", "configs", "--new-key-file", "new"], b""),
-            # The key does not fit: nothing of the failure either.
+            # The key does not fit. The failure must leave nothing either.
             (["get", "sealed.json", "/auth/token_value", "--key-file", "new"], b""),
         ]
         for arguments, given in commands:
@@ -124,7 +124,7 @@ def main():
             said = f"leaves {', '.join(left) or 'nothing'} in {len(memory) >> 10} KiB of memory"
             said += ", {} in registers".format(", ".join(left_in(registers, secrets)) or "nothing")
             print(f"{'FAIL ' if left else ''}fernseal {arguments[0]} {said}")
-        # While it writes the secret, it has it.
+        # While it writes the secret, the secret is in its memory.
         busy = left_in(memory_of([fernseal, "get", "sealed.json", "/auth/token_value", "--key-file", "key"], "write", folder)[0], secrets)
         print(f"while it works: {', '.join(busy) or 'FAIL: nothing is found'}")
         failed |= "the secret" not in busy

@@ -1,6 +1,6 @@
-/* What do the functions leave on the stack? Each runs on a stack of its own, which is then searched for the master key,
-   its text, the keys derived from it and the secret: no eight bytes of any of them may be there. After a failure the
-   caller's buffer is searched too. `--leave` copies the secret to the stack on purpose, and must be noticed. */
+/* Checks that the C functions leave nothing on the stack. Each runs on its own stack, which is then searched for the
+   master key, its text, the keys derived from it and the secret: no eight bytes of any of them may occur. After a failure
+   the caller's buffer is searched too. `--leave` copies the secret to the stack on purpose, which must be detected. */
 #define _GNU_SOURCE
 #include <fernseal.h>
 #include <pthread.h>
@@ -71,7 +71,7 @@ static void *on_its_stack(void *run) {
     return operation() ? run : NULL;
 }
 
-/* Eight bytes of `secret` in `memory`: where in the secret, or -1. */
+/* Searches `memory` for eight bytes of `secret`. Returns their offset in the secret, or -1. */
 static long found(const uint8_t *memory, size_t len, const void *secret, size_t secret_len) {
     for (size_t at = 0; at + WINDOW <= secret_len; at++) {
         if (memmem(memory, len, (const uint8_t *)secret + at, WINDOW)) return (long)at;

@@ -33,6 +33,8 @@ use crate::tokens;
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let (source, document) = read(&args.config, context)?;
     source.check_replaceable()?;
+    // Before the person types anything.
+    document.check_values_known()?;
     let settings = SecretsFile::beside(&ConfigPath::named(&args.config))?;
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;

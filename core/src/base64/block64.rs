@@ -1,7 +1,8 @@
-//! Base64url of blocks of 64 characters, written so that compilers vectorise it. Without it, sealing and opening large secrets
-//! would spend most of their time in base64. A compact build does not use it.
+//! Base64url of whole blocks of 64 characters, written so that the compiler vectorises it. Without this module, sealing
+//! and opening large secrets would spend most of their time in base64. A compact build does not use it.
 //!
-//! Like `base64ct`, it computes each character by arithmetic, without a branch or an index that depends on the data.
+//! It computes each character by arithmetic, as `base64ct` does, without branches or table look-ups that depend on the
+//! data.
 
 use crate::error::Error;
 
@@ -10,7 +11,7 @@ pub(super) const CHARS: usize = 64;
 /// The length of a decoded block, in bytes.
 pub(super) const BYTES: usize = 48;
 
-/// Decodes the whole blocks of `text`, which has no padding, to its front; returns the number of blocks.
+/// Decodes the whole blocks of `text`, which has no padding, in place. Returns the number of blocks.
 pub(super) fn decode_blocks(text: &mut [u8]) -> Result<usize, Error> {
     let blocks = text.len() / CHARS;
     for at in 0..blocks {
@@ -33,7 +34,8 @@ pub(super) fn encode_blocks(buf: &mut [u8], blocks: usize) -> Result<(), Error> 
 pub(super) fn decode(chars: &[u8; CHARS], bytes: &mut [u8; BYTES]) -> Result<(), Error> {
     let (mut values, mut all) = ([0; CHARS], 0);
     for (value, char) in values.iter_mut().zip(chars) {
-        // The sum is the character's value plus one, or 0 for a character that is not base64url; minus one, that is 255.
+        // The sum is the character's value plus 1, or 0 if the character is not base64url. Subtracting 1 gives 255 for
+        // the latter.
         let mut sum = 0;
         for (first, count, value) in [(b'A', 26, 0), (b'a', 26, 26), (b'0', 10, 52), (b'-', 1, 62), (b'_', 1, 63)] {
             let at = char.wrapping_sub(first);
@@ -67,8 +69,8 @@ fn encode(bytes: &[u8; BYTES]) -> [u8; CHARS] {
         *eight = values.to_le_bytes();
     }
     for char in &mut chars {
-        // `A` plus the value; at each of these values the alphabet continues elsewhere in ASCII. The comparison is signed
-        // because x86-64's vector instructions have no unsigned one.
+        // The character is `A` plus the value, plus an offset after each of these values, where the alphabet continues
+        // elsewhere in ASCII. The comparison is signed because the vector instructions of x86-64 have no unsigned one.
         let value = char.cast_signed();
         *char = char.wrapping_add(b'A');
         for (from, further) in [(26, 6), (52, 181), (62, 243), (63, 49)] {

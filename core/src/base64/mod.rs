@@ -1,9 +1,9 @@
 //! Base64url as tokens use it: canonical and padded. Other characters, missing padding and stray trailing bits are
 //! [`Error::Malformed`].
 //!
-//! The crate `base64ct` translates the characters of small texts and [`block64`] those of large ones, both without branches
-//! on the data. This module adds what `base64ct` lacks: encoding in place, and decoding in pieces without a buffer for the
-//! whole text.
+//! The crate `base64ct` encodes and decodes small texts, and [`block64`] encodes and decodes large ones. Both work
+//! without branches or table look-ups that depend on the data. This module adds what `base64ct` lacks: encoding in
+//! place, and decoding in pieces without a buffer for the whole text.
 
 use core::ops::Range;
 
@@ -16,7 +16,7 @@ use crate::error::Error;
 
 mod block64;
 
-/// How many characters a decoder translates in one step.
+/// The number of characters that a decoder decodes in one step.
 const CHARS: usize = if COMPACT { 64 } else { 1024 };
 
 /// Returns the length in characters of `len` encoded bytes; `usize::MAX` if it overflows.
@@ -34,7 +34,7 @@ pub(crate) const fn encoded_len(len: usize) -> usize {
     quanta.saturating_mul(4)
 }
 
-/// Returns how many bytes `len` characters encode at most; up to 2 of them may be padding.
+/// Returns the greatest number of bytes that `len` characters can encode. Padding makes it up to 2 fewer.
 pub(crate) const fn decoded_len(len: usize) -> usize {
     len / 4 * 3
 }
@@ -44,9 +44,9 @@ pub(crate) fn decode(text: &[u8], out: &mut [u8]) -> Result<usize, Error> {
     decode_watched(text, out, |_| {})
 }
 
-/// Decodes as [`decode`] does. `watch` is called from time to time with all bytes decoded so far.
+/// Decodes as [`decode`] does. Calls `watch` after each block with all bytes decoded so far.
 pub(crate) fn decode_watched(text: &[u8], out: &mut [u8], mut watch: impl FnMut(&[u8])) -> Result<usize, Error> {
-    // The last block may be padded, which `block64` does not decode.
+    // The last block may be padded, and `block64` does not decode padding.
     let blocks = if COMPACT { 0 } else { text.len().saturating_sub(1) / block64::CHARS };
     let mut written = 0;
     for block in text.as_chunks().0.iter().take(blocks) {
@@ -61,7 +61,7 @@ pub(crate) fn decode_watched(text: &[u8], out: &mut [u8], mut watch: impl FnMut(
 }
 
 /// Decodes unpadded base64 in place and returns the decoded bytes.
-#[inline(never)] // so that the code of base64ct for a text that does not end with a whole quantum is left out
+#[inline(never)] // out of line: so the compiler drops base64ct's code for incomplete quanta
 pub(crate) fn decode_quanta(quanta: &mut [[u8; 4]]) -> Result<&[u8], Error> {
     let (text, malformed) = (quanta.as_flattened_mut(), |_| Error::Malformed);
     if COMPACT {
@@ -81,7 +81,7 @@ pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error
     let (quanta, _) = buf.get_mut(..text_len).ok_or(Error::BufferTooSmall)?.as_chunks_mut::<4>();
     let blocks = if COMPACT { 0 } else { len / block64::BYTES };
     let mut bytes = [0_u8; 3];
-    // From the last quantum to the first, so that the growing text overwrites only bytes that were read.
+    // From the last quantum to the first, so that the longer text overwrites only bytes that were already read.
     for at in (blocks * block64::CHARS / 4..quanta.len()).rev() {
         let source = quanta.as_flattened().iter().take(len).skip(at * 3);
         bytes = [0; 3];
@@ -95,8 +95,8 @@ pub(crate) fn encode_in_place(buf: &mut [u8], len: usize) -> Result<usize, Error
     Ok(text_len)
 }
 
-/// Takes the bytes of a text that is decoded in pieces. It is used as a `dyn`, so that firmware has one copy of the decoder
-/// for all sinks. It is a trait of its own because the vtable of a `dyn FnMut` contains a `FnOnce` that is never called.
+/// Receives the bytes of a text that is decoded in pieces. It is used as a `dyn`, so that firmware contains one copy of
+/// the decoder for all sinks. It is not a `dyn FnMut`, because that vtable contains a `FnOnce` that is never called.
 pub(crate) trait Sink {
     fn take(&mut self, bytes: &[u8]) -> Result<(), Error>;
 }
@@ -107,11 +107,11 @@ impl<F: FnMut(&[u8]) -> Result<(), Error>> Sink for F {
     }
 }
 
-/// Decodes a text that arrives in pieces. The length of each piece must be a multiple of four characters, and only the last
-/// may be padded.
+/// Decodes a text that arrives in pieces. The length of each piece must be a multiple of four characters. Only the last
+/// piece may be padded.
 #[derive(Default)]
 pub(crate) struct StreamDecoder {
-    /// Whether padding was read, which nothing may follow.
+    /// Whether padding was read. Nothing may follow it.
     ended: bool,
 }
 
@@ -144,7 +144,7 @@ impl StreamDecoder {
     }
 }
 
-/// Decodes base64 of base64 that arrives in pieces, as [`StreamDecoder`] does.
+/// Decodes a text that was base64-encoded twice and arrives in pieces. The rules of [`StreamDecoder`] apply.
 #[derive(Default)]
 pub(crate) struct DoubleDecoder {
     outer: StreamDecoder,
@@ -159,7 +159,7 @@ impl DoubleDecoder {
     }
 
     /// Decodes the text at `from` in `buf` to the front of `buf` and returns the number of bytes.
-    #[inline(never)] // inlined, its buffer would be on the stack while the bytes are decrypted
+    #[inline(never)] // out of line: inlined, its buffer would be on the stack while the bytes are decrypted
     pub(crate) fn decode_in_place(mut self, buf: &mut [u8], mut from: Range<usize>) -> Result<usize, Error> {
         let mut written = 0;
         while !from.is_empty() {

@@ -1,8 +1,8 @@
-//! Opens and seals the tokens of a config in batches: checks the way to all tokens in one go, and derives up to 32 keys at a
-//! time, which a processor with wide vectors does in little more time than one.
+//! Opens and seals the tokens of a config in batches. It checks the paths to all tokens in one pass, and derives up to
+//! 32 keys at once, which takes a CPU with wide vectors little longer than one.
 //!
-//! It parses the tokens that follow before it derives, so that it derives no key that no token needs. The feature `compact`
-//! has [`single`](super) instead.
+//! It parses the following tokens before it derives, so that it derives only keys that are needed. Builds with the
+//! feature `compact` use `single` instead.
 
 use core::iter;
 use core::ops::Range;
@@ -19,11 +19,12 @@ use crate::kdf::{self, Job, Salt};
 use crate::key::{Key, MasterKey};
 use crate::token::{self, Format, LEGACY_SALT, Opener, Token};
 
-/// How many keys are derived together.
+/// The number of keys that are derived together.
 pub(super) const BATCH: usize = 32;
 
-/// Checks that `json` is JSON and that no name on the way to a token occurs twice in its object. Overwrites `memory`.
-#[inline(never)] // inlined, its 16 KiB of levels would be on the stack during the derivations
+/// Checks that `json` is valid JSON and that no name on the path to a token occurs twice in its object. Overwrites
+/// `memory`.
+#[inline(never)] // out of line: inlined, its 16 KiB of levels would be on the stack during the derivations
 pub(super) fn check(json: &str, memory: &mut [u8]) -> Result<(), Error> {
     let mut levels = [Level::default(); json::MAX_DEPTH];
     let is_token = |kind, span: Range<usize>| {
@@ -46,8 +47,8 @@ pub(super) struct TokenOpener<'k> {
     masters: &'k [MasterKey],
     /// The keys of a batch of tokens, and the key of all legacy tokens.
     ready: Vec<Derived, { BATCH + 1 }>,
-    /// Opens the tokens that `ready` has no key for: those that are written with escapes, and those that share a salt but not
-    /// a master key.
+    /// Opens the tokens for which `ready` has no key: those that are written with escapes, and those that share a salt
+    /// but not a master key.
     single: Opener<'k>,
 }
 
@@ -64,7 +65,7 @@ impl<'k> TokenOpener<'k> {
             self.derive(value, ahead);
         }
         for key in self.keys(&salt) {
-            // A key that does not match leaves the token as it is.
+            // If the key does not match, the token stays unchanged.
             match fernet::open_raw(slice::from_ref(key), raw) {
                 Err(Error::AuthenticationFailed) if self.masters.len() > 1 => {}
                 opened => return opened,
@@ -79,7 +80,7 @@ impl<'k> TokenOpener<'k> {
 
     /// Derives the keys of `value` and of the tokens that follow it, until there are [`BATCH`] salts. Each key comes from the
     /// first master key that sealed the token; a token that none sealed gets no key.
-    #[inline(never)] // inlined, its arrays would be on the stack while tokens are opened
+    #[inline(never)] // out of line: inlined, its arrays would be on the stack while tokens are opened
     fn derive(&mut self, value: &Value<'_>, ahead: &Strings<'_>) {
         self.ready.retain(|derived| derived.salt == LEGACY_SALT);
         let mut tokens: Vec<Token<'_>, BATCH> = Vec::new();
@@ -93,14 +94,14 @@ impl<'k> TokenOpener<'k> {
         for master in self.masters {
             let mut keys = [const { Key::ZERO }; BATCH];
             derive_all(master, tokens.iter().map(Token::salt), &mut keys);
-            // In place: to move the arrays would take a copy of each on the stack.
+            // `retain` works in place; moving the arrays would put a copy of each on the stack.
             let mut keys = keys.iter();
             tokens.retain(|token| {
                 let Some(key) = keys.next() else { return false };
-                // With one master key, opening the token is the check.
+                // With one master key no check is needed here: opening the token checks its MAC.
                 let is_key = self.masters.len() == 1 || token.is_sealed_with(key);
                 if is_key {
-                    // A token that found no room here would be opened by `single`.
+                    // If there were no room for the key, `single` would open the token.
                     let _ = self.ready.push(Derived { salt: *token.salt(), key: Key::from_bytes(key.as_bytes()) });
                 }
                 !is_key
@@ -151,7 +152,7 @@ impl<'k> TokenSealer<'k> {
     }
 
     /// Derives keys from new salts: one for the next value, and one for each of `more` values up to [`BATCH`] in all.
-    #[inline(never)] // as above
+    #[inline(never)] // out of line, as above
     fn derive<R: TryCryptoRng + ?Sized>(&mut self, more: usize, rng: &mut R) -> Result<(), Error> {
         if self.master.is_short() {
             return Err(Error::KeyShort);

@@ -1,5 +1,5 @@
-//! What a string of a config is: a token, something that looks like one, a placeholder, or plain text. A tool that must not
-//! mistake one for another asks here.
+//! Classifies the strings of a config: tokens, strings that look like damaged tokens, placeholders, and plain text. All
+//! code that must tell these apart uses [`classify`]; a new kind is added here.
 
 use crate::error::Error;
 use crate::json::{self, Unescape};
@@ -12,7 +12,8 @@ pub enum ValueKind {
     Sealed,
     /// Not a token, but it begins with `enc:` in any case, after any whitespace. It may be a damaged token.
     Lookalike,
-    /// `${NAME}`, `${NAME:-default}` or the like and nothing else: a variable that the reader of the config fills in.
+    /// A placeholder and nothing else: `${NAME}`, `${NAME:-default}` or the like, which the reader of the config
+    /// replaces.
     Placeholder,
     /// Any other text.
     Plain,

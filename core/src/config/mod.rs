@@ -1,8 +1,8 @@
-//! Opens, seals and rotates the secrets of a JSON config, from one buffer into another. Everything outside the values concerned
-//! stays byte for byte.
+//! Opens, seals and rotates the secrets of a JSON config, from one buffer into another. All other bytes of the config
+//! are copied unchanged.
 //!
-//! [`open`] and [`rotate`] work on every string that begins with `enc:`, [`seal`] on the strings that the caller names. How
-//! tokens are opened and sealed depends on the feature `compact`: in `batch`, or one at a time in `single`.
+//! [`open`] and [`rotate`] work on every string that begins with `enc:`, [`seal`] on the strings that the caller names.
+//! The module `batch` opens and seals the tokens; with the feature `compact`, `single` does.
 
 #[cfg(not(feature = "compact"))]
 mod batch;
@@ -36,19 +36,19 @@ pub const TOKEN_VALUE: &str = "/auth/token_value";
 
 /// Opens every token of `json`, each with the first of `keys` that sealed it, and returns the opened text.
 ///
-/// Costs one derivation for each token and for each key that is tried; tokens that share a salt, as legacy tokens do, share
-/// it. So a text costs at most `keys.len()` derivations for each 140 bytes; a caller who opens configs of strangers limits
-/// their length. Apart from derivations, the time is linear in `json.len()`: up to ten walks through the text. A build with
-/// the feature `compact` instead takes two walks for each token and for each level that it lies below.
+/// Time: one derivation for each token and for each key that is tried. Tokens with the same salt share it, as all
+/// legacy tokens do. So a text costs at most `keys.len()` derivations for each 140 bytes; limit the length of configs
+/// that come from strangers. All other work takes time linear in `json.len()`: at most ten walks through the text. With
+/// the feature `compact` it takes two walks for each token and each level above it instead.
 ///
-/// `out` needs `json.len()` bytes. It needs more if secrets contain many characters that JSON escapes, or if a token lies below
-/// more than 20 levels; four times `json.len()` is always enough.
+/// Buffer: `out` needs `json.len()` bytes. It needs more if secrets contain many characters that JSON escapes, or if a
+/// token is more than 20 levels deep. Four times `json.len()` is always enough.
 ///
 /// # Errors
-/// [`Error::InvalidJson`] or [`Error::TooDeep`]; [`Error::DuplicateKey`] if a name on the way to a token occurs twice;
-/// [`Error::Malformed`], [`Error::AuthenticationFailed`] or [`Error::NotUtf8`] for the first token that fails;
-/// [`Error::BufferTooSmall`]. `out` is then zeroed. With the feature `compact`, a token below more than 64 levels is
-/// [`Error::TooDeep`], and [`Error::DuplicateKey`] is found token by token.
+/// [`Error::InvalidJson`] or [`Error::TooDeep`]; [`Error::DuplicateKey`] if a name on the path to a token occurs twice
+/// in its object; [`Error::Malformed`], [`Error::AuthenticationFailed`] or [`Error::NotUtf8`] for the first token that
+/// fails; [`Error::BufferTooSmall`]. On error, `out` is zeroed. With the feature `compact`, a token that is more than
+/// 64 levels deep is [`Error::TooDeep`], and duplicate names are detected token by token.
 pub fn open<'o>(json: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
     let mut opener = TokenOpener::new(keys);
     rewrite_tokens(json, out, |value, ahead, buf| {
@@ -58,14 +58,17 @@ pub fn open<'o>(json: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o
     })
 }
 
-/// Seals the secret of every token of `json` again: opens each token with the first of `old` that sealed it, seals the secret
-/// with `new` and a new salt, and returns the new text. `now` is the time in Unix seconds, and `rng` provides salts and IVs.
+/// Rotates every token of `json` to the master key `new`: opens it with the first of `old` that sealed it, seals the
+/// secret with `new` and a new salt, and returns the new text. `now` is the time in Unix seconds; `rng` provides the
+/// salts and IVs.
 ///
-/// Costs the time of [`open`] and one more derivation for each token. `out` needs `json.len()` bytes, and 25 more for each
-/// legacy token, which becomes a salted one; for tokens below more than 20 levels it needs more, as [`open`] does.
+/// It takes the time of [`open`] and one more derivation for each token. `out` needs `json.len()` bytes, and 25 more
+/// for each legacy token, because it becomes a salted one. For tokens that are more than 20 levels deep it needs more,
+/// as in [`open`].
 ///
 /// # Errors
-/// As [`open`], except [`Error::NotUtf8`]; also [`Error::KeyShort`] and [`Error::RandomFailed`]. `out` is then zeroed.
+/// Those of [`open`], except [`Error::NotUtf8`]; also [`Error::KeyShort`] and [`Error::RandomFailed`]. On error, `out`
+/// is zeroed.
 pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
     json: &str,
     old: &[MasterKey],
@@ -83,29 +86,31 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
     })
 }
 
-/// Returns the value at `pointer`: a string without its escapes, opened with the first of `keys` that sealed it if it begins
-/// with `enc:`; a number, `true`, `false` or `null` as it is written. `out` needs the length of the value as it is written.
+/// Returns the value at `pointer`. A string is unescaped, and opened with the first of `keys` that sealed it if it
+/// begins with `enc:`. A number, `true`, `false` or `null` is returned as its JSON text. `out` needs the length of the
+/// value's JSON text.
 ///
 /// # Errors
-/// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::InvalidPointer`], [`Error::NotFound`] or [`Error::DuplicateKey`];
-/// [`Error::NotAString`] if the value is an object or array; [`Error::Malformed`], [`Error::AuthenticationFailed`] or
-/// [`Error::NotUtf8`] if the string begins with `enc:` and does not open; [`Error::BufferTooSmall`]. `out` is then zeroed.
+/// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::InvalidPointer`], [`Error::NotFound`] or
+/// [`Error::DuplicateKey`]; [`Error::NotAString`] if the value is an object or array; [`Error::Malformed`],
+/// [`Error::AuthenticationFailed`] or [`Error::NotUtf8`] if the string begins with `enc:` and does not open;
+/// [`Error::BufferTooSmall`]. On error, `out` is zeroed.
 pub fn get<'o>(json: &str, pointer: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
         let value = json::find(json, pointer)?;
         match value.kind() {
             Kind::Object | Kind::Array => Err(Error::NotAString),
-            // A scalar contains no escapes and does not begin with `enc:`, so it is copied as it is.
+            // A scalar contains no escapes and does not begin with `enc:`, so it is copied unchanged.
             Kind::String | Kind::Scalar => open_string(value.raw_bytes()?, &mut Opener::new(keys), out),
         }
     })
 }
 
-/// Seals the strings at `pointers` with `master` and returns the new text. Tokens and placeholders among them stay as they are.
-/// `now` is the time in Unix seconds, and `rng` provides salts and IVs.
+/// Seals the strings at `pointers` with `master` and returns the new text. Tokens and placeholders among them are left
+/// unchanged. `now` is the time in Unix seconds; `rng` provides the salts and IVs.
 ///
-/// Each value costs one derivation, and n pointers cost n walks through the text, and n more for every 32 of them. `out` needs
-/// `json.len()` bytes, and [`token::token_len`] of its length for each value that is sealed.
+/// It takes one derivation for each value. For n pointers it takes n walks through the text, and n more for every 32 of
+/// them. `out` needs `json.len()` bytes, and [`token::token_len`] of the value's length for each value that is sealed.
 ///
 /// # Errors
 /// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::InvalidPointer`], [`Error::NotFound`], [`Error::DuplicateKey`],
@@ -142,7 +147,8 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     })
 }
 
-/// The values at `pointers`, in the order of the text. They are found [`BATCH`] at a time, because there is no memory for all.
+/// The values at `pointers`, in the order of the text. They are found [`BATCH`] at a time, because there is no heap for
+/// all of them.
 struct Upcoming<'a, 'p> {
     json: &'a str,
     pointers: &'p [&'p str],
@@ -177,7 +183,7 @@ impl<'a, 'p> Upcoming<'a, 'p> {
             if start(&value) < offset || self.values.get(at).is_some_and(|other| start(other) == start(&value)) {
                 continue;
             }
-            // The value that comes last makes room for an earlier one.
+            // An earlier value replaces the last one.
             if self.values.is_full() {
                 if at == 0 {
                     continue;
@@ -189,7 +195,7 @@ impl<'a, 'p> Upcoming<'a, 'p> {
         }
     }
 
-    /// Returns how many of the values are to be sealed. It does not unescape them, so it may count one that is not.
+    /// Returns how many of the values will be sealed. It does not unescape them, so it may count one that will not.
     fn count_plain(&self) -> usize {
         self.values.iter().filter(|value| classify(value.raw()) == ValueKind::Plain).count()
     }
@@ -213,8 +219,9 @@ fn rewrite_tokens<'o>(
     )
 }
 
-/// Copies `json`, which is valid, to `out`, with new strings where `replace` returns a length: it has then written the inside of
-/// the new string, escaped for JSON, to the front of the buffer that it is given. It also gets the strings that follow.
+/// Copies `json`, which is valid, to `out`, and replaces strings. For each string it calls `replace` with the string,
+/// the strings that follow, and a buffer. To replace the string, `replace` writes the inside of the new string, escaped
+/// for JSON, to the front of that buffer and returns its length; otherwise it returns `None`.
 fn rewrite<'o>(
     json: &str,
     out: &'o mut [u8],

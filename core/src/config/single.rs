@@ -1,11 +1,12 @@
-//! Opens and seals the tokens of a config one at a time, with little code and stack: for the feature `compact`.
+//! Opens and seals the tokens of a config one at a time, with little code and stack. Only builds with the feature
+//! `compact` use it.
 //!
-//! Each token costs a derivation, and two walks through the text for each level that it lies below, to check that no name on
-//! the way occurs twice. A text that fits into a microcontroller's memory is walked through faster than a key is derived. A
-//! token below more than 64 levels is refused.
+//! Each token costs one derivation. To check that no name on its path occurs twice, it also costs two walks through the
+//! text for each level above it; for a text that fits into a microcontroller's memory they take less time than the
+//! derivation. A token below more than 64 levels is refused.
 //!
-//! Other builds have [`batch`](super) instead, which offers the same functions and needs 1.5 KB more flash. The tests of core
-//! run with and without the feature and so hold the two equal.
+//! Other builds use `batch`, which offers the same functions and takes 1.5 KB more flash. The tests of core run with
+//! and without the feature, so they check both.
 
 use rand_core::TryCryptoRng;
 
@@ -15,7 +16,7 @@ use crate::json::{self, Strings, Value};
 use crate::key::MasterKey;
 use crate::token::{self, Format, Opener};
 
-/// How many keys are derived together.
+/// The number of keys that are derived together.
 pub(super) const BATCH: usize = 1;
 
 /// Checks that `json` is JSON. [`TokenOpener::open`] checks for names that occur twice.

@@ -1,8 +1,9 @@
 //! The ProxmoxMCP config as a Rust value that borrows from the text. Unknown fields are ignored.
 //!
-//! [`json`] checks the text first, because serde-json-core, which then maps the fields, recurses and accepts some invalid JSON.
-//! What serde-json-core would read differently from other readers is refused: field names that occur twice or contain escapes.
-//! A new field of the config is added here, in [`FIELDS`], and in `fernseal_config` of the C API.
+//! [`json`] checks the text first, because serde-json-core, which then maps the fields, is recursive and accepts some
+//! invalid JSON. Field names that occur twice or contain escapes are refused, because serde-json-core would read them
+//! differently from other readers. A new field of the config is added here, in [`FIELDS`], and in `fernseal_config` of
+//! the C API.
 
 use core::fmt;
 
@@ -36,7 +37,7 @@ pub struct Config<'a> {
     /// The API token that logs in to it.
     #[serde(borrow)]
     pub auth: Auth<'a>,
-    /// What is logged, and where.
+    /// The log settings.
     #[serde(borrow, default)]
     pub logging: Logging<'a>,
 }
@@ -163,12 +164,12 @@ fn plain_member<'a>(object: &Value<'a>, name: &str) -> Result<Option<Value<'a>>,
     }
 }
 
-/// A string of a config as it is written, with its escapes. It is equal to another if both are equal without escapes.
+/// The JSON text of a string of a config, with its escapes. Two of them are equal if they are equal without escapes.
 #[derive(Clone, Copy)]
 pub struct Text<'a>(&'a str);
 
 impl<'a> Text<'a> {
-    /// Returns the inside of the string as it is written, with its escapes.
+    /// Returns the JSON text of the string, without quotes and with escapes.
     #[must_use]
     pub const fn raw(&self) -> &'a str {
         self.0

@@ -1,15 +1,17 @@
-//! JSON texts (RFC 8259): finds values and their places, so that a string can be read or replaced and nothing else changes.
+//! JSON texts (RFC 8259): finds values and their positions, so that a caller can read or replace a string without
+//! changing anything else.
 //!
-//! A text is checked strictly; only a byte order mark before it is accepted. Nothing here recurses or allocates, so a text may be
-//! nested [`MAX_DEPTH`] levels. Pointers are JSON Pointers (RFC 6901) or names joined by dots.
+//! The text is checked strictly; the only extension is that a byte order mark may precede it. No function recurses or
+//! allocates, so a text may be nested [`MAX_DEPTH`] levels. A pointer is a JSON Pointer (RFC 6901) or names joined by
+//! dots.
 //!
 //! | to | use |
 //! |---|---|
 //! | find the value at one pointer | [`find`] |
 //! | go through all strings | [`strings`] |
-//! | go through everything, with pointers | [`Walk`] |
-//! | check that no name occurs twice on the way to some values | [`find_duplicate`] |
-//! | read and write the inside of a string | [`unescape`], [`escape`] |
+//! | go through all values, with pointers | [`Walk`] |
+//! | check that no name on the path to a value occurs twice | [`find_duplicate`] |
+//! | unescape and escape the contents of a string | [`unescape`], [`escape`] |
 
 mod pointer;
 mod scan;

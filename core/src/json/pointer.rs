@@ -6,8 +6,8 @@ use core::{fmt, str};
 use super::text::Unescape;
 use crate::error::Error;
 
-/// Writes one step of a JSON Pointer: a `/`, and the name with the escapes of RFC 6901. `raw_name` is the name as it is written in
-/// the JSON text, without quotes. A lone surrogate is written as U+FFFD.
+/// Writes one step of a JSON Pointer: a `/`, and the name with the escapes of RFC 6901. `raw_name` is the JSON text of
+/// the name, without its quotes. A lone surrogate is written as U+FFFD.
 ///
 /// # Errors
 /// Those of `f`.
@@ -17,7 +17,7 @@ pub fn write_step(f: &mut impl fmt::Write, raw_name: &str) -> fmt::Result {
 
 pub(super) fn write_name(f: &mut impl fmt::Write, raw: &[u8]) -> fmt::Result {
     f.write_char('/')?;
-    // An invalid escape becomes a byte that begins no character, and so U+FFFD.
+    // An invalid escape becomes the byte 0x80, which is not valid UTF-8 and so is written as U+FFFD.
     let mut bytes = Unescape::new(raw).map(|byte| byte.unwrap_or(0x80));
     while let Some(first) = bytes.next() {
         let mut char = [first, 0, 0, 0];
@@ -42,7 +42,8 @@ pub(super) fn write_name(f: &mut impl fmt::Write, raw: &[u8]) -> fmt::Result {
 pub(super) struct Steps<'p> {
     text: &'p [u8],
     separator: u8,
-    /// The byte that escapes begin with. For dotted names it is one that UTF-8 does not contain.
+    /// The byte that begins an escape. For dotted names, which have no escapes, it is a byte that UTF-8 does not
+    /// contain.
     mark: u8,
     pub(super) count: usize,
 }
@@ -60,8 +61,9 @@ impl<'p> Steps<'p> {
         Ok(Self { text, separator, mark, count: separators + usize::from(!pointer.is_empty()) })
     }
 
-    /// Returns the step that leads on when `levels` levels are open. Before the first and after the last step, where nothing asks
-    /// for one, it is an empty name: an `Option` costs 40 bytes of flash.
+    /// Returns the step that leads from an open object or array to the next one, where `levels` levels are open. If
+    /// there is no such step, it returns an empty name, which the caller does not use; an `Option` would cost 40 bytes
+    /// of flash.
     pub(super) fn within(&self, levels: usize) -> Step<'p> {
         let text = self.text.split(|byte| *byte == self.separator).nth(levels.wrapping_sub(1)).unwrap_or(&[]);
         Step { text, mark: self.mark }
@@ -75,19 +77,19 @@ pub(super) struct Step<'p> {
 }
 
 impl Step<'_> {
-    /// Returns whether the step leads to the member whose name is `raw` as it is written.
+    /// Returns whether the step names the member whose name is `raw`, which may contain escapes.
     pub(super) fn is_name(&self, raw: &[u8]) -> bool {
         Unescape::new(raw).eq(Unescape::with_mark(self.text, self.mark))
     }
 
-    /// Returns whether the step leads to the item with this index: digits without leading zeros (RFC 6901 §4).
+    /// Returns whether the step names the item with this index: digits without leading zeros (RFC 6901 §4).
     pub(super) fn is_index(&self, index: usize) -> bool {
         if let [] | [b'0', _, ..] = self.text {
             return false;
         }
         let mut value = 0;
         for byte in self.text {
-            // No text has so many items.
+            // No JSON text has so many items; without this check the value could overflow.
             if !byte.is_ascii_digit() || value >= usize::MAX / 10 {
                 return false;
             }

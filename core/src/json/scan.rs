@@ -1,7 +1,8 @@
-//! The scanner: finds the lexical elements of a JSON text (RFC 8259) one after another, and refuses what is not JSON.
+//! The JSON scanner: finds the lexical elements of a text (RFC 8259) one after another, and rejects invalid JSON.
 //!
-//! It neither recurses nor allocates: an open level takes one bit, which says whether it is an object or an array. So nesting is
-//! limited to [`MAX_DEPTH`] levels. [`Events`] is its public form; the modules beside it use [`Lexeme`], which is smaller.
+//! It neither recurses nor allocates. For each open level it stores one bit, which says whether the level is an object
+//! or an array; so nesting is limited to [`MAX_DEPTH`] levels. [`Events`] is the public interface. The other modules of
+//! `json` use [`Lexeme`], which is smaller.
 
 use core::ops::Range;
 use core::{fmt, mem};
@@ -28,7 +29,7 @@ pub enum Event {
     Scalar(Range<usize>),
 }
 
-/// What a step found, between the `start` and the `offset` of [`Events`].
+/// The result of a step. Its text is between the `start` and the `offset` of [`Events`].
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Lexeme {
     /// The name of a member.
@@ -41,7 +42,7 @@ pub(super) enum Lexeme {
     Nothing,
 }
 
-/// What the grammar allows next.
+/// The tokens that the grammar allows next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expect {
     /// A value.
@@ -127,20 +128,21 @@ impl<'a> Events<'a> {
         self.depth
     }
 
-    /// Returns the next byte, or a NUL at the end of the text. The grammar allows a NUL nowhere, so both are refused alike.
+    /// Returns the next byte, or a NUL at the end of the text. The grammar does not allow a NUL anywhere, so both are
+    /// rejected alike.
     fn peek(&self) -> u8 {
         self.text.as_bytes().get(self.offset).copied().unwrap_or(0)
     }
 
-    /// Passes the byte `wanted` if it is next, and returns whether it was.
-    #[cfg_attr(feature = "compact", inline(never))] // inlined at its 15 callers, it costs 400 bytes of flash
+    /// Advances past the byte `wanted` if it comes next. Returns whether it did.
+    #[cfg_attr(feature = "compact", inline(never))] // inlining it at its 15 callers costs 400 bytes of flash
     fn take(&mut self, wanted: u8) -> bool {
         let there = self.peek() == wanted;
         self.offset += usize::from(there);
         there
     }
 
-    #[cfg_attr(feature = "compact", inline(never))] // inlined, it would be in flash twice
+    #[cfg_attr(feature = "compact", inline(never))] // out of line: inlined, both callers would hold a copy in flash
     fn skip_whitespace(&mut self) {
         while let b' ' | b'\t' | b'\n' | b'\r' = self.peek() {
             self.offset += 1;
@@ -174,7 +176,8 @@ impl<'a> Events<'a> {
         self.objects.get(level / 32).is_some_and(|bits| bits >> (level % 32) & 1 == 1)
     }
 
-    /// Takes the next step and returns what it found: after the end of the text and after an error, [`Lexeme::Nothing`].
+    /// Takes the next step and returns what it found. After the end of the text and after an error, that is
+    /// [`Lexeme::Nothing`].
     #[inline]
     pub(super) fn advance(&mut self) -> Result<Lexeme, Error> {
         self.step().map(|()| self.found)
@@ -254,7 +257,7 @@ impl<'a> Events<'a> {
         Ok(())
     }
 
-    #[cfg_attr(feature = "compact", inline(never))] // inlined, it would be in flash for each word
+    #[cfg_attr(feature = "compact", inline(never))] // inlined, flash would hold a copy for each of three words
     fn word(&mut self, word: &[u8]) -> Result<(), Error> {
         if word.iter().all(|byte| self.take(*byte)) { Ok(()) } else { Err(Error::InvalidJson) }
     }
@@ -274,7 +277,7 @@ impl<'a> Events<'a> {
         Ok(())
     }
 
-    #[cfg_attr(feature = "compact", inline(never))] // inlined, it would be in flash for each part of a number
+    #[cfg_attr(feature = "compact", inline(never))] // inlined, flash would hold a copy for each part of a number
     fn digits(&mut self) -> Result<(), Error> {
         let start = self.offset;
         while self.peek().is_ascii_digit() {
@@ -300,7 +303,7 @@ impl<'a> Events<'a> {
         Ok(())
     }
 
-    /// Passes an escape but for its last character.
+    /// Advances to the last character of an escape.
     fn escape(&mut self) -> Result<(), Error> {
         self.offset += 1;
         match self.peek() {
@@ -320,7 +323,7 @@ impl<'a> Events<'a> {
         string.name()
     }
 
-    /// Returns the name that was found last, as it is written, without quotes.
+    /// Returns the JSON text of the name that was found last, without quotes.
     pub(super) fn name(&self) -> Result<&'a [u8], Error> {
         self.text.as_bytes().get(self.start + 1..self.offset - 1).ok_or(Error::InvalidJson)
     }
@@ -340,7 +343,7 @@ impl<'a> Events<'a> {
     }
 
     /// Walks to the end of the value whose beginning was found last.
-    #[cfg_attr(feature = "compact", inline(never))] // inlined, it would be in flash for each caller
+    #[cfg_attr(feature = "compact", inline(never))] // out of line: inlined, each caller would hold a copy in flash
     pub(super) fn skip_value(&mut self, kind: Kind) -> Result<(), Error> {
         let outside = self.depth - usize::from(matches!(kind, Kind::Object | Kind::Array));
         while self.depth > outside {

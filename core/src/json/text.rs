@@ -1,6 +1,6 @@
-//! The inside of JSON strings: escapes and unescapes them, and compares them without their escapes.
+//! Escapes and unescapes the contents of JSON strings, and compares them without their escapes.
 //!
-//! "Raw" means as it is written in the JSON text, without the quotes and with the escapes.
+//! "Raw" means the JSON text of a string: without the quotes, with the escapes.
 
 use core::slice;
 
@@ -8,14 +8,14 @@ use crate::buffer;
 use crate::compact::COMPACT;
 use crate::error::Error;
 
-/// Returns the length of `plain` as the inside of a JSON string, in bytes.
+/// Returns the length in bytes of `plain` as the contents of a JSON string.
 #[must_use]
 pub fn escaped_len(plain: &str) -> usize {
     plain.bytes().map(|byte| escape_of(byte).len()).sum()
 }
 
-/// Escapes `plain` as the inside of a JSON string. It escapes only the characters that must be: quotes, backslashes and control
-/// characters (RFC 8259 §7). `out` needs [`escaped_len`] bytes.
+/// Escapes `plain` for a JSON string. Escapes only quotes, backslashes and control characters, as RFC 8259 §7 requires.
+/// `out` needs [`escaped_len`] bytes.
 ///
 /// # Errors
 /// [`Error::BufferTooSmall`]; `out` is then zeroed.
@@ -26,11 +26,12 @@ pub fn escape<'o>(plain: &str, out: &'o mut [u8]) -> Result<&'o str, Error> {
     })
 }
 
-/// Unescapes the inside of a JSON string, as [`Value::raw`](super::Value::raw) returns it. `out` needs at most `raw.len()` bytes.
+/// Unescapes the contents of a JSON string, which [`Value::raw`](super::Value::raw) returns. `out` needs at most
+/// `raw.len()` bytes.
 ///
 /// # Errors
-/// [`Error::InvalidJson`] for an invalid escape, [`Error::NotUtf8`] for a lone surrogate, [`Error::BufferTooSmall`]; `out` is then
-/// zeroed.
+/// [`Error::InvalidJson`] for an invalid escape, [`Error::NotUtf8`] for a lone surrogate, [`Error::BufferTooSmall`]. On
+/// error, `out` is zeroed.
 pub fn unescape<'o>(raw: &str, out: &'o mut [u8]) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| unescape_into(raw.as_bytes(), out))
 }
@@ -38,7 +39,7 @@ pub fn unescape<'o>(raw: &str, out: &'o mut [u8]) -> Result<&'o str, Error> {
 /// Escapes the first `len` bytes of `buf`, which are text, in place. Returns the length of the escaped text.
 pub(crate) fn escape_in_place(len: usize, buf: &mut [u8]) -> Result<usize, Error> {
     let plain = buf.get(..len).ok_or(Error::BufferTooSmall)?;
-    // The text is a secret. If nothing is to be escaped, as in most secrets, the running time reveals only that.
+    // The text is a secret. Most secrets contain nothing to escape; then the running time reveals only this fact.
     if !COMPACT && plain.iter().fold(0, |any, byte| any | must_be_escaped(*byte)) == 0 {
         return Ok(len);
     }

@@ -1,5 +1,5 @@
-//! The values of a JSON text: finds the value at a pointer, and every string. A [`Value`] knows its place in the text, so that
-//! it can be replaced and nothing else changes.
+//! Finds the value at a pointer, and all strings, of a JSON text. A [`Value`] knows its position in the text, so that a
+//! caller can replace it without changing anything else.
 
 use core::fmt;
 use core::ops::Range;
@@ -41,55 +41,57 @@ impl<'a> Value<'a> {
         self.kind
     }
 
-    /// Returns the place of the value in the text, in bytes. A string's quotes belong to it.
+    /// Returns the range of the value in the text, in bytes. The range of a string includes its quotes.
     #[must_use]
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
-    /// Returns the value as it is written. Of a string that is its inside: the text between the quotes, with its escapes.
+    /// Returns the JSON text of the value. For a string, that is the part between the quotes, with its escapes.
     #[must_use]
     pub fn raw(&self) -> &'a str {
         let inside = self.inside();
         self.text.split_at(inside.end).0.split_at(inside.start).1
     }
 
-    /// Returns the bytes of [`Value::raw`]. Firmware uses this, because the check that a `str` begins and ends at a character
-    /// costs flash.
+    /// Returns the bytes of [`Value::raw`]. Firmware uses this function, because slicing a `str` checks character
+    /// boundaries, which costs flash.
     ///
     /// # Errors
-    /// None; a fault in this module would become [`Error::InvalidJson`].
+    /// None. A fault in this module would be reported as [`Error::InvalidJson`].
     pub(crate) fn raw_bytes(&self) -> Result<&'a [u8], Error> {
         self.text.as_bytes().get(self.inside()).ok_or(Error::InvalidJson)
     }
 
-    /// Returns the place of the value in the text, without a string's quotes.
+    /// Returns the range of the value in the text, in bytes. The range of a string excludes its quotes.
     pub(crate) fn inside(&self) -> Range<usize> {
         let quote = usize::from(self.kind == Kind::String);
         self.span.start + quote..self.span.end - quote
     }
 
-    /// Returns the JSON Pointer of the value, for display. Displaying it takes two walks through the text and 16 KiB of stack;
-    /// a [`Walk`] has the pointers of all values in one. If the text is not JSON after the value, it displays `?`.
+    /// Returns the JSON Pointer of the value, for display. Displaying it takes two walks through the text and 16 KiB of
+    /// stack; a [`Walk`] yields the pointers of all values in one walk. If the text after the value is not JSON, it
+    /// displays `?`.
     #[must_use]
     pub const fn pointer(&self) -> PointerTo<'a> {
         PointerTo { text: self.text, offset: self.span.start }
     }
 
-    /// Checks that on the way to this value no name occurs twice in its object. If one does, readers disagree on which value is
-    /// at the pointer.
+    /// Checks that no name on the path to this value occurs twice in its object. If one does, JSON readers disagree on
+    /// which value is at the pointer.
     ///
-    /// It takes two walks through the text for each level that the value lies below. For many values use
-    /// [`find_duplicate`](super::find_duplicate), which needs memory but is linear; two implementations exist because this one
-    /// takes 1.5 KB less of a microcontroller's flash. `tests/core/json.rs` holds them equal.
+    /// It takes two walks through the text for each level above the value. For many values use
+    /// [`find_duplicate`](super::find_duplicate), which is linear but needs memory. Both exist because this one takes
+    /// 1.5 KB less of a microcontroller's flash. `tests/core/json.rs` compares their results.
     ///
     /// # Errors
-    /// [`Error::DuplicateKey`] if a name occurs twice; [`Error::InvalidJson`] or [`Error::TooDeep`] if the text is not JSON
-    /// after the value; with the feature `compact`, [`Error::TooDeep`] if the value lies below more than 64 levels.
-    #[inline(never)] // inlined, its walks would be on the stack while the value is opened
+    /// [`Error::DuplicateKey`] if a name occurs twice; [`Error::InvalidJson`] or [`Error::TooDeep`] if the text after
+    /// the value is not JSON; with the feature `compact`, [`Error::TooDeep`] if the value is more than 64 levels deep.
+    #[inline(never)] // out of line: inlined, its walks would be on the stack while the value is opened
     pub fn check_unique(&self) -> Result<(), Error> {
         let mut level = root(self.text)?;
-        // A token as deep as the limit costs 128 walks: of a text of 32 KiB, a tenth of the time of its derivation.
+        // A token at the limit costs 128 walks. For a text of 32 KiB they take a tenth of the time of the token's
+        // derivation.
         let mut levels_left = if COMPACT { 64_usize } else { MAX_DEPTH };
         while let Some(child) = level.children().find(|child| child.value.span.contains(&self.span.start)) {
             if let Some(name) = child.name
@@ -104,7 +106,7 @@ impl<'a> Value<'a> {
         Ok(())
     }
 
-    /// Returns the member called `name` of an object, and its name as it is written.
+    /// Returns the member called `name` of an object, and the JSON text of its name.
     #[cfg(feature = "typed")]
     pub(crate) fn member(&self, name: &str) -> Result<Option<(&'a [u8], Self)>, Error> {
         let wanted = |child: Child<'a>| Some((child.name.filter(|raw| unescaped_eq(raw, name))?, child.value));
@@ -159,16 +161,16 @@ impl<'a> Iterator for Strings<'a> {
 /// joined by dots (`auth.token_value`). Takes one walk through the text.
 ///
 /// # Errors
-/// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::InvalidPointer`] or [`Error::NotFound`]; [`Error::DuplicateKey`] if a
-/// name on the way occurs twice in its object.
+/// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::InvalidPointer`] or [`Error::NotFound`];
+/// [`Error::DuplicateKey`] if a name on the path occurs twice in its object.
 pub fn find<'a>(text: &'a str, pointer: &str) -> Result<Value<'a>, Error> {
     let steps = Steps::new(pointer)?;
     let mut events = Events::new(text);
     let mut value = Value { text, kind: Kind::Scalar, span: 0..0 };
     let mut found = Err(Error::NotFound);
-    // The walk enters the levels on the way and skips all others. `led` is how many levels of the way it has entered, `index`
-    // the number of items it has passed in the innermost of these, and `leads` whether the member that is next is on the way
-    // (`None` before an item, for which the index decides).
+    // The walk enters the objects and arrays on the path and skips all others. `led` is the number of levels of the
+    // path that it has entered. `index` is the number of items that it has passed in the innermost of them. `leads`
+    // says whether the next member is on the path; for an item it is `None`, because there the index decides.
     let (mut led, mut index, mut leads) = (0, 0, Some(true));
     loop {
         let level = events.depth;
@@ -202,7 +204,7 @@ pub fn find<'a>(text: &'a str, pointer: &str) -> Result<Value<'a>, Error> {
 
 /// A member of an object or an item of an array.
 struct Child<'a> {
-    /// The member's name as it is written, without quotes. An item has none.
+    /// The JSON text of the member's name, without quotes. An item has none.
     name: Option<&'a [u8]>,
     value: Value<'a>,
 }
@@ -216,7 +218,7 @@ impl<'a> Iterator for Children<'a> {
     type Item = Child<'a>;
 
     fn next(&mut self) -> Option<Child<'a>> {
-        // Depth 0 means that the value has ended, or is a string or scalar.
+        // The depth is 0 after the end of the value, and for a string or scalar.
         if self.events.depth() == 0 {
             return None;
         }
@@ -247,7 +249,7 @@ impl fmt::Debug for PointerTo<'_> {
 
 impl fmt::Display for PointerTo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // In a text that is not JSON, another reader may see other levels.
+        // Another reader may see other levels in a text that is not valid JSON.
         if root(self.text).is_err() {
             return f.write_str("?");
         }

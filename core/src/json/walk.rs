@@ -1,8 +1,9 @@
-//! A walk that knows where it is: it has the pointer of everything it finds, and can tell which names on the way to some values
-//! occur twice. It serves many values in one go; [`find`](super::find) serves one.
+//! Walks through a JSON text and knows the pointer of each event; finds duplicate names on the paths to given
+//! values.
 //!
-//! Both need memory for each open level, and the second also for each step of the ways, which the caller provides because this
-//! crate has no heap.
+//! For a single value, [`find`](super::find) does the same with less memory. This module serves many values in one
+//! pass. It needs memory for each open level and, to find duplicates, for each step of the paths. The caller provides
+//! it, because this crate has no heap.
 
 use core::fmt;
 use core::ops::Range;
@@ -16,22 +17,23 @@ use crate::mac::Hasher;
 /// Memory of a [`Walk`] for one open object or array.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Level {
-    /// In an object, the offset of the current member's name. In an array, the number of the items so far: the current item is
-    /// the last of them.
+    /// In an object, the offset of the current member's name. In an array, the number of items up to and including the
+    /// current one.
     position: usize,
-    /// The hash of the path to this object or array. It is valid for the levels in which [`Walk::mark`] marked the current step.
+    /// The hash of the path to this object or array. It is valid only in levels in which [`Walk::mark`] marked the
+    /// current step.
     path: PathHash,
 }
 
-/// The hash of the path from the root to a value: the first 8 bytes of the SHA-256 of the parent's hash and the step from there,
-/// which is the member's name without escapes or the number of the item. The hash of the root is zero. The lowest bit is not part
-/// of the hash.
+/// The hash of the path from the root to a value. The hash of the root is zero. Every other hash is the first 8 bytes
+/// of the SHA-256 of the parent's hash and of the step: the member's unescaped name or the number of the item. The
+/// lowest bit is not part of the hash.
 ///
-/// Different paths may have equal hashes. Among n paths that happens by chance once in 2^64 / n² texts. It makes
-/// [`find_duplicate`] report a name that occurs once, so the text is refused; a name that does occur twice is always found.
+/// Different paths may have equal hashes: among n paths with a probability of n² / 2^64. Then [`find_duplicate`]
+/// reports a name that occurs only once, and the text is rejected. It never misses a name that does occur twice.
 pub type PathHash = [u8; 8];
 
-/// The bit of a [`PathHash`] in a [`PathSet`] that says that the path has been met in the text.
+/// The bit of a [`PathHash`] in a [`PathSet`] that marks the path as already met in the text.
 const MET: u8 = 1;
 
 /// A walk through a JSON text that knows the pointer of each [`Event`]. It ends after the first error.
@@ -41,13 +43,13 @@ const MET: u8 = 1;
 pub struct Walk<'a, L> {
     events: Events<'a>,
     levels: L,
-    /// In how many of the outermost levels the current step was marked.
+    /// The number of outermost levels whose current step is marked.
     marked: usize,
 }
 
 impl<'a, L: AsRef<[Level]> + AsMut<[Level]>> Walk<'a, L> {
-    /// Begins a walk through `text`. It may be nested as deeply as `levels` has elements, whatever their values;
-    /// [`MAX_DEPTH`](super::MAX_DEPTH) of them are always enough.
+    /// Begins a walk through `text`. The text may be nested as deeply as `levels` has elements; their values do not
+    /// matter, and [`MAX_DEPTH`](super::MAX_DEPTH) of them are always enough.
     #[must_use]
     pub fn new(text: &'a str, levels: L) -> Self {
         Self { events: Events::new(text), levels, marked: 0 }
@@ -64,7 +66,7 @@ impl<'a, L: AsRef<[Level]> + AsMut<[Level]>> Walk<'a, L> {
         self.events.start
     }
 
-    /// Writes the JSON Pointer of the last event: of the value that it is, that its name belongs to, or that it ends.
+    /// Writes the JSON Pointer of the last event: of the value, of the value after a name, or of the value that ends.
     ///
     /// # Errors
     /// Those of `out`.
@@ -104,7 +106,7 @@ impl<'a, L: AsRef<[Level]> + AsMut<[Level]>> Walk<'a, L> {
         Ok(found)
     }
 
-    /// Returns the hash of the path that the current step of a level leads to.
+    /// Returns the hash of the path to the current member or item of a level.
     fn path(&self, level: usize) -> Result<PathHash, Error> {
         let Level { position, path } = self.levels.as_ref().get(level).ok_or(Error::TooDeep)?;
         let mut hasher = Hasher::new();
@@ -120,8 +122,8 @@ impl<'a, L: AsRef<[Level]> + AsMut<[Level]>> Walk<'a, L> {
         Ok(((u64::from(a) << 32 | u64::from(b)) & !u64::from(MET)).to_be_bytes())
     }
 
-    /// Puts the path of the last event and the paths of all that it lies in into `paths`, as far as they are not in it. Returns
-    /// whether there was room.
+    /// Inserts into `paths` the path of the last event and the paths of all its parents, unless they are already in it.
+    /// Returns false if `paths` is full.
     fn mark(&mut self, paths: &mut PathSet<'_>) -> Result<bool, Error> {
         while self.marked < self.steps() {
             let path = self.path(self.marked)?;
@@ -145,13 +147,13 @@ impl<L: AsRef<[Level]> + AsMut<[Level]>> Iterator for Walk<'_, L> {
     }
 }
 
-/// Checks all of `text`, and finds a name that occurs twice in its object on the way to a value that `wanted` picks: readers
-/// disagree on which of the two counts. Returns the offset of the second such name.
+/// Checks all of `text`, and finds an object that contains the same name twice, if that name is on the path to a value
+/// that `wanted` picks: JSON readers disagree on which of the two counts. Returns the offset of the second name.
 ///
-/// `wanted` is called for each value, in order, with its kind and its place in the text; of an object or array, that is the place
-/// of its first character. `levels` are those of [`Walk::new`]. `paths` is memory: if it has an element for each picked value, each
-/// object and each array on the ways, the check takes two walks through the text. With fewer elements it takes two walks for each
-/// time that they are full.
+/// `wanted` is called for each value, in order, with its kind and its position in the text. For an object or array,
+/// that is the position of its first character. `levels` is the memory of [`Walk::new`]. `paths` is memory, too: if it
+/// has an element for each picked value and for each object and array that contains one, the check takes two walks
+/// through the text. With fewer elements it takes two walks for each time that `paths` fills up.
 ///
 /// # Errors
 /// [`Error::InvalidJson`] or [`Error::TooDeep`]; [`Error::BufferTooSmall`] if `paths` has fewer elements than the pointer of a
@@ -178,13 +180,13 @@ pub fn find_duplicate(
     }
 }
 
-/// A set of paths, each together with the paths that it leads through.
+/// A set of paths. With each path it contains the paths of all parents.
 struct PathSet<'m> {
     memory: &'m mut [PathHash],
     len: usize,
 }
 
-/// What [`PathSet::meet`] finds.
+/// The result of [`PathSet::meet`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Met {
     /// The path is not in the set.
@@ -196,8 +198,8 @@ enum Met {
 }
 
 impl PathSet<'_> {
-    /// Puts the paths of the picked values from `begin` on into the set. Returns the offset of the first for which there is no
-    /// room, or checks the text to its end.
+    /// Inserts the paths of the picked values that begin at offset `begin` or later. Returns the offset of the first
+    /// value for which there is no room, or `None` after it has checked the text to its end.
     fn fill(
         &mut self,
         text: &str,
@@ -222,7 +224,7 @@ impl PathSet<'_> {
         }
     }
 
-    /// Puts a path into the set. Returns whether there was room.
+    /// Inserts a path. Returns whether there was room.
     fn insert(&mut self, path: PathHash) -> bool {
         let Some(slot) = self.memory.get_mut(self.len) else { return false };
         *slot = path;
@@ -230,12 +232,13 @@ impl PathSet<'_> {
         true
     }
 
-    /// Walks through `text` where the paths lead, and returns the offset of the first name whose path it meets again.
+    /// Walks through those parts of `text` that contain a path of the set. Returns the offset of the first name whose
+    /// path has already been met.
     fn find_duplicate(&mut self, text: &str, levels: &mut [Level]) -> Result<Option<usize>, Error> {
         let Some(paths @ [_, ..]) = self.memory.get_mut(..self.len) else { return Ok(None) };
         paths.sort_unstable();
         let mut walk = Walk::new(text, levels);
-        // The path to the value that comes next, if it is in the set.
+        // The path to the next value, if it is in the set.
         let mut next = Some(PathHash::default());
         loop {
             let found = walk.advance()?;
@@ -270,7 +273,7 @@ impl PathSet<'_> {
         }
     }
 
-    /// Looks a path up in the set, which is sorted, and remembers that it was met.
+    /// Looks up a path in the set, which is sorted, and marks it as met.
     fn meet(&mut self, path: &PathHash) -> Met {
         let without_mark = |known: &PathHash| (u64::from_be_bytes(*known) & !u64::from(MET)).to_be_bytes();
         let Some(paths) = self.memory.get_mut(..self.len) else { return Met::Unknown };

@@ -1,9 +1,13 @@
-//! Derivations with the processor's own instructions: SHA-NI, AVX-512, AVX2, and SHA2 on aarch64.
-//! Each back end does what the portable loop in `kdf` does, for one chain or for several at once; tests hold them equal.
-//! The one module of the crate where unsafe code may be: to call what the processor was asked for first, to take words for
-//! vectors, and for sums in the order and from the places that the processor likes.
-#![allow(unsafe_code)] // each block says what it rests on
-#![allow(clippy::indexing_slicing)] // of arrays, by counters that end with them
+//! Derives keys with instructions that not every CPU has: SHA-NI, AVX2 and AVX-512 on x86-64, SHA2 on aarch64.
+//!
+//! Each back end computes the same as the portable loop in `kdf`, for one chain or for several at once; the tests
+//! compare them. Feature detection at run time tells which back ends the CPU supports, and the table `KERNELS` tells
+//! which of them is fastest. A new back end is added to `Backend` and to that table.
+//!
+//! This is the only module of the crate with unsafe code. It is needed to call functions that require CPU features, to
+//! convert between arrays and vectors, and for inline assembly, which fixes the order and the operands of additions.
+#![allow(unsafe_code)] // each unsafe block states why it is sound
+#![allow(clippy::indexing_slicing)] // only arrays are indexed, by counters that stay below their lengths
 
 use super::{BATCH, Chain, Job};
 use crate::Key;
@@ -15,9 +19,9 @@ mod lanes;
 #[cfg(target_arch = "x86_64")]
 mod sha_ni;
 
-/// SHA-256's round constants (FIPS 180-4 §4.2.2).
+/// The round constants of SHA-256 (FIPS 180-4 §4.2.2).
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-#[rustfmt::skip] // as the standard prints them
+#[rustfmt::skip] // eight columns, as in the standard
 const K: [u32; 64] = [
     0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
     0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe, 0x9bdc_06a7, 0xc19b_f174,
@@ -29,34 +33,34 @@ const K: [u32; 64] = [
     0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
 ];
 
-/// How chains are worked on. A back end that the processor does not have falls back to the portable loop.
+/// A way to run chains. If the CPU does not support a back end, the portable loop runs instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
-    /// Whatever is fastest for as many jobs as there are.
+    /// The fastest back ends for the number of chains.
     Best,
     /// The portable loop, over the compression function of `sha2`.
     Portable,
-    /// SHA-256 instructions of x86-64, up to four chains side by side.
+    /// SHA-NI: up to four chains at once.
     ShaNi,
-    /// The same, with the 32 vector registers of AVX-512.
+    /// SHA-NI with the 32 vector registers of AVX-512: up to four chains at once.
     ShaNi32,
-    /// Eight lanes of AVX2.
+    /// AVX2: eight chains, one in each lane.
     Avx2,
-    /// Eight lanes of AVX-512.
+    /// AVX-512VL: eight chains, one in each lane.
     Avx512Vl,
-    /// One or two sets of sixteen lanes of AVX-512.
+    /// AVX-512: sixteen or 32 chains, in one or two sets of sixteen lanes.
     Avx512,
-    /// SHA-256 instructions of aarch64, up to four chains side by side.
+    /// The SHA-256 instructions of aarch64: up to four chains at once.
     Sha2,
 }
 
 impl Backend {
-    /// All, whatever the processor has.
+    /// All back ends, whether this CPU supports them or not.
     pub const ALL: &'static [Self] =
         &[Self::Best, Self::Portable, Self::ShaNi, Self::ShaNi32, Self::Avx2, Self::Avx512Vl, Self::Avx512, Self::Sha2];
 
-    /// Whether this processor has it.
+    /// Returns whether this CPU supports the back end.
     #[must_use]
     pub fn is_available(self) -> bool {
         match self {
@@ -78,33 +82,34 @@ impl Backend {
     }
 }
 
-/// The processors whose costs are known apart.
+/// The groups of CPUs for which costs are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Processor {
     Intel,
-    /// AMD to Zen 4, whose 512-bit operations take two steps; and whatever is not known.
+    /// AMD up to Zen 4, where a 512-bit operation takes two steps. All unknown CPUs count as this one.
     Zen4,
-    /// AMD from Zen 5 on, whose 512-bit operations take one.
+    /// AMD from Zen 5 on, where a 512-bit operation takes one step.
     Zen5,
 }
 
-/// One way to work on some chains at once.
+/// A function that runs some chains at once, and its cost.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Kernel {
-    /// The instructions that it needs.
+    /// The back end that it belongs to.
     pub backend: Backend,
-    /// How many chains it works on at once, at most. Fewer cost as much.
+    /// The greatest number of chains that it runs at once. Fewer chains take as long.
     pub width: usize,
-    /// Whether what depends on the last round is done last in the next one: a shorter wait for more instructions.
+    /// Whether each round adds the values that depend on the previous round last. This shortens the wait for them and
+    /// takes more instructions.
     pub is_late: bool,
-    /// Cycles of a compression of all chains, by [`Processor`].
+    /// The cycles that one compression of all chains takes, by [`Processor`].
     cycles: [u16; 3],
-    /// Does so many iterations of at most so many chains. The processor must have the instructions.
+    /// Runs the given number of iterations of at most `width` chains. Unsound if the CPU lacks the instructions.
     advance: unsafe fn(&mut [&mut Chain], u32),
 }
 
-/// Not measured, so not chosen.
+/// The cost of a kernel that was not measured on a processor. There it is never chosen.
 const UNKNOWN: u16 = u16::MAX;
 
 const fn kernel(
@@ -117,19 +122,20 @@ const fn kernel(
     Kernel { backend, width, is_late, cycles, advance }
 }
 
-/// What each kernel costs, from which the choice follows: this table alone says which back end does how many chains.
+/// The cost of each kernel. [`Costs`] chooses kernels by this table alone.
 ///
 /// Where the figures come from:
-/// - Zen 4 (AMD EPYC, family 25, model 17): measured by `benches/run.sh cycles`. Three or four chains of SHA-NI in 32
-///   registers cost less a chain (53 to 55) than any number of lanes (56 to 63).
-/// - Intel (Xeon, Granite Rapids), from one report: 105 and 103 cycles a chain for three and four late ones, 111 and 110
-///   for early ones; 540 to 560 for eight lanes of AVX-512; 1 670 to 1 790 for two sets of sixteen. That report has one
-///   chain and sixteen lanes in sums only: 17 jobs, as 16 + 1, took 1 039; 24, as 16 + 8, took 1 474. That gives 910 for
-///   sixteen late lanes and 130 for a chain. Early lanes are 5 % cheaper there. Not measured there: two chains (as two
-///   times one, the most that they can cost), the portable loop and AVX2 (the figures of Zen 4).
-/// - Zen 5: worked out from the ratios that `benches/results` had, with the kernels of that time.
+/// - Zen 4 (AMD EPYC, family 25, model 17): measured with `benches/run.sh cycles`. Three or four chains of SHA-NI with
+///   32 registers take 53 to 55 cycles for each chain; lanes take 56 to 63, whatever their number.
+/// - Intel (Xeon, Granite Rapids): from one report. Three and four late chains take 105 and 103 cycles for each chain,
+///   early ones 111 and 110. Eight lanes of AVX-512 take 540 to 560 cycles, and two sets of sixteen take
+///   1 670 to 1 790. The report contains one chain and sixteen lanes in sums only: 17 jobs (16 + 1) took 1 039 cycles,
+///   and 24 jobs (16 + 8) took 1 474. From these follow 910 for sixteen late lanes and 130 for one chain. Early lanes
+///   are 5 % cheaper there. Three were not measured: for two chains the table has twice the cost of one, which is the most that
+///   they can cost; for the portable loop and AVX2 it has the figures of Zen 4.
+/// - Zen 5: estimated from ratios in an earlier version of `benches/results`, which measured earlier kernels.
 ///
-/// Of two kernels that cost the same, the later one is chosen.
+/// Of two kernels with the same cost, the later one in the table is chosen.
 #[rustfmt::skip] // a table
 const KERNELS: &[Kernel] = &[
     //                            width  late    Intel     Zen 4    Zen 5
@@ -160,7 +166,7 @@ const KERNELS: &[Kernel] = &[
     kernel(Backend::Avx512,          16, true,  [    910,     975,     580], lanes::avx512::advance::<1, true>),
     #[cfg(target_arch = "x86_64")]
     kernel(Backend::Avx512,          32, false, [  1_730,   1_842,     864], lanes::avx512::advance::<2, false>),
-    // Not measured: four chains side by side, as on x86-64.
+    // Not measured. The width and the costs are those of SHA-NI.
     #[cfg(target_arch = "aarch64")]
     kernel(Backend::Sha2,             4, false, [    250,     250,     250], aarch64::advance),
 ];
@@ -170,12 +176,13 @@ fn portable(chains: &mut [&mut Chain], steps: u32) {
 }
 
 impl Kernel {
-    /// All that there are, whatever the processor has.
+    /// Returns all kernels, whether this CPU supports them or not.
     pub fn all() -> &'static [Self] {
         KERNELS
     }
 
-    /// As `derive_many`, by this kernel alone; by the portable loop where the processor does not have it.
+    /// Derives keys as `derive_many` does, with this kernel only. If the CPU does not support it, the portable loop
+    /// runs instead.
     pub fn derive(&self, jobs: &[Job<'_>], out: &mut [Key]) {
         super::derive_with(jobs, out, |chains, steps| {
             for chains in chains.chunks_mut(self.width) {
@@ -184,10 +191,10 @@ impl Kernel {
         });
     }
 
-    /// Does `steps` iterations of at most `width` chains, of which each has at least as many left.
+    /// Runs `steps` iterations of at most `width` chains. Each chain must have at least that many left.
     fn advance(&self, chains: &mut [&mut Chain], steps: u32) {
         if self.backend.is_available() {
-            // SAFETY: the instructions are there.
+            // SAFETY: the CPU has the instructions.
             unsafe { (self.advance)(chains, steps) }
         } else {
             portable(chains, steps);
@@ -196,20 +203,21 @@ impl Kernel {
     }
 }
 
-/// How to work on any number of chains up to [`BATCH`] at the least cost.
+/// The cheapest ways to run up to [`BATCH`] chains.
 struct Costs {
-    /// What so many cost, in cycles of a compression.
+    /// By number of chains: the cycles that one compression of all of them takes.
     cycles: [u32; BATCH + 1],
-    /// The kernel, of [`KERNELS`], that does the first of so many.
+    /// By number of chains: the index in [`KERNELS`] of the kernel that runs the first of them.
     first: [usize; BATCH + 1],
 }
 
 impl Costs {
-    /// For up to `most` chains, by those kernels of which `has` is true.
+    /// Computes the costs of up to `most` chains, with the kernels for which `has` returns true, and with the portable
+    /// loop.
     fn new(most: usize, processor: Processor, has: impl Fn(&Kernel) -> bool) -> Self {
         let mut costs = Self { cycles: [0; BATCH + 1], first: [0; BATCH + 1] };
         for count in 1..=most.min(BATCH) {
-            // By the portable loop alone, unless something is better.
+            // Kernel 0, the portable loop, is always allowed, so this is replaced.
             costs.cycles[count] = u32::MAX;
             for (at, kernel) in KERNELS.iter().enumerate() {
                 let cycles = kernel.cycles[processor as usize];
@@ -225,7 +233,7 @@ impl Costs {
         costs
     }
 
-    /// On this processor, by `backend`.
+    /// Computes the costs on this CPU with the kernels of `backend`.
     fn here(most: usize, backend: Backend) -> Self {
         Self::new(most, Processor::here(), |kernel| {
             (backend == Backend::Best || kernel.backend == backend) && kernel.backend.is_available()
@@ -233,7 +241,7 @@ impl Costs {
     }
 }
 
-/// Does `steps` iterations of each chain, of which each has at least as many left.
+/// Runs `steps` iterations of each chain. Each chain must have at least that many left.
 pub(super) fn advance(chains: &mut [&mut Chain], steps: u32, backend: Backend) {
     for chains in chains.chunks_mut(BATCH) {
         let costs = Costs::here(chains.len(), backend);
@@ -247,29 +255,29 @@ pub(super) fn advance(chains: &mut [&mut Chain], steps: u32, backend: Backend) {
     }
 }
 
-/// The greatest number of chains that cost no more than `count`, which is at most [`BATCH`].
+/// Returns the greatest number of chains that cost no more than `count` chains. `count` is at most [`BATCH`].
 pub(super) fn full_batch(count: usize) -> usize {
     let Costs { cycles, .. } = Costs::here(BATCH, Backend::Best);
     (count..=BATCH).rev().find(|more| cycles[*more] <= cycles[count]).unwrap_or(count)
 }
 
 impl Processor {
-    /// This one.
+    /// Returns the group of this CPU.
     #[cfg(target_arch = "x86_64")]
     fn here() -> Self {
         use core::arch::x86_64::{__cpuid, CpuidResult};
         use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-        /// The number of the processor, once it has been asked for. (CPUID takes microseconds in a virtual machine.)
+        /// The group as a number, once it is known. It is stored because CPUID takes microseconds in a virtual machine.
         static KNOWN: AtomicU8 = AtomicU8::new(u8::MAX);
         if let Some(known) = [Self::Intel, Self::Zen4, Self::Zen5].get(usize::from(KNOWN.load(Relaxed))) {
             return *known;
         }
-        // SAFETY: every x86-64 has CPUID. (Newer compilers know.)
+        // SAFETY: every x86-64 CPU has CPUID. Newer compilers consider it safe, hence the `allow`.
         #[allow(unused_unsafe)]
         let (CpuidResult { ebx, ecx, edx, .. }, CpuidResult { eax: signature, .. }) =
             unsafe { (__cpuid(0), __cpuid(1)) };
-        // The base family is 15 in all of AMD's since 2003; the extended one is added.
+        // The base family of AMD CPUs has been 15 since 2003. The extended family is added to it.
         let family = (signature >> 8 & 0xf) + (signature >> 20 & 0xff);
         let vendor = [ebx, edx, ecx].map(u32::to_le_bytes);
         let found = match vendor.as_flattened() {
@@ -313,7 +321,7 @@ mod tests {
         }
     }
 
-    /// The kernels for so many chains, in turn.
+    /// Returns the kernels that run `count` chains.
     #[cfg(target_arch = "x86_64")]
     fn plan(processor: Processor, has: &[Backend], count: usize) -> Vec<(Backend, usize)> {
         let costs = Costs::new(BATCH, processor, |kernel| has.contains(&kernel.backend));
@@ -335,7 +343,7 @@ mod tests {
 
         let all: &[Backend] = &[ShaNi, ShaNi32, Avx2, Avx512Vl, Avx512];
         let (no_avx512, no_sha): (&[Backend], &[Backend]) = (&[ShaNi, Avx2], &[Avx2, Avx512Vl, Avx512]);
-        /// The processor, what it has, the number of chains, and how these are split.
+        /// The processor, the back ends that it supports, the number of chains, and the expected kernels.
         type Case = (Processor, &'static [Backend], usize, &'static [(Backend, usize)]);
         let cases: &[Case] = &[
             (Intel, all, 1, &[(ShaNi, 1)]),
@@ -372,7 +380,7 @@ mod tests {
         for (processor, has, count, wanted) in cases {
             assert_eq!(plan(*processor, has, *count), *wanted, "{processor:?}, {has:?}, {count}");
         }
-        // The late form where it is cheaper.
+        // The late kernel is chosen only where it is cheaper.
         for (processor, is_late) in [(Intel, true), (Zen4, false)] {
             let costs = Costs::new(4, processor, |kernel| kernel.backend == ShaNi);
             assert_eq!(KERNELS[costs.first[4]].is_late, is_late, "{processor:?}");

@@ -1,4 +1,4 @@
-//! A folder of its own for a test, and the command run in it: HOME is inside, nothing is inherited.
+//! Runs the command in a folder of its own for each test: HOME is inside the folder, and no variable is inherited.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -12,16 +12,16 @@ pub(crate) use crate::skip::skip;
 
 pub(crate) const KEY: &str = "ObZIJcp620H6InDDQzNIhnX3zy4kQiYySE7Rwe4vans=";
 
-/// A folder that is gone when the test is done.
+/// A temporary folder for one test.
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
     pub(crate) fn new(name: &str) -> Self {
-        // Two tests may have chosen one name.
+        // Two tests may choose the same name.
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = env::temp_dir().join(format!("fernseal-test-{}-{count}-{name}", process::id()));
-        // A run that was killed may have left one: the numbers of processes come again.
+        // A killed earlier run may have left the folder, because process ids are reused.
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("home")).unwrap();
         fs::create_dir_all(folder.join("tree")).unwrap();
@@ -40,7 +40,7 @@ impl Folder {
         fs::write(self.path(name), text).unwrap();
     }
 
-    /// `fernseal` in this folder, under [`KEY`]; perhaps another program in front of it.
+    /// Returns the command `fernseal` in this folder, with [`KEY`]; `before` is a program that starts it.
     pub(crate) fn command(&self, before: &[&str], arguments: &[&str]) -> Command {
         let words = [before, &[env!("CARGO_BIN_EXE_fernseal")], arguments].concat();
         let mut command = Command::new(words[0]);
@@ -50,7 +50,7 @@ impl Folder {
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", self.path("home"))
-            // This machine's git, and a repository around the folder, are nothing to a test.
+            // The machine's git configuration, or a repository around the folder, must not affect a test.
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CEILING_DIRECTORIES", self.0.parent().unwrap())
             .env("PROXMOX_MCP_MASTER_KEY", KEY)
@@ -62,17 +62,17 @@ impl Folder {
         self.run_by(&[], arguments)
     }
 
-    /// As [`Self::run`], under another master key.
+    /// Runs the command as [`Self::run`] does, with another master key.
     pub(crate) fn run_under(&self, key: &str, arguments: &[&str]) -> Said {
         Said::of(self.command(&[], arguments).env("PROXMOX_MCP_MASTER_KEY", key).output().unwrap())
     }
 
-    /// As [`Self::run`], by another program: `before` is its name and arguments.
+    /// Runs the command as [`Self::run`] does, by another program: `before` contains its name and arguments.
     pub(crate) fn run_by(&self, before: &[&str], arguments: &[&str]) -> Said {
         Said::of(self.command(before, arguments).output().unwrap())
     }
 
-    /// Configs with one token each, every token with a salt of its own.
+    /// Creates configs with one token each. Every token has its own salt.
     pub(crate) fn make_configs(&self, count: usize) {
         let names: Vec<String> = (0..count).map(|at| format!("--field=/s{at}")).collect();
         let members: Vec<String> = (0..count).map(|at| format!("\"s{at}\": \"secret {at}\"")).collect();
@@ -87,7 +87,7 @@ impl Folder {
         fs::remove_file(self.path("all.json")).unwrap();
     }
 
-    /// The names and contents of a directory's files.
+    /// Returns the names and contents of a directory's files.
     pub(crate) fn files(&self, name: &str) -> Vec<(String, Vec<u8>)> {
         let mut files: Vec<_> = fs::read_dir(self.path(name))
             .unwrap()
@@ -99,7 +99,7 @@ impl Folder {
         files
     }
 
-    /// Whether every token of the tree opens with the key in this file.
+    /// Returns whether every token of the tree opens with the key in this file.
     pub(crate) fn all_open_with(&self, key: &str) -> bool {
         let files = self.files("tree");
         let names: Vec<String> =
@@ -117,13 +117,13 @@ impl Drop for Folder {
     }
 }
 
-/// The tokens in a config's text.
+/// Returns the tokens in the text of a config.
 pub(crate) fn tokens(text: &str) -> impl Iterator<Item = &str> {
     text.split('"').filter(|text| text.starts_with("enc:"))
 }
 
-/// Runs a command: its exit code, the most memory in MiB, and the processor's time, which is much the same however busy the
-/// machine is. A minute of it ends what grows too fast.
+/// Runs a command and prints its exit code, its peak memory in MiB and its CPU time, which hardly depends on other work
+/// of the machine. It may take a minute of CPU time.
 const COST: &str = "import os,resource,sys
 resource.setrlimit(resource.RLIMIT_CPU,(60,60))
 null=os.open('/dev/null',os.O_RDWR)
@@ -132,8 +132,8 @@ pid=os.posix_spawn(sys.argv[1],sys.argv[1:],os.environ,file_actions=to)
 _,status,usage=os.wait4(pid,0)
 print(os.waitstatus_to_exitcode(status),usage.ru_maxrss//1024,int((usage.ru_utime+usage.ru_stime)*1000))";
 
-/// Exit code, the most memory in MiB, and the processor's time of `fernseal` with further variables; nobody reads what it
-/// says.
+/// Returns the exit code, the peak memory in MiB and the CPU time of `fernseal` with further variables. Its output is
+/// discarded.
 pub(crate) fn cost(folder: &Folder, variables: &[(&str, &str)], arguments: &[&str]) -> (i32, u64, Duration) {
     let mut command = folder.command(&["python3", "-c", COST], arguments);
     let said = Said::of(command.envs(variables.iter().copied()).output().unwrap());
@@ -142,7 +142,7 @@ pub(crate) fn cost(folder: &Folder, variables: &[(&str, &str)], arguments: &[&st
     (code.parse().unwrap(), memory.parse().unwrap(), Duration::from_millis(time.parse().unwrap()))
 }
 
-/// Waits for what must come, however slow this machine is.
+/// Waits until `holds` returns true. The limit is long enough for slow machines.
 pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(300);
     while !holds() {
@@ -151,17 +151,17 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A command that strace has stopped on its way.
+/// A command that strace has stopped at a system call.
 pub(crate) struct Stopped(Child);
 
 impl Stopped {
-    /// Runs `fernseal` until it has done the system call `call` for the first time; `options` of strace say which of
-    /// those count. All its threads stand still then.
+    /// Runs `fernseal` until it has made the system call `call` for the first time; the options of strace select the
+    /// calls that count. Then all of its threads are stopped.
     pub(crate) fn after(call: &str, options: &[&str], folder: &Folder, arguments: &[&str]) -> Self {
         Self::after_with(call, options, folder, arguments, |_| {})
     }
 
-    /// As [`Self::after`], with what else `prepare` gives the command: variables, stdin.
+    /// Stops a command as [`Self::after`] does, after `prepare` has changed it (variables, stdin).
     pub(crate) fn after_with(
         call: &str,
         options: &[&str],
@@ -188,7 +188,7 @@ impl Stopped {
         kill_process(Pid::from_child(&self.0), signal).unwrap();
     }
 
-    /// Lets it go on to its end, as often as one of its threads comes to that system call.
+    /// Continues the command to its end, whenever a thread stops at that system call.
     pub(crate) fn go_on(mut self) -> Said {
         wait_until("the end", || {
             self.signal(Signal::CONT);
@@ -198,7 +198,7 @@ impl Stopped {
     }
 }
 
-/// What a command said, and how it ended.
+/// The output of a command, and how it ended.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) code: Option<i32>,
@@ -213,7 +213,7 @@ impl Said {
     }
 }
 
-/// Whether a program is there; says so if it is not.
+/// Returns whether a program is installed. Prints SKIPPED if it is not.
 pub(crate) fn has(program: &str) -> bool {
     let found = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"].iter().any(|dir| Path::new(dir).join(program).exists());
     if !found {
@@ -222,8 +222,8 @@ pub(crate) fn has(program: &str) -> bool {
     found
 }
 
-/// Holds that a command whose audit log fails only at the end has done its work and says so. `run` runs it on a folder that
-/// `prepared` makes, with the log at `log`, which cannot grow beyond 1 024 bytes.
+/// Checks that a command whose audit log fails only at its end has done its work and prints a warning. `prepared` makes
+/// a folder, and `run` runs the command in it with the audit log `log`, which cannot grow beyond 1 024 bytes.
 pub(crate) fn a_log_that_fails_late_stops_nothing(
     name: &str,
     prepared: impl Fn(&str) -> Folder,
@@ -243,7 +243,7 @@ pub(crate) fn a_log_that_fails_late_stops_nothing(
     let first = log.lines().next().unwrap();
     assert!(first.contains("\"outcome\":\"started\"") && log.lines().count() == 2, "{log}");
 
-    // The first line has room, but for the second there is next to none.
+    // There is room for the first line, and almost none for the second.
     let (said, _) = done("cut", &"x\n".repeat((1_024 - first.len() - 20) / 2));
     assert!(said.err.contains("warning: the audit log log cannot be written: "), "{said:?}");
     assert!(said.err.contains(&format!("; {name} itself: done\n")), "{said:?}");

@@ -1,4 +1,4 @@
-//! What several of the core tests need: a random source that follows a script, and hex.
+//! Helpers of the core tests: random sources with known bytes, and hex.
 
 /// A random source that yields the given bytes and then fails.
 pub(crate) struct Script(pub(crate) Vec<u8>);
@@ -25,7 +25,7 @@ impl rand_core::TryRng for Script {
 
 impl rand_core::TryCryptoRng for Script {}
 
-/// A random source with the bytes 0, 1, 2, …
+/// Returns a random source with the bytes 0, 1, 2, …
 pub(crate) fn counting() -> Script {
     Script((0..=255).cycle().take(4096).collect())
 }

@@ -1,6 +1,6 @@
-//! Differences that were met, by core/README.md's names for them.
-//! One that is no row of the table there ends the run, and so does a row that the README has lost.
-//! Who differs is kept with it: Python, and here and there the fernet crate.
+//! Counts the differences that occur, by their names in the table of core/README.md. The run fails on a difference that
+//! the table does not name, and on a name that the table no longer has. Each count also names the implementation that
+//! differs: Python, and in some cases the fernet crate.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ pub const JSON: &str = "JSON that is read";
 pub const EQUAL_NAMES: &str = "equal names in an object";
 pub const LONE_SURROGATE: &str = "lone surrogate";
 
-/// The first cells of the README's table of differences.
+/// Returns the first cells of the table of differences in the README.
 fn rows() -> impl Iterator<Item = &'static str> {
     let readme = include_str!("../../../core/README.md");
     let (_, section) = readme.split_once("## Differences from the Python original").expect("a section");

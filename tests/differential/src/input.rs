@@ -1,11 +1,10 @@
-//! Random input: bytes, texts, and what may become of a text on its way.
-//! All of it comes of one seed.
+//! Generates random input from one seed: bytes, texts, and altered texts.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use fastrand::Rng;
 
-/// Hands out the bytes it was given, as a random source.
+/// A random source that returns the given bytes.
 pub struct Script(pub Vec<u8>);
 
 impl rand_core::TryRng for Script {
@@ -40,16 +39,16 @@ pub fn unhex(digits: &str) -> Vec<u8> {
     (0..digits.len()).step_by(2).map(byte).collect()
 }
 
-/// Mostly short, now and then long, so that each length about a block is met often.
+/// Returns a length, mostly short and sometimes long, so that every length around a block occurs often.
 pub fn length(rng: &mut Rng) -> usize {
     if rng.u8(..) < 4 { rng.usize(..4096) } else { rng.usize(..80) }
 }
 
-/// Signs that mean something to one of the readers, or to none.
+/// Characters that are special for one of the readers, or for none.
 const SIGNS: [char; 20] =
     ['A', 'Q', 'z', '9', '-', '_', '+', '/', '=', ':', ' ', '\n', '\t', '\0', '.', '"', '~', '\u{7f}', 'é', '\u{feff}'];
 
-/// `text` after an accident or an attack.
+/// Returns `text` after a random change, as an accident or an attacker would make it.
 pub fn mutated(rng: &mut Rng, text: &str) -> String {
     let mut signs: Vec<char> = text.chars().collect();
     let at = rng.usize(..=signs.len());
@@ -68,7 +67,7 @@ pub fn mutated(rng: &mut Rng, text: &str) -> String {
                 signs.pop();
             }
         }
-        // Bits that no byte is made of, in the last character before the padding.
+        // The spare bits of the last character before the padding.
         9 => {
             if let Some(last) = signs.iter_mut().rev().find(|sign| **sign != '=') {
                 *last = char::from((*last as u8).wrapping_add(1 + rng.u8(..3)) & 0x7f);
@@ -89,7 +88,7 @@ pub fn base64(bytes: &[u8]) -> String {
     URL_SAFE.encode(bytes)
 }
 
-/// The one spelling of what the fernet crate reads, which wants no padding and minds none.
+/// Returns the canonical spelling of a text for the fernet crate, which accepts base64 with or without padding.
 pub fn canonical(text: &str) -> Option<String> {
     Some(base64(&URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()?))
 }

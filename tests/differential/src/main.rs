@@ -1,6 +1,8 @@
-//! The same random tokens, keys and configs through fernseal, the `fernet` crate, serde_json and live Python.
-//! What one accepts the others accept, with the same result; where not, it is a difference that the README names.
-//! Arguments: how many tokens (100 000), and the seed of the random input (a new one, which is printed).
+//! Compares Fernseal with the `fernet` crate, serde_json and Python on random tokens, keys and configs. All must accept
+//! the same inputs with the same results, except for the differences that core/README.md lists.
+//!
+//! Arguments: the number of tokens (100 000), and the seed of the random input (by default a new one, which is
+//! printed).
 
 mod differences;
 mod input;
@@ -12,10 +14,10 @@ use differences::Differences;
 use fastrand::Rng;
 use python::Python;
 
-/// Cases that go to Python in one line.
+/// The number of cases that Python gets in one line.
 const BATCH: usize = 250;
 
-/// Compares as many random cases as it is told, and says how many texts those had.
+/// Compares the given number of random cases and prints how many there were.
 type Part = fn(&mut Rng, &mut Python, usize, &mut Differences) -> usize;
 
 fn main() {
@@ -26,7 +28,7 @@ fn main() {
     let mut rng = Rng::with_seed(seed);
     let mut python = Python::start();
 
-    // Half of the tokens as they come from a Fernet library, half as they stand in a config.
+    // Half of the tokens are plain Fernet tokens, and half are `enc:` tokens of configs.
     let parts: [(&str, Part, usize); 4] = [
         ("Fernet tokens", tokens::fernet, count.div_ceil(2)),
         ("salted and legacy tokens", tokens::envelope, count / 2),

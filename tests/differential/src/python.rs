@@ -1,6 +1,5 @@
-//! Python at the other end of a pipe.
-//! A list of cases is one line there, their answers are one line back.
-//! peer.py says what it answers.
+//! Talks to Python through a pipe: sends a list of cases as one line, and reads the list of answers as one line.
+//! peer.py documents the answers.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -24,7 +23,7 @@ impl Python {
         Self { requests: child.stdin.take(), answers, child }
     }
 
-    /// One answer for each case.
+    /// Returns one answer for each case.
     pub fn ask(&mut self, cases: Vec<Value>) -> Vec<Value> {
         let count = cases.len();
         writeln!(self.requests.as_mut().expect("open"), "{}", Value::Array(cases)).expect("Python reads");
@@ -38,7 +37,7 @@ impl Python {
 
 impl Drop for Python {
     fn drop(&mut self) {
-        self.requests = None; // the end of its input is the end of it
+        self.requests = None; // closing its input ends it
         let _ = self.child.wait();
     }
 }

@@ -1,6 +1,6 @@
-//! JSON texts: configs, changed at random, read alike by ours, by serde_json and by Python's json.
-//! Read alike: accepted or not, and the same strings in the same order; with serde_json at the same bytes of the text,
-//! with Python at the same pointers, and with the same names that stand twice.
+//! Compares three JSON readers on randomly changed configs: ours, serde_json and Python's json. They must accept the
+//! same texts and find the same strings in the same order. Also compares the positions with serde_json, and the
+//! pointers and the duplicate names with Python.
 
 use std::fmt;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::differences::{Differences, EQUAL_NAMES, JSON, LONE_SURROGATE};
 use crate::python::Python;
 
-/// The guide's config, sealed ones, one with all that JSON has, and one that looks odd.
+/// The config of the guide, sealed configs, one with all kinds of JSON values, and one with unusual spelling.
 const CONFIGS: [&str; 5] = [
     r#"{
     "proxmox": {"host": "proxmox.example.com", "port": 8006, "verify_ssl": true, "service": "PVE"},
@@ -81,7 +81,7 @@ fn mutated(rng: &mut Rng, text: &str) -> String {
             0 => drop(signs.drain(at..to)),
             1 => signs.truncate(to),
             2 => {
-                // A piece of it once more, somewhere.
+                // Inserts a copy of a part of it somewhere.
                 let piece: Vec<char> = signs[at..(at + rng.usize(..40)).min(signs.len())].to_vec();
                 let place = rng.usize(..=signs.len());
                 signs.splice(place..place, piece);
@@ -97,7 +97,7 @@ fn mutated(rng: &mut Rng, text: &str) -> String {
             let levels = rng.usize(json::MAX_DEPTH - 4..json::MAX_DEPTH + 2);
             ["[".repeat(levels), text, "]".repeat(levels)].concat()
         }
-        // Python reads whole numbers of up to 4 300 digits.
+        // Python reads integers of up to 4 300 digits.
         10..12 => format!("[{},{text}]", "9".repeat(rng.usize(4_299..4_303))),
         12..20 => text.replace("\"m\"", "\"n\"").replace("token_name", "user"),
         20..24 => text.replace("null", ["NaN", "Infinity", "-Infinity", "nan"][rng.usize(..4)]),
@@ -105,7 +105,7 @@ fn mutated(rng: &mut Rng, text: &str) -> String {
     }
 }
 
-/// A string as we read it; without a plain text if it contains a lone surrogate.
+/// A string as we read it. If it contains a lone surrogate, it has no plain text.
 struct Found {
     span: Range<usize>,
     pointer: String,
@@ -122,7 +122,7 @@ fn strings(text: &str) -> Result<Vec<Found>, Error> {
             (vec![json::Level::default(); json::MAX_DEPTH], vec![json::PathHash::default(); json::MAX_DEPTH]);
         let is_it = |_, place: Range<usize>| place == span;
         let ambiguous = json::find_duplicate(text, &mut levels, &mut paths, is_it)?.is_some();
-        // A lone surrogate has no spelling in a pointer.
+        // A pointer cannot contain a lone surrogate.
         if !pointer.contains('\u{fffd}') {
             let found = json::find(text, &pointer).map(|found| found.span());
             assert_eq!(found, if ambiguous { Err(Error::DuplicateKey) } else { Ok(span.clone()) }, "{pointer}");
@@ -137,7 +137,7 @@ fn strings(text: &str) -> Result<Vec<Found>, Error> {
     strings.collect()
 }
 
-/// The values of an object, those of equal names and those whose names are no text among them.
+/// Returns the values of an object, including those with equal names and those whose names are not text.
 struct Members<'a>(Vec<&'a RawValue>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -179,7 +179,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// Where serde_json finds the strings of a text.
+/// Returns where serde_json finds the strings of a text.
 fn spans(text: &str) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     let mut values: Vec<&RawValue> = vec![serde_json::from_str(text).expect("it was accepted")];
@@ -236,7 +236,7 @@ pub fn document(rng: &mut Rng, python: &mut Python, count: usize, differences: &
             Some("refused: Unexpected UTF-8 BOM (decode using utf-8-sig)") => text.starts_with('\u{feff}'),
             Some("refused: Exceeds the limit (4300 digits) for integer string conversion") => ours.is_ok(),
             Some("accepted") if matches!(ours, Err(Error::TooDeep)) => true,
-            // Words that Python has for numbers that JSON has not.
+            // Words that Python reads as numbers, although JSON does not have them.
             Some("accepted") => {
                 let plain =
                     ["-Infinity", "Infinity", "NaN"].iter().fold(text.clone(), |text, word| text.replace(word, "0"));

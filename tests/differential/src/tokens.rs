@@ -1,6 +1,7 @@
-//! Tokens and keys: sealed to the same bytes, opened alike, and refused alike once they were changed.
-//! Python reads base64 leniently and a salt of any length; those differences must be just that, and no others.
-//! Tokens with a right MAC over any contents are among them, so that padding, lengths and times are compared too.
+//! Compares tokens and keys: all implementations must seal to the same bytes, open to the same secrets, and reject the
+//! same altered texts. Python reads base64 leniently and accepts salts of any length; these must be the only
+//! differences. Some tokens have arbitrary contents with a valid MAC, so that padding, lengths and times are compared
+//! too.
 
 use std::num::NonZeroU32;
 
@@ -19,7 +20,7 @@ use crate::python::Python;
 
 const ONCE: NonZeroU32 = NonZeroU32::MIN;
 
-/// The age that a token may have, and when it is opened; none: at any time.
+/// The greatest age of a token and the time of opening; `None` accepts any age.
 type Moment = Option<(u64, u64)>;
 
 fn open(key: &Key, text: &str, moment: Moment) -> Option<Vec<u8>> {
@@ -29,24 +30,24 @@ fn open(key: &Key, text: &str, moment: Moment) -> Option<Vec<u8>> {
 }
 
 fn peer_open(peer: &Peer, text: &str, moment: Moment) -> Option<Vec<u8>> {
-    // Without a time it would refuse the future; this is as late as it can count.
+    // Without a time, the crate would reject the future. This is the latest time that it can represent.
     let (ttl, now) = moment.map_or((None, u64::MAX - fernet::MAX_CLOCK_SKEW), |(ttl, now)| (Some(ttl), now));
     peer.decrypt_at_time(text, ttl, now).ok()
 }
 
-/// Mostly days that were, now and then any number; the fernet crate adds to it, so not the last of all.
+/// Returns a time: mostly a past one, sometimes any number. It leaves room, because the fernet crate adds to it.
 fn any_time(rng: &mut Rng) -> u64 {
     if rng.u8(..16) == 0 { rng.u64(..u64::MAX - 1_000) } else { rng.u64(..1_700_000_000) }
 }
 
-/// About the ages at which a token of this `time` goes stale, or is too new to be true.
+/// Returns ages around the limits for a token of this `time`: just expired, or too far in the future.
 fn any_moment(rng: &mut Rng, time: u64) -> Moment {
     let ttl = rng.u64(..100);
     let now = time.saturating_sub(63) + rng.u64(..166);
     rng.bool().then_some((ttl, now))
 }
 
-/// Any contents under a right MAC: another version, no block, half a block, padding that is none.
+/// Returns arbitrary contents with a valid MAC: another version, no block, half a block, or invalid padding.
 fn remade(rng: &mut Rng, key: &[u8; 32]) -> String {
     let mut raw = vec![if rng.u8(..8) == 0 { rng.u8(..) } else { 0x80 }];
     let len = if rng.bool() { 16 * rng.usize(..5) } else { rng.usize(..80) };
@@ -96,7 +97,7 @@ pub fn fernet(rng: &mut Rng, python: &mut Python, count: usize, differences: &mu
                 let ours = open(key, text, *moment);
                 assert!(ours.is_none() || respelt == Some(text), "opened, but not the one spelling: {text:?}");
                 if theirs != ours {
-                    // Refused, as it is not the one spelling; in that it opens to the same.
+                    // Rejected because it is not canonical; in canonical form it opens to the same secret.
                     let respelt = respelt.unwrap_or_else(|| panic!("{who} opens {text:?}, which is no base64"));
                     assert!(ours.is_none() && respelt != text, "{who}: {theirs:?}, ours: {ours:?}, of {text:?}");
                     assert_eq!(open(key, respelt, *moment), theirs, "{who}: {text:?}");
@@ -109,7 +110,7 @@ pub fn fernet(rng: &mut Rng, python: &mut Python, count: usize, differences: &mu
     compared
 }
 
-/// As in a config, where a text that does not begin as a token does stands for itself.
+/// Treats a text as in a config, where a text without the prefix stands for itself.
 fn open_envelope(master: &MasterKey, text: &str) -> Option<String> {
     if !token::is_sealed(text) {
         return Some(text.to_owned());
@@ -125,7 +126,7 @@ fn any_text(rng: &mut Rng) -> String {
     (0..len).map(|_| if rng.u8(..9) == 0 { rng.char(..) } else { rng.char(' '..'\u{7f}') }).collect()
 }
 
-/// A token whose salt has any length.
+/// Returns a token whose salt has any length.
 fn salted_otherwise(rng: &mut Rng, master: &MasterKey, plain: &str) -> String {
     let (salt_len, time) = (rng.usize(..40), any_time(rng));
     let (salt, iv) = (bytes(rng, salt_len), bytes(rng, 16));
@@ -187,7 +188,7 @@ pub fn envelope(rng: &mut Rng, python: &mut Python, count: usize, differences: &
     compared
 }
 
-/// A key's bytes and how they are spelt canonically, of Python's answer.
+/// Returns the bytes of a key and its canonical spelling, from Python's answer.
 fn taken(answer: &serde_json::Value) -> Option<(Vec<u8>, String)> {
     let bytes = input::unhex(answer.as_str()?);
     let text = base64(&bytes);
@@ -210,7 +211,7 @@ pub fn key(rng: &mut Rng, python: &mut Python, count: usize, differences: &mut D
                 assert_eq!(*ours.as_bytes(), *MasterKey::from_bytes(&bytes).expect("a byte").as_bytes(), "{text:?}");
             }
             (Err(Error::KeyEmpty), Some((bytes, _))) if bytes.is_empty() => differences.note(SHORT_KEY, "Python"),
-            // What is refused is spelt otherwise than it must be.
+            // A rejected key is not in canonical form.
             (Err(error), Some((bytes, respelt))) => {
                 assert_ne!(*text, respelt, "{error}");
                 assert!(bytes.is_empty() || MasterKey::from_text(&respelt).is_ok(), "{text:?}");

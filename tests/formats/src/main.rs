@@ -6,7 +6,7 @@
 //!     fernseal-formats FORMAT break ROUNDS < NAMES    each text changed at random so often: nothing may panic
 //!     fernseal-formats FORMAT write < CASES       of each line {"text", "pointer", "plain"} the text with that value
 
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)] // what the commands ask of it
 #[path = "../../../cli/src/config/syntax/mod.rs"]
 mod syntax;
 

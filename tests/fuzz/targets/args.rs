@@ -1,5 +1,5 @@
-//! Any words as the command's arguments: parsing never panics, and ends in a command, in help, or in exit code 2.
-//! The guide's spelling means what its verb means, wherever its flag stands; a verb that is an option's value is none.
+//! Fuzzes the command line: parsing never panics, and ends in a command, in help, or in exit code 2. A flag of the
+//! guide means the same as its verb wherever it stands, and a verb that is the value of an option is not a verb.
 #![no_main]
 
 #[path = "../../../cli/src/args/mod.rs"]
@@ -33,7 +33,7 @@ static VERBS: LazyLock<Vec<String>> = LazyLock::new(|| {
     [verbs, vec!["help".to_owned()]].concat()
 });
 
-/// The command that `words` mean, as text; or what a person is told.
+/// Returns the command that `words` mean, as text, or the message for the user.
 fn parse<'a>(words: impl IntoIterator<Item = &'a OsStr>) -> Result<String, String> {
     let program = OsString::from("fernseal");
     let args = [program].into_iter().chain(words.into_iter().map(OsStr::to_owned)).collect();
@@ -43,11 +43,11 @@ fn parse<'a>(words: impl IntoIterator<Item = &'a OsStr>) -> Result<String, Strin
     })
 }
 
-/// The guide's flag is the verb, wherever it stands.
+/// The flag of the guide means the verb, wherever it stands.
 fn flag_is_verb(flag: &str, verb: &str, words: &[&OsStr]) {
     let has_flag = |word: &OsStr| SPELLINGS[1..].iter().any(|(flag, _)| word.as_bytes().starts_with(flag.as_bytes()));
     let has_verb = words.iter().any(|word| VERBS.iter().any(|verb| *verb.as_str() == **word));
-    // Two of the guide's flags are refused, and a verb among the words may be taken for one.
+    // Two flags of the guide together are an error, and a verb among the words may be read as a verb.
     if words.iter().any(|word| has_flag(word)) || (has_verb && flag.is_empty()) {
         return;
     }
@@ -56,7 +56,7 @@ fn flag_is_verb(flag: &str, verb: &str, words: &[&OsStr]) {
     let by_verb = parse([OsStr::new(verb)].into_iter().chain(words()));
     let by_guide = parse(flag().into_iter().chain(words()));
     match (&by_verb, &by_guide) {
-        // A config whose name is nearly a verb is taken for one misspelt, where no flag says otherwise.
+        // Without a flag, a config whose name resembles a verb is taken for a misspelt verb.
         (Ok(_), Err(said)) if flag().is_none() && said.contains("unrecognized subcommand") => return,
         (Ok(by_verb), Ok(by_guide)) => assert_eq!(by_verb, by_guide),
         _ => assert!(has_verb || by_verb.is_err() && by_guide.is_err(), "{by_verb:?} {by_guide:?}"),
@@ -66,7 +66,7 @@ fn flag_is_verb(flag: &str, verb: &str, words: &[&OsStr]) {
     }
 }
 
-/// A verb that is an option's value is no verb.
+/// A verb that is the value of an option is not a verb.
 fn value_is_no_verb(flag: &str, verb: &str, words: &[&OsStr]) {
     let flag = || Some(OsStr::new(flag)).filter(|flag| !flag.is_empty()).into_iter();
     let words = || words.iter().copied();

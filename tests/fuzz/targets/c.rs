@@ -1,6 +1,7 @@
-//! The C API by any sequence of calls: NULLs, lengths, overlaps, capacities, ticks that cancel, random sources that fail.
-//! All arguments lie in one arena. After each call it must be, byte for byte, what the header's rules and core make of it:
-//! untouched outside the outputs, zeroed after a failure, the right result. Core is asked apart, in memory of its own.
+//! Fuzzes the C API with sequences of calls: NULLs, impossible lengths, overlaps, all capacities, tick functions that
+//! cancel, and random sources that fail. All arguments are in one arena. After each call, every byte of the arena must
+//! be what the header's rules and core require: unchanged outside the outputs, zero after a failure, and otherwise the
+//! right result. Core computes the result in its own memory.
 #![no_main]
 
 mod common;
@@ -19,7 +20,7 @@ use fernseal_core::{Error, Key, MasterKey, kdf};
 use libfuzzer_sys::fuzz_target;
 use rand_core::TryRng;
 
-/// What lies in the arena. An argument is half of the time the piece that is meant for it.
+/// A piece of the arena. Half of the arguments are the piece that is meant for them.
 #[derive(Clone, Copy)]
 enum Piece {
     Len,
@@ -38,14 +39,14 @@ enum Piece {
     PlainPointer,
     /// Bytes that the fuzzer chooses.
     Wild,
-    /// The result of the last call that had one.
+    /// The result of the last successful call.
     Last,
 }
 
 const OUT_LEN: usize = 2048;
 const WILD_LEN: usize = 255;
 
-/// The arena as each sequence finds it, and where its pieces lie.
+/// The initial arena, and the positions of its pieces.
 static ARENA: LazyLock<(Vec<u8>, Vec<Range<usize>>)> = LazyLock::new(|| {
     let masters = [[1; 32], [2; 32]].map(|bytes| MasterKey::from_bytes(&bytes).expect("32 bytes"));
     let mut random = Random::of(b"salt and IV");
@@ -84,14 +85,14 @@ static ARENA: LazyLock<(Vec<u8>, Vec<Range<usize>>)> = LazyLock::new(|| {
     let pieces = pieces.map(|piece| {
         let start = arena.len();
         arena.extend(piece);
-        // Aligned, with something between any two.
+        // Aligned, with a gap between neighbours.
         arena.resize(arena.len().next_multiple_of(8) + 8, 0xa5);
         start..start + piece.len()
     });
     (arena, pieces.to_vec())
 });
 
-/// An argument as C sees it: an address, and how many bytes are said to be there.
+/// An argument as C sees it: an address and a number of bytes.
 #[derive(Clone, Copy)]
 struct Arg {
     at: usize,
@@ -111,13 +112,13 @@ impl Arg {
         (self.ptr(), self.len)
     }
 
-    /// How many master keys these are.
+    /// Returns the number of master keys in this argument.
     fn count(self) -> usize {
-        // A length that no object can have is a number of keys that there cannot be.
+        // An impossible length is also an impossible number of keys.
         if self.len > isize::MAX as usize { self.len } else { self.len / 64 }
     }
 
-    /// What can be no object overlaps nothing.
+    /// Returns whether two arguments overlap. An impossible argument overlaps nothing.
     fn overlaps(self, other: Self) -> bool {
         let end = |arg: Self| arg.at as u128 + arg.len as u128;
         let is_object = self.at > 0 && self.len <= isize::MAX as usize && end(self) <= usize::MAX as u128;
@@ -125,10 +126,10 @@ impl Arg {
     }
 }
 
-/// Where a result goes.
+/// The place of a result.
 struct Output {
     buffer: Arg,
-    /// Of functions that say how long it is.
+    /// The place of the length, for functions that return one.
     len: Option<Arg>,
     align: usize,
 }
@@ -140,13 +141,13 @@ impl From<Arg> for Output {
 }
 
 impl Output {
-    /// As C's functions take it.
+    /// Returns the three arguments of a C function.
     fn parts<T>(&self) -> (*mut T, usize, *mut usize) {
         (self.buffer.mut_ptr(), self.buffer.len, self.len.map_or(ptr::null_mut(), Arg::mut_ptr))
     }
 }
 
-/// A copy of the arena, by its addresses: what core reads.
+/// A copy of the arena, addressed by the addresses of the original. Core reads it.
 struct Shadow {
     base: usize,
     bytes: Vec<u8>,
@@ -159,7 +160,7 @@ impl Shadow {
         (end <= self.bytes.len()).then_some(start..end)
     }
 
-    /// The header's rule on one argument.
+    /// Checks the header's rule for one argument.
     fn is_sound(&self, arg: Arg) -> bool {
         arg.len == 0 || self.range(arg).is_some()
     }
@@ -187,7 +188,7 @@ impl Shadow {
     }
 }
 
-/// Core's errors by the header's words for them.
+/// Maps the errors of core to the statuses that the header documents.
 fn of(error: Error) -> fernseal_status {
     match error {
         Error::NotUtf8 | Error::Lookalike => FERNSEAL_MALFORMED,
@@ -198,7 +199,7 @@ fn of(error: Error) -> fernseal_status {
     }
 }
 
-/// A text as C gets it: with room for a NUL behind it.
+/// Fills a text as C gets it, with room for a NUL.
 fn text<'o>(
     out: &'o mut [u8],
     fill: impl FnOnce(&'o mut [u8]) -> Result<&'o str, Error>,
@@ -208,14 +209,14 @@ fn text<'o>(
 }
 
 unsafe extern "C" fn random(ctx: *mut c_void, out: *mut u8, len: usize) -> c_int {
-    // SAFETY: handed over by `call`, which lends it to this call alone; the library's buffer.
+    // SAFETY: `call` passes the pointer and uses it for this call only; the buffer belongs to the library.
     let (random, out) = unsafe { (&mut *ctx.cast::<Random<'_>>(), std::slice::from_raw_parts_mut(out, len)) };
     random.try_fill_bytes(out).map_or(-1, |()| 0)
 }
 
-/// Counts down, and cancels at 0.
+/// A tick function that counts down and cancels at 0.
 unsafe extern "C" fn tick(ctx: *mut c_void) -> c_int {
-    // SAFETY: handed over by `call`, which lends it to this call alone.
+    // SAFETY: `call` passes the pointer and uses it for this call only.
     let left = unsafe { &mut *ctx.cast::<u32>() };
     *left = left.saturating_sub(1);
     c_int::from(*left == 0)
@@ -228,7 +229,7 @@ struct Sequence<'a> {
     pieces: Vec<Range<usize>>,
     script: &'a [u8],
     out: Piece,
-    /// What the library draws from; core has a copy.
+    /// The random bytes of the library; core has a copy.
     random: Random<'static>,
 }
 
@@ -243,12 +244,12 @@ impl<'a> Sequence<'a> {
         Self { arena, copy, pieces, script, out: Piece::Out, random: Random::of(b"another salt, another IV") }
     }
 
-    /// The next byte of the script; 0 after its end.
+    /// Returns the next byte of the script, or 0 after its end.
     fn byte(&mut self) -> usize {
         self.script.split_off_first().copied().unwrap_or(0).into()
     }
 
-    /// A number below `end`.
+    /// Returns a number below `end`.
     fn below(&mut self, end: usize) -> usize {
         (self.byte() + 256 * self.byte()) % end
     }
@@ -258,7 +259,7 @@ impl<'a> Sequence<'a> {
         Arg { at: self.copy.base + range.start, len: range.len() }
     }
 
-    /// An argument that should be `piece`.
+    /// Returns an argument, which is often `piece`.
     fn arg(&mut self, piece: Piece) -> Arg {
         let meant = self.piece(piece as usize);
         match self.byte() {
@@ -282,25 +283,25 @@ impl<'a> Sequence<'a> {
         }
     }
 
-    /// An argument that is one object of `size` bytes, or NULL.
+    /// Returns an argument that is one object of `size` bytes, or NULL.
     fn object(&mut self, piece: Piece, size: usize) -> Arg {
         let Arg { at, .. } = self.arg(piece);
         let last = self.copy.base + self.arena.len() - size;
         Arg { at: if at < self.copy.base { 0 } else { at.min(last) }, len: size }
     }
 
-    /// A token of either form.
+    /// Returns a token in one of the two forms.
     fn token(&mut self) -> Arg {
         let piece = if self.script.len().is_multiple_of(2) { Piece::Token } else { Piece::LegacyToken };
         self.arg(piece)
     }
 
-    /// A time around that of the Fernet token.
+    /// Returns a time around that of the Fernet token.
     fn time(&mut self) -> u64 {
         990 + self.byte() as u64
     }
 
-    /// One master key, as one (`true`) or as some of them.
+    /// Returns one master key (`true`), or several.
     fn masters(&mut self) -> (bool, Arg) {
         if self.byte() >= 128 {
             return (true, self.object(Piece::Masters, 64));
@@ -309,24 +310,24 @@ impl<'a> Sequence<'a> {
         (false, Arg { len: masters.count().saturating_mul(64), ..masters })
     }
 
-    /// An output and the place for its length, where `wanted` bytes are enough.
+    /// Returns an output and the place of its length; `wanted` bytes are enough.
     fn output(&mut self, wanted: usize) -> Output {
         let mut buffer = self.buffer();
         if self.byte() >= 128 {
             let enough = wanted.saturating_add(self.byte() % 3).saturating_sub(1);
-            // A length that no object has stays one: the library believes any other.
+            // An impossible length stays impossible, because the library trusts all other lengths.
             buffer.len = if buffer.len > isize::MAX as usize { buffer.len } else { buffer.len.min(enough) };
         }
         Output { len: Some(self.object(Piece::Len, 8)), ..buffer.into() }
     }
 
     fn buffer(&mut self) -> Arg {
-        // The other one, so that a result may be an argument of the next call.
+        // The two outputs alternate, so that a result may be an argument of the next call.
         self.out = if let Piece::Out = self.out { Piece::OtherOut } else { Piece::Out };
         self.arg(self.out)
     }
 
-    /// A source that works, fails, or is NULL, its context, and the same source for core.
+    /// Returns a random source that works, fails or is NULL, its context, and the same source for core.
     fn random(&mut self) -> (fernseal_random_fn, *mut c_void, Random<'static>) {
         let (source, left): (fernseal_random_fn, _) = match self.byte() {
             0..160 => (Some(random), usize::MAX),
@@ -337,8 +338,8 @@ impl<'a> Sequence<'a> {
         (source, (&raw mut self.random).cast(), self.random.clone())
     }
 
-    /// Holds the arena after a call that ended in `status` against what it must be: as `model` fills the output in a buffer
-    /// of its own, from the copy of the arena.
+    /// Compares the arena after a call with the expected one. `model` computes the output from the copy of the arena,
+    /// in its own buffer.
     fn hold(
         &mut self,
         status: fernseal_status,
@@ -372,8 +373,9 @@ impl<'a> Sequence<'a> {
         }
     }
 
-    /// One call. What the library accepts of its arguments lies in the arena, is of bytes, and nobody else's meanwhile: that
-    /// is what makes these calls sound. What lies elsewhere it must refuse: that is what is tested.
+    /// Makes one call. The calls are sound because every argument that the library accepts is in the arena, consists of
+    /// bytes, and is not accessed otherwise during the call. The library must reject all other arguments, which is what
+    /// this tests.
     fn call(&mut self) {
         match self.byte() % 18 {
             0 => {
@@ -431,7 +433,7 @@ impl<'a> Sequence<'a> {
             5 => {
                 let (out, master) = (self.object(Piece::Out, 32), self.object(Piece::Masters, 64));
                 let token = self.token();
-                // It cancels at one of the first ticks, not at all, or is NULL.
+                // The tick function cancels at an early tick or never, or is NULL.
                 let (tick, mut left): (fernseal_tick_fn, u32) = match self.byte() {
                     at @ 1..64 => (Some(tick), at as u32),
                     64..128 => (Some(tick), u32::MAX),
@@ -580,7 +582,7 @@ impl<'a> Sequence<'a> {
                 }
             }
             _ => {
-                // A little, or nearly all that there is.
+                // A few bytes, or nearly the whole arena.
                 let len = self.below(4096).wrapping_sub(2048);
                 assert_eq!(fernseal_token_seal_cap(len), token::token_len(len).saturating_add(1));
                 assert_eq!(fernseal_token_open_cap(len), token::open_len(len));
@@ -597,7 +599,7 @@ impl<'a> Sequence<'a> {
     }
 }
 
-/// What `fernseal_config_read` does, field by field as the header has them.
+/// Models `fernseal_config_read`, field by field in the order of the header.
 fn read(json: &str, masters: &[MasterKey], out: &mut [u8]) -> Result<usize, fernseal_status> {
     let Config { proxmox, auth, logging, .. } = Config::read(json).map_err(of)?;
     let fields = [

@@ -1,4 +1,4 @@
-//! Any JSON as a config: what is sealed is got, opened and rotated, and all around the value stays byte for byte.
+//! Fuzzes configs: any JSON is sealed, read, opened and rotated, and all bytes around the value stay the same.
 #![no_main]
 
 mod common;
@@ -19,7 +19,7 @@ fn unescape(raw: &str) -> Result<String, Error> {
     json::unescape(raw, &mut plain).map(str::to_owned)
 }
 
-/// What `fill` makes in a buffer of `capacity` bytes, which must be zeroed after a failure.
+/// Returns what `fill` writes into a buffer of `capacity` bytes. Checks that the buffer is zeroed after a failure.
 fn filled(capacity: usize, fill: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Result<String, Error> {
     let mut out = vec![0xa5; capacity];
     let filled = fill(&mut out);
@@ -35,7 +35,7 @@ fn get(text: &str, pointer: &str, key: u8) -> Result<String, Error> {
     filled(text.len(), |out| config::get(text, pointer, &[master(key)], out).map(str::len))
 }
 
-/// The typed config says what the pointers say.
+/// The typed config returns the same values as the pointers.
 fn typed(text: &str) {
     let Ok(config) = Config::read(text) else { return };
     let fields = [

@@ -1,5 +1,6 @@
-//! Any text as JSON: accepted as serde_json accepts it; each string is found by its own pointer and reads the same.
-//! A string that is replaced, here by control characters and the text itself, changes nothing around it, and is found again.
+//! Fuzzes the JSON reader: it accepts the same texts as serde_json, and each string is found by its own pointer with
+//! the same contents. Replacing a string (by control characters and the text itself) changes nothing else, and the new
+//! string is found again.
 #![no_main]
 
 use fernseal_core::{Error, json};
@@ -19,7 +20,7 @@ fuzz_target!(|text: &str| {
     let unmarked = text.strip_prefix('\u{feff}').unwrap_or(text);
     match json::root(text) {
         Err(Error::TooDeep) => return,
-        // What serde_json ignores it reads for grammar alone: any depth, any number, a lone surrogate.
+        // For values that it ignores, serde_json checks the grammar only: any depth, any number, lone surrogates.
         ours => assert_eq!(ours.is_ok(), serde_json::from_str::<IgnoredAny>(unmarked).is_ok()),
     }
     if json::root(text).is_err() {

@@ -1,4 +1,4 @@
-//! Any text as a key: read as a decoder of ten lines reads it, and brought to HMAC's block as RFC 2104 says.
+//! Fuzzes key texts: compares the reader with a simple decoder of ten lines, and the key block with RFC 2104.
 #![no_main]
 
 use fernseal_core::{Key, MasterKey};

@@ -1,4 +1,5 @@
-//! Any bytes as a token, as what is signed in one, and as a secret: only what was sealed opens, and to the same secret.
+//! Fuzzes tokens: any bytes as a token, as the signed part of one, and as a secret. Only sealed secrets open, and open
+//! unchanged.
 #![no_main]
 
 mod common;
@@ -14,7 +15,7 @@ use sha2::Sha256;
 
 const KEY: [u8; 32] = *b"0123456789abcdefABCDEFGHIJKLMNOP";
 
-/// Opens a Fernet token in a buffer of its own, which must be zeroed after a failure.
+/// Opens a Fernet token in its own buffer. Checks that the buffer is zeroed after a failure.
 fn open(text: &str, freshness: Freshness) -> Result<Vec<u8>, Error> {
     let mut out = vec![0xa5; fernet::open_len(text.len())];
     let opened = fernet::open(&Key::from_bytes(&KEY), text, freshness, &mut out).map(<[u8]>::to_vec);
@@ -22,7 +23,7 @@ fn open(text: &str, freshness: Freshness) -> Result<Vec<u8>, Error> {
     opened
 }
 
-/// Opens an `enc:` token so.
+/// Opens an `enc:` token in the same way.
 fn open_sealed(text: &str, capacity: usize) -> Result<Vec<u8>, Error> {
     let mut out = vec![0xa5; capacity];
     let opened = token::open_with(&Key::from_bytes(&KEY), text, &mut out).map(<[u8]>::to_vec);
@@ -34,7 +35,7 @@ fn as_a_token(text: &str) {
     let opened = open_sealed(text, token::open_len(text.len()));
     match Token::parse(text) {
         Err(error) => assert_eq!(opened, Err(error)),
-        // The buffer is never too short for what is a token.
+        // The buffer is long enough for every valid token.
         Ok(_) => assert_ne!(opened, Err(Error::BufferTooSmall)),
     }
     assert_ne!(open(text, Freshness::Any), Err(Error::BufferTooSmall));
@@ -43,7 +44,7 @@ fn as_a_token(text: &str) {
     }
 }
 
-/// With the right MAC, so that what comes after it is reached.
+/// The MAC is valid, so that the steps after it are tested.
 fn as_what_is_signed(signed: &[u8]) {
     let mut mac = Hmac::<Sha256>::new_from_slice(&KEY[..16]).expect("any length");
     mac.update(signed);
@@ -61,17 +62,17 @@ fn as_what_is_signed(signed: &[u8]) {
     let sealed_at = u64::from_be_bytes(head[1..9].try_into().expect("8 bytes"));
     assert_eq!(fernet::verified_timestamp(&key, &text), Ok(sealed_at));
     match &opened {
-        // Under one IV there is one way to seal a secret.
+        // With the same IV, a secret has only one token.
         Ok(plain) => {
             let mut again = vec![0xa5; text.len()];
-            // A source that leaves nothing but zeros has done nothing.
+            // A random source that returns only zeros counts as failed.
             let iv = &head[9..];
             let wanted = if iv.iter().all(|byte| *byte == 0) { Err(Error::RandomFailed) } else { Ok(&*text) };
             assert_eq!(fernet::seal(&key, plain, sealed_at, &mut Random::of(iv), &mut again), wanted);
         }
         Err(error) => assert_eq!(*error, Error::AuthenticationFailed),
     }
-    // A clock and a TTL out of the ciphertext.
+    // The time and the TTL come from the ciphertext.
     let [now, ttl] = [&body[..8], &body[8..16]].map(|bytes| u64::from_be_bytes(bytes.try_into().expect("8 bytes")));
     for (now, ttl) in
         [(now, ttl), (sealed_at.wrapping_add(ttl % 128), now % 128), (sealed_at.wrapping_sub(ttl % 128), now)]
@@ -97,17 +98,17 @@ fn as_a_secret(plain: &[u8]) {
     let mut failing = Random { bytes: &[last, 1], left: 0 };
     let refused = token::seal_with(&key, &format, plain, 1, &mut failing, &mut out).map(str::len);
     assert_eq!((refused, out.iter().all(|byte| *byte == 0)), (Err(Error::RandomFailed), true));
-    // Any capacity: the secret or nothing.
+    // With any capacity the result is the secret or an error.
     let opened = open_sealed(&sealed, plain.iter().map(|byte| usize::from(*byte)).sum::<usize>() % (sealed.len() + 1));
     assert!(opened == Err(Error::BufferTooSmall) || opened.as_deref() == Ok(plain));
 
-    // One changed character.
+    // With one character changed.
     let mut changed = sealed.into_bytes();
     let at =
         plain.iter().fold(0, |at: usize, byte| at.wrapping_mul(31).wrapping_add(usize::from(*byte))) % changed.len();
     changed[at] ^= 1 << (last % 7);
     let changed = String::from_utf8(changed).expect("ASCII");
-    // Another salt's text is another salt, which no MAC covers: it leads to another key.
+    // With the salt changed. No MAC covers the salt; it leads to another key.
     match Token::parse(&changed) {
         Ok(parsed) if *parsed.format() != format => {}
         _ => assert!(open_sealed(&changed, changed.len()).is_err()),

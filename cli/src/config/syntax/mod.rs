@@ -450,7 +450,7 @@ impl Document {
         for (value, plain) in replacements {
             edits.push(self.replace(value, plain)?);
         }
-        edits.sort_by_key(|edit| edit.span.start);
+        edits.sort_unstable_by_key(|edit| edit.span.start);
         Ok(Arc::unwrap_or_clone(self.edited(&edits)?.text))
     }
 

@@ -413,8 +413,8 @@ impl Reading for Document {
             }
             found.tokens.extend(token);
         }
-        known.sort_by_key(|span| span.start);
-        leaves.sort_by_key(|index| self.values[*index].span.start);
+        known.sort_unstable_by_key(|span| span.start);
+        leaves.sort_unstable_by_key(|index| self.values[*index].span.start);
         let is_in = |outer: &Range<usize>, inner: &Range<usize>| outer.start <= inner.start && inner.end <= outer.end;
         let mut others = Tokens::default();
         apart(&self.text, &mut others, |span| {
@@ -428,7 +428,7 @@ impl Reading for Document {
         });
         found.tokens.extend(others.tokens);
         found.lookalikes.extend(others.lookalikes);
-        found.tokens.sort_by_key(|token| token.inside.start);
+        found.tokens.sort_unstable_by_key(|token| token.inside.start);
         Ok(found)
     }
 

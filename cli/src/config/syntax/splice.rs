@@ -8,7 +8,7 @@ use super::{Document, Edit, Name, Refusal};
 pub(super) fn children(document: &Document, parent: usize) -> Vec<usize> {
     let is_child = |index: &usize| document.values[*index].parent == Some(parent);
     let mut children: Vec<_> = (0..document.values.len()).filter(is_child).collect();
-    children.sort_by_key(|index| document.values[*index].name_start);
+    children.sort_unstable_by_key(|index| document.values[*index].name_start);
     children
 }
 

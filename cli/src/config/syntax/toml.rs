@@ -64,9 +64,9 @@ impl Syntax for Toml {
                 }
             };
             let mut next = next;
-            next.sort_by_key(|(value, _)| std::cmp::Reverse(value.name_start));
+            next.sort_unstable_by_key(|(value, _)| std::cmp::Reverse(value.name_start));
             if found.0[index].kind == Kind::List {
-                next.sort_by_key(|(value, _)| match value.name {
+                next.sort_unstable_by_key(|(value, _)| match value.name {
                     Name::Item(at) => std::cmp::Reverse(at),
                     _ => std::cmp::Reverse(0),
                 });

@@ -1,6 +1,7 @@
-//! SHA-256 instructions of aarch64 (Arm's SHA2 extension): one to four chains side by side.
-//! The same shape as `sha_ni`; here a state stays in SHA-256's own order, (A B C D) and (E F G H).
-//! Its results are tested in emulation; how fast it is has not been measured.
+//! Derives keys with the SHA-256 instructions of aarch64 (Arm's SHA2 extension): one to four chains at once.
+//!
+//! It is built like `sha_ni`, but keeps a state in SHA-256's own order, (A B C D) and (E F G H). The tests check its
+//! results in an emulator. Its speed has not been measured.
 
 use core::arch::aarch64::{
     uint32x4_t, vaddq_u32, vdupq_n_u32, veorq_u32, vgetq_lane_u32, vsetq_lane_u32, vsha256h2q_u32, vsha256hq_u32,
@@ -20,7 +21,7 @@ pub(super) fn is_available() -> bool {
 /// A SHA-256 state: (A B C D) and (E F G H), the lowest lane first.
 type State = [uint32x4_t; 2];
 
-/// Does `steps` iterations of one to four chains.
+/// Runs `steps` iterations of one to four chains.
 #[target_feature(enable = "neon,sha2")]
 pub(super) fn advance(chains: &mut [&mut Chain], steps: u32) {
     match chains {
@@ -79,16 +80,16 @@ fn store([abcd, efgh]: State) -> [u32; 8] {
     ]
 }
 
-/// For each chain the hash of `key block ‖ digest`, from the state after the key block.
+/// Returns, for each chain, the hash of `key block ‖ digest`. `before` is the state after the key block.
 #[target_feature(enable = "neon,sha2")]
 #[inline]
 fn compress<const N: usize>(before: &[State; N], digest: &[State; N]) -> [State; N] {
     let mut state = *before;
-    // The words of the block: the digest, the bit that ends it, and the length of key block and digest in bits.
+    // The words of the block: the digest, the 1 bit of the padding, and the length of key block and digest in bits.
     let mut w: [[uint32x4_t; 4]; N] = core::array::from_fn(|at| {
         [digest[at][0], digest[at][1], vector([0x8000_0000, 0, 0, 0]), vector([0, 0, 0, (64 + 32) * 8])]
     });
-    // Four rounds of every chain; from the fifth time on their words come of the sixteen before.
+    // Runs four rounds of every chain. From the fifth time on, it computes their words from the sixteen before.
     macro_rules! rounds {
         ($($four:literal)*) => {$(
             let k = vector([K[4 * $four], K[4 * $four + 1], K[4 * $four + 2], K[4 * $four + 3]]);

@@ -1,14 +1,17 @@
-//! Many chains, one in each lane of a vector: AVX2 has eight lanes, AVX-512 sixteen.
-//! SHA-256 is written once, over the few operations in which the two differ.
-//! Two sets of sixteen lanes side by side hide each other's latency, and keep all of the processor's ports busy.
+//! Derives many keys at once, with one chain in each lane of a vector: AVX2 has eight lanes, AVX-512 sixteen.
+//!
+//! The macro `kernel` contains SHA-256 once, over the few operations that differ between AVX2 and AVX-512. Two sets of
+//! sixteen lanes run together, so that the CPU works on one while it waits for the other. Measure a change with
+//! `benches/run.sh cycles`.
 
 use super::K;
 
-/// The kernel, over `V`, `LANES` and the operations of the module that it stands in, and the registers of a `V`.
+/// Defines the kernel of a module. The module provides the vector type `V`, its `LANES` and its operations; `$register`
+/// is the register class of a `V`.
 macro_rules! kernel {
     ($features:literal, $register:ident) => {
-        /// Does `steps` iterations of at most `SETS * LANES` chains; lanes without a chain idle. `LATE`: what depends on the
-        /// last round comes last in the next, at the price of an addition.
+        /// Runs `steps` iterations of at most `SETS * LANES` chains; the other lanes are unused. With `LATE`, each
+        /// round adds the values that depend on the previous round last, which takes one more addition.
         #[target_feature(enable = $features)]
         pub(in crate::kdf::simd) fn advance<const SETS: usize, const LATE: bool>(chains: &mut [&mut Chain], steps: u32) {
             let mut states = [gather::<SETS>(chains, |chain| &chain.inner), gather(chains, |chain| &chain.outer)];
@@ -38,7 +41,7 @@ macro_rules! kernel {
             secret.iter_mut().for_each(Zeroize::zeroize);
         }
 
-        /// A state of each chain, a word of all of them in a vector.
+        /// Returns one state of each chain, with each word of all chains in a vector.
         fn gather<const SETS: usize>(chains: &[&mut Chain], state: fn(&Chain) -> &[u32; 8]) -> [[V; SETS]; 8] {
             core::array::from_fn(|word| {
                 core::array::from_fn(|set| {
@@ -53,7 +56,7 @@ macro_rules! kernel {
             })
         }
 
-        /// The way back.
+        /// Writes the words of all chains back: the reverse of `gather`.
         fn scatter<const SETS: usize>(
             from: &[[V; SETS]; 8],
             chains: &mut [&mut Chain],
@@ -70,9 +73,9 @@ macro_rules! kernel {
             }
         }
 
-        /// The words a and e of a state before each of the last four rounds, that before round `t` at `t % 4`: so all of
-        /// the state, as what is a today is b, c and d in the next rounds. Of these d and h are only added, and can be so
-        /// from memory, which spares registers and copies.
+        /// The words a and e of a state before each of the last four rounds, with those before round `t` at index `t %
+        /// 4`. They are the whole state: a becomes b, c and d in the rounds that follow, and e becomes f, g and h. The
+        /// words d and h are only added, which an instruction can do from memory; this saves registers and copies.
         #[derive(Clone, Copy)]
         struct Recent<const SETS: usize> {
             a: [[V; SETS]; 4],
@@ -82,7 +85,7 @@ macro_rules! kernel {
         /// The state after a key block.
         struct Start<const SETS: usize> {
             before: Recent<SETS>,
-            /// a and e after round 0, but for its word.
+            /// The words a and e after round 0, without the message word of that round.
             first: [[V; SETS]; 2],
         }
 
@@ -100,8 +103,8 @@ macro_rules! kernel {
             }
         }
 
-        /// In each lane `digest` becomes the hash of `key block ‖ digest`. `words` and `last` are memory to work in: for the
-        /// message schedule from word 16 on, and for the state.
+        /// Replaces `digest` in each lane by the hash of `key block ‖ digest`. `words` and `last` are working memory,
+        /// for the message schedule from word 16 on and for the state.
         #[target_feature(enable = $features)]
         #[inline]
         fn compress<const SETS: usize, const LATE: bool>(
@@ -113,13 +116,14 @@ macro_rules! kernel {
             let Start { before, first } = key;
             let [mut a, mut e] = *first;
             let ([mut b, _, _, mut c], [mut f, _, _, mut g]) = (before.a, before.e);
-            // The words of the block: the digest, the bit that ends it, and the length of key block and digest in bits.
+            // The words of the block: the digest, the 1 bit of the padding, and the length of key block and digest in
+            // bits.
             let [w0, w1, w2, w3, w4, w5, w6, w7] = *digest;
             let (zero, end, bits) = ([splat(0); SETS], [splat(0x8000_0000); SETS], [splat((64 + 32) * 8); SETS]);
             let mut w = [w0, w1, w2, w3, w4, w5, w6, w7, end, zero, zero, zero, zero, zero, zero, bits];
 
-            /// For each set, round `$at` with d and h `$from` and its word and constant added up; then `$meanwhile`.
-            /// The barriers keep the compiler from adding in another order.
+            /// Runs round `$at` of each set, with d and h from `$from`; `$word` is the sum of the message word and the
+            /// round constant. Then runs `$meanwhile`. The barriers keep the compiler from reordering the additions.
             macro_rules! round {
                 ($at:expr, $from:ident, $set:ident, $word:expr, $meanwhile:expr) => {
                     for $set in 0..SETS {
@@ -143,8 +147,8 @@ macro_rules! kernel {
                     }
                 };
             }
-            /// One of the first sixteen rounds, and the word for sixteen rounds later. Half of the sixteen words are the same
-            /// in every block, and much is settled before the program runs.
+            /// Runs one of the first sixteen rounds and computes the word for sixteen rounds later. Half of the sixteen
+            /// words are constant, so the compiler evaluates much of this.
             macro_rules! first {
                 ($at:literal, $from:ident) => {
                     round!($at, $from, set, add(w[$at][set], splat(K[$at])), {
@@ -176,7 +180,8 @@ macro_rules! kernel {
             first!(13, last);
             first!(14, last);
             first!(15, last);
-            // Twelve rounds and eight words at a time: as much to do in each step, and each word in time for its round.
+            // Each step runs twelve rounds and computes eight words. So all steps have the same work, and each word is
+            // ready for its round.
             for step in 0..4 {
                 let (k, now, new) = (&K[16 + 12 * step..], 12 * step, 8 * step);
                 macro_rules! later {
@@ -215,7 +220,7 @@ macro_rules! kernel {
             }
         }
 
-        /// A word of the message schedule, from those 16, 15, 7 and 2 before it (FIPS 180-4 §6.2.2).
+        /// Returns a word of the message schedule, from the words 16, 15, 7 and 2 before it (FIPS 180-4 §6.2.2).
         #[target_feature(enable = $features)]
         #[inline]
         fn extend(w16: V, w15: V, w7: V, w2: V) -> V {
@@ -224,35 +229,36 @@ macro_rules! kernel {
             add(add(w16, small0), add(w7, small1))
         }
 
-        /// Σ0 of FIPS 180-4 §4.1.2.
+        /// Returns Σ0 of `a` (FIPS 180-4 §4.1.2).
         #[target_feature(enable = $features)]
         #[inline]
         fn big0(a: V) -> V {
             xor3(ror::<2>(a), ror::<13>(a), ror::<22>(a))
         }
 
-        /// Σ1.
+        /// Returns Σ1 of `e` (FIPS 180-4 §4.1.2).
         #[target_feature(enable = $features)]
         #[inline]
         fn big1(e: V) -> V {
             xor3(ror::<6>(e), ror::<11>(e), ror::<25>(e))
         }
 
-        /// Hands on `a`, as a value that the compiler knows nothing about.
+        /// Returns `a`, hidden from the optimiser: the compiler can neither reorder nor merge operations across it.
         #[target_feature(enable = $features)]
         #[inline]
         fn barrier(mut a: V) -> V {
-            // SAFETY: no instruction; the register goes in and comes out.
+            // SAFETY: it contains no instruction; the register is both input and output.
             unsafe { asm!("/* {} */", inout($register) a, options(pure, nomem, nostack, preserves_flags)) }
             a
         }
 
-        /// `a` plus what is in memory: the compiler would have it in a register since it was written.
+        /// Returns `a + b`, with `b` read from memory. The compiler would instead keep `b` in a register from where it
+        /// was written.
         #[target_feature(enable = $features)]
         #[inline]
         fn add_stored(a: V, b: &V) -> V {
             let sum;
-            // SAFETY: reads `b`, all of it and no more; where it lies in memory is all the same to this encoding.
+            // SAFETY: it reads exactly `b`. This encoding has no alignment requirement.
             unsafe {
                 asm!("vpaddd {}, {}, [{}]", lateout($register) sum, in($register) a, in(reg) b,
                     options(pure, readonly, nostack, preserves_flags));
@@ -263,7 +269,7 @@ macro_rules! kernel {
 }
 
 pub(super) mod avx2 {
-    //! Eight lanes.
+    //! The kernel for AVX2: eight lanes.
     use core::arch::asm;
     use core::arch::x86_64::{
         __m256i, _mm_cvtsi32_si128, _mm256_add_epi32, _mm256_and_si256, _mm256_or_si256, _mm256_set1_epi32,
@@ -285,12 +291,12 @@ pub(super) mod avx2 {
     }
 
     fn load(lanes: &[u32; LANES]) -> V {
-        // SAFETY: as many bits, and any are a vector.
+        // SAFETY: both types have the same size, and any bits are a valid vector.
         unsafe { transmute(*lanes) }
     }
 
     fn store(vector: V) -> [u32; LANES] {
-        // SAFETY: as many bits, and any are numbers.
+        // SAFETY: both types have the same size, and any bits are valid numbers.
         unsafe { transmute(vector) }
     }
 
@@ -318,7 +324,7 @@ pub(super) mod avx2 {
         xor(xor(a, b), c)
     }
 
-    /// The bits of `b` where `a` is set, of `c` elsewhere.
+    /// Returns the bits of `b` where `a` is set, and those of `c` elsewhere.
     #[target_feature(enable = "avx2")]
     #[inline]
     fn choose(a: V, b: V, c: V) -> V {
@@ -340,7 +346,7 @@ pub(super) mod avx2 {
     #[target_feature(enable = "avx2")]
     #[inline]
     fn ror<const BITS: u32>(a: V) -> V {
-        // The counts are constants here, so they end up in the instructions.
+        // The counts are constants, so they become immediate operands.
         let right = _mm256_srl_epi32(a, _mm_cvtsi32_si128(BITS.cast_signed()));
         let left = _mm256_sll_epi32(a, _mm_cvtsi32_si128((32 - BITS).cast_signed()));
         _mm256_or_si256(right, left)
@@ -349,7 +355,7 @@ pub(super) mod avx2 {
     kernel!("avx2", ymm_reg);
 }
 
-/// The operations of AVX-512 at one of its widths, and the kernel over them.
+/// Defines the operations of AVX-512 at one vector width, and the kernel over them.
 macro_rules! avx512 {
     ($v:ident, $lanes:literal, $available:tt $(, $more:tt)*; $features:literal, $register:ident;
      $set1:ident $add:ident $xor:ident $ternary:ident $shift:ident::<$count:ty> $rotate:ident) => {
@@ -371,12 +377,12 @@ macro_rules! avx512 {
         }
 
         fn load(lanes: &[u32; LANES]) -> V {
-            // SAFETY: as many bits, and any are a vector.
+            // SAFETY: both types have the same size, and any bits are a valid vector.
             unsafe { transmute(*lanes) }
         }
 
         fn store(vector: V) -> [u32; LANES] {
-            // SAFETY: as many bits, and any are numbers.
+            // SAFETY: both types have the same size, and any bits are valid numbers.
             unsafe { transmute(vector) }
         }
 
@@ -398,7 +404,7 @@ macro_rules! avx512 {
             $xor(a, b)
         }
 
-        // The number of a three-way operation is its truth table.
+        // The constant of a three-operand instruction is its truth table.
 
         #[target_feature(enable = $features)]
         #[inline]
@@ -406,7 +412,7 @@ macro_rules! avx512 {
             $ternary::<0x96>(a, b, c)
         }
 
-        /// The bits of `b` where `a` is set, of `c` elsewhere.
+        /// Returns the bits of `b` where `a` is set, and those of `c` elsewhere.
         #[target_feature(enable = $features)]
         #[inline]
         fn choose(a: V, b: V, c: V) -> V {
@@ -436,13 +442,13 @@ macro_rules! avx512 {
 }
 
 pub(super) mod avx512 {
-    //! Sixteen lanes.
+    //! The kernel for AVX-512: sixteen lanes.
     avx512!(__m512i, 16, "avx512f"; "avx512f", zmm_reg;
         _mm512_set1_epi32 _mm512_add_epi32 _mm512_xor_si512 _mm512_ternarylogic_epi32 _mm512_srli_epi32::<u32> _mm512_ror_epi32);
 }
 
 pub(super) mod avx512vl {
-    //! Eight lanes, with the rotation and the three-way operations of AVX-512.
+    //! The kernel for AVX-512VL: eight lanes, with the rotation and the three-operand instructions of AVX-512.
     avx512!(__m256i, 8, "avx512f", "avx512vl"; "avx512f,avx512vl", ymm_reg;
         _mm256_set1_epi32 _mm256_add_epi32 _mm256_xor_si256 _mm256_ternarylogic_epi32 _mm256_srli_epi32::<i32> _mm256_ror_epi32);
 }

@@ -1,6 +1,8 @@
-//! SHA-256 instructions of x86-64 (Intel's SHA extensions): one to four chains side by side.
-//! One chain waits for its own last round most of the time; the others fill the gaps.
-//! A state stays in the order that the instructions want, (A B E F) and (C D G H), from the first step to the last.
+//! Derives keys with SHA-NI, the SHA-256 instructions of x86-64: one to four chains at once.
+//!
+//! A single chain spends most of its time waiting for its previous round. With several chains, the CPU works on the
+//! others meanwhile. All iterations keep a state in the order that the instructions require, (A B E F) and (C D G H).
+//! Measure a change with `benches/run.sh cycles`.
 
 use core::arch::asm;
 use core::arch::x86_64::{
@@ -23,11 +25,11 @@ pub(super) fn is_available() -> bool {
 /// A SHA-256 state: (F E B A) and (H G D C), the lowest lane first.
 type State = [__m128i; 2];
 
-/// What a hash goes on from, and adds to what its rounds come to.
+/// The state from which a hash starts. It is added to the result of the rounds (FIPS 180-4 §6.2.2).
 struct Start {
     state: State,
-    /// The part of it in the first eight words of the hash that follows, with the constants of their rounds: so the next
-    /// rounds can begin before the sum is there.
+    /// The state as the first eight words of the next block, plus the constants of their rounds. The rounds of the next
+    /// hash start from this sum, so that they need not wait for the digest.
     words: State,
 }
 
@@ -39,24 +41,25 @@ impl Start {
     }
 }
 
-/// What `N` chains are worked on in.
+/// The working memory of `N` chains.
 struct Work<const N: usize> {
     /// The states after the inner and the outer key block.
     keys: [[Start; N]; 2],
-    /// What the rounds came to in the last hash, before the state was added.
+    /// The result of the rounds of the last hash, before the state is added.
     rounds: [State; N],
     sum: [State; N],
 }
 
-/// Makes the upper halves of the vector registers clean.
+/// Zeroes the upper halves of the vector registers.
 ///
-/// SHA instructions have a legacy encoding only. While an upper half is dirty, Intel processors take a microcode assist of
-/// about 400 cycles at each change between VEX and legacy encoding: one derivation of several took a second. Whoever calls
-/// us may have left them dirty, and a build for AVX (`-C target-cpu=x86-64-v3`) copies states by whole ymm registers.
+/// SHA instructions have a legacy encoding only. While an upper half is not zero, Intel CPUs take a microcode assist of
+/// about 400 cycles at each switch between VEX and legacy encoding; it made a derivation of several keys take a second.
+/// The caller may leave the upper halves in that state, and a build for AVX (`-C target-cpu=x86-64-v3`) copies states
+/// in whole ymm registers.
 #[inline(always)]
 fn clean_uppers() {
     if avx::get() {
-        // SAFETY: AVX is there. The compiler is told that every register changes that may.
+        // SAFETY: the CPU has AVX. Every register that may change is declared as an output.
         unsafe {
             asm!("vzeroupper", out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _, out("xmm4") _, out("xmm5") _,
                 out("xmm6") _, out("xmm7") _, out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
@@ -65,21 +68,22 @@ fn clean_uppers() {
     }
 }
 
-/// Two rounds of one chain, of the words in the lower half of `$input`.
+/// Runs two rounds of one chain, with the words in the lower half of `$input`.
 macro_rules! two {
     ($state:expr, $new:literal $old:literal, $input:expr) => {
         $state[$old] = _mm_sha256rnds2_epu32($state[$old], $state[$new], $input)
     };
 }
 
-/// The kernel, with the registers and the encoding that the features lead to.
+/// Defines the kernel for a set of CPU features, which decides the number of registers and the encoding.
 macro_rules! kernel {
     ($features:literal) => {
-        /// Does `steps` iterations of one to four chains.
+        /// Runs `steps` iterations of one to four chains.
         #[target_feature(enable = $features)]
         pub(in crate::kdf::simd) fn advance<const LATE: bool>(chains: &mut [&mut Chain], steps: u32) {
             match chains {
-                // One chain would wait for its words longer than for its rounds, on any processor.
+                // A single chain is always late: on every CPU, it would otherwise wait longer for its words than for
+                // its rounds.
                 [a] => together::<1, true>([a], steps),
                 [a, b] => together::<2, LATE>([a, b], steps),
                 [a, b, c] => together::<3, LATE>([a, b, c], steps),
@@ -88,8 +92,9 @@ _ => {}
             }
         }
 
-        /// Does `steps` iterations of `N` chains. `LATE`: the word seven before, where it is among the last four, is added after
-        /// `sha256msg2` instead of before. That shortens the wait for words at the price of three instructions in four rounds.
+        /// Runs `steps` iterations of `N` chains. `LATE` concerns the word seven positions earlier in the message
+        /// schedule, where it is among the last four words: it is then added after `sha256msg2` instead of before. This
+        /// shortens the wait for words and costs three instructions in four rounds.
         #[target_feature(enable = $features)]
         fn together<const N: usize, const LATE: bool>(chains: [&mut Chain; N], steps: u32) {
             let mut work: Work<N> = Work {
@@ -115,15 +120,15 @@ _ => {}
             work.rounds.iter_mut().chain(&mut work.sum).for_each(Zeroize::zeroize);
         }
 
-        /// The loop. It stands alone, and takes its input from memory and leaves its output there, because with the code around it
-        /// in one function a build for AVX would hold pairs of its vectors in ymm registers.
+        /// Runs the iterations. It is out of line and reads and writes memory: inlined, a build for AVX would hold
+        /// pairs of its vectors in ymm registers, which makes SHA instructions slow (see `clean_uppers`).
         #[target_feature(enable = $features)]
         #[inline(never)]
         fn run<const N: usize, const LATE: bool>(Work { keys, rounds, sum }: &mut Work<N>, steps: u32) {
             clean_uppers();
             let (mut last, mut total) = (*rounds, *sum);
             for _ in 0..steps {
-                // A loop, so that the code of a compression is there once, and in this function.
+                // A loop, so that the code of a compression exists once, in this function.
                 for at in 0..2 {
                     last = compress::<N, LATE>(&keys[at], &keys[1 - at], &last);
                 }
@@ -135,8 +140,9 @@ _ => {}
             (*rounds, *sum) = (last, total);
         }
 
-        /// For each chain what the rounds come to in the hash of `key block ‖ digest`, from the state `before` it, after
-        /// the key block. The digest is the sum of `rounds` and `last`, the state before the hash whose digest it is.
+        /// Returns, for each chain, the result of the rounds of the hash of `key block ‖ digest`. `before` is the state
+        /// after the key block. The digest is the sum of `rounds` and the state in `last`, from which the previous hash
+        /// started.
         #[target_feature(enable = $features)]
         #[inline]
         fn compress<const N: usize, const LATE: bool>(
@@ -145,7 +151,8 @@ _ => {}
             rounds: &[State; N],
         ) -> [State; N] {
             let mut state: [State; N] = core::array::from_fn(|at| before[at].state);
-            // The words of the block: the digest, the bit that ends it, and the length of key block and digest in bits.
+            // The words of the block: the digest, the 1 bit of the padding, and the length of key block and digest in
+            // bits.
             let (end, bits) = (_mm_set_epi32(0, 0, 0, i32::MIN), _mm_set_epi32((64 + 32) * 8, 0, 0, 0));
             let mut w: [[__m128i; 4]; N] = core::array::from_fn(|at| {
                 let [abef, cdgh] = turned(plus(rounds[at], last[at].state));
@@ -158,7 +165,7 @@ _ => {}
                 two!(state[at], 0 1, _mm_shuffle_epi32::<0x0e>(w0145));
                 two!(state[at], 1 0, _mm_shuffle_epi32::<0x0e>(w2367));
             }
-            // Four rounds of every chain; from the fifth time on their words come of the sixteen before.
+            // Runs four rounds of every chain. From the fifth time on, it computes their words from the sixteen before.
             macro_rules! rounds {
                 ($four:literal) => {
                     let k = constants([4 * $four, 4 * $four + 1, 4 * $four + 2, 4 * $four + 3]);
@@ -201,14 +208,14 @@ _ => {}
 }
 
 pub(super) mod legacy {
-    //! Sixteen registers and instructions that overwrite an operand, as SHA's own do.
+    //! The kernel for sixteen vector registers, in the legacy encoding, in which an instruction overwrites an operand.
     use super::*;
 
     kernel!("sha,sse2,ssse3,sse4.1");
 }
 
 pub(super) mod evex {
-    //! The 32 registers of AVX-512.
+    //! The kernel for the 32 vector registers of AVX-512.
     use super::*;
 
     cpufeatures::new!(cpu, "sha", "sse2", "ssse3", "sse4.1", "avx512f", "avx512vl");
@@ -253,14 +260,14 @@ fn minus(a: State, b: State) -> State {
     [_mm_sub_epi32(a[0], b[0]), _mm_sub_epi32(a[1], b[1])]
 }
 
-/// A state as words of a block: (A B E F) and (C D G H), the lowest lane first.
+/// Returns a state as words of a block: (A B E F) and (C D G H), the lowest lane first.
 #[target_feature(enable = "sse2")]
 #[inline]
 fn turned([abef, cdgh]: State) -> State {
     [_mm_shuffle_epi32::<0x1b>(abef), _mm_shuffle_epi32::<0x1b>(cdgh)]
 }
 
-/// Four round constants, the first in the lowest lane.
+/// Returns four round constants, the first in the lowest lane.
 #[target_feature(enable = "sse2")]
 #[inline]
 fn constants(at: [usize; 4]) -> __m128i {

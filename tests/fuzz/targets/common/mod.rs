@@ -1,12 +1,11 @@
-//! A random source whose bytes a target chooses, and which fails when it is told to.
-//! The same for core and for C.
-//! Random it is not: what is sealed with it can be told beforehand.
+//! A predictable random source, for core and for C. The fuzz target chooses its bytes and the call at which it fails,
+//! so that the test can compute what must be sealed.
 
 use core::fmt;
 
 use rand_core::{TryCryptoRng, TryRng};
 
-/// Gives `bytes` over and over, in at most `left` calls.
+/// A source that repeats `bytes`, in at most `left` calls.
 #[derive(Clone)]
 pub struct Random<'a> {
     pub bytes: &'a [u8],
@@ -41,7 +40,7 @@ impl TryRng for Random<'_> {
         unreachable!("core asks for bytes")
     }
 
-    /// A source that fails has written by then, as real ones may.
+    /// A source that fails may already have written bytes, as real ones do.
     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Failed> {
         out.iter_mut().zip(self.bytes.iter().cycle()).for_each(|(slot, byte)| *slot = *byte);
         self.left = self.left.checked_sub(1).ok_or(Failed)?;
