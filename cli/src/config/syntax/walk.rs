@@ -1,5 +1,10 @@
 //! Strict JSON, walked through for each question: in linear time, and without a table of all values, which for a large config
 //! would be many times the text. Core decides what is JSON.
+//!
+//! Core has a walk too ([`json::Walk`], [`json::find_duplicate`]). It needs no heap, and pays for that: it finds one pointer
+//! at a time, and compares names by their hashes, one SHA-256 for each name. With a heap, this walk finds many pointers in one
+//! pass and compares the names themselves. Two tests below hold the two walks equal: the values with their pointers and the
+//! names that occur twice, and what each pointer leads to.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -357,6 +362,46 @@ fn broken(offset: usize, error: Error) -> ReadError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The pointers of the strings and scalars, and whether a name on the way to a token occurs twice, as core has them.
+    fn by_core(text: &str) -> (Vec<String>, bool) {
+        let mut levels = vec![json::Level::default(); json::MAX_DEPTH];
+        let mut walk = json::Walk::new(text, &mut levels);
+        let mut pointers = Vec::new();
+        while let Some(event) = walk.next() {
+            if let Event::String(_) | Event::Scalar(_) = event.unwrap() {
+                let mut pointer = String::new();
+                walk.write_pointer(&mut pointer).unwrap();
+                pointers.push(pointer);
+            }
+        }
+        let is_token = |kind, span: Range<usize>| {
+            let raw = || &text[span.start + 1..span.end - 1];
+            kind == json::Kind::String && unescaped(raw()).is_ok_and(|said| token::is_sealed(&said))
+        };
+        let mut paths = vec![json::PathHash::default(); text.len()];
+        let twice = json::find_duplicate(text, &mut levels, &mut paths, is_token).unwrap();
+        (pointers, twice.is_some())
+    }
+
+    #[test]
+    fn values_and_names_that_occur_twice_are_those_of_core() {
+        for text in [
+            r#"{"a":["x",{"b/c":"enc:1"},"enc:2",[[],{}],null],"d":{},"e~":"\u0065nc:3","":"enc:4","\u0061b":1}"#,
+            r#"{"a":"enc:1","a":"x"}"#,
+            r#"{"a":"x","\u0061":"enc:1"}"#,
+            r#"{"a":{"b":"enc:1"},"c":1,"a":{}}"#,
+            r#"[{"a":{"b":{"c":"enc:1"},"b":0}}, {"a":1,"a":2}]"#,
+            r#"{"x":1,"x":2,"a":{"b":"enc:1"},"c":{"y":1,"y":2}}"#,
+            r#"[{"a":"enc:1"},{"a":"enc:2"},{"a":{"a":"enc:3"}}]"#,
+            "\u{feff} \"enc:1\" ",
+        ] {
+            let walk = Walk::new(Arc::new(Zeroizing::new(text.to_owned())));
+            let pointers: Vec<String> = walk.leaves().map(|leaf| leaf.pointer).collect();
+            let is_twice = matches!(walk.tokens(), Err(ReadError::NamedTwice(_)));
+            assert_eq!((pointers, is_twice), by_core(text), "{text}");
+        }
+    }
 
     #[test]
     fn many_pointers_lead_where_each_of_them_leads_alone() {
