@@ -27,7 +27,9 @@ mutants="cargo-mutants 27.1.0"
 deny="cargo-deny 0.20.2"
 wheel="cryptography==50.0.2"
 deploy="ansible-core==2.19.14 pre_commit==4.7.0"
-module="koffi@3.3.4"
+# The other readers of YAML and .env, for tests/formats.
+readers="PyYAML==6.0.4 ruamel.yaml==0.19.1 python-dotenv==1.2.4"
+modules="koffi@3.3.4 yaml@2.9.1 dotenv@18.0.10"
 
 fail() { echo "setup: $*" >&2; exit 1; }
 installed() { dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null | sed -n 's/^installed //p'; }
@@ -74,8 +76,8 @@ part_python() {
         python3 -c 'import ensurepip' 2>/dev/null || debian $python
         quietly python3 -m venv "$venv"
     }
-    pypi "$wheel"
-    echo "python: $wheel in $venv"
+    pypi "$wheel" $readers
+    echo "python: $wheel $readers in $venv"
 }
 
 part_c() { debian $c; echo "c: gcc $(gcc -dumpfullversion), clang $(clang -dumpversion), $(valgrind --version)"; }
@@ -83,10 +85,12 @@ part_c() { debian $c; echo "c: gcc $(gcc -dumpfullversion), clang $(clang -dumpv
 part_go() { debian $go; echo "go: $(go version)"; }
 
 part_node() {
+    missing=
     javascript
-    npm ls --prefix "$node" "$module" >/dev/null 2>&1 ||
-        quietly npm install --prefix "$node" --cache "$node/.cache" --no-audit --no-fund "$module"
-    echo "node: $(node --version), $module in $node"
+    for each in $modules; do npm ls --prefix "$node" "$each" >/dev/null 2>&1 || missing=$each; done
+    [ -z "$missing" ] ||
+        quietly npm install --prefix "$node" --cache "$node/.cache" --no-audit --no-fund $modules
+    echo "node: $(node --version), $modules in $node"
 }
 
 # Debian's Rust for bare metal. Its library is built from source, so source and compiler must have the same version.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::audit::Audit;
-use crate::config::text::ConfigText;
+use crate::config::text::{ConfigText, TextFormat};
 use crate::error::{ConfigFailure, Result, UsageFailure};
 use crate::keys::{KeyOptions, Keyring};
 use crate::output::Report;
@@ -22,6 +22,8 @@ pub(crate) struct Context {
     pub(crate) report: Report,
     pub(crate) audit: Audit,
     pub(crate) key_file: Option<PathBuf>,
+    /// The format of the configs that are named, if the user says it.
+    pub(crate) format: Option<TextFormat>,
     pub(crate) prompts: Prompts,
     pub(crate) key_command: Option<OsString>,
     pub(crate) threads: NonZeroUsize,

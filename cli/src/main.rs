@@ -1,4 +1,4 @@
-//! `fernseal`: keeps the secrets of JSON configs encrypted at rest.
+//! `fernseal`: keeps the secrets of configs encrypted at rest.
 //! Here: what is done before and after a command. The commands are in `commands/`, one file a verb.
 //! What tokens and JSON mean is decided in fernseal-core, how files stay whole in `store`.
 
@@ -23,6 +23,7 @@ use fernseal_core::stack;
 
 use args::{Cli, Command};
 use audit::Audit;
+use config::text::TextFormat;
 use context::Context;
 use env::USED_STACK;
 use error::Failure;
@@ -49,6 +50,7 @@ fn run() -> ExitCode {
         report: Report::new(cli.common.quiet, cli.common.verbose),
         audit: Audit::new(cli.common.audit_log, threads),
         key_file: cli.common.key_file,
+        format: cli.common.format.as_deref().and_then(TextFormat::of_option),
         prompts: Prompts::new(cli.common.no_input),
         key_command: cli.common.key_command,
         threads,
@@ -69,6 +71,8 @@ fn run() -> ExitCode {
         Command::Rotate(args) => commands::rotate::run(args, &context),
         Command::Backups(args) => commands::backups::run(args, &context),
         Command::Check(args) => commands::check::run(args, &context),
+        Command::Seal(args) => commands::seal::run(args, &context),
+        Command::Open(args) => commands::open::run(args, &context),
         Command::Run(args) => commands::run::run(args, core_limit, &context),
         Command::Bound { parent, program } => keys::run_bound(*parent, program),
         Command::Session { program } => commands::run::session(program, core_limit),

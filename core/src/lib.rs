@@ -27,6 +27,7 @@
 //! | open or seal the values of a config | [`config::open`], [`config::get`], [`config::seal`] |
 //! | seal a config with a new master key | [`config::rotate`] |
 //! | read the fields of a ProxmoxMCP config | [`config::Config`] |
+//! | open or rotate the tokens in a text of any format | [`text::open`], [`text::rotate`], [`text::tokens`] |
 //! | open or seal one `enc:` token | [`token::open`], [`token::seal`] |
 //! | derive a key separately from opening or sealing | [`kdf::derive`], [`token::open_with`], [`token::seal_with`] |
 //! | open or seal plain Fernet tokens | [`fernet`] |
@@ -37,6 +38,7 @@
 //! |---|---|---|
 //! | `typed` | on | adds [`config::Config`], and with it serde |
 //! | `simd` | off | derives keys with vector and SHA instructions of the CPU; the only unsafe code; not for bare metal |
+//! | `jsonc` | off | adds [`json::Events::relaxed`], which reads JSON with comments; not for bare metal |
 //! | `compact` | off | chooses small code and little stack instead of speed, for microcontrollers |
 //!
 //! A build for bare metal does not turn `compact` on automatically. Without it, the whole crate works too, but opening
@@ -60,6 +62,7 @@ mod key_id;
 mod mac;
 mod random;
 pub mod stack;
+pub mod text;
 pub mod token;
 
 pub use error::Error;

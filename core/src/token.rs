@@ -20,7 +20,7 @@ pub const PREFIX: &str = "enc:";
 pub const LEGACY_SALT: Salt = *b"proxmox_mcp_salt";
 
 /// The length of a salt in base64url, in characters.
-const SALT_TEXT_LEN: usize = 24;
+pub(crate) const SALT_TEXT_LEN: usize = 24;
 
 /// Returns whether `text` begins with [`PREFIX`]. [`Token::parse`] tells whether it is a token.
 #[must_use]

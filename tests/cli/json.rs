@@ -167,6 +167,8 @@ fn options(folder: &Folder, verb: &str) -> (Vec<Vec<String>>, Vec<Vec<String>>) 
             (_, "<DIR>") => Some("backups"),
             (_, "<POINTER>") => Some("/auth/user"),
             (_, "<SECONDS>" | "<N>") => Some("2"),
+            (_, "<FORMAT>") => Some("json"),
+            (_, "<GLOB>") => Some("c.*"),
             (_, value) => {
                 assert!(!value.starts_with('<'), "a value for {words:?}?");
                 None

@@ -1,11 +1,71 @@
 //! `set --create` adds a member, `unset` removes one: everything else in the config stays byte for byte.
 
 use crate::common::{Folder, Said, tokens};
+use crate::formats::around;
 
 /// `set --create` of a secret at this pointer.
 fn create(folder: &Folder, pointer: &str) -> Said {
-    let line = "printf secret | \"$0\" set --create c.json \"$1\"";
-    Said::of(folder.command(&["sh", "-c", line], &[pointer]).output().unwrap())
+    create_in(folder, "c.json", pointer)
+}
+
+fn create_in(folder: &Folder, config: &str, pointer: &str) -> Said {
+    let line = "printf secret | \"$0\" set --create \"$1\" \"$2\"";
+    Said::of(folder.command(&["sh", "-c", line], &[config, pointer]).output().unwrap())
+}
+
+/// In each of the other formats a text, a pointer, and what `set --create` makes of the text.
+const FORMATS: [(&str, &str, &str, &str); 7] = [
+    ("c.yaml", "db:\r\n  user: x # c\r\nl: []\r\n", "/db/n", "db:\r\n  user: x # c\r\n  \"n\": @\r\nl: []\r\n"),
+    ("c.toml", "a = 1\n[db]\nuser = \"x\" # c\n", "db.user2", "a = 1\n[db]\nuser = \"x\" # c\nuser2 = \"@\"\n"),
+    ("c.env", "# c\nexport B=\"x\"\n", "N", "# c\nexport B=\"x\"\nN=@\n"),
+    ("c.ini", "; c\n[db]\nuser = x\n[e]\n", "/db/n", "; c\n[db]\nuser = x\nn = @\n[e]\n"),
+    ("c.properties", "a = 1\n# c\nb = 2\n", "n", "a = 1\n# c\nb = 2\nn = @\n"),
+    (
+        "c.jsonc",
+        "{\n  // c\n  \"a\": {\"b\": 1}, // d\n}\n",
+        "/a/n",
+        "{\n  // c\n  \"a\": {\"b\": 1,\"n\": \"@\"}, // d\n}\n",
+    ),
+    ("d.env", "", "N", "N=@\n"),
+];
+
+#[test]
+fn in_every_format_unset_takes_back_what_set_create_added() {
+    let folder = Folder::new("members-formats");
+    for (config, text, pointer, expected) in FORMATS {
+        folder.write(config, text);
+        let said = create_in(&folder, config, pointer);
+        assert_eq!(said.code, Some(0), "{config}: {said:?}");
+        assert_eq!(around(&folder.read(config)), expected);
+        assert_eq!(folder.run(&["get", config, pointer]).out, "secret\n");
+        let said = folder.run(&["unset", config, pointer]);
+        assert_eq!(said.err, format!("removed {pointer} from {config}, an encrypted value\n"));
+        assert_eq!(folder.read(config), text);
+    }
+}
+
+#[test]
+fn what_a_format_cannot_take_or_lose_is_refused_by_its_name() {
+    let folder = Folder::new("members-refused");
+    for (config, text, pointer, creates, what) in [
+        ("c.yaml", "a: {b: 1}\n", "/a", false, "a value of YAML that holds others is not removed"),
+        ("c.toml", "[a]\nb = 1\n", "/a", false, "a value of TOML that holds others is not removed"),
+        ("c.ini", "[a]\nb = 1\n", "/a", false, "a value of INI that holds others is not removed"),
+        ("c.yaml", "a: [1]\n", "/a/0", false, "not the member of an object: c.yaml at /a/0"),
+        ("c.yaml", "a: &x 1\nb: *x\n", "/a", false, "c.yaml"),
+        ("c.toml", "a = 1\n", "/b/c", true, "no object at /b in c.toml"),
+        ("c.env", "A=1\n", "/A/c", true, "the value at /A in c.env is not an object"),
+        ("c.env", "A=1\n", "/b-c", true, "c.env"),
+        ("c.yaml", "", "/a", true, "the text holds no values yet"),
+        ("c.txt", "text\n", "/a", true, "its format is not known: c.txt"),
+        ("c.txt", "text\n", "/a", false, "its format is not known: c.txt"),
+    ] {
+        folder.write(config, text);
+        let said = if creates { create_in(&folder, config, pointer) } else { folder.run(&["unset", config, pointer]) };
+        assert_eq!((said.code, &*said.out), (Some(6), ""), "{config} {pointer}: {said:?}");
+        assert!(said.err.contains(what), "{config} {pointer}: {said:?}");
+        assert_eq!(folder.read(config), text);
+    }
 }
 
 const LAYOUTS: [(&str, &str, &str); 6] = [

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::common::{Folder, skip};
 
-pub(crate) const VERBS: [&str; 17] = [
+pub(crate) const VERBS: [&str; 19] = [
     "encrypt",
     "decrypt",
     "get",
@@ -18,6 +18,8 @@ pub(crate) const VERBS: [&str; 17] = [
     "rotate",
     "backups",
     "check",
+    "seal",
+    "open",
     "run",
     "doctor",
     "completions",

@@ -308,13 +308,14 @@ struct Prompt {
 }
 
 const NOTHING_CHANGED: &str = "next: nothing was changed";
+const NOTHING_PRINTED: &str = "next: nothing was printed; run it again when ready";
 
 /// Returns the prompt for the master key, for a verb that has it.
 const fn key_prompt(name: &'static str, words: &'static [&'static str]) -> Prompt {
     Prompt { name, words, key: false, steps: &[], prompt: "Master key: ", said: NOTHING_CHANGED }
 }
 
-const PROMPTS: [Prompt; 18] = [
+const PROMPTS: [Prompt; 20] = [
     key_prompt("get", &["get", "sealed.json", "auth.token_value"]),
     key_prompt("set", &["set", "sealed.json", "auth.token_value"]),
     key_prompt("edit", &["edit", "sealed.json"]),
@@ -342,6 +343,15 @@ const PROMPTS: [Prompt; 18] = [
         steps: &[("Secret for auth.token_value: ", "new\n")],
         prompt: "The same again: ",
         said: NOTHING_CHANGED,
+    },
+    Prompt { name: "seal", words: &["seal"], key: true, steps: &[], prompt: "Secret: ", said: NOTHING_PRINTED },
+    Prompt {
+        name: "seal-again",
+        words: &["seal"],
+        key: true,
+        steps: &[("Secret: ", "new\n")],
+        prompt: "The same again: ",
+        said: NOTHING_PRINTED,
     },
     Prompt {
         name: "press-enter",

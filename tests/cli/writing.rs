@@ -392,7 +392,7 @@ fn each_way_of_not_being_json_gets_its_own_hint() {
         (" \n", "the file is empty"),
         ("{'a': 1}", "single quotes"),
         ("{\"a\": 1", "ends too early"),
-        ("auth:\n  token_value: x\n", "not YAML, TOML, INI or .env"),
+        ("auth:\n  token_value: x\n", "say so with --format"),
         ("{\"a\": NaN}", "check the text at this place"),
     ] {
         folder.write("c.json", text);

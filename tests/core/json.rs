@@ -542,3 +542,44 @@ fn a_byte_order_mark_is_the_one_thing_that_serde_json_refuses_and_we_read() {
     assert!(!serde_accepts("\u{feff}{}"));
     assert_eq!(accepts("\u{feff}{}"), Ok(()));
 }
+
+#[cfg(feature = "jsonc")]
+#[test]
+fn comments_and_trailing_commas_are_read_where_wanted() {
+    use fernseal_core::json::{Event, Events};
+
+    let strings = |text: &str| -> Result<Vec<String>, Error> {
+        let event = |event| match event {
+            Ok(Event::String(span) | Event::Name(span)) => Some(Ok(text[span].to_owned())),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        };
+        Events::relaxed(text).filter_map(event).collect()
+    };
+    for (text, said) in [
+        ("{\"a\":\"b\"}", vec!["\"a\"", "\"b\""]),
+        ("\u{feff}// \"c\"\r\n{/**/\"a\"//x\n:/* \"d\" // */\"b\",//y\n}", vec!["\"a\"", "\"b\""]),
+        ("[\"//a\",[],{},[1,],\"/*b*/\" , /*,*/ ]//", vec!["\"//a\"", "\"/*b*/\""]),
+        ("/***/1", vec![]),
+    ] {
+        assert_eq!(strings(text).unwrap(), said, "{text}");
+        let is_strict = !text.contains(",]") && !text.contains("/*") && !text.contains('\r');
+        assert_eq!(json::root(text).is_ok(), is_strict, "{text}");
+    }
+    for text in [
+        "[,]",
+        "{,}",
+        "[1,,]",
+        "[1]/*",
+        "[1]/",
+        "[1 /* */ 2]",
+        "/* [1]",
+        "[1]/*/",
+        "# c\n1",
+        "",
+        "// c",
+        "{\"a\":1,/*}",
+    ] {
+        assert_eq!(strings(text), Err(Error::InvalidJson), "{text}");
+    }
+}

@@ -16,6 +16,7 @@ mod interop;
 mod json;
 mod keys;
 mod tampering;
+mod text;
 #[cfg(feature = "typed")]
 mod typed;
 mod vectors;

@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::quote::Pointer;
 
-/// Keeps the secrets of JSON configs encrypted at rest.
+/// Keeps the secrets of configs encrypted at rest.
 #[derive(Debug, Parser)]
 #[command(name = "fernseal", version, arg_required_else_help = true, subcommand_required = true)]
 #[command(override_usage = "fernseal CONFIG [-o OUT]\n       fernseal CONFIG --status\n       fernseal COMMAND …")]
@@ -49,6 +49,9 @@ pub(crate) struct Common {
     /// Run COMMAND by sh -c; what it prints is the master key
     #[arg(long, global = true, value_name = "COMMAND", conflicts_with = "key_file")]
     pub(crate) key_command: Option<OsString>,
+    /// Take the configs that are named for FORMAT, whatever their names tell
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = FORMATS)]
+    pub(crate) format: Option<String>,
     /// Append to FILE what each command did with keys and secrets
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
@@ -68,6 +71,9 @@ pub(crate) struct Common {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 }
+
+/// The names of formats, as `config::syntax` has them.
+pub(crate) const FORMATS: [&str; 8] = ["json", "jsonc", "env", "toml", "yaml", "ini", "properties", "text"];
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -99,6 +105,10 @@ pub(crate) enum Command {
     Backups(Backups),
     /// Find secrets in plain text, for git hooks and CI (exit code 3)
     Check(Check),
+    /// Encrypt one secret from stdin or a prompt, and print the token
+    Seal(Seal),
+    /// Print the secret of one token from stdin
+    Open(Open),
     /// Start a program with secrets, decrypted in its environment or in files of its own
     Run(Run),
     /// Find out what is wrong with a config and its master key, and what to do
@@ -135,6 +145,18 @@ pub(crate) enum Command {
     Man(Man),
 }
 
+/// Which files of directories are looked at
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Files of directories")]
+pub(crate) struct Select {
+    /// In directories look at files that match GLOB too, as in '*.tf' or 'deploy/**/*.txt' (can be repeated)
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) include: Vec<String>,
+    /// In directories leave out files that match GLOB (can be repeated)
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+}
+
 /// Find secrets in plain text, for git hooks and CI (exit code 3)
 #[derive(Debug, Args)]
 #[command(help_template = HELP, before_help = "\
@@ -142,17 +164,19 @@ Examples:
   fernseal check proxmox-config/ --require /database/password
   fernseal check --staged                      in .git/hooks/pre-commit")]
 pub(crate) struct Check {
-    /// Configs, or directories whose *.json files are all looked at; examples, links, hidden directories and files that are
-    /// not JSON are skipped [default: .]
+    /// Configs, or directories whose configs are all looked at, known by their names; examples, links, hidden directories
+    /// and what cannot be read are skipped [default: .]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Take the value at POINTER for a secret too, as in /proxmox/password; a config must have it (can be repeated)
     #[arg(long = "require", value_name = "POINTER")]
     pub(crate) required: Vec<Pointer>,
     /// Take tokens in the old form, with one salt for all, for findings too
     #[arg(long)]
     pub(crate) no_legacy: bool,
-    /// Look at the *.json files that are staged in git instead; none of them need have a POINTER
+    /// Look at the configs that are staged in git instead; none of them need have a POINTER
     #[arg(long, conflicts_with = "paths")]
     pub(crate) staged: bool,
     /// Print JSON
@@ -358,11 +382,39 @@ pub(crate) struct Set {
 pub(crate) struct Unset {
     /// The config to change
     pub(crate) config: PathBuf,
-    /// The value to remove, as in /auth/token_value or auth.token_value; an object goes with all that is in it
+    /// The value to remove, as in /auth/token_value or auth.token_value; an object in JSON goes with all that is in it
     pub(crate) pointer: Pointer,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Encrypt one secret from stdin or a prompt, and print the token
+#[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "\
+Example:
+  printf 'db_password = \"%s\"\\n' \"$(pass db | fernseal seal)\" >> prod.tfvars")]
+pub(crate) struct Seal {
+    /// What can only be the secret: taken, so that clap does not repeat it in its message, and refused
+    #[arg(hide = true)]
+    pub(crate) surplus: Vec<OsString>,
+    /// Take every byte on stdin, the line end at its end too
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Seal even with a master key of fewer than 16 bytes
+    #[arg(long)]
+    pub(crate) allow_short_key: bool,
+}
+
+/// Print the secret of one token from stdin
+#[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "\
+Example:
+  psql -Atc 'select token from account' | fernseal open")]
+pub(crate) struct Open {
+    /// What can only be the token: taken, so that it is told how tokens are handed over
+    #[arg(hide = true)]
+    pub(crate) surplus: Vec<OsString>,
 }
 
 /// Edit a config in plain text, in memory alone; what changed is encrypted again
@@ -388,9 +440,11 @@ pub(crate) struct Edit {
 /// Show what is encrypted, without a key
 #[derive(Debug, Args)]
 pub(crate) struct Status {
-    /// Configs, or directories whose *.json files are all looked at [default: $PROXMOX_MCP_CONFIG]
+    /// Configs, or directories whose configs are all looked at, known by their names [default: $PROXMOX_MCP_CONFIG]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Also open every token (needs the key)
     #[arg(long)]
     pub(crate) verify: bool,
@@ -402,9 +456,11 @@ pub(crate) struct Status {
 /// Check that every token opens with the key at hand
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Configs, or directories whose *.json files are all looked at [default: $PROXMOX_MCP_CONFIG]
+    /// Configs, or directories whose configs are all looked at, known by their names [default: $PROXMOX_MCP_CONFIG]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -450,9 +506,11 @@ Examples:
   fernseal rotate proxmox-config/ --new-key-file new.key
   fernseal rotate --rollback proxmox-config/   back, while the old key is set")]
 pub(crate) struct Rotate {
-    /// Configs, or directories whose *.json files are all rotated
+    /// Configs, or directories whose configs are all rotated, known by their names
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Rotate to the key in FILE: one that you made, or that of a rotation that did not finish
     #[arg(long, value_name = "FILE", conflicts_with_all = ["new_key_out", "rollback"])]
     pub(crate) new_key_file: Option<PathBuf>,
@@ -509,6 +567,8 @@ pub(crate) struct BackupsAt {
     /// The directories of the configs, or configs
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Where the backups are, if not beside the configs
     #[arg(long, value_name = "DIR")]
     pub(crate) backup_dir: Option<PathBuf>,

@@ -77,7 +77,8 @@ pub(crate) const FILES: [(&str, &str); 8] = [
     ),
     (
         ".fernseal.toml",
-        "Beside configs: names their secrets for check, encrypt and edit, as in secrets = [\"/database/password\"].",
+        "Beside configs: names their secrets for check, encrypt and edit, as in secrets = [\"/database/password\"]. In a \
+         directory that is named: include and exclude, lists of globs, choose its configs.",
     ),
 ];
 

@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use serde_json::json;
 
-use super::{load_to_open, tell_caveats, tell_notice};
+use super::{find, load_to_open, tell_caveats, tell_notice};
 use crate::args::{Backups, BackupsAt, BackupsVerb, Prune};
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::ConfigText;
@@ -69,7 +69,7 @@ impl Listed {
 }
 
 fn list(at: &BackupsAt) -> Result<()> {
-    let listed = Listed::of(&mut store::find(&at.paths), at)?;
+    let listed = Listed::of(&mut find(&at.paths, &at.select)?, at)?;
     tell(&listed, at)?;
     error::check_none(listed.into_failures())
 }
@@ -119,7 +119,7 @@ fn looked_at(configs: usize, skipped: usize) -> String {
 }
 
 fn prune(args: &Prune, context: &Context) -> Result<()> {
-    let mut found = store::find(&args.at.paths);
+    let mut found = find(&args.at.paths, &args.at.select)?;
     let mut listed = Listed::of(&mut found, &args.at)?;
     if !listed.unread.is_empty() {
         let failures = listed.into_failures();

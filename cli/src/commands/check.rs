@@ -10,20 +10,20 @@ use std::thread;
 
 use fernseal_core::Error;
 use fernseal_core::config::ValueKind;
-use fernseal_core::json::{self, Kind};
+use fernseal_core::json;
 use fernseal_core::token::PREFIX;
 use serde_json::json;
 
-use crate::args::Check;
+use crate::args::{Check, Select};
 use crate::config::secrets_file::{SecretsFile, SecretsFiles};
-use crate::config::text::{ConfigText, Place, classify};
+use crate::config::text::{ConfigText, FormatSource, Kind, Place, ValueError, classify};
 use crate::context::Context;
 use crate::error::{self, ConfigFailure, Failure, FileFailure, Flaw, Namesakes, Result, UsageFailure};
 use crate::keys::parallel;
 use crate::output;
 use crate::quote::{Pointer, count, shown};
 use crate::store::staged as git;
-use crate::store::{self, ConfigPath};
+use crate::store::{self, ConfigPath, Selection};
 
 /// Configs that one thread looks at before it takes others.
 const PART: usize = 256;
@@ -40,9 +40,9 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     if args.staged {
         looked.at_staged(wanted)?;
     } else if args.paths.is_empty() {
-        looked.at_paths(&[PathBuf::from(".")], wanted, context);
+        looked.at_paths(&[PathBuf::from(".")], &args.select, wanted, context);
     } else {
-        looked.at_paths(&args.paths, wanted, context);
+        looked.at_paths(&args.paths, &args.select, wanted, context);
     }
     looked.tell(args.json)?;
 
@@ -89,9 +89,10 @@ pub(super) struct Finding {
 /// What is wrong with a value that is to be a secret; none, if it is as it must be.
 fn flaw_of(place: &Place<'_>) -> Option<Flaw> {
     match place.kind {
-        Kind::String => (!place.raw.is_empty() && classify(place.raw) == ValueKind::Plain).then_some(Flaw::PlainString),
-        Kind::Scalar => (place.raw != "null").then_some(Flaw::PlainScalar),
-        Kind::Object | Kind::Array => Some(Flaw::Group),
+        Kind::String => (!place.is_empty_string() && classify(place) == ValueKind::Plain).then_some(Flaw::PlainString),
+        Kind::Scalar => Some(Flaw::PlainScalar),
+        Kind::Null => None,
+        Kind::Map | Kind::List => Some(Flaw::Group),
     }
 }
 
@@ -113,8 +114,10 @@ pub(super) struct Looked {
 }
 
 impl Looked {
-    fn at_paths(&mut self, paths: &[PathBuf], wanted: Wanted<'_>, context: &Context) {
-        let found = store::find(paths);
+    fn at_paths(&mut self, paths: &[PathBuf], select: &Select, wanted: Wanted<'_>, context: &Context) {
+        // Settings that cannot be used fail the configs beside them.
+        let mut found = super::find(paths, select).unwrap_or_else(|_| store::find(paths, Selection::default()));
+        found.look_at_others();
         self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
         self.failed.extend(found.unread.into_iter().map(|(path, failure)| (shown(&path), failure)));
         // What is told on the way is told in order.
@@ -134,9 +137,14 @@ impl Looked {
         let mut looked = Self::default();
         let mut settings = SecretsFiles::default();
         for config in configs {
-            let document = config.read_to_look().and_then(|mut source| super::parse(config, &mut source, context));
-            let could_hold = |words: &[&str]| config.could_hold(words);
-            looked.add(&config.path, document, settings.beside(config), wanted, could_hold);
+            let document = match config.is_stream() {
+                true => super::look(config, context),
+                false => config.read_to_look().and_then(|mut source| super::parse(config, &mut source, context)),
+            };
+            // A stream is gone once it was read: what is wrong with it is told.
+            let could_hold = |words: &[&str]| if config.is_stream() { Ok(true) } else { config.could_hold(words) };
+            let settings = if config.is_stream() { Ok(Rc::default()) } else { settings.beside(config) };
+            looked.add(&config.path, document, settings, wanted, could_hold);
         }
         looked
     }
@@ -170,7 +178,7 @@ impl Looked {
             match reason {
                 Some(reason) => self.skipped.push((shown(path), reason.to_owned())),
                 None => {
-                    let document = ConfigText::parse(path, staged.read()?);
+                    let document = ConfigText::parse(path, staged.read()?, FormatSource::Name);
                     // What cannot be looked at could hold them.
                     let could_hold = |words: &[&str]| Ok(store::could_hold(&*staged.read()?, words).unwrap_or(true));
                     self.add(path, document, settings.staged_beside(path), wanted, could_hold);
@@ -192,50 +200,77 @@ impl Looked {
         could_hold: impl FnOnce(&[&str]) -> Result<bool>,
     ) {
         match (document, settings) {
-            (Ok(document), Ok(settings)) => {
+            (Ok(document), Ok(settings)) if document.fault().is_none() => {
                 self.configs += 1;
                 self.look(&document, &settings, wanted);
             }
+            (Ok(document), Ok(settings)) => {
+                self.look_at_tokens(&document, wanted.no_legacy || settings.no_legacy);
+                // There is one, as its values are not known.
+                self.failed_or_foreign(path, document.fault(), Ok(settings), wanted.required, could_hold);
+            }
             (Ok(_), Err(failure)) => self.failed.push((shown(path), failure)),
             (Err(failure), settings) => {
-                let holds_none = settings.is_ok_and(|settings| {
-                    let names: Vec<String> =
-                        settings.places(wanted.required).map(|pointer| last_name(pointer)).collect();
-                    let words: Vec<&str> = names.iter().map(String::as_str).chain([PREFIX]).collect();
-                    matches!(could_hold(&words), Ok(false))
-                });
-                match holds_none {
-                    true => {
-                        let reason = format!("{}; it holds no token and no secret's name", failure.what());
-                        self.skipped.push((shown(path), reason));
-                    }
-                    false => self.failed.push((shown(path), failure)),
-                }
+                self.failed_or_foreign(path, Some(failure), settings, wanted.required, could_hold);
             }
+        }
+    }
+
+    /// Takes note of a file that cannot be read for the reason in `failure`, or that it is no config.
+    fn failed_or_foreign(
+        &mut self,
+        path: &Path,
+        failure: Option<Failure>,
+        settings: Result<Rc<SecretsFile>>,
+        required: &[Pointer],
+        could_hold: impl FnOnce(&[&str]) -> Result<bool>,
+    ) {
+        let Some(failure) = failure else { return };
+        let holds_none = settings.is_ok_and(|settings| {
+            let names: Vec<String> = settings.places(required).map(|pointer| last_name(pointer)).collect();
+            let words: Vec<&str> = names.iter().map(String::as_str).chain([PREFIX]).collect();
+            matches!(could_hold(&words), Ok(false))
+        });
+        match holds_none {
+            true => {
+                let reason = format!("{}; it holds no token and no secret's name", failure.what());
+                self.skipped.push((shown(path), reason));
+            }
+            false => self.failed.push((shown(path), failure)),
         }
     }
 
     /// Looks at the values that must not be plain, and at all that look like tokens and are none.
     pub(super) fn look(&mut self, document: &ConfigText, settings: &SecretsFile, wanted: Wanted<'_>) {
         let config = &document.name;
+        let no_legacy = wanted.no_legacy || settings.no_legacy;
+        self.without_legacy += usize::from(no_legacy);
+        if let Err(failure) = document.check_values_known() {
+            self.look_at_tokens(document, no_legacy);
+            // Whoever asks for a value must hear that nobody knows.
+            self.failed.extend((!wanted.required.is_empty()).then(|| (config.clone(), failure)));
+            return;
+        }
         // Two pointers may lead to one value.
         let mut seen = BTreeSet::new();
         let pointers: Vec<&Pointer> = settings.places(wanted.required).collect();
         let texts: Vec<&str> = pointers.iter().map(|pointer| &***pointer).collect();
         for (pointer, found) in pointers.into_iter().zip(document.find_all(&texts)) {
-            let is_there = usize::from(!matches!(found, Err(Error::NotFound)));
+            let is_there = usize::from(!matches!(found, Err(ValueError::Core(Error::NotFound))));
             match self.met.get_mut(pointer) {
                 Some(met) => *met += is_there,
                 None => _ = self.met.insert(pointer.clone(), is_there),
             }
             match found {
-                Err(Error::NotFound) if wanted.required.contains(pointer) && !self.meant.contains_key(pointer) => {
+                Err(ValueError::Core(Error::NotFound))
+                    if wanted.required.contains(pointer) && !self.meant.contains_key(pointer) =>
+                {
                     let namesakes = document.namesakes(pointer);
                     if !namesakes.is_none() {
                         self.meant.insert(pointer.clone(), namesakes);
                     }
                 }
-                Err(Error::NotFound) => {}
+                Err(ValueError::Core(Error::NotFound)) => {}
                 Err(error) => self.failed.push((config.clone(), document.failure(pointer, error))),
                 Ok(place) if !seen.insert(place.start()) => {}
                 Ok(place) => self.findings.extend(flaw_of(&place).map(|flaw| Finding {
@@ -245,19 +280,18 @@ impl Looked {
                 })),
             }
         }
-        self.findings.extend(document.lookalikes.iter().map(|pointer| Finding {
-            config: config.clone(),
+        self.look_at_tokens(document, no_legacy);
+    }
+
+    /// Takes note of all that looks like a token and is none, and of legacy tokens where they are not wanted.
+    fn look_at_tokens(&mut self, document: &ConfigText, no_legacy: bool) {
+        let lookalikes = document.lookalikes.iter().map(|pointer| (pointer, Flaw::Lookalike));
+        let legacy = document.legacy_tokens().filter(|_| no_legacy).map(|token| (&token.pointer, Flaw::Legacy));
+        self.findings.extend(lookalikes.chain(legacy).map(|(pointer, flaw)| Finding {
+            config: document.name.clone(),
             pointer: pointer.clone(),
-            flaw: Flaw::Lookalike,
+            flaw,
         }));
-        if wanted.no_legacy || settings.no_legacy {
-            self.without_legacy += 1;
-            self.findings.extend(document.legacy_tokens().map(|token| Finding {
-                config: config.clone(),
-                pointer: token.pointer.clone(),
-                flaw: Flaw::Legacy,
-            }));
-        }
     }
 
     /// What was looked at, where nothing was found: no more is claimed than that.

@@ -13,7 +13,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathComplete
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Shells, Zsh};
 
 use crate::args::{Cli, Completions, Shell};
-use crate::config::text::ConfigText;
+use crate::config::text::{ConfigText, FormatSource};
 use crate::error::Result;
 use crate::output;
 use crate::store::ConfigPath;
@@ -92,7 +92,7 @@ fn pointers(start: &OsStr) -> Vec<CompletionCandidate> {
     let Some(start) = start.to_str() else { return Vec::new() };
     let text = named_config().and_then(|path| {
         let bytes = ConfigPath::named(&path).read().ok()?.take_bytes();
-        ConfigText::parse(String::new(), bytes).ok()
+        ConfigText::parse(path.to_string_lossy().into_owned(), bytes, FormatSource::Name).ok()
     });
     let Some(text) = text else { return Vec::new() };
     let pointers = text.leaves().map(|leaf| leaf.pointer);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{config_or_default, into_text, open_all, read};
+use super::{config_or_default, into_text, load, look, open_all};
 use crate::args::Decrypt;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, Edit, Edits};
@@ -28,9 +28,13 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     if args.json && out.is_none() {
         return Err(UsageFailure::TwoForStdout.into());
     }
-    let (source, document) = read(&path, context)?;
-    if let Some(out) = out {
-        super::refuse_same_file(&source, out, UsageFailure::DecryptedOverInput { path: out.clone() })?;
+    let config = ConfigPath::named(&path);
+    let (source, document) = match config.is_stream() {
+        true => (None, look(&config, context)?),
+        false => load(&config, context).map(|(source, document)| (Some(source), document))?,
+    };
+    if let (Some(out), Some(source)) = (out, &source) {
+        super::refuse_same_file(source, out, UsageFailure::DecryptedOverInput { path: out.clone() })?;
     }
     let keys = if document.tokens.is_empty() { None } else { Some(context.keys()?) };
     // Not before: a lock is not held while a person types. What is saved to OUT from here on survives.
@@ -40,7 +44,8 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     }
     let mut edits = Vec::new();
     if let Some(keys) = keys {
-        edits = document.opened_to(&open_all(&document, &keys, context)?);
+        let secrets = open_all(&document, &keys, context)?;
+        edits = document.opened_to(document.tokens.iter().zip(secrets.iter().map(|secret| secret.as_str())))?;
         context.audit.record(&Entry {
             verb: Verb::Decrypt,
             outcome: Outcome::Done,
@@ -57,7 +62,10 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
         return output::result_bytes(&pieces);
     };
     // Plain text is never for everybody, whoever may read the tokens.
-    let rights = if args.keep_mode { Rights::kept_from(&source, 0o660) } else { Rights::PRIVATE };
+    let rights = match &source {
+        Some(source) if args.keep_mode => Rights::kept_from(source, 0o660),
+        _ => Rights::PRIVATE,
+    };
     super::tell_caveats(output.write(rights, &pieces)?, context);
     context.report.note(format_args!(
         "{} decrypted into {} (mode {:03o})",
@@ -76,9 +84,11 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
 /// The config for `git diff`: what opens is opened, all else stays, and nobody is asked for a key. With a key that is none
 /// or an audit log that cannot be written nothing is opened, and `git diff` goes on.
 fn textconv(path: &Path, context: &Context) -> Result<()> {
-    let mut source = ConfigPath::named(path).read()?;
-    let bytes = source.take_bytes();
-    let Ok(document) = ConfigText::parse(path, bytes.clone()) else { return output::result_bytes(&[&bytes]) };
+    let config = ConfigPath::named(path);
+    let bytes = if config.is_stream() { config.read_stream()? } else { config.read()?.take_bytes() };
+    let Ok(document) = ConfigText::parse(path, bytes.clone(), super::format_source(&config, context)) else {
+        return output::result_bytes(&[&bytes]);
+    };
     let edits = match document.tokens.is_empty() || !Keyring::is_set(context.key_options()) {
         true => Vec::new(),
         false => open_what_opens(&document, path, context).unwrap_or_else(|failure| {
@@ -94,10 +104,10 @@ fn open_what_opens(document: &ConfigText, path: &Path, context: &Context) -> Res
     context.check_cost(document)?;
     let keys = context.keys()?;
     let tokens: Vec<_> = document.tokens.iter().map(|token| (document, token)).collect();
-    let (mut edits, mut pointers) = (Vec::new(), Vec::new());
+    let (mut secrets, mut pointers) = (Vec::new(), Vec::new());
     for ((_, token), opened) in tokens.iter().zip(tokens::open(&tokens, &keys, context.threads)) {
         if let Ok(secret) = opened.and_then(|opened| into_text(opened.plain)) {
-            edits.push(token.replaced_by(&secret));
+            secrets.push((*token, secret));
             pointers.push(&*token.pointer);
         }
     }
@@ -108,5 +118,5 @@ fn open_what_opens(document: &ConfigText, path: &Path, context: &Context) -> Res
         pointers: &pointers,
         keys: &[keys.current()],
     })?;
-    Ok(edits)
+    document.opened_to(secrets.iter().map(|(token, secret)| (*token, secret.as_str())))
 }

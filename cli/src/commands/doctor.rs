@@ -14,7 +14,7 @@ use super::config_or_default;
 use crate::args::Doctor as Args;
 use crate::audit::Verb;
 use crate::config::secrets_file::{self, SecretsFile};
-use crate::config::text::ConfigText;
+use crate::config::text::{ConfigText, TextFormat};
 use crate::context::Context;
 use crate::error::{ConfigFailure, Exit, Failure, KeyFailure, Result};
 use crate::keys::{self, Keyring, Place, derive};
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let mut doctor = Doctor::default();
     let path = config_or_default(args.config.as_deref());
     let document = match &path {
-        Ok(path) => doctor.config(path),
+        Ok(path) => doctor.config(path, context),
         Err(failure) => {
             doctor.wrong("config file", failure);
             None
@@ -90,7 +90,7 @@ impl Doctor {
     }
 
     /// The file itself, its JSON, and what is encrypted in it.
-    fn config(&mut self, path: &Path) -> Option<ConfigText> {
+    fn config(&mut self, path: &Path, context: &Context) -> Option<ConfigText> {
         let config = ConfigPath::named(path);
         let name = shown(path);
         let mut source = config.read().map_err(|failure| self.wrong("config file", &failure)).ok()?;
@@ -101,9 +101,14 @@ impl Doctor {
             let next = format!("chmod 600 {}: who can write it can swap its secrets", quoted_path(path));
             self.note("config file", format!("{name} can be written by others (mode {mode:03o})"), next);
         }
-        let document = ConfigText::parse(path, source.take_bytes());
+        let document = ConfigText::parse(path, source.take_bytes(), super::format_source(&config, context));
         let document = document.map_err(|failure| self.wrong("JSON", &failure)).ok()?;
-        self.good("JSON", "the config is valid JSON in UTF-8");
+        match (document.format(), document.fault()) {
+            (Some(TextFormat::Json), _) => self.good("JSON", "the config is valid JSON in UTF-8"),
+            (Some(format), _) => self.good("format", format!("the config is valid {} in UTF-8", format.title())),
+            (None, Some(failure)) => self.wrong("format", &failure),
+            (None, None) => self.note("format", "its format is not known", "say which it is with --format"),
+        }
         if document.wants_debug() {
             let next = "take \"level\": \"DEBUG\" out of \"logging\" when you are done";
             self.note("debug mode", "the config asks for debug messages", next);

@@ -11,15 +11,14 @@ use std::process::Command;
 
 use fernseal_core::Error;
 use fernseal_core::config::ValueKind;
-use fernseal_core::json::Kind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{check_length, open_all, read};
+use super::{check_length, open, read};
 use crate::args::Edit as Args;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::secrets_file::SecretsFile;
-use crate::config::text::{ConfigText, Edit, Edits, Leaf, SealedValue, classify, unescaped};
+use crate::config::text::{ConfigText, Edit, Edits, Kind, Leaf, SealedValue, ValueError, classify};
 use crate::context::Context;
 use crate::env::KEY_VARIABLES;
 use crate::error::{Exit, FileFailure, Otherwise, ProgramFailure, Result, TerminalFailure};
@@ -37,10 +36,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     }
     let (source, document) = read(&args.config, context)?;
     source.check_replaceable()?;
+    // Before the person types anything.
+    document.check_values_known()?;
     let settings = SecretsFile::beside(&ConfigPath::named(&args.config))?;
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
-    let secrets = open_all(&document, &keys, context)?;
+    // What is no value of its own stays encrypted in the text: it could not be found again.
+    let tokens: Vec<&SealedValue> = document.tokens.iter().filter(|token| token.is_value()).collect();
+    let secrets = open(&document, &tokens, &keys, context)?;
+    let with_secrets = || tokens.iter().copied().zip(secrets.iter().map(|secret| secret.as_str()));
     let pointers = document.pointers();
     let mut entry = Entry {
         verb: Verb::Edit,
@@ -51,14 +55,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     };
     context.audit.record(&entry)?;
 
-    let opened = Zeroizing::new(Edits::new(&document, document.opened_to(&secrets))?.pieces().concat());
+    let opened = Zeroizing::new(Edits::new(&document, document.opened_to(with_secrets())?)?.pieces().concat());
     // A config that was read has a name.
     let name = args.config.file_name().unwrap_or(OsStr::new("config.json"));
     let file = MemoryFile::create(name, &[&opened])?;
     let named: Vec<&str> = settings.places(&args.fields).map(|pointer| &**pointer).collect();
-    let before = Before::new(&document, &secrets);
+    let before = Before::new(&document, &with_secrets().collect::<Vec<_>>());
     let save = |text: &[u8]| -> Result<Saving> {
-        let saved = ConfigText::parse(&document.path, text.to_vec())?;
+        let saved = ConfigText::parse(&document.path, text.to_vec(), document.source)?;
+        saved.check_values_known()?;
         let Plan { kept, pasted, new } = before.compare(&saved, &named)?;
         check_pasted(&saved, &pasted, &keys, context)?;
         for new in &new {
@@ -67,11 +72,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         let texts: Vec<&str> = new.iter().map(|new| new.text.as_str()).collect();
         let sealed = tokens::seal(master, &texts, false, document.sealing_time(time::now()), context.threads)?;
         let mut edits = kept;
-        edits.extend(new.iter().zip(&sealed).map(|(new, token)| new.leaf.replaced_by(token)));
+        for (new, token) in new.iter().zip(&sealed) {
+            edits.push(saved.replace(&new.leaf.pointer, &new.leaf.place, token)?);
+        }
         let edits = Edits::new(&saved, edits)?;
         let pieces = edits.pieces();
         // What could not be read again is not written: a name may occur twice above a value that is a token only now.
-        ConfigText::parse(&document.path, pieces.concat())?;
+        ConfigText::parse(&document.path, pieces.concat(), document.source)?;
         // Not before: the editor may be open for hours, and nobody else is to wait for it.
         let _lock = super::lock(&args.config, context)?;
         interrupt::stop_if_requested()?;
@@ -204,12 +211,12 @@ struct Before<'s> {
 }
 
 impl<'s> Before<'s> {
-    fn new(document: &'s ConfigText, secrets: &'s [Zeroizing<String>]) -> Self {
-        let opened = || document.tokens.iter().zip(secrets.iter().map(|secret| secret.as_str()));
+    fn new(document: &'s ConfigText, opened: &[(&'s SealedValue, &'s str)]) -> Self {
+        let opened = || opened.iter().copied();
         let by_pointer: BTreeMap<_, _> = opened().map(|(token, secret)| (&*token.pointer, (token, secret))).collect();
         let by_secret: BTreeMap<_, _> = opened().rev().map(|(token, secret)| (secret, token)).collect();
         let equal = |leaf: Leaf<'_>| {
-            let text = unescaped(leaf.raw).ok().filter(|_| leaf.kind == Kind::String)?;
+            let text = leaf.place.text().ok().filter(|_| leaf.place.kind == Kind::String)?;
             Some((leaf.pointer, *by_secret.get_key_value(&*text)?.0))
         };
         let equal = document.leaves().filter_map(equal).collect();
@@ -224,24 +231,29 @@ impl<'s> Before<'s> {
         for (pointer, place) in named.iter().zip(saved.find_all(named)) {
             match place {
                 Ok(place) => _ = places.insert(place.start()),
-                Err(Error::NotFound) => {}
+                Err(ValueError::Core(Error::NotFound)) => {}
                 Err(error) => return Err(saved.failure(pointer, error)),
             }
         }
         let mut plan = Plan::default();
         for leaf in saved.leaves() {
             let own = self.by_pointer.get(&*leaf.pointer);
-            let is_named = places.contains(&leaf.start());
-            if leaf.kind != Kind::String {
-                if leaf.raw != "null" && (own.is_some() || is_named) {
+            let is_named = places.contains(&leaf.place.start());
+            if leaf.place.kind != Kind::String {
+                if leaf.place.kind != Kind::Null && (own.is_some() || is_named) {
                     return Err(saved.failure(&leaf.pointer, Error::NotAString));
                 }
                 continue;
             }
-            let Ok(text) = unescaped(leaf.raw) else { continue };
+            let text = match leaf.place.text() {
+                Ok(text) => text,
+                // It may hold a secret, and nobody can say so.
+                Err(error) if own.is_some() || is_named => return Err(saved.failure(&leaf.pointer, error)),
+                Err(_) => continue,
+            };
             // Of two equal secrets each keeps its own token.
             if let Some((token, _)) = own.filter(|(_, secret)| **secret == *text) {
-                plan.kept.push(leaf.replaced_by(token.text(self.document)));
+                plan.kept.push(saved.replace(&leaf.pointer, &leaf.place, token.text(self.document))?);
             } else if text.is_empty() {
                 // No secret any more.
                 continue;
@@ -250,14 +262,14 @@ impl<'s> Before<'s> {
                     plan.new.push(New { text: text.into_owned(), leaf, from: Some(&token.pointer) });
                 }
             } else if own.is_some() || is_named {
-                match classify(leaf.raw) {
+                match classify(&leaf.place) {
                     ValueKind::Plain => plan.new.push(New { text: text.into_owned(), leaf, from: None }),
                     ValueKind::Lookalike => return Err(saved.failure(&leaf.pointer, Error::Lookalike)),
-                    ValueKind::Sealed => plan.pasted.push(leaf.start()),
+                    ValueKind::Sealed => plan.pasted.push(leaf.place.start()),
                     ValueKind::Placeholder => {}
                 }
-            } else if classify(leaf.raw) == ValueKind::Sealed {
-                plan.pasted.push(leaf.start());
+            } else if classify(&leaf.place) == ValueKind::Sealed {
+                plan.pasted.push(leaf.place.start());
             }
         }
         Ok(plan)

@@ -3,12 +3,11 @@
 //! Without a usable master key nothing is written.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
 use fernseal_core::config::ValueKind;
-use fernseal_core::json::Kind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -18,7 +17,7 @@ use crate::args::Encrypt;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::placeholder;
 use crate::config::secrets_file::SecretsFile;
-use crate::config::text::{ConfigText, Edits, Place, classify, unescaped};
+use crate::config::text::{ConfigText, Edits, Kind, Place, TextFormat, ValueError, classify};
 use crate::context::Context;
 use crate::error::{ConfigFailure, Result, UsageFailure};
 use crate::interrupt;
@@ -32,8 +31,12 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     for pointer in &args.fields {
         super::refuse_swapped("encrypt", &args.config, Some("--field"), (**pointer).as_ref())?;
     }
+    let config = ConfigPath::named(&args.config);
+    if config.is_stream() {
+        return encrypt_stream(&config, args, context);
+    }
     let (mut source, first) = read(&args.config, context)?;
-    let out = args.output.clone().unwrap_or_else(|| default_output(&args.config));
+    let out = args.output.clone().unwrap_or_else(|| default_output(&args.config, first.format()));
     if !args.in_place {
         super::refuse_same_file(&source, &out, UsageFailure::EncryptedOverInput { path: out.clone() })?;
     }
@@ -87,7 +90,8 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         interrupt::stop_if_requested()?;
         tokens.extend(tokens::seal(master, part, args.legacy, at, context.threads)?);
     }
-    let edits = secrets.iter().zip(&tokens).map(|(secret, token)| secret.place.replaced_by(token)).collect();
+    let edit = |(secret, token): (&Secret<'_>, &String)| document.replace(secret.pointer, &secret.place, token);
+    let edits = secrets.iter().zip(&tokens).map(edit).collect::<Result<_>>()?;
     let edits = Edits::new(document, edits)?;
     let pieces = edits.pieces();
 
@@ -133,6 +137,50 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     output::after_the_work(tell(document, &secrets, Some(target), id))
 }
 
+/// Encrypts what a pipe holds, to stdout or a file. No settings lie beside a pipe.
+fn encrypt_stream(config: &ConfigPath, args: &Encrypt, context: &Context) -> Result<()> {
+    if args.in_place {
+        return Err(UsageFailure::StreamInPlace.into());
+    }
+    let out = args.output.as_ref().filter(|out| *out != Path::new("-"));
+    if args.json && out.is_none() {
+        return Err(UsageFailure::TwoForStdout.into());
+    }
+    let document = super::look(config, context)?;
+    let settings = SecretsFile::default();
+    let secrets = find_secrets(&document, args, &settings, context)?;
+    let keys = context.keys()?;
+    let master = keys.sealing(args.allow_short_key)?;
+    let mut output = None;
+    if let Some(out) = out {
+        output = Some((super::lock(out, context)?, Output::at(out, args.force)?));
+    }
+    if !secrets.is_empty() {
+        tokens::check_fit(&document, document.tokens.iter(), &keys, context.threads)?;
+    }
+    let texts: Vec<&str> = secrets.iter().map(|secret| secret.text.as_str()).collect();
+    let sealed = tokens::seal(master, &texts, args.legacy, document.sealing_time(time::now()), context.threads)?;
+    let edit = |(secret, token): (&Secret<'_>, &String)| document.replace(secret.pointer, &secret.place, token);
+    let edits = Edits::new(&document, secrets.iter().zip(&sealed).map(edit).collect::<Result<_>>()?)?;
+    let pointers: Vec<&str> = secrets.iter().map(|secret| &**secret.pointer).collect();
+    context.audit.record(&Entry {
+        verb: Verb::Encrypt,
+        outcome: Outcome::Done,
+        files: &out.iter().map(|out| out.as_path()).collect::<Vec<_>>(),
+        pointers: &pointers,
+        keys: &[master],
+    })?;
+    match output {
+        None => output::result_bytes(&edits.pieces())?,
+        Some((_lock, output)) => super::tell_caveats(output.write(Rights::PRIVATE, &edits.pieces())?, context),
+    }
+    secrets.iter().for_each(|secret| context.report.note(format_args!("encrypted {}", secret.pointer)));
+    let Some(out) = out.filter(|_| args.json) else { return Ok(()) };
+    let id = derive::id(master, context.threads);
+    let fields = json!({ "config": document.name, "output": shown(out), "encrypted": pointers, "key_id": id });
+    output::after_the_work(output::json("encrypt", fields))
+}
+
 /// A value that is to be sealed.
 struct Secret<'a> {
     pointer: &'a Pointer,
@@ -159,16 +207,17 @@ fn find_secrets<'a>(
     let mut starts = BTreeSet::new();
     for ((pointer, is_wanted), found) in wanted.into_iter().zip(found) {
         let place = match found {
-            Err(Error::NotFound) if !is_wanted && others_named => continue,
-            Err(Error::NotFound) if !is_wanted => {
+            Err(ValueError::Core(Error::NotFound)) if !is_wanted && others_named => continue,
+            Err(ValueError::Core(Error::NotFound)) if !is_wanted => {
                 return Err(ConfigFailure::NoTokenValue { config: document.path.clone() }.into());
             }
             found => found.map_err(|error| document.failure(pointer, error))?,
         };
+        document.check_replaceable(pointer, &place)?;
         if place.kind != Kind::String {
             return Err(document.failure(pointer, Error::NotAString));
         }
-        match classify(place.raw) {
+        match classify(&place) {
             ValueKind::Sealed => context.report.note(format_args!("{pointer} is encrypted already")),
             ValueKind::Lookalike => {
                 return Err(match document.token_from(place.start()) {
@@ -177,21 +226,20 @@ fn find_secrets<'a>(
                 });
             }
             ValueKind::Placeholder if !*placeholders => {
-                let form = unescaped(place.raw).ok().and_then(|text| placeholder::form(&text));
+                let form = place.text().ok().and_then(|text| placeholder::form(&text));
                 context.report.note(format_args!(
                     "{pointer} is or holds a placeholder ({}), not a secret: left as it is",
                     form.unwrap_or("${…}")
                 ));
             }
-            ValueKind::Plain if place.raw.is_empty() => {
+            ValueKind::Plain if place.is_empty_string() => {
                 context.report.note(format_args!("{pointer} is empty: left as it is"));
             }
             ValueKind::Plain | ValueKind::Placeholder => {
-                if place.raw.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
+                let text = place.text().map_err(|error| document.failure(pointer, error))?.into_owned();
+                if text.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
                     context.report.warn(format_args!("{pointer} begins like a token; it is encrypted as it is"));
                 }
-                let text = unescaped(place.raw).map_err(|error| document.failure(pointer, error))?;
-                let text = text.into_owned();
                 check_length(document, pointer, text.len())?;
                 if starts.insert(place.start()) {
                     secrets.push(Secret { pointer, place, text });
@@ -202,16 +250,29 @@ fn find_secrets<'a>(
     Ok(secrets)
 }
 
-/// `DIR/NAME.json` → `DIR/NAME.encrypted.json`; only the file's name counts.
-fn default_output(config: &Path) -> PathBuf {
+/// `DIR/NAME.json` → `DIR/NAME.encrypted.json`; only the file's name counts. The new name tells the format as the old one
+/// does; where that tells none, by the format's ending.
+fn default_output(config: &Path, format: Option<TextFormat>) -> PathBuf {
     // Of a path without a name no config was read.
     let name = config.file_name().unwrap_or(config.as_os_str());
-    let stem = match config.extension() {
-        Some(extension) if extension == "json" => config.file_stem().unwrap_or(name),
-        _ => name,
+    let ending = format.unwrap_or(TextFormat::Json).name();
+    let tells_format = |extension: &OsStr| {
+        extension == ending
+            || format != Some(TextFormat::Json) && TextFormat::of_name(&name.to_string_lossy()) == Ok(format)
+    };
+    let (stem, extension) = match config.extension().filter(|extension| tells_format(extension)) {
+        Some(extension) => (config.file_stem().unwrap_or(name), extension),
+        None => (name, OsStr::new(ending)),
     };
     let mut out = OsString::from(stem);
-    out.push(".encrypted.json");
+    // A .env has no ending, and what begins with its name is one.
+    if format == Some(TextFormat::Env) && name.as_encoded_bytes().starts_with(b".env") {
+        out = name.to_owned();
+        out.push(".encrypted");
+        return config.with_file_name(out);
+    }
+    out.push(".encrypted.");
+    out.push(extension);
     config.with_file_name(out)
 }
 
@@ -222,13 +283,30 @@ mod tests {
     #[test]
     fn the_default_output_is_worked_out_on_the_file_name_alone() {
         for (config, out) in [
+            ("config.yaml", "config.encrypted.yaml"),
+            ("a.b.yml", "a.b.encrypted.yml"),
+            ("values", "values.encrypted.yaml"),
+            ("values.json", "values.json.encrypted.yaml"),
+        ] {
+            assert_eq!(default_output(Path::new(config), Some(TextFormat::Yaml)), Path::new(out));
+        }
+        for (config, out) in [
+            (".env", ".env.encrypted"),
+            ("d/.env.local", "d/.env.local.encrypted"),
+            ("prod.env", "prod.encrypted.env"),
+            ("vars", "vars.encrypted.env"),
+        ] {
+            assert_eq!(default_output(Path::new(config), Some(TextFormat::Env)), Path::new(out));
+        }
+        assert_eq!(default_output(Path::new("a.service"), Some(TextFormat::Ini)), Path::new("a.encrypted.service"));
+        for (config, out) in [
             ("config.json", "config.encrypted.json"),
             ("v.d/config", "v.d/config.encrypted.json"),
             ("/etc/x.json/c.json", "/etc/x.json/c.encrypted.json"),
             ("a.conf", "a.conf.encrypted.json"),
             (".json", ".json.encrypted.json"),
         ] {
-            assert_eq!(default_output(Path::new(config)), Path::new(out));
+            assert_eq!(default_output(Path::new(config), Some(TextFormat::Json)), Path::new(out));
         }
     }
 }

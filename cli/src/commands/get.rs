@@ -6,12 +6,13 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{config_or_default, open_one, read, unsealed};
+use super::{config_or_default, look, open_one, unsealed};
 use crate::args::Get;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::context::Context;
 use crate::error::{Result, UsageFailure};
 use crate::output;
+use crate::store::ConfigPath;
 
 pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
     let (config, pointer) = match &*args.what {
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
     };
     let path = config_or_default(config).map_err(or_no_pointer)?;
     super::refuse_swapped("get", &path, None, pointer.as_ref())?;
-    let (_, document) = read(&path, context)?;
+    let document = look(&ConfigPath::named(&path), context)?;
     let value = document.find(pointer).map_err(or_no_pointer)?;
     let text = match document.token_at(&value) {
         Some(token) => {

@@ -13,8 +13,10 @@ pub(crate) mod get;
 pub(crate) mod key;
 pub(crate) mod keygen;
 pub(crate) mod man;
+pub(crate) mod open;
 pub(crate) mod rotate;
 pub(crate) mod run;
+pub(crate) mod seal;
 pub(crate) mod set;
 pub(crate) mod status;
 pub(crate) mod unset;
@@ -24,18 +26,19 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
-use fernseal_core::json::{self, Kind};
 use fernseal_core::token::Format;
 use zeroize::Zeroizing;
 
-use crate::config::text::{ConfigText, SealedValue, unescaped};
+use crate::args::Select;
+use crate::config::secrets_file::SecretsFile;
+use crate::config::text::{ConfigText, FormatSource, Place, SealedValue};
 use crate::context::Context;
 use crate::env::{self, CONFIG};
 use crate::error::{Bug, ConfigFailure, Failure, Result, UsageFailure};
 use crate::interrupt;
 use crate::keys::Keyring;
 use crate::quote::{is_key_text, shown};
-use crate::store::{self, Caveats, ConfigFile, ConfigPath, Lock, Notice};
+use crate::store::{self, Caveats, ConfigFile, ConfigPath, Found, Lock, Notice, Selection};
 use crate::tokens;
 
 /// The longest secret that is sealed, in bytes.
@@ -50,6 +53,17 @@ fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
     let default = || env::variable(CONFIG).map(PathBuf::from);
     let none = || UsageFailure::NoConfigNamed { variable: env::unset(CONFIG) }.into();
     named.map(Path::to_owned).or_else(default).ok_or_else(none)
+}
+
+/// Finds the configs that `paths` name. Options choose among the files of directories, and so do the settings in them.
+pub(crate) fn find(paths: &[PathBuf], select: &Select) -> Result<Found> {
+    let Select { mut include, mut exclude } = select.clone();
+    for directory in paths.iter().filter(|path| path.is_dir()) {
+        let settings = SecretsFile::beside(&ConfigPath::named(&directory.join("config")))?;
+        include.extend(settings.include);
+        exclude.extend(settings.exclude);
+    }
+    Ok(store::find(paths, Selection { include: &include, exclude: &exclude }))
 }
 
 /// Takes the lock for writing `config`, and removes what runs that were killed have left beside it.
@@ -93,10 +107,23 @@ fn refuse_same_file(source: &ConfigFile, out: &Path, failure: UsageFailure) -> R
 fn refuse_swapped(verb: &'static str, config: &Path, option: Option<&'static str>, pointer: &OsStr) -> Result<()> {
     let file = Path::new(pointer);
     // A master key would be shown as the pointer.
-    if config.to_str().is_some_and(is_key_text) || config.symlink_metadata().is_ok() || !file.is_file() {
+    let is_key = || config.to_str().is_some_and(is_key_text);
+    if is_key() || ConfigPath::named(config).is_stream() || config.symlink_metadata().is_ok() || !file.is_file() {
         return Ok(());
     }
     Err(UsageFailure::Swapped { verb, option, config: config.to_owned(), pointer: file.to_owned() }.into())
+}
+
+/// Reads a config that is not written: a file, or a stream.
+pub(crate) fn look(config: &ConfigPath, context: &Context) -> Result<ConfigText> {
+    if !config.is_stream() {
+        return load(config, context).map(|(_, document)| document);
+    }
+    // A file of the name `-` is named `./-`.
+    let path = if config.path.as_os_str() == "-" { Path::new("stdin") } else { &*config.path };
+    let document = ConfigText::parse(path, config.read_stream()?, format_source(config, context))?;
+    tell_tokens(&document, context);
+    Ok(document)
 }
 
 /// Reads the config that the user named.
@@ -118,9 +145,21 @@ pub(crate) fn load_to_open(config: &ConfigPath, context: &Context) -> Result<(Co
     Ok((source, document))
 }
 
+/// Where the format of `config` is known from. `--format` is for what the user has named, not for what lies in a directory.
+pub(crate) fn format_source(config: &ConfigPath, context: &Context) -> FormatSource {
+    let by_itself = if config.is_stream() { FormatSource::Content } else { FormatSource::Name };
+    context.format.filter(|_| !config.was_found()).map_or(by_itself, FormatSource::Given)
+}
+
 /// The second half of [`load`].
 pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Context) -> Result<ConfigText> {
-    let document = ConfigText::parse(&config.path, source.take_bytes())?;
+    let document = ConfigText::parse(&config.path, source.take_bytes(), format_source(config, context))?;
+    tell_tokens(&document, context);
+    Ok(document)
+}
+
+/// Turns debug mode on if the config asks for it, and tells what is in it then.
+fn tell_tokens(document: &ConfigText, context: &Context) {
     if document.wants_debug() {
         context.report.be_verbose();
     }
@@ -136,7 +175,6 @@ pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Cont
             Err(_) => context.report.trace(format_args!("{}: not a token", token.pointer)),
         }
     }
-    Ok(document)
 }
 
 /// Why a file in a directory that is no config, for the reason in `failure`, can be skipped: it holds none of `words`, and
@@ -201,12 +239,11 @@ fn open_all(document: &ConfigText, keys: &Keyring, context: &Context) -> Result<
 }
 
 /// A value that is no token, as text: a string without its escapes, a number or a truth value as it is written.
-fn unsealed(document: &ConfigText, value: &json::Value<'_>, pointer: &str) -> Result<Zeroizing<String>> {
-    match value.kind() {
-        Kind::Object | Kind::Array => Err(document.failure(pointer, Error::NotAString)),
-        Kind::Scalar => Ok(Zeroizing::new(value.raw().to_owned())),
-        Kind::String => Ok(unescaped(value.raw()).map_err(|error| document.failure(pointer, error))?.into_owned()),
+fn unsealed(document: &ConfigText, value: &Place<'_>, pointer: &str) -> Result<Zeroizing<String>> {
+    if value.is_group() {
+        return Err(document.failure(pointer, Error::NotAString));
     }
+    Ok(value.text().map_err(|error| document.failure(pointer, error))?.into_owned())
 }
 
 /// Bytes as text; of bytes that are none, nothing is left behind.

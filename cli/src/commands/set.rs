@@ -6,25 +6,26 @@ use std::io::{self, IsTerminal, Read};
 
 use fernseal_core::Error;
 use fernseal_core::config::ValueKind;
-use fernseal_core::json::{self, Kind};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{MAX_SECRET, check_length, into_text, read};
 use crate::args::Set;
 use crate::audit::{Entry, Outcome, Verb};
-use crate::config::member::NewMember;
-use crate::config::text::{ConfigText, Edit, Edits, SealedValue, classify};
+use crate::config::text::{ConfigText, Edit, Edits, Kind, Place, SealedValue, ValueError, classify};
 use crate::context::Context;
-use crate::error::{Aim, ConfigFailure, Failure, FileFailure, Otherwise, Result, UsageFailure};
+use crate::error::{Aim, ConfigFailure, Failure, FileFailure, Otherwise, Result, SecretFor, UsageFailure};
 use crate::interrupt;
 use crate::keys::{Keyring, derive};
 use crate::output::{self, time};
 use crate::tokens;
 
+/// The characters that a token has.
+const SAMPLE: &str = "enc:AA";
+
 pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     if !args.surplus.is_empty() {
-        return Err(UsageFailure::SecretAsArgument.into());
+        return Err(UsageFailure::SecretAsArgument { secret: secret_for(args) }.into());
     }
     super::refuse_swapped("set", &args.config, None, (*args.pointer).as_ref())?;
     let (mut source, mut document) = read(&args.config, context)?;
@@ -44,7 +45,7 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     let at = document.sealing_time(time::now());
     let token = tokens::seal_one(master, &secret, at, context.threads)?;
 
-    let edits = Edits::new(&document, vec![target.edit(&token)])?;
+    let edits = Edits::new(&document, vec![target.edit(&document, &args.pointer, &token)?])?;
     let mut entry = Entry {
         verb: Verb::Set,
         outcome: Outcome::Started,
@@ -70,30 +71,35 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
 /// Where the secret goes.
 enum Target<'d> {
     /// In the place of a value.
-    Value(json::Value<'d>),
+    Value(Place<'d>),
     /// Into a member that is not there yet.
-    New(NewMember),
+    New,
 }
 
 impl<'d> Target<'d> {
     fn find(document: &'d ConfigText, args: &Set) -> Result<Self> {
         let pointer = &*args.pointer;
-        let value = match json::find(&document.text, pointer) {
-            Err(Error::NotFound) if args.create => return NewMember::find(document, pointer).map(Self::New),
-            Err(Error::NotFound) => return Err(document.missing(pointer, Aim::Replace)),
+        let value = match document.look_up(pointer) {
+            Err(ValueError::Core(Error::NotFound)) if args.create => {
+                // Every format says a token alike: where this can stand, the secret's token can.
+                document.insert(pointer, SAMPLE)?;
+                return Ok(Self::New);
+            }
+            Err(ValueError::Core(Error::NotFound)) => return Err(document.missing(pointer, Aim::Replace)),
             found => found.map_err(|error| document.failure(pointer, error))?,
         };
-        match value.kind() {
-            Kind::Object | Kind::Array => Err(document.failure(pointer, Error::NotAString)),
-            Kind::String | Kind::Scalar => Ok(Self::Value(value)),
+        if value.is_group() {
+            return Err(document.failure(pointer, Error::NotAString));
         }
+        document.check_replaceable(pointer, &value)?;
+        Ok(Self::Value(value))
     }
 
     /// The edit that puts `token` there.
-    fn edit(&self, token: &str) -> Edit {
+    fn edit(&self, document: &ConfigText, pointer: &str, token: &str) -> Result<Edit> {
         match self {
-            Self::Value(value) => Edit::of(value, token),
-            Self::New(member) => member.with(token),
+            Self::Value(value) => document.replace(pointer, value, token),
+            Self::New => document.insert(pointer, token),
         }
     }
 }
@@ -104,12 +110,11 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Conte
     let target = Target::find(document, args)?;
     let value = match &target {
         Target::Value(value) => Some(value),
-        Target::New(_) => None,
+        Target::New => None,
     };
     let replaced = value.and_then(|value| document.token_at(value));
     if !args.discard_old {
-        let is_lookalike =
-            |value: &json::Value<'_>| value.kind() == Kind::String && classify(value.raw()) == ValueKind::Lookalike;
+        let is_lookalike = |value: &Place<'_>| value.kind == Kind::String && classify(value) == ValueKind::Lookalike;
         let refusal = match replaced {
             Some(token) => {
                 let opened = tokens::open(&[(document, token)], keys, context.threads);
@@ -130,11 +135,16 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Conte
 
 /// The secret, from a prompt or from stdin.
 fn read_secret(args: &Set, document: &ConfigText, context: &Context) -> Result<Zeroizing<String>> {
-    let secret = if io::stdin().is_terminal() { ask(args, context)? } else { read_stdin(args, document, context)? };
+    let check = |len| check_length(document, &args.pointer, len);
+    let secret = if io::stdin().is_terminal() { ask(args, context)? } else { read_stdin(args.raw, check, context)? };
     if secret.is_empty() {
-        return Err(UsageFailure::SecretEmpty.into());
+        return Err(UsageFailure::SecretEmpty { secret: secret_for(args) }.into());
     }
     Ok(secret)
+}
+
+fn secret_for(args: &Set) -> SecretFor {
+    SecretFor::Value(args.pointer.clone())
 }
 
 fn ask(args: &Set, context: &Context) -> Result<Zeroizing<String>> {
@@ -142,16 +152,20 @@ fn ask(args: &Set, context: &Context) -> Result<Zeroizing<String>> {
     let [first, second] = context
         .prompts
         .ask_secret_twice(&question, &Otherwise::NoSecret)?
-        .map_err(|why| UsageFailure::SecretMissing { pointer: args.pointer.clone(), why })?;
+        .map_err(|why| UsageFailure::SecretMissing { secret: secret_for(args), why })?;
     if first != second {
-        return Err(UsageFailure::SecretsDiffer.into());
+        return Err(UsageFailure::SecretsDiffer { secret: secret_for(args) }.into());
     }
     Ok(first)
 }
 
 /// The secret on stdin. One line loses the line end that `echo` put there; a text of several lines, as a private key is,
-/// keeps it.
-fn read_stdin(args: &Set, document: &ConfigText, context: &Context) -> Result<Zeroizing<String>> {
+/// keeps it. `check` refuses what is too long.
+pub(super) fn read_stdin(
+    raw: bool,
+    check: impl Fn(usize) -> Result<()>,
+    context: &Context,
+) -> Result<Zeroizing<String>> {
     // Room for all of it from the start: a buffer that grows leaves copies behind.
     let room = MAX_SECRET + 3;
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
@@ -162,12 +176,12 @@ fn read_stdin(args: &Set, document: &ConfigText, context: &Context) -> Result<Ze
         .map_err(|error| FileFailure::StdinUnreadable { error: error.into() })?;
     // What is longer was cut, perhaps in the middle of a character.
     if bytes.len() == room {
-        check_length(document, &args.pointer, room)?;
+        check(room)?;
     }
-    let line_end = if args.raw { 0 } else { line_end(&bytes) };
+    let line_end = if raw { 0 } else { line_end(&bytes) };
     let len = bytes.len() - line_end;
     bytes.truncate(len);
-    check_length(document, &args.pointer, bytes.len())?;
+    check(bytes.len())?;
     if line_end > 0 && !bytes.is_empty() {
         context.report.note("the line end on stdin is not part of the secret (--raw keeps it)");
     }

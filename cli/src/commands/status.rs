@@ -6,28 +6,28 @@ use std::path::Path;
 
 use fernseal_core::Error;
 use fernseal_core::config::{TOKEN_VALUE, ValueKind};
-use fernseal_core::json::{self, Kind};
 use fernseal_core::token::PREFIX;
 use serde_json::json;
 
-use super::{config_or_default, format_name, load, reason_to_skip};
+use super::{config_or_default, find, format_name, look, reason_to_skip};
 use crate::args::Status;
 use crate::audit::Verb;
-use crate::config::text::{ConfigText, SealedValue, classify};
+use crate::config::text::{ConfigText, Kind, SealedValue, ValueError, classify};
 use crate::context::Context;
 use crate::error::{self, Result};
 use crate::keys::{self, Keyring};
 use crate::output::time::{age, date};
 use crate::output::{self, time};
 use crate::quote::{count, shown};
-use crate::store::{self, ConfigPath};
+use crate::store::ConfigPath;
 use crate::tokens::verify::{OpenedBy, Verification, check};
 
 pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     let mut found = match &*args.paths {
-        [] => store::find(&[config_or_default(None)?]),
-        paths => store::find(paths),
+        [] => find(&[config_or_default(None)?], &args.select)?,
+        paths => find(paths, &args.select)?,
     };
+    found.look_at_others();
     found.refuse_none()?;
     let key_is_set = Keyring::is_set(context.key_options());
     if let ([config], false, [], []) = (&*found.configs, args.paths.len() > 1, &*found.skipped, &*found.unread)
@@ -119,7 +119,7 @@ struct State {
 
 impl State {
     fn of(config: &ConfigPath, context: &Context) -> Result<Self> {
-        let (_, document) = load(config, context)?;
+        let document = look(config, context)?;
         Ok(Self { token_value: TokenValue::of(&document), document, checked: None })
     }
 
@@ -216,12 +216,12 @@ enum TokenValue {
 
 impl TokenValue {
     fn of(document: &ConfigText) -> Self {
-        match json::find(&document.text, TOKEN_VALUE) {
-            Err(Error::DuplicateKey) => Self::Ambiguous,
+        match document.look_up(TOKEN_VALUE) {
+            Err(ValueError::Core(Error::DuplicateKey)) => Self::Ambiguous,
             Err(_) => Self::NotFound,
-            Ok(value) if value.kind() != Kind::String => Self::NotAString,
-            Ok(value) if value.raw().is_empty() => Self::Empty,
-            Ok(value) => match classify(value.raw()) {
+            Ok(value) if value.kind != Kind::String => Self::NotAString,
+            Ok(value) if value.is_empty_string() => Self::Empty,
+            Ok(value) => match classify(&value) {
                 ValueKind::Sealed => Self::Encrypted,
                 ValueKind::Lookalike => Self::Lookalike,
                 ValueKind::Placeholder => Self::Placeholder,

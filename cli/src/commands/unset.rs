@@ -6,7 +6,6 @@ use serde_json::json;
 use super::read;
 use crate::args::Unset;
 use crate::audit::{Entry, Outcome, Verb};
-use crate::config::member;
 use crate::config::text::{ConfigText, Edits};
 use crate::context::Context;
 use crate::error::Result;
@@ -17,10 +16,10 @@ use crate::quote::count;
 pub(crate) fn run(args: &Unset, context: &Context) -> Result<()> {
     super::refuse_swapped("unset", &args.config, None, (*args.pointer).as_ref())?;
     // Before anything is waited for.
-    member::removal(&read(&args.config, context)?.1, &args.pointer)?;
+    read(&args.config, context)?.1.remove(&args.pointer)?;
     let _lock = super::lock(&args.config, context)?;
     let (source, document) = read(&args.config, context)?;
-    let edits = Edits::new(&document, vec![member::removal(&document, &args.pointer)?])?;
+    let edits = Edits::new(&document, vec![document.remove(&args.pointer)?])?;
     let removed = tokens_at(&document, &args.pointer)?;
 
     let is_token = document.token_at(&document.find(&args.pointer)?).is_some();
@@ -48,6 +47,6 @@ pub(crate) fn run(args: &Unset, context: &Context) -> Result<()> {
 
 /// The pointers of the encrypted values that the value at `pointer` is or holds.
 fn tokens_at<'d>(document: &'d ConfigText, pointer: &str) -> Result<Vec<&'d str>> {
-    let span = document.find(pointer)?.span();
+    let span = document.find(pointer)?.spot.span;
     Ok(document.tokens.iter().filter(|token| token.is_within(&span)).map(|token| &*token.pointer).collect())
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use fernseal_core::token::PREFIX;
 use serde_json::json;
 
-use super::{config_or_default, load_to_open, reason_to_skip};
+use super::{config_or_default, find, look, reason_to_skip};
 use crate::args::Verify;
 use crate::audit::Verb;
 use crate::config::text::ConfigText;
@@ -16,14 +16,15 @@ use crate::error::{self, Result};
 use crate::keys::Keyring;
 use crate::output;
 use crate::quote::{count, shown};
-use crate::store::{self, ConfigPath};
+use crate::store::ConfigPath;
 use crate::tokens::verify::{OpenedBy, Verification, verify_each};
 
 pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     let mut found = match &*args.paths {
-        [] => store::find(&[config_or_default(None)?]),
-        paths => store::find(paths),
+        [] => find(&[config_or_default(None)?], &args.select)?,
+        paths => find(paths, &args.select)?,
     };
+    found.look_at_others();
     found.refuse_none()?;
     let keys = context.keys()?;
     let mut entries = Vec::new();
@@ -37,7 +38,11 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
             output::result(format_args!("skipped {file}: {reason}"))?;
         }
     }
-    let read = |config: &ConfigPath| load_to_open(config, context).map(|(_, document)| document);
+    let read = |config: &ConfigPath| {
+        let document = look(config, context)?;
+        context.check_cost(&document)?;
+        Ok(document)
+    };
     verify_each(found.configs, read, &keys, context, |config, checked| {
         let (document, checked) = match checked {
             Ok(checked) => checked,

@@ -1,5 +1,6 @@
 //! `.fernseal.toml`, beside configs: which of their values are secrets, besides the guide's.
-//! `check` wants them encrypted, `encrypt` and `edit` encrypt them, without an option for each.
+//! `check` wants them encrypted, `encrypt` and `edit` encrypt them, without an option for each. And which files of the folder
+//! are configs, beside those that their names tell.
 //! A config of the folder need not have all of them.
 
 use std::path::{Path, PathBuf};
@@ -30,6 +31,12 @@ pub(crate) struct SecretsFile {
     /// Whether tokens in the old form are findings.
     #[serde(default)]
     pub(crate) no_legacy: bool,
+    /// Globs of files that are configs too, below this folder.
+    #[serde(default)]
+    pub(crate) include: Vec<String>,
+    /// Globs of files that are none, whatever their names.
+    #[serde(default)]
+    pub(crate) exclude: Vec<String>,
 }
 
 impl SecretsFile {

@@ -1,25 +1,26 @@
-//! A config as the commands see it: its text, the tokens in it with their pointers, and edits to its strings.
-//! Two passes, linear in the text; everything outside an edited string stays byte for byte.
+//! A config as the commands see it: its text, the tokens in it with their pointers, and edits of its values.
+//! Everything outside an edited value stays byte for byte.
 //! [`Edits`] are the only way to a changed text: they are in order, and none overlaps another.
-//! What bytes mean is core's to say; here they are only remembered.
+//! Which format a text has, and what its bytes mean, is for [`syntax`] to know: nothing here depends on it.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::{Deref, Range};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fernseal_core::Error;
 use fernseal_core::config::{self, ValueKind};
 use fernseal_core::fernet::MAX_CLOCK_SKEW;
-use fernseal_core::json::{self, Event, Events, Kind};
-use fernseal_core::token::{self, Format, Token};
-
-use crate::config::placeholder;
+use fernseal_core::token::Format as Form;
 use zeroize::Zeroizing;
 
-use crate::error::{Advice, Aim, Bug, ConfigFailure, Failure, JsonFlaw, Namesakes, Result, TokenFailure};
+use super::placeholder;
+use super::syntax::{self, FoundToken, Owner, ReadError, Reading, Spot};
+use crate::error::{Advice, Aim, Bug, ConfigFailure, Failure, JsonFlaw, Namesakes, Result, TextPlace, TokenFailure};
 use crate::output::time;
 use crate::quote::{Pointer, is_key_text, shown};
+
+pub(crate) use super::syntax::{Edit, FormatSource, Kind, Place, Refusal, TextFormat, ValueError};
 
 /// A config file's text and the tokens in it.
 pub(crate) struct ConfigText {
@@ -27,25 +28,34 @@ pub(crate) struct ConfigText {
     /// The path as it is shown.
     pub(crate) name: String,
     /// Secrets may stand in it in plain text.
-    pub(crate) text: Zeroizing<String>,
-    /// Every string value that begins with `enc:`, in order.
+    pub(crate) text: Arc<Zeroizing<String>>,
+    /// Everything that begins with `enc:`, in order.
     pub(crate) tokens: Vec<SealedValue>,
     /// The pointers of all that looks like a token and is none.
     pub(crate) lookalikes: Vec<Pointer>,
+    reading: Box<dyn Reading>,
+    /// Where its format is known from, for what is made of it.
+    pub(crate) source: FormatSource,
 }
 
-/// A string value that begins with `enc:`.
+/// What begins with `enc:`.
 pub(crate) struct SealedValue {
     pub(crate) pointer: Pointer,
-    /// Where it stands between its quotes.
+    /// Where its own characters stand.
     inside: Range<usize>,
     /// Its text, where escapes make that another than what is written.
     unescaped: Option<String>,
-    /// Format and timestamp, if it is a token at all.
-    pub(crate) form: std::result::Result<(Format, u64), Error>,
+    /// TextFormat and timestamp, if it is a token at all.
+    pub(crate) form: std::result::Result<(Form, u64), Error>,
+    owner: Owner,
 }
 
 impl SealedValue {
+    fn new(found: FoundToken) -> Self {
+        let FoundToken { pointer, inside, unescaped, form, owner } = found;
+        Self { pointer: pointer.into(), inside, unescaped, form, owner }
+    }
+
     /// The token's text.
     pub(crate) fn text<'a>(&'a self, document: &'a ConfigText) -> &'a str {
         self.unescaped.as_deref().unwrap_or_else(|| &document.text[self.inside.clone()])
@@ -56,129 +66,66 @@ impl SealedValue {
         span.start <= self.inside.start && self.inside.end <= span.end
     }
 
-    /// An edit that puts `plain` in the place of the token.
-    pub(crate) fn replaced_by(&self, plain: &str) -> Edit {
-        Edit::new(self.inside.clone(), plain)
+    /// An edit that puts another token in its place.
+    pub(crate) fn resealed(&self, token: &str) -> Edit {
+        Edit::as_is(self.inside.clone(), token)
+    }
+
+    /// Whether it is a value of its own, and no part of another text.
+    pub(crate) fn is_value(&self) -> bool {
+        matches!(self.owner, Owner::Value(_))
     }
 }
 
-/// A string or scalar: a value that holds no others.
+/// A string or scalar with its pointer.
 pub(crate) struct Leaf<'a> {
     pub(crate) pointer: Pointer,
-    pub(crate) kind: Kind,
-    /// As it is written; of a string what stands between the quotes.
-    pub(crate) raw: &'a str,
-    span: Range<usize>,
+    pub(crate) place: Place<'a>,
 }
-
-impl Leaf<'_> {
-    /// Where it begins in the text.
-    pub(crate) fn start(&self) -> usize {
-        self.span.start
-    }
-
-    /// An edit that makes it the string `plain`.
-    pub(crate) fn replaced_by(&self, plain: &str) -> Edit {
-        Edit::of_value(self.kind, self.span.clone(), plain)
-    }
-}
-
-/// A value that a pointer leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place<'a> {
-    pub(crate) kind: Kind,
-    /// As it is written; of a string what stands between the quotes.
-    pub(crate) raw: &'a str,
-    span: Range<usize>,
-}
-
-impl<'a> Place<'a> {
-    fn new(text: &'a str, kind: Kind, span: Range<usize>) -> Self {
-        let quote = usize::from(kind == Kind::String);
-        Self { kind, raw: &text[span.start + quote..span.end - quote], span }
-    }
-
-    /// Where it begins in the text.
-    pub(crate) fn start(&self) -> usize {
-        self.span.start
-    }
-
-    /// An edit that makes it, a string or scalar, the string `plain`.
-    pub(crate) fn replaced_by(&self, plain: &str) -> Edit {
-        Edit::of_value(self.kind, self.span.clone(), plain)
-    }
-}
-
-/// A new text for the inside of one string.
-pub(crate) struct Edit {
-    inside: Range<usize>,
-    escaped: Zeroizing<String>,
-}
-
-impl Edit {
-    /// An edit that puts `text` as it is in the place of `span`, which may lie between values.
-    pub(super) fn raw(span: Range<usize>, text: Zeroizing<String>) -> Self {
-        Self { inside: span, escaped: text }
-    }
-
-    fn new(inside: Range<usize>, plain: &str) -> Self {
-        let mut buf = Zeroizing::new(vec![0; json::escaped_len(plain)]);
-        // The buffer is as long as the escaped text.
-        let escaped = json::escape(plain, &mut buf).expect("an escaped text has the length that was asked for");
-        Self { inside, escaped: Zeroizing::new(escaped.to_owned()) }
-    }
-
-    /// An edit of the string or scalar `value`, which becomes the string `plain`.
-    pub(crate) fn of(value: &json::Value<'_>, plain: &str) -> Self {
-        Self::of_value(value.kind(), value.span(), plain)
-    }
-
-    fn of_value(kind: Kind, span: Range<usize>, plain: &str) -> Self {
-        if kind == Kind::String {
-            return Self::new(span.start + 1..span.end - 1, plain);
-        }
-        let mut edit = Self::new(span, plain);
-        edit.escaped = Zeroizing::new(format!("\"{}\"", *edit.escaped));
-        edit
-    }
-}
-
-/// An open level of the text.
-enum Level<'a> {
-    Object {
-        /// Where it begins.
-        start: usize,
-        /// The name of the present member.
-        name: &'a str,
-    },
-    Array {
-        index: usize,
-    },
-}
-
-/// The levels that are open, of a text that is walked through.
-#[derive(Default)]
-struct Levels<'a>(Vec<Level<'a>>);
 
 impl ConfigText {
-    /// Reads a config's bytes. `path` is the file, for messages.
-    pub(crate) fn parse(path: impl Into<PathBuf>, bytes: Vec<u8>) -> Result<Self> {
+    /// Reads a config's bytes. `path` is the file, for messages and for its format.
+    pub(crate) fn parse(path: impl Into<PathBuf>, bytes: Vec<u8>, source: FormatSource) -> Result<Self> {
         let path = path.into();
         let text = Zeroizing::new(String::from_utf8(bytes).map_err(|error| {
             let offset = error.utf8_error().valid_up_to();
             drop(Zeroizing::new(error.into_bytes()));
             ConfigFailure::NotUtf8 { config: path.clone(), offset }
         })?);
-        let (tokens, lookalikes) = find_tokens(&path, &text)?;
-        Ok(Self { name: shown(&path), path, text, tokens, lookalikes })
+        let text = Arc::new(text);
+        let reading = syntax::read(&path.file_name().unwrap_or_default().to_string_lossy(), source, &text);
+        let found = reading.tokens().map_err(|error| unreadable(&path, &text, error))?;
+        if reading.obstacle().is_some() && is_key_text(&text) {
+            return Err(ConfigFailure::IsMasterKey { config: path }.into());
+        }
+        let tokens = found.tokens.into_iter().map(SealedValue::new).collect();
+        let lookalikes = found.lookalikes.into_iter().map(Pointer::from).collect();
+        Ok(Self { name: shown(&path), path, text, tokens, lookalikes, reading, source })
+    }
+
+    /// Its format, if that is known.
+    pub(crate) fn format(&self) -> Option<TextFormat> {
+        self.reading.format()
+    }
+
+    /// Fails if the values of the text are not known, but only its tokens.
+    pub(crate) fn check_values_known(&self) -> Result<()> {
+        self.reading.obstacle().map_or(Ok(()), |obstacle| Err(self.refused(&obstacle.refusal)))
+    }
+
+    /// Why the values of the text are not known, although it has a format, or seems to.
+    pub(crate) fn fault(&self) -> Option<Failure> {
+        self.reading.obstacle().filter(|obstacle| obstacle.is_fault).map(|obstacle| self.refused(&obstacle.refusal))
     }
 
     /// What is wrong with the value at `pointer`.
-    pub(crate) fn failure(&self, pointer: &str, error: Error) -> Failure {
-        if error == Error::NotFound {
-            return self.missing(pointer, Aim::Read);
+    pub(crate) fn failure(&self, pointer: &str, error: impl Into<ValueError>) -> Failure {
+        match error.into() {
+            ValueError::Core(Error::NotFound) => self.missing(pointer, Aim::Read),
+            ValueError::Core(error) => value_failure(&self.path, pointer.to_owned().into(), error),
+            ValueError::Refused(refusal) if self.reading.obstacle().is_some() => self.refused(&refusal),
+            ValueError::Refused(refusal) => self.refused_at(pointer, &refusal),
         }
-        value_failure(&self.path, pointer.to_owned().into(), error)
     }
 
     /// No value is at `pointer`.
@@ -197,6 +144,17 @@ impl ConfigText {
         Namesakes::from_iter(self.leaves().filter(is_meant).map(|leaf| leaf.pointer))
     }
 
+    /// What the format has against the whole text.
+    fn refused(&self, refusal: &Refusal) -> Failure {
+        refused(&self.path, &self.text, refusal)
+    }
+
+    /// What the format has against the value at `pointer`, or against another one in its place.
+    pub(crate) fn refused_at(&self, pointer: &str, refusal: &Refusal) -> Failure {
+        let (config, pointer) = (self.path.clone(), pointer.to_owned().into());
+        ConfigFailure::ValueRefused { config, pointer, refusal: refusal.clone() }.into()
+    }
+
     /// Why `token` was refused; a slip that is often made gets words of its own.
     pub(crate) fn refusal(&self, token: &SealedValue, error: Error) -> Failure {
         // A Fernet token begins with its version and the first bytes of a time.
@@ -211,33 +169,35 @@ impl ConfigText {
     }
 
     /// The value at `pointer`.
-    pub(crate) fn find(&self, pointer: &str) -> Result<json::Value<'_>> {
-        json::find(&self.text, pointer).map_err(|error| self.failure(pointer, error))
+    pub(crate) fn find(&self, pointer: &str) -> Result<Place<'_>> {
+        self.reading.find(pointer).map_err(|error| self.failure(pointer, error))
+    }
+
+    /// The value at `pointer`, or why there is none.
+    pub(crate) fn look_up(&self, pointer: &str) -> std::result::Result<Place<'_>, ValueError> {
+        self.reading.find(pointer)
     }
 
     /// The strings and scalars with their pointers, in order and in one pass: [`Self::find`] for each would look at the
     /// text once a value.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = Leaf<'_>> {
-        let mut levels = Levels::default();
-        // It was read to its end before.
-        Events::new(&self.text).map_while(std::result::Result::ok).filter_map(move |event| {
-            levels.follow(&self.text, &event);
-            let (kind, span, quote) = match event {
-                Event::String(span) => (Kind::String, span, 1),
-                Event::Scalar(span) => (Kind::Scalar, span, 0),
-                _ => return None,
-            };
-            let raw = &self.text[span.start + quote..span.end - quote];
-            Some(Leaf { pointer: levels.pointer(), kind, raw, span })
-        })
+        self.reading.leaves().map(|leaf| Leaf { pointer: leaf.pointer.into(), place: leaf.place })
     }
 
     /// The values at `pointers`, each as [`Self::find`] finds it, in one walk through the text: to find them one by one
     /// costs a walk for each.
-    pub(crate) fn find_all(&self, pointers: &[&str]) -> Vec<std::result::Result<Place<'_>, Error>> {
-        let mut wanted = Wanted::new(pointers);
-        wanted.walk(&self.text);
-        wanted.places()
+    pub(crate) fn find_all(&self, pointers: &[&str]) -> Vec<std::result::Result<Place<'_>, ValueError>> {
+        self.reading.find_all(pointers)
+    }
+
+    /// Fails if the format does not let another value stand at `place`, which is at `pointer`.
+    pub(crate) fn check_replaceable(&self, pointer: &str, place: &Place<'_>) -> Result<()> {
+        self.reading.check_replaceable(&place.spot).map_err(|refusal| self.refused_at(pointer, &refusal))
+    }
+
+    /// An edit that makes the value at `place`, which is at `pointer`, the string `plain`.
+    pub(crate) fn replace(&self, pointer: &str, place: &Place<'_>, plain: &str) -> Result<Edit> {
+        self.reading.replace(&place.spot, plain).map_err(|refusal| self.refused_at(pointer, &refusal))
     }
 
     /// The time to seal at: later than all tokens here, so that what is set after a rotation, were it in the same second,
@@ -248,20 +208,51 @@ impl ConfigText {
         newest.map_or(now, |newest| newest.saturating_add(1).clamp(now, now.saturating_add(MAX_CLOCK_SKEW / 2)))
     }
 
-    /// The token that `value` is, if it is one.
-    pub(crate) fn token_at(&self, value: &json::Value<'_>) -> Option<&SealedValue> {
-        self.token_from(value.span().start)
+    /// An edit that adds the string `plain` at `pointer`, where nothing is yet, to an object that is there.
+    pub(crate) fn insert(&self, pointer: &str, plain: &str) -> Result<Edit> {
+        let parent = syntax::parent(pointer).ok_or_else(|| self.failure(pointer, Error::InvalidPointer))?;
+        let (config, object) = (self.path.clone(), parent.to_owned().into());
+        match self.look_up(parent) {
+            Ok(parent) if parent.kind == Kind::Map => {}
+            Ok(_) => return Err(ConfigFailure::NoObjectToAddTo { config, pointer: object }.into()),
+            // An empty text has no value at all: some formats can begin with one.
+            Err(ValueError::Core(Error::NotFound)) if parent.is_empty() => {}
+            Err(ValueError::Core(Error::NotFound)) => {
+                return Err(ConfigFailure::NoObject { config, pointer: object }.into());
+            }
+            Err(error) => return Err(self.failure(parent, error)),
+        }
+        self.reading.insert(pointer, plain).map_err(|refusal| self.refused_at(pointer, &refusal))
     }
 
-    /// The token whose string begins at `start`, if there is one.
+    /// An edit that removes the value at `pointer` and its name.
+    pub(crate) fn remove(&self, pointer: &str) -> Result<Edit> {
+        match self.look_up(pointer) {
+            Err(ValueError::Core(Error::NotFound)) => return Err(self.missing(pointer, Aim::Remove)),
+            found => found.map_err(|error| self.failure(pointer, error))?,
+        };
+        let object = syntax::parent(pointer).map(|parent| self.find(parent)).transpose()?;
+        if object.is_none_or(|object| object.kind != Kind::Map) {
+            let (config, pointer) = (self.path.clone(), pointer.to_owned().into());
+            return Err(ConfigFailure::NotAMember { config, pointer }.into());
+        }
+        self.reading.remove(pointer).map_err(|error| self.failure(pointer, error))
+    }
+
+    /// The token that the value at `place` is, if it is one.
+    pub(crate) fn token_at(&self, place: &Place<'_>) -> Option<&SealedValue> {
+        self.token_from(place.start())
+    }
+
+    /// The token that is the value that begins at `start`, if there is one.
     pub(crate) fn token_from(&self, start: usize) -> Option<&SealedValue> {
-        let at = self.tokens.binary_search_by_key(&(start + 1), |token| token.inside.start).ok()?;
-        self.tokens.get(at)
+        let token = self.tokens.get(self.tokens.partition_point(|token| token.inside.start < start))?;
+        matches!(&token.owner, Owner::Value(spot) if spot.span.start == start).then_some(token)
     }
 
     /// The tokens in the old form, which share one salt.
     pub(crate) fn legacy_tokens(&self) -> impl Iterator<Item = &SealedValue> {
-        self.tokens.iter().filter(|token| matches!(token.form, Ok((Format::Legacy, _))))
+        self.tokens.iter().filter(|token| matches!(token.form, Ok((Form::Legacy, _))))
     }
 
     /// How many keys are derived, for each master key, to open all tokens.
@@ -275,9 +266,46 @@ impl ConfigText {
         self.tokens.iter().map(|token| &*token.pointer).collect()
     }
 
-    /// The edits that put `secrets` in the places of the tokens, one for each.
-    pub(crate) fn opened_to(&self, secrets: &[Zeroizing<String>]) -> Vec<Edit> {
-        self.tokens.iter().zip(secrets).map(|(token, secret)| token.replaced_by(secret)).collect()
+    /// The edits that put `secrets` in the places of `tokens`, one for each: as the format writes a string where the token
+    /// is a value or a part of one, as they are elsewhere.
+    pub(crate) fn opened_to<'t>(
+        &self,
+        secrets: impl IntoIterator<Item = (&'t SealedValue, &'t str)>,
+    ) -> Result<Vec<Edit>> {
+        if let Some(failure) = self.fault() {
+            return Err(Failure::OrAsText(Box::new(failure)));
+        }
+        let mut edits = Vec::new();
+        // Values of which tokens are a part, with the secrets of these.
+        let mut filled: BTreeMap<usize, (&Pointer, &Spot, Vec<&str>)> = BTreeMap::new();
+        for (token, secret) in secrets {
+            match &token.owner {
+                Owner::Value(spot) => {
+                    let edit = self.reading.replace(spot, secret);
+                    edits.push(edit.map_err(|refusal| self.refused_at(&token.pointer, &refusal))?);
+                }
+                Owner::Within(spot) => {
+                    filled.entry(spot.span.start).or_insert((&token.pointer, spot, Vec::new())).2.push(secret);
+                }
+                Owner::Nothing => {
+                    if self.reading.obstacle().is_none() && secret.contains(char::is_control) {
+                        return Err(self.outside_of_values(&token.pointer));
+                    }
+                    edits.push(Edit::as_is(token.inside.clone(), secret));
+                }
+            }
+        }
+        for (pointer, spot, secrets) in filled.into_values() {
+            let text = self.reading.text_at(spot).map_err(|error| self.failure(pointer, error))?;
+            let whole = syntax::filled(&text, secrets.into_iter()).ok_or_else(|| self.outside_of_values(pointer))?;
+            let edit = self.reading.replace(spot, &whole);
+            edits.push(edit.map_err(|refusal| self.refused_at(pointer, &refusal))?);
+        }
+        Ok(edits)
+    }
+
+    fn outside_of_values(&self, pointer: &Pointer) -> Failure {
+        ConfigFailure::OutsideOfValues { config: self.path.clone(), pointer: pointer.clone() }.into()
     }
 
     /// Whether the two texts are the same but for the tokens in them.
@@ -300,350 +328,34 @@ impl ConfigText {
 
     /// Whether the config asks for the guide's debug mode.
     pub(crate) fn wants_debug(&self) -> bool {
-        json::find(&self.text, "/logging/level").is_ok_and(|level| level.raw().eq_ignore_ascii_case("DEBUG"))
+        let level = self.reading.find("/logging/level").and_then(|level| level.text());
+        level.is_ok_and(|level| level.eq_ignore_ascii_case("DEBUG"))
     }
-}
-
-/// Edits of a config's text: in order, within the text, and none overlaps another.
-pub(crate) struct Edits<'d> {
-    text: &'d str,
-    edits: Vec<Edit>,
-}
-
-impl<'d> Edits<'d> {
-    /// Puts edits of `document` in order. Two that overlap would give a broken text: they are refused.
-    pub(crate) fn new(document: &'d ConfigText, mut edits: Vec<Edit>) -> Result<Self> {
-        let text = document.text.as_str();
-        edits.sort_by_key(|edit| (edit.inside.start, edit.inside.end));
-        let mut end = 0;
-        for (at, edit) in edits.iter().enumerate() {
-            // A quote or a comma is between two values, even where an empty string takes up no byte.
-            let is_apart = at == 0 || edit.inside.start > end;
-            if !is_apart || text.get(edit.inside.clone()).is_none() {
-                return Err(Bug::EditsOverlap { config: document.path.clone(), offset: edit.inside.start }.into());
-            }
-            end = edit.inside.end;
-        }
-        Ok(Self { text, edits })
-    }
-
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.edits.len()
-    }
-
-    /// The text with the edits made, in pieces.
-    pub(crate) fn pieces(&self) -> Vec<&[u8]> {
-        let mut pieces = Vec::with_capacity(self.edits.len() * 2 + 1);
-        let mut read = 0;
-        for edit in &self.edits {
-            pieces.push(&self.text.as_bytes()[read..edit.inside.start]);
-            pieces.push(edit.escaped.as_bytes());
-            read = edit.inside.end;
-        }
-        pieces.push(&self.text.as_bytes()[read..]);
-        pieces
-    }
-}
-
-/// Pointers that are looked for in one walk: a tree of their steps.
-struct Wanted<'a> {
-    /// Parents stand before their children; the first is the text's value itself.
-    nodes: Vec<Node<'a>>,
-    /// The node that each pointer leads to, unless it is no pointer.
-    ends: Vec<std::result::Result<usize, Error>>,
-}
-
-/// What pointers with a common beginning lead to.
-#[derive(Default)]
-struct Node<'a> {
-    parent: usize,
-    children: BTreeMap<String, usize>,
-    place: Option<Place<'a>>,
-    /// Whether a name that leads here was met, and whether it was met twice in its object.
-    is_met: bool,
-    is_doubled: bool,
-}
-
-impl<'a> Wanted<'a> {
-    fn new(pointers: &[&str]) -> Self {
-        let mut wanted = Self { nodes: vec![Node::default()], ends: Vec::with_capacity(pointers.len()) };
-        for pointer in pointers {
-            let end =
-                steps(pointer).map(|steps| steps.into_iter().fold(0, |node, step| wanted.child_or_new(node, step)));
-            wanted.ends.push(end);
-        }
-        wanted
-    }
-
-    fn child_or_new(&mut self, parent: usize, step: String) -> usize {
-        let new = self.nodes.len();
-        let child = *self.nodes[parent].children.entry(step).or_insert(new);
-        if child == new {
-            self.nodes.push(Node { parent, ..Node::default() });
-        }
-        child
-    }
-
-    /// The node that a step leads to.
-    fn child(&self, parent: Option<usize>, step: impl FnOnce() -> Option<String>) -> Option<usize> {
-        let children = &self.nodes[parent?].children;
-        if children.is_empty() { None } else { children.get(&step()?).copied() }
-    }
-
-    /// Finds the places in `text`, which was read to its end before.
-    fn walk(&mut self, text: &'a str) {
-        // Of each open level its node, where it begins, and the number of its next item if it is an array.
-        let mut levels: Vec<(Option<usize>, usize, Option<usize>)> = Vec::new();
-        let mut next = Some(0);
-        for event in Events::new(text).map_while(std::result::Result::ok) {
-            if let Event::Name(span) = &event {
-                let level = levels.last().and_then(|level| level.0);
-                let raw = &text[span.start + 1..span.end - 1];
-                next = self.child(level, || unescaped(raw).ok().map(|name| name.to_owned()));
-                if let Some(node) = next.map(|node| &mut self.nodes[node]) {
-                    node.is_doubled |= std::mem::replace(&mut node.is_met, true);
-                }
-                continue;
-            }
-            if let Event::End(end) = event {
-                if let Some((Some(node), start, index)) = levels.pop() {
-                    let kind = if index.is_some() { Kind::Array } else { Kind::Object };
-                    self.nodes[node].place = Some(Place::new(text, kind, start..end + 1));
-                }
-                continue;
-            }
-            let node = match levels.last_mut() {
-                Some((level, _, Some(index))) => {
-                    *index += 1;
-                    self.child(*level, || Some((*index - 1).to_string()))
-                }
-                _ => next.take(),
-            };
-            match event {
-                Event::ObjectStart(start) => levels.push((node, start, None)),
-                Event::ArrayStart(start) => levels.push((node, start, Some(0))),
-                Event::String(span) => self.found(node, text, Kind::String, span),
-                Event::Scalar(span) => self.found(node, text, Kind::Scalar, span),
-                Event::Name(_) | Event::End(_) => {}
-            }
-        }
-    }
-
-    fn found(&mut self, node: Option<usize>, text: &'a str, kind: Kind, span: Range<usize>) {
-        if let Some(node) = node {
-            self.nodes[node].place = Some(Place::new(text, kind, span));
-        }
-    }
-
-    /// What each pointer leads to.
-    fn places(mut self) -> Vec<std::result::Result<Place<'a>, Error>> {
-        for at in 1..self.nodes.len() {
-            self.nodes[at].is_doubled |= self.nodes[self.nodes[at].parent].is_doubled;
-        }
-        let place = |node: usize| match &self.nodes[node] {
-            Node { is_doubled: true, .. } => Err(Error::DuplicateKey),
-            Node { place: Some(place), .. } => Ok(place.clone()),
-            Node { place: None, .. } => Err(Error::NotFound),
-        };
-        self.ends.iter().map(|end| end.and_then(place)).collect()
-    }
-}
-
-/// The steps of a pointer: those of RFC 6901 with their escapes taken off, or names that are joined by dots.
-pub(super) fn steps(pointer: &str) -> std::result::Result<Vec<String>, Error> {
-    let Some(steps) = pointer.strip_prefix('/') else {
-        let dotted = pointer.split('.').map(str::to_owned);
-        return Ok(if pointer.is_empty() { Vec::new() } else { dotted.collect() });
-    };
-    let step = |step: &str| {
-        let mut parts = step.split('~');
-        let mut text = parts.next().unwrap_or(step).to_owned();
-        for part in parts {
-            let (char, rest) = match part.as_bytes() {
-                [b'0', ..] => ('~', &part[1..]),
-                [b'1', ..] => ('/', &part[1..]),
-                _ => return Err(Error::InvalidPointer),
-            };
-            text.push(char);
-            text.push_str(rest);
-        }
-        Ok(text)
-    };
-    steps.split('/').map(step).collect()
-}
-
-/// A string value's text, its escapes taken off: as it is written, or a copy that is wiped in the end.
-pub(crate) enum Unescaped<'a> {
-    AsWritten(&'a str),
-    Copy(Zeroizing<String>),
-}
-
-impl Deref for Unescaped<'_> {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        match self {
-            Self::AsWritten(text) => text,
-            Self::Copy(text) => text,
-        }
-    }
-}
-
-impl Unescaped<'_> {
-    pub(crate) fn into_owned(self) -> Zeroizing<String> {
-        match self {
-            Self::AsWritten(text) => Zeroizing::new(text.to_owned()),
-            Self::Copy(text) => text,
-        }
-    }
-}
-
-/// What a string value says.
-pub(crate) fn unescaped(raw: &str) -> std::result::Result<Unescaped<'_>, Error> {
-    if !raw.contains('\\') {
-        return Ok(Unescaped::AsWritten(raw));
-    }
-    let mut buf = Zeroizing::new(vec![0; raw.len()]);
-    json::unescape(raw, &mut buf).map(|text| Unescaped::Copy(Zeroizing::new(text.to_owned())))
-}
-
-/// What the string value `raw` is, by its looks.
-pub(crate) fn classify(raw: &str) -> ValueKind {
-    let Ok(text) = unescaped(raw) else { return ValueKind::Plain };
-    match config::classify(&text) {
-        ValueKind::Plain if placeholder::form(&text).is_some() => ValueKind::Placeholder,
-        kind => kind,
-    }
-}
-
-/// The names that tokens lie under: where their objects begin, and whether the name was met.
-type Ways<'a> = BTreeMap<(usize, Cow<'a, str>), bool>;
-
-/// The tokens of `text`, and the pointers of what merely looks like one.
-fn find_tokens(file: &Path, text: &str) -> Result<(Vec<SealedValue>, Vec<Pointer>)> {
-    let (mut tokens, mut lookalikes) = (Vec::new(), Vec::new());
-    let mut ways = Ways::new();
-    // A few long names above many tokens would come to many times the text.
-    let mut room = text.len().saturating_mul(4) + (1 << 20);
-    let mut told = |levels: &Levels<'_>| {
-        let pointer = levels.pointer();
-        room = room.checked_sub(pointer.len()).ok_or_else(|| ConfigFailure::LongNames { config: file.to_owned() })?;
-        Result::Ok(pointer)
-    };
-    let mut levels = Levels::default();
-    let mut events = Events::new(text);
-    while let Some(event) = events.next() {
-        let event = event.map_err(|error| broken(file, text, &events, error))?;
-        levels.follow(text, &event);
-        let Event::String(span) = event else { continue };
-        let inside = span.start + 1..span.end - 1;
-        let Ok(said) = unescaped(&text[inside.clone()]) else { continue };
-        // A token is parsed once: all of it is decoded for that.
-        let form =
-            token::is_sealed(&said).then(|| Token::parse(&said).map(|token| (*token.format(), token.timestamp())));
-        let looks_sealed = match &form {
-            Some(form) => form.is_err(),
-            None => config::classify(&said) == ValueKind::Lookalike,
-        };
-        if looks_sealed {
-            lookalikes.push(told(&levels)?);
-        }
-        let Some(form) = form else { continue };
-        for level in &levels.0 {
-            if let Level::Object { start, name } = level {
-                ways.insert((*start, said_by(name)), false);
-            }
-        }
-        let unescaped = matches!(said, Unescaped::Copy(_)).then(|| said.to_owned());
-        tokens.push(SealedValue { pointer: told(&levels)?, inside, unescaped, form });
-    }
-    refuse_equal_names(file, text, ways)?;
-    Ok((tokens, lookalikes))
-}
-
-/// Walks through the text once more: no name on the way to a token may occur twice in its object. Only then is it known
-/// which names those are; all names would take more memory than the text.
-fn refuse_equal_names<'a>(file: &Path, text: &'a str, mut ways: Ways<'a>) -> Result<()> {
-    if ways.is_empty() {
-        return Ok(());
-    }
-    let mut levels = Levels::default();
-    for event in Events::new(text).map_while(std::result::Result::ok) {
-        levels.follow(text, &event);
-        if let (Event::Name(_), Some(Level::Object { start, name })) = (event, levels.0.last())
-            && let Some(met) = ways.get_mut(&(*start, said_by(name)))
-            && std::mem::replace(met, true)
-        {
-            return Err(value_failure(file, levels.pointer(), Error::DuplicateKey));
-        }
-    }
-    Ok(())
-}
-
-/// A name, its escapes taken off.
-fn said_by(name: &str) -> Cow<'_, str> {
-    match unescaped(name) {
-        Ok(Unescaped::Copy(text)) => Cow::Owned(text.to_string()),
-        Ok(Unescaped::AsWritten(_)) | Err(_) => Cow::Borrowed(name),
-    }
-}
-
-impl<'a> Levels<'a> {
-    /// Takes note of the event.
-    fn follow(&mut self, text: &'a str, event: &Event) {
-        if let Event::String(_) | Event::Scalar(_) | Event::ObjectStart(_) | Event::ArrayStart(_) = event
-            && let Some(Level::Array { index }) = self.0.last_mut()
-        {
-            *index = index.wrapping_add(1);
-        }
-        match event {
-            Event::ObjectStart(start) => self.0.push(Level::Object { start: *start, name: "" }),
-            // The first item makes it 0.
-            Event::ArrayStart(_) => self.0.push(Level::Array { index: usize::MAX }),
-            Event::End(_) => _ = self.0.pop(),
-            Event::Name(span) => {
-                if let Some(Level::Object { name, .. }) = self.0.last_mut() {
-                    *name = &text[span.start + 1..span.end - 1];
-                }
-            }
-            Event::String(_) | Event::Scalar(_) => {}
-        }
-    }
-
-    /// The pointer of the present value.
-    fn pointer(&self) -> Pointer {
-        let steps = self.0.iter().map(|level| match level {
-            Level::Object { name, .. } => step(name),
-            Level::Array { index } => format!("/{index}"),
-        });
-        steps.collect::<String>().into()
-    }
-}
-
-fn step(raw_name: &str) -> String {
-    let mut step = String::new();
-    // Writing to a String cannot fail.
-    let _ = json::write_step(&mut step, raw_name);
-    step
 }
 
 fn value_failure(file: &Path, pointer: Pointer, error: Error) -> Failure {
     ConfigFailure::Value { config: file.to_owned(), pointer, error }.into()
 }
 
-fn broken(file: &Path, text: &str, events: &Events<'_>, error: Error) -> ConfigFailure {
-    let (config, offset) = (file.to_owned(), events.offset());
-    if error == Error::TooDeep {
-        return ConfigFailure::TooDeep { config, offset };
+/// What a format has against a text.
+fn refused(file: &Path, text: &str, refusal: &Refusal) -> Failure {
+    let place = TextPlace::of(text, refusal.offset);
+    ConfigFailure::TextRefused { config: file.to_owned(), place, refusal: refusal.clone() }.into()
+}
+
+/// Why a text cannot be read.
+fn unreadable(file: &Path, text: &str, error: ReadError) -> Failure {
+    let config = file.to_owned();
+    match error {
+        ReadError::InvalidJson(_) if is_key_text(text) => ConfigFailure::IsMasterKey { config }.into(),
+        ReadError::InvalidJson(offset) => {
+            ConfigFailure::InvalidJson { config, place: TextPlace::in_text(text, offset), flaw: flaw(text, offset) }
+                .into()
+        }
+        ReadError::TooDeep(offset) => ConfigFailure::TooDeep { config, offset }.into(),
+        ReadError::NamedTwice(pointer) => value_failure(file, pointer.into(), Error::DuplicateKey),
+        ReadError::LongNames => ConfigFailure::LongNames { config }.into(),
     }
-    if is_key_text(text) {
-        return ConfigFailure::IsMasterKey { config };
-    }
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
-    ConfigFailure::InvalidJson { config, line, column, offset, flaw: flaw(text, offset) }
 }
 
 /// What is wrong with a text that is not JSON from `offset` on.
@@ -670,23 +382,91 @@ fn flaw(text: &str, offset: usize) -> JsonFlaw {
     }
 }
 
+/// Edits of a config's text: in order, within the text, and none overlaps another.
+pub(crate) struct Edits<'d> {
+    text: &'d str,
+    edits: Vec<Edit>,
+}
+
+impl<'d> Edits<'d> {
+    /// Puts edits of `document` in order. Two that overlap would give a broken text: they are refused. So is what changes
+    /// more than it says.
+    pub(crate) fn new(document: &'d ConfigText, mut edits: Vec<Edit>) -> Result<Self> {
+        let text = document.text.as_str();
+        edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
+        let mut end = 0;
+        for (at, edit) in edits.iter().enumerate() {
+            // A quote or a comma is between two values, even where an empty string takes up no byte.
+            let is_apart = at == 0 || edit.span.start > end;
+            if !is_apart || text.get(edit.span.clone()).is_none() {
+                return Err(Bug::EditsOverlap { config: document.path.clone(), offset: edit.span.start }.into());
+            }
+            end = edit.span.end;
+        }
+        document.reading.check(&edits).map_err(|refusal| document.refused(&refusal))?;
+        Ok(Self { text, edits })
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.edits.len()
+    }
+
+    /// The text with the edits made, in pieces.
+    pub(crate) fn pieces(&self) -> Vec<&[u8]> {
+        let mut pieces = Vec::with_capacity(self.edits.len() * 2 + 1);
+        let mut read = 0;
+        for edit in &self.edits {
+            pieces.push(&self.text.as_bytes()[read..edit.span.start]);
+            pieces.push(edit.text.as_bytes());
+            read = edit.span.end;
+        }
+        pieces.push(&self.text.as_bytes()[read..]);
+        pieces
+    }
+}
+
+/// A pointer as RFC 6901 has it, which names that are joined by dots are not.
+pub(crate) fn normalized(pointer: &str) -> std::result::Result<String, Error> {
+    let steps = syntax::steps(pointer)?;
+    Ok(steps.iter().map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1"))).collect())
+}
+
+/// What the string value at `place` is, by its looks.
+pub(crate) fn classify(place: &Place<'_>) -> ValueKind {
+    let Ok(text) = place.text() else { return ValueKind::Plain };
+    match config::classify(&text) {
+        ValueKind::Plain if placeholder::form(&text).is_some() => ValueKind::Placeholder,
+        kind => kind,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Exit;
 
+    fn document(text: &str) -> ConfigText {
+        ConfigText::parse("c.json", text.into(), FormatSource::Name).unwrap()
+    }
+
     fn pointers(text: &str) -> Vec<String> {
-        let document = ConfigText::parse("c.json", text.into()).unwrap();
-        document.tokens.into_iter().map(|token| token.pointer.to_string()).collect()
+        document(text).tokens.into_iter().map(|token| token.pointer.to_string()).collect()
+    }
+
+    #[test]
+    fn the_option_has_the_names_of_all_formats() {
+        assert_eq!(TextFormat::ALL.map(TextFormat::name), crate::args::FORMATS);
+        assert!(crate::args::FORMATS.iter().all(|name| TextFormat::of_option(name).is_some()));
     }
 
     #[test]
     fn tokens_are_found_with_the_pointers_that_core_gives_them() {
         let text = r#"{"a":["x",{"b/c":"enc:1"},"enc:2"],"d":{},"e~":"\u0065nc:3","":"enc:4"}"#;
         assert_eq!(pointers(text), ["/a/1/b~1c", "/a/2", "/e~0", "/"]);
-        let by_core: Vec<String> = json::strings(text)
+        let by_core: Vec<String> = fernseal_core::json::strings(text)
             .map(|value| value.unwrap())
-            .filter(|value| unescaped(value.raw()).unwrap().starts_with("enc:"))
+            .filter(|value| value.raw().starts_with("enc:") || value.raw().starts_with("\\u0065nc:"))
             .map(|value| value.pointer().to_string())
             .collect();
         assert_eq!(pointers(text), by_core);
@@ -700,15 +480,11 @@ mod tests {
             r#"{"a":{"b":"enc:1"},"c":1,"a":{}}"#,
             r#"[{"a":{"b":{"c":"enc:1"},"b":0}}]"#,
         ] {
-            let failure = ConfigText::parse("c.json", text.into()).err().unwrap();
+            let failure = ConfigText::parse("c.json", text.into(), FormatSource::Name).err().unwrap();
             assert_eq!(failure.exit(), Exit::Malformed, "{text}");
             assert!(failure.what().contains("twice"), "{text}");
         }
         assert_eq!(pointers(r#"{"x":1,"x":2,"a":{"b":"enc:1"},"c":{"y":1,"y":2}}"#), ["/a/b"]);
-    }
-
-    fn document(text: &str) -> ConfigText {
-        ConfigText::parse("c.json", text.into()).unwrap()
     }
 
     #[test]
@@ -718,65 +494,10 @@ mod tests {
         let expected = text.replace("enc:1", "q\\\"\\n").replace("enc:2", "q\\\"\\n");
         // In whichever order they come.
         for order in [[0, 1], [1, 0]] {
-            let edits = order.map(|at| document.tokens[at].replaced_by("q\"\n")).into();
+            let secrets = order.map(|at| (&document.tokens[at], "q\"\n"));
+            let edits = document.opened_to(secrets).unwrap();
             let edited = Edits::new(&document, edits).unwrap().pieces().concat();
             assert_eq!(String::from_utf8(edited).unwrap(), expected);
-        }
-    }
-
-    #[test]
-    fn many_pointers_lead_where_each_of_them_leads_alone() {
-        let texts = [
-            r#"{"a": {"b": ["x", {"c": 1}, [true]], "0": "zero", "": {"": "e"}}, "a.b": 5, "x/y~z": null}"#,
-            r#"{"a": 1, "a": {"b": 2}, "c": {"d": 1, "d": {"e": 3}}}"#,
-            r#"{"a": {"b": 1, "\u0062": 2}, "0": [], "c": "\ud800", "\ud800": 1}"#,
-            r#"[["p", "q"], {"a": [0]}, "r"]"#,
-            "\u{feff} \"only\" ",
-            "{}",
-        ];
-        let pointers = [
-            "",
-            "/",
-            "/a",
-            "a",
-            "/a/b",
-            "a.b",
-            "/a.b",
-            "/a/b/0",
-            "/a/b/1/c",
-            "a.b.1.c",
-            "/a/b/2/0",
-            "/a/b/01",
-            "/a/0",
-            "a.",
-            "/a//",
-            "a..",
-            ".",
-            "/x~1y~0z",
-            "/x~2",
-            "/~",
-            "/c",
-            "/c/d",
-            "/c/d/e",
-            "/0",
-            "/0/1",
-            "0.1",
-            "/1/a/0",
-            "/2",
-            "/3",
-            "/a/b/3",
-            "/-",
-            "/a/b/+1",
-            "/a/b/18446744073709551616",
-            "/\u{fffd}",
-        ];
-        for text in texts {
-            let document = document(text);
-            for (pointer, found) in pointers.iter().zip(document.find_all(&pointers)) {
-                let alone = json::find(text, pointer);
-                let alone = alone.map(|value| Place { kind: value.kind(), raw: value.raw(), span: value.span() });
-                assert_eq!(found, alone, "{pointer} in {text}");
-            }
         }
     }
 
@@ -786,14 +507,14 @@ mod tests {
         let whole = document.text.len();
         for (first, second) in [(7..10, 7..10), (7..10, 9..12), (7..15, 8..9), (19..19, 19..19), (7..10, 10..12)] {
             for ranges in [[first.clone(), second.clone()], [second, first]] {
-                let edits = ranges.map(|range| Edit::new(range, "x")).into();
+                let edits = ranges.map(|range| Edit::as_is(range, "x")).into();
                 let failure = Edits::new(&document, edits).err().unwrap();
                 assert!(failure.what().contains("two edits of c.json overlap"), "{failure:?}");
             }
         }
         let inside_a_character = document.text.find('ä').unwrap() + 1;
         for range in [whole - 1..whole + 1, whole + 1..whole + 2, inside_a_character..inside_a_character + 1] {
-            assert!(Edits::new(&document, vec![Edit::new(range, "x")]).is_err());
+            assert!(Edits::new(&document, vec![Edit::as_is(range, "x")]).is_err());
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use fernseal_core::Error;
 
 use super::{Exit, Message, message};
-use crate::quote::{Pointer, shown};
+use crate::quote::shown;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Bug {
@@ -16,8 +16,6 @@ pub(crate) enum Bug {
     TokensOfOneSecret { number: usize },
     /// Opening one token gave another number of secrets.
     SecretsOfOneToken { number: usize },
-    /// A value was found, and its object has no such member.
-    NotInItsObject { pointer: Pointer },
     /// A config was read, and nobody verified its tokens.
     NotVerified { config: PathBuf },
     /// A file was taken for a backup, and its name has no stamp.
@@ -38,7 +36,6 @@ impl Bug {
             }
             Self::TokensOfOneSecret { number } => contradiction(format!("of one secret came {number} tokens")),
             Self::SecretsOfOneToken { number } => contradiction(format!("of one token came {number} results")),
-            Self::NotInItsObject { pointer } => contradiction(format!("{pointer} is no member of its own object")),
             Self::NotVerified { config } => contradiction(format!("{} was not verified", shown(config))),
             Self::BackupWithoutStamp => contradiction("a backup without a stamp".to_owned()),
             Self::NewKeyInvalid(error) => {

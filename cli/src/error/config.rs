@@ -1,10 +1,12 @@
 //! What is in a config: JSON that is broken, values that are not there, secrets in plain text.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use fernseal_core::{Error, json};
 
 use super::{Exit, Message, message};
+use crate::config::text::Refusal;
 use crate::quote::{Pointer, count, one_line, quoted, quoted_path, shown};
 
 #[derive(Debug, Clone)]
@@ -12,12 +14,14 @@ pub(crate) enum ConfigFailure {
     // The text.
     /// The bytes are not UTF-8 from this place on.
     NotUtf8 { config: PathBuf, offset: usize },
-    /// It is not JSON from this place on; lines and columns are counted from 1.
-    InvalidJson { config: PathBuf, line: usize, column: usize, offset: usize, flaw: JsonFlaw },
+    /// It is not JSON from this place on.
+    InvalidJson { config: PathBuf, place: TextPlace, flaw: JsonFlaw },
     /// The nesting is deeper than core reads.
     TooDeep { config: PathBuf, offset: usize },
     /// The file holds a master key.
     IsMasterKey { config: PathBuf },
+    /// The text has no format that is known, or is not as its format wants it: at this place, or all of it.
+    TextRefused { config: PathBuf, place: Option<TextPlace>, refusal: Refusal },
     /// The names above the tokens are so long that the pointers would take many times the text.
     LongNames { config: PathBuf },
     /// To open all tokens costs a derivation for each of so many salts.
@@ -26,6 +30,10 @@ pub(crate) enum ConfigFailure {
     // One value.
     /// What core refused; it may be a token.
     Value { config: PathBuf, pointer: Pointer, error: Error },
+    /// A value that its format leaves as it is, or that cannot become what it is to be.
+    ValueRefused { config: PathBuf, pointer: Pointer, refusal: Refusal },
+    /// A token outside of all values opens to a secret that cannot stand there.
+    OutsideOfValues { config: PathBuf, pointer: Pointer },
     /// There is no value; some others may have the name that stands for the pointer.
     NoValue { config: PathBuf, pointer: Pointer, aim: Aim, namesakes: Namesakes },
     /// A member is to be added to an object that is not there.
@@ -38,7 +46,9 @@ pub(crate) enum ConfigFailure {
     NoTokenValue { config: PathBuf },
     /// A secret has more than 1 MiB.
     SecretTooLong { config: PathBuf, pointer: Pointer },
-    /// What was piped into `set` is not text.
+    /// The same, of one that goes into no config.
+    SecretOnStdinTooLong,
+    /// The secret on stdin is not text.
     SecretNotUtf8,
     /// An environment variable cannot hold it.
     HoldsNul { pointer: Pointer },
@@ -76,12 +86,11 @@ impl ConfigFailure {
         match self {
             Self::NotUtf8 { config, offset } => malformed(
                 format!("{} is not UTF-8 at byte {offset}", shown(config)),
-                "a config is JSON in UTF-8; convert it, for example with iconv",
+                "a config is text in UTF-8; convert it, for example with iconv",
             ),
-            Self::InvalidJson { config, line, column, offset, flaw } => malformed(
-                format!("Invalid JSON: {}, line {line}, column {column} (byte {offset})", shown(config)),
-                flaw.hint(),
-            ),
+            Self::InvalidJson { config, place, flaw } => {
+                malformed(format!("Invalid JSON: {}, {place}", shown(config)), flaw.hint())
+            }
             Self::TooDeep { config, offset } => malformed(
                 format!(
                     "Invalid JSON: {} is nested deeper than {} levels at byte {offset}",
@@ -94,6 +103,10 @@ impl ConfigFailure {
                 format!("Invalid JSON: {} holds a master key, not a config", shown(config)),
                 "were the config and the key file swapped?",
             ),
+            Self::TextRefused { config, place, refusal } => {
+                let place = place.map_or_else(String::new, |place| format!(", {place}"));
+                malformed(format!("{}: {}{place}", refusal.what, shown(config)), refusal.next)
+            }
             Self::LongNames { config } => malformed(
                 format!("{} has names too long to be told above so many tokens", shown(config)),
                 "no config is like that; check where the file comes from",
@@ -110,6 +123,13 @@ impl ConfigFailure {
             Self::Value { config, pointer, error } => {
                 message(value_exit(*error), value_problem(&shown(config), pointer, *error), value_hint(*error))
             }
+            Self::ValueRefused { config, pointer, refusal } => {
+                malformed(format!("{}: {} at {pointer}", refusal.what, shown(config)), refusal.next)
+            }
+            Self::OutsideOfValues { config, pointer } => malformed(
+                format!("the secret cannot be written outside of a value: {} at {pointer}", shown(config)),
+                "make the token a value of its own, or remove it",
+            ),
             Self::NoValue { config, pointer, aim, namesakes } => message(
                 Exit::Malformed,
                 value_problem(&shown(config), pointer, Error::NotFound),
@@ -138,6 +158,10 @@ impl ConfigFailure {
             Self::SecretTooLong { config, pointer } => malformed(
                 format!("the secret is longer than 1 MiB: {} {pointer}", shown(config)),
                 "nothing was written; a config is no place for it",
+            ),
+            Self::SecretOnStdinTooLong => malformed(
+                "the secret on stdin is longer than 1 MiB".to_owned(),
+                "nothing was printed; a token is no place for it",
             ),
             Self::SecretNotUtf8 => malformed(
                 "the secret on stdin is not UTF-8 text".to_owned(),
@@ -315,6 +339,36 @@ fn variable(name: &str, problem: &str, next: &'static str) -> Message {
     message(Exit::Other, format!("the config's variable {} {problem}", one_line(name)), next)
 }
 
+/// A place in a text; lines and columns are counted from 1.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TextPlace {
+    line: usize,
+    column: usize,
+    /// In bytes.
+    offset: usize,
+}
+
+impl TextPlace {
+    /// The place at `offset`; none, if that is outside of `text`.
+    pub(crate) fn of(text: &str, offset: usize) -> Option<Self> {
+        text.get(..offset).map(|_| Self::in_text(text, offset))
+    }
+
+    /// The place at `offset`, or at the end of `text`.
+    pub(crate) fn in_text(text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
+        Self { line, column, offset }
+    }
+}
+
+impl fmt::Display for TextPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {} (byte {})", self.line, self.column, self.offset)
+    }
+}
+
 /// A slip that is often made, where a text is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JsonFlaw {
@@ -342,7 +396,7 @@ impl JsonFlaw {
             Self::SingleQuotes => "a config is strict JSON, which has no single quotes: use double quotes",
             Self::Cut => "the text ends too early: the file may have been cut; restore it from a backup",
             Self::AnotherFormat => {
-                "the text does not begin like JSON: only JSON configs are supported, not YAML, TOML, INI or .env"
+                "the text does not begin like JSON: if it is YAML, TOML, INI or .env, say so with --format"
             }
             Self::Other => "a config is strict JSON: check the text at this place",
         }

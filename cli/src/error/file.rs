@@ -300,10 +300,18 @@ impl FileFailure {
     }
 }
 
+/// What to do where no name is that of a config.
+const NO_CONFIG_NAME: &str =
+    "check the path; configs end in .json, .yaml, .toml, .env, .ini and the like, others need --include";
+
 fn no_config(directory: &Path, left_out: usize, first: &[(PathBuf, String)]) -> Message {
     let directory = shown(directory);
     if left_out == 0 {
-        return message(Exit::File, format!("no config in {directory}: it has no *.json file"), "check the path");
+        return message(
+            Exit::File,
+            format!("no config in {directory}: no file in it has the name of one"),
+            NO_CONFIG_NAME,
+        );
     }
     let first: Vec<_> = first.iter().map(|(path, why)| format!("{}: {why}", shown(path))).collect();
     message(

@@ -4,6 +4,10 @@
 //! here: one file for each topic, one enum in it, and for each variant all three parts in one place (`message`).
 //! To change a message, find its words in this folder. To add a failure, add a variant and its message.
 //!
+//! One exception: what a format has against a text or a value stands beside the rule of that format, in
+//! [`config::syntax`](crate::config), as a [`Refusal`](crate::config::text::Refusal). `tests/formats` builds that folder
+//! without this one, and counts the refusals by their words.
+//!
 //! Some failures say more about another one, for example that nothing was changed. They wrap it: see [`Failure`].
 
 mod bug;
@@ -26,7 +30,7 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 pub(crate) use bug::Bug;
-pub(crate) use config::{Aim, ConfigFailure, Flaw, JsonFlaw, Namesakes, value_hint};
+pub(crate) use config::{Aim, ConfigFailure, Flaw, JsonFlaw, Namesakes, TextPlace, value_hint};
 pub(crate) use exit::Exit;
 pub(crate) use file::{CopyKind, FileFailure, Property, Refused, Step};
 pub(crate) use key::{
@@ -37,7 +41,7 @@ pub(crate) use program::{ProgramFailure, StartFlaw};
 pub(crate) use rotation::{RotationFailure, removal_question};
 pub(crate) use terminal::{Absence, Cut, Otherwise, TerminalFailure};
 pub(crate) use token::{Advice, KeyElsewhere, TokenFailure};
-pub(crate) use usage::UsageFailure;
+pub(crate) use usage::{SecretFor, UsageFailure};
 
 /// Why a command failed.
 #[derive(Debug, Clone)]
@@ -75,6 +79,8 @@ pub(crate) enum Failure {
     NothingRemoved(Box<Failure>),
     /// The rotation can go on without this file.
     OrKeepGoing(Box<Failure>),
+    /// The secrets can be written as they are, whatever the format.
+    OrAsText(Box<Failure>),
     /// `set` can replace the old token without opening it.
     OrDiscardOld(Box<Failure>),
     /// It is what a rotation of a config would meet: a step was tried before anything was changed.
@@ -179,6 +185,9 @@ impl Failure {
             Self::OrKeepGoing(failure) => {
                 failure.message().with_next(|next| format!("{next} (or leave such files out with --keep-going)"))
             }
+            Self::OrAsText(failure) => failure
+                .message()
+                .with_next(|next| format!("{next}; --format text writes the secrets as they are, without quotes")),
             Self::OrDiscardOld(failure) => failure.message().with_next(|next| {
                 format!("{next}; if the old secret is not needed any more, --discard-old replaces it all the same")
             }),
@@ -310,10 +319,10 @@ mod tests {
     #[test]
     fn inside_another_failure_several_share_one_hint() {
         let several = check_none([not_regular("a"), not_regular("b"), Failure::Interrupted]).unwrap_err();
-        let told = "error: a is not a regular file; b is not a regular file; interrupted\n  \
-                    next: nothing was changed; a config is a regular file; \
-                    nothing was changed; run it again when ready";
-        assert_eq!(Failure::NothingChanged(Box::new(several)).to_string(), told);
+        let failure = Failure::NothingChanged(Box::new(several));
+        assert_eq!(failure.what(), "a is not a regular file; b is not a regular file; interrupted");
+        let next = "nothing was changed; a config is a regular file; nothing was changed; run it again when ready";
+        assert_eq!(failure.next(), next);
     }
 
     #[test]
@@ -342,7 +351,7 @@ mod tests {
             let first = vec![("d/x".into(), "a backup".to_owned())];
             Failure::from(FileFailure::NoConfig { directory: "d".into(), left_out, first }).what()
         };
-        assert_eq!(no_config(0), "no config in d: it has no *.json file");
+        assert_eq!(no_config(0), "no config in d: no file in it has the name of one");
         assert_eq!(no_config(1), "no config in d: 1 entry left out");
         assert_eq!(no_config(2), "no config in d: 2 entries left out");
     }

@@ -68,6 +68,8 @@ pub(crate) enum Otherwise {
     NoKey,
     /// The secret for `set` was asked for.
     NoSecret,
+    /// The secret for `seal` was asked for.
+    NothingSealed,
     /// The person was asked whether backups may go.
     BackupsStay,
     /// A new key was to be shown.
@@ -83,6 +85,7 @@ impl fmt::Display for Otherwise {
         f.write_str(match self {
             Self::NoKey => "nothing was changed; run it again, or name a key file with --key-file",
             Self::NoSecret => "nothing was changed; run it again when ready",
+            Self::NothingSealed => "nothing was printed; run it again when ready",
             Self::BackupsStay => NOTHING_REMOVED,
             Self::KeyNotShown => "the key was not shown and is not stored anywhere; run it again, or use -o FILE",
             Self::KeyNotStored => {

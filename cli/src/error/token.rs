@@ -13,6 +13,8 @@ pub(crate) enum TokenFailure {
     Refused { config: PathBuf, pointer: Pointer, error: Error, advice: Advice },
     /// The tokens that stay are under another key than the one that is to seal; this one was tried.
     OthersUnopened { config: PathBuf, tried: Pointer, key_from: String, elsewhere: Option<Box<KeyElsewhere>> },
+    /// What is on stdin is not what `open` opens.
+    NotOneToken,
     /// A new token could not be made, or did not open.
     SealingFailed(Error),
 }
@@ -88,6 +90,11 @@ impl TokenFailure {
                          of them first"
                     ),
                 },
+            ),
+            Self::NotOneToken => message(
+                Exit::Malformed,
+                "Invalid encrypted token format: stdin does not hold one token and nothing else",
+                "pipe one token in, as `fernseal seal` prints it; `fernseal decrypt -` opens all of a text",
             ),
             Self::SealingFailed(error) => message(
                 Exit::Other,

@@ -27,24 +27,30 @@ pub(crate) enum UsageFailure {
     EncryptedOverInput { path: PathBuf },
     /// `decrypt` would write over what it reads.
     DecryptedOverInput { path: PathBuf },
+    /// `-` as a config that is to be changed, or read more than once.
+    StdinForFile,
     /// `-` as an output that can only be a file.
     DashForOutput,
     /// `-` as a file for a key.
     DashForKey,
+    /// What comes through a pipe is to be replaced.
+    StreamInPlace,
     /// The config and what `--json` prints would both go to stdout.
     TwoForStdout,
     /// The variable or option for waiting is not a number.
     LockWaitNotSeconds { variable: &'static str, value: OsString },
 
-    // `set`.
+    // `set`, `seal` and `open`.
     /// Others can see an argument.
-    SecretAsArgument,
+    SecretAsArgument { secret: SecretFor },
     /// There is no secret on stdin, and nobody is asked.
-    SecretMissing { pointer: Pointer, why: Absence },
+    SecretMissing { secret: SecretFor, why: Absence },
     /// stdin or both answers were empty.
-    SecretEmpty,
+    SecretEmpty { secret: SecretFor },
     /// The two answers are not the same.
-    SecretsDiffer,
+    SecretsDiffer { secret: SecretFor },
+    /// `open` takes none.
+    TokenAsArgument,
 
     // `run`.
     /// Nothing stands behind `--`.
@@ -58,8 +64,32 @@ pub(crate) enum UsageFailure {
     NotAMemoryFolder,
 }
 
-/// The hint for a secret that is not where it must be.
-const PIPE_IT_IN: &str = "pipe the secret in: printf %s \"$SECRET\" | fernseal set …";
+/// What a secret is for that comes from stdin or a prompt.
+#[derive(Debug, Clone)]
+pub(crate) enum SecretFor {
+    /// A value of a config (`set`).
+    Value(Pointer),
+    /// A token on stdout (`seal`).
+    Token,
+}
+
+impl SecretFor {
+    /// The hint for a secret that is not where it must be.
+    fn pipe(&self) -> &'static str {
+        match self {
+            Self::Value(_) => "pipe the secret in: printf %s \"$SECRET\" | fernseal set …",
+            Self::Token => "pipe the secret in: printf %s \"$SECRET\" | fernseal seal",
+        }
+    }
+
+    /// What was not done without it.
+    fn not_done(&self) -> &'static str {
+        match self {
+            Self::Value(_) => "nothing was changed",
+            Self::Token => "nothing was printed",
+        }
+    }
+}
 
 /// Whoever writes `-` means stdout, and would leave a file of that name behind.
 const DASH: &str = "\"-\" is not a file name here; use ./- for a file of that name";
@@ -112,6 +142,14 @@ impl UsageFailure {
             Self::DashForKey => {
                 usage(DASH.to_owned(), "name a file; only `fernseal keygen --print` writes a key to stdout")
             }
+            Self::StdinForFile => usage(
+                "\"-\" is stdin, which this command cannot write back to".to_owned(),
+                "name a file; ./- is a file of that name",
+            ),
+            Self::StreamInPlace => usage(
+                "a pipe cannot be replaced".to_owned(),
+                "leave --in-place out: the encrypted config goes to stdout, or to a file with -o OUT",
+            ),
             Self::TwoForStdout => {
                 usage("stdout cannot take the config and what --json prints".to_owned(), "name a file with -o OUT")
             }
@@ -120,16 +158,28 @@ impl UsageFailure {
                 "set it to a whole number, as in 30, or unset it",
             ),
 
-            Self::SecretAsArgument => {
-                usage("a secret is no argument: others see it there, and the shell keeps it".to_owned(), PIPE_IT_IN)
+            Self::SecretAsArgument { secret } => {
+                usage("a secret is no argument: others see it there, and the shell keeps it".to_owned(), secret.pipe())
             }
-            Self::SecretMissing { pointer, why } => {
-                usage(format!("the secret for {pointer} is not on stdin, and is not asked for, as {why}"), PIPE_IT_IN)
+            Self::SecretMissing { secret, why } => {
+                let place = match secret {
+                    SecretFor::Value(pointer) => format!("for {pointer} is"),
+                    SecretFor::Token => "is".to_owned(),
+                };
+                usage(format!("the secret {place} not on stdin, and is not asked for, as {why}"), secret.pipe())
             }
-            Self::SecretEmpty => {
-                usage("the secret is empty".to_owned(), "nothing was changed; type or pipe the secret in")
+            Self::SecretEmpty { secret } => message(
+                Exit::Usage,
+                "the secret is empty",
+                format!("{}; type or pipe the secret in", secret.not_done()),
+            ),
+            Self::SecretsDiffer { secret } => {
+                message(Exit::Usage, "the two are not the same", format!("{}; try again", secret.not_done()))
             }
-            Self::SecretsDiffer => usage("the two are not the same".to_owned(), "nothing was changed; try again"),
+            Self::TokenAsArgument => usage(
+                "the token comes from stdin, not from an argument".to_owned(),
+                "pipe it in: printf %s \"$TOKEN\" | fernseal open",
+            ),
 
             Self::NoProgram => usage("no program named".to_owned(), "name it behind --"),
             Self::NotAnAssignment { text } => usage(

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::tree::Tree;
 use super::{Caveats, MAX_CONFIG, durable, open_dir, owners, parent, stat_and_open};
 use crate::env::{CONFIG, variable};
-use crate::error::{Cause, Failure, FileFailure, Result};
+use crate::error::{Cause, Failure, FileFailure, Result, UsageFailure};
 
 /// The longest pause before a config that changes while it is read is read again; all pauses together are twice as long.
 const MAX_PAUSE: Duration = Duration::from_millis(256);
@@ -38,6 +38,28 @@ impl ConfigPath {
     /// A config that the user named; if that is a link, the file that it leads to.
     pub(crate) fn named(path: &Path) -> Self {
         Self { path: path.to_owned(), root: None }
+    }
+
+    /// Whether it is stdin (`-`), or a pipe that a shell made for the command (`<(…)`): what can only be read, and once.
+    pub(crate) fn is_stream(&self) -> bool {
+        let is_pipe = || self.path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
+        let from_shell = ["/dev/stdin", "/dev/fd", "/proc/self/fd"].iter().any(|place| self.path.starts_with(place));
+        self.root.is_none() && (self.path.as_os_str() == "-" || from_shell && is_pipe())
+    }
+
+    /// Reads all of a stream.
+    pub(crate) fn read_stream(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = if self.path.as_os_str() == "-" {
+            io::stdin().lock().take(MAX_CONFIG + 1).read_to_end(&mut bytes)
+        } else {
+            File::open(&self.path).and_then(|file| file.take(MAX_CONFIG + 1).read_to_end(&mut bytes))
+        };
+        read.map_err(|error| self.unreadable(error))?;
+        if bytes.len() as u64 > MAX_CONFIG {
+            return Err(FileFailure::TooLarge { path: self.path.clone() }.into());
+        }
+        Ok(bytes)
     }
 
     /// Where backups of the config go below `backup_dir`: under the real path of its directory, so that configs of one
@@ -117,6 +139,9 @@ impl ConfigPath {
 
     /// Opens the file, which must be a regular one: its directory, its name there, itself and what it is.
     pub(super) fn open(&self) -> Result<(Arc<OwnedFd>, OsString, File, Stat)> {
+        if self.path.as_os_str() == "-" {
+            return Err(UsageFailure::StdinForFile.into());
+        }
         let (dir, name) = self.open_directory().map_err(|error| self.unreadable(error))?;
         // Not blocking: a FIFO is noticed, not waited for.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;

@@ -1,4 +1,4 @@
-//! Which configs there are: a named file, or all `*.json` below a directory in a stable order.
+//! Which configs there are: a named file, or all below a directory that the names tell, in a stable order.
 //! No link is followed below the directory. What is left out is told, with the reason, and so is what cannot be looked at: a
 //! config there would be missed.
 //! Only names are kept, and few directories are open at a time, so that ten thousand files cost little.
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, FileType};
 
 use super::names::{BACKUP_MARK, shortened, temporary_of};
+use super::selection::{Selection, is_ours};
 use super::tree::{Entry, Tree};
 use super::{ConfigPath, owners, parent};
 use crate::error::{self, Failure, FileFailure, Result};
@@ -31,20 +32,26 @@ pub(crate) struct Found {
     pub(super) leftovers: Vec<ConfigPath>,
     /// The real paths of named files.
     named: Vec<PathBuf>,
+    /// Other files below directories: no name of a config, or left out by the user.
+    others: Vec<(ConfigPath, &'static str)>,
 }
 
 /// Finds the configs that `paths` name: files as they are, directories with all below them. Each is found once.
-pub(crate) fn find(paths: &[PathBuf]) -> Found {
+pub(crate) fn find(paths: &[PathBuf], selection: Selection<'_>) -> Found {
     let mut found = Found::default();
     // Where each config is, if one could be met twice.
     let mut met = BTreeSet::new();
     for path in paths {
         let before = found.configs.len();
-        if let Err(error) = found.look_at(path) {
+        if let Err(error) = found.look_at(path, selection) {
             found.unread.push((path.clone(), ConfigPath::named(path).unreadable(error)));
         }
         if paths.len() > 1 {
             for config in found.configs.split_off(before) {
+                if config.is_stream() {
+                    found.configs.push(config);
+                    continue;
+                }
                 match config.backup_place().map(|place| met.insert(place)) {
                     Ok(true) => found.configs.push(config),
                     Ok(false) => {}
@@ -91,8 +98,12 @@ impl Found {
         }
     }
 
-    /// Looks at what was named: a file, or a directory with all below it.
-    fn look_at(&mut self, path: &Path) -> io::Result<()> {
+    /// Looks at what was named: a stream, a file, or a directory with all below it.
+    fn look_at(&mut self, path: &Path, selection: Selection<'_>) -> io::Result<()> {
+        if ConfigPath::named(path).is_stream() {
+            self.configs.push(ConfigPath::named(path));
+            return Ok(());
+        }
         owners::check_links(path)?;
         let real = path.canonicalize()?;
         if !real.metadata()?.is_dir() {
@@ -104,7 +115,7 @@ impl Found {
         self.roots.push(real);
         let (configs, skipped, unread) = (self.configs.len(), self.skipped.len(), self.unread.len());
         match Tree::open(path) {
-            Ok(tree) => self.walk(&tree),
+            Ok(tree) => self.walk(&tree, selection),
             Err(error) => self.unread.push((path.to_owned(), directory_unreadable(path, error))),
         }
         if self.configs.len() == configs && self.unread.len() == unread {
@@ -116,7 +127,7 @@ impl Found {
         Ok(())
     }
 
-    fn walk(&mut self, tree: &Arc<Tree>) {
+    fn walk(&mut self, tree: &Arc<Tree>, selection: Selection<'_>) {
         // The directory that is looked at, and how far below the tree's own it is.
         let (mut here, mut depth) = (tree.path().to_owned(), 0);
         let mut waiting = Vec::new();
@@ -134,7 +145,7 @@ impl Found {
                 depth += 1;
                 self.read_directory(tree, &here, depth, &mut waiting);
             } else {
-                self.consider(ConfigPath { path: here.join(name), root: Some(Arc::clone(tree)) }, kind);
+                self.consider(ConfigPath { path: here.join(name), root: Some(Arc::clone(tree)) }, kind, selection);
             }
         }
     }
@@ -158,29 +169,41 @@ impl Found {
                     let failure = FileFailure::EntryUnreadable { path: path.clone(), error: error.into() };
                     self.unread.push((path, failure.into()));
                 }
-                Ok(kind @ (FileType::Directory | FileType::Symlink)) => waiting.push((depth, name, kind)),
-                Ok(kind) if is_of_interest(&name) => waiting.push((depth, name, kind)),
-                Ok(_) => {}
+                Ok(kind) => waiting.push((depth, name, kind)),
             }
         }
     }
 
-    fn consider(&mut self, config: ConfigPath, kind: FileType) {
+    fn consider(&mut self, config: ConfigPath, kind: FileType, selection: Selection<'_>) {
         let name = config.path.file_name().unwrap_or_default();
+        let below = config.root.as_ref().and_then(|tree| tree.below(&config.path).ok()).unwrap_or(&config.path);
+        let taken = selection.check(below);
         if temporary_of(name).is_some() {
             self.leftovers.push(config);
-        } else if is_of_interest(name) || leads_to_directory(&config) {
+        } else if taken.is_ok() || kind == FileType::Symlink && leads_to_directory(&config) {
             match left_out(name, kind) {
                 Some(reason) => self.skipped.push((config.path, reason.to_owned())),
                 None => self.configs.push(config),
             }
+        } else if let Err(reason) = taken
+            && kind == FileType::RegularFile
+            && !is_ours(name)
+        {
+            self.others.push((config, reason));
         }
     }
-}
 
-/// Whether a file of this name is a config, or a temporary file of ours.
-fn is_of_interest(name: &OsStr) -> bool {
-    name.as_bytes().ends_with(b".json") || temporary_of(name).is_some()
+    /// Takes note of the files that were left out for their names and hold a token all the same: whoever rotates would
+    /// lose it. Large files are not looked into, as none that a person writes is large.
+    pub(crate) fn look_at_others(&mut self) {
+        const LARGE: usize = 1 << 20;
+        for (other, reason) in std::mem::take(&mut self.others) {
+            // What cannot be read is nobody's config.
+            if other.holds_token(LARGE).unwrap_or(false) {
+                self.skipped.push((other.path, format!("it holds a token, but {reason}")));
+            }
+        }
+    }
 }
 
 /// Whether a link leads to a directory, or perhaps: where it leads may not be ours to see.
@@ -196,20 +219,31 @@ fn directory_unreadable(path: &Path, error: io::Error) -> Failure {
     FileFailure::DirectoryUnreadable { path: path.to_owned(), error: error.into() }.into()
 }
 
-/// Why a JSON file is no config unless it is named itself; nothing, if it is one.
+/// Why a file with the name of a config is none unless it is named itself; nothing, if it is one.
 pub(crate) fn left_out(name: &OsStr, kind: FileType) -> Option<&'static str> {
     let name = name.as_bytes();
     if kind == FileType::Symlink {
         Some("a link: name it itself to take in what it leads to")
     } else if kind != FileType::RegularFile {
         Some("not a regular file")
-    } else if name.starts_with(b"config.example") || name.starts_with(b"example.") || name.ends_with(b".example.json") {
+    } else if is_example(name) {
         Some("an example")
     } else if name.windows(BACKUP_MARK.len()).any(|part| part == BACKUP_MARK.as_bytes()) {
         Some("a backup")
     } else {
         None
     }
+}
+
+/// Whether a file of this name shows how a config looks, and holds no secret.
+fn is_example(name: &[u8]) -> bool {
+    let holds = |mark: &[u8]| name.windows(mark.len()).any(|part| part == mark);
+    name.starts_with(b"config.example")
+        || name.starts_with(b"example.")
+        || holds(b".example.")
+        || name.ends_with(b".example")
+        || name.starts_with(b".env.sample")
+        || name.starts_with(b".env.template")
 }
 
 /// The temporary files in `directory` that were to become one of `names` or a backup of it.

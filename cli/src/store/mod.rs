@@ -11,6 +11,7 @@ mod memory;
 mod names;
 pub(crate) mod owners;
 mod search;
+mod selection;
 pub(crate) mod staged;
 mod temporary;
 mod tree;
@@ -25,6 +26,7 @@ pub(crate) use lock::{Lock, Notice, lock};
 pub(crate) use memory::{MemoryFile, MemoryFolder, sweep};
 pub(crate) use names::backup_stamp;
 pub(crate) use search::could_hold;
+pub(crate) use selection::Selection;
 pub(crate) use write::{
     BackupPlace, Output, Rights, Unsyncable, append_line, check_backup_dir, check_creatable, create_key, make_durable,
 };

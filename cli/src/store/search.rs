@@ -3,6 +3,8 @@
 
 use std::io::{self, Read};
 
+use fernseal_core::text;
+
 use super::ConfigPath;
 use crate::error::Result;
 
@@ -15,6 +17,17 @@ impl ConfigPath {
     pub(crate) fn could_hold(&self, words: &[&str]) -> Result<bool> {
         let (_, _, file, _) = self.open()?;
         could_hold(file, words).map_err(|error| self.unreadable(error))
+    }
+
+    /// Whether the file is text with a token in it, if it has at most `limit` bytes.
+    pub(crate) fn holds_token(&self, limit: usize) -> Result<bool> {
+        let (_, _, file, stat) = self.open()?;
+        if !usize::try_from(stat.st_size).is_ok_and(|size| size <= limit) {
+            return Ok(false);
+        }
+        let mut bytes = Vec::new();
+        file.take(limit as u64).read_to_end(&mut bytes).map_err(|error| self.unreadable(error))?;
+        Ok(text::tokens(&String::from_utf8_lossy(&bytes)).any(|found| found.token().is_ok()))
     }
 
     /// Whether it was found in a directory, and not named itself.

@@ -9,10 +9,11 @@ use std::process::Command;
 
 use rustix::fs::FileType;
 
+use super::selection::is_config_name;
 use crate::env::KEY_VARIABLES;
 use crate::error::{Failure, ProgramFailure, Result};
 
-/// A JSON file that is staged.
+/// A config that is staged.
 pub(crate) struct Staged {
     /// From the top of the repository.
     pub(crate) path: PathBuf,
@@ -27,7 +28,7 @@ impl Staged {
     }
 }
 
-/// The JSON files that are staged, wherever in the repository.
+/// The configs that are staged, wherever in the repository.
 pub(crate) fn staged() -> Result<Vec<Staged>> {
     // In a folder that is no repository, `git diff` compares two files.
     git(&["rev-parse", "--git-dir"])?;
@@ -38,7 +39,7 @@ pub(crate) fn staged() -> Result<Vec<Staged>> {
     let mut staged = Vec::new();
     while let (Some(entry), Some(path)) = (fields.next(), fields.next()) {
         let entry = String::from_utf8_lossy(entry);
-        if !path.ends_with(b".json") {
+        if !is_config_name(Path::new(OsStr::from_bytes(path)).file_name().unwrap_or_default()) {
             continue;
         }
         let mut words = entry.split(' ').skip(1);

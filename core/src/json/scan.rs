@@ -73,6 +73,9 @@ pub struct Events<'a> {
     /// A bit for each open level: 1 for an object, 0 for an array.
     objects: [u32; MAX_DEPTH / 32],
     expect: Expect,
+    /// Whether comments, and a comma before the end of a level, are accepted.
+    #[cfg(feature = "jsonc")]
+    relaxed: bool,
 }
 
 impl fmt::Debug for Events<'_> {
@@ -92,7 +95,25 @@ impl<'a> Events<'a> {
     /// Begins a walk at the value at `offset`. When that value has ended, the depth is 0, and the caller must stop.
     pub(super) fn at(text: &'a str, offset: usize) -> Self {
         let (found, expect) = (Lexeme::Nothing, Expect::Value);
-        Self { text, found, start: offset, offset, depth: 0, objects: [0; MAX_DEPTH / 32], expect }
+        Self {
+            text,
+            found,
+            start: offset,
+            offset,
+            depth: 0,
+            objects: [0; MAX_DEPTH / 32],
+            expect,
+            #[cfg(feature = "jsonc")]
+            relaxed: false,
+        }
+    }
+
+    /// Begins a walk through `text`, which may have comments (`//` to the end of the line, `/*` to `*/`) and a comma after the
+    /// last member or item: JSONC, as editors read their settings.
+    #[cfg(feature = "jsonc")]
+    #[must_use]
+    pub fn relaxed(text: &'a str) -> Self {
+        Self { relaxed: true, ..Self::new(text) }
     }
 
     /// Returns how far the walk has come, in bytes. After an error, that is the offset of the error.
@@ -126,6 +147,28 @@ impl<'a> Events<'a> {
         while let b' ' | b'\t' | b'\n' | b'\r' = self.peek() {
             self.offset += 1;
         }
+        #[cfg(feature = "jsonc")]
+        if self.relaxed {
+            self.skip_comments();
+        }
+    }
+
+    /// Skips the comments that follow, and the whitespace after each. It does not skip one that is not closed.
+    #[cfg(feature = "jsonc")]
+    fn skip_comments(&mut self) {
+        loop {
+            let rest = self.text.get(self.offset..).unwrap_or("");
+            let len = if let Some(line) = rest.strip_prefix("//") {
+                Some(line.find(['\n', '\r']).map_or(rest.len(), |len| len + 2))
+            } else {
+                rest.strip_prefix("/*").and_then(|inside| Some(inside.find("*/")? + 4))
+            };
+            let Some(len) = len else { return };
+            self.offset += len;
+            while let b' ' | b'\t' | b'\n' | b'\r' = self.peek() {
+                self.offset += 1;
+            }
+        }
     }
 
     /// Returns whether an open level is an object, counted from 0 for the outermost.
@@ -152,10 +195,7 @@ impl<'a> Events<'a> {
             return if self.offset == self.text.len() { Ok(()) } else { Err(Error::InvalidJson) };
         }
         let in_object = self.is_object(self.depth.wrapping_sub(1));
-        if matches!(expect, Expect::First | Expect::Next) && self.take(if in_object { b'}' } else { b']' }) {
-            self.depth -= 1;
-            self.found = Lexeme::End;
-            self.expect = Expect::Next;
+        if matches!(expect, Expect::First | Expect::Next) && self.close(in_object) {
             return Ok(());
         }
         if expect == Expect::Next && !self.take(b',') || expect == Expect::Colon && !self.take(b':') {
@@ -163,6 +203,10 @@ impl<'a> Events<'a> {
         }
         self.skip_whitespace();
         self.start = self.offset;
+        #[cfg(feature = "jsonc")]
+        if self.relaxed && expect == Expect::Next && self.close(in_object) {
+            return Ok(());
+        }
         if !in_object || matches!(expect, Expect::Value | Expect::Colon) {
             return self.value();
         }
@@ -170,6 +214,17 @@ impl<'a> Events<'a> {
         self.found = Lexeme::Name;
         self.expect = Expect::Colon;
         Ok(())
+    }
+
+    /// Passes the end of the innermost level if it is next, and returns whether it was.
+    fn close(&mut self, in_object: bool) -> bool {
+        let closes = self.take(if in_object { b'}' } else { b']' });
+        if closes {
+            self.depth -= 1;
+            self.found = Lexeme::End;
+            self.expect = Expect::Next;
+        }
+        closes
     }
 
     fn value(&mut self) -> Result<(), Error> {

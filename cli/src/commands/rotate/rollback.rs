@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
     interrupt::listen();
     env::raise_file_limit();
     let keys = context.keys()?;
-    let mut found = store::find(&args.paths);
+    let mut found = commands::find(&args.paths, &args.select)?;
     found.refuse_none()?;
     let mut backups = store::Backups::new(args.backup_dir.as_deref())?;
     found.look_for_leftovers(args.backup_dir.as_deref());

@@ -18,7 +18,7 @@ use getrandom::SysRng;
 use crate::args::Rotate;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::commands::{self, keygen};
-use crate::config::text::{ConfigText, Edit, Edits, SealedValue};
+use crate::config::text::{ConfigText, Edit, Edits, FormatSource, SealedValue};
 use crate::context::Context;
 use crate::env;
 use crate::error::{self, Advice, Failure, FileFailure, KeyFailure, Result, RotationFailure, lies_on};
@@ -80,7 +80,8 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     env::raise_file_limit();
     let mut keys = context.keys()?;
     let new_key = NewKey::choose(args, &keys, context)?;
-    let mut found = store::find(&args.paths);
+    let mut found = commands::find(&args.paths, &args.select)?;
+    found.look_at_others();
     found.refuse_none()?;
     // What is in the way of all configs is told together with what is in the way of each.
     let backup_dir = args.backup_dir.as_deref();
@@ -174,6 +175,9 @@ pub(crate) fn follow_up(verb: &str, args: &Rotate, key_file: Option<&Path>, cont
     args.paths.iter().for_each(|path| add("", path));
     args.backup_dir.iter().for_each(|path| add(" --backup-dir", path));
     key_file.into_iter().for_each(|path| add(" --key-file", path));
+    args.select.include.iter().for_each(|glob| command.extend([" --include ", &quoted(glob)]));
+    args.select.exclude.iter().for_each(|glob| command.extend([" --exclude ", &quoted(glob)]));
+    context.format.iter().for_each(|format| command.extend([" --format ", format.name()]));
     if let (None, Some(key_command)) = (key_file, &context.key_command) {
         command.extend([" --key-command ", &quoted(key_command)]);
     }
@@ -252,6 +256,7 @@ struct VerifiedFile {
     config: ConfigPath,
     name: String,
     identity: Identity,
+    format: FormatSource,
     /// For each token the key that opens it; none if it is under the new master key already.
     keys: Vec<Option<Derived>>,
 }
@@ -368,7 +373,14 @@ impl Rotation<'_> {
                     self.context.report.trace(format_args!("{name}: all {} tokens open", keys.len()));
                     self.pointers.extend(file.document.tokens.iter().map(|token| token.pointer.clone()));
                     let identity = file.source.identity();
-                    checked.push(VerifiedFile { config: file.config.clone(), name: name.clone(), identity, keys });
+                    let format = file.document.source;
+                    checked.push(VerifiedFile {
+                        config: file.config.clone(),
+                        name: name.clone(),
+                        identity,
+                        format,
+                        keys,
+                    });
                 }
             }
         }
@@ -584,7 +596,7 @@ fn replace(
         if *tokens::open_with(key, sealed).map_err(failed)? != *plain {
             return Err(failed(Error::AuthenticationFailed));
         }
-        edits.push(token.replaced_by(sealed));
+        edits.push(token.resealed(sealed));
     }
     let edits = Edits::new(document, edits)?;
     let content = edits.pieces();
@@ -625,7 +637,7 @@ fn load_again(file: &VerifiedFile) -> Result<Loaded> {
     if source.identity() != file.identity {
         return Err(FileFailure::ChangedWhileRotated { path: file.config.path.clone() }.into());
     }
-    let document = ConfigText::parse(&file.config.path, source.take_bytes())?;
+    let document = ConfigText::parse(&file.config.path, source.take_bytes(), file.format)?;
     Ok(Loaded { config: file.config.clone(), source, document })
 }
 

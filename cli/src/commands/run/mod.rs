@@ -19,26 +19,26 @@ use std::path::Path;
 use std::process::Command;
 
 use fernseal_core::Error;
-use fernseal_core::json::{self, Kind};
 use rustix::process::{Resource, Rlimit};
 use zeroize::Zeroizing;
 
 use self::files::{Files, name_for};
 use self::redact::Patterns;
-use super::{config_or_default, open, read, unsealed};
+use super::{config_or_default, look, open, unsealed};
 use crate::args::Run;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::placeholder;
-use crate::config::text::{ConfigText, Edit, Edits, SealedValue, unescaped};
+use crate::config::text::{ConfigText, Edits, Kind, Leaf, Place, SealedValue, normalized};
 use crate::context::Context;
 use crate::env::KEY_VARIABLES;
 use crate::error::{ConfigFailure, Failure, FileFailure, ProgramFailure, Result, StartFlaw, UsageFailure};
 use crate::quote::{Pointer, one_line, shown};
+use crate::store::ConfigPath;
 
 /// `core_limit` is the limit on core dumps as it was before this process set its own: the program gets it back.
 pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
-    let (_, document) = read(&path, context)?;
+    let document = look(&ConfigPath::named(&path), context)?;
     let wishes = wishes(args, &document)?;
     let wants_config = args.config_env.is_some() || args.config_fd.is_some();
     let keys = context.keys()?;
@@ -161,7 +161,7 @@ fn not_started(program: &OsStr, error: io::Error) -> Failure {
 struct Wish<'d> {
     variable: String,
     pointer: Pointer,
-    value: json::Value<'d>,
+    value: Place<'d>,
     /// The variable is to have the path of a file with the value, not the value.
     in_file: bool,
 }
@@ -169,7 +169,7 @@ struct Wish<'d> {
 impl<'d> Wish<'d> {
     fn new(variable: &str, pointer: Pointer, in_file: bool, document: &'d ConfigText) -> Result<Self> {
         let value = document.find(&pointer)?;
-        if matches!(value.kind(), Kind::Object | Kind::Array) {
+        if value.is_group() {
             return Err(document.failure(&pointer, Error::NotAString));
         }
         Ok(Self { variable: variable.to_owned(), pointer, value, in_file })
@@ -225,17 +225,14 @@ fn wishes<'d>(args: &Run, document: &'d ConfigText) -> Result<Vec<Wish<'d>>> {
 fn members<'d>(document: &'d ConfigText, pointer: &str) -> Result<Vec<Wish<'d>>> {
     let object = document.find(pointer)?;
     let config = || document.path.clone();
-    if object.kind() != Kind::Object {
+    if object.kind != Kind::Map {
         return Err(ConfigFailure::NotAnObject { config: config(), pointer: pointer.to_owned().into() }.into());
     }
-    let depth = match pointer.chars().next() {
-        None => 0,
-        Some('/') => pointer.matches('/').count(),
-        Some(_) => pointer.matches('.').count() + 1,
-    };
     let mut wishes = Vec::new();
-    for leaf in document.leaves().filter(|leaf| object.span().contains(&leaf.start())) {
-        let mut segments = leaf.pointer.match_indices('/').map(|(at, _)| at).skip(depth);
+    let above = normalized(pointer).map_err(|error| document.failure(pointer, error))?;
+    let is_below = |leaf: &Leaf<'_>| leaf.pointer.strip_prefix(&*above).is_some_and(|rest| rest.starts_with('/'));
+    for leaf in document.leaves().filter(is_below) {
+        let mut segments = leaf.pointer.match_indices('/').map(|(at, _)| at).skip_while(|at| *at < above.len());
         let Some(start) = segments.next() else { continue };
         if let Some(end) = segments.next() {
             let pointer = leaf.pointer[..end].to_owned().into();
@@ -258,13 +255,12 @@ fn edits_of_all<'d>(
     expand: bool,
     opened: &[(&SealedValue, Zeroizing<String>)],
 ) -> Result<Edits<'d>> {
-    let mut edits: Vec<Edit> = opened.iter().map(|(token, secret)| token.replaced_by(secret)).collect();
+    let mut edits = document.opened_to(opened.iter().map(|(token, secret)| (*token, secret.as_str())))?;
     if expand {
-        for value in json::strings(&document.text) {
-            let value = value.map_err(|error| document.failure("", error))?;
-            let Ok(text) = unescaped(value.raw()) else { continue };
-            if document.token_at(&value).is_none() && text.contains("${") {
-                edits.push(Edit::of(&value, &expanded(&text)?));
+        for leaf in document.leaves().filter(|leaf| leaf.place.kind == Kind::String) {
+            let Ok(text) = leaf.place.text() else { continue };
+            if document.token_at(&leaf.place).is_none() && text.contains("${") {
+                edits.push(document.replace(&leaf.pointer, &leaf.place, &expanded(&text)?)?);
             }
         }
     }

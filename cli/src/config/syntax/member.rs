@@ -1,7 +1,9 @@
-//! Adds a member to an object of a config, and removes one. Everything else stays byte for byte.
+//! Adds a member to an object of strict JSON, and removes one. Everything else stays byte for byte.
 //!
 //! A new member is written as its neighbours are: their line ends, their indentation, their space behind the colon. What a
-//! pointer means is core's to say; here is only where the bytes go.
+//! pointer means is core's to say; here is only where the bytes go. The other formats do this with their [`Document`].
+//!
+//! [`Document`]: super::Document
 
 use std::ops::Range;
 
@@ -9,92 +11,52 @@ use fernseal_core::Error;
 use fernseal_core::json::{self, Event, Events, Kind};
 use zeroize::Zeroizing;
 
-use super::text::{ConfigText, Edit, steps};
-use crate::error::{Aim, Bug, ConfigFailure, Result};
+use super::reading::{ValueError, parent, steps};
+use super::{Edit, Refusal};
 
 /// The indentation of a level where a text shows none.
 const INDENTATION: &str = "  ";
 
-/// A place for a member that is not there yet.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NewMember {
-    /// What the new text takes the place of: nothing, or the whitespace in an empty object.
-    span: Range<usize>,
-    /// What stands before and behind the member's value.
-    before: String,
-    after: String,
-}
-
-impl NewMember {
-    /// Finds the place for a member at `pointer`, whose object must be there.
-    pub(crate) fn find(document: &ConfigText, pointer: &str) -> Result<Self> {
-        let invalid = |error| document.failure(pointer, error);
-        let name = steps(pointer).map_err(invalid)?.pop().ok_or_else(|| invalid(Error::InvalidPointer))?;
-        let parent = parent(pointer);
-        let path = || document.path.clone();
-        let object = match json::find(&document.text, parent) {
-            Err(Error::NotFound) => {
-                return Err(ConfigFailure::NoObject { config: path(), pointer: parent.to_owned().into() }.into());
-            }
-            found => found.map_err(|error| document.failure(parent, error))?,
-        };
-        if object.kind() != Kind::Object {
-            return Err(ConfigFailure::NoObjectToAddTo { config: path(), pointer: parent.to_owned().into() }.into());
+/// The edit that adds the string `plain` at `pointer`, where nothing is yet, to an object that is there.
+pub(super) fn insert(text: &str, pointer: &str, plain: &str) -> Result<Edit, Refusal> {
+    let no_place = |_| Refusal::new(0, "there is no object to add it to", "add it with `fernseal edit`");
+    let name = steps(pointer).ok().and_then(|mut steps| steps.pop()).ok_or(Error::InvalidPointer).map_err(no_place)?;
+    let object = parent(pointer).ok_or(Error::InvalidPointer).and_then(|parent| json::find(text, parent));
+    let object = object.map_err(no_place)?;
+    if object.kind() != Kind::Object {
+        return Err(no_place(Error::NotFound));
+    }
+    let layout = Layout::of(text, &object.span());
+    let name = escaped(&name);
+    let (span, before, after) = match layout.members.last() {
+        Some(last) => {
+            let (comma, colon) = (layout.separator(text), colon_of(text, last));
+            (last.end..last.end, format!("{comma}\"{name}\"{colon}"), String::new())
         }
-        let text = document.text.as_str();
-        let layout = Layout::of(text, &object.span());
-        let name = escaped(&name);
-        Ok(match layout.members.last() {
-            Some(last) => {
-                let (comma, colon) = (layout.separator(text), colon_of(text, last));
-                Self { span: last.end..last.end, before: format!("{comma}\"{name}\"{colon}"), after: String::new() }
-            }
-            None => {
-                let (start, end, colon) = layout.padding(text, &object.span());
-                let inside = object.span().start + 1..object.span().end - 1;
-                Self { span: inside, before: format!("{start}\"{name}\"{colon}"), after: end }
-            }
-        })
-    }
-
-    /// The edit that adds the member with the string `value`.
-    pub(crate) fn with(&self, value: &str) -> Edit {
-        let text = Zeroizing::new(format!("{}\"{}\"{}", self.before, escaped(value), self.after));
-        Edit::raw(self.span.clone(), text)
-    }
+        None => {
+            let (start, end, colon) = layout.padding(text, &object.span());
+            // The new text takes the place of the whitespace in an empty object.
+            let inside = object.span().start + 1..object.span().end - 1;
+            (inside, format!("{start}\"{name}\"{colon}"), end)
+        }
+    };
+    Ok(Edit::new(span, Zeroizing::new(format!("{before}\"{}\"{after}", escaped(plain)))))
 }
 
 /// The edit that removes the member at `pointer`, with its comma and the whitespace that parts it from its neighbour.
-pub(crate) fn removal(document: &ConfigText, pointer: &str) -> Result<Edit> {
-    let value = match json::find(&document.text, pointer) {
-        Err(Error::NotFound) => return Err(document.missing(pointer, Aim::Remove)),
-        found => found.map_err(|error| document.failure(pointer, error))?,
-    };
-    let parent = parent(pointer);
-    let object = document.find(parent)?;
-    if value.span() == object.span() || object.kind() != Kind::Object {
-        let (config, pointer) = (document.path.clone(), pointer.to_owned().into());
-        return Err(ConfigFailure::NotAMember { config, pointer }.into());
-    }
-    let members = Layout::of(&document.text, &object.span()).members;
+pub(super) fn remove(text: &str, pointer: &str) -> Result<Edit, ValueError> {
+    let value = json::find(text, pointer)?;
+    let object = json::find(text, parent(pointer).ok_or(Error::InvalidPointer)?)?;
+    let members = Layout::of(text, &object.span()).members;
     let at = members.iter().position(|member| member.value == value.span().start);
-    let at = at.ok_or_else(|| Bug::NotInItsObject { pointer: pointer.to_owned().into() })?;
+    let no_member = || Refusal::new(value.span().start, "it is not the member of an object", "use `fernseal edit`");
+    let at = at.ok_or_else(no_member)?;
     let span = match (&members[..at], &members[at + 1..]) {
         ([], []) => object.span().start + 1..object.span().end - 1,
         (_, [next, ..]) => members[at].name.start..next.name.start,
         ([.., before], []) => before.end..members[at].end,
     };
-    Ok(Edit::raw(span, Zeroizing::new(String::new())))
-}
-
-/// The pointer of the object that the value at `pointer` is in.
-fn parent(pointer: &str) -> &str {
-    let separator = if pointer.starts_with('/') { '/' } else { '.' };
-    match pointer.rsplit_once(separator) {
-        // Names joined by dots cannot say that there is one name, and that it is empty.
-        Some(("", _)) if separator == '.' => "/",
-        parent => parent.map_or("", |(parent, _)| parent),
-    }
+    Ok(Edit::new(span, Zeroizing::new(String::new())))
 }
 
 /// A name or a token, as it stands between quotes.
@@ -241,19 +203,17 @@ fn last_line(space: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::text::Edits;
 
-    fn document(text: &str) -> ConfigText {
-        ConfigText::parse("c.json", text.into()).unwrap()
-    }
-
-    fn made(document: &ConfigText, edit: Edit) -> String {
-        String::from_utf8(Edits::new(document, vec![edit]).unwrap().pieces().concat()).unwrap()
+    fn made(text: &str, edit: &Edit) -> String {
+        [&text[..edit.span.start], &edit.text, &text[edit.span.end..]].concat()
     }
 
     fn added(text: &str, pointer: &str) -> String {
-        let document = document(text);
-        made(&document, NewMember::find(&document, pointer).unwrap().with("v"))
+        made(text, &insert(text, pointer, "v").unwrap())
+    }
+
+    fn removed(text: &str, pointer: &str) -> String {
+        made(text, &remove(text, pointer).unwrap())
     }
 
     #[test]
@@ -293,8 +253,7 @@ mod tests {
             ("{\"o\": {\n\t\"a\": \"}\"\n}, \"p\": 1}", "/o/a", "{\"o\": {}, \"p\": 1}"),
             ("{\"a\":[{\"b\":1,\"c\":2}]}", "/a/0/c", "{\"a\":[{\"b\":1}]}"),
         ] {
-            let document = document(text);
-            assert_eq!(made(&document, removal(&document, pointer).unwrap()), after, "{text:?}");
+            assert_eq!(removed(text, pointer), after, "{text:?}");
         }
     }
 
@@ -302,8 +261,7 @@ mod tests {
     fn what_was_added_and_removed_again_leaves_the_text_as_it_was() {
         for text in ["{\"a\":1}", "{\r\n\t\"a\": {},\r\n\r\n\t\"b\": []\r\n\r\n}", "{ \"a\" : 1\n , \"b\" : 2 }", "{}"]
         {
-            let with = document(&added(text, "/n"));
-            assert_eq!(made(&with, removal(&with, "/n").unwrap()), text);
+            assert_eq!(removed(&added(text, "/n"), "/n"), text);
         }
     }
 
@@ -312,10 +270,10 @@ mod tests {
         for (text, pointer) in
             [("{}", ""), ("{}", "/a/b"), ("{}", ".n"), ("{\"a\": 1}", "/a/b"), ("[]", "/-"), ("{}", "/~")]
         {
-            assert!(NewMember::find(&document(text), pointer).is_err(), "{pointer} in {text}");
+            assert!(insert(text, pointer, "v").is_err(), "{pointer} in {text}");
         }
         for (text, pointer) in [("{}", ""), ("[1]", "/0"), ("{\"a\": [1]}", "a.0"), ("{\"a\": 1, \"a\": 2}", "/a")] {
-            assert!(removal(&document(text), pointer).is_err(), "{pointer} in {text}");
+            assert!(remove(text, pointer).is_err(), "{pointer} in {text}");
         }
     }
 }

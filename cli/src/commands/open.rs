@@ -1,0 +1,39 @@
+//! `open`: the secret of one token, which is on stdin. The counterpart of `seal`, for tokens that stand in no config.
+
+use std::io::{self, Read};
+
+use fernseal_core::token::token_len;
+
+use super::{MAX_SECRET, open_one};
+use crate::args::Open;
+use crate::audit::{Entry, Outcome, Verb};
+use crate::config::text::{ConfigText, FormatSource, TextFormat};
+use crate::context::Context;
+use crate::error::{FileFailure, Result, TokenFailure, UsageFailure};
+use crate::output;
+
+pub(crate) fn run(args: &Open, context: &Context) -> Result<()> {
+    if !args.surplus.is_empty() {
+        return Err(UsageFailure::TokenAsArgument.into());
+    }
+    // A line end, and spaces that a person has copied with it.
+    let room = token_len(MAX_SECRET) + 100;
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().take(room as u64).read_to_end(&mut bytes);
+    read.map_err(|error| FileFailure::StdinUnreadable { error: error.into() })?;
+    let document = ConfigText::parse("stdin", bytes.trim_ascii().to_vec(), FormatSource::Given(TextFormat::Text))?;
+    let [token] = &*document.tokens else { return Err(TokenFailure::NotOneToken.into()) };
+    if token.text(&document) != document.text.as_str() {
+        return Err(TokenFailure::NotOneToken.into());
+    }
+    let keys = context.keys()?;
+    let secret = open_one(&document, token, &keys, context)?;
+    context.audit.record(&Entry {
+        verb: Verb::Open,
+        outcome: Outcome::Done,
+        files: &[],
+        pointers: &[],
+        keys: &[keys.current()],
+    })?;
+    output::result_bytes(&[secret.as_bytes(), b"\n"])
+}

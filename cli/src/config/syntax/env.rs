@@ -1,0 +1,291 @@
+//! .env, which has no standard: read by Docker Compose, by dotenv of npm, by python-dotenv, and by shells.
+//! The scanner here reads what these four read alike. A value on which they disagree is told as unclear, with the reason; a
+//! text of which they disagree on where a value ends is refused. On lines that end in CR LF a shell is not asked: it takes
+//! the CR for part of the value, whatever the value is.
+
+use zeroize::Zeroizing;
+
+use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, splice};
+
+pub(super) struct Env;
+
+/// What to do about a value that is unclear.
+const QUOTE_IT: &str = "put it in single quotes, in a form that all of them read alike";
+/// What to do about a text that is refused.
+const MEND_IT: &str = "write it as NAME=value or NAME='value'";
+
+impl Syntax for Env {
+    fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
+        if let Some(at) = text.find(['\u{2028}', '\u{2029}', '\0']) {
+            let what = "a character that dotenv takes for a line end and a shell does not";
+            return Err(Refusal::new(at, what, "remove it"));
+        }
+        let root = found.push(Value::new(None, Name::Root, Kind::Map, 0..text.len()));
+        let mut scan = Scan { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } };
+        while scan.at < text.len() {
+            if let Some(mut value) = scan.line()? {
+                value.parent = Some(root);
+                if text.starts_with('\u{feff}') && !text[..value.name_start].contains('\n') {
+                    let what = "python-dotenv and shells take the byte order mark for a part of its name";
+                    value.unclear = Some(Box::new(Refusal::new(0, what, "save the file without one")));
+                }
+                found.push(value);
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, _: &str, value: &Value, plain: &str) -> Result<Zeroizing<String>, Refusal> {
+        written(value.quotes, plain, value.span.start)
+    }
+
+    fn insert(&self, document: &Document, _: usize, names: &[String], plain: &str) -> Result<Edit, Refusal> {
+        let [name] = names else {
+            return Err(Refusal::new(0, "a .env has no groups of values", "name one, as in /NAME"));
+        };
+        if !is_name(name) {
+            return Err(Refusal::new(0, "no name for a variable", "letters, digits and _, as in /API_TOKEN"));
+        }
+        let text = document.text();
+        let line = Zeroizing::new(format!("{name}={}", *written(Quotes::None, plain, text.len())?));
+        let last = document.values.iter().skip(1).map(|value| value.span.end).max();
+        Ok(splice::add_line_below(text, last.unwrap_or(text.len()), &line))
+    }
+
+    fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
+        splice::remove_lines(document, index)
+    }
+}
+
+/// Whether every reader has a variable of this name.
+fn is_name(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.is_empty()
+}
+
+/// `plain` in the first form that all readers read alike: with the quotes that stand there, or none, or others.
+fn written(quotes: Quotes, plain: &str, offset: usize) -> Result<Zeroizing<String>, Refusal> {
+    for quotes in [quotes, Quotes::None, Quotes::Single, Quotes::Double] {
+        let quote = match quotes {
+            Quotes::None if bare_fault(plain).is_none() => "",
+            Quotes::Single if single_fault(plain).is_none() => "'",
+            Quotes::Double if double_fault(plain).is_none() => "\"",
+            _ => continue,
+        };
+        return Ok(Zeroizing::new(format!("{quote}{plain}{quote}")));
+    }
+    let what = "the value has no form that Docker Compose, dotenv, python-dotenv and shells read alike";
+    Err(Refusal::new(offset, what, "choose a secret without quotes, $, ` and \\, or keep it in another format"))
+}
+
+/// On what the readers disagree in a value without quotes.
+fn bare_fault(value: &str) -> Option<&'static str> {
+    value.chars().find_map(|char| match char {
+        ' ' | '\t' => Some("a shell ends a value without quotes at a space"),
+        '$' => Some("some of its readers fill in what stands behind a $"),
+        '#' => Some("dotenv takes # for the beginning of a comment, others do not"),
+        '\\' => Some("a shell takes \\ away, others do not"),
+        '\'' | '"' | '`' => Some("a shell takes quotes within a value away, others do not"),
+        '~' => Some("a shell fills in the home directory for ~"),
+        '&' | '|' | ';' | '<' | '>' | '(' | ')' => Some("a shell gives this character a meaning of its own"),
+        _ if char.is_ascii_graphic() || char.is_alphanumeric() => None,
+        _ => Some("its readers disagree on which of these characters are white space"),
+    })
+}
+
+/// On what the readers disagree in a value between single quotes.
+fn single_fault(value: &str) -> Option<&'static str> {
+    if value.contains('\'') || value.ends_with('\\') {
+        return Some("a shell ends a value at its next single quote, others not behind a \\");
+    }
+    if value.contains("\\\\") {
+        return Some("python-dotenv takes \\\\ between single quotes for one \\, others do not");
+    }
+    if value.contains("${") {
+        return Some("python-dotenv fills in ${…} between single quotes, others do not");
+    }
+    control_fault(value)
+}
+
+/// On what the readers disagree in a value between double quotes.
+fn double_fault(value: &str) -> Option<&'static str> {
+    let fault = value.chars().find_map(|char| match char {
+        '\\' => Some("dotenv, python-dotenv, Docker Compose and shells each take other escapes between double quotes"),
+        '$' | '`' => Some("some of its readers fill in what stands behind $ or `, others do not"),
+        '"' => Some("its readers disagree on how a double quote is written"),
+        _ => None,
+    });
+    fault.or_else(|| control_fault(value))
+}
+
+fn control_fault(value: &str) -> Option<&'static str> {
+    let is_odd =
+        |char: char| char.is_control() && !matches!(char, '\n' | '\t') || matches!(char, '\u{2028}' | '\u{2029}');
+    if value.contains(is_odd) { Some("its readers disagree on control characters") } else { None }
+}
+
+/// A place in the text, at the beginning of a line between two lines.
+struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Scan<'a> {
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    /// What is left of the line, without its end.
+    fn rest_of_line(&self) -> &'a str {
+        let rest = self.rest();
+        let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
+        line.strip_suffix('\r').unwrap_or(line)
+    }
+
+    /// Skips spaces and tabs and returns how many there were.
+    fn skip_blanks(&mut self) -> usize {
+        let blanks = self.rest().len() - self.rest().trim_start_matches([' ', '\t']).len();
+        self.at += blanks;
+        blanks
+    }
+
+    fn refuse<T>(&self, at: usize, what: &'static str) -> Result<T, Refusal> {
+        Err(Refusal::new(at, what, MEND_IT))
+    }
+
+    /// Reads the next line, or the lines of a value of several.
+    fn line(&mut self) -> Result<Option<Value>, Refusal> {
+        self.skip_blanks();
+        let line = self.rest_of_line();
+        if line.contains('\r') {
+            return self.refuse(self.at, "a CR within a line is a line end to some of its readers");
+        }
+        let value = if line.is_empty() || line.starts_with('#') {
+            self.at += line.len();
+            None
+        } else {
+            self.assignment()?
+        };
+        // What is behind it was looked at.
+        self.at += self.rest().find('\n').map_or(self.rest().len(), |end| end + 1);
+        Ok(value)
+    }
+
+    fn assignment(&mut self) -> Result<Option<Value>, Refusal> {
+        if let Some(rest) = self.rest_of_line().strip_prefix("export")
+            && rest.starts_with([' ', '\t'])
+        {
+            self.at += "export".len();
+            self.skip_blanks();
+        }
+        let start = self.at;
+        let line = self.rest_of_line();
+        let name =
+            &line[..line.find(|char: char| !(char.is_alphanumeric() || "_.-".contains(char))).unwrap_or(line.len())];
+        if name.is_empty() {
+            return self.refuse(start, "this is no NAME=value");
+        }
+        let mut unclear = (!is_name(name)).then_some("a shell has no variable of this name");
+        self.at += name.len();
+        if self.skip_blanks() > 0 && self.rest().starts_with('=') {
+            unclear = Some("a shell wants = right behind the name");
+        }
+        if self.rest_of_line().is_empty() {
+            // A name alone: Docker Compose hands on the variable of that name. No value stands here.
+            return Ok(None);
+        }
+        if !self.rest().starts_with('=') {
+            return self.refuse(self.at, "this is no NAME=value");
+        }
+        self.at += 1;
+        let mut value = self.value(&mut unclear)?;
+        value.name = Name::Member(name.to_owned());
+        value.name_start = start;
+        value.unclear = unclear.map(|what| Box::new(Refusal::new(value.span.start, what, QUOTE_IT)));
+        Ok(Some(value))
+    }
+
+    /// Reads what is behind the equals sign.
+    fn value(&mut self, unclear: &mut Option<&'static str>) -> Result<Value, Refusal> {
+        let behind = self.at;
+        let blanks = self.skip_blanks();
+        let line = self.rest_of_line();
+        if line.is_empty() {
+            return Ok(Value::new(None, Name::Root, Kind::String, behind..behind));
+        }
+        if blanks > 0 && line.starts_with('#') {
+            *unclear = unclear.or(Some("python-dotenv takes a comment right behind = for the value, others do not"));
+            self.at += line.len();
+            return Ok(Value::new(None, Name::Root, Kind::String, behind..behind));
+        }
+        if blanks > 0 {
+            *unclear = unclear.or(Some("a shell wants the value right behind ="));
+        }
+        match line.as_bytes().first() {
+            Some(b'\'') => self.quoted('\'', unclear),
+            Some(b'"') => self.quoted('"', unclear),
+            _ => self.bare(unclear),
+        }
+    }
+
+    fn bare(&mut self, unclear: &mut Option<&'static str>) -> Result<Value, Refusal> {
+        let (start, line) = (self.at, self.rest_of_line());
+        let is_comment = |(at, _): &(usize, &str)| line[..*at].ends_with([' ', '\t']);
+        let end = line.match_indices('#').find(is_comment).map_or(line.len(), |(at, _)| at);
+        let (value, comment) = (line[..end].trim_end_matches([' ', '\t']), &line[end..]);
+        if let Some(quote) = ['\'', '"', '`'].into_iter().find(|quote| value.matches(*quote).count() % 2 == 1) {
+            let at = start + value.find(quote).unwrap_or(0);
+            return self.refuse(at, "a quote that is not closed: a shell reads on behind the line");
+        }
+        let parentheses =
+            value.split_inclusive('(').filter(|part| part.ends_with('(') && !part.ends_with("$(")).count();
+        if parentheses > 0 || value.matches('(').count() != value.matches(')').count() {
+            return self.refuse(start, "a shell reads nothing behind a ( or ) without quotes");
+        }
+        if value.ends_with('\\') {
+            return self.refuse(start + value.len() - 1, "a \\ at the end: a shell goes on in the next line");
+        }
+        // A shell would see the quotes of such a comment as quotes, if it saw no comment.
+        if value.contains('#') && comment.contains(['\'', '"', '`']) {
+            return self.refuse(start, "its readers disagree on where the comment begins");
+        }
+        *unclear = unclear.or_else(|| bare_fault(value));
+        self.at += line.len();
+        Ok(Value::new(None, Name::Root, Kind::String, start..start + value.len()))
+    }
+
+    fn quoted(&mut self, quote: char, unclear: &mut Option<&'static str>) -> Result<Value, Refusal> {
+        let start = self.at;
+        let rest = &self.rest()[1..];
+        let closes = |at: usize| {
+            let before = &rest[..at];
+            let backslashes = before.len() - before.trim_end_matches('\\').len();
+            match (quote, backslashes) {
+                (_, 0) => Ok(true),
+                ('"', 1) => Ok(false),
+                _ => self.refuse(start + 1 + at, "its readers disagree on whether this quote ends the value"),
+            }
+        };
+        let mut end = None;
+        for (at, _) in rest.match_indices(quote) {
+            if closes(at)? {
+                end = Some(at);
+                break;
+            }
+        }
+        let Some(end) = end else { return self.refuse(start, "a quote that is not closed") };
+        let inside = &rest[..end];
+        let fault = if quote == '"' { double_fault(inside) } else { single_fault(inside) };
+        self.at = start + end + 2;
+        let line = self.rest_of_line();
+        let after = line.trim_start_matches([' ', '\t']);
+        if !(after.is_empty() || after.starts_with('#') && after.len() < line.len()) {
+            return self.refuse(self.at, "its readers disagree on what stands behind the closing quote");
+        }
+        *unclear = unclear.or(fault);
+        let mut value = Value::new(None, Name::Root, Kind::String, start..self.at);
+        value.quotes = if quote == '"' { Quotes::Double } else { Quotes::Single };
+        Ok(value)
+    }
+}

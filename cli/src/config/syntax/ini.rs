@@ -1,0 +1,189 @@
+//! INI, systemd's units, .properties: what their dialects have in common, a line `name = value` in a section or none.
+//! The dialects that are held against each other are Python's configparser, git's config, systemd's units and MySQL's
+//! options; for .properties it is Java's. What they read differently is unclear (a value) or refused (a line).
+
+use std::collections::HashMap;
+
+use zeroize::Zeroizing;
+
+use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, splice};
+
+pub(super) struct Ini {
+    /// Whether lines in brackets begin sections.
+    pub(super) sections: bool,
+}
+
+/// What to do about a line or a value that the dialects read differently.
+const PLAINLY: &str = "write it as name = value, without quotes, escapes and comments on the line";
+
+impl Syntax for Ini {
+    fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
+        let root = found.push(Value::new(None, Name::Root, Kind::Map, 0..text.len()));
+        let (mut section, mut end) = (root, 0);
+        // Python does not tell a name in capitals from another, so that they are namesakes.
+        let mut met: HashMap<(usize, String), usize> = HashMap::new();
+        for line in text.split_inclusive('\n') {
+            let mut start = end;
+            end += line.len();
+            let mut line = line.strip_suffix('\n').unwrap_or(line);
+            line = line.strip_suffix('\r').unwrap_or(line);
+            if let Some(rest) = line.strip_prefix('\u{feff}').filter(|_| start == 0) {
+                (line, start) = (rest, '\u{feff}'.len_utf8());
+            }
+            let refuse = |what: &'static str| Err(Refusal::new(start, what, PLAINLY));
+            if line.contains([
+                '\r', '\0', '\u{85}', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}',
+            ]) {
+                return refuse("a character that some of its readers take for a line end");
+            }
+            let content = line.trim_start_matches([' ', '\t']);
+            if content.is_empty()
+                || content.starts_with('#')
+                || content.starts_with(if self.sections { ';' } else { '!' })
+            {
+                continue;
+            }
+            if content.len() < line.len() {
+                return refuse("a line that is indented goes on with the one before for some of its readers");
+            }
+            if self.sections && line.starts_with('[') {
+                let name = line.trim_end_matches([' ', '\t']).strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+                let Some(name) =
+                    name.filter(|name| !name.is_empty() && !name.contains(['[', ']', '"', '\\', '#', ';']))
+                else {
+                    return refuse("a section's name that its readers do not read alike");
+                };
+                let name = Name::Member(name.to_owned());
+                section = found.push(Value::new(Some(root), name, Kind::Map, start..start + line.len()));
+                continue;
+            }
+            let Some(equals) = line.find('=') else {
+                if self.sections
+                    && line.trim_end().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+                {
+                    // A name alone, as MySQL's options have it.
+                    continue;
+                }
+                return refuse("this is no name = value");
+            };
+            let name = line[..equals].trim_end_matches([' ', '\t']);
+            if name.is_empty() {
+                return refuse("this is no name = value");
+            }
+            let behind = &line[equals + 1..];
+            let value = behind.trim_start_matches([' ', '\t']);
+            let at = if value.is_empty() { start + equals + 1 } else { start + line.len() - value.len() };
+            let written = value;
+            let value = value.trim_end_matches([' ', '\t']);
+            let is_odd = |char: char| {
+                let is_plain = char.is_alphanumeric() || "_.-/@ ".contains(char);
+                if self.sections { !is_plain } else { !is_plain || char == ' ' || !char.is_ascii() }
+            };
+            let fault = if name.contains(is_odd) {
+                Some("a name that its readers do not read alike")
+            } else if !self.sections && value.len() < written.len() {
+                Some("the spaces at its end belong to it for some of its readers")
+            } else if value.ends_with('\\') {
+                return refuse("a \\ at the end: some of its readers go on in the next line");
+            } else {
+                self.fault(value)
+            };
+            let mut value =
+                Value::new(Some(section), Name::Member(name.to_owned()), Kind::String, at..at + value.len());
+            value.name_start = start;
+            value.unclear = fault.map(|what| Box::new(Refusal::new(at, what, PLAINLY)));
+            let index = found.push(value);
+            let name = if self.sections { name.to_lowercase() } else { name.to_owned() };
+            if let Some(namesake) = met.insert((section, name), index) {
+                found.0[namesake].repeated = true;
+                found.0[index].repeated = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, text: &str, value: &Value, plain: &str) -> Result<Zeroizing<String>, Refusal> {
+        debug_assert_eq!(value.quotes, Quotes::None);
+        let written = self.written(plain, value.span.start)?;
+        // Where nothing stood, a space is wanted if the = has one before it.
+        let space = if value.span.is_empty() && text[..value.span.start].ends_with(" =") { " " } else { "" };
+        Ok(Zeroizing::new(format!("{space}{}", *written)))
+    }
+
+    fn insert(&self, document: &Document, parent: usize, names: &[String], plain: &str) -> Result<Edit, Refusal> {
+        let text = document.text();
+        let plain = self.written(plain, text.len())?;
+        let line = |name: &str| {
+            let first = document.values.iter().find(|value| value.kind == Kind::String);
+            let head = first.map_or("name = ", |value| text[value.name_start..value.span.start].trim_end_matches('\n'));
+            let equals = if head.contains(" =") || first.is_none() && self.sections { " = " } else { "=" };
+            Zeroizing::new(format!("{name}{equals}{}", *plain))
+        };
+        match names {
+            [name] => {
+                // Below the last line of the section; above all sections, if it is in none.
+                let lines = splice::children(document, parent);
+                let last = lines.iter().map(|index| &document.values[*index]).rfind(|value| value.kind == Kind::String);
+                let head = &document.values[parent];
+                let below = match last {
+                    Some(last) => last.span.end,
+                    None if head.name == Name::Root => {
+                        lines.first().map_or(text.len(), |first| document.values[*first].span.start)
+                    }
+                    None => head.span.end,
+                };
+                let below_nothing = last.is_none() && head.name == Name::Root && !lines.is_empty();
+                if below_nothing {
+                    let end = splice::line_end(text);
+                    return Ok(Edit::new(below..below, Zeroizing::new(format!("{}{end}{end}", *line(name)))));
+                }
+                Ok(splice::add_line_below(text, below, &line(name)))
+            }
+            [section, name] if self.sections && document.values[parent].name == Name::Root => {
+                let end = splice::line_end(text);
+                let gap = if text.is_empty() {
+                    ""
+                } else if text.ends_with('\n') {
+                    end
+                } else {
+                    &end.repeat(2)
+                };
+                let added = Zeroizing::new(format!("{gap}[{section}]{end}{}{end}", *line(name)));
+                Ok(Edit::new(text.len()..text.len(), added))
+            }
+            _ => Err(Refusal::new(text.len(), "its values lie one level deep", "name it as /section/name")),
+        }
+    }
+
+    fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
+        splice::remove_lines(document, index)
+    }
+}
+
+impl Ini {
+    /// On what the readers disagree in a value.
+    fn fault(&self, value: &str) -> Option<&'static str> {
+        value.chars().find_map(|char| match char {
+            '\\' => Some("some of its readers take \\ for an escape"),
+            '$' => Some("some of its readers fill in what stands behind a $"),
+            '"' | '\'' | '`' if self.sections => Some("some of its readers take quotes away, others do not"),
+            ';' | '#' if self.sections => Some("some of its readers take ; and # for the beginning of a comment"),
+            '%' if self.sections => Some("Python and systemd fill in what stands behind a %, others do not"),
+            ' ' => None,
+            _ if char.is_ascii_graphic() || self.sections && char.is_alphanumeric() => None,
+            _ => Some("its readers disagree on characters such as this"),
+        })
+    }
+
+    fn written(&self, plain: &str, offset: usize) -> Result<Zeroizing<String>, Refusal> {
+        let fault =
+            self.fault(plain).or((plain.trim() != plain).then_some("spaces at an end do not belong to a value"));
+        match fault {
+            None => Ok(Zeroizing::new(plain.to_owned())),
+            Some(fault) => {
+                let what = format!("the value has no form that all readers of INI read alike: {fault}");
+                Err(Refusal::new(offset, what, "choose another secret, or keep it in another format"))
+            }
+        }
+    }
+}

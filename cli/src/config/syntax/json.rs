@@ -1,0 +1,118 @@
+//! JSON and JSONC: core's reader. Such texts have one reading, so nothing is refused but what is none.
+
+use std::ops::Range;
+
+use fernseal_core::json::{self, Event, Events};
+use zeroize::Zeroizing;
+
+use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, splice};
+
+pub(super) struct Json {
+    /// Whether comments and trailing commas may stand in it.
+    pub(super) relaxed: bool,
+}
+
+impl Syntax for Json {
+    fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
+        let mut events = if self.relaxed { Events::relaxed(text) } else { Events::new(text) };
+        // The open containers, with the number of items so far.
+        let mut open: Vec<(usize, usize)> = Vec::new();
+        let mut member: Option<(String, usize)> = None;
+        while let Some(event) = events.next() {
+            let event = event.map_err(|_| invalid(events.offset()))?;
+            let (kind, span) = match event {
+                Event::Name(span) => {
+                    let name = unescaped(text, &span)?;
+                    let name = name.map_or_else(|| inside(text, &span).to_owned(), |name| name.to_string());
+                    member = Some((name, span.start));
+                    continue;
+                }
+                Event::End(at) => {
+                    if let Some((container, _)) = open.pop() {
+                        found.0[container].span.end = at + 1;
+                    }
+                    continue;
+                }
+                Event::ObjectStart(at) => (Kind::Map, at..at + 1),
+                Event::ArrayStart(at) => (Kind::List, at..at + 1),
+                Event::String(span) => (Kind::String, span),
+                Event::Scalar(span) if text[span.clone()] == *"null" => (Kind::Null, span),
+                Event::Scalar(span) => (Kind::Scalar, span),
+            };
+            let mut value = Value::new(open.last().map(|(container, _)| *container), Name::Root, kind, span);
+            if let Some((name, start)) = member.take() {
+                value.name = Name::Member(name);
+                value.name_start = start;
+            } else if let Some((_, count)) = open.last_mut() {
+                value.name = Name::Item(*count);
+                *count += 1;
+            }
+            if kind == Kind::String {
+                value.quotes = Quotes::Double;
+                match unescaped(text, &value.span) {
+                    Ok(decoded) => value.decoded = decoded,
+                    Err(refusal) => value.unclear = Some(Box::new(refusal)),
+                }
+            }
+            let index = found.push(value);
+            if matches!(kind, Kind::Map | Kind::List) {
+                open.push((index, 0));
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, _: &str, _: &Value, plain: &str) -> Result<Zeroizing<String>, Refusal> {
+        Ok(quoted(plain))
+    }
+
+    fn insert(&self, document: &Document, parent: usize, names: &[String], plain: &str) -> Result<Edit, Refusal> {
+        // The colon is spaced as that of a neighbour.
+        let colon = splice::children(document, parent).first().map_or(": ", |first| {
+            let value = &document.values[*first];
+            let head = &document.text()[value.name_start..value.span.start];
+            &head[head.rfind('"').map_or(0, |quote| quote + 1)..]
+        });
+        let [name, below @ ..] = names else { return Err(invalid(0)) };
+        let mut head = format!("{}{colon}", *quoted(name));
+        below.iter().for_each(|name| head += &format!("{{{}{colon}", *quoted(name)));
+        let entry = Zeroizing::new(format!("{head}{}{}", *quoted(plain), "}".repeat(below.len())));
+        Ok(splice::add_between_brackets(document, parent, &entry))
+    }
+
+    fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
+        splice::remove_between_brackets(document, index)
+    }
+}
+
+fn invalid(offset: usize) -> Refusal {
+    Refusal::new(offset, "invalid JSON", "check the file with a JSON validator")
+}
+
+/// What stands between the quotes of the string at `span`.
+fn inside<'a>(text: &'a str, span: &Range<usize>) -> &'a str {
+    &text[span.start + 1..span.end - 1]
+}
+
+/// The text of the string at `span`, if it is not as it is written.
+fn unescaped(text: &str, span: &Range<usize>) -> Result<Option<Zeroizing<String>>, Refusal> {
+    let raw = inside(text, span);
+    if !raw.contains('\\') {
+        return Ok(None);
+    }
+    let mut buf = Zeroizing::new(vec![0; raw.len()]);
+    match json::unescape(raw, &mut buf) {
+        Ok(text) => Ok(Some(Zeroizing::new(text.to_owned()))),
+        Err(_) => Err(Refusal::new(span.start, "a string holds a lone surrogate", "write it as a whole character")),
+    }
+}
+
+/// `plain` as a JSON string.
+pub(super) fn quoted(plain: &str) -> Zeroizing<String> {
+    let mut buf = Zeroizing::new(vec![0; json::escaped_len(plain)]);
+    let escaped = json::escape(plain, &mut buf).expect("the buffer has the length that core asks for");
+    // Room for all of it: a text that grows leaves copies behind.
+    let mut quoted = Zeroizing::new(String::with_capacity(escaped.len() + 2));
+    ["\"", escaped, "\""].iter().for_each(|part| quoted.push_str(part));
+    quoted
+}

@@ -1,0 +1,515 @@
+//! The formats of configs: where the values of a text lie, and how one of them is written.
+//!
+//! [`read`] is the way in. It returns a [`Reading`], which has the values with their pointers, the tokens, and the edits that
+//! replace a value; everything but the edited spot stays byte for byte. What a format cannot say without doubt is a
+//! [`Refusal`], never a guess: a value on whose text the readers of the format disagree is left as it is, and the refusal
+//! names the disagreement.
+//!
+//! Strict JSON has a reading of its own, [`walk`]. Each other format is a file here with an implementation of [`Syntax`],
+//! which fills a [`Document`]. To add one: write that, name it in [`TextFormat`], and give it to the proof in `tests/formats`.
+//! Files, keys and messages of commands are not for here.
+
+mod detect;
+mod env;
+mod ini;
+mod json;
+mod member;
+mod reading;
+mod splice;
+#[cfg(test)]
+mod tests;
+mod toml;
+mod walk;
+mod yaml;
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use fernseal_core::Error;
+use zeroize::Zeroizing;
+
+use self::reading::Text;
+pub(crate) use self::reading::{
+    FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, ValueError, filled, parent, read, steps,
+};
+
+/// The formats that are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TextFormat {
+    Json,
+    /// JSON with comments and trailing commas.
+    Jsonc,
+    Env,
+    Toml,
+    Yaml,
+    /// Sections with `name = value`, as in systemd's units.
+    Ini,
+    /// As [`TextFormat::Ini`], without sections.
+    Properties,
+    /// Any text: it has no values, only tokens.
+    Text,
+}
+
+impl TextFormat {
+    /// All of them.
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Json, Self::Jsonc, Self::Env, Self::Toml, Self::Yaml, Self::Ini, Self::Properties, Self::Text];
+
+    /// The name for `--format` and for messages.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Jsonc => "jsonc",
+            Self::Env => "env",
+            Self::Toml => "toml",
+            Self::Yaml => "yaml",
+            Self::Ini => "ini",
+            Self::Properties => "properties",
+            Self::Text => "text",
+        }
+    }
+
+    /// The name as people write it.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Json => "JSON",
+            Self::Jsonc => "JSON with comments",
+            Self::Env => ".env",
+            Self::Toml => "TOML",
+            Self::Yaml => "YAML",
+            Self::Ini => "INI",
+            Self::Properties => ".properties",
+            Self::Text => "text",
+        }
+    }
+
+    fn syntax(self) -> &'static dyn Syntax {
+        match self {
+            // Plain text has no values; nobody makes a document of it.
+            Self::Json | Self::Text => &json::Json { relaxed: false },
+            Self::Jsonc => &json::Json { relaxed: true },
+            Self::Env => &env::Env,
+            Self::Toml => &toml::Toml,
+            Self::Yaml => &yaml::Yaml,
+            Self::Ini => &ini::Ini { sections: true },
+            Self::Properties => &ini::Ini { sections: false },
+        }
+    }
+}
+
+/// What a format knows: to read its values, and to write one.
+trait Syntax {
+    /// Finds the values of `text`.
+    fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal>;
+
+    /// The text that says the string `plain` in the place of `value`.
+    fn write(&self, text: &str, value: &Value, plain: &str) -> Result<Zeroizing<String>, Refusal>;
+
+    /// An edit that adds the string `plain` to the container at `parent`, as its member `names[0]`; further names are those
+    /// of containers in between, which are new too.
+    fn insert(&self, document: &Document, parent: usize, names: &[String], plain: &str) -> Result<Edit, Refusal>;
+
+    /// An edit that removes the value at `index` and its name.
+    fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal>;
+}
+
+/// Why a text cannot be read, or a value is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// Where, in bytes of the text.
+    pub(crate) offset: usize,
+    /// What is the matter. Nothing of the text stands in it.
+    pub(crate) what: Cow<'static, str>,
+    /// What to do about it.
+    pub(crate) next: &'static str,
+}
+
+impl Refusal {
+    fn new(offset: usize, what: impl Into<Cow<'static, str>>, next: &'static str) -> Self {
+        Self { offset, what: what.into(), next }
+    }
+}
+
+/// The kinds of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A text, for every reader of the format.
+    String,
+    /// A number, a truth value, a date, or what some reader takes for one.
+    Scalar,
+    /// Nothing: `null`, or no value at all.
+    Null,
+    /// Named members.
+    Map,
+    /// Numbered items.
+    List,
+}
+
+/// How a value is quoted where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quotes {
+    None,
+    Single,
+    Double,
+    /// Over lines of its own: a block scalar of YAML, the triple quotes of TOML.
+    Block,
+}
+
+/// What a value is called in its container.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Name {
+    /// It is in no container.
+    Root,
+    Member(String),
+    Item(usize),
+    /// It is a name, or has one that is no text, or lies within such: no pointer leads there.
+    None,
+}
+
+/// A value of a text.
+#[derive(Debug)]
+pub(crate) struct Value {
+    /// The container, by its place among the values.
+    parent: Option<usize>,
+    name: Name,
+    pub(crate) kind: Kind,
+    /// Where it lies, quotes included.
+    pub(crate) span: Range<usize>,
+    /// Where its name begins; the value itself, if it has none.
+    name_start: usize,
+    quotes: Quotes,
+    /// Whether brackets, not lines, hold it together with its neighbours (YAML and TOML).
+    inline: bool,
+    /// Its text, where that is another than what is written between the quotes.
+    decoded: Option<Zeroizing<String>>,
+    /// Whether a name on the way to it occurs twice in its container: readers disagree on which counts.
+    repeated: bool,
+    /// Why nobody can say what its text is.
+    unclear: Option<Box<Refusal>>,
+    /// Why it must not become another value: others would change with it, or what it means does not hold for a string.
+    held: Option<Box<Refusal>>,
+}
+
+impl Value {
+    /// Whether it holds no other values.
+    pub(crate) const fn is_leaf(&self) -> bool {
+        !matches!(self.kind, Kind::Map | Kind::List)
+    }
+
+    /// Whether it may become another value.
+    ///
+    /// # Errors
+    /// The reason, if not.
+    pub(crate) fn check_replaceable(&self) -> Result<(), Refusal> {
+        self.held.as_deref().cloned().map_or(Ok(()), Err)
+    }
+
+    /// Where it lies without quotes of one character.
+    fn inside(&self) -> Range<usize> {
+        let quote = usize::from(matches!(self.quotes, Quotes::Single | Quotes::Double));
+        self.span.start + quote..self.span.end - quote
+    }
+
+    /// What is common to all that a reader finds: the value at `span`, with nothing special about it.
+    fn new(parent: Option<usize>, name: Name, kind: Kind, span: Range<usize>) -> Self {
+        let (name_start, quotes) = (span.start, Quotes::None);
+        let (inline, decoded, repeated, unclear, held) = (false, None, false, None, None);
+        Self { parent, name, kind, span, name_start, quotes, inline, decoded, repeated, unclear, held }
+    }
+}
+
+/// The values of a text as they are found: each container before what is in it.
+#[derive(Debug, Default)]
+struct Values(Vec<Value>);
+
+impl Values {
+    /// Takes in a value and returns its place.
+    fn push(&mut self, value: Value) -> usize {
+        self.0.push(value);
+        self.0.len() - 1
+    }
+
+    /// Marks the values that have a namesake, and all that lies in them.
+    fn mark_repeated(&mut self) {
+        let mut met = HashSet::new();
+        let repeated: HashSet<_> = self
+            .0
+            .iter()
+            .filter(|value| matches!(value.name, Name::Member(_)) && !met.insert((value.parent, &value.name)))
+            .map(|value| (value.parent, value.name.clone()))
+            .collect();
+        if repeated.is_empty() {
+            return;
+        }
+        for index in 0..self.0.len() {
+            let value = &self.0[index];
+            let above = value.parent.is_some_and(|parent| self.0[parent].repeated);
+            self.0[index].repeated = above || repeated.contains(&(value.parent, value.name.clone()));
+        }
+    }
+}
+
+/// A new text for one span of a document.
+#[derive(Debug)]
+pub(crate) struct Edit {
+    pub(crate) span: Range<usize>,
+    pub(crate) text: Zeroizing<String>,
+    /// The string that a value of a [`Document`] becomes by it.
+    says: Option<Zeroizing<String>>,
+    /// Whether it adds or removes a value, and what becomes of all others was checked.
+    is_checked: bool,
+}
+
+impl Edit {
+    /// An edit that writes `text` as it is: of a token another token, which no format writes in another way.
+    pub(crate) fn as_is(span: Range<usize>, text: &str) -> Self {
+        Self::new(span, Zeroizing::new(text.to_owned()))
+    }
+
+    fn new(span: Range<usize>, text: Zeroizing<String>) -> Self {
+        Self { span, text, says: None, is_checked: false }
+    }
+}
+
+/// A text and its values.
+#[derive(Debug)]
+pub(crate) struct Document {
+    format: TextFormat,
+    text: Text,
+    values: Vec<Value>,
+}
+
+impl Document {
+    /// Reads `text`.
+    ///
+    /// # Errors
+    /// What is wrong with it, or what its readers disagree on so far that no value can be relied on.
+    pub(crate) fn parse(format: TextFormat, text: impl Into<Text>) -> Result<Self, Refusal> {
+        let text = text.into();
+        let mut found = Values::default();
+        format.syntax().read(&text, &mut found)?;
+        found.mark_repeated();
+        Ok(Self { format, text, values: found.0 })
+    }
+
+    /// The format that it was read as.
+    pub(crate) const fn format(&self) -> TextFormat {
+        self.format
+    }
+
+    /// The whole text.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The values that hold no others and that a pointer leads to.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = &Value> {
+        self.values.iter().filter(|value| value.is_leaf() && value.name != Name::None)
+    }
+
+    /// The text that `value` stands for: of a string its text without quotes and escapes, of a scalar what is written.
+    ///
+    /// # Errors
+    /// On what the readers of the format disagree.
+    pub(crate) fn text_of<'a>(&'a self, value: &'a Value) -> Result<&'a str, Refusal> {
+        value.unclear.as_deref().cloned().map_or_else(|| Ok(self.raw_text(value)), Err)
+    }
+
+    fn raw_text<'a>(&'a self, value: &'a Value) -> &'a str {
+        value.decoded.as_deref().map_or(&self.text[value.inside()], String::as_str)
+    }
+
+    /// The pointer of `value` (RFC 6901).
+    pub(crate) fn pointer(&self, value: &Value) -> String {
+        let mut steps = Vec::new();
+        let mut here = Some(value);
+        while let Some(value) = here {
+            match &value.name {
+                Name::Root => {}
+                Name::Member(name) => steps.push(format!("/{}", name.replace('~', "~0").replace('/', "~1"))),
+                Name::Item(index) => steps.push(format!("/{index}")),
+                Name::None => steps.push("/?".to_owned()),
+            }
+            here = value.parent.map(|parent| &self.values[parent]);
+        }
+        steps.iter().rev().map(String::as_str).collect()
+    }
+
+    /// The value at `pointer`: `/auth/token_value` (RFC 6901) or `auth.token_value`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPointer`], [`Error::NotFound`]; [`Error::DuplicateKey`] if a name on the way occurs twice.
+    pub(crate) fn find(&self, pointer: &str) -> Result<&Value, Error> {
+        self.find_index(pointer).map(|index| &self.values[index])
+    }
+
+    fn find_index(&self, pointer: &str) -> Result<usize, Error> {
+        let steps = steps(pointer)?;
+        // Of two of the same name the other may be the one that has it.
+        let above = || (0..steps.len()).filter_map(|len| self.index_of(&steps[..len]));
+        match self.index_of(&steps) {
+            Some(index) if !self.values[index].repeated => Ok(index),
+            None if !above().any(|index| self.values[index].repeated) => Err(Error::NotFound),
+            _ => Err(Error::DuplicateKey),
+        }
+    }
+
+    fn index_of(&self, steps: &[String]) -> Option<usize> {
+        let root = self.values.iter().position(|value| value.name == Name::Root)?;
+        steps.iter().try_fold(root, |parent, step| {
+            let leads = |value: &Value| {
+                value.parent == Some(parent)
+                    && match &value.name {
+                        Name::Member(name) => name == step,
+                        Name::Item(index) => index.to_string() == *step,
+                        Name::Root | Name::None => false,
+                    }
+            };
+            // What is in a container stands behind it.
+            self.values[parent..].iter().position(leads).map(|at| parent + at)
+        })
+    }
+
+    /// An edit that makes `value` the string `plain`.
+    ///
+    /// # Errors
+    /// Why the format cannot say it there.
+    pub(crate) fn replace(&self, value: &Value, plain: &str) -> Result<Edit, Refusal> {
+        if !value.is_leaf() {
+            return Err(Refusal::new(value.span.start, "it holds other values", "name one of them"));
+        }
+        let text = self.format.syntax().write(&self.text, value, plain)?;
+        Ok(Edit { span: value.span.clone(), text, says: Some(Zeroizing::new(plain.to_owned())), is_checked: false })
+    }
+
+    /// An edit that adds the string `plain` at `pointer`, where nothing is yet, and the containers on the way to it.
+    ///
+    /// # Errors
+    /// Why the format cannot take it there.
+    pub(crate) fn insert(&self, pointer: &str, plain: &str) -> Result<Edit, Refusal> {
+        let steps = steps(pointer).map_err(|_| Refusal::new(0, "not a pointer", "it looks like /auth/token_value"))?;
+        // The longest part of the way that is there.
+        let known = (0..=steps.len()).rev().find_map(|len| Some((len, self.index_of(&steps[..len])?)));
+        let Some((len, parent)) = known else {
+            return Err(Refusal::new(0, "the text holds no values yet", "write the first one by hand"));
+        };
+        let names = &steps[len..];
+        let value = &self.values[parent];
+        let at = value.span.start;
+        if names.is_empty() {
+            return Err(Refusal::new(at, "there is a value already", "set it without --create"));
+        }
+        if value.kind != Kind::Map {
+            return Err(Refusal::new(at, "what it would be in has no named members", "name another place"));
+        }
+        if value.repeated {
+            return Err(Refusal::new(at, "a name on the way to it occurs twice", "remove one of the two"));
+        }
+        let edit = self.format.syntax().insert(self, parent, names, plain)?;
+        let after = self.read_again(std::slice::from_ref(&edit))?;
+        let added: Vec<_> = (len + 1..=steps.len()).map(|len| after.index_of(&steps[..len])).collect();
+        let says_it = added.last().copied().flatten().is_some_and(|index| {
+            let value = &after.values[index];
+            value.kind == Kind::String && !value.repeated && after.text_of(value) == Ok(plain)
+        });
+        if says_it && self.equals(&after, |_| false, |index| added.contains(&Some(index))) {
+            return Ok(Edit { is_checked: true, ..edit });
+        }
+        Err(Refusal::new(edit.span.start, "it cannot be added there without a doubt", "add it by hand"))
+    }
+
+    /// An edit that removes `value` and its name.
+    ///
+    /// # Errors
+    /// Why it cannot be taken out.
+    pub(crate) fn remove(&self, value: &Value) -> Result<Edit, Refusal> {
+        let at = |other: &Value| std::ptr::eq(other, value);
+        let doubt = || Refusal::new(value.span.start, "it cannot be removed without a doubt", "remove it by hand");
+        let index = self.values.iter().position(at).ok_or_else(doubt)?;
+        if !matches!(value.name, Name::Member(_)) || !value.is_leaf() {
+            let what = format!("a value of {} that holds others is not removed", self.format.title());
+            return Err(Refusal::new(value.span.start, what, "remove those in it one by one, or use `fernseal edit`"));
+        }
+        let edit = self.format.syntax().remove(self, index)?;
+        let after = self.read_again(std::slice::from_ref(&edit))?;
+        if self.equals(&after, |other| other == index, |_| false) {
+            Ok(Edit { is_checked: true, ..edit })
+        } else {
+            Err(doubt())
+        }
+    }
+
+    /// The text with `replacements` made, each the string that a value becomes. The result is read again: all other values
+    /// must be what they were. So a fault of this code is a refusal and not another text.
+    ///
+    /// # Errors
+    /// Why the format cannot say one of them.
+    #[allow(dead_code)] // for tests, those of tests/formats too
+    pub(crate) fn replaced(&self, replacements: &[(&Value, &str)]) -> Result<Zeroizing<String>, Refusal> {
+        let mut edits = Vec::with_capacity(replacements.len());
+        for (value, plain) in replacements {
+            edits.push(self.replace(value, plain)?);
+        }
+        edits.sort_unstable_by_key(|edit| edit.span.start);
+        Ok(Arc::unwrap_or_clone(self.edited(&edits)?.text))
+    }
+
+    /// The document with `edits` made, which must be in order and apart. The result is read again: each value that an edit
+    /// is for must say what it is to say, and all others must be what they were.
+    fn edited(&self, edits: &[Edit]) -> Result<Self, Refusal> {
+        let doubt = || {
+            let start = edits.first().map_or(0, |edit| edit.span.start);
+            let what = "it cannot be written there without a doubt";
+            Refusal::new(start, what, "write the value in quotes, on one line, and try again")
+        };
+        let after = self.read_again(edits).map_err(|_| doubt())?;
+        let edit_of = |index: usize| {
+            let value = &self.values[index];
+            let first = edits.partition_point(|edit| edit.span.start < value.span.start);
+            edits.get(first).filter(|edit| value.is_leaf() && edit.span.end <= value.span.end)
+        };
+        let says_it = |(index, new): (usize, &Value)| match edit_of(index) {
+            None => true,
+            Some(Edit { says: Some(says), .. }) => {
+                new.kind == Kind::String && after.text_of(new) == Ok(says) && new.name == self.values[index].name
+            }
+            // A token became another.
+            Some(_) => new.kind == self.values[index].kind && new.name == self.values[index].name,
+        };
+        let is_changed = |index: usize| edit_of(index).is_some();
+        let is_well = self.values.len() == after.values.len()
+            && after.values.iter().enumerate().all(says_it)
+            && self.equals(&after, is_changed, is_changed);
+        if is_well { Ok(after) } else { Err(doubt()) }
+    }
+
+    /// The text with `edits` made, which must be in order, read as a text of this format.
+    fn read_again(&self, edits: &[Edit]) -> Result<Self, Refusal> {
+        let length = edits.iter().map(|edit| edit.text.len()).sum::<usize>();
+        let mut text = Zeroizing::new(String::with_capacity(self.text.len() + length));
+        let mut read = 0;
+        for edit in edits {
+            text.push_str(&self.text[read..edit.span.start]);
+            text.push_str(&edit.text);
+            read = edit.span.end;
+        }
+        text.push_str(&self.text[read..]);
+        Self::parse(self.format, text)
+    }
+
+    /// Whether both have the same values, but for those that are left out of each.
+    fn equals(&self, other: &Self, but: impl Fn(usize) -> bool, but_of_other: impl Fn(usize) -> bool) -> bool {
+        let ours = (0..self.values.len()).filter(|index| !but(*index));
+        let theirs = (0..other.values.len()).filter(|index| !but_of_other(*index));
+        ours.map(|index| self.told(index)).eq(theirs.map(|index| other.told(index)))
+    }
+
+    /// What a reader sees of a value: how deep it lies, its name, its kind, and its text if it holds no others.
+    fn told(&self, index: usize) -> (usize, &Name, Kind, &str) {
+        let value = &self.values[index];
+        let above = std::iter::successors(value.parent, |parent| self.values[*parent].parent);
+        (above.count(), &value.name, value.kind, if value.is_leaf() { self.raw_text(value) } else { "" })
+    }
+}

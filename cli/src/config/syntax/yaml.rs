@@ -1,0 +1,409 @@
+//! YAML: where its scalars lie is told by granit-parser, in bytes; what they are and how they are written is here.
+//! YAML 1.1 and 1.2 differ, and so do their readers: a plain scalar is a string only if it is one for all of them.
+//! A file of several documents is a list of them: `/1/stringData/password`.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
+use zeroize::Zeroizing;
+
+use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, splice};
+
+pub(super) struct Yaml;
+
+/// A container that is open.
+struct Open {
+    index: usize,
+    is_map: bool,
+    /// How many items or documents there were.
+    count: usize,
+    /// The name of the member of which the value is next, and where it begins.
+    member: Option<(Name, usize, usize)>,
+    /// Whether what lies here is merged into another map.
+    is_merged: bool,
+}
+
+impl Syntax for Yaml {
+    fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
+        if let Some(at) = text.find(['\u{85}', '\u{2028}', '\u{2029}']) {
+            // YAML 1.1 takes them for line ends, YAML 1.2 does not.
+            return Err(Refusal::new(
+                at,
+                "a character that is a line end in YAML 1.1 and none in 1.2",
+                "write it as an escape",
+            ));
+        }
+        let stream = found.push(Value::new(None, Name::Root, Kind::List, 0..text.len()));
+        let mut open = vec![Open { index: stream, is_map: false, count: 0, member: None, is_merged: false }];
+        // Values with an anchor, by its number, and the anchors that an alias leads to.
+        let mut anchors: Vec<(usize, usize)> = Vec::new();
+        let mut aliases = BTreeSet::new();
+        let options = granit_parser::options! { emit_comments: false, emit_anchor_events: true };
+        for event in Parser::new_from_str_with_options(text, options) {
+            let (event, span) = event.map_err(|error| invalid(error.marker().byte_offset().unwrap_or(0)))?;
+            let range = span.byte_range().ok_or_else(|| invalid(0))?;
+            if range.start > range.end || text.get(range.clone()).is_none() {
+                return Err(invalid(0));
+            }
+            let parent = open.last_mut().ok_or_else(|| invalid(range.start))?;
+            let mut value = match &event {
+                Event::Scalar(..) => Value::new(Some(parent.index), Name::None, Kind::String, range.clone()),
+                Event::Alias(id) => {
+                    aliases.insert(*id);
+                    let mut value = Value::new(Some(parent.index), Name::None, Kind::Scalar, range.clone());
+                    value.unclear = refusal(range.start, "an alias stands there, which means a value elsewhere");
+                    value.held = value.unclear.clone();
+                    value
+                }
+                Event::SequenceStart(style, ..) | Event::MappingStart(style, ..) => {
+                    let kind = if matches!(event, Event::MappingStart(..)) { Kind::Map } else { Kind::List };
+                    let mut value = Value::new(Some(parent.index), Name::None, kind, range.clone());
+                    value.inline = *style == StructureStyle::Flow;
+                    value
+                }
+                Event::Anchor(_, name) => {
+                    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+                        let what = "an anchor's name that ends earlier for readers of YAML 1.1";
+                        return Err(Refusal::new(range.start, what, "use letters, digits, - and _ alone"));
+                    }
+                    continue;
+                }
+                Event::SequenceEnd | Event::MappingEnd => {
+                    let closed = open.pop().ok_or_else(|| invalid(range.start))?;
+                    if found.0[closed.index].inline {
+                        found.0[closed.index].span.end = range.end;
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
+            // Flow goes on inside of flow; a scalar's own text decides nothing.
+            let is_leaf = value.is_leaf();
+            let within_flow = found.0[parent.index].inline;
+            value.inline |= within_flow;
+            let is_key = parent.is_map && parent.member.is_none();
+            let mut is_merged = parent.is_merged;
+            let is_hidden = found.0[parent.index].name == Name::None;
+            if is_key {
+                let name = match &event {
+                    // Without a name no pointer leads there.
+                    Event::Scalar(name, ..) if !is_hidden && !range.is_empty() => Name::Member(name.to_string()),
+                    _ => Name::None,
+                };
+                let is_named = name != Name::None;
+                parent.member = Some((name, range.start, range.end));
+                if is_named {
+                    continue;
+                }
+            } else if parent.is_map {
+                let (name, start, end) = parent.member.take().ok_or_else(|| invalid(range.start))?;
+                is_merged |= name == Name::Member("<<".to_owned());
+                (value.name, value.name_start) = (name, start);
+                if is_leaf && value.span.is_empty() {
+                    // Behind the colon: the parser says that nothing is at the next token.
+                    let before = text[end..].trim_start_matches([' ', '\t', '\r', '\n']);
+                    let at = text.len() - before.len() + 1;
+                    if before.starts_with(':') {
+                        value.span = at..at;
+                        if value.inline && !text[at..].starts_with([' ', '\t', '\r', '\n']) {
+                            value.held = refusal(at, "readers disagree on a colon without a space behind it");
+                        }
+                    } else {
+                        value.held = refusal(end, "nothing stands there, not even a colon");
+                    }
+                }
+            } else {
+                value.name = if is_hidden { Name::None } else { Name::Item(parent.count) };
+                parent.count += 1;
+            }
+            if is_merged && is_leaf {
+                value.held = refusal(value.span.start, "it is merged into another map (<<)");
+            }
+            if let Some(id) = event.anchor_id() {
+                anchors.push((id, found.0.len()));
+            }
+            if let Event::Scalar(plain, style, _, tag) = event {
+                let tag = tag.as_deref().map(|tag| tag.is_yaml_core_schema_tag("str"));
+                scalar(text, &mut value, plain, style, tag);
+            }
+            let (is_map, is_leaf) = (value.kind == Kind::Map, value.is_leaf());
+            let index = found.push(value);
+            if !is_leaf {
+                open.push(Open { index, is_map, count: 0, member: None, is_merged });
+            }
+        }
+        hold_anchored(found, &anchors, &aliases);
+        flatten_one_document(found);
+        Ok(())
+    }
+
+    fn write(&self, text: &str, value: &Value, plain: &str) -> Result<Zeroizing<String>, Refusal> {
+        // Behind `key:`, `-` or a tag, where nothing stood.
+        let is_close = value.span.is_empty() && !text[..value.span.start].ends_with([' ', '\n']);
+        Ok(Zeroizing::new(format!("{}{}", if is_close { " " } else { "" }, *spelled(value, plain))))
+    }
+
+    fn insert(&self, document: &Document, parent: usize, names: &[String], plain: &str) -> Result<Edit, Refusal> {
+        let text = document.text();
+        let map = &document.values[parent];
+        let [name, below @ ..] = names else { return Err(invalid(0)) };
+        if map.inline {
+            let mut head = format!("{}: ", *key(name));
+            below.iter().for_each(|name| head += &format!("{{{}: ", *key(name)));
+            let entry = Zeroizing::new(format!("{head}{}{}", *quoted(plain), "}".repeat(below.len())));
+            return Ok(splice::add_between_brackets(document, parent, &entry));
+        }
+        let members = splice::children(document, parent);
+        let (Some(first), Some(last)) = (members.first(), members.last()) else { return Err(invalid(map.span.start)) };
+        let start = document.values[*first].name_start;
+        let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        // The dashes of a list that it begins in are as wide as spaces.
+        let indent: String = text[line..start].trim_start_matches('\u{feff}').chars().map(|_| ' ').collect();
+        if !text[line..start].trim_start_matches('\u{feff}').chars().all(|char| matches!(char, ' ' | '-')) {
+            return Err(Refusal::new(start, "its members do not stand on lines of their own", "add it by hand"));
+        }
+        let end = splice::line_end(text);
+        let mut entry = format!("{indent}{}:", *key(name));
+        for (depth, name) in below.iter().enumerate() {
+            entry += &format!("{end}{indent}{}{}:", "  ".repeat(depth + 1), *key(name));
+        }
+        let written = if is_safe(plain, false) { Zeroizing::new(plain.to_owned()) } else { quoted(plain) };
+        let entry = Zeroizing::new(format!("{entry} {}", *written));
+        let at = splice::end(document, *last);
+        if document.values.iter().any(|value| value.unclear.is_some() && value.span.end == at) {
+            return Err(Refusal::new(at, "the value above is not read alike by all", "add it by hand"));
+        }
+        Ok(splice::add_line_below(text, at, &entry))
+    }
+
+    fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
+        let value = &document.values[index];
+        let is_in_flow = value.parent.is_some_and(|parent| document.values[parent].inline);
+        if is_in_flow {
+            splice::remove_between_brackets(document, index)
+        } else {
+            splice::remove_lines(document, index)
+        }
+    }
+}
+
+fn invalid(offset: usize) -> Refusal {
+    Refusal::new(offset, "invalid YAML", "check the file with a YAML linter")
+}
+
+#[allow(clippy::unnecessary_wraps)] // what a value holds
+fn refusal(offset: usize, what: &'static str) -> Option<Box<Refusal>> {
+    Some(Box::new(Refusal::new(offset, what, "write the value itself there, plain or in quotes")))
+}
+
+/// Holds the values that aliases repeat elsewhere.
+fn hold_anchored(found: &mut Values, anchors: &[(usize, usize)], aliases: &BTreeSet<usize>) {
+    let used: BTreeSet<_> = anchors.iter().filter(|(id, _)| aliases.contains(id)).map(|(_, index)| *index).collect();
+    if used.is_empty() {
+        return;
+    }
+    let mut is_used = vec![false; found.0.len()];
+    for index in 0..found.0.len() {
+        is_used[index] = used.contains(&index) || found.0[index].parent.is_some_and(|parent| is_used[parent]);
+        let value = &mut found.0[index];
+        if is_used[index] && value.is_leaf() && value.held.is_none() {
+            value.held = refusal(value.span.start, "an alias repeats it elsewhere");
+        }
+    }
+}
+
+/// Takes the list of documents away if there is one document, which then is the root.
+fn flatten_one_document(found: &mut Values) {
+    let is_document = |value: &&Value| value.parent == Some(0);
+    match found.0.iter().filter(is_document).count() {
+        0 => found.0.clear(),
+        1 => {
+            found.0.remove(0);
+            for value in &mut found.0 {
+                match value.parent {
+                    Some(0) | None => (value.parent, value.name) = (None, Name::Root),
+                    Some(parent) => value.parent = Some(parent - 1),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Works out what a scalar is. `tag` says, of one that has a tag, whether it is that of strings.
+fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle, tag: Option<bool>) {
+    let start = value.span.start;
+    // The parser writes ~ for nothing.
+    let plain = if value.span.is_empty() { Cow::Borrowed("") } else { plain };
+    match style {
+        ScalarStyle::Plain if value.inline && plain.starts_with('?') => {
+            value.held = refusal(start, "? between brackets begins a name for readers of YAML 1.1");
+            value.unclear = value.held.clone();
+        }
+        ScalarStyle::Plain if tag == Some(true) => {}
+        ScalarStyle::Plain => {
+            value.kind = match &*plain {
+                "" | "~" | "null" | "Null" | "NULL" => Kind::Null,
+                plain if is_string(plain) => Kind::String,
+                _ => Kind::Scalar,
+            };
+        }
+        ScalarStyle::SingleQuoted => value.quotes = Quotes::Single,
+        ScalarStyle::DoubleQuoted => value.quotes = Quotes::Double,
+        ScalarStyle::Literal | ScalarStyle::Folded => {
+            value.quotes = Quotes::Block;
+            match block_span(text, start) {
+                Ok(span) => value.span = span,
+                Err(what) => {
+                    value.held = refusal(start, what);
+                    value.unclear = refusal(start, what);
+                }
+            }
+        }
+    }
+    if tag == Some(false) {
+        value.held = refusal(start, "its tag says what it is, which a token is not");
+        if value.kind == Kind::String {
+            value.kind = Kind::Scalar;
+        }
+    }
+    let behind = &text[value.span.end..];
+    let blank = &behind[..behind.len() - behind.trim_start_matches([' ', '\t', '\r', '\n']).len()];
+    if blank.trim_start_matches([' ', '\t']).contains('\t') && value.held.is_none() {
+        value.held = refusal(start, "a line with a tab follows, which its readers do not all let pass behind quotes");
+    }
+    if value.quotes == Quotes::Block || text[value.inside()] != *plain {
+        value.decoded = Some(Zeroizing::new(plain.into_owned()));
+    }
+}
+
+/// Where the block scalar lies of which the content begins at `content`: from its | or > to behind the last of its lines
+/// that holds anything.
+fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> {
+    let before = text[..content].trim_end_matches([' ', '\t', '\r', '\n']);
+    let header = &before[before.rfind([' ', '\t', '\n']).map_or(0, |at| at + 1)..];
+    if !matches!(header, "|" | ">" | "|-" | ">-" | "|+" | ">+") {
+        return Err("the first line of the block scalar says more than | or >");
+    }
+    let start = before.len() - header.len();
+    let Some(lines) = text[before.len()..].find('\n').map(|at| before.len() + at + 1) else {
+        return Err("a block scalar without lines");
+    };
+    let (mut at, mut end, mut indent) = (lines, None, None);
+    for line in text[lines..].split_inclusive('\n') {
+        let content = line.trim_end_matches(['\n', '\r']);
+        let width = content.len() - content.trim_start_matches(' ').len();
+        let is_blank = content.len() == width;
+        // A line that is indented less than the first is not of it.
+        if !is_blank && (width == 0 || width < *indent.get_or_insert(width)) {
+            break;
+        }
+        if !line.ends_with('\n') {
+            return Err("its readers disagree on whether its last line has an end");
+        }
+        if !is_blank {
+            end = Some(at + content.len());
+        } else if indent.is_none() && width > 0 {
+            return Err("the first lines of the block scalar are blank");
+        }
+        at += line.len();
+    }
+    end.map(|end| start..end).ok_or("a block scalar without lines")
+}
+
+/// `plain` as it is written in the place of `value`.
+fn spelled(value: &Value, plain: &str) -> Zeroizing<String> {
+    match value.quotes {
+        Quotes::Single if plain.chars().all(is_printable) => {
+            let mut written = Zeroizing::new(String::with_capacity(plain.len() * 2 + 2));
+            written.push('\'');
+            for char in plain.chars() {
+                written.push_str(if char == '\'' { "'" } else { "" });
+                written.push(char);
+            }
+            written.push('\'');
+            written
+        }
+        Quotes::None | Quotes::Block if is_safe(plain, value.inline) => Zeroizing::new(plain.to_owned()),
+        _ => quoted(plain),
+    }
+}
+
+/// A name as a key.
+fn key(name: &str) -> Zeroizing<String> {
+    if is_safe(name, true) { Zeroizing::new(name.to_owned()) } else { quoted(name) }
+}
+
+/// Whether it may stand in quotes as it is, on one line.
+fn is_printable(char: char) -> bool {
+    !char.is_control() && !matches!(char, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// `plain` in double quotes, on one line.
+fn quoted(plain: &str) -> Zeroizing<String> {
+    let mut written = Zeroizing::new(String::with_capacity(plain.len() * 6 + 2));
+    written.push('"');
+    for char in plain.chars() {
+        match char {
+            '"' | '\\' => written.extend(['\\', char]),
+            '\n' => written.push_str("\\n"),
+            '\r' => written.push_str("\\r"),
+            '\t' => written.push_str("\\t"),
+            _ if is_printable(char) => written.push(char),
+            _ => written.push_str(&format!("\\u{:04x}", u32::from(char))),
+        }
+    }
+    written.push('"');
+    written
+}
+
+/// Whether it may stand without quotes, and is a string to every reader then.
+fn is_safe(plain: &str, in_flow: bool) -> bool {
+    let is_inner = |char: char| char.is_ascii_alphanumeric() || "_./+=@-".contains(char);
+    let colons_are_inner = |(at, _): (usize, &str)| {
+        // YAML 1.1 lets none stand in flow; elsewhere it stands between two characters.
+        !in_flow && plain[at + 1..].starts_with(is_inner) && plain[..at].ends_with(is_inner)
+    };
+    plain.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_' || first == '/')
+        && plain.chars().all(|char| is_inner(char) || char == ':')
+        && plain.match_indices(':').all(colons_are_inner)
+        && is_string(plain)
+}
+
+/// Whether the plain scalar `plain` is a string by YAML 1.1 and by YAML 1.2.
+fn is_string(plain: &str) -> bool {
+    const WORDS: [&str; 14] = ["", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", "=", "<<", "nan"];
+    if WORDS.iter().any(|word| plain.eq_ignore_ascii_case(word)) {
+        return false;
+    }
+    let unsigned = plain.strip_prefix(['-', '+']).unwrap_or(plain);
+    let digits = unsigned.replace(['_', ','], "").to_ascii_lowercase();
+    if matches!(&*digits, ".inf" | ".nan") {
+        return false;
+    }
+    let all = |text: &str, is_digit: fn(&u8) -> bool| !text.is_empty() && text.as_bytes().iter().all(is_digit);
+    let based = digits.strip_prefix('0').and_then(|rest| rest.split_at_checked(1));
+    let is_based = match based {
+        Some(("x", rest)) => all(rest, u8::is_ascii_hexdigit),
+        Some(("o" | "b", rest)) => all(rest, u8::is_ascii_digit),
+        _ => false,
+    };
+    let has_digit = digits.bytes().any(|byte| byte.is_ascii_digit());
+    let is_decimal = has_digit && digits.bytes().all(|byte| byte.is_ascii_digit() || b".e+-".contains(&byte)) && {
+        // As Rust reads them, and as YAML 1.1 does, which lets an exponent stand without digits.
+        digits.parse::<f64>().is_ok() || digits.trim_end_matches(['e', '+', '-']).parse::<f64>().is_ok()
+    };
+    let parts: Vec<_> = digits.split(':').collect();
+    let is_sexagesimal = parts.len() > 1
+        && parts.iter().enumerate().all(|(at, part)| {
+            let part = if at == parts.len() - 1 { part.replace('.', "") } else { (*part).to_owned() };
+            all(&part, u8::is_ascii_digit)
+        });
+    let mut date = unsigned.splitn(3, '-');
+    let is_date = date.next().is_some_and(|year| year.len() == 4 && all(year, u8::is_ascii_digit))
+        && date.next().is_some_and(|month| all(month, u8::is_ascii_digit))
+        && date.next().is_some_and(|day| day.starts_with(|digit: char| digit.is_ascii_digit()));
+    !(is_based || is_decimal || is_sexagesimal || is_date)
+}

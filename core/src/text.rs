@@ -1,0 +1,208 @@
+//! Tokens in a text of any format: YAML, TOML, .env, INI, XML, a template, a mail.
+//!
+//! A token is base64url with colons, which no format escapes, so its grammar alone finds it. Everything else in the text
+//! stays byte for byte. This module does not know the format: it writes a secret as it is, without quotes or escapes.
+//! [`config`](crate::config) writes JSON.
+//!
+//! A token begins with `enc:` and has as many of the characters after it as the structure of a token takes. A letter, a
+//! digit, `-` or `_` beside it makes it part of a longer word. What begins like a token but is none is a lookalike.
+
+use core::fmt;
+use core::iter::FusedIterator;
+use core::ops::Range;
+
+use rand_core::TryCryptoRng;
+
+use crate::token::{self, Format, Opener, PREFIX, SALT_TEXT_LEN, Token};
+use crate::{Error, MasterKey, buffer};
+
+/// How many characters make a lookalike. Shorter ones are words, as the `enc:` of an XML name space has them; the shortest
+/// token has 140.
+const LOOKALIKE_LEN: usize = 20;
+
+/// A token in a text, or what looks like one. `Debug` shows nothing of the text.
+#[derive(Clone, Copy)]
+pub struct Found<'a> {
+    start: usize,
+    text: &'a str,
+    token: Result<Token<'a>, Error>,
+}
+
+impl fmt::Debug for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Found").field("span", &self.span()).field("token", &self.token.is_ok()).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Found<'a> {
+    /// Where it lies, in bytes of the text.
+    #[must_use]
+    pub const fn span(&self) -> Range<usize> {
+        self.start..self.start + self.text.len()
+    }
+
+    /// As it is written.
+    #[must_use]
+    pub const fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// The token.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if it begins with `enc:` and is no token; [`Error::Lookalike`] if it begins nearly so (`ENC:`),
+    /// or if it is a token but for a word that it is part of.
+    pub const fn token(&self) -> Result<Token<'a>, Error> {
+        self.token
+    }
+}
+
+/// Returns the tokens of `text` and what looks like one, in order. They never overlap. Linear in the text.
+#[must_use]
+pub const fn tokens(text: &str) -> Tokens<'_> {
+    Tokens { text, offset: 0 }
+}
+
+/// The iterator that [`tokens`] returns.
+#[derive(Clone)]
+pub struct Tokens<'a> {
+    text: &'a str,
+    /// How far the text has been read.
+    offset: usize,
+}
+
+impl fmt::Debug for Tokens<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").field("offset", &self.offset).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Found<'a>;
+
+    fn next(&mut self) -> Option<Found<'a>> {
+        loop {
+            let rest = self.text.as_bytes().get(self.offset..)?;
+            let colon = self.offset + rest.iter().position(|byte| *byte == b':')?;
+            let before = self.offset;
+            self.offset = colon + 1;
+            // A prefix does not begin in what was read before.
+            let Some(start) = (colon + 1).checked_sub(PREFIX.len()).filter(|start| *start >= before) else { continue };
+            if let Some(found) = self.at(start) {
+                self.offset = found.span().end;
+                return Some(found);
+            }
+        }
+    }
+}
+
+impl FusedIterator for Tokens<'_> {}
+
+impl<'a> Tokens<'a> {
+    /// What begins at `start`, if a prefix does.
+    fn at(&self, start: usize) -> Option<Found<'a>> {
+        let bytes = self.text.as_bytes();
+        let prefix = bytes.get(start..start + PREFIX.len())?;
+        if !prefix.eq_ignore_ascii_case(PREFIX.as_bytes()) {
+            return None;
+        }
+        let is_free = |byte: Option<&u8>| !byte.is_some_and(|byte| is_word(*byte));
+        let starts_free = is_free(start.checked_sub(1).and_then(|before| bytes.get(before)));
+        let len = token_len(bytes.get(start..)?);
+        let text = self.text.get(start..start + len)?;
+        let after = bytes.get(start + len);
+        let token = if prefix == PREFIX.as_bytes() { Token::parse(text) } else { Err(Error::Lookalike) };
+        if token.is_ok() {
+            // A further = is one too many.
+            let stands_free = starts_free && is_free(after) && after != Some(&b'=');
+            let token = if stands_free { token } else { Err(Error::Lookalike) };
+            return Some(Found { start, text, token });
+        }
+        if !starts_free {
+            return None;
+        }
+        // All that may have been meant for one token: what is read here is not looked at again.
+        let run = bytes.get(start..)?.iter().take_while(|byte| is_word(**byte) || matches!(byte, b'=' | b':')).count();
+        let text = self.text.get(start..start + run)?;
+        (run >= LOOKALIKE_LEN).then_some(Found { start, text, token })
+    }
+}
+
+/// How many of `bytes`, which begin with a prefix, the structure of a token takes: a salt with its colon, if it can be one,
+/// and a body.
+fn token_len(bytes: &[u8]) -> usize {
+    let part = |from: usize| {
+        let rest = bytes.get(from..).unwrap_or(&[]);
+        let word = rest.iter().take_while(|byte| is_word(**byte)).count();
+        word + rest.iter().skip(word).take(2).take_while(|byte| **byte == b'=').count()
+    };
+    let first = part(PREFIX.len());
+    let end = PREFIX.len() + first;
+    if first == SALT_TEXT_LEN && bytes.get(end) == Some(&b':') { end + 1 + part(end + 1) } else { end }
+}
+
+/// Whether a token can hold it, besides `=` and `:`.
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+/// Opens every token of `text` with the first of `keys` that fits: the secret stands in its place as it is, without any
+/// quotes or escapes. Costs a derivation for each token and key; neighbours that share a salt, as legacy tokens do, share
+/// it. `out` takes `text.len()` bytes.
+///
+/// # Errors
+/// For the first that is at fault: what [`Found::token`] says of a lookalike, [`Error::AuthenticationFailed`], [`Error::NotUtf8`];
+/// [`Error::BufferTooSmall`]. `out` is zeroed then.
+pub fn open<'o>(text: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
+    let mut opener = Opener::new(keys);
+    rewrite(text, out, |len, buf| {
+        let len = opener.open_in_place(len, buf)?;
+        buffer::text(buf, len).map(str::len)
+    })
+}
+
+/// Seals every token of `text` anew: opened with the first of `old` that fits, sealed under `new` at `now` (Unix seconds)
+/// with a salt of its own. Two derivations for each token, as [`open`] counts them. `out` takes `text.len()` bytes and 25
+/// for each legacy token, which becomes a salted one.
+///
+/// # Errors
+/// As [`open`], but for [`Error::NotUtf8`]; [`Error::KeyShort`], [`Error::RandomFailed`]. `out` is zeroed then.
+pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
+    text: &str,
+    old: &[MasterKey],
+    new: &MasterKey,
+    now: u64,
+    rng: &mut R,
+    out: &'o mut [u8],
+) -> Result<&'o str, Error> {
+    let mut opener = Opener::new(old);
+    rewrite(text, out, |len, buf| {
+        let len = opener.open_in_place(len, buf)?;
+        token::seal_in_place(new, &Format::salted(rng)?, len, now, rng, buf)
+    })
+}
+
+/// Copies `text` to `out`, but for the tokens: `replace` finds one at the front of the buffer that it is given, of the
+/// length that it is given, puts there what takes its place and returns the length of that.
+fn rewrite<'o>(
+    text: &str,
+    out: &'o mut [u8],
+    mut replace: impl FnMut(usize, &mut [u8]) -> Result<usize, Error>,
+) -> Result<&'o str, Error> {
+    buffer::fill_text(out, |out| {
+        let (mut read, mut written) = (0, 0);
+        let mut copy = |out: &mut [u8], written: usize, end: usize| {
+            let part = text.as_bytes().get(read..end).ok_or(Error::BufferTooSmall)?;
+            read = end;
+            buffer::copy_to_front(out.get_mut(written..).ok_or(Error::BufferTooSmall)?, part)
+        };
+        for found in tokens(text) {
+            found.token()?;
+            let span = found.span();
+            written += copy(out, written, span.start)?;
+            let len = copy(out, written, span.end)?;
+            written += replace(len, out.get_mut(written..).ok_or(Error::BufferTooSmall)?)?;
+        }
+        Ok(written + copy(out, written, text.len())?)
+    })
+}
