@@ -489,6 +489,7 @@ fn with_no_input_nothing_is_asked_and_what_is_missing_is_named() {
             "secret" | "again" => {
                 "the secret for auth.token_value is not on stdin, and is not asked for, as --no-input"
             }
+            "seal" | "seal-again" => "the secret is not on stdin, and is not asked for, as --no-input",
             "press-enter" | "stored" => "no terminal to show the new key on: --no-input is given",
             "edit-again" => "Invalid JSON: sealed.json",
             "confirm-prune" => "\"Remove 1 backup?\" was not asked, as --no-input is given",
