@@ -79,13 +79,15 @@ def python_dotenv(text):
 def bash(text):
     if "\r" in text or text.startswith("\ufeff"):
         return None
-    with tempfile.NamedTemporaryFile("w", newline="") as file:
-        file.write(text)
-        file.flush()
-        # No program can be found, so that a line which is a command does nothing.
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "text")
+        with open(path, "w", newline="") as file:
+            file.write(text)
+        # No program can be found, so that a line which is a command does nothing. What is behind a > in it is made a file
+        # in the temporary directory.
         done = subprocess.run(
-            ["/bin/bash", "--norc", "--noprofile", "-c", 'PATH=/; HOME=/; set -a; . "$0" >/dev/null; exec /usr/bin/env -0', file.name],
-            env={}, capture_output=True, check=False,
+            ["/bin/bash", "--norc", "--noprofile", "-c", 'PATH=/; HOME=/; set -a; . "$0" >/dev/null; exec /usr/bin/env -0', path],
+            env={}, capture_output=True, check=False, cwd=directory,
         )
     pairs = [line.partition("=") for line in done.stdout.decode().split("\0") if line]
     own = {"PWD", "SHLVL", "_", "PATH", "HOME", "OLDPWD"}

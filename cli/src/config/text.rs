@@ -45,7 +45,7 @@ pub(crate) struct SealedValue {
     inside: Range<usize>,
     /// Its text, where escapes make that another than what is written.
     unescaped: Option<String>,
-    /// TextFormat and timestamp, if it is a token at all.
+    /// The token's format and timestamp, or why it is not a token.
     pub(crate) form: std::result::Result<(Form, u64), Error>,
     owner: Owner,
 }

@@ -155,6 +155,8 @@ impl<'a> Events<'a> {
 
     /// Skips the comments that follow, and the whitespace after each. It does not skip one that is not closed.
     #[cfg(feature = "jsonc")]
+    #[cold] // strict JSON, which is read most, is not to pay for it
+    #[inline(never)]
     fn skip_comments(&mut self) {
         loop {
             let rest = self.text.get(self.offset..).unwrap_or("");

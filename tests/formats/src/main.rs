@@ -70,7 +70,8 @@ impl Sealer {
 
 fn main() {
     let mut args = env::args().skip(1);
-    let format = args.next().and_then(|name| syntax::TextFormat::of_option(&name)).expect("the first argument is a format");
+    let format =
+        args.next().and_then(|name| syntax::TextFormat::of_option(&name)).expect("the first argument is a format");
     let most = args.next().unwrap_or_default();
     if most == "write" {
         return write_all(format);

@@ -1,4 +1,4 @@
-//! JSON and JSONC: core's reader. Such texts have one reading, so nothing is refused but what is none.
+//! JSON and JSONC, by the reader of core. All readers of JSON read a text alike, so that only invalid texts are refused.
 
 use std::ops::Range;
 

@@ -174,7 +174,7 @@ pub(crate) struct FoundToken {
     pub(crate) inside: Range<usize>,
     /// Its text, where escapes make that another than what is written.
     pub(crate) unescaped: Option<String>,
-    /// TextFormat and timestamp, if it is a token at all.
+    /// The token's format and timestamp, or why it is not a token.
     pub(crate) form: Result<(Form, u64), Error>,
     pub(crate) owner: Owner,
 }
