@@ -22,16 +22,16 @@ use crate::quote::{Pointer, is_key_text, shown};
 
 pub(crate) use super::syntax::{Edit, FormatSource, Kind, Place, Refusal, TextFormat, ValueError};
 
-/// A config file's text and the tokens in it.
+/// A config's text and its tokens.
 pub(crate) struct ConfigText {
     pub(crate) path: PathBuf,
-    /// The path as it is shown.
+    /// The path in the form for messages.
     pub(crate) name: String,
-    /// Secrets may stand in it in plain text.
+    /// The text, which may contain secrets in plain text.
     pub(crate) text: Arc<Zeroizing<String>>,
     /// Everything that begins with `enc:`, in order.
     pub(crate) tokens: Vec<SealedValue>,
-    /// The pointers of all that looks like a token and is none.
+    /// The pointers of all values that look like tokens but are not.
     pub(crate) lookalikes: Vec<Pointer>,
     reading: Box<dyn Reading>,
     /// Where its format is known from, for what is made of it.
@@ -43,7 +43,7 @@ pub(crate) struct SealedValue {
     pub(crate) pointer: Pointer,
     /// Where its own characters stand.
     inside: Range<usize>,
-    /// Its text, where escapes make that another than what is written.
+    /// Its text without JSON escapes, if there are any.
     unescaped: Option<String>,
     /// The token's format and timestamp, or why it is not a token.
     pub(crate) form: std::result::Result<(Form, u64), Error>,
@@ -56,7 +56,7 @@ impl SealedValue {
         Self { pointer: pointer.into(), inside, unescaped, form, owner }
     }
 
-    /// The token's text.
+    /// Returns the token's text.
     pub(crate) fn text<'a>(&'a self, document: &'a ConfigText) -> &'a str {
         self.unescaped.as_deref().unwrap_or_else(|| &document.text[self.inside.clone()])
     }
@@ -118,7 +118,7 @@ impl ConfigText {
         self.reading.obstacle().filter(|obstacle| obstacle.is_fault).map(|obstacle| self.refused(&obstacle.refusal))
     }
 
-    /// What is wrong with the value at `pointer`.
+    /// Returns the failure for the value at `pointer`.
     pub(crate) fn failure(&self, pointer: &str, error: impl Into<ValueError>) -> Failure {
         match error.into() {
             ValueError::Core(Error::NotFound) => self.missing(pointer, Aim::Read),
@@ -155,20 +155,20 @@ impl ConfigText {
         ConfigFailure::ValueRefused { config, pointer, refusal: refusal.clone() }.into()
     }
 
-    /// Why `token` was refused; a slip that is often made gets words of its own.
+    /// Returns the failure for a refused token. A common mistake gets its own message.
     pub(crate) fn refusal(&self, token: &SealedValue, error: Error) -> Failure {
-        // A Fernet token begins with its version and the first bytes of a time.
+        // In base64, every Fernet token begins with `gAAAA`: its version byte and the leading zeros of its time.
         let is_bare_fernet =
             matches!(error, Error::Malformed | Error::Lookalike) && token.text(self).contains(":gAAAA");
         self.refusal_with(token, error, if is_bare_fernet { Advice::BareFernet } else { Advice::Usual })
     }
 
-    /// As [`Self::refusal`], where more is known about the token.
+    /// Does the same as [`Self::refusal`], with advice.
     pub(crate) fn refusal_with(&self, token: &SealedValue, error: Error, advice: Advice) -> Failure {
         TokenFailure::Refused { config: self.path.clone(), pointer: token.pointer.clone(), error, advice }.into()
     }
 
-    /// The value at `pointer`.
+    /// Finds the value at `pointer`.
     pub(crate) fn find(&self, pointer: &str) -> Result<Place<'_>> {
         self.reading.find(pointer).map_err(|error| self.failure(pointer, error))
     }
@@ -178,14 +178,13 @@ impl ConfigText {
         self.reading.find(pointer)
     }
 
-    /// The strings and scalars with their pointers, in order and in one pass: [`Self::find`] for each would look at the
-    /// text once a value.
+    /// Returns all strings and scalars with their pointers, in order and in one pass. Calling [`Self::find`] for each
+    /// of them would take a pass each.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = Leaf<'_>> {
         self.reading.leaves().map(|leaf| Leaf { pointer: leaf.pointer.into(), place: leaf.place })
     }
 
-    /// The values at `pointers`, each as [`Self::find`] finds it, in one walk through the text: to find them one by one
-    /// costs a walk for each.
+    /// Finds the values at `pointers` in one pass, with the same results as [`Self::find`], which takes a pass each.
     pub(crate) fn find_all(&self, pointers: &[&str]) -> Vec<std::result::Result<Place<'_>, ValueError>> {
         self.reading.find_all(pointers)
     }
@@ -200,9 +199,9 @@ impl ConfigText {
         self.reading.replace(&place.spot, plain).map_err(|refusal| self.refused_at(pointer, &refusal))
     }
 
-    /// The time to seal at: later than all tokens here, so that what is set after a rotation, were it in the same second,
-    /// is newer than the rotation's backup. Tokens of a clock that is far ahead are not followed: half of what
-    /// [`MAX_CLOCK_SKEW`] lets pass.
+    /// Returns the timestamp for new tokens, which is later than that of every token here. So a value that is set in
+    /// the same second as a rotation still counts as newer than the rotation's backup. Tokens from a clock far ahead
+    /// are followed only up to half of [`MAX_CLOCK_SKEW`].
     pub(crate) fn sealing_time(&self, now: u64) -> u64 {
         let newest = self.tokens.iter().filter_map(|token| Some(token.form.ok()?.1)).max();
         newest.map_or(now, |newest| newest.saturating_add(1).clamp(now, now.saturating_add(MAX_CLOCK_SKEW / 2)))
@@ -261,7 +260,7 @@ impl ConfigText {
         salts.collect::<BTreeSet<_>>().len()
     }
 
-    /// Where the tokens are.
+    /// Returns the pointers of the tokens.
     pub(crate) fn pointers(&self) -> Vec<&str> {
         self.tokens.iter().map(|token| &*token.pointer).collect()
     }
@@ -308,25 +307,25 @@ impl ConfigText {
         ConfigFailure::OutsideOfValues { config: self.path.clone(), pointer: pointer.clone() }.into()
     }
 
-    /// Whether the two texts are the same but for the tokens in them.
+    /// Reports whether the two texts are equal except for their tokens.
     pub(crate) fn differs_only_in_tokens(&self, other: &Self) -> bool {
         self.around_tokens().eq(other.around_tokens())
     }
 
-    /// Whether a token was sealed after `stamp`, as it stands in a backup's name. A rotation seals at the very time that
-    /// it puts into the names of its backups.
+    /// Reports whether a token was sealed after `stamp`, the time stamp in a backup's name. A rotation uses the same
+    /// time for its tokens and for the names of its backups.
     pub(crate) fn is_newer_than(&self, stamp: &str) -> bool {
         self.tokens.iter().any(|token| token.form.is_ok_and(|(_, sealed)| *time::stamp(sealed) > *stamp))
     }
 
-    /// What stands before, between and behind the tokens.
+    /// Returns the text before, between and after the tokens.
     fn around_tokens(&self) -> impl Iterator<Item = &str> {
         let starts = [0].into_iter().chain(self.tokens.iter().map(|token| token.inside.end));
         let ends = self.tokens.iter().map(|token| token.inside.start).chain([self.text.len()]);
         starts.zip(ends).map(|(start, end)| &self.text[start..end])
     }
 
-    /// Whether the config asks for the guide's debug mode.
+    /// Reports whether the config turns on the guide's debug mode.
     pub(crate) fn wants_debug(&self) -> bool {
         let level = self.reading.find("/logging/level").and_then(|level| level.text());
         level.is_ok_and(|level| level.eq_ignore_ascii_case("DEBUG"))
@@ -358,7 +357,7 @@ fn unreadable(file: &Path, text: &str, error: ReadError) -> Failure {
     }
 }
 
-/// What is wrong with a text that is not JSON from `offset` on.
+/// Recognizes common mistakes in a text that is not JSON from `offset` on.
 fn flaw(text: &str, offset: usize) -> JsonFlaw {
     let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
     let line = before.rsplit('\n').next().unwrap_or(before).to_owned() + after.lines().next().unwrap_or("");
@@ -382,7 +381,7 @@ fn flaw(text: &str, offset: usize) -> JsonFlaw {
     }
 }
 
-/// Edits of a config's text: in order, within the text, and none overlaps another.
+/// Edits of a config's text: sorted, within the text, and without overlaps.
 pub(crate) struct Edits<'d> {
     text: &'d str,
     edits: Vec<Edit>,
@@ -396,7 +395,7 @@ impl<'d> Edits<'d> {
         edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
         let mut end = 0;
         for (at, edit) in edits.iter().enumerate() {
-            // A quote or a comma is between two values, even where an empty string takes up no byte.
+            // There is at least a quote or a comma between two values, even if a string is empty.
             let is_apart = at == 0 || edit.span.start > end;
             if !is_apart || text.get(edit.span.clone()).is_none() {
                 return Err(Bug::EditsOverlap { config: document.path.clone(), offset: edit.span.start }.into());
@@ -407,12 +406,12 @@ impl<'d> Edits<'d> {
         Ok(Self { text, edits })
     }
 
-    /// How many there are.
+    /// Returns the number of edits.
     pub(crate) fn len(&self) -> usize {
         self.edits.len()
     }
 
-    /// The text with the edits made, in pieces.
+    /// Returns the edited text in pieces.
     pub(crate) fn pieces(&self) -> Vec<&[u8]> {
         let mut pieces = Vec::with_capacity(self.edits.len() * 2 + 1);
         let mut read = 0;
