@@ -310,10 +310,10 @@ mod tests {
     #[test]
     fn inside_another_failure_several_share_one_hint() {
         let several = check_none([not_regular("a"), not_regular("b"), Failure::Interrupted]).unwrap_err();
-        let told = "error: a is not a regular file; b is not a regular file; interrupted\n  \
-                    next: nothing was changed; a config is a regular file; \
-                    nothing was changed; run it again when ready";
-        assert_eq!(Failure::NothingChanged(Box::new(several)).to_string(), told);
+        let failure = Failure::NothingChanged(Box::new(several));
+        assert_eq!(failure.what(), "a is not a regular file; b is not a regular file; interrupted");
+        let next = "nothing was changed; a config is a regular file; nothing was changed; run it again when ready";
+        assert_eq!(failure.next(), next);
     }
 
     #[test]
