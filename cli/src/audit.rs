@@ -1,6 +1,8 @@
-//! The audit log: a JSON line as a command begins and ends, with the files, pointers and key ids concerned.
-//! Who, when, where, and what came of it; never a secret.
-//! A command that changes something logs before it does; if that fails, nothing is changed.
+//! The audit log: a JSON line for each use of keys, with who, when, where and the outcome.
+//!
+//! A command that changes something logs one line before the change and one after it; if the first cannot be written,
+//! nothing is changed. A command that only reads logs a single line. The log names files, pointers and key ids, and
+//! never contains a secret.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -16,23 +18,23 @@ use crate::store;
 
 const VARIABLE: &str = "PROXMOX_MCP_AUDIT_LOG";
 
-/// The log, if one is wanted.
+/// The audit log; disabled if it has no path.
 pub(crate) struct Audit {
     path: Option<PathBuf>,
     threads: NonZeroUsize,
 }
 
-/// What a line tells beside who and when.
+/// What the caller contributes to a line. [`Audit::record`] adds the user, the host and the time.
 pub(crate) struct Entry<'a> {
     pub(crate) verb: Verb,
     pub(crate) outcome: Outcome,
     pub(crate) files: &'a [&'a Path],
     pub(crate) pointers: &'a [&'a str],
-    /// They are logged by their ids.
+    /// The keys that were used. The log contains their ids.
     pub(crate) keys: &'a [&'a Master],
 }
 
-/// What a command does with keys and secrets.
+/// The name of a command in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
     Encrypt,
@@ -72,15 +74,15 @@ impl fmt::Display for Verb {
     }
 }
 
-/// What came of a command.
+/// The outcome of a command, as logged.
 #[derive(Debug, Clone)]
 pub(crate) enum Outcome {
-    /// It is about to change something.
+    /// The command is about to change something.
     Started,
     Done,
     PartlyDone,
     Failed,
-    /// A command that only reads was refused a token, for this reason.
+    /// A command that only reads could not open a token, for this reason.
     Refused(Failure),
 }
 
@@ -100,13 +102,14 @@ fn variable() -> Option<PathBuf> {
     crate::env::variable(VARIABLE).map(PathBuf::from)
 }
 
-/// As the environment has it, or else, as services and containers often have no such variable, /etc/passwd.
+/// Returns the user's name from the environment, or else from /etc/passwd: services and containers often lack the
+/// variables.
 fn user_name(uid: u32) -> String {
     let variable = env::var("USER").or_else(|_| env::var("LOGNAME"));
     variable.or_else(|_| fs::read_to_string("/etc/passwd").map(|text| named_in(&text, uid))).unwrap_or_default()
 }
 
-/// Whom `passwd`, the text of such a file, calls by the number `uid`.
+/// Returns the name of the user `uid` in the text of a passwd file, or an empty string.
 fn named_in(passwd: &str, uid: u32) -> String {
     let uid = uid.to_string();
     let name = |line: &str| {
@@ -118,24 +121,24 @@ fn named_in(passwd: &str, uid: u32) -> String {
 }
 
 impl Audit {
-    /// The log at `path`, or at PROXMOX_MCP_AUDIT_LOG.
+    /// Creates the log at `path`, or else at PROXMOX_MCP_AUDIT_LOG.
     pub(crate) fn new(path: Option<PathBuf>, threads: NonZeroUsize) -> Self {
         Self { path: path.or_else(variable), threads }
     }
 
-    /// The log, if it was named on the command line and not by the environment alone.
+    /// Returns the log's path if the command line gave it and the environment variable does not give the same.
     pub(crate) fn option(&self) -> Option<&Path> {
         self.path.as_deref().filter(|path| variable().as_deref() != Some(*path))
     }
 
-    /// Logs what cannot be undone because the log is full: a failure is told, and no more.
+    /// Logs an outcome that cannot be undone any more. If logging fails, the failure is only a warning.
     pub(crate) fn record_done(&self, entry: &Entry<'_>, report: &Report) {
         if let Err(failure) = self.record(entry) {
             report.warn(format_args!("{}; {} itself: {}", failure.what(), entry.verb, entry.outcome));
         }
     }
 
-    /// Appends a line, durably.
+    /// Appends a line and syncs the log.
     pub(crate) fn record(&self, entry: &Entry<'_>) -> Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let seconds = time::now();

@@ -1,4 +1,6 @@
-//! What every command works with.
+//! The settings that every command shares: output, audit log, where keys come from, threads and timeouts.
+//!
+//! Options of a single command do not belong here.
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -17,7 +19,7 @@ use crate::output::terminal::Prompts;
 /// of nothing else, which nobody keeps in one file.
 const MAX_SALTS: usize = 2048;
 
-/// What every command works with.
+/// The settings that every command shares.
 pub(crate) struct Context {
     pub(crate) report: Report,
     pub(crate) audit: Audit,
@@ -27,7 +29,7 @@ pub(crate) struct Context {
     pub(crate) threads: NonZeroUsize,
     /// As `--max-tokens` says.
     pub(crate) max_tokens: Option<usize>,
-    /// How long another run that writes in the same directory is waited for.
+    /// How long to wait for another run that holds a directory's lock.
     pub(crate) lock_wait: Duration,
 }
 
@@ -43,23 +45,23 @@ impl Context {
         }
     }
 
-    /// The keys at hand. A command takes them before it changes anything.
+    /// Loads the keys. A command calls this before it changes anything.
     pub(crate) fn keys(&self) -> Result<Keyring> {
         Keyring::load(self.key_options(), self.prompts, &self.report)
     }
 
-    /// The options that name the master key.
+    /// Returns the options that name the master key.
     pub(crate) fn key_options(&self) -> KeyOptions<'_> {
         KeyOptions { file: self.key_file.as_deref(), command: self.key_command.as_deref() }
     }
 }
 
-/// The variable for `--lock-wait`.
+/// The variable that sets `--lock-wait`.
 const LOCK_WAIT: &str = "PROXMOX_MCP_LOCK_WAIT";
-/// Longer than a `set` or a rotation of a few configs takes; short enough for a person to wait.
+/// Longer than a `set` or a rotation of a few configs takes, and short enough for a person to wait.
 const DEFAULT_LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// How long a lock is waited for: as the option says, or the environment.
+/// Returns how long to wait for a lock: the option, or else the variable, or else the default.
 pub(crate) fn lock_wait(option: Option<u32>) -> Result<Duration> {
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     match (option, crate::env::variable(LOCK_WAIT)) {

@@ -1,4 +1,6 @@
-//! The process: its environment variables, its limits, and the memory that keys pass through.
+//! The environment variables of keys, the limits of the process, and the protection of its memory.
+//!
+//! Variables of single features, such as the audit log, are defined where they are used.
 
 use std::env;
 use std::ffi::OsString;
@@ -6,27 +8,28 @@ use std::fmt;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, setrlimit};
 
-/// The variable that holds the master key.
+/// The variable that contains the master key.
 pub(crate) const KEY: &str = "PROXMOX_MCP_MASTER_KEY";
-/// The variable that names a file with the master key.
+/// The variable that contains the path of a file with the master key.
 pub(crate) const KEY_FILE: &str = "PROXMOX_MCP_MASTER_KEY_FILE";
-/// The variable that holds a command whose output is the master key.
+/// The variable that contains a command whose output is the master key.
 pub(crate) const KEY_COMMAND: &str = "PROXMOX_MCP_MASTER_KEY_COMMAND";
-/// The variable that holds keys which open tokens and never seal.
+/// The variable that contains previous keys. They open tokens but never seal.
 pub(crate) const PREVIOUS: &str = "PROXMOX_MCP_MASTER_KEY_PREVIOUS";
-/// The variable that names a file with such keys.
+/// The variable that contains the path of a file with previous keys.
 pub(crate) const PREVIOUS_FILE: &str = "PROXMOX_MCP_MASTER_KEY_PREVIOUS_FILE";
-/// The variable that holds a command whose output is such keys.
+/// The variable that contains a command whose output is previous keys.
 pub(crate) const PREVIOUS_COMMAND: &str = "PROXMOX_MCP_MASTER_KEY_PREVIOUS_COMMAND";
 /// The variable that names the config of a command that only reads.
 pub(crate) const CONFIG: &str = "PROXMOX_MCP_CONFIG";
-/// All variables that hold a master key or lead to one: no program that is started gets them.
+/// All variables that contain a master key or lead to one. Programs that this one starts do not get them, except with
+/// `run --keep-key`.
 pub(crate) const KEY_VARIABLES: [&str; 6] = [KEY, KEY_FILE, KEY_COMMAND, PREVIOUS, PREVIOUS_FILE, PREVIOUS_COMMAND];
 
-/// The stack that a command or one of its threads uses, and more, in bytes.
+/// An upper bound on the stack that a command or one of its threads uses, in bytes. This much is wiped when it ends.
 pub(crate) const USED_STACK: usize = 64 * 1024;
 
-/// The value of an environment variable; an empty variable counts as unset.
+/// Returns the value of an environment variable. An empty variable counts as unset.
 pub(crate) fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
@@ -60,18 +63,19 @@ impl fmt::Display for Unset {
     }
 }
 
-/// No core dump, no debugger of the same user: keys pass through this memory. Returns the limit on core dumps before.
+/// Disables core dumps and debugging by other processes of the same user, because keys pass through this memory.
+/// Returns the previous limit on core dumps.
 pub(crate) fn keep_memory_private() -> Rlimit {
     let before = getrlimit(Resource::Core);
-    // Where the system will not have it, the command still does its work.
+    // Best effort: if the system refuses, the command still works.
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: before.maximum });
     before
 }
 
-/// Opens the way to as many open files as the system lets a user have: a rotation holds the directories of its next configs.
+/// Raises the limit on open files to the hard limit: a rotation keeps the directories of its next configs open.
 pub(crate) fn raise_file_limit() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // If it fails, what is allowed may still be enough.
+    // Best effort: the present limit may be enough.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }

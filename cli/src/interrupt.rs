@@ -1,6 +1,7 @@
-//! SIGINT, SIGTERM and SIGHUP as a request that is looked at between two steps.
-//! A step that has begun is finished, so that no file is left half-way.
-//! Only commands with such steps listen; the others end at once, as is usual, except while they ask somebody.
+//! Turns SIGINT, SIGTERM and SIGHUP into a request to stop, which a command checks between two steps.
+//!
+//! A step that has begun is finished, so no file is left half-written. Only commands with such steps call [`listen`];
+//! for all others a signal ends the process at once, as usual, except while they prompt at the terminal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,22 +10,22 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
 use crate::error::{Failure, Result};
 
-/// What one signal does, or several that are treated alike.
+/// The state of a signal, or of several signals that are treated alike.
 #[derive(Default)]
 struct Flags {
-    /// Whether it has come.
+    /// Set once a signal has arrived.
     requested: Arc<AtomicBool>,
-    /// Whether it ends the process at once when it comes.
+    /// Whether a signal ends the process at once. Otherwise it only sets `requested`.
     ends_at_once: Arc<AtomicBool>,
 }
 
 impl Flags {
     fn of(signals: &[i32]) -> Self {
         let flags = Self::default();
-        // Until a command listens, as the system has it.
+        // The default action, until a command listens.
         flags.ends_at_once.store(true, Ordering::Relaxed);
         for signal in signals {
-            // It fails for signals that cannot be caught; these can.
+            // Registration fails only for signals that cannot be caught; these can.
             let _ = signal_hook::flag::register(*signal, Arc::clone(&flags.requested));
             let _ = signal_hook::flag::register_conditional_default(*signal, Arc::clone(&flags.ends_at_once));
         }
@@ -32,31 +33,33 @@ impl Flags {
     }
 }
 
-/// SIGINT, which a terminal sends to the program that this one waits for as well; and the others.
+/// SIGINT, and the other signals. SIGINT is separate because Ctrl-C at a terminal also reaches the program that this
+/// process waits for.
 static SIGNALS: OnceLock<[Flags; 2]> = OnceLock::new();
 
 fn signals() -> &'static [Flags; 2] {
     SIGNALS.get_or_init(|| [Flags::of(&[SIGINT]), Flags::of(&[SIGHUP, SIGTERM])])
 }
 
-/// From now on the signals only make a request.
+/// Makes the signals set a request from now on, instead of ending the process.
 pub(crate) fn listen() {
     signals().iter().for_each(|flags| flags.ends_at_once.store(false, Ordering::Relaxed));
 }
 
-/// As long as this is held signals only make a request; afterwards they do again what they did before.
+/// A guard that keeps signals from ending the process. Dropping it restores the previous behaviour.
 pub(crate) struct Meanwhile {
     ended_at_once: [bool; 2],
     forgets_interrupts: bool,
 }
 
-/// As [`listen`], for the time of a question.
+/// Like [`listen`], but only while the returned guard exists. Used for prompts.
 pub(crate) fn listen_meanwhile() -> Meanwhile {
     let ended_at_once = signals().each_ref().map(|flags| flags.ends_at_once.swap(false, Ordering::Relaxed));
     Meanwhile { ended_at_once, forgets_interrupts: false }
 }
 
-/// For the time that another program has the terminal: an interrupt is for that program alone.
+/// Keeps SIGINT from ending this process while the returned guard exists, because another program has the terminal. The
+/// guard discards an interrupt when it is dropped: it was meant for that program.
 pub(crate) fn leave_interrupts_to_another() -> Meanwhile {
     let [interrupt, others] = signals();
     let ended_at_once =
@@ -64,8 +67,8 @@ pub(crate) fn leave_interrupts_to_another() -> Meanwhile {
     Meanwhile { ended_at_once, forgets_interrupts: true }
 }
 
-/// Calls `wait`, which waits for another program: meanwhile an interrupt at the terminal is for that program, and does not
-/// end this one. `wait` gets a function that tells whether this process was asked to end.
+/// Calls `wait`, which waits for another program. Meanwhile an interrupt at the terminal is meant for that program and
+/// does not end this process. `wait` gets a function that reports whether this process was asked to end.
 pub(crate) fn while_waiting<T>(wait: impl FnOnce(&dyn Fn() -> bool) -> T) -> T {
     let _interrupts = leave_interrupts_to_another();
     wait(&requested)
@@ -83,19 +86,21 @@ impl Drop for Meanwhile {
     }
 }
 
-/// A limit on the size of files makes a write fail; it does not end the process with a temporary file left behind.
+/// Catches SIGXFSZ, so that a write beyond the file size limit fails with an error. The default action would end the
+/// process and leave a temporary file behind.
 pub(crate) fn outlive_size_limit() {
-    // It fails for signals that cannot be caught; this one can.
+    // Registration fails only for signals that cannot be caught; this one can.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
-/// Whether one of the signals has come.
+/// Reports whether one of the signals has arrived.
 pub(crate) fn requested() -> bool {
     let has_come = |flags: &Flags| flags.requested.load(Ordering::Relaxed);
     SIGNALS.get().is_some_and(|signals| signals.iter().any(has_come))
 }
 
-/// Stops what has not changed anything yet, if one of the signals has come.
+/// Fails with [`Failure::Interrupted`] if one of the signals has arrived. Call this only where nothing has been changed
+/// yet.
 pub(crate) fn stop_if_requested() -> Result<()> {
     if requested() { Err(Failure::Interrupted) } else { Ok(()) }
 }

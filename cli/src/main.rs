@@ -1,6 +1,8 @@
-//! `fernseal`: keeps the secrets of JSON configs encrypted at rest.
-//! Here: what is done before and after a command. The commands are in `commands/`, one file a verb.
-//! What tokens and JSON mean is decided in fernseal-core, how files stay whole in `store`.
+//! `fernseal` keeps the secrets of JSON configs encrypted at rest.
+//!
+//! This file does what comes before and after a command: it sets up the process, dispatches, and turns the result into
+//! an exit code. The commands are in `commands/`, one file each. fernseal-core defines what tokens and JSON mean;
+//! `store` writes files safely.
 
 mod args;
 mod audit;

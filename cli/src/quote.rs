@@ -1,5 +1,8 @@
-//! How paths, names and words are shown: escaped for a terminal, quoted for a shell.
-//! A master key that was given in the place of a path is never shown.
+//! Prepares text for display: escapes it for a terminal, quotes it for a shell, and encodes it as one line of JSON.
+//!
+//! Everything that comes from elsewhere (paths, member names, output of other programs) passes through here before a
+//! person sees it, so that it cannot control the terminal or forge a line. If a path turns out to be a master key, the
+//! key is not shown.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -13,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::env::{KEY, KEY_FILE, USED_STACK, is_empty, variable};
 
-/// The format characters (general category Cf) and the separators of lines and paragraphs (Zl, Zp) of Unicode 16.0: they
-/// reorder a line, hide in it or end it. A test holds the table against Python's.
+/// The invisible characters of Unicode 16.0: format characters (general category Cf), line separators (Zl) and
+/// paragraph separators (Zp). They can reorder a line, hide in it or end it. A test compares this table with Python's
+/// `unicodedata`.
 const INVISIBLE: [(char, char); 21] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{600}', '\u{605}'),
@@ -39,7 +43,7 @@ const INVISIBLE: [(char, char); 21] = [
     ('\u{e0020}', '\u{e007f}'),
 ];
 
-/// Whether a character is shown by its number: one that controls the terminal or the order of the line, or that nobody sees.
+/// Reports whether `char` must be escaped: it is a control character, or an invisible one from [`INVISIBLE`].
 pub(crate) fn is_escaped(char: char) -> bool {
     if char.is_ascii() {
         return char.is_ascii_control();
@@ -58,18 +62,20 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     escaped.into()
 }
 
-/// Text from elsewhere, a name in a file or what another program said, as a part of one line.
+/// Escapes text from elsewhere, such as a name in a file or the output of another program, so that it stays on one
+/// line.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     escaped(text, is_escaped)
 }
 
-/// Our own lines, with what is in them from elsewhere.
+/// Escapes a message of this program, which may quote text from elsewhere. Newlines stay, as the message may have
+/// several lines.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     escaped(text, |char| char != '\n' && is_escaped(char))
 }
 
-/// The place of a value, or the name of one, as a file or the command line has it: exact for whoever works with it and in
-/// JSON, a part of one line wherever it is shown.
+/// The JSON Pointer or dotted name of a value, exactly as it stands in the file or on the command line. Code and JSON
+/// output see the exact text; `Display` escapes it for people.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Pointer(String);
@@ -83,7 +89,7 @@ impl From<String> for Pointer {
 impl Deref for Pointer {
     type Target = str;
 
-    /// The exact text, which is not for people.
+    /// Returns the exact text. To show it to a person, use `Display`.
     fn deref(&self) -> &str {
         &self.0
     }
@@ -95,7 +101,8 @@ impl fmt::Display for Pointer {
     }
 }
 
-/// JSON in one line, in which nothing drives a terminal: whoever reads it finds the exact text.
+/// Encodes `value` as one line of JSON. Characters that could control a terminal become `\u` escapes, so a JSON reader
+/// still gets the exact text.
 pub(crate) fn json_line(value: &serde_json::Value) -> String {
     let text = value.to_string();
     if !text.contains(is_escaped) {
@@ -111,14 +118,15 @@ pub(crate) fn json_line(value: &serde_json::Value) -> String {
     line
 }
 
-/// Whether `text` is a master key of 32 bytes: where a path or a config is expected, it was put there by mistake.
+/// Reports whether `text` is a master key of 32 bytes. Callers expect a path or a config there, so such a key was given
+/// by mistake.
 pub(crate) fn is_key_text(text: &str) -> bool {
     let text = text.trim_ascii();
     let is_key = || MasterKey::from_text(text).is_ok_and(|key| !key.is_short());
     text.len() == 44 && text.ends_with('=') && stack::wiped_after::<USED_STACK, _>(is_key)
 }
 
-/// A path for messages: no control characters, line ends neither, and no master key that was given in a path's place.
+/// Returns a path for a message, on one line and escaped. A master key that was given instead of a path is not shown.
 pub(crate) fn shown(path: &Path) -> String {
     let path = path.to_string_lossy();
     if is_key_text(&path) {
@@ -138,12 +146,12 @@ pub(crate) fn relative_to(path: &Path) -> String {
     }
 }
 
-/// A number of things, in words: `1 token`, `2 tokens`.
+/// Returns a number with its noun: `1 token`, `2 tokens`.
 pub(crate) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A word as a shell takes it; bash's form for what cannot be printed as it is.
+/// Quotes a word for a shell. A word with unprintable characters or invalid UTF-8 uses bash's `$'…'` form.
 pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
     let word = word.as_ref();
     let plain = |char: char| char.is_ascii_alphanumeric() || "/._-+@".contains(char);
@@ -173,7 +181,8 @@ pub(crate) fn exports(file: &Path) -> String {
     if is_text_set { format!("{as_text}\n{by_name}") } else { by_name }
 }
 
-/// A path as a command takes it from a shell: one that begins with `-` would be an option.
+/// Quotes a path for a shell command. A path that begins with `-` gets `./` in front, as the command would take it for
+/// an option.
 pub(crate) fn quoted_path(path: &Path) -> String {
     if path.as_os_str().as_bytes().starts_with(b"-") { quoted(Path::new(".").join(path)) } else { quoted(path) }
 }

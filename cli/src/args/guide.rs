@@ -31,12 +31,12 @@ pub(super) struct Guide {
 }
 
 impl Cli {
-    /// Parses the process's arguments; what is wrong with them ends the process with exit code 2.
+    /// Parses the arguments of the process. Invalid arguments end the process with exit code 2.
     pub(crate) fn from_process() -> Self {
         Self::from_args(std::env::args_os().collect()).unwrap_or_else(|error| error.exit())
     }
 
-    /// Parses arguments, the program's name first.
+    /// Parses arguments, of which the first is the program's name.
     pub(crate) fn from_args(args: Vec<OsString>) -> Result<Self, clap::Error> {
         if let [program, help, verb, ..] = &*args
             && help == "help"
@@ -47,7 +47,7 @@ impl Cli {
     }
 }
 
-/// Puts the guide's spelling into verbs: the flag becomes the verb, the rest stays in its order.
+/// Translates the guide's spelling into verbs: the flag becomes the verb, and the rest keeps its order.
 fn into_verbs(args: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
     let tree = Cli::command();
     let takes_value = |option: &str| {
@@ -94,7 +94,7 @@ fn into_verbs(args: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
             }
             _ if name.starts_with('-') && name.len() > 1 => {
                 if name.starts_with("--") && !is_known(name) {
-                    // As the first word it is compared with the guide's flags; with its verb's options later.
+                    // Suggest one of the guide's flags. After a verb, clap suggests one of its options instead.
                     suggestion(&program, &arg, ContextKind::SuggestedArg)?;
                 }
                 let value_follows = value.is_none() && takes_value(name);
@@ -103,7 +103,7 @@ fn into_verbs(args: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
                 continue;
             }
             _ => {
-                // The first word is a verb, or this is the guide's spelling.
+                // If the first word is not a verb, this is the guide's spelling.
                 guide_possible = words > 0 || (name != "help" && tree.find_subcommand(name).is_none());
                 words += 1;
                 first_word.get_or_insert(rest.len());
@@ -115,7 +115,7 @@ fn into_verbs(args: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
     }
     let verb = match (guide_possible, &*verbs) {
         (true, []) if words > 0 => {
-            // A word that is no file and nearly a verb is a verb misspelt.
+            // A word that resembles a verb and is not a file is a misspelled verb.
             let is_verb = |word: &&OsString| {
                 word.to_str().is_some_and(|word| !word.contains(['.', '/'])) && !Path::new(word).exists()
             };
@@ -138,14 +138,14 @@ fn into_verbs(args: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
     Ok([program].into_iter().chain(verb.map(OsString::from)).chain(rest).collect())
 }
 
-/// Fails if `word` is nearly one that could come first, and says which.
+/// Fails with a suggestion if `word` resembles a valid first word.
 fn suggestion(program: &OsStr, word: &OsStr, kind: ContextKind) -> Result<(), clap::Error> {
     Cli::try_parse_from([program, word]).err().filter(|error| error.get(kind).is_some()).map_or(Ok(()), Err)
 }
 
-/// `--name=value` in its two parts; a word or anything else as it is.
+/// Splits `--name=value`. Anything else is returned whole, without a value.
 fn split_option(arg: &OsStr) -> (&str, Option<OsString>) {
-    // An argument that is not UTF-8 is no option of ours.
+    // An argument that is not UTF-8 is not an option of this program.
     let text = arg.to_str().unwrap_or_default();
     match text.split_once('=') {
         Some((name, value)) if name.starts_with("--") => (name, Some(value.into())),

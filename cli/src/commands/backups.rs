@@ -1,6 +1,7 @@
-//! `backups`: what rotations left beside the configs, and its removal once it is no longer needed.
-//! A backup goes only when the config that it is of has tokens, and all of them open with the key at hand.
-//! Nothing is removed unasked.
+//! `backups`: lists the backups that rotations left beside the configs, and removes them.
+//!
+//! Backups of a config are removed only if the config contains tokens and all of them open with the current keys.
+//! Nothing is removed without confirmation.
 
 use std::cell::Cell;
 
@@ -29,15 +30,15 @@ pub(crate) fn run(args: &Backups, context: &Context) -> Result<()> {
     }
 }
 
-/// The backups of configs, and how much was looked at.
+/// The backups that were found, and how much was searched.
 struct Listed {
-    /// Each config that has backups, with them, the oldest first.
+    /// Each config that has backups, with its backups, oldest first.
     configs: Vec<(ConfigPath, Vec<ConfigPath>)>,
-    /// How many configs were looked at.
+    /// The number of configs that were found.
     looked_at: usize,
-    /// What was not taken for a config, each with the reason.
+    /// The files that do not count as configs, with the reasons.
     skipped: Vec<(String, String)>,
-    /// What cannot be looked at, and why.
+    /// The paths that could not be read, with the failures.
     unread: Vec<(String, Failure)>,
 }
 
@@ -58,7 +59,7 @@ impl Listed {
                 Err(failure) => listed.unread.push((shown(&config.path), failure)),
             }
         }
-        // A directory of backups that cannot be read fails all configs of it.
+        // If the backup directory is unreadable, every config in it fails for the same reason: keep one.
         listed.unread.dedup_by(|(_, failure), (_, before)| failure.what() == before.what());
         Ok(listed)
     }
@@ -112,7 +113,7 @@ fn tell(listed: &Listed, at: &BackupsAt) -> Result<()> {
     ))
 }
 
-/// How much was looked at.
+/// Describes how much was searched.
 fn looked_at(configs: usize, skipped: usize) -> String {
     let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
     format!("{} looked at{skipped}", count(configs, "config"))
@@ -150,7 +151,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
             }
             confirm(backups().count(), context)?;
         }
-        // Not before: a lock is not held while a person thinks.
+        // Lock only now: a lock must not be held while a prompt waits for an answer.
         let configs: Vec<_> = removable.iter().map(|candidate| candidate.config.clone()).collect();
         let tell = |notice| tell_notice(notice, context);
         env::raise_file_limit();
@@ -165,7 +166,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
             keys: &[keys.current()],
         };
         context.audit.record(&entry)?;
-        // With a question they are on the screen already.
+        // With a prompt, the files are on the screen already.
         let names_each = args.yes && !args.at.json;
         for candidate in &removable {
             if let Err(failure) = removal.remove(candidate, &keys, names_each, context) {
@@ -221,26 +222,26 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
 struct Candidate {
     config: ConfigPath,
     backups: Vec<ConfigPath>,
-    /// What the config was when it was judged.
+    /// The config's identity when its tokens were verified.
     judged: Cell<Option<Identity>>,
 }
 
-/// How far the removal has come.
+/// The progress of the removal.
 #[derive(Default)]
 struct Removal<'c> {
     removed: Vec<&'c ConfigPath>,
-    /// Backups that cannot be removed, and why.
+    /// The backups that could not be removed, with the failures.
     failed: Vec<(String, Failure)>,
-    /// How many were not reached, because of an interruption.
+    /// The number of backups that were not reached because of an interruption.
     left: usize,
 }
 
 impl<'c> Removal<'c> {
-    /// Removes the backups of a config that is still what was judged, or passes again. With `names_each` each is named on
-    /// stdout once it is gone, so that a run that is killed has said which are.
+    /// Removes the backups of a config, if the config is unchanged since it was verified or passes again. With
+    /// `names_each`, prints each file right after its removal, so that the output is true even if the run is killed.
     ///
     /// # Errors
-    /// That the config changed and does not pass any more; its backups stay then.
+    /// Fails if the config has changed and does not pass any more. Its backups stay then.
     fn remove(&mut self, candidate: &'c Candidate, keys: &Keyring, names_each: bool, context: &Context) -> Result<()> {
         let Candidate { config, backups, judged } = candidate;
         if !judged.get().is_some_and(|identity| config.is_still(identity)) {
@@ -252,7 +253,7 @@ impl<'c> Removal<'c> {
                 self.left += 1;
                 continue;
             }
-            // Another run may have been faster.
+            // Another run may have removed it already.
             if !backup.exists()? {
                 continue;
             }
@@ -265,7 +266,7 @@ impl<'c> Removal<'c> {
             }
             self.removed.push(backup);
             if names_each {
-                // A closed stdout is no reason to leave the rest; it is told at the end.
+                // If stdout is closed, continue with the rest. The error is reported at the end.
                 let _ = output::result(shown(&backup.path));
             }
         }
@@ -273,7 +274,7 @@ impl<'c> Removal<'c> {
     }
 }
 
-/// Asks whether so many backups are to go; anything but yes, Enter alone too, is a no.
+/// Asks for confirmation. Any answer but yes, including Enter, means no.
 fn confirm(backups: usize, context: &Context) -> Result<()> {
     let question = format!("{} Type yes: ", removal_question(backups));
     match context.prompts.ask(&question, &Otherwise::BackupsStay)? {
@@ -283,7 +284,8 @@ fn confirm(backups: usize, context: &Context) -> Result<()> {
     }
 }
 
-/// Whether the backups of a config may go. One that has lost its tokens opens as well, but its backups have the last of them.
+/// Decides whether the backups of a config may be removed. A config without tokens would pass the check too, but then
+/// its backups may contain the last copies of them.
 fn verdict(document: &ConfigText, checked: &Verification, keys: &Keyring, context: &Context) -> Result<()> {
     if document.tokens.is_empty() {
         return Err(RotationFailure::NoTokensLeft { config: document.path.clone() }.into());

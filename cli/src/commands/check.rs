@@ -1,6 +1,7 @@
-//! `check`: does a config hold a secret in plain text? For git hooks and CI; it needs no key.
-//! Looked at are the guide's secret, those that `.fernseal.toml` or the caller names, and what merely looks like a token.
-//! All configs are looked at, whatever is wrong with one of them; one finding makes the exit code 3.
+//! `check`: searches configs for secrets in plain text, for git hooks and CI. It needs no key.
+//!
+//! It examines the guide's secret, the values that `.fernseal.toml` or the command line names, and values that look
+//! like damaged tokens. It always examines all configs, and exits with code 3 if it finds anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
@@ -25,12 +26,12 @@ use crate::quote::{Pointer, count, shown};
 use crate::store::staged as git;
 use crate::store::{self, ConfigPath};
 
-/// Configs that one thread looks at before it takes others.
+/// The number of configs that a thread takes at a time.
 const PART: usize = 256;
 
 pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     for pointer in &args.required {
-        // It is wrong in all configs alike.
+        // An invalid pointer is wrong for every config, so it fails once, at the start.
         if json::find("{}", pointer).is_err_and(|error| error == Error::InvalidPointer) {
             return Err(UsageFailure::RequiredNotAPointer { pointer: pointer.clone() }.into());
         }
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
 
     let summary = looked.summary(if args.staged { "staged config" } else { "config" });
     let mut failures: Vec<Failure> = looked.failed.into_iter().map(|(_, failure)| failure).collect();
-    // A config that cannot be read may be the one that has it.
+    // If a config could not be read, it may be the one that has the value.
     let is_known = failures.is_empty();
     for pointer in
         args.required.iter().filter(|pointer| is_known && looked.met.get(*pointer).is_none_or(|met| *met == 0))
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
             context.report.note(format_args!("{}, of those that are staged", failure.what()));
         }
     }
-    // Settings that cannot be used fail all configs beside them.
+    // An invalid `.fernseal.toml` fails every config in its directory: keep one failure.
     failures.dedup_by(|failure, before| failure.what() == before.what());
     if !looked.findings.is_empty() {
         failures.insert(0, in_plain_text(&looked.findings));
@@ -79,14 +80,14 @@ pub(super) struct Wanted<'a> {
     no_legacy: bool,
 }
 
-/// What is wrong with one value.
+/// A value with a flaw.
 pub(super) struct Finding {
     config: String,
     pub(super) pointer: Pointer,
     pub(super) flaw: Flaw,
 }
 
-/// What is wrong with a value that is to be a secret; none, if it is as it must be.
+/// Returns the flaw of a value that must be a secret, or `None` if it is as required.
 fn flaw_of(place: &Place<'_>) -> Option<Flaw> {
     match place.kind {
         Kind::String => (!place.raw.is_empty() && classify(place.raw) == ValueKind::Plain).then_some(Flaw::PlainString),
@@ -95,18 +96,18 @@ fn flaw_of(place: &Place<'_>) -> Option<Flaw> {
     }
 }
 
-/// What came of a look at configs.
+/// The result of examining configs.
 #[derive(Default)]
 pub(super) struct Looked {
     configs: usize,
     pub(super) findings: Vec<Finding>,
-    /// What was left out, and why.
+    /// The files that were skipped, with the reasons.
     skipped: Vec<(String, String)>,
     /// In how many configs legacy tokens are findings.
     without_legacy: usize,
-    /// What could not be looked at.
+    /// The files that could not be examined.
     pub(super) failed: Vec<(String, Failure)>,
-    /// The pointers that were looked for, and how many configs have a value there.
+    /// For each pointer that was searched for, the number of configs that have a value there.
     pub(super) met: BTreeMap<Pointer, usize>,
     /// What may be meant by a pointer of the command line that leads nowhere.
     meant: BTreeMap<Pointer, Namesakes>,
@@ -117,7 +118,7 @@ impl Looked {
         let found = store::find(paths);
         self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
         self.failed.extend(found.unread.into_iter().map(|(path, failure)| (shown(&path), failure)));
-        // What is told on the way is told in order.
+        // Debug messages must come in order, so they need a single thread.
         let threads = if context.report.is_verbose() { 0 } else { context.threads.get() };
         let work = |configs: &[ConfigPath]| Self::at_configs(configs, wanted, context);
         let parts: Vec<&[ConfigPath]> = found.configs.chunks(PART).collect();
@@ -141,7 +142,7 @@ impl Looked {
         looked
     }
 
-    /// Adds what came of a look at the configs that follow.
+    /// Adds the result for the configs that follow.
     fn take(&mut self, part: Self) {
         self.configs += part.configs;
         self.without_legacy += part.without_legacy;
@@ -156,7 +157,7 @@ impl Looked {
         }
     }
 
-    /// Fails where git does; of a file that is not as it must be it only takes note.
+    /// Examines the staged configs. Fails if git fails; a failure of one file is only recorded.
     fn at_staged(&mut self, wanted: Wanted<'_>) -> Result<()> {
         let mut settings = SecretsFiles::default();
         for staged in git::staged()? {
@@ -171,7 +172,7 @@ impl Looked {
                 Some(reason) => self.skipped.push((shown(path), reason.to_owned())),
                 None => {
                     let document = ConfigText::parse(path, staged.read()?);
-                    // What cannot be looked at could hold them.
+                    // If the search fails, the file could contain them.
                     let could_hold = |words: &[&str]| Ok(store::could_hold(&*staged.read()?, words).unwrap_or(true));
                     self.add(path, document, settings.staged_beside(path), wanted, could_hold);
                 }
@@ -180,9 +181,9 @@ impl Looked {
         Ok(())
     }
 
-    /// Looks at the config at `path`, or takes note of why it cannot be read. A file that is no config is skipped, if its
-    /// bytes hold neither a token nor the name of a secret; else it may be a config, with a secret in plain text, that is
-    /// broken.
+    /// Examines the config at `path`, or records why it cannot be read. A file that is not a config is skipped only if
+    /// its bytes contain neither a token nor the name of a secret. Otherwise it may be a broken config with a plaintext
+    /// secret, which is a failure.
     fn add(
         &mut self,
         path: &Path,
@@ -215,10 +216,10 @@ impl Looked {
         }
     }
 
-    /// Looks at the values that must not be plain, and at all that look like tokens and are none.
+    /// Examines the values that must not be plain text, and all values that look like tokens but are not.
     pub(super) fn look(&mut self, document: &ConfigText, settings: &SecretsFile, wanted: Wanted<'_>) {
         let config = &document.name;
-        // Two pointers may lead to one value.
+        // Two pointers may lead to the same value.
         let mut seen = BTreeSet::new();
         let pointers: Vec<&Pointer> = settings.places(wanted.required).collect();
         let texts: Vec<&str> = pointers.iter().map(|pointer| &***pointer).collect();
@@ -260,7 +261,7 @@ impl Looked {
         }
     }
 
-    /// What was looked at, where nothing was found: no more is claimed than that.
+    /// Describes what was examined, when nothing was found. It claims no more than that.
     fn summary(&self, config: &str) -> String {
         let configs = count(self.configs, config);
         let (there, missing): (Vec<_>, Vec<_>) = self.met.iter().partition(|(_, met)| **met > 0);
@@ -319,7 +320,8 @@ impl Looked {
     }
 }
 
-/// The last name of a pointer, `/auth/token_value` or `auth.token_value`: whoever has the value spells it.
+/// Returns the last name of a pointer, of either form (`/auth/token_value` or `auth.token_value`). A config with the
+/// value must contain this name.
 fn last_name(pointer: &str) -> String {
     match pointer.rsplit_once('/') {
         Some((_, name)) => name.replace("~1", "/").replace("~0", "~"),
@@ -327,7 +329,7 @@ fn last_name(pointer: &str) -> String {
     }
 }
 
-/// Some of a list in words: of many the first.
+/// Joins a list into words. A long list is cut after eight entries.
 pub(super) fn listed(mut words: Vec<String>, and: &str) -> String {
     const SHOWN: usize = 8;
     if words.len() > SHOWN + 1 {
@@ -341,7 +343,7 @@ pub(super) fn listed(mut words: Vec<String>, and: &str) -> String {
     }
 }
 
-/// What the findings come to.
+/// Returns the failure for a list of findings.
 fn in_plain_text(findings: &[Finding]) -> Failure {
     let mut flaws: Vec<Flaw> = findings.iter().map(|finding| finding.flaw).collect();
     let legacy = flaws.iter().filter(|flaw| **flaw == Flaw::Legacy).count();

@@ -1,5 +1,7 @@
-//! `completions`: prints the script that teaches a shell to complete the command. At each TAB the script asks the command
-//! itself, which knows its options, the files and the pointers of the config at hand. It needs no key and opens no token.
+//! `completions`: prints the script that makes a shell complete the command.
+//!
+//! At each TAB, the script asks the program itself, which knows its options, the files and the pointers of the config.
+//! Completion needs no key and opens no token.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -18,10 +20,10 @@ use crate::error::Result;
 use crate::output;
 use crate::store::ConfigPath;
 
-/// The variable by which the scripts ask.
+/// The environment variable through which the scripts ask.
 const VARIABLE: &str = "_FERNSEAL_COMPLETE";
 
-/// Answers a shell's question and ends, if this process was started to answer one.
+/// Answers a shell's completion request and exits, if this process was started for one.
 pub(crate) fn answer() {
     let shells = Shells(&[&BashWithFiles, &Elvish, &Fish, &Powershell, &Zsh]);
     CompleteEnv::with_factory(tree).var(VARIABLE).shells(shells).complete();
@@ -45,10 +47,10 @@ pub(crate) fn run(args: &Completions) -> Result<()> {
     output::result_bytes(&[&script])
 }
 
-/// zsh reads a script in its function path at the first TAB, which is to be answered too.
+/// zsh loads a script from its function path at the first TAB. This addition answers that first TAB too.
 const ZSH_AUTOLOAD: &str = "if [[ $funcstack[1] == _fernseal ]]; then\n    _clap_dynamic_completer_fernseal\nfi\n";
 
-/// The command line as it is completed: without hidden verbs, with completers by the names of the values.
+/// Builds the command line for completion: without hidden verbs, and with a completer for each kind of value.
 fn tree() -> Command {
     let tree = Cli::command();
     let visible = tree.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned().collect::<Vec<_>>();
@@ -75,19 +77,19 @@ fn with_completer(arg: Arg) -> Arg {
     }
 }
 
-/// The words of the command line that is completed, behind the name of the command.
+/// Returns the words of the command line that is being completed, after the program's name.
 fn words() -> Vec<OsString> {
     env::args_os().skip_while(|word| word != "--").skip(2).collect()
 }
 
-/// The config that the words name, or the default one.
+/// Returns the config that the words name, or the default config.
 fn named_config() -> Option<PathBuf> {
     let is_file = |word: &OsString| Path::new(word).is_file();
     let named = words().into_iter().skip(1).find(is_file);
     named.or_else(|| crate::env::variable("PROXMOX_MCP_CONFIG")).map(PathBuf::from)
 }
 
-/// The pointers of the config at hand that begin with `start`. What cannot be read has none.
+/// Completes a pointer of the config. An unreadable config gives no candidates.
 fn pointers(start: &OsStr) -> Vec<CompletionCandidate> {
     let Some(start) = start.to_str() else { return Vec::new() };
     let text = named_config().and_then(|path| {
@@ -100,7 +102,7 @@ fn pointers(start: &OsStr) -> Vec<CompletionCandidate> {
     fitting.map(|pointer| CompletionCandidate::new(&*pointer)).collect()
 }
 
-/// `get` takes a config and a pointer, or a pointer only.
+/// Completes an argument of `get`, which takes a config and a pointer, or only a pointer.
 fn config_or_pointer(start: &OsStr) -> Vec<CompletionCandidate> {
     let mut candidates = pointers(start);
     if words().iter().skip(1).all(|word| word.as_os_str() == start || !Path::new(word).is_file()) {
@@ -109,13 +111,13 @@ fn config_or_pointer(start: &OsStr) -> Vec<CompletionCandidate> {
     candidates
 }
 
-/// `NAME=POINTER`, once the name is there.
+/// Completes the pointer in `NAME=POINTER`.
 fn assignments(start: &OsStr) -> Vec<CompletionCandidate> {
     let Some((name, pointer)) = start.to_str().and_then(|start| start.split_once('=')) else { return Vec::new() };
     pointers(pointer.as_ref()).into_iter().map(|candidate| candidate.add_prefix(format!("{name}="))).collect()
 }
 
-/// The programs of PATH, and files: an argument of the program may be one.
+/// Completes a program in PATH, or a file, as an argument of the program may be one.
 fn programs(start: &OsStr) -> Vec<CompletionCandidate> {
     let mut candidates = PathCompleter::any().complete(start);
     let is_program =
@@ -138,7 +140,8 @@ fn programs(start: &OsStr) -> Vec<CompletionCandidate> {
     candidates
 }
 
-/// As clap's, but bash quotes candidates that are files: names with spaces stay whole.
+/// Works like clap's completer for bash, but lets bash quote candidates that are files, so that names with spaces stay
+/// whole.
 struct BashWithFiles;
 
 impl EnvCompleter for BashWithFiles {

@@ -1,6 +1,7 @@
-//! `decrypt`: the whole config with its secrets in plain text, to stdout or a file of mode 0600.
-//! Every string with the `enc:` prefix is opened; if one does not open, nothing is written.
-//! Everything else in the config stays byte for byte.
+//! `decrypt`: prints the whole config with its secrets in plain text, or writes it to a file of mode 0600.
+//!
+//! It opens every string with the `enc:` prefix. If one does not open, it writes nothing. The rest of the config stays
+//! byte for byte.
 
 use std::path::Path;
 
@@ -23,7 +24,7 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     if args.textconv {
         return textconv(&path, context);
     }
-    // By the custom of many tools `-` is stdout.
+    // `-` means stdout, by convention.
     let out = args.output.as_ref().filter(|out| *out != Path::new("-"));
     if args.json && out.is_none() {
         return Err(UsageFailure::TwoForStdout.into());
@@ -33,7 +34,8 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
         super::refuse_same_file(&source, out, UsageFailure::DecryptedOverInput { path: out.clone() })?;
     }
     let keys = if document.tokens.is_empty() { None } else { Some(context.keys()?) };
-    // Not before: a lock is not held while a person types. What is saved to OUT from here on survives.
+    // Lock only now: a lock must not be held while the user types a key. From here on, a change to OUT by another
+    // program is detected and kept.
     let mut output = None;
     if let Some(out) = out {
         output = Some((out, super::lock(out, context)?, Output::at(out, args.force)?));
@@ -73,8 +75,9 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// The config for `git diff`: what opens is opened, all else stays, and nobody is asked for a key. With a key that is none
-/// or an audit log that cannot be written nothing is opened, and `git diff` goes on.
+/// Prints the config for `git diff`: tokens that open are opened, and everything else stays. It never prompts. If the
+/// key is missing or invalid, or the audit log cannot be written, it opens nothing and succeeds, so that `git diff`
+/// continues.
 fn textconv(path: &Path, context: &Context) -> Result<()> {
     let mut source = ConfigPath::named(path).read()?;
     let bytes = source.take_bytes();
@@ -89,7 +92,7 @@ fn textconv(path: &Path, context: &Context) -> Result<()> {
     output::result_bytes(&Edits::new(&document, edits)?.pieces())
 }
 
-/// The edits that open what the keys at hand open.
+/// Returns the edits for the tokens that the keys open.
 fn open_what_opens(document: &ConfigText, path: &Path, context: &Context) -> Result<Vec<Edit>> {
     context.check_cost(document)?;
     let keys = context.keys()?;

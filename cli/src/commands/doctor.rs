@@ -1,6 +1,7 @@
-//! `doctor`: walks through what can be wrong with a config and its master key, and says what to do about each.
-//! It is the guide's chapter on troubleshooting, asked of the machine; it goes on after what is wrong.
-//! It never asks for a key, and changes nothing.
+//! `doctor`: checks a config and its master key for everything that commonly goes wrong, and says what to do about it.
+//!
+//! The checks follow the guide's chapter on troubleshooting. It continues after a problem, never asks for a key, and
+//! changes nothing.
 
 use std::io;
 use std::path::Path;
@@ -44,11 +45,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     doctor.tell(args.json)
 }
 
-/// How a check came out.
+/// The result of a check.
 #[derive(Clone, Copy)]
 enum State {
     Good,
-    /// It works; it could be better.
+    /// It works but could be better.
     Note,
     Wrong(Exit),
 }
@@ -63,7 +64,7 @@ impl State {
     }
 }
 
-/// One thing that was looked at.
+/// One line of the report.
 struct Finding {
     check: &'static str,
     state: State,
@@ -71,7 +72,7 @@ struct Finding {
     next: Option<String>,
 }
 
-/// What was found so far.
+/// The report so far.
 #[derive(Default)]
 struct Doctor(Vec<Finding>);
 
@@ -89,7 +90,7 @@ impl Doctor {
         self.0.push(Finding { check, state, what: failure.what(), next: Some(failure.next()) });
     }
 
-    /// The file itself, its JSON, and what is encrypted in it.
+    /// Checks the file itself, its JSON, and its tokens.
     fn config(&mut self, path: &Path) -> Option<ConfigText> {
         let config = ConfigPath::named(path);
         let name = shown(path);
@@ -131,11 +132,11 @@ impl Doctor {
         Some(document)
     }
 
-    /// What must be encrypted and is not.
+    /// Checks that the values that must be secrets are encrypted.
     fn plain_text(&mut self, path: &Path, document: &ConfigText, settings: &SecretsFile) {
         let mut looked = Looked::default();
         looked.look(document, settings, Wanted::default());
-        // A broken token is told of elsewhere.
+        // A broken token is reported by another check.
         looked.findings.retain(|finding| document.tokens.iter().all(|token| token.pointer != finding.pointer));
         if looked.findings.is_empty() && looked.failed.is_empty() {
             let (there, missing): (Vec<_>, Vec<_>) = looked.met.into_iter().partition(|(_, met)| *met > 0);
@@ -163,7 +164,7 @@ impl Doctor {
         }
     }
 
-    /// The master key, where it comes from, and who else can read it.
+    /// Checks the master key: where it comes from, and who else can read it.
     fn keys(&mut self, config: Option<&Path>, document: Option<&ConfigText>, context: &Context) -> Option<Keyring> {
         let options = context.key_options();
         let places = keys::places(options, &context.report);
@@ -198,7 +199,7 @@ impl Doctor {
                     let what = format!("the key file {} lies beside the config", shown(&file));
                     self.note("key file", what, "keep it elsewhere: whoever gets the folder has both");
                 }
-                // A pipe lies nowhere; a config that is not there was told of.
+                // A pipe has no directory, and a missing config was reported already.
                 Ok(false) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
@@ -209,7 +210,7 @@ impl Doctor {
         Some(keys)
     }
 
-    /// Whether the key opens the tokens.
+    /// Checks that the key opens the tokens.
     fn opening(&mut self, path: &Path, document: &ConfigText, keys: &Keyring, context: &Context) {
         if let Err(failure) = context.check_cost(document) {
             return self.wrong("decryption", &failure);
@@ -233,7 +234,7 @@ impl Doctor {
                     self.note("decryption", format!("{}: {}", token.pointer, checked.words(at)), next);
                 }
                 None if token.form.is_ok() => {
-                    // Another key is looked for once: it is the same for most tokens of a config.
+                    // Search for another key only once: it is the same for most tokens of a config.
                     let failure = match std::mem::take(&mut is_first) {
                         true => tokens::refusal(document, token, Error::AuthenticationFailed, keys, context.threads),
                         false => document.refusal(token, Error::AuthenticationFailed),
@@ -249,7 +250,7 @@ impl Doctor {
         }
     }
 
-    /// Backups beside the config.
+    /// Reports backups beside the config.
     fn backups(&mut self, path: &Path) {
         let backups = store::Backups::new(None).and_then(|mut finder| finder.of(&ConfigPath::named(path)));
         let backups = match backups {

@@ -1,6 +1,7 @@
-//! `edit`: the whole config, opened, in the person's editor; what was changed is sealed anew when it is saved.
-//! The opened text is in memory alone, and gone afterwards, however that comes about.
-//! A secret that was not touched keeps its token, so that a difference shows what changed and nothing else.
+//! `edit`: opens the whole config in the user's editor, and seals what has changed when it is saved.
+//!
+//! The opened text exists only in memory and is removed afterwards, whatever happens. An unchanged secret keeps its
+//! token, so that a diff shows only real changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     context.audit.record(&entry)?;
 
     let opened = Zeroizing::new(Edits::new(&document, document.opened_to(&secrets))?.pieces().concat());
-    // A config that was read has a name.
+    // A config that was read has a file name.
     let name = args.config.file_name().unwrap_or(OsStr::new("config.json"));
     let file = MemoryFile::create(name, &[&opened])?;
     let named: Vec<&str> = settings.places(&args.fields).map(|pointer| &**pointer).collect();
@@ -70,9 +71,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         edits.extend(new.iter().zip(&sealed).map(|(new, token)| new.leaf.replaced_by(token)));
         let edits = Edits::new(&saved, edits)?;
         let pieces = edits.pieces();
-        // What could not be read again is not written: a name may occur twice above a value that is a token only now.
+        // Parse the result before writing it, as it must be readable. For example, a repeated name becomes an error
+        // once a token lies below it.
         ConfigText::parse(&document.path, pieces.concat())?;
-        // Not before: the editor may be open for hours, and nobody else is to wait for it.
+        // Lock only now: the editor may be open for hours, and other runs must not wait for it.
         let _lock = super::lock(&args.config, context)?;
         interrupt::stop_if_requested()?;
         match source.replace(&pieces) {
@@ -131,14 +133,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// What came of an attempt to save.
+/// The result of an attempt to save.
 enum Saving {
     Done(Vec<Sealed>),
-    /// Another program has saved the config meanwhile: that stays, and the edited text is in this file.
+    /// Another program saved the config meanwhile. Its version stays, and the edited text is in this file.
     Beside(PathBuf),
 }
 
-/// Asks whether the person edits the text again, which only one word denies: it throws the changes away.
+/// Asks whether to edit the text again. Only the word "discard" declines, because it throws the changes away.
 fn edit_again(config: &Path, context: &Context) -> Result<()> {
     let question = "Edit it again? Press Enter, or type discard to throw the changes away: ";
     let otherwise = Otherwise::ChangesGone { config: config.to_owned() };
@@ -153,7 +155,7 @@ fn edit_again(config: &Path, context: &Context) -> Result<()> {
     }
 }
 
-/// Refuses a token that the person put there and that does not open: the config would be under two keys.
+/// Refuses a token that the user pasted and that does not open, as the config would be under two keys.
 fn check_pasted(saved: &ConfigText, pasted: &[usize], keys: &Keyring, context: &Context) -> Result<()> {
     let tokens: Vec<_> =
         pasted.iter().filter_map(|start| saved.token_from(*start)).map(|token| (saved, token)).collect();
@@ -168,38 +170,38 @@ fn check_pasted(saved: &ConfigText, pasted: &[usize], keys: &Keyring, context: &
 /// A value that was sealed.
 struct Sealed {
     pointer: Pointer,
-    /// Where its secret was before, if it was moved or copied.
+    /// The previous pointer of its secret, if that was moved or copied.
     from: Option<Pointer>,
 }
 
-/// What becomes of the strings of the saved text.
+/// What to do with the strings of the saved text.
 #[derive(Default)]
 struct Plan<'s> {
-    /// Secrets that were not touched: their tokens are put back.
+    /// Unchanged secrets, which get their old tokens back.
     kept: Vec<Edit>,
-    /// Where strings begin that are tokens now and were not.
+    /// The offsets of strings that are tokens now and were not before.
     pasted: Vec<usize>,
-    /// Secrets that are sealed. One that was moved or copied is among them: if two that changed places kept their tokens,
-    /// a rollback could not tell.
+    /// Secrets to seal. A moved or copied secret is sealed anew: if two secrets swapped places and kept their tokens, a
+    /// rollback could not notice that.
     new: Vec<New<'s>>,
 }
 
-/// A secret that is sealed.
+/// A secret to seal.
 struct New<'s> {
     leaf: Leaf<'s>,
     text: Zeroizing<String>,
-    /// The pointer of the token that held it before.
+    /// The pointer of the token that contained it before.
     from: Option<&'s Pointer>,
 }
 
-/// The config as it was, by its secrets and their places.
+/// The config before the edit, indexed by its secrets and their pointers.
 struct Before<'s> {
     document: &'s ConfigText,
-    /// Each token and its secret, by its pointer.
+    /// Each token and its secret, by pointer.
     by_pointer: BTreeMap<&'s str, (&'s SealedValue, &'s str)>,
-    /// Of each secret the first token.
+    /// The first token of each secret.
     by_secret: BTreeMap<&'s str, &'s SealedValue>,
-    /// Plain strings that happen to equal a secret, by their pointers.
+    /// Plain strings that happen to equal a secret, by pointer.
     equal: BTreeMap<Pointer, &'s str>,
 }
 
@@ -216,9 +218,9 @@ impl<'s> Before<'s> {
         Self { document, by_pointer, by_secret, equal }
     }
 
-    /// Compares the saved text with the config as it was. A secret is known by its place or by its text, so that none is
-    /// saved in plain text because it was moved; only what was the same plain text before is left so. `named` are places of
-    /// secrets too.
+    /// Compares the saved text with the config before the edit. A secret is recognized by its pointer or by its text,
+    /// so that moving it never saves it in plain text. A string stays plain only if it was the same plain string
+    /// before. `named` are additional pointers of secrets.
     fn compare(&self, saved: &'s ConfigText, named: &[&str]) -> Result<Plan<'s>> {
         let mut places = BTreeSet::new();
         for (pointer, place) in named.iter().zip(saved.find_all(named)) {
@@ -239,11 +241,11 @@ impl<'s> Before<'s> {
                 continue;
             }
             let Ok(text) = unescaped(leaf.raw) else { continue };
-            // Of two equal secrets each keeps its own token.
+            // Each of two equal secrets keeps its own token.
             if let Some((token, _)) = own.filter(|(_, secret)| **secret == *text) {
                 plan.kept.push(leaf.replaced_by(token.text(self.document)));
             } else if text.is_empty() {
-                // No secret any more.
+                // An empty string is not a secret any more.
                 continue;
             } else if let Some(token) = self.by_secret.get(&*text) {
                 if is_named || self.equal.get(&leaf.pointer).is_none_or(|before| **before != *text) {
@@ -264,20 +266,21 @@ impl<'s> Before<'s> {
     }
 }
 
-/// Lets the person edit the file at `path`. Where stdout is for JSON, the editor's is stderr.
+/// Runs the editor on the file at `path` and waits for it. If stdout is reserved for JSON, the editor's stdout is
+/// stderr.
 fn start_editor(path: &Path, is_json: bool) -> Result<()> {
     let editor =
         crate::env::variable("VISUAL").or_else(|| crate::env::variable("EDITOR")).unwrap_or_else(|| "vi".into());
     let mut script = editor.clone();
     if is_vim(&editor) {
-        // No copy of the text anywhere else: no swap, backup, undo file, or registers that outlive it.
+        // Keep vim from copying the text: no swap file, backup, undo file or saved registers.
         script.push(" -n -i NONE -c 'set nobackup nowritebackup noundofile'");
     }
     script.push(" \"$@\"");
     let _interrupts = interrupt::leave_interrupts_to_another();
     let mut command = Command::new("sh");
     command.arg("-c").arg(script).arg(&editor).arg(path);
-    // What an editor writes for its own use goes the way of the file.
+    // Temporary files of the editor go to the folder in memory and vanish with it.
     command.env("TMPDIR", path.parent().unwrap_or(path));
     KEY_VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
     if is_json && !io::stdout().is_terminal() {
@@ -290,11 +293,11 @@ fn start_editor(path: &Path, is_json: bool) -> Result<()> {
     Err(ProgramFailure::EditorFailed { editor, status }.into())
 }
 
-/// Programs that run the one named after them.
+/// Programs that run the program named in their arguments.
 const RUNNERS: [&str; 8] = ["command", "doas", "env", "exec", "nice", "nohup", "setsid", "sudo"];
 
-/// Whether the shell would start vim for this EDITOR, by whatever name. What is in quotes behind the first word is another
-/// shell's, which would not hand options on.
+/// Reports whether the shell would start vim for this value of EDITOR, under whatever name. It ignores quoted text
+/// after the first word: that is a command of another shell, which would not pass options on.
 fn is_vim(editor: &OsStr) -> bool {
     let editor = editor.to_string_lossy();
     let editor = editor.trim_start();
@@ -310,7 +313,7 @@ fn is_vim(editor: &OsStr) -> bool {
     }
 }
 
-/// Whether a program is vim: by its name, or by that of the file which the name leads to.
+/// Reports whether a program is vim, by its own name or by that of the file that it links to.
 fn leads_to_vim(program: &str) -> bool {
     let has_its_name = |path: &Path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.contains("vim"));
     let places = env::var_os("PATH").filter(|_| !program.contains('/'));

@@ -1,6 +1,7 @@
-//! `encrypt`: the named secrets of a config become tokens, in a new file beside it or in its place.
-//! Tokens and placeholders stay as they are; what merely looks like a token is refused.
-//! Without a usable master key nothing is written.
+//! `encrypt`: replaces the named secrets of a config with tokens, in a new file beside it or in place.
+//!
+//! Tokens and placeholders stay as they are. A value that looks like a damaged token is refused. Without a usable
+//! master key, nothing is written.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -66,7 +67,8 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     let target = if args.in_place { &args.config } else { &out };
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
-    // Not before: a lock is not held while a person types. What is saved to the output from here on survives.
+    // Lock only now: a lock must not be held while the user types a key. From here on, a change to the output by
+    // another program is detected and kept.
     let _lock = super::lock(target, context)?;
     let output = if args.in_place { None } else { Some(Output::at(&out, args.force)?) };
     let again;
@@ -133,15 +135,15 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     output::after_the_work(tell(document, &secrets, Some(target), id))
 }
 
-/// A value that is to be sealed.
+/// A value to seal.
 struct Secret<'a> {
     pointer: &'a Pointer,
     place: Place<'a>,
     text: Zeroizing<String>,
 }
 
-/// The values at the guide's pointer and the named ones that are neither sealed nor placeholders. Only what the command
-/// line names must be there.
+/// Finds the values at the guide's pointer and the named ones that are neither tokens nor placeholders. A pointer from
+/// the command line must exist. The guide's value may be missing only if other pointers are named.
 fn find_secrets<'a>(
     document: &'a ConfigText,
     args: &'a Encrypt,
@@ -155,7 +157,7 @@ fn find_secrets<'a>(
     let wanted = fields.iter().map(|pointer| (pointer, true));
     let wanted: Vec<(&Pointer, bool)> = optional.chain(wanted).collect();
     let found = document.find_all(&wanted.iter().map(|(pointer, _)| &***pointer).collect::<Vec<_>>());
-    // Two pointers may lead to one value.
+    // Two pointers may lead to the same value.
     let mut starts = BTreeSet::new();
     for ((pointer, is_wanted), found) in wanted.into_iter().zip(found) {
         let place = match found {
@@ -202,9 +204,9 @@ fn find_secrets<'a>(
     Ok(secrets)
 }
 
-/// `DIR/NAME.json` → `DIR/NAME.encrypted.json`; only the file's name counts.
+/// Returns `DIR/NAME.encrypted.json` for `DIR/NAME.json`. Only the last component changes.
 fn default_output(config: &Path) -> PathBuf {
-    // Of a path without a name no config was read.
+    // A path without a file name cannot be read as a config, so it never comes here.
     let name = config.file_name().unwrap_or(config.as_os_str());
     let stem = match config.extension() {
         Some(extension) if extension == "json" => config.file_stem().unwrap_or(name),

@@ -1,6 +1,6 @@
-//! `get`: one value, opened, to stdout.
-//! A number or a truth value is printed as it is written.
-//! It costs one derivation, whatever else is in the config.
+//! `get`: opens one value and prints it to stdout.
+//!
+//! A number or boolean is printed as written. It derives one key, however many tokens the config contains.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
         _ => (None, None),
     };
     let pointer = pointer.ok_or(UsageFailure::PointerNotUtf8)?;
-    // Of one word that names a file and no value, the other is missing.
+    // If the only argument is a file and not a pointer, the pointer is missing, and the message must say so.
     let or_no_pointer = |failure| match config.is_none() && Path::new(pointer).is_file() {
         true => UsageFailure::NoPointerNamed { config: pointer.into() }.into(),
         false => failure,

@@ -1,4 +1,5 @@
-//! `key id`: the ids of the keys in files, so that key files can be told apart. Nothing else of a key is shown.
+//! `key id`: prints the ids of the keys in files, so that the user can tell key files apart. It shows nothing else of a
+//! key.
 
 use serde_json::json;
 

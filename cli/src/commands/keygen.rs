@@ -1,7 +1,7 @@
-//! `keygen`: a new master key, to a file of mode 0600, or shown once on the terminal.
-//! Without either it refuses before a key is made, so that no key lands in a log or is lost; `--print` is the explicit
-//! way to stdout.
-//! Everywhere else the key is named by its id.
+//! `keygen`: makes a new master key, and writes it to a file of mode 0600 or shows it once on the terminal.
+//!
+//! If neither is possible, it refuses before it makes a key, so that no key ends up in a log or is lost. Only `--print`
+//! writes the key to stdout. All other output names the key by its id.
 
 use std::rc::Rc;
 
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// A new master key and its text.
+/// Makes a new master key, and returns it with its text.
 pub(crate) fn new_key() -> Result<(Rc<Master>, KeyText)> {
     let text = MasterKey::generate_text(&mut SysRng).map_err(|_| KeyFailure::RandomFailed)?;
     let master = MasterKey::from_text(&text).map_err(Bug::NewKeyInvalid)?;

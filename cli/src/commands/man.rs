@@ -1,5 +1,6 @@
-//! `man`: the manual pages, from the same tree that parses the command line, so that they are never out of date.
-//! A package writes them when it is built; a user can print them.
+//! `man`: prints the manual pages, or writes them to a directory when a package is built.
+//!
+//! The pages are generated from the clap tree that parses the command line, so they are never out of date.
 
 use std::{fs, iter};
 
@@ -10,15 +11,15 @@ use crate::args::{Cli, Man, reference};
 use crate::error::{FileFailure, Result};
 use crate::output;
 
-/// The day on which the texts were last changed.
+/// The date of the last change to the texts.
 const DATE: &str = "2026-11-29";
 
-/// No line of a page's source is longer, in bytes, unless a single word or an example is.
+/// The maximum length of a line in a page's source, in bytes. Single words and examples may exceed it.
 const LINE: usize = 80;
 
 pub(crate) fn run(args: &Man) -> Result<()> {
     let mut tree = Cli::command().disable_help_subcommand(true);
-    // Gives every verb its options of all commands and its full name.
+    // `build` propagates the global options to every verb and sets its full name.
     tree.build();
     let Some(dir) = &args.dir else { return output::result_bytes(&[page(&tree).render().as_bytes()]) };
     for command in with_subcommands(&tree) {
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &Man) -> Result<()> {
     Ok(())
 }
 
-/// The command and all its visible subcommands.
+/// Returns the command and all its visible subcommands.
 fn with_subcommands(command: &Command) -> Vec<&Command> {
     iter::once(command).chain(subcommands(command).flat_map(with_subcommands)).collect()
 }
@@ -38,12 +39,12 @@ fn subcommands(command: &Command) -> impl Iterator<Item = &Command> {
     command.get_subcommands().filter(|verb| !verb.is_hide_set())
 }
 
-/// The name of the page: `fernseal-backups-list`.
+/// Returns the name of the page, such as `fernseal-backups-list`.
 fn name(command: &Command) -> String {
     command.get_bin_name().unwrap_or(command.get_name()).replace(' ', "-")
 }
 
-/// One page, in the order of man-pages(7).
+/// Renders one page, with the sections in the order of man-pages(7).
 fn page(command: &Command) -> Roff {
     let name = name(command);
     let is_main = name == "fernseal";
@@ -61,7 +62,7 @@ fn page(command: &Command) -> Roff {
 
     section(&mut page, "DESCRIPTION");
     text(&mut page, &format!("{}.", about.trim_end_matches('.')));
-    // The main command's end of help is in the sections below.
+    // For the main command, the sections below replace the text after its help.
     let notes = command.get_after_help().filter(|_| !is_main).map(ToString::to_string);
     paragraphs(&mut page, &notes.unwrap_or_default());
 
@@ -83,7 +84,7 @@ fn page(command: &Command) -> Roff {
 
     if let Some(examples) = command.get_before_help().map(ToString::to_string) {
         section(&mut page, "EXAMPLES");
-        // Below their heading.
+        // Skip the first line, which is the heading.
         block(&mut page, examples.lines().skip(1).map(|line| line.strip_prefix("  ").unwrap_or(line)));
     }
 
@@ -94,7 +95,7 @@ fn page(command: &Command) -> Roff {
     page
 }
 
-/// The command itself if it has subcommands; otherwise the whole of the command.
+/// Returns the command itself if it has subcommands, and otherwise the root command.
 fn tree_of(command: &Command) -> Command {
     if command.has_subcommands() {
         return command.clone();
@@ -108,7 +109,7 @@ fn section(page: &mut Roff, title: &str) {
     page.control("SH", [title]);
 }
 
-/// The options, under the headings that help has.
+/// Adds the options, under the same headings as in the help.
 fn options(page: &mut Roff, command: &Command) {
     let visible: Vec<&Arg> = command.get_arguments().filter(|arg| !arg.is_hide_set()).collect();
     section(page, "OPTIONS");
@@ -125,7 +126,7 @@ fn options(page: &mut Roff, command: &Command) {
     }
 }
 
-/// An option or argument as it is typed: `-o, --output OUT`.
+/// Returns an option or argument as the user types it: `-o, --output OUT`.
 fn spelled(arg: &Arg) -> String {
     let short = arg.get_short().map(|short| format!("-{short}"));
     let long = arg.get_long().map(|long| format!("--{long}"));
@@ -136,14 +137,14 @@ fn spelled(arg: &Arg) -> String {
     iter::once(names).filter(|names| !names.is_empty()).chain(values).collect::<Vec<_>>().join(" ")
 }
 
-/// A word and what it means.
+/// Adds a term and its meaning.
 fn item(page: &mut Roff, tag: &str, meaning: &str) {
     page.control("TP", []);
     page.text([bold(tag)]);
     text(page, meaning);
 }
 
-/// A paragraph that is filled.
+/// Adds a filled paragraph.
 fn text(page: &mut Roff, text: &str) {
     let mut line = String::new();
     for word in text.split_whitespace() {
@@ -161,7 +162,7 @@ fn text(page: &mut Roff, text: &str) {
     }
 }
 
-/// The length of text in a page's source, where hyphens and apostrophes are escaped.
+/// Returns the length of text in a page's source, where hyphens and apostrophes are escaped.
 fn escaped_len(text: &str) -> usize {
     text.bytes()
         .map(|byte| {
@@ -176,14 +177,14 @@ fn escaped_len(text: &str) -> usize {
         .sum()
 }
 
-/// Lines that are not filled.
+/// Adds lines that are not filled.
 fn block<'a>(page: &mut Roff, lines: impl Iterator<Item = &'a str>) {
     page.control("nf", []);
     lines.for_each(|line| _ = page.text([roman(line)]));
     page.control("fi", []);
 }
 
-/// Paragraphs, in which lines that begin with a space are not filled.
+/// Adds paragraphs. Lines that begin with a space are not filled.
 fn paragraphs(page: &mut Roff, text: &str) {
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {

@@ -1,6 +1,8 @@
-//! The verbs, one file each, and what several of them need.
-//! Each does all of its command or fails with the reason.
-//! They read top to bottom: read the config, get the keys, work out the result, write it.
+//! The commands, one file each, and what several of them share.
+//!
+//! A command either does all of its work or fails with the reason. Each reads top to bottom: read the config, load the
+//! keys, compute the result, write it. To add a command, add a file here, its arguments in `args`, and its line in
+//! `main`.
 
 pub(crate) mod backups;
 pub(crate) mod check;
@@ -38,21 +40,21 @@ use crate::quote::{is_key_text, shown};
 use crate::store::{self, Caveats, ConfigFile, ConfigPath, Lock, Notice};
 use crate::tokens;
 
-/// The longest secret that is sealed, in bytes.
+/// The size limit of a secret, in bytes.
 const MAX_SECRET: usize = 1 << 20;
 
-/// How many keys are derived before a signal is looked for: so many that the processor's lanes are full, and so few that
-/// it takes about a second.
+/// The number of keys that are derived between two checks for a signal: enough to fill the SIMD lanes, and few enough
+/// to take about a second.
 const UNINTERRUPTED: usize = 512;
 
-/// The config of a command that only reads: as named, or the one in PROXMOX_MCP_CONFIG.
+/// Returns the config of a command that only reads: the named one, or the one in PROXMOX_MCP_CONFIG.
 fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
     let default = || env::variable(CONFIG).map(PathBuf::from);
     let none = || UsageFailure::NoConfigNamed { variable: env::unset(CONFIG) }.into();
     named.map(Path::to_owned).or_else(default).ok_or_else(none)
 }
 
-/// Takes the lock for writing `config`, and removes what runs that were killed have left beside it.
+/// Takes the lock for writing `config`, and removes temporary files that killed runs left beside it.
 fn lock(config: &Path, context: &Context) -> Result<Lock> {
     let config = ConfigPath::named(config);
     let tell = |notice| tell_notice(notice, context);
@@ -61,7 +63,7 @@ fn lock(config: &Path, context: &Context) -> Result<Lock> {
     Ok(lock)
 }
 
-/// Says what became of a lock beside its being held.
+/// Prints a notice about a lock.
 pub(crate) fn tell_notice(notice: Notice, context: &Context) {
     match notice {
         Notice::Waiting(text) => context.report.note(text),
@@ -77,14 +79,14 @@ pub(crate) fn tell_notice(notice: Notice, context: &Context) {
     }
 }
 
-/// Says what was left out of a write.
+/// Prints the caveats of a write as warnings.
 pub(crate) fn tell_caveats(caveats: Caveats, context: &Context) {
     for caveat in caveats {
         context.report.warn(caveat);
     }
 }
 
-/// An output never goes over its input: that is `failure`.
+/// Fails with `failure` if the output is the input file itself.
 fn refuse_same_file(source: &ConfigFile, out: &Path, failure: UsageFailure) -> Result<()> {
     if source.is_at(out)? { Err(failure.into()) } else { Ok(()) }
 }
@@ -104,7 +106,7 @@ fn read(path: &Path, context: &Context) -> Result<(ConfigFile, ConfigText)> {
     load(&ConfigPath::named(path), context)
 }
 
-/// Reads a config, and turns debug mode on if it asks for it.
+/// Reads a config. Turns on debug messages if the config asks for them.
 pub(crate) fn load(config: &ConfigPath, context: &Context) -> Result<(ConfigFile, ConfigText)> {
     let mut source = config.read()?;
     let document = parse(config, &mut source, context)?;
@@ -118,7 +120,7 @@ pub(crate) fn load_to_open(config: &ConfigPath, context: &Context) -> Result<(Co
     Ok((source, document))
 }
 
-/// The second half of [`load`].
+/// Parses a config that was read: the second half of [`load`].
 pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Context) -> Result<ConfigText> {
     let document = ConfigText::parse(&config.path, source.take_bytes())?;
     if document.wants_debug() {
@@ -139,15 +141,15 @@ pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Cont
     Ok(document)
 }
 
-/// Why a file in a directory that is no config, for the reason in `failure`, can be skipped: it holds none of `words`, and
-/// thus nothing that a command looks for. None if it could.
+/// Returns why a file found in a directory can be skipped although reading it failed: it contains none of `words`, and
+/// so nothing that the command needs. Returns `None` if it may contain one.
 pub(crate) fn reason_to_skip(config: &ConfigPath, failure: &Failure, words: &[&str]) -> Option<String> {
-    // What cannot be looked at could hold them.
+    // If the search fails, the file could contain them.
     let could_hold = config.could_hold(words).unwrap_or(true);
     (!could_hold).then(|| format!("{}; nothing in it looks like {}", failure.what(), words.join(" or ")))
 }
 
-/// The secrets of `tokens`, or the first failure.
+/// Opens `tokens`. Returns their secrets, or the first failure.
 fn open(
     document: &ConfigText,
     tokens: &[&SealedValue],
@@ -178,7 +180,7 @@ fn open(
         .collect()
 }
 
-/// The secret of one token.
+/// Opens one token.
 fn open_one(
     document: &ConfigText,
     token: &SealedValue,
@@ -188,19 +190,19 @@ fn open_one(
     only(open(document, &[token], keys, context)?)
 }
 
-/// The one thing that came of one thing.
+/// Returns the only element of a list.
 fn only<T>(things: Vec<T>) -> Result<T> {
     let number = things.len();
     let one: std::result::Result<[T; 1], _> = things.try_into();
     one.map(|[thing]| thing).map_err(|_| Bug::SecretsOfOneToken { number }.into())
 }
 
-/// The secrets of all tokens, or the first failure.
+/// Opens all tokens of a config. Returns their secrets, or the first failure.
 fn open_all(document: &ConfigText, keys: &Keyring, context: &Context) -> Result<Vec<Zeroizing<String>>> {
     open(document, &document.tokens.iter().collect::<Vec<_>>(), keys, context)
 }
 
-/// A value that is no token, as text: a string without its escapes, a number or a truth value as it is written.
+/// Returns a value that is not a token as text: a string without its escapes, a number or boolean as written.
 fn unsealed(document: &ConfigText, value: &json::Value<'_>, pointer: &str) -> Result<Zeroizing<String>> {
     match value.kind() {
         Kind::Object | Kind::Array => Err(document.failure(pointer, Error::NotAString)),
@@ -209,7 +211,7 @@ fn unsealed(document: &ConfigText, value: &json::Value<'_>, pointer: &str) -> Re
     }
 }
 
-/// Bytes as text; of bytes that are none, nothing is left behind.
+/// Converts bytes to text. Bytes that are not UTF-8 are wiped.
 fn into_text(mut bytes: Zeroizing<Vec<u8>>) -> std::result::Result<Zeroizing<String>, Error> {
     match String::from_utf8(std::mem::take(&mut *bytes)) {
         Ok(text) => Ok(Zeroizing::new(text)),
@@ -220,7 +222,7 @@ fn into_text(mut bytes: Zeroizing<Vec<u8>>) -> std::result::Result<Zeroizing<Str
     }
 }
 
-/// Refuses a secret for `pointer` of more bytes than are sealed.
+/// Fails if a secret for `pointer` exceeds the size limit.
 fn check_length(document: &ConfigText, pointer: &str, len: usize) -> Result<()> {
     if len <= MAX_SECRET {
         return Ok(());
@@ -229,7 +231,7 @@ fn check_length(document: &ConfigText, pointer: &str, len: usize) -> Result<()> 
     Err(ConfigFailure::SecretTooLong { config: document.path.clone(), pointer }.into())
 }
 
-/// A token's form as the reports name it.
+/// Returns the name of a token's format for reports.
 fn format_name(format: &Format) -> &'static str {
     match format {
         Format::Salted(_) => "per-value salt",

@@ -28,13 +28,13 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     }
     super::refuse_swapped("set", &args.config, None, (*args.pointer).as_ref())?;
     let (mut source, mut document) = read(&args.config, context)?;
-    // Before anybody is asked for a key or a secret.
+    // Check the pointer before asking for a key or a secret.
     Target::find(&document, args)?;
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
     check_keys(args, &document, &keys, context)?;
     let secret = read_secret(args, &document, context)?;
-    // Not before: a lock is not held while a person types.
+    // Lock only now: a lock must not be held while the user types.
     let _lock = super::lock(&args.config, context)?;
     if !source.is_unchanged()? {
         (source, document) = read(&args.config, context)?;
@@ -98,8 +98,8 @@ impl<'d> Target<'d> {
     }
 }
 
-/// Refuses keys that are not the config's. The token that is replaced must open, as nobody else may have its secret;
-/// where there is none, one of the others must: no key would open all of the config.
+/// Refuses keys that do not belong to the config. The replaced token must open, because its secret may exist nowhere
+/// else. If no token is replaced, one of the others must open: otherwise no single key would open the whole config.
 fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Context) -> Result<()> {
     let target = Target::find(document, args)?;
     let value = match &target {
@@ -116,7 +116,7 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Conte
                 let Some(error) = opened.into_iter().find_map(std::result::Result::err) else { return Ok(()) };
                 Some(tokens::refusal(document, token, error, keys, context.threads))
             }
-            // A damaged token may still be mended.
+            // The user may still be able to repair a damaged token.
             None if value.is_some_and(is_lookalike) => Some(document.failure(&args.pointer, Error::Lookalike)),
             None => None,
         };
@@ -128,7 +128,7 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Conte
     tokens::check_fit(document, document.tokens.iter().filter(is_other), keys, context.threads)
 }
 
-/// The secret, from a prompt or from stdin.
+/// Reads the secret from a prompt, or from stdin if that is not a terminal.
 fn read_secret(args: &Set, document: &ConfigText, context: &Context) -> Result<Zeroizing<String>> {
     let secret = if io::stdin().is_terminal() { ask(args, context)? } else { read_stdin(args, document, context)? };
     if secret.is_empty() {
@@ -149,10 +149,10 @@ fn ask(args: &Set, context: &Context) -> Result<Zeroizing<String>> {
     Ok(first)
 }
 
-/// The secret on stdin. One line loses the line end that `echo` put there; a text of several lines, as a private key is,
-/// keeps it.
+/// Reads the secret from stdin. A single line loses its line end, which `echo` adds. A text of several lines, such as a
+/// private key, keeps it.
 fn read_stdin(args: &Set, document: &ConfigText, context: &Context) -> Result<Zeroizing<String>> {
-    // Room for all of it from the start: a buffer that grows leaves copies behind.
+    // Allocate everything at once: a growing buffer would leave copies of the secret in memory.
     let room = MAX_SECRET + 3;
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     io::stdin()
@@ -160,7 +160,7 @@ fn read_stdin(args: &Set, document: &ConfigText, context: &Context) -> Result<Ze
         .take(room as u64)
         .read_to_end(&mut bytes)
         .map_err(|error| FileFailure::StdinUnreadable { error: error.into() })?;
-    // What is longer was cut, perhaps in the middle of a character.
+    // A longer input was cut, possibly inside a character.
     if bytes.len() == room {
         check_length(document, &args.pointer, room)?;
     }
@@ -174,8 +174,8 @@ fn read_stdin(args: &Set, document: &ConfigText, context: &Context) -> Result<Ze
     into_text(bytes).map_err(|_| ConfigFailure::SecretNotUtf8.into())
 }
 
-/// How many bytes at the end of a single line are its line ends, of which a shell's `$(…)` takes all; of a text of
-/// several lines, none.
+/// Returns the length of the line ends after a single line (a shell's `$(…)` also strips all of them), or 0 for a text
+/// of several lines.
 fn line_end(bytes: &[u8]) -> usize {
     let mut line = bytes;
     while let Some(shorter) = line.strip_suffix(b"\n") {

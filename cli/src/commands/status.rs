@@ -1,6 +1,7 @@
-//! `status`: what is encrypted in a config, and how; works without a key.
-//! The state of `auth.token_value` is told in the guide's words.
-//! What is no token is never called encrypted.
+//! `status`: shows what is encrypted in a config, and in which format. It needs no key, except with `--verify`.
+//!
+//! The state of `auth.token_value` uses the guide's words. A value that is not a valid token is never reported as
+//! encrypted.
 
 use std::path::Path;
 
@@ -87,7 +88,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     error::check_none(failures)
 }
 
-/// The only config that is asked for.
+/// Reports on the only config.
 fn of_one(config: &ConfigPath, key_is_set: bool, args: &Status, context: &Context) -> Result<()> {
     let mut state = State::of(config, context)?;
     let keys = if args.verify && !state.document.tokens.is_empty() { Some(context.keys()?) } else { None };
@@ -123,7 +124,7 @@ impl State {
         Ok(Self { token_value: TokenValue::of(&document), document, checked: None })
     }
 
-    /// Opens every token too.
+    /// Verifies every token too.
     fn verify(&mut self, path: &Path, keys: &Keyring, context: &Context) -> Result<()> {
         if self.document.tokens.is_empty() {
             return Ok(());
@@ -135,7 +136,7 @@ impl State {
         Ok(())
     }
 
-    /// What is wrong with the config. `keys` are those that it was verified with.
+    /// Returns what is wrong with the config. `keys` are the keys that were used to verify it, if any.
     fn verdict(&self, keys: Option<&Keyring>, context: &Context) -> Result<()> {
         let document = &self.document;
         if let (Some(checked), Some(keys)) = (&self.checked, keys) {
@@ -202,13 +203,13 @@ impl State {
 /// The state of `auth.token_value`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TokenValue {
-    /// A name on the way to it occurs twice.
+    /// A name in its pointer occurs twice.
     Ambiguous,
     NotFound,
     NotAString,
     Empty,
     Encrypted,
-    /// It begins like a token (`ENC:`, whitespace before it), and is not one.
+    /// It begins almost like a token (`ENC:`, or whitespace in front) but is not one.
     Lookalike,
     Placeholder,
     PlainText,
@@ -230,7 +231,7 @@ impl TokenValue {
         }
     }
 
-    /// The guide's words.
+    /// Returns the guide's words for the state.
     fn words(self) -> &'static str {
         match self {
             Self::Ambiguous => "AMBIGUOUS (the name occurs twice)",

@@ -1,6 +1,7 @@
-//! `verify`: every token of the named configs is opened, and nothing of the secrets is shown.
-//! It says which tokens still need a previous key, so that this key can be retired one day.
-//! All configs are looked at, whatever is wrong with one of them.
+//! `verify`: opens every token of the named configs, and shows no secret.
+//!
+//! It reports which tokens still need a previous key, so that the user knows when that key can be retired. It always
+//! processes all configs, even if one of them fails.
 
 use std::path::Path;
 
@@ -90,7 +91,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     error::check_none(failures)
 }
 
-/// Says of each token whether it opens, and logs it.
+/// Prints whether each token opens, and writes the audit log.
 fn tell(
     path: &Path,
     document: &ConfigText,

@@ -1,4 +1,6 @@
-//! A config as the commands see it: its text and tokens, the secrets of a folder, placeholders.
+//! What commands need to know about a config: its text and tokens, the names of its secrets, and placeholders.
+//!
+//! Reading and writing files is in `store`.
 
 pub(crate) mod member;
 pub(crate) mod placeholder;

@@ -1,13 +1,15 @@
-//! Placeholders in a config's values: their forms, and `${NAME}` filled in from the environment, for `run --expand`.
-//! `${NAME:-default}` stands in for a variable that is not set or empty; `${NAME:?message}` is an error then.
-//! Of the master key's variables nothing is filled in: who writes the config has no business with them.
+//! Placeholders such as `${NAME}`: recognizes their forms, and fills them in from the environment for `run --expand`.
+//!
+//! If the variable is unset or empty, `${NAME:-default}` gives the default and `${NAME:?message}` is an error. The
+//! variables of the master key are never filled in, because the author of a config must not get the key.
 
 use std::borrow::Cow;
 
 use crate::env::KEY_VARIABLES;
 use crate::error::{ConfigFailure, Result};
 
-/// `text` with its placeholders filled in by `variable`. A variable that is not set is an error.
+/// Fills in the placeholders of `text` with the values that `variable` returns. An unset variable without a default is
+/// an error.
 pub(crate) fn expand<'t>(text: &'t str, variable: impl Fn(&str) -> Option<String>) -> Result<Cow<'t, str>> {
     let mut filled = String::new();
     let mut rest = text;
@@ -34,7 +36,8 @@ pub(crate) fn expand<'t>(text: &'t str, variable: impl Fn(&str) -> Option<String
     Ok(if rest.len() == text.len() { Cow::Borrowed(text) } else { Cow::Owned(filled + rest) })
 }
 
-/// The form of a placeholder that `text` is or holds, as people write it: other programs fill it in, so it is not a secret.
+/// Returns the form of a placeholder that `text` is or contains. Other programs fill these in, so such a value is not a
+/// secret.
 pub(crate) fn form(text: &str) -> Option<&'static str> {
     let holds = |open: &str, close: &str| text.split_once(open).is_some_and(|(_, rest)| rest.contains(close));
     let is_word = |word: &str, extra: &str| {
@@ -60,7 +63,7 @@ pub(crate) fn form(text: &str) -> Option<&'static str> {
     }
 }
 
-/// The text before the next placeholder, what is in it, and the text after it.
+/// Splits `text` at the next placeholder: the text before it, its content, and the text after it.
 fn next(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     while let Some(at) = text[from..].find("${") {
@@ -74,7 +77,7 @@ fn next(text: &str) -> Option<(&str, &str, &str)> {
     None
 }
 
-/// The length of the variable's name at the start of `text`.
+/// Returns the length of the variable name at the start of `text`.
 fn name_len(text: &str) -> usize {
     let len = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
     if text.starts_with(|char: char| char.is_ascii_digit()) { 0 } else { len }

@@ -1,6 +1,7 @@
-//! `.fernseal.toml`, beside configs: which of their values are secrets, besides the guide's.
-//! `check` wants them encrypted, `encrypt` and `edit` encrypt them, without an option for each.
-//! A config of the folder need not have all of them.
+//! Reads `.fernseal.toml`, which lists the pointers of secrets in the configs beside it.
+//!
+//! `check` requires these values to be encrypted, and `encrypt` and `edit` encrypt them, in addition to the guide's
+//! secret. A config need not contain all of them.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -14,17 +15,17 @@ use crate::quote::Pointer;
 use crate::store::ConfigPath;
 use crate::store::staged as git;
 
-/// The file's name.
+/// The name of the file.
 pub(crate) const NAME: &str = ".fernseal.toml";
 
-/// The place of the guide's secret.
+/// The pointer of the guide's secret.
 static GUIDES: LazyLock<Pointer> = LazyLock::new(|| TOKEN_VALUE.to_owned().into());
 
-/// What a folder says of its configs.
+/// The content of the file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SecretsFile {
-    /// Pointers of the values that are secrets.
+    /// The pointers of the secrets.
     #[serde(default)]
     pub(crate) secrets: Vec<Pointer>,
     /// Whether tokens in the old form are findings.
@@ -33,12 +34,12 @@ pub(crate) struct SecretsFile {
 }
 
 impl SecretsFile {
-    /// The settings beside `config`; none, if there is no such file.
+    /// Reads the file beside `config`. If there is none, the list is empty.
     pub(crate) fn beside(config: &ConfigPath) -> Result<Self> {
         Self::of(config.beside(NAME)?)
     }
 
-    /// Those that are staged beside a staged config.
+    /// Reads the file from git's index, beside a staged config.
     pub(crate) fn staged_beside(config: &Path) -> Result<Self> {
         Self::of(git::staged_beside(config, NAME)?)
     }
@@ -47,12 +48,12 @@ impl SecretsFile {
         file.map_or_else(|| Ok(Self::default()), |(path, bytes)| Self::parse(&path, &bytes))
     }
 
-    /// The pointers of all values that are secrets: the guide's, those of the settings, and what a command names.
+    /// Returns the pointers of all secrets: the guide's, those in the file, and those that a command names.
     pub(crate) fn places<'a>(&'a self, named: &'a [Pointer]) -> impl Iterator<Item = &'a Pointer> {
         [&*GUIDES].into_iter().chain(&self.secrets).chain(named)
     }
 
-    /// Reads the settings in `bytes`; `path` is their file, for messages.
+    /// Parses the content of the file. `path` is for messages.
     pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(bytes)
             .map_err(|error| FileFailure::SettingsNotUtf8 { path: path.to_owned(), error })?;
@@ -65,19 +66,19 @@ impl SecretsFile {
     }
 }
 
-/// The settings of one config after the other. Configs of one directory come together, so its settings are read once.
+/// Reads the file for one config after another, and keeps the last one, as configs of one directory come in a row.
 #[derive(Default)]
 pub(crate) struct SecretsFiles {
     last: Option<(PathBuf, Result<Rc<SecretsFile>>)>,
 }
 
 impl SecretsFiles {
-    /// The settings beside `config`.
+    /// Returns the file beside `config`.
     pub(crate) fn beside(&mut self, config: &ConfigPath) -> Result<Rc<SecretsFile>> {
         self.of(&config.path, || SecretsFile::beside(config))
     }
 
-    /// Those that are staged beside a staged config.
+    /// Returns the staged file beside a staged config.
     pub(crate) fn staged_beside(&mut self, config: &Path) -> Result<Rc<SecretsFile>> {
         self.of(config, || SecretsFile::staged_beside(config))
     }
@@ -85,7 +86,7 @@ impl SecretsFiles {
     fn of(&mut self, config: &Path, read: impl FnOnce() -> Result<SecretsFile>) -> Result<Rc<SecretsFile>> {
         let directory = config.parent().unwrap_or(config);
         match &self.last {
-            // Byte by byte: paths of one directory are written alike.
+            // Comparing bytes is enough and fast, as paths in one directory are spelled alike.
             Some((last, settings)) if last.as_os_str() == directory.as_os_str() => settings.clone(),
             _ => {
                 let settings = read().map(Rc::new);

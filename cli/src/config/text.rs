@@ -1,7 +1,8 @@
-//! A config as the commands see it: its text, the tokens in it with their pointers, and edits to its strings.
-//! Two passes, linear in the text; everything outside an edited string stays byte for byte.
-//! [`Edits`] are the only way to a changed text: they are in order, and none overlaps another.
-//! What bytes mean is core's to say; here they are only remembered.
+//! A config's text with its tokens and their pointers, and edits to its strings.
+//!
+//! Parsing takes two passes, in linear time. A changed text is made only through [`Edits`], which are sorted and do not
+//! overlap, so everything outside an edited string stays byte for byte. What JSON and tokens mean is defined in
+//! fernseal-core; this module remembers where they are.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,32 +22,32 @@ use crate::error::{Advice, Aim, Bug, ConfigFailure, Failure, JsonFlaw, Namesakes
 use crate::output::time;
 use crate::quote::{Pointer, is_key_text, shown};
 
-/// A config file's text and the tokens in it.
+/// A config's text and its tokens.
 pub(crate) struct ConfigText {
     pub(crate) path: PathBuf,
-    /// The path as it is shown.
+    /// The path in the form for messages.
     pub(crate) name: String,
-    /// Secrets may stand in it in plain text.
+    /// The text, which may contain secrets in plain text.
     pub(crate) text: Zeroizing<String>,
     /// Every string value that begins with `enc:`, in order.
     pub(crate) tokens: Vec<SealedValue>,
-    /// The pointers of all that looks like a token and is none.
+    /// The pointers of all values that look like tokens but are not.
     pub(crate) lookalikes: Vec<Pointer>,
 }
 
 /// A string value that begins with `enc:`.
 pub(crate) struct SealedValue {
     pub(crate) pointer: Pointer,
-    /// Where it stands between its quotes.
+    /// Its byte range, without the quotes.
     inside: Range<usize>,
-    /// Its text, where escapes make that another than what is written.
+    /// Its text without JSON escapes, if there are any.
     unescaped: Option<String>,
-    /// Format and timestamp, if it is a token at all.
+    /// Its format and timestamp, or why it is not a valid token.
     pub(crate) form: std::result::Result<(Format, u64), Error>,
 }
 
 impl SealedValue {
-    /// The token's text.
+    /// Returns the token's text.
     pub(crate) fn text<'a>(&'a self, document: &'a ConfigText) -> &'a str {
         self.unescaped.as_deref().unwrap_or_else(|| &document.text[self.inside.clone()])
     }
@@ -56,38 +57,38 @@ impl SealedValue {
         span.start <= self.inside.start && self.inside.end <= span.end
     }
 
-    /// An edit that puts `plain` in the place of the token.
+    /// Returns an edit that replaces the token with `plain`.
     pub(crate) fn replaced_by(&self, plain: &str) -> Edit {
         Edit::new(self.inside.clone(), plain)
     }
 }
 
-/// A string or scalar: a value that holds no others.
+/// A string, number, boolean or null: a value without children.
 pub(crate) struct Leaf<'a> {
     pub(crate) pointer: Pointer,
     pub(crate) kind: Kind,
-    /// As it is written; of a string what stands between the quotes.
+    /// The value as written; a string without its quotes.
     pub(crate) raw: &'a str,
     span: Range<usize>,
 }
 
 impl Leaf<'_> {
-    /// Where it begins in the text.
+    /// Returns the offset of the value in the text.
     pub(crate) fn start(&self) -> usize {
         self.span.start
     }
 
-    /// An edit that makes it the string `plain`.
+    /// Returns an edit that replaces the value with the string `plain`.
     pub(crate) fn replaced_by(&self, plain: &str) -> Edit {
         Edit::of_value(self.kind, self.span.clone(), plain)
     }
 }
 
-/// A value that a pointer leads to.
+/// The value at a pointer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place<'a> {
     pub(crate) kind: Kind,
-    /// As it is written; of a string what stands between the quotes.
+    /// The value as written; a string without its quotes.
     pub(crate) raw: &'a str,
     span: Range<usize>,
 }
@@ -98,18 +99,18 @@ impl<'a> Place<'a> {
         Self { kind, raw: &text[span.start + quote..span.end - quote], span }
     }
 
-    /// Where it begins in the text.
+    /// Returns the offset of the value in the text.
     pub(crate) fn start(&self) -> usize {
         self.span.start
     }
 
-    /// An edit that makes it, a string or scalar, the string `plain`.
+    /// Returns an edit that replaces the value, a string or scalar, with the string `plain`.
     pub(crate) fn replaced_by(&self, plain: &str) -> Edit {
         Edit::of_value(self.kind, self.span.clone(), plain)
     }
 }
 
-/// A new text for the inside of one string.
+/// A replacement for one range of the text.
 pub(crate) struct Edit {
     inside: Range<usize>,
     escaped: Zeroizing<String>,
@@ -123,12 +124,12 @@ impl Edit {
 
     fn new(inside: Range<usize>, plain: &str) -> Self {
         let mut buf = Zeroizing::new(vec![0; json::escaped_len(plain)]);
-        // The buffer is as long as the escaped text.
+        // The buffer has exactly the length of the escaped text.
         let escaped = json::escape(plain, &mut buf).expect("an escaped text has the length that was asked for");
         Self { inside, escaped: Zeroizing::new(escaped.to_owned()) }
     }
 
-    /// An edit of the string or scalar `value`, which becomes the string `plain`.
+    /// Makes an edit that replaces the string or scalar `value` with the string `plain`.
     pub(crate) fn of(value: &json::Value<'_>, plain: &str) -> Self {
         Self::of_value(value.kind(), value.span(), plain)
     }
@@ -143,12 +144,12 @@ impl Edit {
     }
 }
 
-/// An open level of the text.
+/// An object or array that is open at the current position.
 enum Level<'a> {
     Object {
-        /// Where it begins.
+        /// The offset of its brace.
         start: usize,
-        /// The name of the present member.
+        /// The name of the current member.
         name: &'a str,
     },
     Array {
@@ -156,12 +157,12 @@ enum Level<'a> {
     },
 }
 
-/// The levels that are open, of a text that is walked through.
+/// The objects and arrays that are open at the current position of a walk through the text.
 #[derive(Default)]
 struct Levels<'a>(Vec<Level<'a>>);
 
 impl ConfigText {
-    /// Reads a config's bytes. `path` is the file, for messages.
+    /// Parses the bytes of a config. `path` is for messages.
     pub(crate) fn parse(path: impl Into<PathBuf>, bytes: Vec<u8>) -> Result<Self> {
         let path = path.into();
         let text = Zeroizing::new(String::from_utf8(bytes).map_err(|error| {
@@ -173,7 +174,7 @@ impl ConfigText {
         Ok(Self { name: shown(&path), path, text, tokens, lookalikes })
     }
 
-    /// What is wrong with the value at `pointer`.
+    /// Returns the failure for the value at `pointer`.
     pub(crate) fn failure(&self, pointer: &str, error: Error) -> Failure {
         if error == Error::NotFound {
             return self.missing(pointer, Aim::Read);
@@ -197,29 +198,29 @@ impl ConfigText {
         Namesakes::from_iter(self.leaves().filter(is_meant).map(|leaf| leaf.pointer))
     }
 
-    /// Why `token` was refused; a slip that is often made gets words of its own.
+    /// Returns the failure for a refused token. A common mistake gets its own message.
     pub(crate) fn refusal(&self, token: &SealedValue, error: Error) -> Failure {
-        // A Fernet token begins with its version and the first bytes of a time.
+        // In base64, every Fernet token begins with `gAAAA`: its version byte and the leading zeros of its time.
         let is_bare_fernet =
             matches!(error, Error::Malformed | Error::Lookalike) && token.text(self).contains(":gAAAA");
         self.refusal_with(token, error, if is_bare_fernet { Advice::BareFernet } else { Advice::Usual })
     }
 
-    /// As [`Self::refusal`], where more is known about the token.
+    /// Does the same as [`Self::refusal`], with advice.
     pub(crate) fn refusal_with(&self, token: &SealedValue, error: Error, advice: Advice) -> Failure {
         TokenFailure::Refused { config: self.path.clone(), pointer: token.pointer.clone(), error, advice }.into()
     }
 
-    /// The value at `pointer`.
+    /// Finds the value at `pointer`.
     pub(crate) fn find(&self, pointer: &str) -> Result<json::Value<'_>> {
         json::find(&self.text, pointer).map_err(|error| self.failure(pointer, error))
     }
 
-    /// The strings and scalars with their pointers, in order and in one pass: [`Self::find`] for each would look at the
-    /// text once a value.
+    /// Returns all strings and scalars with their pointers, in order and in one pass. Calling [`Self::find`] for each
+    /// of them would take a pass each.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = Leaf<'_>> {
         let mut levels = Levels::default();
-        // It was read to its end before.
+        // `parse` has read the whole text without an error.
         Events::new(&self.text).map_while(std::result::Result::ok).filter_map(move |event| {
             levels.follow(&self.text, &event);
             let (kind, span, quote) = match event {
@@ -232,28 +233,27 @@ impl ConfigText {
         })
     }
 
-    /// The values at `pointers`, each as [`Self::find`] finds it, in one walk through the text: to find them one by one
-    /// costs a walk for each.
+    /// Finds the values at `pointers` in one pass, with the same results as [`Self::find`], which takes a pass each.
     pub(crate) fn find_all(&self, pointers: &[&str]) -> Vec<std::result::Result<Place<'_>, Error>> {
         let mut wanted = Wanted::new(pointers);
         wanted.walk(&self.text);
         wanted.places()
     }
 
-    /// The time to seal at: later than all tokens here, so that what is set after a rotation, were it in the same second,
-    /// is newer than the rotation's backup. Tokens of a clock that is far ahead are not followed: half of what
-    /// [`MAX_CLOCK_SKEW`] lets pass.
+    /// Returns the timestamp for new tokens, which is later than that of every token here. So a value that is set in
+    /// the same second as a rotation still counts as newer than the rotation's backup. Tokens from a clock far ahead
+    /// are followed only up to half of [`MAX_CLOCK_SKEW`].
     pub(crate) fn sealing_time(&self, now: u64) -> u64 {
         let newest = self.tokens.iter().filter_map(|token| Some(token.form.ok()?.1)).max();
         newest.map_or(now, |newest| newest.saturating_add(1).clamp(now, now.saturating_add(MAX_CLOCK_SKEW / 2)))
     }
 
-    /// The token that `value` is, if it is one.
+    /// Returns the token at `value`, if it is one.
     pub(crate) fn token_at(&self, value: &json::Value<'_>) -> Option<&SealedValue> {
         self.token_from(value.span().start)
     }
 
-    /// The token whose string begins at `start`, if there is one.
+    /// Returns the token whose string begins at `start`, if there is one.
     pub(crate) fn token_from(&self, start: usize) -> Option<&SealedValue> {
         let at = self.tokens.binary_search_by_key(&(start + 1), |token| token.inside.start).ok()?;
         self.tokens.get(at)
@@ -270,54 +270,54 @@ impl ConfigText {
         salts.collect::<BTreeSet<_>>().len()
     }
 
-    /// Where the tokens are.
+    /// Returns the pointers of the tokens.
     pub(crate) fn pointers(&self) -> Vec<&str> {
         self.tokens.iter().map(|token| &*token.pointer).collect()
     }
 
-    /// The edits that put `secrets` in the places of the tokens, one for each.
+    /// Returns the edits that replace each token with its secret.
     pub(crate) fn opened_to(&self, secrets: &[Zeroizing<String>]) -> Vec<Edit> {
         self.tokens.iter().zip(secrets).map(|(token, secret)| token.replaced_by(secret)).collect()
     }
 
-    /// Whether the two texts are the same but for the tokens in them.
+    /// Reports whether the two texts are equal except for their tokens.
     pub(crate) fn differs_only_in_tokens(&self, other: &Self) -> bool {
         self.around_tokens().eq(other.around_tokens())
     }
 
-    /// Whether a token was sealed after `stamp`, as it stands in a backup's name. A rotation seals at the very time that
-    /// it puts into the names of its backups.
+    /// Reports whether a token was sealed after `stamp`, the time stamp in a backup's name. A rotation uses the same
+    /// time for its tokens and for the names of its backups.
     pub(crate) fn is_newer_than(&self, stamp: &str) -> bool {
         self.tokens.iter().any(|token| token.form.is_ok_and(|(_, sealed)| *time::stamp(sealed) > *stamp))
     }
 
-    /// What stands before, between and behind the tokens.
+    /// Returns the text before, between and after the tokens.
     fn around_tokens(&self) -> impl Iterator<Item = &str> {
         let starts = [0].into_iter().chain(self.tokens.iter().map(|token| token.inside.end));
         let ends = self.tokens.iter().map(|token| token.inside.start).chain([self.text.len()]);
         starts.zip(ends).map(|(start, end)| &self.text[start..end])
     }
 
-    /// Whether the config asks for the guide's debug mode.
+    /// Reports whether the config turns on the guide's debug mode.
     pub(crate) fn wants_debug(&self) -> bool {
         json::find(&self.text, "/logging/level").is_ok_and(|level| level.raw().eq_ignore_ascii_case("DEBUG"))
     }
 }
 
-/// Edits of a config's text: in order, within the text, and none overlaps another.
+/// Edits of a config's text: sorted, within the text, and without overlaps.
 pub(crate) struct Edits<'d> {
     text: &'d str,
     edits: Vec<Edit>,
 }
 
 impl<'d> Edits<'d> {
-    /// Puts edits of `document` in order. Two that overlap would give a broken text: they are refused.
+    /// Sorts the edits of `document`. Overlapping edits would produce a broken text, so they are an error.
     pub(crate) fn new(document: &'d ConfigText, mut edits: Vec<Edit>) -> Result<Self> {
         let text = document.text.as_str();
         edits.sort_by_key(|edit| (edit.inside.start, edit.inside.end));
         let mut end = 0;
         for (at, edit) in edits.iter().enumerate() {
-            // A quote or a comma is between two values, even where an empty string takes up no byte.
+            // There is at least a quote or a comma between two values, even if a string is empty.
             let is_apart = at == 0 || edit.inside.start > end;
             if !is_apart || text.get(edit.inside.clone()).is_none() {
                 return Err(Bug::EditsOverlap { config: document.path.clone(), offset: edit.inside.start }.into());
@@ -327,12 +327,12 @@ impl<'d> Edits<'d> {
         Ok(Self { text, edits })
     }
 
-    /// How many there are.
+    /// Returns the number of edits.
     pub(crate) fn len(&self) -> usize {
         self.edits.len()
     }
 
-    /// The text with the edits made, in pieces.
+    /// Returns the edited text in pieces.
     pub(crate) fn pieces(&self) -> Vec<&[u8]> {
         let mut pieces = Vec::with_capacity(self.edits.len() * 2 + 1);
         let mut read = 0;
@@ -346,21 +346,21 @@ impl<'d> Edits<'d> {
     }
 }
 
-/// Pointers that are looked for in one walk: a tree of their steps.
+/// The pointers to find in one pass, as a tree of their steps.
 struct Wanted<'a> {
-    /// Parents stand before their children; the first is the text's value itself.
+    /// Parents precede their children. The first node is the root value.
     nodes: Vec<Node<'a>>,
-    /// The node that each pointer leads to, unless it is no pointer.
+    /// The node of each pointer, or the error for an invalid pointer.
     ends: Vec<std::result::Result<usize, Error>>,
 }
 
-/// What pointers with a common beginning lead to.
+/// A step that several pointers may share.
 #[derive(Default)]
 struct Node<'a> {
     parent: usize,
     children: BTreeMap<String, usize>,
     place: Option<Place<'a>>,
-    /// Whether a name that leads here was met, and whether it was met twice in its object.
+    /// Whether a name that leads here has been met, and whether it has been met twice in its object.
     is_met: bool,
     is_doubled: bool,
 }
@@ -385,15 +385,15 @@ impl<'a> Wanted<'a> {
         child
     }
 
-    /// The node that a step leads to.
+    /// Returns the node that a step leads to.
     fn child(&self, parent: Option<usize>, step: impl FnOnce() -> Option<String>) -> Option<usize> {
         let children = &self.nodes[parent?].children;
         if children.is_empty() { None } else { children.get(&step()?).copied() }
     }
 
-    /// Finds the places in `text`, which was read to its end before.
+    /// Finds the values in `text`, which was parsed without an error before.
     fn walk(&mut self, text: &'a str) {
-        // Of each open level its node, where it begins, and the number of its next item if it is an array.
+        // For each open level: its node, its offset, and for an array the index of the next item.
         let mut levels: Vec<(Option<usize>, usize, Option<usize>)> = Vec::new();
         let mut next = Some(0);
         for event in Events::new(text).map_while(std::result::Result::ok) {
@@ -436,7 +436,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// What each pointer leads to.
+    /// Returns the result for each pointer.
     fn places(mut self) -> Vec<std::result::Result<Place<'a>, Error>> {
         for at in 1..self.nodes.len() {
             self.nodes[at].is_doubled |= self.nodes[self.nodes[at].parent].is_doubled;
@@ -450,7 +450,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// The steps of a pointer: those of RFC 6901 with their escapes taken off, or names that are joined by dots.
+/// Splits a pointer into steps: an RFC 6901 pointer with its escapes decoded, or names joined by dots.
 pub(super) fn steps(pointer: &str) -> std::result::Result<Vec<String>, Error> {
     let Some(steps) = pointer.strip_prefix('/') else {
         let dotted = pointer.split('.').map(str::to_owned);
@@ -473,7 +473,8 @@ pub(super) fn steps(pointer: &str) -> std::result::Result<Vec<String>, Error> {
     steps.split('/').map(step).collect()
 }
 
-/// A string value's text, its escapes taken off: as it is written, or a copy that is wiped in the end.
+/// The text of a string value without its escapes: borrowed if there are none, and otherwise a copy that is wiped when
+/// dropped.
 pub(crate) enum Unescaped<'a> {
     AsWritten(&'a str),
     Copy(Zeroizing<String>),
@@ -499,7 +500,7 @@ impl Unescaped<'_> {
     }
 }
 
-/// What a string value says.
+/// Decodes the escapes of a string value.
 pub(crate) fn unescaped(raw: &str) -> std::result::Result<Unescaped<'_>, Error> {
     if !raw.contains('\\') {
         return Ok(Unescaped::AsWritten(raw));
@@ -508,7 +509,7 @@ pub(crate) fn unescaped(raw: &str) -> std::result::Result<Unescaped<'_>, Error> 
     json::unescape(raw, &mut buf).map(|text| Unescaped::Copy(Zeroizing::new(text.to_owned())))
 }
 
-/// What the string value `raw` is, by its looks.
+/// Classifies the string value `raw` by its form.
 pub(crate) fn classify(raw: &str) -> ValueKind {
     let Ok(text) = unescaped(raw) else { return ValueKind::Plain };
     match config::classify(&text) {
@@ -517,14 +518,14 @@ pub(crate) fn classify(raw: &str) -> ValueKind {
     }
 }
 
-/// The names that tokens lie under: where their objects begin, and whether the name was met.
+/// The names on the way to tokens, as (offset of the object, name), each with whether it was met.
 type Ways<'a> = BTreeMap<(usize, Cow<'a, str>), bool>;
 
-/// The tokens of `text`, and the pointers of what merely looks like one.
+/// Finds the tokens of `text`, and the pointers of values that only look like tokens.
 fn find_tokens(file: &Path, text: &str) -> Result<(Vec<SealedValue>, Vec<Pointer>)> {
     let (mut tokens, mut lookalikes) = (Vec::new(), Vec::new());
     let mut ways = Ways::new();
-    // A few long names above many tokens would come to many times the text.
+    // A limit on the length of all pointers: a few long names above many tokens would need many times the text.
     let mut room = text.len().saturating_mul(4) + (1 << 20);
     let mut told = |levels: &Levels<'_>| {
         let pointer = levels.pointer();
@@ -539,7 +540,7 @@ fn find_tokens(file: &Path, text: &str) -> Result<(Vec<SealedValue>, Vec<Pointer
         let Event::String(span) = event else { continue };
         let inside = span.start + 1..span.end - 1;
         let Ok(said) = unescaped(&text[inside.clone()]) else { continue };
-        // A token is parsed once: all of it is decoded for that.
+        // Parse each token only once, as that decodes all of it.
         let form =
             token::is_sealed(&said).then(|| Token::parse(&said).map(|token| (*token.format(), token.timestamp())));
         let looks_sealed = match &form {
@@ -562,8 +563,8 @@ fn find_tokens(file: &Path, text: &str) -> Result<(Vec<SealedValue>, Vec<Pointer
     Ok((tokens, lookalikes))
 }
 
-/// Walks through the text once more: no name on the way to a token may occur twice in its object. Only then is it known
-/// which names those are; all names would take more memory than the text.
+/// Fails if a name on the way to a token occurs twice in its object. This takes a second pass, because the relevant
+/// names are known only after the first one; remembering all names would take more memory than the text.
 fn refuse_equal_names<'a>(file: &Path, text: &'a str, mut ways: Ways<'a>) -> Result<()> {
     if ways.is_empty() {
         return Ok(());
@@ -581,7 +582,7 @@ fn refuse_equal_names<'a>(file: &Path, text: &'a str, mut ways: Ways<'a>) -> Res
     Ok(())
 }
 
-/// A name, its escapes taken off.
+/// Decodes the escapes of a name.
 fn said_by(name: &str) -> Cow<'_, str> {
     match unescaped(name) {
         Ok(Unescaped::Copy(text)) => Cow::Owned(text.to_string()),
@@ -590,7 +591,7 @@ fn said_by(name: &str) -> Cow<'_, str> {
 }
 
 impl<'a> Levels<'a> {
-    /// Takes note of the event.
+    /// Updates the levels for an event.
     fn follow(&mut self, text: &'a str, event: &Event) {
         if let Event::String(_) | Event::Scalar(_) | Event::ObjectStart(_) | Event::ArrayStart(_) = event
             && let Some(Level::Array { index }) = self.0.last_mut()
@@ -599,7 +600,7 @@ impl<'a> Levels<'a> {
         }
         match event {
             Event::ObjectStart(start) => self.0.push(Level::Object { start: *start, name: "" }),
-            // The first item makes it 0.
+            // The first item wraps the index to 0.
             Event::ArrayStart(_) => self.0.push(Level::Array { index: usize::MAX }),
             Event::End(_) => _ = self.0.pop(),
             Event::Name(span) => {
@@ -611,7 +612,7 @@ impl<'a> Levels<'a> {
         }
     }
 
-    /// The pointer of the present value.
+    /// Returns the pointer of the current value.
     fn pointer(&self) -> Pointer {
         let steps = self.0.iter().map(|level| match level {
             Level::Object { name, .. } => step(name),
@@ -646,7 +647,7 @@ fn broken(file: &Path, text: &str, events: &Events<'_>, error: Error) -> ConfigF
     ConfigFailure::InvalidJson { config, line, column, offset, flaw: flaw(text, offset) }
 }
 
-/// What is wrong with a text that is not JSON from `offset` on.
+/// Recognizes common mistakes in a text that is not JSON from `offset` on.
 fn flaw(text: &str, offset: usize) -> JsonFlaw {
     let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
     let line = before.rsplit('\n').next().unwrap_or(before).to_owned() + after.lines().next().unwrap_or("");

@@ -1,5 +1,4 @@
-//! Failures of Fernseal itself: something that cannot be, if the code is right. The command stops here, before anything is
-//! written or printed.
+//! Broken invariants of the program itself. The command stops before it writes or prints anything.
 
 use std::path::PathBuf;
 
@@ -12,15 +11,15 @@ use crate::quote::{Pointer, shown};
 pub(crate) enum Bug {
     /// Two edits of a config overlap, or one lies outside the text.
     EditsOverlap { config: PathBuf, offset: usize },
-    /// Sealing one secret gave another number of tokens.
+    /// Sealing one secret returned another number of tokens.
     TokensOfOneSecret { number: usize },
-    /// Opening one token gave another number of secrets.
+    /// Opening one token returned another number of secrets.
     SecretsOfOneToken { number: usize },
     /// A value was found, and its object has no such member.
     NotInItsObject { pointer: Pointer },
-    /// A config was read, and nobody verified its tokens.
+    /// A config was read, but its tokens were not verified.
     NotVerified { config: PathBuf },
-    /// A file was taken for a backup, and its name has no stamp.
+    /// The name of a backup has no time stamp.
     BackupWithoutStamp,
     /// A key that was just made is not valid.
     NewKeyInvalid(Error),

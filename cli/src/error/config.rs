@@ -1,4 +1,4 @@
-//! What is in a config: JSON that is broken, values that are not there, secrets in plain text.
+//! Failures in the content of a config: invalid JSON, missing values, secrets in plain text.
 
 use std::path::PathBuf;
 
@@ -10,21 +10,21 @@ use crate::quote::{Pointer, count, one_line, quoted, quoted_path, shown};
 #[derive(Debug, Clone)]
 pub(crate) enum ConfigFailure {
     // The text.
-    /// The bytes are not UTF-8 from this place on.
+    /// The bytes are not UTF-8 at this offset.
     NotUtf8 { config: PathBuf, offset: usize },
-    /// It is not JSON from this place on; lines and columns are counted from 1.
+    /// The text is not JSON at this position. Line and column count from 1.
     InvalidJson { config: PathBuf, line: usize, column: usize, offset: usize, flaw: JsonFlaw },
-    /// The nesting is deeper than core reads.
+    /// The nesting exceeds the limit of fernseal-core.
     TooDeep { config: PathBuf, offset: usize },
-    /// The file holds a master key.
+    /// The file contains a master key.
     IsMasterKey { config: PathBuf },
-    /// The names above the tokens are so long that the pointers would take many times the text.
+    /// The names above the tokens are so long that their pointers would take many times the size of the text.
     LongNames { config: PathBuf },
     /// To open all tokens costs a derivation for each of so many salts.
     TooManySalts { config: PathBuf, salts: usize, max: usize },
 
     // One value.
-    /// What core refused; it may be a token.
+    /// fernseal-core refused the value, which may be a token.
     Value { config: PathBuf, pointer: Pointer, error: Error },
     /// There is no value; some others may have the name that stands for the pointer.
     NoValue { config: PathBuf, pointer: Pointer, aim: Aim, namesakes: Namesakes },
@@ -34,31 +34,31 @@ pub(crate) enum ConfigFailure {
     NoObjectToAddTo { config: PathBuf, pointer: Pointer },
     /// What is to be removed is not the member of an object.
     NotAMember { config: PathBuf, pointer: Pointer },
-    /// `encrypt` has nothing to encrypt.
+    /// The config has no secret that `encrypt` knows of.
     NoTokenValue { config: PathBuf },
-    /// A secret has more than 1 MiB.
+    /// A secret is larger than 1 MiB.
     SecretTooLong { config: PathBuf, pointer: Pointer },
-    /// What was piped into `set` is not text.
+    /// The secret on stdin is not UTF-8.
     SecretNotUtf8,
-    /// An environment variable cannot hold it.
+    /// The value contains a NUL, which an environment variable cannot contain.
     HoldsNul { pointer: Pointer },
 
     // `run --env-all`.
-    /// The pointer leads to another kind of value.
+    /// The value is not an object.
     NotAnObject { config: PathBuf, pointer: Pointer },
-    /// A member is an object or an array itself.
+    /// A member is an object or array, not a single value.
     NotASingleValue { config: PathBuf, pointer: Pointer },
-    /// A member's name cannot be that of a variable.
+    /// A member's name is not a valid variable name.
     NotAVariableName { config: PathBuf, pointer: Pointer },
 
     // Placeholders of `run --expand`.
-    /// The config asks for the master key.
+    /// A placeholder names a variable of the master key.
     KeyVariable { name: String },
-    /// A variable is not set and has no default.
+    /// A variable is unset and has no default.
     VariableNotSet { name: String },
-    /// The config says itself what is to be told.
+    /// A `${NAME:?message}` placeholder failed; the config gives the message.
     VariableMissing { name: String, message: String },
-    /// A placeholder has a form of the shell that is not supported.
+    /// A placeholder has an unsupported form.
     PlaceholderForm { name: String },
 
     // `check`.
@@ -271,7 +271,7 @@ fn value_exit(error: Error) -> Exit {
     }
 }
 
-/// What core refused, at `pointer` in `place`.
+/// Describes an error of fernseal-core, at `pointer` in `place`.
 pub(super) fn value_problem(place: &str, pointer: &Pointer, error: Error) -> String {
     let what = match error {
         Error::AuthenticationFailed => "Token decryption failed",
@@ -289,7 +289,7 @@ pub(super) fn value_problem(place: &str, pointer: &Pointer, error: Error) -> Str
     format!("{what}: {place} at {pointer}")
 }
 
-/// What to do about a value that core refused.
+/// Returns what to do about a value that fernseal-core refused.
 pub(crate) fn value_hint(error: Error) -> &'static str {
     match error {
         Error::AuthenticationFailed => {
@@ -315,7 +315,7 @@ fn variable(name: &str, problem: &str, next: &'static str) -> Message {
     message(Exit::Other, format!("the config's variable {} {problem}", one_line(name)), next)
 }
 
-/// A slip that is often made, where a text is not JSON.
+/// A common mistake in a text that is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JsonFlaw {
     Empty,
@@ -325,7 +325,7 @@ pub(crate) enum JsonFlaw {
     SingleQuotes,
     /// The text ends too early.
     Cut,
-    /// YAML, TOML, INI and the like.
+    /// YAML, TOML, INI or the like.
     AnotherFormat,
     Other,
 }
@@ -349,23 +349,23 @@ impl JsonFlaw {
     }
 }
 
-/// What is wrong with a value that is to be a secret, or looks like one.
+/// What is wrong with a value that must be a secret or looks like a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Flaw {
-    /// A string that is not encrypted.
+    /// An unencrypted string.
     PlainString,
-    /// A number or a truth value.
+    /// A number or boolean.
     PlainScalar,
     /// An object or an array.
     Group,
-    /// It begins nearly as a token does.
+    /// It begins almost like a token.
     Lookalike,
     /// A token in the old form, without a salt of its own, where that is not wanted.
     Legacy,
 }
 
 impl Flaw {
-    /// The flaw in a few words, as `check` prints it.
+    /// Returns the flaw in a few words, as `check` prints it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::PlainString | Self::PlainScalar => "plain text",
@@ -375,7 +375,7 @@ impl Flaw {
         }
     }
 
-    /// What to do about it, at `pointer` in `config`, both as a shell takes them.
+    /// Returns what to do about the flaw. `config` and `pointer` are quoted for a shell.
     fn hint(self, config: &str, pointer: &str) -> String {
         match self {
             Self::PlainString => format!("fernseal encrypt --in-place {config} --field {pointer}"),

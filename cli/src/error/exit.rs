@@ -4,9 +4,9 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// Something that has no code of its own.
+    /// A failure without a code of its own.
     Other = 1,
-    /// The command line makes no sense.
+    /// The command line is invalid.
     Usage = 2,
     /// `check` found a secret in plain text.
     PlainText = 3,
@@ -18,12 +18,12 @@ pub(crate) enum Exit {
     Malformed = 6,
     /// A file could not be read or written.
     File = 7,
-    /// Some files of many failed.
+    /// Some of many files failed.
     Partial = 8,
     /// Interrupted; can be resumed.
     Interrupted = 9,
-    /// The program that `run` was to start cannot be executed; the code is that of env, nohup and sudo.
+    /// The program for `run` cannot be executed. env, nohup and sudo use the same code.
     NotExecutable = 126,
-    /// The program that `run` was to start was not found; the code is that of env, nohup and sudo.
+    /// The program for `run` was not found. env, nohup and sudo use the same code.
     ProgramNotFound = 127,
 }

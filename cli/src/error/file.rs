@@ -1,4 +1,4 @@
-//! Files and directories that cannot be found, read or written; stdin and stdout too.
+//! Failures of finding, reading and writing files and directories, including stdin and stdout.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -17,43 +17,43 @@ pub(crate) enum FileFailure {
     Unreadable { path: PathBuf, is_default: bool, error: Cause },
     /// A config is another user's, or a link of another user leads to it.
     NotUsed { path: PathBuf, refused: Refused },
-    /// A config has more than 64 MiB.
+    /// A config is larger than 64 MiB.
     TooLarge { path: PathBuf },
-    /// A config is a pipe, a device or the like.
+    /// A config is not a regular file but a pipe, a device or the like.
     NotRegular { path: PathBuf },
     /// A directory cannot be listed.
     DirectoryUnreadable { path: PathBuf, error: Cause },
-    /// It is not known what an entry of a directory is.
+    /// The type of a directory entry is unknown.
     EntryUnreadable { path: PathBuf, error: Cause },
-    /// A directory has no config; so many entries were left out, of which the first are told, each with the reason.
+    /// A directory has no config. `left_out` entries were left out; `first` are the first of them, with the reasons.
     NoConfig { directory: PathBuf, left_out: usize, first: Vec<(PathBuf, String)> },
-    /// All files that were found were skipped.
+    /// All files found were skipped.
     NoConfigLookedAt { skipped: usize },
-    /// The directory that `--backup-dir` names is not one, or cannot be opened.
+    /// The path in `--backup-dir` is not a directory, or cannot be opened.
     BackupDirUnusable { directory: PathBuf, error: Cause },
-    /// A directory with backups cannot be listed.
+    /// A directory of backups cannot be listed.
     BackupsUnreadable { directory: PathBuf, error: Cause },
     /// The settings beside configs (`.fernseal.toml`) are not UTF-8.
     SettingsNotUtf8 { path: PathBuf, error: Utf8Error },
-    /// The settings beside configs are not TOML, or not what they must be.
+    /// The settings beside configs are not valid TOML, or have unknown fields.
     SettingsInvalid { path: PathBuf, line: usize, problem: String },
-    /// `set` cannot read the secret.
+    /// `set` cannot read the secret from stdin.
     StdinUnreadable { error: Cause },
 
     // Writing.
     /// Another program saved a config while a command worked on it.
     Changed { path: PathBuf },
-    /// Another program saved a config between its check and its turn.
+    /// Another program saved a config after the rotation had checked it.
     ChangedWhileRotated { path: PathBuf },
     /// Another program saved a config during `edit`; the edited text was written to another file.
     ChangedWhileEdited { path: PathBuf, edited: PathBuf },
-    /// Another program saved a file while it was replaced, and the save could not be put back.
+    /// Another program saved a file during the exchange, and exchanging back failed.
     SavedWhileReplaced { path: PathBuf, save: PathBuf },
-    /// A file was replaced, and something else stands there now.
+    /// A file was replaced, but contains something else now.
     NotWhatWasWritten { path: PathBuf },
-    /// A config that is to be replaced has so many names.
+    /// A config that should be replaced has several hard links.
     HardLinks { path: PathBuf, number: u64 },
-    /// The directory of a config that is to be replaced.
+    /// The directory of a config that should be replaced is not writable.
     DirectoryOfUnwritable { path: PathBuf, error: Cause },
     /// Something is mounted at a config that is to be replaced, as containers have it.
     MountPoint { path: PathBuf },
@@ -65,50 +65,50 @@ pub(crate) enum FileFailure {
     AnothersInSticky { path: PathBuf },
     /// The backup of a config would have a name of more bytes than its directory takes.
     BackupNameTooLong { path: PathBuf, max: u64 },
-    /// A step on the way to a new file failed.
+    /// A step of writing a file failed.
     CannotWrite { step: Step, path: PathBuf, error: Cause },
-    /// The copy of a config: a backup, or the text that was edited.
+    /// A copy of a config cannot be written: a backup or the edited text.
     CannotCopy { step: Step, copy: CopyKind, path: PathBuf, error: Cause },
-    /// A new file cannot have what the old one has.
+    /// A new file cannot get a property of the old one.
     CannotKeep { property: Property, path: PathBuf, error: Cause },
     /// A new file cannot have the owner and group of the config.
     OwnerNotGiven { uid: u32, gid: u32, path: PathBuf, error: Cause },
-    /// A new file with secrets cannot be for the user alone.
+    /// A new file with secrets cannot get a private mode.
     ModeNotKept { mode: u32, path: PathBuf, error: Cause },
-    /// A backup or a leftover stays.
+    /// A backup or a temporary file cannot be removed.
     Unremovable { path: PathBuf, error: Cause },
-    /// A file was changed, and the directory could not be synced after it.
+    /// A file was changed, but syncing its directory failed.
     Unsynced { path: PathBuf, error: Cause },
-    /// There is a file already, and no `--force`.
+    /// The output exists, and `--force` is not set.
     OutputExists { path: PathBuf },
     /// The output is a pipe, a device or the like.
     OutputNotRegular { path: PathBuf },
-    /// The output is a link to a file that is not there.
+    /// The output is a dangling symlink.
     OutputLeadsNowhere { path: PathBuf },
     /// A line cannot be appended to the audit log.
     AuditLog { path: PathBuf, error: Cause },
-    /// A page of the manual cannot be written.
+    /// A manual page cannot be written.
     ManPage { path: PathBuf, error: Cause },
-    /// stdout is full or broken.
+    /// stdout cannot be written.
     Stdout { error: Cause },
-    /// Whoever read stdout went away. Nobody is told.
+    /// The reader of stdout went away. No message is printed.
     ReaderGone,
 
     // Files in memory.
-    /// `edit` has no place for the opened text.
+    /// `edit` cannot create its file in memory.
     NoMemoryForEditor { error: Cause },
-    /// `run` has no place for a file or descriptor.
+    /// `run` cannot create a file in memory.
     NoMemoryForProgram { error: Cause },
-    /// `run --redact` needs paths that lead to files.
+    /// `run --redact` needs a memory file system for its files.
     NoMemoryForRedact,
-    /// The text in the file that the editor had.
+    /// The file that was given to the editor cannot be read.
     EditedUnreadable { error: Cause },
 }
 
 /// The hint for a link of another user.
 pub(super) const LINK_HINT: &str = "nothing was written; name the file that it leads to, if that is what you want";
 
-/// The hint for an output that is not a file.
+/// The hint for an output that is not a regular file.
 const NAME_A_FILE: &str = "name a new file or a regular one; `fernseal decrypt` without -o writes to stdout";
 
 impl FileFailure {
@@ -371,7 +371,7 @@ impl Refused {
     }
 }
 
-/// A step on the way to a file that is written. Behind "cannot", and before the file's name.
+/// A step of writing a file. A message shows it between "cannot" and the file's name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
     BackUp,
@@ -407,7 +407,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// What a copy of a config is for.
+/// The purpose of a copy of a config.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum CopyKind {
     Backup,
@@ -423,7 +423,7 @@ impl fmt::Display for CopyKind {
     }
 }
 
-/// What a file has beside its content.
+/// A property of a file besides its content.
 #[derive(Debug, Clone)]
 pub(crate) enum Property {
     Owner,

@@ -1,4 +1,4 @@
-//! Master keys: none that is usable, two that differ, a new one without a place.
+//! Failures around master keys: no usable key, two different keys, no place for a new one.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,58 +15,58 @@ use crate::quote::{quoted_path, relative_to, shown};
 #[derive(Debug, Clone)]
 pub(crate) enum KeyFailure {
     // The key that a command works with.
-    /// Nothing names a key, and nobody is asked: where that is so by an option, the message says so.
+    /// No key is set, and the user was not asked. If an option forbids asking, the message says so.
     NoneSet { variable: Unset, unasked: Option<Absence> },
-    /// As [`Self::NoneSet`], for `doctor`, which never asks.
+    /// The same as [`Self::NoneSet`], for `doctor`, which never asks.
     NoneFound { variable: Unset },
-    /// Two places hold different keys: the name of each place, and the key's id.
+    /// Two places contain different keys: the name of each place, with the key's id.
     Two { first: (String, KeyId), second: (String, KeyId) },
     /// The key opens, but is too short to seal.
     TooShortToSeal,
-    /// What stands at the place of this name is not a key.
+    /// The text at this place is not a valid key.
     Invalid { place: String, read_from: ReadFrom, flaw: KeyTextFlaw },
-    /// A key file that was named cannot be found or read.
+    /// A named key file cannot be found or read.
     FileUnreadable { path: PathBuf, error: Cause },
     /// A key file is another user's, or a link of another user leads to it.
     FileNotUsed { path: PathBuf, refused: Refused },
-    /// Somebody gave a key where a key file is named.
+    /// The user gave a key where the path of a key file belongs.
     KeyForFile,
-    /// The file in the home directory.
+    /// The key file in the home directory is unusable.
     HomeFile { path: PathBuf, flaw: HomeFileFlaw },
-    /// A key command gave no key.
+    /// A key command did not return a key.
     Command { named_by: NamedBy, flaw: CommandFlaw },
-    /// The shell for a key command does not start.
+    /// The shell for a key command did not start.
     ShellNotStarted { error: Cause },
-    /// It is not known where a key file lies.
+    /// The directory of a key file cannot be determined.
     PlaceUnknown { path: PathBuf, error: Cause },
 
     // A new key.
-    /// The system gives no random numbers.
+    /// The system's random source failed.
     RandomFailed,
-    /// No terminal can show a new key once.
+    /// There is no terminal to show a new key on.
     NowhereToShow { why: Absence },
-    /// There is no directory for the new key of a rotation.
+    /// HOME is not set, so a rotation has no default place for its new key.
     NoHome { variable: Unset },
     /// The directory for the new key of a rotation is not one.
     HomeNotADirectory { home: PathBuf },
-    /// A new key is to go where a file is.
+    /// The file for a new key exists already.
     Exists { path: PathBuf },
-    /// The new key of a rotation is to go where a file is.
+    /// The file for the new key of a rotation exists already.
     RotationKeyExists { path: PathBuf },
     /// The file system cannot sync the directory of a key that is needed at once.
     NotLasting { path: PathBuf, error: Cause },
-    /// It would be stolen together with the configs.
+    /// The new key would be stolen together with the configs.
     BesideConfigs { path: PathBuf },
-    /// Whether a new key would lie beside the configs cannot be found out.
+    /// The directory for a new key was not found, so whether configs are in it is unknown.
     DirectoryNotFound { path: PathBuf, error: Cause },
-    /// The file with the new key is on a file system that is emptied while the configs stay.
-    /// `is_made` says whether the key is made by this run.
+    /// The new key's file is on a file system that loses its files while the configs stay. `is_made` tells whether this
+    /// run makes the key.
     Forgetful { path: PathBuf, place: Forgetful, is_made: bool },
-    /// The file that is to hold the new key holds the present one.
+    /// The file for the new key contains the current one.
     NotNew { path: PathBuf },
-    /// The file that is to hold the new key holds one that is too short to seal.
+    /// The key in the file for the new key is too short to seal.
     NewTooShort { path: PathBuf },
-    /// Keys that unfinished rotations left cannot be looked for.
+    /// The keys that unfinished rotations left cannot be listed.
     LeftBehindUnreadable { error: Cause },
 }
 
@@ -255,7 +255,7 @@ impl Forgetful {
     }
 }
 
-/// That the new key's file at `path` goes while the configs stay; a warning begins with it too.
+/// Returns a sentence saying that the new key's file will be lost while the configs stay. Warnings use it too.
 pub(crate) fn lies_on(path: &Path, place: Forgetful) -> String {
     format!(
         "the new key's file {} is on {}, which {} empties, and the configs stay",
@@ -265,15 +265,15 @@ pub(crate) fn lies_on(path: &Path, place: Forgetful) -> String {
     )
 }
 
-/// Why a text is not a master key; slips that are often made have words of their own.
+/// Why a text is not a master key. Common mistakes have their own variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyTextFlaw {
-    /// `your-generated-key` and the like.
+    /// A placeholder from the guide, such as `your-generated-key`.
     GuidesPlaceholder,
     Json,
     Quotes,
     Empty,
-    /// So many characters, and not the padding that they need.
+    /// This many characters, without the padding that they need.
     Padding {
         characters: usize,
     },
@@ -358,7 +358,7 @@ impl KeyTextFlaw {
     }
 }
 
-/// Why the key file in the home directory, which nobody named, is not used.
+/// Why the key file in the home directory, which the user did not name, is not used.
 #[derive(Debug, Clone)]
 pub(crate) enum HomeFileFlaw {
     Unreadable(Cause),
@@ -376,7 +376,7 @@ impl fmt::Display for HomeFileFlaw {
     }
 }
 
-/// What names a key command.
+/// The option or variable that contains a key command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NamedBy {
     Option(&'static str),
@@ -390,7 +390,7 @@ impl fmt::Display for NamedBy {
     }
 }
 
-/// Why a key command gave no key.
+/// Why a key command did not return a key.
 #[derive(Debug, Clone)]
 pub(crate) enum CommandFlaw {
     NotStarted(Cause),

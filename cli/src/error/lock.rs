@@ -1,4 +1,4 @@
-//! Locks that another run holds.
+//! Failures of locking directories.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,9 +10,10 @@ use crate::quote::shown;
 
 #[derive(Debug, Clone)]
 pub(crate) enum LockFailure {
-    /// Another run holds the lock on `directory`, which is the file `lock`.
+    /// Another run holds the lock of `directory`; `lock` is the lock file.
     Held { directory: PathBuf, lock: PathBuf, holder: Option<Holder>, waited: Duration },
-    /// A rotation holds the locks of all its directories to the end: two that overlap would leave a tree under two new keys.
+    /// There are too many directories to lock at once. A rotation keeps all locks to the end, because two overlapping
+    /// rotations would leave a tree under two new keys.
     TooManyFiles { error: Cause },
 }
 
@@ -49,7 +50,7 @@ pub(crate) enum Holder {
     User(Uid),
 }
 
-/// Who holds the lock on `directory`, as far as it is known; a note about waiting says it too.
+/// Returns who holds the lock of `directory`, as far as known. The note about waiting uses it too.
 pub(crate) fn held_by(directory: &Path, holder: Option<Holder>) -> String {
     let directory = shown(directory);
     match holder {

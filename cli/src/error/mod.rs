@@ -1,10 +1,11 @@
-//! Every message that a person sees when a command fails: what happened, what to do next, and the exit code.
+//! Every message that a user sees when a command fails: what happened, what to do next, and the exit code.
 //!
-//! A failure holds paths, pointers, offsets, key ids and causes; never a secret, and never a sentence. The sentences are
-//! here: one file for each topic, one enum in it, and for each variant all three parts in one place (`message`).
-//! To change a message, find its words in this folder. To add a failure, add a variant and its message.
+//! A failure contains paths, pointers, offsets, key ids and causes, but never a secret and never a sentence. The
+//! sentences are in this folder: one file and one enum per topic, and a method `message` that returns all three parts
+//! for each variant. To change a message, search this folder for its words. To add a failure, add a variant and its
+//! message.
 //!
-//! Some failures say more about another one, for example that nothing was changed. They wrap it: see [`Failure`].
+//! Some failures wrap another one and add to it, for example that nothing was changed: see [`Failure`].
 
 mod bug;
 mod config;
@@ -44,7 +45,7 @@ pub(crate) use usage::UsageFailure;
 pub(crate) enum Failure {
     /// A file or directory cannot be found, read or written.
     File(FileFailure),
-    /// What is in a config is not as it must be.
+    /// The content of a config is not as required.
     Config(ConfigFailure),
     /// A token does not open, or a secret cannot be sealed.
     Token(TokenFailure),
@@ -52,44 +53,44 @@ pub(crate) enum Failure {
     Key(KeyFailure),
     /// Another run works in the same directory.
     Lock(LockFailure),
-    /// The command line makes no sense.
+    /// The command line is invalid.
     Usage(UsageFailure),
-    /// `rotate`, its rollback or `backups prune` did not do all of its work.
+    /// `rotate`, its rollback or `backups prune` did not finish all of its work.
     Rotation(RotationFailure),
     /// Another program cannot be started, or failed.
     Program(ProgramFailure),
-    /// A question at the terminal came to no answer.
+    /// A prompt at the terminal got no answer.
     Terminal(TerminalFailure),
-    /// A signal came before anything was changed.
+    /// A signal arrived before anything was changed.
     Interrupted,
-    /// `doctor` found so many things wrong; the exit code is that of the first.
+    /// `doctor` found `number` problems. The exit code is that of the first one.
     ThingsWrong { number: usize, first: Exit },
-    /// Fernseal itself is wrong.
+    /// The program broke its own invariant.
     Bug(Bug),
 
-    /// Several failures, at least two, in their order. The exit code is that of the first.
+    /// Several failures, at least two, in order. The exit code is that of the first one.
     Several(Vec<Failure>),
     /// The failure came before anything was changed.
     NothingChanged(Box<Failure>),
     /// The failure came before anything was removed.
     NothingRemoved(Box<Failure>),
-    /// The rotation can go on without this file.
+    /// The rotation can continue without this file.
     OrKeepGoing(Box<Failure>),
     /// `set` can replace the old token without opening it.
     OrDiscardOld(Box<Failure>),
     /// It is what a rotation of a config would meet: a step was tried before anything was changed.
     ObstacleToRotation(Box<Failure>),
-    /// The work is done; only telling about it failed.
+    /// The work is done; only printing the result failed.
     WorkDone(Box<Failure>),
     /// One of many files failed, and the others did not.
     OneOfMany(Box<Failure>),
 }
 
-/// The result of everything that can fail here.
+/// The result of everything that can fail in this program.
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
-    /// The exit code of the command.
+    /// Returns the exit code of the command.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Several(failures) => failures.first().map_or(Exit::Other, Self::exit),
@@ -97,17 +98,17 @@ impl Failure {
         }
     }
 
-    /// What happened.
+    /// Returns what happened.
     pub(crate) fn what(&self) -> String {
         self.message().what
     }
 
-    /// What to do next.
+    /// Returns what to do next.
     pub(crate) fn next(&self) -> String {
         self.message().next.into_owned()
     }
 
-    /// Whether nobody is left to be told: the reader of stdout went away (`| head`) and has heard enough.
+    /// Reports whether no message is printed: the reader of stdout went away (`| head`).
     pub(crate) fn is_silent(&self) -> bool {
         match self {
             Self::File(FileFailure::ReaderGone) => true,
@@ -126,7 +127,7 @@ impl Failure {
         }
     }
 
-    /// Whether a token did not open.
+    /// Reports whether a token did not open.
     pub(crate) fn is_unopened(&self) -> bool {
         self.exit() == Exit::Unopened
     }
@@ -193,7 +194,7 @@ impl Failure {
     }
 }
 
-/// Fails with `failures`, unless there are none.
+/// Fails with `failures`, unless the list is empty.
 pub(crate) fn check_none(failures: impl IntoIterator<Item = Failure>) -> Result<()> {
     let mut failures: Vec<Failure> = failures.into_iter().collect();
     match failures.pop() {
@@ -202,7 +203,7 @@ pub(crate) fn check_none(failures: impl IntoIterator<Item = Failure>) -> Result<
     }
 }
 
-/// Lets a failure of each topic be returned with `?` and `into()`.
+/// Implements `From` for the failures of each topic, so that `?` and `into()` convert them.
 macro_rules! topics {
     ($($topic:ident($failure:ty),)*) => {
         $(impl From<$failure> for Failure {
@@ -226,12 +227,12 @@ topics! {
     Bug(Bug),
 }
 
-/// The three parts of a failure.
+/// The three parts of a failure's message.
 struct Message {
     exit: Exit,
-    /// What happened.
+    /// Returns what happened.
     what: String,
-    /// What to do next.
+    /// Returns what to do next.
     next: Cow<'static, str>,
 }
 
@@ -245,7 +246,7 @@ impl Message {
     }
 }
 
-/// What the system said. Unlike an [`io::Error`] it can be copied: one failure may be told of several configs.
+/// An error of the system. Unlike [`io::Error`] it can be cloned, as one failure may be reported for several configs.
 #[derive(Debug, Clone)]
 pub(crate) struct Cause(Arc<io::Error>);
 

@@ -1,4 +1,4 @@
-//! Other programs: git, the editor, and the one that `run` starts.
+//! Failures of other programs: git, the editor, and the program that `run` starts.
 
 use std::ffi::OsString;
 use std::process::ExitStatus;
@@ -8,30 +8,30 @@ use crate::quote::one_line;
 
 #[derive(Debug, Clone)]
 pub(crate) enum ProgramFailure {
-    /// Git is missing.
+    /// Git did not start.
     GitNotStarted { error: Cause },
-    /// The first line that git said; nothing, if it said nothing.
+    /// Git failed, with the first line of its error output, if any.
     GitFailed { said: Option<String> },
-    /// Git lists a file in a way that this program does not know.
+    /// The output of git has an unknown format.
     GitUnknown { entry: String },
-    /// The shell that starts the editor is missing.
+    /// The shell that runs the editor did not start.
     EditorNotStarted { error: Cause },
-    /// The editor ended with a failure.
+    /// The editor exited with a failure.
     EditorFailed { editor: OsString, status: ExitStatus },
-    /// The program that `run` is to start.
+    /// The program for `run` did not start.
     NotStarted { program: OsString, flaw: StartFlaw },
-    /// The process that removes a folder in memory later.
+    /// The sweeper process, which removes a folder in memory, did not start.
     SweeperNotStarted { error: Cause },
 }
 
 /// Why a program did not start.
 #[derive(Debug, Clone)]
 pub(crate) enum StartFlaw {
-    /// `E2BIG`.
+    /// The arguments and the environment exceed the system's limit (E2BIG).
     TooLong,
     NotInPath,
     NotFound,
-    /// The file is there; the program that is to run it is not.
+    /// The file exists, but its interpreter or loader does not.
     InterpreterNotFound,
     Other(Cause),
 }

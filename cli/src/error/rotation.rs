@@ -1,4 +1,4 @@
-//! `rotate`, its way back, and the removal of backups: what was not done, and how to go on.
+//! Failures of `rotate`, its rollback and `backups prune`: what was not done, and how to go on.
 
 use std::path::PathBuf;
 
@@ -7,44 +7,44 @@ use crate::quote::{count, shown};
 
 #[derive(Debug, Clone)]
 pub(crate) enum RotationFailure {
-    // Forward.
-    /// A signal came before the first file was changed.
+    // `rotate`.
+    /// A signal arrived before the first file was changed.
     InterruptedWhileChecking,
-    /// So many files are left; the command finishes the rotation.
+    /// `left` files are not rotated yet. The command `resume` finishes the rotation.
     Interrupted { left: usize, resume: String },
     /// None of so many configs has a token; so many paths were not looked at.
     NothingToRotate { configs: usize, skipped: usize },
-    /// A dry run found files that fail.
+    /// A dry run found files that would fail.
     WouldFail,
-    /// So many files were left out, and no file was rotated.
+    /// This many files were left out, and none was rotated.
     AllLeftOut { files: usize },
-    /// So many files were left out before the rotation began, and so many failed in it.
+    /// `left_out` files were left out before the rotation began, and `failed` files failed during it.
     SomeFailed { left_out: usize, failed: usize, resume: String },
 
-    // Back.
-    /// A signal came; so many files were not reached.
+    // `rotate --rollback`.
+    /// A signal arrived, and `left` files were not reached.
     RollbackInterrupted { left: usize },
     /// None of so many configs has a backup, beside it or in the directory; so many paths were not looked at.
     NothingToPutBack { configs: usize, skipped: usize, backup_dir: Option<PathBuf> },
-    /// So many files are as they were.
+    /// This many files failed and are unchanged.
     SomeNotPutBack { files: usize },
-    /// A config needs a backup and has none.
+    /// A config does not open and has no backup.
     NoBackup { config: PathBuf },
-    /// More than tokens changed since the backup.
+    /// The config has changed since the backup in more than its tokens.
     EditedSince { config: PathBuf, backup: PathBuf },
-    /// A secret is newer than the backup, or was moved since.
+    /// A secret was set or moved after the backup.
     SecretChangedSince { config: PathBuf, backup: PathBuf },
 
     // `backups prune`.
-    /// A signal came; so many backups were not removed.
+    /// A signal arrived, and `left` backups were not removed.
     PruneInterrupted { left: usize },
-    /// The question was answered with something else than yes.
+    /// The answer to the question was not yes.
     NotConfirmed,
-    /// Nobody was asked whether to remove so many backups.
+    /// The user could not be asked whether to remove this many backups.
     NotAsked { backups: usize, why: Absence },
-    /// The backups of so many configs may still be needed.
+    /// The backups of this many configs may still be needed, so they were kept.
     BackupsStay { configs: usize },
-    /// A config has lost its tokens, of which its backups have the last.
+    /// A config has no tokens any more, so its backups may contain the last copies.
     NoTokensLeft { config: PathBuf },
 }
 
@@ -54,12 +54,12 @@ fn looked_at(configs: usize, skipped: usize) -> String {
     format!("{}{skipped}", count(configs, "config"))
 }
 
-/// The question before backups are removed.
+/// Returns the question before backups are removed.
 pub(crate) fn removal_question(backups: usize) -> String {
     format!("Remove {}?", count(backups, "backup"))
 }
 
-/// What to do where the answer was not yes.
+/// The hint if the answer was not yes.
 pub(super) const NOTHING_REMOVED: &str = "nothing was removed; run it again and answer yes, or give --yes";
 
 const GOES_ON: &str = "run the same command again: it goes on where it stopped";

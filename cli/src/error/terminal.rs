@@ -1,4 +1,4 @@
-//! Questions at the terminal that came to no answer, and why nobody is asked.
+//! Failures of prompts at the terminal, and reasons not to ask at all.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,15 +9,15 @@ use crate::quote::shown;
 
 #[derive(Debug, Clone)]
 pub(crate) enum TerminalFailure {
-    /// `/dev/tty` cannot be opened, read or set.
+    /// /dev/tty cannot be opened, read or configured.
     Unusable { error: Cause },
-    /// The answer is not text.
+    /// The answer is not UTF-8.
     NotUtf8,
-    /// The answer is longer than any key or secret that is typed.
+    /// The answer is longer than the prompt's buffer.
     LineTooLong,
-    /// The question was cut off; `otherwise` says what that comes to.
+    /// The prompt was cut off. `otherwise` is the consequence.
     Cut { cut: Cut, otherwise: Otherwise },
-    /// The person threw away what was edited.
+    /// The user discarded the edited text.
     Discarded { config: PathBuf },
 }
 
@@ -52,7 +52,7 @@ impl TerminalFailure {
     }
 }
 
-/// What cut a question off.
+/// What cut a prompt off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cut {
     /// Ctrl-C, Ctrl-\ or Ctrl-D.
@@ -61,20 +61,20 @@ pub(crate) enum Cut {
     Signal,
 }
 
-/// What it comes to where a question gets no answer, and what to do next.
+/// The consequence of a prompt without an answer, and what to do next.
 #[derive(Debug, Clone)]
 pub(crate) enum Otherwise {
-    /// The master key was asked for.
+    /// The prompt asked for the master key.
     NoKey,
-    /// The secret for `set` was asked for.
+    /// The prompt asked for the secret of `set`.
     NoSecret,
-    /// The person was asked whether backups may go.
+    /// The prompt asked whether to remove backups.
     BackupsStay,
-    /// A new key was to be shown.
+    /// A new key was about to be shown.
     KeyNotShown,
-    /// A new key was shown, and nobody said that it is stored.
+    /// A new key was shown, but the user did not confirm that it is stored.
     KeyNotStored,
-    /// The person was asked whether to edit a config again.
+    /// The prompt asked whether to edit a config again.
     ChangesGone { config: PathBuf },
 }
 
@@ -95,14 +95,14 @@ impl fmt::Display for Otherwise {
     }
 }
 
-/// Why nobody is asked, or why a key cannot be shown.
+/// Why the user is not asked, or why a key cannot be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Absence {
     Forbidden,
     NoTerminal,
-    /// For a key that is to be shown once.
+    /// Only for showing a key: stdout is not a terminal.
     StdoutIsNoTerminal,
-    /// The same, where the terminal cannot forget it.
+    /// Only for showing a key: the terminal would keep it in its scrollback.
     Scrollback,
 }
 

@@ -1,4 +1,4 @@
-//! Tokens that do not open, which key does open them, and secrets that cannot be sealed.
+//! Failures of opening tokens and sealing secrets, with advice about which key to use.
 
 use std::path::{Path, PathBuf};
 
@@ -9,46 +9,47 @@ use crate::quote::{Pointer, exports, quoted_path, shown};
 
 #[derive(Debug, Clone)]
 pub(crate) enum TokenFailure {
-    /// A token was refused, for the reason in `error`.
+    /// A token was refused because of `error`.
     Refused { config: PathBuf, pointer: Pointer, error: Error, advice: Advice },
-    /// The tokens that stay are under another key than the one that is to seal; this one was tried.
+    /// The config's other tokens are under a key other than the one that would seal. `tried` is the token that was
+    /// tried.
     OthersUnopened { config: PathBuf, tried: Pointer, key_from: String, elsewhere: Option<Box<KeyElsewhere>> },
-    /// A new token could not be made, or did not open.
+    /// A secret could not be sealed, or the new token did not open.
     SealingFailed(Error),
 }
 
-/// What more is known about a token that was refused.
+/// What else is known about a refused token.
 #[derive(Debug, Clone)]
 pub(crate) enum Advice {
-    /// Nothing: the hint for the error.
+    /// Nothing. The hint is that of the error.
     Usual,
-    /// It is a Fernet token that was not put into base64 once more.
+    /// It contains a Fernet token that was not base64-encoded a second time.
     BareFernet,
     /// The key at hand was encoded twice, and the key that it decodes to opens the token.
     EncodedTwice { key_from: String },
     /// Another key opens it.
     Elsewhere(Box<KeyElsewhere>),
-    /// No key that is known opens it.
+    /// No known key opens it.
     OtherKey {
         /// The name of the place that the master key came from.
         key_from: String,
         id: KeyId,
         has_previous: bool,
-        /// How many other keys, left by rotations, were tried as well.
+        /// The number of keys left by rotations that were tried too.
         tried: usize,
     },
-    /// It is under the new key of a rotation that did not finish; the command finishes it.
+    /// It is under the new key of an unfinished rotation. The command finishes that rotation.
     Unfinished { key_file: PathBuf, command: String },
 }
 
-/// A key that a rotation left in a file, and that opens a token which the key at hand does not open.
+/// A key in a file left by a rotation. It opens a token that the current keys do not open.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyElsewhere {
     pub(crate) file: PathBuf,
     pub(crate) id: KeyId,
-    /// The config, if the key opens all of it.
+    /// The config, if the key opens all of its tokens.
     pub(crate) opens_all_of: Option<PathBuf>,
-    /// What kind of place the key at hand came from.
+    /// The kind of place that the current master key came from.
     pub(crate) present: KeySource,
 }
 
@@ -99,7 +100,7 @@ impl TokenFailure {
 }
 
 impl Advice {
-    /// What to do, where more is known than the error says.
+    /// Returns what to do, from what else is known about the token.
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Usual => return None,
@@ -130,7 +131,7 @@ impl Advice {
     }
 }
 
-/// What to do so that the key in `file` is the master key from now on, in the place of the one from `present`.
+/// Returns how to make the key in `file` the master key, instead of the one from `present`.
 fn make_permanent(file: &Path, present: KeySource) -> String {
     let option = format!("use --key-file {}", quoted_path(file));
     let exports: Vec<_> = exports(file).lines().map(|line| line.trim().to_owned()).collect();

@@ -1,4 +1,4 @@
-//! Command lines that make no sense, and settings of the environment that do not.
+//! Failures of the command line, and of environment variables that configure the program.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,51 +17,51 @@ pub(crate) enum UsageFailure {
     /// The config and the pointer stand in each other's place; `config` is what stands in the config's, and `option` is what
     /// stands before the pointer.
     Swapped { verb: &'static str, option: Option<&'static str>, config: PathBuf, pointer: PathBuf },
-    /// One word was given, and it is a file, not a value.
+    /// The only argument is a file, so the pointer is missing.
     NoPointerNamed { config: PathBuf },
-    /// What stands behind the config is not text.
+    /// The pointer is not UTF-8.
     PointerNotUtf8,
-    /// What stands behind `--require`.
+    /// The value of `--require` is not a pointer.
     RequiredNotAPointer { pointer: Pointer },
-    /// `encrypt` would write over what it reads.
+    /// The output of `encrypt` is its input.
     EncryptedOverInput { path: PathBuf },
-    /// `decrypt` would write over what it reads.
+    /// The output of `decrypt` is its input.
     DecryptedOverInput { path: PathBuf },
-    /// `-` as an output that can only be a file.
+    /// `-` was given as an output that must be a file.
     DashForOutput,
-    /// `-` as a file for a key.
+    /// `-` was given as the file for a key.
     DashForKey,
     /// The config and what `--json` prints would both go to stdout.
     TwoForStdout,
-    /// The variable or option for waiting is not a number.
+    /// The value of PROXMOX_MCP_LOCK_WAIT is not a number.
     LockWaitNotSeconds { variable: &'static str, value: OsString },
 
     // `set`.
-    /// Others can see an argument.
+    /// The secret was given as an argument, which other users can see.
     SecretAsArgument,
-    /// There is no secret on stdin, and nobody is asked.
+    /// No secret is on stdin, and the user cannot be asked.
     SecretMissing { pointer: Pointer, why: Absence },
-    /// stdin or both answers were empty.
+    /// The secret is empty.
     SecretEmpty,
-    /// The two answers are not the same.
+    /// The two answers of the prompt differ.
     SecretsDiffer,
 
     // `run`.
-    /// Nothing stands behind `--`.
+    /// No program follows `--`.
     NoProgram,
-    /// `--env` or `--file` is not followed by NAME=POINTER.
+    /// The value of `--env` or `--file` is not NAME=POINTER.
     NotAnAssignment { text: String },
-    /// Two options set one variable.
+    /// Two options set the same variable.
     VariableTwice { name: String },
 
-    /// The hidden command that removes folders in memory was given another one.
+    /// The hidden command `sweep` was given a folder that is not a memory folder.
     NotAMemoryFolder,
 }
 
-/// The hint for a secret that is not where it must be.
+/// The hint for a missing secret.
 const PIPE_IT_IN: &str = "pipe the secret in: printf %s \"$SECRET\" | fernseal set …";
 
-/// Whoever writes `-` means stdout, and would leave a file of that name behind.
+/// The message for `-` as a file name. A user who writes it means stdout, and would leave behind a file of that name.
 const DASH: &str = "\"-\" is not a file name here; use ./- for a file of that name";
 
 impl UsageFailure {

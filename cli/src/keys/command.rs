@@ -1,10 +1,13 @@
-//! A command that prints a key: the door to password managers, key services, hardware tokens and age.
-//! The command has stdin, stderr and the terminal of this process, so it can ask for a PIN or a touch.
+//! Runs a command that prints a key, such as that of a password manager, a key service, a hardware token or age.
 //!
-//! It dies with this process. A signal at the terminal reaches both, as they are of one process group. If this process
-//! alone is killed, the system kills the command (PR_SET_PDEATHSIG). That must be set in the new process before it becomes
-//! the shell, which std allows only in unsafe code. So this program is started once more, sets it there, and becomes the
-//! shell: the setting outlives an exec. What the shell itself has started ends when it writes to the closed pipe.
+//! The command inherits stdin, stderr and the terminal, so it can ask for a PIN or a touch. It must not outlive this
+//! process:
+//!
+//! * A signal from the terminal reaches both, as they share a process group.
+//! * If only this process is killed, the kernel kills the command (PR_SET_PDEATHSIG). A process must set that for
+//!   itself, between fork and exec, which std allows only in unsafe code. So this program starts itself once more
+//!   (`fernseal bound`), sets it there, and then executes the shell; the setting survives exec.
+//! * Programs that the shell has started end when they write to the closed pipe.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
@@ -21,13 +24,13 @@ use crate::env::KEY_VARIABLES;
 use crate::error::{CommandFlaw, KeyFailure, NamedBy, Result};
 use crate::interrupt;
 
-/// The most that a command may print, in bytes: some keys, and by far no log.
+/// The limit on the command's output, in bytes: room for several keys, but not for a log.
 const MAX_OUTPUT: usize = 4096;
 
-/// How long a command may take to end after an interrupt.
+/// How long a command may take to end after an interrupt before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Runs `command`, which `named_by` names, and returns what it prints.
+/// Runs `command` and returns its output. `named_by` is the option or variable that contains the command.
 pub(super) fn read(named_by: NamedBy, command: &OsStr) -> Result<Zeroizing<String>> {
     let failed = |flaw| KeyFailure::Command { named_by, flaw };
     let mut started = start(command).map_err(|error| failed(CommandFlaw::NotStarted(error.into())))?;
@@ -44,7 +47,7 @@ pub(super) fn read(named_by: NamedBy, command: &OsStr) -> Result<Zeroizing<Strin
     if output.trim_ascii().is_empty() {
         return Err(failed(CommandFlaw::PrintedNothing).into());
     }
-    // What is not UTF-8 is no key; the replacement character makes the message say so.
+    // Invalid UTF-8 is never a valid key. With the replacement character, parsing fails with the right message.
     Ok(Zeroizing::new(String::from_utf8_lossy(&output).into_owned()))
 }
 
@@ -64,7 +67,7 @@ fn start(command: &OsStr) -> io::Result<Child> {
     bound.spawn()
 }
 
-/// Reads all that the command prints, and waits for its end.
+/// Reads the command's whole output, and waits for its end.
 fn wait(child: &mut Child, is_asked_to_end: &dyn Fn() -> bool) -> io::Result<Ended> {
     let mut output = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT + 1));
     let Some(mut stdout) = child.stdout.take() else { return Err(io::ErrorKind::BrokenPipe.into()) };
@@ -76,7 +79,7 @@ fn wait(child: &mut Child, is_asked_to_end: &dyn Fn() -> bool) -> io::Result<End
         if !is_readable(&stdout)? {
             continue;
         }
-        // One byte too many tells that the output is too long.
+        // One byte more than the limit shows that the output is too long.
         let room = MAX_OUTPUT + 1 - output.len();
         let mut buffer = Zeroizing::new([0; MAX_OUTPUT + 1]);
         match stdout.read(&mut buffer[..room])? {
@@ -89,12 +92,12 @@ fn wait(child: &mut Child, is_asked_to_end: &dyn Fn() -> bool) -> io::Result<End
     };
     drop(stdout);
     if let Some(ended) = ended {
-        // It fails if the command has just ended.
+        // This fails if the command has just ended.
         let _ = child.kill();
         child.wait()?;
         return Ok(ended);
     }
-    // It has closed its stdout, but may run on.
+    // The command has closed its stdout but may still run.
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
@@ -112,7 +115,7 @@ fn wait(child: &mut Child, is_asked_to_end: &dyn Fn() -> bool) -> io::Result<End
     })
 }
 
-/// Whether something can be read, or the end was reached, within a tenth of a second.
+/// Waits up to 100 ms for output or the end of it. Reports whether either has come.
 fn is_readable(stdout: &ChildStdout) -> io::Result<bool> {
     let timeout = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
     match poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&timeout)) {
@@ -122,11 +125,11 @@ fn is_readable(stdout: &ChildStdout) -> io::Result<bool> {
     }
 }
 
-/// Becomes `program`, which is killed when the process `parent` ends.
+/// Executes `program`, which the kernel then kills when the process `parent` ends.
 pub(crate) fn run_bound(parent: i32, program: &[OsString]) -> Result<()> {
     let failed = |error: io::Error| KeyFailure::ShellNotStarted { error: error.into() };
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| failed(error.into()))?;
-    // The parent may have ended before that.
+    // A race: the parent may have ended before the call above, and then no signal would ever come.
     if getppid().map(Pid::as_raw_pid) != Some(parent) {
         return Err(failed(io::Error::other("the process that wants the key has ended")).into());
     }

@@ -1,6 +1,7 @@
-//! Many derivations at once: no key is derived twice, and all cores take part.
-//! This is where nearly all of the command's time goes.
-//! How one core does several at a time is core's matter (`kdf::derive_many`).
+//! Derives many keys at once, on all cores, and none of them twice.
+//!
+//! Nearly all of the program's running time is spent here. How one core derives several keys in parallel is defined in
+//! fernseal-core (`kdf::derive_many`).
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -16,15 +17,15 @@ use fernseal_core::{Key, KeyId, MasterKey};
 
 use crate::keys::parallel;
 
-/// Derivations that were asked for since the start.
+/// The number of derivations since the program started.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// How many keys were derived since the start.
+/// Returns the number of derivations since the program started.
 pub(crate) fn count() -> usize {
     COUNT.load(Ordering::Relaxed)
 }
 
-/// A master key, and what was derived from it once: its id, and the key of all legacy tokens, which share one salt.
+/// A master key with two cached derivations: its id, and the key of all legacy tokens, which share one salt.
 pub(crate) struct Master {
     key: MasterKey,
     id: OnceCell<KeyId>,
@@ -45,7 +46,7 @@ impl Deref for Master {
     }
 }
 
-/// One key to derive.
+/// A request for one key.
 #[derive(Clone, Copy)]
 pub(crate) struct Job<'a> {
     pub(crate) master: &'a Master,
@@ -57,13 +58,14 @@ impl Job<'_> {
         self.salt == LEGACY_SALT
     }
 
-    /// The key, if it was derived before in this run.
+    /// Returns the key if this run has derived it before.
     fn known(&self) -> Option<Derived> {
         self.master.legacy.get().filter(|_| self.is_legacy()).cloned()
     }
 }
 
-/// A key of a batch. The batch stays where it is, as keys that are moved leave copies behind, until its last key is done.
+/// A derived key: an index into a shared batch. Keys are never moved out of their batch, because a move would leave a
+/// copy in memory. The batch is wiped after its last key is dropped.
 #[derive(Clone)]
 pub(crate) struct Derived {
     batch: Arc<Vec<Key>>,
@@ -74,12 +76,12 @@ impl Deref for Derived {
     type Target = Key;
 
     fn deref(&self) -> &Key {
-        // Each place was worked out for its batch.
+        // Every index was computed for this batch.
         &self.batch[self.at]
     }
 }
 
-/// Derives the key of each task on `threads` threads. Jobs that are equal share one derivation and one key.
+/// Derives the key of each task on `threads` threads. Equal tasks share one derivation.
 pub(crate) fn keys(tasks: &[Job<'_>], threads: NonZeroUsize) -> Vec<Derived> {
     let mut place_of: BTreeMap<(*const Master, Salt), usize> = BTreeMap::new();
     let mut jobs = Vec::new();
@@ -100,7 +102,7 @@ pub(crate) fn keys(tasks: &[Job<'_>], threads: NonZeroUsize) -> Vec<Derived> {
     tasks.iter().zip(places).map(derived).collect()
 }
 
-/// The ids of `masters`. What is asked for together is derived together.
+/// Returns the ids of `masters`. The missing ones are derived in one go.
 pub(crate) fn ids(masters: &[&Master], threads: NonZeroUsize) -> Vec<KeyId> {
     let unknown: Vec<&Master> = masters.iter().copied().filter(|master| master.id.get().is_none()).collect();
     let jobs: Vec<kdf::Job<'_>> =
@@ -108,22 +110,23 @@ pub(crate) fn ids(masters: &[&Master], threads: NonZeroUsize) -> Vec<KeyId> {
     for (master, key) in unknown.iter().zip(run(&jobs, threads)) {
         master.id.get_or_init(|| KeyId::from_derived(&key));
     }
-    // Each has one by now.
+    // The loop above has set every missing id.
     masters.iter().map(|master| *master.id.get().expect("a master key's id was derived")).collect()
 }
 
-/// The id of `master`.
+/// Returns the id of `master`.
 pub(crate) fn key_id(master: &Master, threads: NonZeroUsize) -> KeyId {
     ids(&[master], threads)[0]
 }
 
-/// The id of `master`, as it is shown.
+/// Returns the id of `master` as text.
 pub(crate) fn id(master: &Master, threads: NonZeroUsize) -> String {
     key_id(master, threads).to_string()
 }
 
-/// Shares the jobs out among the threads: runs as even as can be, each filled up to what costs its thread no more time. (Of 20
-/// jobs where 16 take as long as 10, two threads get 16 and 4.) Where the system gives no thread, this one does all.
+/// Divides the jobs among the threads as evenly as possible, and fills up each share to a whole number of SIMD lanes,
+/// which costs no time. For example, if 16 jobs take as long as 10, two threads get 16 and 4 of 20 jobs. If no thread
+/// can be started, the calling thread does all.
 fn run(jobs: &[kdf::Job<'_>], threads: NonZeroUsize) -> Vec<Key> {
     COUNT.fetch_add(jobs.len(), Ordering::Relaxed);
     let mut out: Vec<Key> = jobs.iter().map(|_| Key::from_bytes(&[0; 32])).collect();
@@ -131,7 +134,7 @@ fn run(jobs: &[kdf::Job<'_>], threads: NonZeroUsize) -> Vec<Key> {
     let mut shares: Vec<_> = jobs.chunks(share).zip(out.chunks_mut(share)).collect();
     let derive = |(jobs, out): (&[kdf::Job<'_>], &mut [Key])| kdf::derive_many(jobs, out);
     thread::scope(|scope| {
-        // This thread works too: for one token none is started.
+        // The calling thread takes a share too, so a single token starts no thread.
         let own = shares.pop();
         let others = parallel::begin(scope, shares.len(), shares, derive);
         own.into_iter().for_each(derive);

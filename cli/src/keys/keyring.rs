@@ -1,4 +1,6 @@
-//! The keys that a command works with: one that opens and seals, and previous ones that only open.
+//! The keyring: one master key that opens and seals, and previous keys that only open.
+//!
+//! Where keys come from is defined in `source`.
 
 use std::cell::OnceCell;
 use std::num::NonZeroUsize;
@@ -17,27 +19,28 @@ use crate::output::Report;
 use crate::output::terminal::Prompts;
 use crate::quote::is_key_text;
 
-/// The master key, then the previous ones.
+/// The master key, followed by previous keys.
 ///
-/// Each stays where it is: a list of the keys themselves would leave copies behind when it grows.
+/// Keys are reference-counted and never move: a list of plain keys would leave copies in memory when it grows.
 pub(crate) struct Keyring {
     keys: Vec<Rc<Master>>,
-    /// How many of the keys are previous ones.
+    /// The number of previous keys.
     previous: usize,
     /// Where the master key came from, for messages.
     source: (String, KeySource),
-    /// The other keys, in files that rotations left; read when they are asked for.
+    /// The other keys, in files left by rotations. They are read on first use.
     left_behind: OnceCell<Vec<LeftBehind>>,
 }
 
 impl Keyring {
-    /// Takes the keys from where they are; asks at the terminal if there is none. A command loads them before it changes
-    /// anything, which is what the prompt says.
+    /// Loads the keys from where the user set them, or asks for the master key at the terminal. A command calls this
+    /// before it changes anything: the message after a cancelled prompt says that nothing was changed.
     pub(crate) fn load(options: KeyOptions<'_>, prompts: Prompts, report: &Report) -> Result<Self> {
         Self::from_places(places(options, report), prompts, report)
     }
 
-    /// Takes the master key from what was found in `places`, and the previous keys; asks at the terminal if there is none.
+    /// Loads the master key from what was found in `places`, and the previous keys. If no place has a master key, asks
+    /// for it at the terminal.
     pub(crate) fn from_places(places: Vec<Place>, prompts: Prompts, report: &Report) -> Result<Self> {
         let mut found: Option<(Rc<Master>, (String, KeySource))> = None;
         for Place { name, kind, found: here } in places {
@@ -61,7 +64,7 @@ impl Keyring {
             Some(found) => found,
             None => {
                 let text = prompts.ask_secret("Master key: ", &Otherwise::NoKey)?.map_err(|why| {
-                    // That there is no terminal is what a service expects.
+                    // The absence of a terminal is not mentioned: it is normal for a service.
                     let unasked = (why == Absence::Forbidden).then_some(why);
                     KeyFailure::NoneSet { variable: unset_variable(), unasked }
                 })?;
@@ -84,12 +87,12 @@ impl Keyring {
         Ok(Self { keys, previous, source, left_behind: OnceCell::new() })
     }
 
-    /// Whether a master key is set anywhere but at the prompt.
+    /// Reports whether a master key is set anywhere, so that no prompt is needed.
     pub(crate) fn is_set(options: KeyOptions<'_>) -> bool {
         !sources(options).is_empty()
     }
 
-    /// The files that the master key would be read from.
+    /// Returns the files from which the master key would be read.
     pub(crate) fn files(options: KeyOptions<'_>) -> Vec<PathBuf> {
         let file = |source| match source {
             Source::File { path, .. } | Source::HomeFile(path) => Some(path),
@@ -98,32 +101,32 @@ impl Keyring {
         sources(options).into_iter().filter_map(file).collect()
     }
 
-    /// Whether there are previous keys.
+    /// Reports whether there are previous keys.
     pub(crate) fn has_previous(&self) -> bool {
         self.previous > 0
     }
 
-    /// The name of the place that the master key came from.
+    /// Returns the name of the place that the master key came from.
     pub(crate) fn source(&self) -> &str {
         &self.source.0
     }
 
-    /// What kind of place that is.
+    /// Returns the kind of place that the master key came from.
     pub(crate) fn source_kind(&self) -> KeySource {
         self.source.1
     }
 
-    /// The keys in files that rotations left, but for those that are at hand anyway.
+    /// Returns the keys in files left by rotations, except those already in the keyring.
     pub(crate) fn left_behind(&self) -> &[LeftBehind] {
         self.left_behind.get_or_init(|| {
-            // A home that cannot be read holds none that could be named.
+            // If the home directory is unreadable, the list is empty, as no file in it could be named.
             let mut left = left_behind::keys(left_behind::files().unwrap_or_default());
             left.retain(|left| self.place_of(&left.master).is_none());
             left
         })
     }
 
-    /// Adds a key, unless it is there already, and says at which place.
+    /// Adds a key unless the keyring has it already. Returns its index.
     pub(crate) fn add(&mut self, key: Rc<Master>) -> usize {
         self.place_of(&key).unwrap_or_else(|| {
             self.keys.push(key);
@@ -131,23 +134,23 @@ impl Keyring {
         })
     }
 
-    /// The place of a key.
+    /// Returns the index of a key.
     pub(crate) fn place_of(&self, key: &MasterKey) -> Option<usize> {
         self.keys.iter().position(|known| known.ct_eq(key).into())
     }
 
-    /// All keys, the one that seals first.
+    /// Returns all keys; the first one seals.
     pub(crate) fn all(&self) -> &[Rc<Master>] {
         &self.keys
     }
 
-    /// The key that seals.
+    /// Returns the key that seals.
     pub(crate) fn current(&self) -> &Master {
-        // There is always one: the constructors see to it.
+        // The constructors guarantee at least one key.
         &self.keys[0]
     }
 
-    /// The key that seals, if it is long enough to.
+    /// Returns the key that seals. Fails if it is too short, unless the user allows that.
     pub(crate) fn sealing(&self, allow_short: bool) -> Result<&Master> {
         if self.current().is_short() && !allow_short {
             return Err(KeyFailure::TooShortToSeal.into());

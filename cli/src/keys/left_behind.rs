@@ -1,5 +1,6 @@
-//! The key files that rotations leave in the home directory: `~/.proxmox_mcp_key.ID`.
-//! Whoever still has the old key is told which of them opens a config.
+//! Finds the key files that rotations left in the home directory: `~/.proxmox_mcp_key.ID`.
+//!
+//! Messages use them: a user who still has the old key is told which file contains the key that opens a config.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +12,7 @@ use crate::error::{KeyFailure, Result};
 use crate::keys::Master;
 use crate::keys::source::from_file_silently;
 
-/// How the names of the files begin that new keys are written to.
+/// The prefix of the names of files to which rotations write new keys.
 const PREFIX: &str = ".proxmox_mcp_key.";
 
 /// A key in a file that a rotation left.
@@ -20,7 +21,7 @@ pub(crate) struct LeftBehind {
     pub(crate) master: Rc<Master>,
 }
 
-/// Where a rotation writes the new key with this id, unless it is told another place.
+/// Returns where a rotation writes the new key with this id by default.
 pub(crate) fn default_place(id: &str) -> Result<PathBuf> {
     let home = home().ok_or_else(|| KeyFailure::NoHome { variable: env::unset("HOME") })?;
     if !home.is_dir() {
@@ -29,10 +30,10 @@ pub(crate) fn default_place(id: &str) -> Result<PathBuf> {
     Ok(home.join(format!("{PREFIX}{id}")))
 }
 
-/// The key files that rotations left, in the order of their names; none if there is no home directory.
+/// Lists the key files that rotations left, sorted by name. The list is empty if there is no home directory.
 ///
 /// # Errors
-/// That the home directory cannot be read, or what a file in it is.
+/// Fails if the home directory, or the type of a file in it, cannot be read.
 pub(crate) fn files() -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let Some(home) = home() else { return Ok(files) };
@@ -41,7 +42,7 @@ pub(crate) fn files() -> io::Result<Vec<PathBuf>> {
         entries => {
             for entry in entries? {
                 let entry = entry?;
-                // A pipe would be waited for.
+                // Only regular files: reading a FIFO would block.
                 if entry.file_name().as_bytes().starts_with(PREFIX.as_bytes()) && is_file(&entry.path())? {
                     files.push(entry.path());
                 }
@@ -52,13 +53,13 @@ pub(crate) fn files() -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The keys in `files`. What holds no key is left out.
+/// Reads the keys in `files`, and skips files without a valid key.
 pub(crate) fn keys(files: Vec<PathBuf>) -> Vec<LeftBehind> {
     let read = |file: PathBuf| Some(LeftBehind { master: from_file_silently(&file).ok()?, file });
     files.into_iter().filter_map(read).collect()
 }
 
-/// Whether `path` leads to a regular file.
+/// Reports whether `path` leads to a regular file.
 fn is_file(path: &Path) -> io::Result<bool> {
     match path.metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -1,4 +1,6 @@
-//! Master keys: where they come from, which of them a command works with, and the keys that are derived from them.
+//! Master keys: where they come from, which ones a command uses, and the keys derived from them.
+//!
+//! Key derivation itself is in fernseal-core.
 
 mod command;
 pub(crate) mod derive;

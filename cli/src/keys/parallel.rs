@@ -1,6 +1,7 @@
-//! Work on many things side by side, while the thread that began it goes on.
-//! Results come in the order of the things, whichever was done first, and a panic in a thread is one of the whole.
-//! Without threads the same work is done on the spot, one thing after the other.
+//! Runs one function on many items in parallel, while the calling thread continues.
+//!
+//! Results keep the order of the items. A panic in a thread is propagated to the caller. If no thread is available, the
+//! calling thread does the work.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
@@ -10,14 +11,14 @@ use fernseal_core::stack;
 
 use crate::env::USED_STACK;
 
-/// Work that was begun.
+/// Work in progress.
 pub(crate) struct Pending<'scope, R> {
     threads: Vec<ScopedJoinHandle<'scope, Vec<(usize, R)>>>,
     done: Vec<(usize, R)>,
 }
 
-/// Begins to do `work` on each of `things`, on as many threads. Each takes the next thing when it is done with one.
-/// Where the system has no thread to give, as with none wanted, all is done when this returns.
+/// Starts `work` on each of `things`, on up to `threads` threads. Each thread takes the next item when it has finished
+/// one. With zero threads, or if none can be started, all work is done before this returns.
 pub(crate) fn begin<'scope, T, R>(
     scope: &'scope Scope<'scope, '_>,
     threads: usize,
@@ -44,7 +45,7 @@ where
 }
 
 impl<R> Pending<'_, R> {
-    /// Waits until all is done: what came of it, in the order of the things.
+    /// Waits for all work, and returns the results in the order of the items.
     pub(crate) fn finish(self) -> Vec<R> {
         let mut done = self.done;
         for thread in self.threads {
@@ -67,7 +68,7 @@ mod tests {
     fn results_come_in_the_order_of_the_things_whichever_was_done_first() {
         for threads in [0, 1, 2, 5, 50] {
             let work = |thing: u64| {
-                // The first things take longest.
+                // The first items take longest.
                 thread::sleep(Duration::from_millis((20 - thing) / 4));
                 thing * thing
             };

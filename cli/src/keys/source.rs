@@ -1,4 +1,7 @@
-//! Where master keys come from, and in which order: options, variables, and a file in the home directory.
+//! The places that a master key can come from, and their precedence: options, then environment variables, then a file
+//! in the home directory.
+//!
+//! Change this module to add a source. Which keys a command then works with is defined in `keyring`.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -25,10 +28,10 @@ use crate::store::owners;
 
 const CREDENTIAL: &str = "proxmox_mcp_master_key";
 
-/// No key file is longer; whoever names a device or a log by mistake is told soon.
+/// The limit on what is read from a key file, in bytes: a device or a log that was named by mistake then fails quickly.
 const MAX_KEY_FILE: u64 = 64 * 1024;
 
-/// The file that the master key is in where nothing else names one.
+/// The default key file in the home directory.
 const HOME_FILE: &str = ".proxmox_mcp_key";
 
 /// The options that name the master key.
@@ -44,16 +47,16 @@ impl KeyOptions<'_> {
     }
 }
 
-/// How places outrank each other: where one of a rank names a key, those of the later ranks are not looked at.
+/// The precedence of places. If a place of one rank has a key, later ranks are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Option,
-    /// A variable or systemd's credential. Two that hold different keys are an error.
+    /// A variable or systemd's credential. Two of them with different keys are an error.
     Environment,
     Home,
 }
 
-/// What a place that a key can come from holds.
+/// A source of key text that is set.
 pub(super) enum Source {
     Text {
         variable: &'static str,
@@ -67,7 +70,7 @@ pub(super) enum Source {
         named_by: NamedBy,
         command: OsString,
     },
-    /// The file in the home directory. Nobody named it, so it must be the user's alone.
+    /// The file in the home directory. As the user did not name it, it must be private to the user.
     HomeFile(PathBuf),
 }
 
@@ -76,7 +79,7 @@ impl Source {
         match self {
             Self::Text { variable, .. } => (*variable).to_owned(),
             Self::File { named_by, path } => format!("{named_by} {}", shown(path)),
-            // The command itself may hold a secret.
+            // The name only: the command line itself may contain a secret.
             Self::Command { named_by, .. } => named_by.to_string(),
             Self::HomeFile(path) => shown(path),
         }
@@ -104,7 +107,7 @@ impl Source {
     }
 }
 
-/// A place that a master key can come from, and what was found there.
+/// A place that a master key can come from, with what was found there.
 pub(crate) struct Place {
     pub(crate) name: String,
     pub(super) kind: KeySource,
@@ -112,7 +115,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// What was found, in words.
+    /// Describes what was found.
     pub(crate) fn words(&self) -> String {
         match &self.found {
             Found::Nothing if matches!(self.kind, KeySource::Credential | KeySource::Home) => "not there".to_owned(),
@@ -133,13 +136,13 @@ impl Place {
 pub(crate) enum Found {
     /// Nothing is set there.
     Nothing,
-    /// Something is set, but a place before it outranks it, so nobody looked at it.
+    /// Something is set there, but another place takes precedence, so it was not read.
     Outranked,
     Key(Rc<Master>),
     Failed(Failure),
 }
 
-/// All places in their order, and what is found in each. Runs a key command where one counts.
+/// Reads all places, in order of precedence. Runs a key command only if no place takes precedence over it.
 pub(crate) fn places(options: KeyOptions<'_>, report: &Report) -> Vec<Place> {
     let candidates = candidates(options);
     let first = candidates.iter().filter(|candidate| candidate.source.is_some()).map(|candidate| candidate.rank).min();
@@ -156,7 +159,7 @@ pub(crate) fn places(options: KeyOptions<'_>, report: &Report) -> Vec<Place> {
     candidates.into_iter().map(look).collect()
 }
 
-/// The sources that count: all that are set of the first rank that has any.
+/// Returns the sources that apply: all that are set in the first rank that has any.
 pub(super) fn sources(options: KeyOptions<'_>) -> Vec<Source> {
     let set: Vec<(Rank, Source)> =
         candidates(options).into_iter().filter_map(|candidate| Some((candidate.rank, candidate.source?))).collect();
@@ -164,17 +167,17 @@ pub(super) fn sources(options: KeyOptions<'_>) -> Vec<Source> {
     set.into_iter().filter(|(rank, _)| Some(*rank) == first).map(|(_, source)| source).collect()
 }
 
-/// A place where a master key may be.
+/// A place that a master key can come from, before it is read.
 struct Candidate {
     rank: Rank,
     kind: KeySource,
-    /// The name of the place, while nothing is there.
+    /// The name of the place, for messages if nothing is set there.
     name: &'static str,
-    /// None where nothing is set.
+    /// What is set there, if anything.
     source: Option<Source>,
 }
 
-/// All places in their order. An empty variable is as good as none.
+/// Lists all places in order of precedence. An empty variable counts as unset.
 fn candidates(options: KeyOptions<'_>) -> [Candidate; 7] {
     let file = |named_by, path: PathBuf| Source::File { named_by, path };
     let option = options
@@ -182,7 +185,7 @@ fn candidates(options: KeyOptions<'_>) -> [Candidate; 7] {
         .map(|command| Source::Command { named_by: NamedBy::Option("--key-command"), command: command.to_owned() });
     let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
         .map(|directory| Path::new(&directory).join(CREDENTIAL))
-        // What cannot be looked at counts: reading it says why.
+        // If the file's existence is unknown, it counts as set: reading it then reports why.
         .filter(|path| !matches!(path.try_exists(), Ok(false)));
     let is_there = |path: &PathBuf| match path.symlink_metadata() {
         Err(error) => error.kind() != std::io::ErrorKind::NotFound,
@@ -214,7 +217,7 @@ fn file_variable(name: &'static str) -> Option<Source> {
 
 fn text_variable(variable: &'static str) -> Option<Source> {
     let value = Zeroizing::new(std::env::var_os(variable)?.into_encoded_bytes());
-    // What is not UTF-8 is no key; the replacement character makes the message say so.
+    // Invalid UTF-8 is never a valid key. With the replacement character, parsing fails with the right message.
     let text = Zeroizing::new(String::from_utf8_lossy(&value).into_owned());
     (!text.trim().is_empty()).then_some(Source::Text { variable, text })
 }
@@ -261,7 +264,7 @@ fn is_handed_over(path: &Path, file: &File, meta: &Metadata) -> bool {
         || is_read_only()
 }
 
-/// Reads a key file's text. A warning, where one is wanted, if others can read it too.
+/// Reads a key file's text. With a `report`, warns if other users can access the file.
 fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<String>> {
     let unreadable = |error: std::io::Error| {
         if path.to_str().is_some_and(is_key_text) {
@@ -303,7 +306,7 @@ pub(crate) fn from_file(path: &Path, report: &Report) -> Result<Rc<Master>> {
     Ok(key)
 }
 
-/// As [`from_file`], for a file that nobody named: no warning.
+/// Does the same as [`from_file`] without a warning, for a file that the user did not name.
 pub(super) fn from_file_silently(path: &Path) -> Result<Rc<Master>> {
     parse(&read_key_file(path, None)?, &shown(path), ReadFrom::File)
 }
@@ -350,7 +353,7 @@ fn looks_like_path(text: &str) -> bool {
 /// The length of the text of a 32-byte key.
 const KEY_TEXT_LEN: usize = 44;
 
-/// Reads key text; a slip that is often made gets words of its own.
+/// Parses key text. Common mistakes get messages of their own.
 pub(super) fn parse(text: &str, place: &str, read_from: ReadFrom) -> Result<Rc<Master>> {
     let invalid = |flaw| KeyFailure::Invalid { place: place.to_owned(), read_from, flaw }.into();
     let parsed = stack::wiped_after::<USED_STACK, _>(|| {

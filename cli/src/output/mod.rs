@@ -1,5 +1,6 @@
-//! What the command says: results on stdout, everything else on stderr.
-//! Control characters are escaped on the way, so that a file name or a member's name cannot drive the terminal.
+//! Prints everything that the program says: results to stdout, all else to stderr.
+//!
+//! Control characters are escaped on the way, so that a file name or a member's name cannot control the terminal.
 
 pub(crate) mod progress;
 pub(crate) mod terminal;
@@ -18,10 +19,10 @@ use serde_json::{Value, json};
 use crate::error::{Failure, FileFailure, Result};
 use crate::quote::{clean, json_line};
 
-/// The version of cli/schema.json: it changes when a field goes or means something else.
+/// The version of cli/schema.json. It changes when a field is removed or changes its meaning.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// How much is said on stderr.
+/// Prints to stderr, as much as the user wants.
 pub(crate) struct Report {
     quiet: bool,
     verbose: AtomicBool,
@@ -32,29 +33,29 @@ impl Report {
         Self { quiet, verbose: AtomicBool::new(verbose) }
     }
 
-    /// The config asks for `"logging": {"level": "DEBUG"}`.
+    /// Turns on debug messages: the config contains `"logging": {"level": "DEBUG"}`.
     pub(crate) fn be_verbose(&self) {
         self.verbose.store(!self.quiet, Ordering::Relaxed);
     }
 
-    /// Only what went wrong is to be said.
+    /// Reports whether only problems are printed.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
     }
 
-    /// Whether steps on the way are told.
+    /// Reports whether debug messages are printed.
     pub(crate) fn is_verbose(&self) -> bool {
         self.verbose.load(Ordering::Relaxed)
     }
 
-    /// What was done, in a line.
+    /// Prints one line about what was done.
     pub(crate) fn note(&self, text: impl Display) {
         if !self.quiet {
             say(&text.to_string());
         }
     }
 
-    /// What is allowed but should not stay so.
+    /// Prints a warning about something that works but should be changed.
     pub(crate) fn warn(&self, text: impl Display) {
         say_marked(&[(Mark::Warning, &text.to_string())]);
     }
@@ -66,7 +67,7 @@ impl Report {
         }
     }
 
-    /// A step on the way, for whoever looks for a fault.
+    /// Prints a debug message about an intermediate step.
     pub(crate) fn trace(&self, text: impl Display) {
         if self.is_verbose() {
             say(&format!("debug: {text}"));
@@ -74,7 +75,7 @@ impl Report {
     }
 }
 
-/// Writes to stderr; if that is closed there is nobody to tell.
+/// Writes to stderr. Errors are ignored, as they could not be reported anywhere.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{}", clean(text));
 }
@@ -129,8 +130,7 @@ pub(crate) fn result(text: impl Display) -> Result<()> {
     writeln!(io::stdout(), "{}", clean(&text.to_string())).map_err(stdout_failed)
 }
 
-/// Writes a result for machines to stdout, in a line: `fields` under the version of the schema (cli/schema.json) and the
-/// command's name.
+/// Writes a JSON result to stdout on one line: `fields`, the schema's version and the command's name (cli/schema.json).
 pub(crate) fn json(command: &str, fields: Value) -> Result<()> {
     let mut whole = json!({ "schema": SCHEMA, "command": command });
     if let (Value::Object(whole), Value::Object(fields)) = (&mut whole, fields) {
@@ -139,28 +139,28 @@ pub(crate) fn json(command: &str, fields: Value) -> Result<()> {
     writeln!(io::stdout(), "{}", json_line(&whole)).map_err(stdout_failed)
 }
 
-/// For machines: files that were left as they are, each with the reason.
+/// Formats skipped files with their reasons, for JSON output.
 pub(crate) fn skipped_in_json(skipped: &[(String, String)]) -> Vec<Value> {
     skipped.iter().map(|(file, reason)| json!({ "file": file, "reason": reason })).collect()
 }
 
-/// For machines: files that failed.
+/// Formats failed files, for JSON output.
 pub(crate) fn failed_in_json(failed: &[(String, Failure)]) -> Vec<Value> {
     let in_json =
         |(file, failure): &(_, Failure)| json!({ "file": file, "reason": failure.what(), "next": failure.next() });
     failed.iter().map(in_json).collect()
 }
 
-/// Says why a command failed. A reader that went away has heard enough.
+/// Prints why a command failed. Prints nothing if the reader of stdout has gone away.
 pub(crate) fn say_failure(failure: &Failure) {
     for failure in failure.told() {
         say_marked(&[(Mark::Error, &failure.what()), (Mark::Next, &failure.next())]);
     }
 }
 
-/// Writes bytes to stdout as they are.
+/// Writes bytes to stdout unchanged.
 pub(crate) fn result_bytes(pieces: &[&[u8]]) -> Result<()> {
-    // Not through the buffer of stdout, in which a secret would stay.
+    // Bypass the buffer of stdout, where a secret would stay in memory.
     let write = || {
         io::stdout().flush()?;
         let mut out = File::from(io::stdout().as_fd().try_clone_to_owned()?);
@@ -169,12 +169,13 @@ pub(crate) fn result_bytes(pieces: &[&[u8]]) -> Result<()> {
     write().map_err(stdout_failed)
 }
 
-/// What came of telling about work that is done: if stdout fails, nothing is to be done again.
+/// Wraps a failure to print a result after the work is done: the message must not ask the user to run the command
+/// again.
 pub(crate) fn after_the_work(told: Result<()>) -> Result<()> {
     told.map_err(|failure| Failure::WorkDone(Box::new(failure)))
 }
 
-/// A failure to write to stdout. A reader that went away (`| head`) is no fault of ours: main keeps quiet about it.
+/// Returns the failure for an error on stdout. A closed pipe (`| head`) is not worth a message, so `main` prints none.
 pub(crate) fn stdout_failed(error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::BrokenPipe => FileFailure::ReaderGone.into(),

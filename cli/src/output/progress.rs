@@ -1,6 +1,6 @@
-//! How far a long run has come: a bar on a terminal, nothing anywhere else.
-//! It appears from a few files or a second of work on, when there is something to wait for.
-//! It goes to stderr and is gone when the work is done.
+//! Shows a progress bar on stderr, if that is a terminal.
+//!
+//! The bar appears only for several files or after a second of work, and disappears when the work is done.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -15,13 +15,13 @@ use rustix::termios;
 use crate::context::Context;
 use crate::output::terminal::has_escape_codes;
 
-/// Fewer files than this are done before anyone looks, unless they take long.
+/// With fewer files than this, the bar appears only after [`LONG`].
 const A_FEW: usize = 4;
 const LONG: Duration = Duration::from_secs(1);
-/// How often it is drawn anew, a second.
+/// The number of redraws per second.
 const RATE: u8 = 10;
 
-/// A bar, or nothing.
+/// A progress bar, which may never become visible.
 pub(crate) struct Progress {
     what: &'static str,
     files: usize,
@@ -44,7 +44,7 @@ impl Progress {
         }
     }
 
-    /// Says something on stdout: the bar makes room for it.
+    /// Runs `say`, which prints to stdout, with the bar hidden.
     pub(crate) fn beside<R>(&self, say: impl FnOnce() -> R) -> R {
         match self.bar.get() {
             Some(bar) => bar.suspend(say),
@@ -65,8 +65,8 @@ impl Progress {
     }
 }
 
-/// The terminal behind stderr, opened once more: it takes what there is room for and never waits. One that nobody reads
-/// has no room left after a while, and would hold up the work.
+/// The terminal behind stderr, opened again in non-blocking mode. A terminal whose output nobody reads fills up after a
+/// while; without this mode it would block the work.
 #[derive(Debug)]
 struct Unhurried(File);
 
@@ -83,7 +83,7 @@ impl Unhurried {
 
 impl TermLike for Unhurried {
     fn width(&self) -> u16 {
-        // A terminal that does not know its size has columns all the same.
+        // A terminal of unknown size counts as 80 columns wide.
         termios::tcgetwinsize(&self.0).map_or(80, |size| if size.ws_col == 0 { 80 } else { size.ws_col })
     }
 

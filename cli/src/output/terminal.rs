@@ -1,10 +1,9 @@
-//! The person at the terminal: questions, secrets that are typed without echo, and a key that is shown once.
-//! Everything goes through /dev/tty, so that stdin and stdout stay free for data.
+//! Talks to the person at the terminal: asks questions, reads secrets without echo, and shows a new key once.
 //!
-//! A prompt knows nothing of what the command has done so far. Each caller says what is true if the person cancels,
-//! the terminal hangs up or a signal comes: `otherwise`, the second line of the message.
-//!
-//! A key is shown on the terminal's alternate screen, which leaves nothing in the scrollback.
+//! Everything goes through /dev/tty, so stdin and stdout stay free for data. A prompt does not know what the command
+//! has done so far. Each caller passes `otherwise`, the second line of the message if the person cancels, the terminal
+//! hangs up or a signal arrives. A key is shown on the terminal's alternate screen, which leaves nothing in the
+//! scrollback.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
@@ -20,45 +19,45 @@ use crate::error::{Absence, Cause, Cut, Failure, Otherwise, Result, TerminalFail
 use crate::interrupt::{self, Meanwhile};
 
 const ENTER_ALTERNATE_SCREEN: &str = "\x1b[?1049h\x1b[2J\x1b[H";
-/// Cleared before it is left: not every terminal throws the alternate screen away.
+/// Clear the alternate screen before leaving it, as some terminals keep its content.
 const LEAVE_ALTERNATE_SCREEN: &str = "\x1b[2J\x1b[H\x1b[?1049l";
-/// Takes one echoed character back.
+/// Erases one echoed character.
 const RUB_OUT: &str = "\x08 \x08";
 
 const BACKSPACE: u8 = 0x08;
 const DELETE: u8 = 0x7f;
 
-/// Whether the terminal understands escape codes: most do, but not that of an editor or a script (`TERM=dumb`).
+/// Reports whether the terminal supports escape codes. Most do, except those of editors and scripts (`TERM=dumb`).
 pub(crate) fn has_escape_codes() -> bool {
     crate::env::variable("TERM").is_some_and(|term| term != "dumb")
 }
 
-/// How the person may be asked.
+/// Whether and how the program may ask the user.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Prompts {
     no_input: bool,
 }
 
-/// The answer to a question, or why nobody was asked.
+/// The answer to a question, or why none was asked.
 pub(crate) type Asked<T> = std::result::Result<T, Absence>;
 
-/// What a question can be answered with.
+/// The answer to a yes-or-no question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     Yes,
-    /// Enter alone.
+    /// An empty line.
     Default,
-    /// Anything else.
+    /// Any other text.
     Other,
 }
 
 impl Prompts {
-    /// With `no_input` nobody is ever asked.
+    /// With `no_input`, the user is never asked.
     pub(crate) fn new(no_input: bool) -> Self {
         Self { no_input }
     }
 
-    /// Why nobody can be asked; `None` if somebody can.
+    /// Returns why the user cannot be asked, or `None` if the user can.
     pub(crate) fn absence(self) -> Option<Absence> {
         if self.no_input {
             return Some(Absence::Forbidden);
@@ -75,7 +74,7 @@ impl Prompts {
         Tty::open()?.ask(question, false, otherwise).map(Ok)
     }
 
-    /// Asks for a new secret and then for the same again, without echo: both answers.
+    /// Asks for a new secret twice, without echo. Returns both answers.
     pub(crate) fn ask_secret_twice(
         self,
         question: &str,
@@ -84,13 +83,13 @@ impl Prompts {
         if let Some(absence) = self.absence() {
             return Ok(Err(absence));
         }
-        // One terminal for both: between two it would echo what is typed ahead.
+        // Keep the terminal open in between, as it would echo what the user types ahead.
         let mut tty = Tty::open()?;
         let first = tty.ask(question, false, otherwise)?;
         Ok(Ok([first, tty.ask("The same again: ", false, otherwise)?]))
     }
 
-    /// Asks a question.
+    /// Asks a question with echo. Returns the answer, and its text in lower case.
     pub(crate) fn ask(self, question: &str, otherwise: &Otherwise) -> Result<Asked<(Answer, String)>> {
         if let Some(absence) = self.absence() {
             return Ok(Err(absence));
@@ -99,7 +98,7 @@ impl Prompts {
         Ok(Ok((Answer::of(&line), line.trim().to_lowercase())))
     }
 
-    /// Why a key cannot be shown once; `None` if it can.
+    /// Returns why a key cannot be shown on the screen, or `None` if it can.
     pub(crate) fn cannot_show_key(self) -> Option<Absence> {
         if !io::stdout().is_terminal() {
             return Some(Absence::StdoutIsNoTerminal);
@@ -118,7 +117,7 @@ impl Answer {
     }
 }
 
-/// Shows a new key once. Returns when the person has said that it is stored.
+/// Shows a new key once. Returns after the user has confirmed that it is stored.
 pub(crate) fn show_key_once(key: &str) -> Result<()> {
     let mut tty = Tty::open()?;
     let question = "A new master key has been made. It is shown once. Press Enter to see it: ";
@@ -131,18 +130,18 @@ pub(crate) fn show_key_once(key: &str) -> Result<()> {
     Ok(())
 }
 
-/// The terminal, in a mode in which keys come one by one, without echo and without signals.
+/// The terminal in prompt mode: keys arrive one by one, without echo and without signals.
 struct Tty {
     file: File,
     before: Termios,
-    /// What is on the alternate screen, if that is shown.
+    /// The text on the alternate screen, if that is active.
     screen: Option<Zeroizing<String>>,
-    /// Set when the process goes on after it was stopped.
+    /// Set by SIGCONT, when the process continues after a stop.
     continued: Arc<AtomicBool>,
     _listening: Meanwhile,
 }
 
-/// Why a prompt came to no answer.
+/// Why a prompt got no answer.
 enum Unanswered {
     Cut(Cut),
     Failed(Failure),
@@ -156,7 +155,7 @@ impl Tty {
         let before = termios::tcgetattr(&file).map_err(failed)?;
         let continued = CONTINUED.get_or_init(|| {
             let flag = Arc::new(AtomicBool::new(false));
-            // It fails for signals that cannot be caught; this one can.
+            // Registration fails only for signals that cannot be caught; this one can.
             let _ = signal_hook::flag::register(signal_hook::consts::SIGCONT, Arc::clone(&flag));
             flag
         });
@@ -165,11 +164,11 @@ impl Tty {
         Ok(tty)
     }
 
-    /// Puts the terminal into the mode of a prompt.
+    /// Sets the terminal to prompt mode.
     fn take_keys(&self) -> Result<()> {
         let mut mode = self.before.clone();
         mode.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN;
-        // A tenth of a second, then back: a signal is noticed between two keys.
+        // A read returns after 100 ms without a key, so that a signal is noticed between two keys.
         mode.special_codes[SpecialCodeIndex::VMIN] = 0;
         mode.special_codes[SpecialCodeIndex::VTIME] = 1;
         termios::tcsetattr(&self.file, OptionalActions::Flush, &mode).map_err(failed)
@@ -179,7 +178,7 @@ impl Tty {
         self.file.write_all(text.as_bytes()).map_err(failed)
     }
 
-    /// Goes to the alternate screen with `text` on it, until the terminal is closed.
+    /// Shows `text` on the alternate screen, which stays active until this is dropped.
     fn show(&mut self, text: String) -> Result<()> {
         self.screen = Some(Zeroizing::new(text));
         self.redraw()
@@ -194,7 +193,8 @@ impl Tty {
     /// Shows `question` and reads a line.
     fn ask(&mut self, question: &str, echo: bool, otherwise: &Otherwise) -> Result<Zeroizing<String>> {
         let line = self.write(question).map_err(Unanswered::Failed).and_then(|()| self.read_line(question, echo));
-        // After a cancellation too the message begins a line of its own. A terminal that is gone shows none.
+        // End the line after a cancellation too, so that the message starts on its own line. A write error counts only
+        // after an answer: otherwise the terminal may be gone.
         let ended = self.write("\n");
         match line {
             Ok(line) => ended.map(|()| line),
@@ -203,17 +203,19 @@ impl Tty {
         }
     }
 
-    /// Reads a line, with the keys that the terminal is set to: as it reads lines itself, in `getpass` and `ssh`.
+    /// Reads a line. It follows the control characters that the terminal is configured with, like the kernel's own line
+    /// editing.
     fn read_line(&mut self, question: &str, echo: bool) -> std::result::Result<Zeroizing<String>, Unanswered> {
         let codes = self.before.special_codes.clone();
-        // A code of 0 is switched off.
+        // A control character of 0 is disabled.
         let is = |key: u8, code: SpecialCodeIndex| key != 0 && codes[code] == key;
-        // Room enough that a secret never moves, which would leave a copy behind.
+        // Enough capacity that the buffer never reallocates, which would leave a copy of a secret in memory.
         let mut line = Zeroizing::new(Vec::with_capacity(1 << 16));
         let mut is_quoted = false;
         loop {
             let Some(key) = self.key()? else {
-                // It was stopped and goes on: the terminal may have been set anew, and the question is off the screen.
+                // The process was stopped and continues. The shell may have changed the terminal mode, and the question
+                // is no longer visible.
                 self.take_keys()
                     .and_then(|()| self.redraw())
                     .and_then(|()| self.write(question))
@@ -232,7 +234,7 @@ impl Tty {
                     return Err(Unanswered::Cut(Cut::Typed));
                 }
                 _ if is(key, SpecialCodeIndex::VEOF) && line.is_empty() => return Err(Unanswered::Cut(Cut::Typed)),
-                // Behind text it hands that on to whoever reads; here that is nobody yet.
+                // The kernel would hand the text over at this point; here the line is complete only at Enter.
                 _ if is(key, SpecialCodeIndex::VEOF) => 0,
                 _ if is(key, SpecialCodeIndex::VSUSP) => {
                     self.suspend().map_err(Unanswered::Failed)?;
@@ -273,7 +275,7 @@ impl Tty {
         Ok(())
     }
 
-    /// The next key; `None` if the process was stopped and goes on.
+    /// Reads the next key. Returns `None` if the process was stopped and continues.
     fn key(&mut self) -> std::result::Result<Option<u8>, Unanswered> {
         let mut byte = Zeroizing::new([0_u8; 1]);
         loop {
@@ -294,23 +296,23 @@ impl Tty {
         }
     }
 
-    /// Stops the process, and whatever runs beside it in its pipeline, as Ctrl-Z does elsewhere.
+    /// Stops the process and the rest of its pipeline, like Ctrl-Z in other programs.
     fn suspend(&mut self) -> Result<()> {
         self.give_back();
         let stopped = kill_current_process_group(Signal::TSTP);
-        // Where nobody could let it go on, the system does not stop it.
+        // The kernel does not stop an orphaned process group, and then sends no SIGCONT either.
         self.continued.store(true, Ordering::Relaxed);
         stopped.map_err(failed)
     }
 
-    /// Whether the terminal is gone.
+    /// Reports whether the terminal has hung up.
     fn is_hung_up(&self) -> bool {
         let mut fds = [PollFd::new(&self.file, PollFlags::IN)];
         poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
             && fds.iter().any(|fd| fd.revents().intersects(PollFlags::HUP | PollFlags::ERR))
     }
 
-    /// Leaves the terminal as it was before. If it is gone there is nothing to restore.
+    /// Restores the terminal's previous mode. Errors are ignored: if the terminal is gone, there is nothing to restore.
     fn give_back(&mut self) {
         if self.screen.is_some() {
             let _ = self.write(LEAVE_ALTERNATE_SCREEN);
@@ -325,12 +327,12 @@ impl Drop for Tty {
     }
 }
 
-/// Whether an echoed line shows it.
+/// Reports whether a key is visible when echoed.
 fn is_echoed(key: u8) -> bool {
     (b' '..DELETE).contains(&key)
 }
 
-/// Takes the last character off: its first byte, if there was one.
+/// Removes the last character, and returns its first byte.
 fn erase_char(line: &mut Vec<u8>) -> Option<u8> {
     loop {
         match line.pop()? {
@@ -340,14 +342,15 @@ fn erase_char(line: &mut Vec<u8>) -> Option<u8> {
     }
 }
 
-/// Takes all characters off: how many of them were echoed.
+/// Removes all characters, and returns how many of them were echoed.
 fn erase_all(line: &mut Vec<u8>) -> usize {
     let echoed = line.iter().filter(|byte| is_echoed(**byte)).count();
     line.clear();
     echoed
 }
 
-/// Takes the last word off, and what is between it and the end, as the kernel does: how many characters were echoed.
+/// Removes the last word and anything after it, like the kernel's line editing. Returns how many characters were
+/// echoed.
 fn erase_word(line: &mut Vec<u8>) -> usize {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii();
     let mut echoed = 0;

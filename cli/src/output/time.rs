@@ -1,25 +1,26 @@
-//! The present, and times and ages as people write them.
+//! The current time, and times and ages as text.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The present, in Unix seconds.
+/// Returns the current time in Unix seconds.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// A Unix time as a date in UTC: `2026-11-24 04:09:29`.
+/// Formats a Unix time as a UTC date: `2026-11-24 04:09:29`.
 pub(crate) fn date(seconds: u64) -> String {
     let (year, month, day, hour, minute, second) = civil(seconds);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 
-/// A Unix time as it stands in a backup's name, in UTC: `20261124_040929`.
+/// Formats a Unix time for a backup's name, in UTC: `20261124_040929`.
 pub(crate) fn stamp(seconds: u64) -> String {
     let (year, month, day, hour, minute, second) = civil(seconds);
     format!("{year:04}{month:02}{day:02}_{hour:02}{minute:02}{second:02}")
 }
 
-/// Howard Hinnant's `civil_from_days`: eras of 400 years that begin on 1 March.
+/// Converts a Unix time to a civil date, with Howard Hinnant's `civil_from_days`: eras of 400 years that begin on 1
+/// March.
 fn civil(seconds: u64) -> (u64, u64, u64, u64, u64, u64) {
     let days = seconds / 86_400 + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
@@ -32,7 +33,7 @@ fn civil(seconds: u64) -> (u64, u64, u64, u64, u64, u64) {
     (year, month, day, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60)
 }
 
-/// How long ago `then` was.
+/// Describes how long ago `then` was.
 pub(crate) fn age(then: u64, now: u64) -> String {
     let Some(seconds) = now.checked_sub(then) else { return "in the future".to_owned() };
     let (count, unit) = match seconds {

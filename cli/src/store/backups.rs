@@ -1,4 +1,6 @@
-//! The backups of configs, beside them or in a directory of backups.
+//! Finds the backups of configs, beside them or in a backup directory.
+//!
+//! `write` makes backups, and `names` defines what they are called.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -12,19 +14,20 @@ use super::tree::Tree;
 use super::{ConfigPath, parent};
 use crate::error::{FileFailure, Result};
 
-/// Finds the backups of one config after the other: beside it, or below `backup_dir`. Configs of one directory come
-/// together, so it is read once and not once for each of them.
+/// Finds the backups of one config after another: beside it, or below `backup_dir`. It keeps the listing of the last
+/// directory, as configs of one directory come in a row.
 pub(crate) struct Backups {
     backup_dir: Option<Arc<Tree>>,
-    /// The directory that was read last, and the backups in it.
+    /// The last directory that was listed, and the backups in it.
     last: Option<(PathBuf, Option<Arc<Tree>>, BackupFiles)>,
 }
 
-/// The backups of a directory by the names of their configs: stamp, count and file name of each, the oldest first.
+/// The backups in a directory by config name: time stamp, counter and file name of each, oldest first.
 type BackupFiles = BTreeMap<OsString, BTreeSet<(String, u32, OsString)>>;
 
 impl Backups {
-    /// A `backup_dir` that is none is a slip, which would pass for configs without backups.
+    /// Opens `backup_dir`. Fails if it is not a usable directory: with a mistyped name, every config would seem to have
+    /// no backup.
     pub(crate) fn new(backup_dir: Option<&Path>) -> Result<Self> {
         let open = |dir: &Path| {
             Tree::open(dir)
@@ -33,7 +36,7 @@ impl Backups {
         Ok(Self { backup_dir: backup_dir.map(open).transpose()?, last: None })
     }
 
-    /// The backups of `config`, the oldest first.
+    /// Returns the backups of `config`, oldest first.
     pub(crate) fn of(&mut self, config: &ConfigPath) -> Result<Vec<ConfigPath>> {
         let (below, name) = config.backup_place().map_err(|error| config.unreadable(error))?;
         let directory = match (&self.backup_dir, &config.root) {
@@ -59,7 +62,8 @@ impl Backups {
     }
 }
 
-/// The backups in `directory`, which is in `tree` or a tree of its own; none if there is no such directory.
+/// Lists the backups in `directory`, which lies in `tree` or else becomes a tree of its own. The list is empty if there
+/// is no such directory.
 fn backup_files(tree: Option<Arc<Tree>>, directory: &Path) -> io::Result<(Option<Arc<Tree>>, BackupFiles)> {
     let read = || -> io::Result<_> {
         let tree = tree.map_or_else(|| Tree::open(directory), Ok)?;

@@ -1,4 +1,4 @@
-//! What makes a change outlast a power failure: the directory is synced after the file.
+//! Makes a new name survive a power failure: after the file, its directory is synced too.
 
 use std::fs::File;
 use std::io;
@@ -11,12 +11,12 @@ use super::reopen_readable;
 use crate::error::{FileFailure, Result};
 use crate::quote::shown;
 
-/// What was left out of a write because the file system does not know it, each in a sentence for the user. What the promise
-/// of this module needs is never left out.
+/// Warnings for the user about a write that succeeded: what the file system does not support, one sentence each. Any
+/// other shortcoming is an error.
 pub(crate) type Caveats = Vec<String>;
 
-/// Makes sure that the names in a directory outlast a power failure. Fails where that cannot be known; where the file system
-/// cannot sync a directory at all, the caveat says so. `file` is one in the directory, if one is open.
+/// Syncs a directory, so that the names in it survive a power failure. Returns a caveat if the file system cannot sync
+/// directories, and fails on any other error. `file` is an open file in the directory, if there is one.
 pub(super) fn sync_directory(dir: &OwnedFd, file: Option<&File>, path: &Path) -> Result<Caveats> {
     match sync(dir, file) {
         Ok(None) => Ok(Caveats::new()),
@@ -25,7 +25,7 @@ pub(super) fn sync_directory(dir: &OwnedFd, file: Option<&File>, path: &Path) ->
     }
 }
 
-/// What is to be said where the names in a directory may not outlast a power failure.
+/// Returns the caveat for a directory that cannot be synced.
 pub(super) fn unsynced(error: &io::Error, path: &Path) -> String {
     let path = shown(path);
     format!(
@@ -33,11 +33,12 @@ pub(super) fn unsynced(error: &io::Error, path: &Path) -> String {
     )
 }
 
-/// Syncs a directory. Returns why not, where its file system cannot.
+/// Syncs a directory. Returns `Ok(Some(error))` if the file system does not support it.
 pub(super) fn sync(dir: &OwnedFd, file: Option<&File>) -> io::Result<Option<io::Error>> {
     let synced = match (reopen_readable(dir), file) {
         (Ok(dir), _) => rustix::fs::fsync(&dir),
-        // A directory that may be written and not read: the file system as a whole is synced.
+        // The directory is writable but not readable, so it cannot be opened for fsync: sync the whole file system
+        // instead.
         (Err(error), Some(file)) if error.kind() == io::ErrorKind::PermissionDenied => rustix::fs::syncfs(file),
         (Err(error), _) => return Err(error),
     };

@@ -1,5 +1,7 @@
-//! A config file: its path, and what was read from it. Reading keeps hold of the directory and of what the file was, so
-//! that a change meanwhile is noticed.
+//! A config's location, and a config that was read.
+//!
+//! Reading keeps the directory open and remembers size, times and inode, so that a later write can detect a change by
+//! another program. How a file is replaced is in `write`.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -22,26 +24,27 @@ use super::{Caveats, MAX_CONFIG, durable, open_dir, owners, parent, stat_and_ope
 use crate::env::{CONFIG, variable};
 use crate::error::{Cause, Failure, FileFailure, Result};
 
-/// The longest pause before a config that changes while it is read is read again; all pauses together are twice as long.
+/// The longest pause before a config that changed during reading is read again. All pauses together take about twice as
+/// long.
 const MAX_PAUSE: Duration = Duration::from_millis(256);
 
-/// A config's place: how to get at it, not yet opened.
+/// The location of a config that is not open yet.
 #[derive(Debug, Clone)]
 pub(crate) struct ConfigPath {
-    /// As the user would write it.
+    /// The path in the form in which the user would write it.
     pub(crate) path: PathBuf,
-    /// The directory that was asked for, if the config was found below one: no link is followed from there on.
+    /// The directory that the user named, if the config was found below one. From there on, no symlink is followed.
     pub(super) root: Option<Arc<Tree>>,
 }
 
 impl ConfigPath {
-    /// A config that the user named; if that is a link, the file that it leads to.
+    /// Makes the location of a config that the user named. If it is a symlink, the config is the file that it leads to.
     pub(crate) fn named(path: &Path) -> Self {
         Self { path: path.to_owned(), root: None }
     }
 
-    /// Where backups of the config go below `backup_dir`: under the real path of its directory, so that configs of one
-    /// name in two places never share backups. The directory below `backup_dir`, and the config's real name.
+    /// Returns where backups of the config go: the directory below `backup_dir`, and the config's real name. The
+    /// directory repeats the config's real path, so that configs of the same name in two places never share backups.
     pub(super) fn backup_place(&self) -> io::Result<(PathBuf, OsString)> {
         let real = match &self.root {
             Some(root) => root.real().join(root.below(&self.path)?),
@@ -51,8 +54,8 @@ impl ConfigPath {
         Ok((directory, real.file_name().unwrap_or_default().to_owned()))
     }
 
-    /// Reads the config, which must be a regular file of at most 64 MiB. One that is replaced meanwhile is read again: what
-    /// is returned was there as a whole.
+    /// Reads the config, which must be a regular file of at most 64 MiB. If another program changes it meanwhile, it is
+    /// read again, so the result is never a mixture of two versions.
     pub(crate) fn read(&self) -> Result<ConfigFile> {
         let mut pause = Duration::from_millis(1);
         loop {
@@ -68,7 +71,8 @@ impl ConfigPath {
         }
     }
 
-    /// Reads the config for a look at what is in it now. A small one is read whole at once, whoever writes meanwhile.
+    /// Reads the config for display. A file of at most one page is read in a single call, so a concurrent write needs
+    /// no second attempt.
     pub(crate) fn read_to_look(&self) -> Result<ConfigFile> {
         const PAGE: usize = 4096;
         let source = self.read_once()?;
@@ -76,7 +80,7 @@ impl ConfigPath {
         if is_small || source.is_unchanged()? {
             return Ok(source);
         }
-        // Two of them are not held at once.
+        // Free this copy before reading again, so that two are never in memory.
         drop(source);
         self.read()
     }
@@ -86,7 +90,7 @@ impl ConfigPath {
         let too_large = || FileFailure::TooLarge { path: self.path.clone() };
         let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= MAX_CONFIG).ok_or_else(too_large)?;
         let bytes = read_whole(&file, size as usize).map_err(|error| self.unreadable(error))?;
-        // It may have grown since.
+        // The file may have grown since `fstat`.
         if bytes.len() as u64 > MAX_CONFIG {
             return Err(too_large().into());
         }
@@ -94,7 +98,8 @@ impl ConfigPath {
         Ok(ConfigFile { config: self.clone(), dir, name, bytes, stat, digest })
     }
 
-    /// Whether the file holds `pieces`, one after the other, and no more; looked at bit by bit, as it may be large.
+    /// Reports whether the file contains exactly `pieces`, in order. It compares block by block, as the file may be
+    /// large.
     pub(crate) fn holds(&self, pieces: &[&[u8]]) -> Result<bool> {
         let (_, _, mut file, _) = self.open()?;
         let mut holds = || -> io::Result<bool> {
@@ -115,10 +120,10 @@ impl ConfigPath {
         }
     }
 
-    /// Opens the file, which must be a regular one: its directory, its name there, itself and what it is.
+    /// Opens the file, which must be a regular file. Returns its directory, its name there, the file and its metadata.
     pub(super) fn open(&self) -> Result<(Arc<OwnedFd>, OsString, File, Stat)> {
         let (dir, name) = self.open_directory().map_err(|error| self.unreadable(error))?;
-        // Not blocking: a FIFO is noticed, not waited for.
+        // O_NONBLOCK: opening a FIFO must return, so that it can be refused.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
         let fd = rustix::fs::openat(&dir, &name, flags, Mode::empty()).map_err(|error| self.unreadable(error))?;
         let stat = rustix::fs::fstat(&fd).map_err(|error| self.unreadable(error))?;
@@ -148,7 +153,7 @@ impl ConfigPath {
         Ok(Some((beside.path, source.take_bytes())))
     }
 
-    /// Removes the file, durably.
+    /// Removes the file and syncs its directory.
     pub(crate) fn remove(&self) -> Result<Caveats> {
         let failed = |error: Cause| FileFailure::Unremovable { path: self.path.clone(), error };
         let (dir, name) = self.open_directory().map_err(|error| failed(error.into()))?;
@@ -156,10 +161,10 @@ impl ConfigPath {
         durable::sync_directory(&dir, None, &self.path)
     }
 
-    /// Whether there is a file of any kind, or it is not known.
+    /// Reports whether a file of any kind exists at this path.
     ///
     /// # Errors
-    /// That it cannot be looked at.
+    /// Fails if the path cannot be checked.
     pub(crate) fn exists(&self) -> Result<bool> {
         let stat = self.open_directory().and_then(|(dir, name)| {
             match rustix::fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -170,12 +175,12 @@ impl ConfigPath {
         stat.map_err(|error| self.unreadable(error))
     }
 
-    /// Whether there is a regular file, and it is the one that it was.
+    /// Reports whether the path still leads to the regular file with this identity.
     pub(crate) fn is_still(&self, identity: Identity) -> bool {
         self.open().is_ok_and(|(_, _, _, stat)| Identity::of(&stat) == identity)
     }
 
-    /// The directory that the file is in, and its name there.
+    /// Opens the file's directory, and returns it with the file's name there.
     pub(super) fn open_directory(&self) -> io::Result<(Arc<OwnedFd>, OsString)> {
         let name = |path: &Path| path.file_name().map(ToOwned::to_owned).ok_or(io::ErrorKind::IsADirectory);
         if let Some(root) = &self.root {
@@ -185,7 +190,7 @@ impl ConfigPath {
         let (is_link, real) = match self.path.symlink_metadata() {
             Ok(meta) if meta.is_symlink() => (true, owners::resolve(&self.path)?),
             Ok(_) => (false, self.path.clone()),
-            // It may be about to be made; if it is to be there, whoever opens it notices.
+            // The file may be about to be created. If it must exist, opening it fails later.
             Err(error) if error.kind() == io::ErrorKind::NotFound => (false, self.path.clone()),
             Err(error) => return Err(error),
         };
@@ -208,7 +213,7 @@ impl ConfigPath {
     }
 }
 
-/// What a file was when it was read. Any change to it makes another of it.
+/// Identifies one version of a file. Any write, replacement or change of attributes gives a different identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
     file: (u64, u64),
@@ -227,32 +232,34 @@ impl Identity {
         }
     }
 
-    /// The file, whatever is in it: device and inode.
+    /// Returns device and inode, which identify the file whatever it contains.
     pub(crate) fn file(&self) -> (u64, u64) {
         self.file
     }
 }
 
-/// A config that was read, with a hold on the directory that it is in.
+/// A config that was read, with its directory held open.
 pub(crate) struct ConfigFile {
     pub(super) config: ConfigPath,
     pub(super) dir: Arc<OwnedFd>,
     pub(super) name: OsString,
     pub(super) bytes: Vec<u8>,
     pub(super) stat: Stat,
-    /// Of the bytes, which are handed over.
+    /// The digest of the bytes, for comparison after the caller has taken them.
     pub(super) digest: u64,
 }
 
-/// A number by which one content is told from another, in this process only: nobody outside can compute it.
+/// Computes a keyed hash that distinguishes contents within this process. The random seed keeps others from
+/// constructing a collision.
 pub(super) fn digest(mut from: impl Read) -> io::Result<u64> {
-    // Without random numbers it can be computed; all that a command seals then fails anyway. (std's RandomState panics.)
+    // Without random numbers the seed is 0 and the hash predictable, but sealing fails then anyway. std's `RandomState`
+    // would panic.
     static SEED: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or(0));
     let mut hasher = DefaultHasher::new();
     hasher.write_u64(*SEED);
     let mut part = Zeroizing::new([0; 1 << 14]);
     loop {
-        // Parts of one size, whatever each call reads.
+        // Hash blocks of a fixed size: the result must not depend on how much each read returns.
         let mut len = 0;
         while len < part.len() {
             match from.read(&mut part[len..]) {
@@ -270,7 +277,7 @@ pub(super) fn digest(mut from: impl Read) -> io::Result<u64> {
 }
 
 impl ConfigFile {
-    /// The content, which is handed over.
+    /// Takes the content out, leaving it empty.
     pub(crate) fn take_bytes(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }
@@ -279,18 +286,18 @@ impl ConfigFile {
         Identity::of(&self.stat)
     }
 
-    /// The permission bits.
+    /// Returns the permission bits.
     pub(crate) fn mode(&self) -> u32 {
         self.stat.st_mode & 0o7777
     }
 
-    /// Makes sure that the file's name outlasts a power failure: a run that was killed may have renamed it and not more.
+    /// Syncs the file's directory: a run that was killed may have renamed the file without syncing.
     pub(crate) fn make_durable(&self) -> Result<Caveats> {
         let file = stat_and_open(&self.dir, &self.name).map(|(_, file)| file);
         durable::sync_directory(&self.dir, file.as_ref(), &self.config.path)
     }
 
-    /// Whether `path` leads to this very file.
+    /// Reports whether `path` leads to this very file (same device and inode).
     pub(crate) fn is_at(&self, path: &Path) -> Result<bool> {
         match rustix::fs::stat(path) {
             Err(Errno::NOENT) => Ok(false),
@@ -299,7 +306,8 @@ impl ConfigFile {
         }
     }
 
-    /// Whether the config can be replaced at all; asked before anything is changed.
+    /// Checks that the config can be replaced: it has no other hard links, and its directory is writable. Call this
+    /// before anything is changed.
     pub(crate) fn check_replaceable(&self) -> Result<()> {
         self.obstacles().into_iter().next().map_or(Ok(()), Err)
     }
@@ -341,7 +349,7 @@ impl ConfigFile {
             && directory.is_ok_and(|stat| stat.st_mode & STICKY != 0 && stat.st_uid != user.as_raw())
     }
 
-    /// The file must still be what was read.
+    /// Fails if the file has changed since it was read.
     pub(super) fn refuse_changed(&self) -> Result<()> {
         match self.is_unchanged() {
             Ok(true) => Ok(()),
@@ -350,10 +358,10 @@ impl ConfigFile {
         }
     }
 
-    /// Whether the file is still what was read.
+    /// Reports whether the file is unchanged since it was read.
     ///
     /// # Errors
-    /// That it cannot be looked at.
+    /// Fails if the file cannot be checked.
     pub(crate) fn is_unchanged(&self) -> Result<bool> {
         match rustix::fs::statat(&self.dir, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Identity::of(&stat) == self.identity()),
@@ -362,15 +370,16 @@ impl ConfigFile {
         }
     }
 
-    /// The failure for a file that is not what was read any more.
+    /// Returns the failure for a file that changed since it was read.
     pub(super) fn changed(&self) -> Failure {
         FileFailure::Changed { path: self.config.path.clone() }.into()
     }
 }
 
-/// Reads a file of `size` bytes in one go; what it has grown by since, too, but not much more than a config may have.
+/// Reads a file of `size` bytes in one call. If the file has grown, reads the rest too, up to one byte more than the
+/// limit.
 fn read_whole(file: &File, size: usize) -> io::Result<Vec<u8>> {
-    // One more than there should be: a read that does not fill it has met the end.
+    // One byte of spare room: a read that does not fill it has reached the end.
     let mut bytes = Vec::with_capacity(size + 1);
     while bytes.len() <= size {
         match rustix::io::read(file, spare_capacity(&mut bytes)) {

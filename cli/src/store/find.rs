@@ -1,7 +1,8 @@
-//! Which configs there are: a named file, or all `*.json` below a directory in a stable order.
-//! No link is followed below the directory. What is left out is told, with the reason, and so is what cannot be looked at: a
-//! config there would be missed.
-//! Only names are kept, and few directories are open at a time, so that ten thousand files cost little.
+//! Finds configs: each file that the user named, and all `*.json` below each directory, in a stable order.
+//!
+//! Below a directory no symlink is followed. Whatever is left out is reported with the reason. A path that cannot be
+//! read is reported too, because a config there would be missed. Only names are kept in memory and few directories are
+//! open at a time, so trees of ten thousand files stay cheap.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -17,26 +18,27 @@ use super::tree::{Entry, Tree};
 use super::{ConfigPath, owners, parent};
 use crate::error::{self, Failure, FileFailure, Result};
 
-/// What was found.
+/// The result of a search.
 #[derive(Default)]
 pub(crate) struct Found {
     pub(crate) configs: Vec<ConfigPath>,
-    /// What was left out, and why.
+    /// The files that were left out, each with the reason.
     pub(crate) skipped: Vec<(PathBuf, String)>,
-    /// What cannot be looked at, and why; and directories without a config. A config there would be missed.
+    /// The paths that could not be read, with the failure, and named directories without a config.
     pub(crate) unread: Vec<(PathBuf, Failure)>,
-    /// The real directories that were asked for, and those of named files.
+    /// The real paths of the named directories, and of the directories of named files.
     pub(crate) roots: Vec<PathBuf>,
     /// Temporary files of runs that were killed.
     pub(super) leftovers: Vec<ConfigPath>,
-    /// The real paths of named files.
+    /// The real paths of the named files.
     named: Vec<PathBuf>,
 }
 
-/// Finds the configs that `paths` name: files as they are, directories with all below them. Each is found once.
+/// Finds the configs that `paths` name: files themselves, and directories with everything below them. Each config is
+/// listed once.
 pub(crate) fn find(paths: &[PathBuf]) -> Found {
     let mut found = Found::default();
-    // Where each config is, if one could be met twice.
+    // The locations seen so far; needed only if several paths may overlap.
     let mut met = BTreeSet::new();
     for path in paths {
         let before = found.configs.len();
@@ -57,7 +59,7 @@ pub(crate) fn find(paths: &[PathBuf]) -> Found {
 }
 
 impl Found {
-    /// Fails where there is nothing to work on: not one config was found.
+    /// Fails if no config was found, as there is nothing to work on.
     pub(crate) fn refuse_none(&mut self) -> Result<()> {
         if self.configs.is_empty() {
             error::check_none(self.unread.drain(..).map(|(_, failure)| failure))
@@ -66,7 +68,7 @@ impl Found {
         }
     }
 
-    /// Looks for temporary files of runs that were killed beside named files too, and among the backups in `backup_dir`.
+    /// Also looks for temporary files of killed runs beside the named files and among the backups in `backup_dir`.
     pub(crate) fn look_for_leftovers(&mut self, backup_dir: Option<&Path>) {
         let mut names: BTreeMap<PathBuf, Vec<OsString>> = BTreeMap::new();
         let mut expect = |directory: PathBuf, name: &OsStr| names.entry(directory).or_default().push(name.to_owned());
@@ -84,14 +86,14 @@ impl Found {
         for (directory, names) in names {
             match leftovers_of(&directory, &names) {
                 Ok(leftovers) => self.leftovers.extend(leftovers),
-                // No backup was made there yet.
+                // The directory does not exist, as no backup was made there yet.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => self.unread.push((directory.clone(), directory_unreadable(&directory, error))),
             }
         }
     }
 
-    /// Looks at what was named: a file, or a directory with all below it.
+    /// Adds what one path names: a file, or a directory with everything below it.
     fn look_at(&mut self, path: &Path) -> io::Result<()> {
         owners::check_links(path)?;
         let real = path.canonicalize()?;
@@ -117,11 +119,11 @@ impl Found {
     }
 
     fn walk(&mut self, tree: &Arc<Tree>) {
-        // The directory that is looked at, and how far below the tree's own it is.
+        // The current directory, and its depth below the root.
         let (mut here, mut depth) = (tree.path().to_owned(), 0);
         let mut waiting = Vec::new();
         self.read_directory(tree, &here, 0, &mut waiting);
-        // The last is the next: names are pushed in reverse order.
+        // A stack: `read_directory` pushes entries in reverse, so they come off in order.
         while let Some((level, name, kind)) = waiting.pop() {
             while depth > level {
                 here.pop();
@@ -139,7 +141,7 @@ impl Found {
         }
     }
 
-    /// Lets the entries of a directory wait that may be configs or have some below them.
+    /// Pushes the entries of a directory that may be configs, or may contain some.
     fn read_directory(
         &mut self,
         tree: &Arc<Tree>,
@@ -178,12 +180,12 @@ impl Found {
     }
 }
 
-/// Whether a file of this name is a config, or a temporary file of ours.
+/// Reports whether a file of this name is a config or a temporary file of this program.
 fn is_of_interest(name: &OsStr) -> bool {
     name.as_bytes().ends_with(b".json") || temporary_of(name).is_some()
 }
 
-/// Whether a link leads to a directory, or perhaps: where it leads may not be ours to see.
+/// Reports whether a symlink leads to a directory, or may lead to one that this user cannot see.
 fn leads_to_directory(link: &ConfigPath) -> bool {
     let stat = link.open_directory().and_then(|(dir, name)| Ok(rustix::fs::statat(&dir, &name, AtFlags::empty())?));
     match stat {
@@ -196,7 +198,7 @@ fn directory_unreadable(path: &Path, error: io::Error) -> Failure {
     FileFailure::DirectoryUnreadable { path: path.to_owned(), error: error.into() }.into()
 }
 
-/// Why a JSON file is no config unless it is named itself; nothing, if it is one.
+/// Returns why a JSON file counts as a config only if the user names it, or `None` if it is one anyway.
 pub(crate) fn left_out(name: &OsStr, kind: FileType) -> Option<&'static str> {
     let name = name.as_bytes();
     if kind == FileType::Symlink {
@@ -212,7 +214,7 @@ pub(crate) fn left_out(name: &OsStr, kind: FileType) -> Option<&'static str> {
     }
 }
 
-/// The temporary files in `directory` that were to become one of `names` or a backup of it.
+/// Lists the temporary files in `directory` whose target was one of `names` or a backup of one.
 fn leftovers_of(directory: &Path, names: &[OsString]) -> io::Result<Vec<ConfigPath>> {
     let tree = Tree::open(directory)?;
     let is_of = |target: &[u8], name: &OsString| {

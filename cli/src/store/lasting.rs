@@ -1,4 +1,6 @@
-//! Which files a restart or the end of a container takes away, while others stay.
+//! Recognizes file systems that lose their files at a restart or at the end of a container.
+//!
+//! It serves one check: a new master key must not disappear before the configs that need it.
 
 use std::io;
 use std::path::Path;
@@ -8,7 +10,7 @@ use rustix::fs::StatVfsMountFlags;
 use super::{ConfigPath, parent};
 use crate::error::Forgetful;
 
-/// What `statfs` says of file systems that forget, and their names.
+/// The `statfs` magic numbers of volatile file systems.
 const FORGETFUL: [(u32, Forgetful); 3] =
     [(0x0102_1994, Forgetful::Tmpfs), (0x8584_58f6, Forgetful::Ramfs), (0x794c_7630, Forgetful::Overlay)];
 
@@ -17,14 +19,13 @@ fn kind_of(path: &Path) -> io::Result<Option<Forgetful>> {
     Ok(FORGETFUL.iter().find(|(magic, _)| *magic == kind).map(|(_, forgetful)| *forgetful))
 }
 
-/// Whether the file at `path`, which may be yet to come, goes while one of `configs` stays. What cannot be looked at is
-/// met elsewhere, before anything is written.
+/// Returns the volatile file system of `path`, if the file there would be lost while one of `configs` stays. The file
+/// need not exist yet. Errors count as "not volatile": whatever cannot be read fails later, before anything is written.
 pub(crate) fn goes_before(path: &Path, configs: &[ConfigPath]) -> Option<Forgetful> {
     let real = path.canonicalize();
     let place = real.as_deref().unwrap_or(parent(path));
     let forgetful = kind_of(place).ok().flatten()?;
-    // What a service manager hands over, as Kubernetes and systemd do, is mounted read-only: a copy, of which it has the
-    // original.
+    // Kubernetes and systemd mount secrets read-only. Such a file is a copy, and its original is stored elsewhere.
     if rustix::fs::statvfs(place).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY)) {
         return None;
     }
@@ -32,7 +33,7 @@ pub(crate) fn goes_before(path: &Path, configs: &[ConfigPath]) -> Option<Forgetf
     let own = device(if place.is_dir() { place } else { parent(place) });
     let mut last = None;
     let stays = |config: &ConfigPath| {
-        // A link that was named leads to another place.
+        // Resolve symlinks: a config that the user named may be one.
         let Ok(real) = config.path.canonicalize() else { return false };
         let directory = parent(&real).to_owned();
         if last.as_ref() == Some(&directory) {

@@ -1,13 +1,14 @@
-//! The lock of a directory: whoever writes a config in it holds the lock from reading to renaming, so that of two writers
-//! the second sees what the first has written.
+//! Locks directories, so that of two concurrent runs the second reads what the first has written. A run that writes a
+//! config holds the lock of its directory from reading to renaming.
 //!
-//! The lock is a file in the directory, for those who may write there and for nobody else: whoever may only read the
-//! configs cannot open it, so he cannot hold it. It has the system's lock (flock), which ends with the process, and is
-//! removed at the end. It belongs to the directory and not to the config, whose inode changes each time that it is written;
-//! directories above are not locked, so that two trees meet only where they share a directory with configs.
+//! The lock is an advisory lock (flock) on a file in the directory. The kernel releases it when the process ends, and
+//! the run removes the file. The file's mode admits only those who may write in the directory: a user who can only read
+//! the configs cannot open the lock file, and so cannot block others. The lock belongs to the directory because a
+//! config gets a new inode with each write. Parent directories are not locked, so runs on two trees conflict only if
+//! they share a directory with configs.
 //!
-//! Where no lock can be had, the command goes on and says so: the exchange in `write` still finds out that another has
-//! written meanwhile.
+//! If a directory cannot be locked, the command warns and continues: the atomic exchange in `write` still detects a
+//! concurrent change.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -31,16 +32,16 @@ use crate::error::{Failure, Holder, LockFailure, Result, held_by};
 use crate::interrupt;
 use crate::quote::shown;
 
-/// The name of the lock in its directory.
+/// The name of the lock file.
 const NAME: &str = ".fernseal.lock";
-/// What is longer than the number of a process is no lock of ours.
+/// The size limit of a lock file, which contains only a process id. A larger file was not made by this program.
 const MAX_LOCK: i64 = 32;
-/// How long it is waited between two tries, at first and in the end.
+/// The pause between two attempts: it starts with the first and doubles up to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
-/// Who waits longer is told why.
+/// How long to wait silently before telling the user why.
 const SILENT: Duration = Duration::from_secs(1);
 
-/// The locks of some directories; they end when this is dropped.
+/// The locks of several directories. Dropping this releases them.
 pub(crate) struct Lock {
     held: BTreeMap<FileId, Held>,
 }
@@ -48,32 +49,34 @@ pub(crate) struct Lock {
 /// Device and inode.
 type FileId = (u64, u64);
 
-/// What the person is to know beside the result.
+/// Something to tell the user besides the result.
 pub(crate) enum Notice {
-    /// A run holds the lock, and it is waited for.
+    /// Another run holds the lock, and this run waits for it.
     Waiting(String),
-    /// The lock cannot be had, and why.
+    /// The directory cannot be locked, for this reason.
     Unlocked(String),
-    /// This file, left by a run that was killed, was removed.
+    /// This file, which a killed run had left, was removed.
     Removed(PathBuf),
-    /// A run that was killed had moved aside what another program had saved as the first; it is in the second now.
+    /// A killed run had displaced a file that another program had just saved at the first path. It is at the second
+    /// path now.
     Rescued(PathBuf, PathBuf),
 }
 
-/// Locks the directories of `configs`, in an order that is the same for all, and waits for those that hold one of them. From
-/// here on a signal is a request.
+/// Locks the directories of `configs`, and waits for other runs that hold one. All runs lock in the same order (by
+/// device and inode), so they cannot deadlock. From here on, a signal only requests a stop.
 pub(crate) fn lock(configs: &[ConfigPath], wait: Duration, tell: &dyn Fn(Notice)) -> Result<Lock> {
     interrupt::listen();
     let mut directories: BTreeMap<FileId, Directory> = BTreeMap::new();
     let mut last = None;
     for config in configs {
         let path = parent(&config.path);
-        // The configs of one directory come together, but a named one may be a link.
+        // Skip repeated directories, as configs of one directory come in a row. A named config may be a symlink to
+        // another directory.
         if config.root.is_some() && last == Some(path) {
             continue;
         }
         last = Some(path);
-        // What cannot be opened cannot be read either, and that is told then.
+        // If the directory cannot be opened, reading the config fails later and reports it.
         let opened = config.open_directory().and_then(|(dir, _)| {
             let stat = rustix::fs::fstat(&dir)?;
             Ok(Directory { dir, stat, path: path.to_owned(), is_searched: config.root.is_some() })
@@ -95,10 +98,11 @@ pub(crate) fn lock(configs: &[ConfigPath], wait: Duration, tell: &dyn Fn(Notice)
 }
 
 impl Lock {
-    /// Removes what runs that were killed have left in the locked directories, but for those that were searched already.
+    /// Removes the temporary files that killed runs left in the locked directories, except in those that `find` has
+    /// searched already.
     pub(crate) fn remove_leftovers(&self, tell: &dyn Fn(Notice)) {
         for Held { directory, .. } in self.held.values().filter(|held| !held.directory.is_searched) {
-            // A directory that may not be listed keeps them.
+            // If the directory cannot be listed, its files stay.
             let Ok(tree) = Tree::open(&directory.path) else { continue };
             for entry in tree.entries(Path::new("")).into_iter().flatten() {
                 if temporary_of(&entry.name).is_some() {
@@ -108,7 +112,8 @@ impl Lock {
         }
     }
 
-    /// As [`Self::remove_leftovers`], and what was found elsewhere, where nobody writes now.
+    /// Does the same as [`Self::remove_leftovers`], and removes the temporary files that `find` met elsewhere, where no
+    /// other run is writing.
     pub(crate) fn remove_found_leftovers(&self, found: &Found, tell: &dyn Fn(Notice)) {
         self.remove_leftovers(tell);
         for leftover in &found.leftovers {
@@ -117,7 +122,7 @@ impl Lock {
             let directory = Directory { dir, stat, path: parent(&leftover.path).to_owned(), is_searched: true };
             let _held = match self.held.contains_key(&id(&stat)) {
                 true => None,
-                // A directory without configs, or one for backups.
+                // A directory without configs, or one for backups: it is not locked yet.
                 false => match directory.attempt() {
                     Attempt::Held(file) => Some(Held { directory, file }),
                     _ => continue,
@@ -128,10 +133,11 @@ impl Lock {
     }
 }
 
-/// Removes a file that a run left under a temporary name. What is neither what that run wrote nor what it was to replace is
-/// another program's save, which was moved aside a moment before the run was killed: it gets a name that is seen.
+/// Removes a file that a killed run left under a temporary name. If it is neither the file that the run wrote nor the
+/// one that it was replacing, another program saved it just before the run was killed. Then it is kept, under a visible
+/// name.
 fn clear(leftover: &ConfigPath, tell: &dyn Fn(Notice)) {
-    // What cannot be removed is in nobody's way.
+    // Every error is ignored: a file that cannot be removed does no harm.
     let Ok((dir, name)) = leftover.open_directory() else { return };
     let Some(parsed) = parse_temporary(&name) else { return };
     let Ok(stat) = rustix::fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW) else { return };
@@ -156,7 +162,7 @@ fn clear(leftover: &ConfigPath, tell: &dyn Fn(Notice)) {
     }
 }
 
-/// A directory that is locked.
+/// A locked directory.
 struct Held {
     directory: Directory,
     file: File,
@@ -164,36 +170,36 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Under the lock. If it fails, the next run takes the file over.
+        // Remove the file while the lock is held. If this fails, the next run reuses the file.
         if self.directory.has(&self.file) {
             let _ = rustix::fs::unlinkat(&self.directory.dir, NAME, AtFlags::empty());
         }
     }
 }
 
-/// A directory that is to be locked.
+/// A directory to lock.
 struct Directory {
     dir: Arc<OwnedFd>,
     stat: Stat,
-    /// As the user would write it.
+    /// The path in the form in which the user would write it.
     path: PathBuf,
-    /// Whether it is known already what runs that were killed have left in it.
+    /// Whether `find` has searched it for leftovers of killed runs.
     is_searched: bool,
 }
 
-/// What came of one try.
+/// The result of one attempt to lock.
 enum Attempt {
     Held(File),
-    /// Another holds it: whoever that is.
+    /// Another process holds the lock; this is the holder, if known.
     Busy(Option<Holder>),
-    /// There is no lock to be had here.
+    /// The directory cannot be locked, for this reason.
     Impossible(String),
-    /// This process may not open more files.
+    /// This process has too many open files.
     OutOfFiles(io::Error),
 }
 
 impl Directory {
-    /// The lock, once whoever holds it is done; none, if none can be had.
+    /// Waits for the lock until `deadline`. Returns `None` if the directory cannot be locked at all.
     fn acquire(&self, wait: Duration, deadline: Instant, tell: &dyn Fn(Notice)) -> Result<Option<File>> {
         let begun = Instant::now();
         let (mut pause, mut told) = (PAUSES.0, false);
@@ -260,7 +266,8 @@ impl Directory {
         };
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            // A file that others can open, they can hold: it was not made here.
+            // Users without write permission in the directory can open this file and hold its lock, so this program did
+            // not make it.
             Err(Errno::WOULDBLOCK) if stat.st_mode & 0o7777 & !self.lock_mode() != 0 => {
                 return Attempt::Impossible(foreign());
             }
@@ -268,18 +275,19 @@ impl Directory {
             Err(Errno::INTR) => return Attempt::Busy(None),
             Err(error) => return impossible(error),
         }
-        // Its holder may have removed it before it let go.
+        // A race: the previous holder may have removed the file before it released the lock.
         if !self.has(&file) {
             return Attempt::Busy(None);
         }
-        // For the messages of others; without it they say less.
+        // Best effort: the process id only improves other runs' messages.
         let _ = file.set_len(0).and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
         Attempt::Held(file)
     }
 
-    /// Opens a new lock to all who may write in the directory: they could replace the configs, so they may be waited for.
+    /// Opens a new lock file to all who may write in the directory. They could replace the configs anyway, so they may
+    /// make others wait.
     fn shared_with_writers(&self, file: File) -> File {
-        // If it fails, the others wait until it is gone, and cannot say whom they wait for.
+        // Best effort: on failure, other users wait until the file is gone and cannot name its holder.
         if geteuid().is_root() {
             let owner = (Uid::from_raw(self.stat.st_uid), Gid::from_raw(self.stat.st_gid));
             let _ = rustix::fs::fchown(&file, Some(owner.0), Some(owner.1));
@@ -294,7 +302,7 @@ impl Directory {
         file
     }
 
-    /// Reading and writing for whoever may write in the directory.
+    /// Returns the mode of the lock file: read and write permission for those who may write in the directory.
     fn lock_mode(&self) -> u32 {
         let is_writable = |bit| self.stat.st_mode & bit != 0 && !self.is_sticky();
         [(0o020, 0o060), (0o002, 0o006)]
@@ -303,13 +311,13 @@ impl Directory {
             .fold(0o600, |mode, (_, add)| mode | add)
     }
 
-    /// Whether those who may write in the directory may not touch each other's files there, as in /tmp.
+    /// Reports whether the directory has the sticky bit, as /tmp does: its writers may not touch each other's files.
     fn is_sticky(&self) -> bool {
         self.stat.st_mode & 0o1000 != 0
     }
 
-    /// Whether a file is a lock of those who may write the configs, and of nobody else's making. In /tmp anybody can put
-    /// one in the way.
+    /// Reports whether `stat` is that of a lock file made by someone who may write the configs. In /tmp anyone could
+    /// create a file of this name to block others.
     fn is_trusted(&self, stat: &Stat) -> bool {
         let is_plain = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
             && stat.st_nlink == 1
@@ -317,7 +325,7 @@ impl Directory {
         is_plain && (!self.is_sticky() || [0, self.stat.st_uid, geteuid().as_raw()].contains(&stat.st_uid))
     }
 
-    /// Whether this is the directory's lock still.
+    /// Reports whether `file` is still the directory's lock file.
     fn has(&self, file: &File) -> bool {
         let there = rustix::fs::statat(&self.dir, NAME, AtFlags::SYMLINK_NOFOLLOW);
         matches!((there, rustix::fs::fstat(file)), (Ok(there), Ok(file)) if id(&there) == id(&file))
@@ -329,7 +337,7 @@ impl Directory {
     }
 }
 
-/// The process that holds a lock, as far as it has said so and is alive.
+/// Reads the holder from a lock file. Returns `None` if it names no running process.
 fn holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
     file.take(MAX_LOCK as u64).read_to_string(&mut text).ok()?;

@@ -1,12 +1,13 @@
-//! Files that exist in memory only, in a folder of their own, for programs that need a path: an editor, or what `run`
-//! starts. No file outlives the process that it was made for, however that process ends:
+//! Plaintext files on a memory file system, for programs that need a path: an editor, or the program that `run` starts.
 //!
-//! * A second process of ours, the sweeper, waits for the end of the first and then removes the folder. It outlasts the
-//!   first process's exec and its death by SIGKILL.
-//! * If the sweeper is killed too, the next command that makes such a folder removes what is left.
+//! No file outlives the process that it was made for, however that process ends:
 //!
-//! The folder's name tells the process that it belongs to, and the sweeper holds a lock on the folder. A folder is left
-//! over only if that process has ended and nobody holds the lock.
+//! * A sweeper process waits for the end of the first process and then removes the folder. It survives an exec of the
+//!   first process and its death by SIGKILL.
+//! * If the sweeper is killed too, the next command that makes such a folder removes the remains.
+//!
+//! The folder's name identifies the process that it belongs to, and the sweeper holds an advisory lock on the folder. A
+//! folder is abandoned only if that process has ended and nobody holds the lock.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
@@ -31,20 +32,20 @@ use super::{open_dir, open_dir_in, reopen_readable};
 use crate::error::{FileFailure, ProgramFailure, Result, UsageFailure};
 use crate::interrupt;
 
-/// How the folders' names begin; the owner and random digits follow.
+/// The prefix of the folders' names. The owner and random digits follow.
 const FOLDER: &str = "fernseal-memory-";
 
-/// What `statfs` says of file systems whose files are in memory: tmpfs and ramfs.
+/// The `statfs` magic numbers of file systems in memory: tmpfs and ramfs.
 const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
 
-/// A folder of mode 0700 in memory. It is gone when this is dropped or the process ends, also if the process becomes
-/// another program first.
+/// A folder of mode 0700 in memory. It is removed when this is dropped or when the process ends, even if the process
+/// has executed another program meanwhile.
 pub(crate) struct MemoryFolder {
     path: PathBuf,
 }
 
 impl MemoryFolder {
-    /// Makes a folder on the first memory file system that takes one. Fails with `NotFound` where there is none.
+    /// Creates a folder on the first memory file system that allows it. Fails with `NotFound` if there is none.
     pub(crate) fn create() -> io::Result<Self> {
         let mut failed = io::ErrorKind::NotFound.into();
         for place in places() {
@@ -62,14 +63,15 @@ impl MemoryFolder {
         let folder = Self { path: place.join(name) };
         DirBuilder::new().mode(0o700).create(&folder.path)?;
         let open = reopen_readable(&open_dir(&folder.path)?)?;
-        // The lock belongs to the open folder, so the sweeper, which gets it as its stdin, holds it when we are gone.
+        // The lock belongs to the open file description. The sweeper inherits that as its stdin, so it holds the lock
+        // after this process has ended.
         rustix::fs::flock(&open, FlockOperation::LockExclusive)?;
-        // Files come only now: from here on there is nothing that stays.
+        // Start the sweeper before any file is created, so that no file can stay behind.
         start_sweeper(&folder.path, open)?;
         Ok(folder)
     }
 
-    /// Makes a file of mode 0600 with this content. If the name is taken, the file gets a number behind it.
+    /// Creates a file of mode 0600 with this content. If the name exists, appends a number to it.
     pub(crate) fn add(&self, name: &OsStr, pieces: &[&[u8]]) -> io::Result<PathBuf> {
         let mut path = self.path.join(name);
         let mut number = 1;
@@ -91,7 +93,7 @@ impl MemoryFolder {
 
 impl Drop for MemoryFolder {
     fn drop(&mut self) {
-        // Where it fails, the sweeper tries again.
+        // If this fails, the sweeper tries again.
         remove(&self.path);
     }
 }
@@ -104,7 +106,7 @@ pub(crate) struct MemoryFile {
 }
 
 impl MemoryFile {
-    /// Makes a file of this name with this content.
+    /// Creates a file with this name and content.
     pub(crate) fn create(name: &OsStr, pieces: &[&[u8]]) -> Result<Self> {
         let create = || {
             let folder = MemoryFolder::create()?;
@@ -117,7 +119,7 @@ impl MemoryFile {
         &self.path
     }
 
-    /// What is in the file now: the editor may have put another in its place.
+    /// Reads the file. It opens the path again, because the editor may have replaced the file.
     pub(crate) fn read(&self) -> Result<Zeroizing<Vec<u8>>> {
         let failed = |error: io::Error| FileFailure::EditedUnreadable { error: error.into() };
         let file = fs::File::open(&self.path).map_err(failed)?;
@@ -128,7 +130,8 @@ impl MemoryFile {
     }
 }
 
-/// Folders in memory: the user's own, and the one that all share. Another user's is none: he could replace what is in it.
+/// Returns the directories on memory file systems: the user's own, and /dev/shm. A directory of another user is
+/// excluded, as its owner could replace files in it.
 fn places() -> Vec<PathBuf> {
     let user = geteuid().as_raw();
     let is_own = |path: &PathBuf| fs::metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == user);
@@ -147,9 +150,9 @@ fn places() -> Vec<PathBuf> {
 #[derive(Debug, PartialEq)]
 struct Owner {
     pid: Pid,
-    /// When it started, in the kernel's clock ticks: another process of the same number started later.
+    /// The start time in kernel clock ticks. It distinguishes the process from a later one with the same id.
     start: u64,
-    /// The PID namespace in which the number counts: containers may share a folder.
+    /// The PID namespace of the process id, as containers may share a folder.
     namespace: u64,
 }
 
@@ -163,7 +166,7 @@ impl Owner {
         format!("{}-{}-{}", self.pid.as_raw_pid(), self.start, self.namespace)
     }
 
-    /// Reads the owner in a folder's name.
+    /// Parses the owner from a folder's name.
     fn of(folder: &OsStr) -> Option<Self> {
         let mut parts = folder.to_str()?.strip_prefix(FOLDER)?.split('-');
         let owner = Self {
@@ -175,42 +178,43 @@ impl Owner {
         (parts.next().is_some_and(is_random) && parts.next().is_none()).then_some(owner)
     }
 
-    /// Whether the process still runs; it must be of this namespace.
+    /// Reports whether the process still runs. It must belong to this PID namespace.
     fn is_alive(&self) -> bool {
         if test_kill_process(self.pid) == Err(Errno::SRCH) {
             return false;
         }
-        // What cannot be read may be alive.
+        // If the start time is unreadable, assume that the process runs.
         start_of(self.pid).is_none_or(|start| start == self.start)
     }
 
     fn wait_for_end(&self) {
-        // If the process lives after the descriptor is open, the descriptor is that process's.
+        // Check after opening: if the process is alive now, the descriptor cannot refer to a later process with the
+        // same id.
         if let Ok(process) = pidfd_open(self.pid, PidfdFlags::empty())
             && self.is_alive()
         {
             while poll(&mut [PollFd::new(&process, PollFlags::IN)], None) == Err(Errno::INTR) {}
             return;
         }
-        // An old kernel, or a sandbox without this system call.
+        // The kernel is too old, or a sandbox forbids pidfd_open.
         while self.is_alive() {
             thread::sleep(Duration::from_millis(100));
         }
     }
 }
 
-/// When a process started, which has not ended yet.
+/// Returns the start time of a process. A zombie gets a time that no process has.
 fn start_of(pid: Pid) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
-    // A program's name may hold anything, so the fields are counted from the last parenthesis (proc(5)).
+    // The program's name may contain spaces and parentheses, so fields count from the last parenthesis (proc(5)).
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
     let state = fields.next()?;
     let start = fields.nth(18)?.parse().ok()?;
-    // One that has ended and is only waited for counts as another.
+    // A zombie has ended and only waits to be reaped.
     Some(if matches!(state, "Z" | "X") { u64::MAX } else { start })
 }
 
-/// The number of this process's PID namespace; 0 if the system does not tell.
+/// Returns the inode number of this process's PID namespace, or 0 if it is unknown.
 fn namespace() -> u64 {
     let link = fs::read_link("/proc/self/ns/pid").ok();
     let digits =
@@ -218,10 +222,11 @@ fn namespace() -> u64 {
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
-/// Starts the process that removes `folder` once this one has ended. It holds `open`, the folder with its lock.
+/// Starts the sweeper process, which removes `folder` once this process has ended. It inherits `open`, the locked
+/// folder.
 ///
-/// It is no child of this process: a program that waits for all of its children would wait for the sweeper, which waits
-/// for the program. It is of a process group of its own, so that what the terminal sends to this one does not reach it.
+/// The sweeper is not a child of this process: a program that waits for all of its children would wait for the sweeper,
+/// and the sweeper for it. It has its own process group, so signals from the terminal do not reach it.
 fn start_sweeper(folder: &Path, open: OwnedFd) -> io::Result<()> {
     let status = sweeper(folder, &[]).stdin(open).status()?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("the process that would remove it: {status}"))) }
@@ -242,8 +247,8 @@ fn sweeper(folder: &Path, options: &[&str]) -> Command {
     command
 }
 
-/// The sweeper: removes `folder`, if it is one of ours, once the process that it belongs to has ended. The first process
-/// only starts the second, which `stays`.
+/// Runs the sweeper: removes `folder`, if it is a folder of this module, once the process that it belongs to has ended.
+/// The first process only starts a second one (`stays`) and ends, which detaches the second.
 pub(crate) fn sweep(folder: &Path, stays: bool) -> Result<()> {
     let Some(owner) = folder.file_name().and_then(Owner::of) else {
         return Err(UsageFailure::NotAMemoryFolder.into());
@@ -261,7 +266,7 @@ pub(crate) fn sweep(folder: &Path, stays: bool) -> Result<()> {
         .map_err(|error| ProgramFailure::SweeperNotStarted { error: error.into() }.into())
 }
 
-/// Removes the folders in `place` whose processes ended and were not swept up after.
+/// Removes abandoned folders in `place`.
 fn sweep_dead(place: &Path) {
     let (Ok(entries), Ok(dir)) = (fs::read_dir(place), open_dir(place)) else { return };
     for entry in entries.flatten() {
@@ -276,15 +281,15 @@ fn sweep_dead(place: &Path) {
         if !is_own || rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err() {
             continue;
         }
-        // A container's process cannot be looked at from here. It locks its folder before it puts a file there, so an
-        // empty one may be new.
+        // Processes in another container are invisible from here. Such a process locks its folder before it creates a
+        // file there, so an unlocked empty folder may be new, but an unlocked folder with files is abandoned.
         if is_here || fs::read_dir(entry.path()).is_ok_and(|mut files| files.next().is_some()) {
             remove(&entry.path());
         }
     }
 }
 
-/// Removes a folder with all in it. A program that still runs may write while it is emptied.
+/// Removes a folder and its contents. It retries, because a program that still runs may create files meanwhile.
 fn remove(folder: &Path) {
     for _ in 0..3 {
         if fs::remove_dir_all(folder).is_ok() || matches!(folder.try_exists(), Ok(false)) {

@@ -1,5 +1,8 @@
-//! Files that stay whole: each is the old one or the new one, whatever fails and whenever the power goes.
-//! Configs, keys, backups and logs are all written here.
+//! Reads, finds, locks and writes files so that none is ever half-written.
+//!
+//! After a crash or a power failure each file is either the old one or the new one. Everything that the program writes
+//! goes through this module: configs, keys, backups, logs and outputs. What a config's text means is not decided here,
+//! but in `config`.
 
 mod backups;
 mod durable;
@@ -37,33 +40,34 @@ use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 
-/// The largest config that is read, in bytes.
+/// The size limit of a config, in bytes.
 const MAX_CONFIG: u64 = 64 << 20;
 
-/// The directory part of a path; `.` if it has none.
+/// Returns the directory part of `path`, or `.` if it has none.
 fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Opens a directory that the user named. It need not be readable: the right to search it is enough to reach a file in it.
+/// Opens a directory that the user named. With O_PATH it need not be readable: search permission is enough to reach a
+/// file in it.
 fn open_dir(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
-/// Opens a directory in a directory, and follows no link.
+/// Opens a directory inside another, without following a symlink.
 fn open_dir_in(dir: &OwnedFd, name: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(rustix::fs::openat(dir, name, flags, Mode::empty())?)
 }
 
-/// Opens a directory that is held already for reading, as it takes to list or to sync it.
+/// Opens a directory again for reading, which listing and syncing require and O_PATH does not allow.
 fn reopen_readable(dir: &OwnedFd) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(dir, ".", flags, Mode::empty())?)
 }
 
-/// A regular file, opened for reading; nothing, if it is none or cannot be opened.
+/// Opens a regular file for reading. Returns `None` if it is not a regular file or cannot be opened.
 fn stat_and_open(dir: &OwnedFd, name: &OsStr) -> Option<(Stat, File)> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = File::from(rustix::fs::openat(dir, name, flags, Mode::empty()).ok()?);

@@ -1,31 +1,37 @@
-//! The names that files get: temporary ones, backups, and what can be read from them.
+//! The file names that the program makes and recognizes: temporary files and backups.
+//!
+//! This module only builds and parses names; it touches no file. Change it when a name's format changes.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Between a config's name and the stamp of a backup of it.
+/// Separates a config's name from the time stamp in the name of its backup.
 pub(super) const BACKUP_MARK: &str = ".backup.";
-/// The length of a backup's stamp, as in `20261124_040929`.
+/// The length of a backup's time stamp, such as `20261124_040929`.
 pub(super) const STAMP_LEN: usize = 15;
 
-/// A file `NAME` that is being written is called `.NAME.fernseal-<16 hex digits>.tmp`, where it must have a name at all. One
-/// that is about to change places with `NAME` is called the same with 32 digits: the marks of the two, so that whoever finds
-/// it after a crash knows which of the two it is.
+/// Marks the name of a temporary file. There are two forms:
+///
+/// * `.NAME.fernseal-<16 random hex digits>.tmp`: a file that is being written, where the file system requires a name
+///   from the start.
+/// * `.NAME.fernseal-<32 hex digits>.tmp`: a file that is about to be exchanged with `NAME`. The digits are the
+///   fingerprints of the new and of the old file (`mark_of`), so that a later run can tell after a crash which of the
+///   two it found.
 pub(super) const TEMPORARY_MARK: &str = ".fernseal-";
 pub(super) const TEMPORARY_END: &str = ".tmp";
 
-/// One of our temporary names, taken apart.
+/// A temporary file's name, parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TemporaryName<'n> {
-    /// The name that the file was to get, perhaps shortened.
+    /// The name of the target file, possibly shortened.
     pub(super) target: &'n [u8],
-    /// For a file that was about to change places with the target: the marks of the new file and of the old one.
+    /// The fingerprints of the new and of the old file, if the two were about to be exchanged.
     pub(super) marks: Option<(u64, u64)>,
 }
 
-/// The temporary name for `target` with these digits.
+/// Builds the temporary name for `target` with these digits.
 pub(super) fn temporary_name(target: &OsStr, digits: &str) -> OsString {
     let mut name = OsString::from(".");
     name.push(OsStr::from_bytes(shortened(target)));
@@ -33,12 +39,12 @@ pub(super) fn temporary_name(target: &OsStr, digits: &str) -> OsString {
     name
 }
 
-/// The digits for a file that is about to change places with another.
+/// Formats the digits for a file that is about to be exchanged with another.
 pub(super) fn mark_digits(new: u64, old: u64) -> String {
     format!("{new:016x}{old:016x}")
 }
 
-/// Takes a file's name apart, if it is one of our temporary ones.
+/// Parses a file name. Returns `None` if it is not a temporary name of this program.
 pub(super) fn parse_temporary(name: &OsStr) -> Option<TemporaryName<'_>> {
     let rest = name.as_bytes().strip_prefix(b".")?.strip_suffix(TEMPORARY_END.as_bytes())?;
     let at = rest.windows(TEMPORARY_MARK.len()).rposition(|part| part == TEMPORARY_MARK.as_bytes())?;
@@ -56,22 +62,22 @@ pub(super) fn parse_temporary(name: &OsStr) -> Option<TemporaryName<'_>> {
     Some(TemporaryName { target, marks })
 }
 
-/// If a file's name is one of our temporary ones: the name that it was to become, perhaps shortened.
+/// Returns the target's name, possibly shortened, if `name` is a temporary name of this program.
 pub(super) fn temporary_of(name: &OsStr) -> Option<&[u8]> {
     parse_temporary(name).map(|name| name.target)
 }
 
-/// As much of a name as a temporary one takes up: a name may have 255 bytes, and the temporary one must fit too.
+/// Returns the first 200 bytes of a name. Linux limits names to 255 bytes, and the temporary name adds up to 50.
 pub(super) fn shortened(name: &OsStr) -> &[u8] {
     name.as_bytes().get(..200).unwrap_or(name.as_bytes())
 }
 
-/// When a backup was made, as it stands in its name.
+/// Returns the time stamp in a backup's name.
 pub(crate) fn backup_stamp(backup: &Path) -> Option<&str> {
     backup_parts(backup.file_name()?.as_bytes()).map(|(_, stamp, _)| stamp)
 }
 
-/// Of `NAME.backup.20261124_040929_2` the name, the stamp and the count (1 where there is none).
+/// Splits `NAME.backup.20261124_040929_2` into the name, the time stamp and the counter, which is 1 if absent.
 pub(super) fn backup_parts(file: &[u8]) -> Option<(&[u8], &str, u32)> {
     let mark = file.windows(BACKUP_MARK.len()).rposition(|part| part == BACKUP_MARK.as_bytes())?;
     let (stamp, count) = file[mark + BACKUP_MARK.len()..].split_at_checked(STAMP_LEN)?;
@@ -86,7 +92,7 @@ pub(super) fn backup_parts(file: &[u8]) -> Option<(&[u8], &str, u32)> {
     Some((&file[..mark], stamp, count))
 }
 
-/// Sixteen random hexadecimal digits, for a name that nobody else has.
+/// Returns sixteen random hex digits, which make a name unique.
 pub(super) fn random_digits() -> io::Result<String> {
     Ok(format!("{:016x}", getrandom::u64().map_err(io::Error::other)?))
 }

@@ -1,29 +1,33 @@
-//! Whether a file that is not JSON, or too large, could hold a token: its bytes are looked at one piece after the other.
-//! What it is otherwise does not matter here. When in doubt it could.
+//! Searches a file of any size and format for signs of a token, without parsing it.
+//!
+//! It serves files that are not JSON or exceed the size limit. It prefers false positives: in doubt a file could hold a
+//! token.
 
 use std::io::{self, Read};
 
 use super::ConfigPath;
 use crate::error::Result;
 
-/// How an escape of a character of ASCII begins: it may spell whatever is looked for.
+/// The beginning of a JSON escape of an ASCII character. Such an escape may spell part of any word, so it counts as a
+/// match.
 const ESCAPE: &[u8] = br"\u00";
 const PIECE: usize = 1 << 16;
 
 impl ConfigPath {
-    /// Whether the file could hold one of `words` as a string of JSON: in any case, in UTF-8 or UTF-16, perhaps escaped.
+    /// Reports whether the file could contain one of `words` in a JSON string: in upper or lower case, in UTF-8 or
+    /// UTF-16, possibly with escapes.
     pub(crate) fn could_hold(&self, words: &[&str]) -> Result<bool> {
         let (_, _, file, _) = self.open()?;
         could_hold(file, words).map_err(|error| self.unreadable(error))
     }
 
-    /// Whether it was found in a directory, and not named itself.
+    /// Reports whether the config was found in a directory, rather than named itself.
     pub(crate) fn was_found(&self) -> bool {
         self.root.is_some()
     }
 }
 
-/// Whether `text` could hold one of `words`, as [`ConfigPath::could_hold`] says.
+/// Reports whether `text` could contain one of `words`, by the rules of [`ConfigPath::could_hold`].
 pub(crate) fn could_hold(mut text: impl Read, words: &[&str]) -> io::Result<bool> {
     let words: Vec<Vec<u8>> = words.iter().map(|word| word.to_ascii_lowercase().into_bytes()).collect();
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).chain([ESCAPE]).collect();
@@ -35,7 +39,7 @@ pub(crate) fn could_hold(mut text: impl Read, words: &[&str]) -> io::Result<bool
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             read => read?,
         };
-        // Every second byte of UTF-16 is a NUL, in letters that anyone looks for.
+        // Drop NUL bytes: in UTF-16, every second byte of an ASCII character is one.
         seen.extend(piece[..read].iter().filter(|byte| **byte != 0).map(u8::to_ascii_lowercase));
         let holds = |word: &&[u8]| word.is_empty() || seen.windows(word.len()).any(|part| part == *word);
         if words.iter().any(holds) {

@@ -1,6 +1,7 @@
-//! What git knows of configs that are staged: their names and their contents, which may differ from those in the folder.
-//! Git itself is asked, so that its settings hold.
-//! It gets no master key.
+//! Reads the JSON files in git's index, whose contents may differ from those in the working tree.
+//!
+//! It runs `git` rather than reading the repository, so that the user's git settings apply. The environment of git
+//! contains no master key.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -12,12 +13,12 @@ use rustix::fs::FileType;
 use crate::env::KEY_VARIABLES;
 use crate::error::{Failure, ProgramFailure, Result};
 
-/// A JSON file that is staged.
+/// A JSON file in git's index.
 pub(crate) struct Staged {
-    /// From the top of the repository.
+    /// The path from the top of the repository.
     pub(crate) path: PathBuf,
     pub(crate) kind: FileType,
-    /// Git's name for its content.
+    /// The object id of its content.
     blob: String,
 }
 
@@ -27,13 +28,13 @@ impl Staged {
     }
 }
 
-/// The JSON files that are staged, wherever in the repository.
+/// Lists the JSON files of the whole repository whose staged version differs from the last commit.
 pub(crate) fn staged() -> Result<Vec<Staged>> {
-    // In a folder that is no repository, `git diff` compares two files.
+    // Outside of a repository, `git diff` would compare two files instead of failing.
     git(&["rev-parse", "--git-dir"])?;
     let raw = ["diff", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-relative", "--diff-filter=AMT"];
     let listed = git(&raw)?;
-    // `:MODE MODE BLOB BLOB STATUS` and a path by turns, before and after.
+    // The output alternates between `:MODE MODE BLOB BLOB STATUS` (old and new mode, old and new blob) and a path.
     let mut fields = listed.split(|byte| *byte == 0);
     let mut staged = Vec::new();
     while let (Some(entry), Some(path)) = (fields.next(), fields.next()) {
@@ -50,13 +51,13 @@ pub(crate) fn staged() -> Result<Vec<Staged>> {
     Ok(staged)
 }
 
-/// The file of this name that is staged beside a staged config.
+/// Reads the file `name` in the directory of a staged config from the index, if it is there.
 pub(crate) fn staged_beside(config: &Path, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
     let path = config.with_file_name(name);
     let mut only = OsString::from(":(top,literal)");
     only.push(&path);
     let listed = git(&["ls-files".as_ref(), "--stage".as_ref(), "-z".as_ref(), "--".as_ref(), only.as_os_str()])?;
-    // `MODE BLOB STAGE` and the path.
+    // The output is `MODE BLOB STAGE`, a tab and the path.
     if listed.is_empty() {
         return Ok(None);
     }
@@ -65,7 +66,7 @@ pub(crate) fn staged_beside(config: &Path, name: &str) -> Result<Option<(PathBuf
     read(blob).map(|bytes| Some((path, bytes)))
 }
 
-/// Git says something that this program does not know.
+/// Returns the failure for output of git that this program cannot parse.
 fn unknown(entry: &str) -> Failure {
     ProgramFailure::GitUnknown { entry: entry.to_owned() }.into()
 }
@@ -74,7 +75,7 @@ fn read(blob: &str) -> Result<Vec<u8>> {
     git(&["cat-file", "blob", blob])
 }
 
-/// What git prints.
+/// Runs git and returns its output.
 fn git<S: AsRef<OsStr>>(arguments: &[S]) -> Result<Vec<u8>> {
     let mut command = Command::new("git");
     KEY_VARIABLES.iter().for_each(|name| _ = command.env_remove(name));

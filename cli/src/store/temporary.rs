@@ -1,5 +1,8 @@
-//! A file on its way to its place: without a name until it is whole, where the system can do that. It takes the place of
-//! another file by an exchange, so that a save of another program in between is noticed and put back.
+//! Writes a new file completely before it appears under its name, and replaces an existing file by an atomic exchange.
+//!
+//! Where the system supports it (O_TMPFILE), the file has no name until it is complete. The exchange (RENAME_EXCHANGE)
+//! leaves the old file under a temporary name. If that is not the file that was expected, another program saved it
+//! meanwhile (a TOCTOU race), and the two are exchanged back.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -14,32 +17,33 @@ use rustix::io::Errno;
 use super::names::{mark_digits, random_digits, temporary_name};
 use super::{MAX_CONFIG, stat_and_open};
 
-/// A file on its way to a place in a directory. It has no name until it is whole, where the system can do that; else it has
-/// a temporary one, which is removed when this is dropped.
+/// A file that is being written. It has no name where the system supports that, and otherwise a temporary name.
+/// Dropping it removes the file, unless it has reached its place.
 pub(super) struct Temporary<'d> {
     dir: &'d OwnedFd,
     target: OsString,
     pub(super) file: File,
-    /// Its name now, if that is a temporary one.
+    /// The file's temporary name, if it has one now.
     name: Option<OsString>,
 }
 
-/// What came of putting a file in the place of another.
+/// The result of replacing a file.
 pub(super) enum Replaced {
-    /// It is there. `old` is the name under which the file that was replaced is left, if it cannot be removed.
+    /// The new file is in place. If the old file cannot be removed, it remains under the name `old`.
     Done { old: Option<OsString> },
-    /// Another program has saved the file, and that is what is there.
+    /// Another program saved the file meanwhile. Its version is in place, and the new file is discarded.
     Changed,
-    /// Another program has saved the file, and the two do not change back: that save is left under this name.
+    /// Another program saved the file meanwhile, and exchanging back failed. That version is kept under the name
+    /// `save`.
     Torn { save: OsString },
 }
 
-/// How often two files change back before it is given up: each time, another program must have saved the file in the
-/// microseconds since the last.
+/// The number of attempts to exchange back. Each failed attempt means that another program saved the file within the
+/// microseconds since the last one.
 const MAX_EXCHANGES: usize = 8;
 
 impl<'d> Temporary<'d> {
-    /// Mode 0600 from the first byte.
+    /// Creates the file with mode 0600, so that others can never read it.
     pub(super) fn create(dir: &'d OwnedFd, target: &OsStr) -> io::Result<Self> {
         let target = target.to_owned();
         match create_nameless(dir) {
@@ -53,7 +57,7 @@ impl<'d> Temporary<'d> {
         }
     }
 
-    /// Writes and syncs; not what would be too large to be read again.
+    /// Writes and syncs the content. Refuses content above the size limit, which could not be read again.
     pub(super) fn write(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
         if pieces.iter().map(|piece| piece.len() as u64).sum::<u64>() > MAX_CONFIG {
             return Err(io::Error::other("it would be larger than 64 MiB"));
@@ -65,11 +69,11 @@ impl<'d> Temporary<'d> {
         self.file.sync_all()
     }
 
-    /// Gives the file its name. Fails if there is one of that name, and can be tried again with another.
+    /// Publishes the file under the name `target`. Fails if that name exists; the caller can then retry with another.
     pub(super) fn put_new(&mut self, target: &OsStr) -> io::Result<()> {
         let Some(name) = &self.name else { return Ok(link_nameless(&self.file, self.dir, target)?) };
         match rustix::fs::renameat_with(self.dir, name, self.dir, target, RenameFlags::NOREPLACE) {
-            // A file system that does not know the flag: a second name fails too if there is one already.
+            // The file system does not support RENAME_NOREPLACE. A hard link also fails if the name exists.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
                 rustix::fs::linkat(self.dir, name, self.dir, target, AtFlags::empty())?;
                 rustix::fs::unlinkat(self.dir, name, AtFlags::empty())?;
@@ -80,7 +84,7 @@ impl<'d> Temporary<'d> {
         Ok(())
     }
 
-    /// Puts the file in the place of the one that was `before`, if that is there still: `is_before` knows it.
+    /// Replaces the file `target`, provided that it is still the file `before`. `is_before` recognizes that file.
     pub(super) fn put_over(
         &mut self,
         target: &OsStr,
@@ -92,7 +96,8 @@ impl<'d> Temporary<'d> {
         let exchange = || rustix::fs::renameat_with(self.dir, &waiting, self.dir, target, RenameFlags::EXCHANGE);
         match exchange() {
             Ok(()) => {}
-            // A file system that cannot do it, as NFS: what happens between this look and the renaming goes unnoticed.
+            // The file system cannot exchange (NFS, for example). A change between this check and the rename goes
+            // unnoticed.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
                 match stat_and_open(self.dir, target) {
                     Some((stat, old)) if is_before(&stat, &old) => {}
@@ -102,11 +107,11 @@ impl<'d> Temporary<'d> {
                 self.name = None;
                 return Ok(Replaced::Done { old: None });
             }
-            // An editor that moves the old file out of the way first.
+            // The target is missing: some editors move the old file away before they write the new one.
             Err(Errno::NOENT) => return Ok(Replaced::Changed),
             Err(error) => return Err(error.into()),
         }
-        // From here on, what has the temporary name is another's.
+        // From here on the temporary name belongs to the replaced file, so dropping this must not remove it.
         self.name = None;
         if stat_and_open(self.dir, &waiting).is_some_and(|(stat, old)| is_before(&stat, &old)) {
             let removed = rustix::fs::unlinkat(self.dir, &waiting, AtFlags::empty());
@@ -123,8 +128,8 @@ impl<'d> Temporary<'d> {
                 if out == (new.st_dev, new.st_ino) {
                     return Ok(true);
                 }
-                // Saved once more between the two exchanges, over the new file. That save is the one to stay; the earlier
-                // one, which it would have replaced, is what the temporary name is left with.
+                // Another program saved the file again between the two exchanges, over the new file. Its latest version
+                // must stay in place; the earlier version, which it would have overwritten, takes the temporary name.
                 exchange()?;
                 if file_at(target)? == out {
                     return Ok(true);
@@ -139,7 +144,7 @@ impl<'d> Temporary<'d> {
         Ok(Replaced::Torn { save: waiting })
     }
 
-    /// Gives the file, which is whole, a temporary name of these digits.
+    /// Gives the complete file a temporary name with these digits.
     fn take_name(&mut self, digits: &str) -> io::Result<OsString> {
         let name = temporary_name(&self.target, digits);
         match &self.name {
@@ -154,32 +159,33 @@ impl<'d> Temporary<'d> {
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         if let Some(name) = &self.name {
-            // If even this fails, the next command that writes here removes it.
+            // Best effort: on failure, the next command that writes in this directory removes the file.
             let _ = rustix::fs::unlinkat(self.dir, name, AtFlags::empty());
         }
     }
 }
 
-/// The mark by which a file is known again: one that another program puts in its place has another time or size. Without the
-/// inode, which changes on a file system of layers, and where a tree is copied.
+/// Computes a fingerprint of a file's mode, size and modification time, by which a later run recognizes the file. It
+/// omits the inode, which changes on overlay file systems and when a tree is copied.
 pub(super) fn mark_of(stat: &Stat) -> u64 {
     mark(&[u64::from(stat.st_mode), stat.st_size as u64, stat.st_mtime as u64, stat.st_mtime_nsec])
 }
 
-/// FNV-1a: the marks outlast the process, and hold nothing of the content.
+/// Hashes with FNV-1a, which is stable across processes. No input depends on the content, so the fingerprint reveals
+/// nothing of it.
 fn mark(numbers: &[u64]) -> u64 {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     numbers.iter().flat_map(|number| number.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, step)
 }
 
-/// What a file is that was left under a temporary name with these marks, by a run that was killed.
+/// Reports whether `stat` matches one of the two fingerprints in a temporary name that a killed run left.
 pub(super) fn is_expected(stat: &Stat, (new, old): (u64, u64)) -> bool {
     let mark = mark_of(stat);
     mark == new || mark == old
 }
 
-/// A new file of mode 0600 without a name, which is gone with the process; none, where the file system or the system does
-/// not know such files or cannot give them a name later.
+/// Creates a file of mode 0600 without a name (O_TMPFILE), which vanishes with the process. Returns `None` if the
+/// system does not support such files or cannot name them later, which requires /proc.
 pub(super) fn create_nameless(dir: &OwnedFd) -> rustix::io::Result<Option<File>> {
     static CAN_BE_NAMED: OnceLock<bool> = OnceLock::new();
     if !CAN_BE_NAMED.get_or_init(|| Path::new("/proc/self/fd").is_dir()) {
@@ -193,13 +199,13 @@ pub(super) fn create_nameless(dir: &OwnedFd) -> rustix::io::Result<Option<File>>
     }
 }
 
-/// Gives a file without a name one; fails if there is one of that name.
+/// Gives a nameless file a name. Fails if that name exists.
 pub(super) fn link_nameless(file: &File, dir: &OwnedFd, name: &OsStr) -> rustix::io::Result<()> {
     let own_name = format!("/proc/self/fd/{}", file.as_raw_fd());
     rustix::fs::linkat(rustix::fs::CWD, own_name, dir, name, AtFlags::SYMLINK_FOLLOW)
 }
 
-/// A new file of mode 0600, whatever the umask.
+/// Creates a new file of mode 0600. The umask cannot widen that.
 pub(super) fn create_exclusively(dir: &OwnedFd, name: &OsStr) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(dir, name, flags, Mode::from_raw_mode(0o600))?;

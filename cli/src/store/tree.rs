@@ -1,7 +1,8 @@
-//! A directory that the user named, and those below it: each is opened in the one above it, so that no link is followed on
-//! the way and nobody can put another directory there meanwhile.
-//! The ways to the directories that were opened last stay open. Whoever goes through a tree in its order opens each
-//! directory once, however deep it is; on a way the handles are few, and closer together towards the end.
+//! Opens directories below a root that the user named, without following a symlink.
+//!
+//! Each directory is opened relative to its parent's file descriptor, so nobody can substitute another directory on the
+//! way (a TOCTOU race). The file descriptors along recently used paths stay open: a walk in tree order opens each
+//! directory once, whatever its depth. Each path keeps a limited number of descriptors, denser towards its end.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -16,32 +17,32 @@ use rustix::io::Errno;
 
 use super::{open_dir, open_dir_in, reopen_readable};
 
-/// The most handles that are held on the way to one directory. From a depth of ten thousand levels the way back opens each
-/// directory five times at most.
+/// The most file descriptors that are kept along one path. With 32, walking back from a depth of ten thousand levels
+/// opens each directory at most five times.
 const HELD: usize = 32;
-/// The most ways that are kept: threads are in several directories at a time.
+/// The most paths that are kept, as several threads work in different directories.
 const WAYS: usize = 4;
 
-/// A directory that was named, with all below it.
+/// A root directory, with everything below it.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    /// As the user would write it.
+    /// The path in the form in which the user would write it.
     path: PathBuf,
-    /// Without links.
+    /// The path with symlinks resolved.
     real: PathBuf,
     root: Arc<OwnedFd>,
-    /// The one that was gone last comes last.
+    /// Recently used paths; the last one used is at the end.
     ways: Mutex<Vec<Way>>,
 }
 
-/// What a directory holds: a name, and what it is or why that cannot be found out.
+/// An entry of a directory: its name, and its type or why that is unknown.
 pub(super) struct Entry {
     pub(super) name: OsString,
     pub(super) kind: io::Result<FileType>,
 }
 
 impl Tree {
-    /// Opens the directory at `path`; if that is a link, the directory that it leads to.
+    /// Opens the directory at `path`. If it is a symlink, opens the directory that it leads to.
     pub(super) fn open(path: &Path) -> io::Result<Arc<Self>> {
         let root = Arc::new(open_dir(path)?);
         Ok(Arc::new(Self { path: path.to_owned(), real: path.canonicalize()?, root, ways: Mutex::default() }))
@@ -55,19 +56,20 @@ impl Tree {
         &self.real
     }
 
-    /// The part of `path` below the tree's directory.
+    /// Returns the part of `path` below the root.
     pub(super) fn below<'p>(&self, path: &'p Path) -> io::Result<&'p Path> {
         path.strip_prefix(&self.path).map_err(io::Error::other)
     }
 
-    /// The directory at `below`, a path from the tree's own.
+    /// Opens the directory at `below`, a path relative to the root.
     pub(super) fn directory(&self, below: &Path) -> io::Result<Arc<OwnedFd>> {
         let path = below.as_os_str().as_bytes();
         if path.is_empty() {
             return Ok(Arc::clone(&self.root));
         }
         let mut ways = self.ways();
-        // A way that goes on from there is another thread's, or on the way back: it is left as it is.
+        // A path that continues beyond the shared part stays in the list: another thread may be using it, or the walk
+        // may return to it.
         let (shared, nearest) = ways.iter().map(|way| way.shared(path)).zip(0..).max().unwrap_or_default();
         let mut way = match ways.get(nearest).filter(|_| shared > 0) {
             Some(way) if shared < way.path.len() => way.up_to(shared),
@@ -82,9 +84,9 @@ impl Tree {
         directory
     }
 
-    /// What is in the directory at `below`, by name.
+    /// Lists the directory at `below`, sorted by name.
     pub(super) fn entries(&self, below: &Path) -> io::Result<Vec<Entry>> {
-        // The handles on the way need no right to read.
+        // The kept descriptors are opened with O_PATH, which does not allow listing.
         let directory = reopen_readable(&*self.directory(below)?)?;
         let mut entries = read(&directory, Vec::with_capacity(32 << 10).spare_capacity_mut())?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
@@ -92,35 +94,35 @@ impl Tree {
     }
 
     fn ways(&self) -> MutexGuard<'_, Vec<Way>> {
-        // A way is out of the list while it is changed.
+        // A poisoned lock is harmless: a path is taken out of the list while it changes.
         self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The way to a directory that was opened.
+/// A path from the root to an open directory, with file descriptors along it.
 #[derive(Debug, Default)]
 struct Way {
-    /// Its path, from the root.
+    /// The path relative to the root.
     path: Vec<u8>,
-    /// Directories on it: how much of the path leads to each, the uppermost first.
+    /// Open directories along the path, uppermost first: the length of the path to each, and its descriptor.
     held: Vec<(usize, Arc<OwnedFd>)>,
 }
 
 impl Way {
-    /// How much of `path` leads to a directory that is held.
+    /// Returns how many bytes of `path` lead to a directory that is open here.
     fn shared(&self, path: &[u8]) -> usize {
         let common = self.path.iter().zip(path).take_while(|(a, b)| a == b).count();
         let is_on_way = |end: usize| end <= common && matches!(path.get(end), None | Some(b'/'));
         self.held.iter().rev().map(|(end, _)| *end).find(|end| is_on_way(*end)).unwrap_or(0)
     }
 
-    /// Its first part.
+    /// Copies the part of this path up to `end`.
     fn up_to(&self, end: usize) -> Self {
         let held = self.held.iter().take_while(|(held, _)| *held <= end).cloned();
         Self { path: self.path[..end].to_vec(), held: held.collect() }
     }
 
-    /// Goes on to `path`, which begins with the way so far.
+    /// Extends this path to `path`, which begins with it.
     fn lead_to(&mut self, path: &[u8], root: &Arc<OwnedFd>) -> io::Result<Arc<OwnedFd>> {
         let start = self.path.len();
         let mut directory = Arc::clone(self.held.last().map_or(root, |(_, held)| held));
@@ -140,7 +142,8 @@ impl Way {
         Ok(directory)
     }
 
-    /// Closes the directory that is missed least: gaps may be the wider the further up they are.
+    /// Closes one descriptor if there are too many. It picks the one with the smallest gap in relation to its distance
+    /// from the end, so that the descriptors are denser towards the end.
     fn let_one_go(&mut self) {
         if self.held.len() <= HELD {
             return;
@@ -156,7 +159,7 @@ impl Way {
     }
 }
 
-/// What is in a directory, in the order that it comes in.
+/// Lists a directory in the order in which the kernel returns it.
 fn read(directory: &OwnedFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     let mut listed = RawDir::new(directory, buffer);
@@ -173,7 +176,8 @@ fn read(directory: &OwnedFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<Vec<E
     Ok(entries)
 }
 
-/// What an entry is; a link is a link. Nothing if it is gone by now. Not every file system tells it with the name.
+/// Returns an entry's type, without following symlinks, or `None` if the entry no longer exists. Some file systems do
+/// not return the type with the name, so it takes another system call.
 fn kind(directory: &OwnedFd, name: &OsStr, told: FileType) -> Option<io::Result<FileType>> {
     if told != FileType::Unknown {
         return Some(Ok(told));

@@ -1,9 +1,12 @@
-//! How a file comes to be, or to be another: written without a name, synced, put in its place, the directory synced.
-//! Owner, mode and extended attributes are right before the first byte is written, and never wider than before.
-//! If a step fails, what was there before is there still.
+//! Writes files durably: a config in place of the old one, backups and copies, outputs, key files and log lines.
 //!
-//! A file that is replaced changes places with the new one, in one system call, and is looked at then: if it is not what
-//! was read, another program has saved it meanwhile, and the two change back. Editors take no lock; this finds them out.
+//! A file is written without a name, synced, then published, and at last its directory is synced. Owner, mode and
+//! extended attributes are set before the first byte is written, and never admit more users than before. If a step
+//! fails, the previous file is still in place.
+//!
+//! A config is replaced by an atomic exchange with the new file, and then the old file is compared with what was read.
+//! If another program has changed it meanwhile, the two are exchanged back. This check is needed because editors take
+//! no lock.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -28,8 +31,8 @@ use crate::interrupt;
 use crate::quote::shown;
 
 impl ConfigFile {
-    /// Puts `pieces` in the place of the config's content, durably, with its owner, mode and attributes kept.
-    /// Refused if the file changed since it was read, or has other names (hard links).
+    /// Replaces the config's content durably, and keeps its owner, mode and attributes. Fails if the file has changed
+    /// since it was read or has several hard links.
     pub(crate) fn replace(&self, pieces: &[&[u8]]) -> Result<Caveats> {
         self.check_replaceable()?;
         let failed = |step, error: io::Error| cannot_write(&self.config.path, step, error);
@@ -105,23 +108,23 @@ impl ConfigFile {
         Ok(())
     }
 
-    /// Whether a file is what was read: its content decides, as the exchange of names changes the time of the last change,
-    /// and on a file system of layers the inode.
+    /// Reports whether `file` has the content that was read. It compares contents rather than identities, as the
+    /// exchange changes the ctime and, on overlay file systems, the inode.
     fn is_what_was_read(&self, stat: &Stat, file: &File) -> bool {
         let same = |stat: &Stat| (stat.st_size, stat.st_mode, stat.st_uid, stat.st_gid);
         same(stat) == same(&self.stat) && digest(file).is_ok_and(|found| found == self.digest)
     }
 
-    /// Writes `pieces` to a new file `NAME.MARK.STAMP` beside the config, with its owner and mode; never over a file that
-    /// exists. Returns its path.
+    /// Writes `pieces` to a new file `NAME.MARK.STAMP` beside the config, with the config's owner and mode. It never
+    /// overwrites a file. Returns the path.
     pub(crate) fn write_beside(&self, mark: &str, stamp: &str, pieces: &[&[u8]]) -> Result<(PathBuf, Caveats)> {
         let (directory, beside) = self.here().map_err(|error| cannot_write(&self.config.path, Step::Find, error))?;
         let mark = format!(".{mark}.");
         self.write_copy(&directory, &beside, (&mark, stamp), pieces, CopyKind::EditedText)
     }
 
-    /// Writes `bytes`, which were read from the config, to `NAME.backup.STAMP` with the config's owner and mode:
-    /// beside it, or below `backup_dir` under its real path. Never over a file that exists.
+    /// Writes a backup, `NAME.backup.STAMP`, with the config's owner and mode: beside the config, or below `backup_dir`
+    /// under the config's real path. `bytes` is the content that was read. It never overwrites a file.
     pub(crate) fn back_up(&self, bytes: &[u8], stamp: &str, backup_dir: Option<&Path>) -> Result<(PathBuf, Caveats)> {
         let below = |backups: &Path| {
             let (relative, name) = self.config.backup_place()?;
@@ -133,17 +136,17 @@ impl ConfigFile {
         self.write_copy(&directory, &beside, (BACKUP_MARK, stamp), &[bytes], CopyKind::Backup)
     }
 
-    /// The config's directory, and its real path there.
+    /// Returns the config's directory, and its real path.
     fn here(&self) -> io::Result<(OwnedFd, PathBuf)> {
         let named = &self.config.path;
-        // A link that was named leads to another place.
+        // A named config may be a symlink to another directory.
         let is_link = named.symlink_metadata()?.is_symlink();
         let real = if is_link { named.canonicalize()? } else { named.clone() };
         Ok((self.dir.try_clone()?, real.with_file_name(&self.name)))
     }
 
-    /// Writes `pieces` to a file of the config's owner and mode in `directory`, called as the config with `mark` and a stamp
-    /// behind. `beside` is a path in that directory.
+    /// Writes `pieces` to a new file in `directory` with the config's owner and mode. Its name is the config's name,
+    /// `mark`, the stamp and, if needed, a counter. `beside` is any path in that directory.
     fn write_copy(
         &self,
         directory: &OwnedFd,
@@ -181,8 +184,9 @@ impl ConfigFile {
         Err(failed(Step::FindName, io::ErrorKind::AlreadyExists.into()).into())
     }
 
-    /// Gives `file` the config's owner, extended attributes (access control lists among them) and mode. Attributes of the
-    /// user's own (`user.…`) are left out where the file system does not know them; all others say who may do what.
+    /// Copies the config's owner, extended attributes (including ACLs) and mode to `file`. Attributes in the `user.`
+    /// namespace are dropped if the file system does not support them. All others control access, so failing to copy
+    /// one is an error.
     fn hand_on_attributes(&self, file: &Temporary<'_>) -> Result<Caveats> {
         let failed =
             |property, error: Cause| FileFailure::CannotKeep { property, path: self.config.path.clone(), error };
@@ -211,14 +215,14 @@ impl ConfigFile {
                 set => set.map_err(|error| failed(property(), error.into()))?,
             }
         }
-        // Last: a change of owner clears bits of the mode.
+        // The mode comes last, because changing the owner clears the set-user-ID and set-group-ID bits.
         set_mode(&file.file, self.mode()).map_err(|error| failed(Property::Mode(self.mode()), error.into()))?;
         Ok(caveats)
     }
 }
 
-/// Gives a file its mode. Where a file system keeps no modes, the one that all its files have will do if it is the same
-/// but for the owner's right to execute.
+/// Sets a file's mode. Some file systems give the same mode to all files; it is accepted if it differs only in the
+/// owner's execute bit.
 fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     let set = rustix::fs::fchmod(file, Mode::from_raw_mode(mode));
     if let Err(error) = set
@@ -230,7 +234,7 @@ fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     match set {
         _ if now & !0o100 == mode & !0o100 => Ok(()),
         Err(error) => Err(error.into()),
-        // Not every file system says that it has done nothing.
+        // Some file systems ignore the call and report success.
         Ok(()) => Err(io::Error::other(format!("the file system makes it {now:03o}"))),
     }
 }
@@ -282,21 +286,22 @@ fn can_write_in(directory: &OwnedFd) -> io::Result<()> {
     Ok(rustix::fs::accessat(directory, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
 }
 
-/// A file that a command will write: a new one, or with force one in the place of what is there.
+/// An output file: a new one, or with `force` a replacement of an existing file.
 pub(crate) struct Output {
     path: PathBuf,
     dir: OwnedFd,
     name: OsString,
-    /// What is there and will be replaced.
+    /// The existing file that will be replaced.
     before: Option<Stat>,
 }
 
 impl Output {
-    /// Looks at what is at `path`; asked before anything is worked out. What is saved there from now on survives.
+    /// Checks `path` before any work is done, and remembers the existing file: a later change to it by another program
+    /// is detected and kept.
     pub(crate) fn at(path: &Path, force: bool) -> Result<Self> {
         let failed = |step, error: io::Error| cannot_write(path, step, error);
         refuse_irregular(path)?;
-        // With force, a link stays and what it leads to is replaced.
+        // With `force`, a symlink stays and its target is replaced.
         let real = match owners::resolve(path) {
             Ok(real) if force => real,
             Err(error) if force && error.kind() != io::ErrorKind::NotFound => return Err(failed(Step::Find, error)),
@@ -357,8 +362,8 @@ impl Output {
     }
 }
 
-/// An output is a new file or a regular one. What else stands there, a device, a pipe or a link to nothing, is used by
-/// others, who would find a file with secrets in its place.
+/// Refuses an output path that is a device, a pipe or a dangling symlink. Other programs use these, and would find a
+/// file with secrets in their place.
 fn refuse_irregular(path: &Path) -> Result<()> {
     refuse_dash(path, UsageFailure::DashForOutput)?;
     let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
@@ -375,14 +380,15 @@ fn refuse_irregular(path: &Path) -> Result<()> {
     }
 }
 
-/// Whoever writes `-` means stdout, and would leave a file of that name behind.
+/// Refuses the path `-`. A user who writes it means stdout, and would leave behind a file of that name.
 fn refuse_dash(path: &Path, failure: UsageFailure) -> Result<()> {
     if path == Path::new("-") { Err(failure.into()) } else { Ok(()) }
 }
 
-/// Writes a key to a new file of mode 0600, durably, never over an existing one.
-/// The file is there with the whole key in it, or it is not there: no temporary file ever holds a key.
-/// `unsyncable` says what to do where the file system cannot sync a directory.
+/// Writes a key durably to a new file of mode 0600. It never overwrites a file.
+///
+/// The file either contains the whole key or does not exist, and no temporary file ever contains a key. `unsyncable`
+/// decides what to do if the file system cannot sync a directory.
 pub(crate) fn create_key(path: &Path, text: &str, unsyncable: Unsyncable) -> Result<Caveats> {
     refuse_dash(path, UsageFailure::DashForKey)?;
     let failed = |step, error: io::Error| cannot_write(path, step, error);
@@ -405,16 +411,16 @@ pub(crate) fn create_key(path: &Path, text: &str, unsyncable: Unsyncable) -> Res
     Err(KeyFailure::NotLasting { path: path.to_owned(), error: error.into() }.into())
 }
 
-/// What to do where a file system cannot sync a directory, so that a new file may be gone after a power failure.
+/// What to do if the file system cannot sync a directory, so that a new key file may vanish in a power failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unsyncable {
-    /// Refuse: configs will be under the key at once, and would be lost with it.
+    /// Fail: configs are about to be sealed under the key, and would be lost with it.
     Refuse,
-    /// Say so: nothing is under the key yet.
+    /// Warn: nothing is sealed under the key yet.
     Tell,
 }
 
-/// Writes a file that has no name yet, and gives it one when all is in it. False, where such files are not known.
+/// Writes a nameless file and then links it to its name. Returns false if the system does not support nameless files.
 fn create_at_once(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<bool> {
     let Some(mut file) = create_nameless(dir)? else { return Ok(false) };
     file.write_all(bytes)?;
@@ -423,20 +429,20 @@ fn create_at_once(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<bool>
     Ok(true)
 }
 
-/// The same where a file system or the system knows no files without a name.
+/// Does the same under the final name, for systems without nameless files. On failure it removes the file.
 fn create_by_name(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
     let mut file = create_exclusively(dir, name)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| remove_unused(dir, name))
 }
 
-/// Removes a key that nothing was sealed with yet.
+/// Removes a key file under which nothing has been sealed yet.
 fn remove_unused(dir: &OwnedFd, name: &OsStr) {
-    // If even this fails, the key is in nobody's way.
+    // Best effort: an unused key does no harm.
     let _ = rustix::fs::unlinkat(dir, name, AtFlags::empty());
 }
 
-/// Makes sure that a key file which is there already outlasts a power failure: a run that was killed may have
-/// written it and not more. A pipe or a file system that is never written to needs nothing.
+/// Syncs an existing key file and its directory: a run that was killed may have written it without syncing. A pipe or a
+/// read-only file system needs no sync.
 pub(crate) fn make_durable(path: &Path) -> Result<()> {
     let failed = |error: io::Error| cannot_write(path, Step::Sync, error);
     if !path.metadata().map_err(failed)?.is_file() {
@@ -448,7 +454,7 @@ pub(crate) fn make_durable(path: &Path) -> Result<()> {
         synced => synced.map_err(failed)?,
     }
     match open_dir(parent(&real)) {
-        // Whoever may not read the directory did not make the file either.
+        // A user who may not read the directory did not create the file either.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         dir => match sync(&dir.map_err(failed)?, None) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
@@ -457,14 +463,14 @@ pub(crate) fn make_durable(path: &Path) -> Result<()> {
     }
 }
 
-/// Whether backups can be made in `backup_dir`; asked before anything is changed.
+/// Checks that backups can be written in `backup_dir`. Call this before anything is changed.
 pub(crate) fn check_backup_dir(backup_dir: &Path) -> Result<()> {
     open_dir(backup_dir)
         .and_then(|dir| can_write_in(&dir))
         .map_err(|error| cannot_write(backup_dir, Step::KeepBackupsIn, error))
 }
 
-/// Whether a new key can be written to `path`; asked before anything is changed.
+/// Checks that a new key file can be created at `path`. Call this before anything is changed.
 pub(crate) fn check_creatable(path: &Path) -> Result<()> {
     refuse_dash(path, UsageFailure::DashForKey)?;
     let failed = |error: io::Error| cannot_write(path, Step::Create, error);
@@ -488,7 +494,7 @@ pub(crate) fn append_line(path: &Path, line: &str) -> io::Result<()> {
     let bytes = format!("{start}{line}\n").into_bytes();
     match file.write(&bytes)? {
         len if len < bytes.len() => Err(io::ErrorKind::WriteZero.into()),
-        // A pipe or a terminal, as behind /dev/stderr, cannot be synced.
+        // Pipes and terminals, such as /dev/stderr, cannot be synced.
         _ if !meta.is_file() => Ok(()),
         _ => file.sync_all().and_then(|()| sync_directory_of_log(path, &file)),
     }
@@ -501,7 +507,7 @@ fn sync_directory_of_log(path: &Path, file: &File) -> io::Result<()> {
     sync(&open_dir(parent(&real))?, Some(file)).map(|_cannot| ())
 }
 
-/// Whether the last line of a file has no end. Whoever may only append to it is not told.
+/// Reports whether the last line lacks its newline. Returns false if the file may only be appended to.
 fn ends_torn(path: &Path, meta: &Metadata) -> bool {
     let mut last = [b'\n'];
     if meta.is_file() && meta.len() > 0 {
@@ -515,9 +521,11 @@ fn directory_of(path: &Path) -> io::Result<(OwnedFd, &OsStr)> {
     Ok((open_dir(parent(path))?, name))
 }
 
-/// Makes the directories of `relative` below `root`, for the user alone, and opens the last; follows no link.
-/// What is there already may be of a run that was killed, or of a thread that has not synced it yet: each is made durable
-/// once, one thread after the other.
+/// Creates the directories of `relative` below `root` with mode 0700, and opens the last one without following
+/// symlinks.
+///
+/// An existing directory may come from a killed run, or from another thread that has not synced it yet. So each
+/// directory's parent is synced once per process, under a lock.
 fn make_directories(root: &Path, relative: &Path) -> io::Result<OwnedFd> {
     static DURABLE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let mut durable = DURABLE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -529,7 +537,7 @@ fn make_directories(root: &Path, relative: &Path) -> io::Result<OwnedFd> {
             Err(error) => return Err(error.into()),
         }
         if !durable.contains(&path) {
-            // A file system that cannot sync directories is told of when the backup is there.
+            // Ignore a file system that cannot sync directories: the caller reports that when the backup is written.
             sync(&dir, None)?;
             durable.insert(path.clone());
         }
@@ -557,13 +565,14 @@ fn attribute(file: impl AsFd, name: &OsStr) -> io::Result<Vec<u8>> {
     Ok(value)
 }
 
-/// A file that was replaced, and is still there under another name.
+/// Returns the caveat for a replaced file that is still there under another name.
 fn left_behind(path: &Path, left: &OsStr) -> String {
     let left = parent(path).join(left);
     format!("the old content of {} cannot be removed: remove {} by hand", shown(path), shown(&left))
 }
 
-/// Another program saved the file at `path` while it was replaced, and the save, called `save`, could not be put back.
+/// Returns the failure for a config that another program saved during the exchange. The saved version is now called
+/// `save`.
 fn saved_while_replaced(path: &Path, save: &OsStr) -> Failure {
     FileFailure::SavedWhileReplaced { path: path.to_owned(), save: parent(path).join(save) }.into()
 }

@@ -1,6 +1,7 @@
-//! Configs that are worked on together: their tokens are derived for at once, which keeps all cores busy.
-//! No more are held at a time than a process may have open and memory should be taken for.
-//! What is done with a group is the matter of `rotate`, `rollback` and the commands.
+//! Groups configs into batches, so that the keys of many tokens are derived at once on all cores.
+//!
+//! A batch is bounded: each config keeps a directory open and its text in memory. What happens to a batch is up to the
+//! callers (`verify`, `rotate`, `rollback`).
 
 use std::num::NonZeroUsize;
 
@@ -11,15 +12,16 @@ use crate::keys::Keyring;
 use crate::tokens;
 use crate::tokens::Opened;
 
-/// Tokens that are worked on at once for each thread: enough to keep all lanes of a core busy.
+/// Tokens per thread in a batch: enough to fill the SIMD lanes of a core.
 const THREAD_TOKENS: usize = 64;
-/// And on all threads: each file's directory is held open, of two groups, and most processes may have a thousand files open.
+/// Tokens in a batch. Each config keeps its directory open, two batches exist at a time, and the usual limit is 1024
+/// open files.
 const TOKENS: usize = 256;
-/// The text of a group, in bytes: with the config that reaches as much it is full.
+/// Text in a batch, in bytes. The config that reaches this limit is the last of its batch.
 pub(crate) const BYTES: usize = 4 << 20;
 
-/// The next of `waiting`, each as it was loaded: so many that their tokens, which are derived for at once, keep all cores
-/// busy, and no more than may be held at once. `documents` are those that one of them holds.
+/// Takes the next batch from `waiting` and loads it: enough tokens to keep all cores busy, within the limits above.
+/// `documents` returns the documents of a loaded item.
 pub(crate) fn next_batch<T, L>(
     waiting: &mut impl Iterator<Item = T>,
     threads: NonZeroUsize,
@@ -35,7 +37,7 @@ pub(crate) fn next_batch<T, L>(
     {
         let loaded = load(next);
         for document in documents(&loaded) {
-            // One without tokens holds its directory open all the same.
+            // A config without tokens counts as one, as it keeps its directory open too.
             tokens += document.tokens.len().max(1);
             bytes += document.text.len();
         }
@@ -44,7 +46,7 @@ pub(crate) fn next_batch<T, L>(
     group
 }
 
-/// Opens all tokens of `documents` at once. For each document, what came of each of its tokens.
+/// Opens all tokens of `documents` at once. Returns one list per document, with one result per token.
 pub(crate) fn open_each(
     documents: &[&ConfigText],
     keys: &Keyring,

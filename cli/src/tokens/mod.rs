@@ -1,5 +1,7 @@
-//! Many tokens at once: opened with the keys of a keyring, or sealed under one.
-//! Those of several configs go together, which keeps all cores busy.
+//! Opens and seals many tokens at once, with the keys of a keyring.
+//!
+//! Callers pass the tokens of several configs together, so that their keys are derived on all cores. The token format
+//! itself is in fernseal-core.
 
 pub(crate) mod batch;
 mod refusal;
@@ -18,15 +20,15 @@ use crate::keys::{Derived, Job, Keyring, Master, derive};
 
 pub(crate) use refusal::{found_elsewhere, open_under, opens, refusal};
 
-/// A secret, and what opened it.
+/// An opened secret, with the key that opened it.
 pub(crate) struct Opened {
     pub(crate) plain: Zeroizing<Vec<u8>>,
-    /// The place of the master key in the keyring.
+    /// The index of the master key in the keyring.
     pub(crate) master: usize,
     pub(crate) key: Derived,
 }
 
-/// Opens `tokens`, each with the first of the keys that fits. No key is derived twice.
+/// Opens each token with the first key that fits. No key is derived twice.
 pub(crate) fn open(
     tokens: &[(&ConfigText, &SealedValue)],
     keys: &Keyring,
@@ -49,8 +51,9 @@ pub(crate) fn open(
     results
 }
 
-/// Refuses keys that do not open what `document` holds already, where they are to seal something more in it: it would be
-/// under two keys then, and none would open all of it. Of `others`, the tokens that stay, one is tried.
+/// Fails if `keys` do not open the tokens that `document` already contains. Sealing another value would put the config
+/// under two keys, and no single key would open all of it. Only the first valid token of `others`, the tokens that
+/// stay, is tried: one derivation is enough.
 pub(crate) fn check_fit<'a>(
     document: &ConfigText,
     mut others: impl Iterator<Item = &'a SealedValue>,
@@ -70,13 +73,14 @@ pub(crate) fn check_fit<'a>(
     .into())
 }
 
-/// As [`seal`], for one secret, under a salt of its own.
+/// Seals one secret under a random salt.
 pub(crate) fn seal_one(master: &Master, secret: &str, at: u64, threads: NonZeroUsize) -> Result<String> {
     let sealed: std::result::Result<[String; 1], _> = seal(master, &[secret], false, at, threads)?.try_into();
     sealed.map(|[token]| token).map_err(|sealed| Bug::TokensOfOneSecret { number: sealed.len() }.into())
 }
 
-/// Seals each secret under a salt of its own (or the legacy one), as of the time `at`, and checks each token by opening it.
+/// Seals each secret under a random salt of its own, or under the legacy salt. `at` is the time in the tokens. Opens
+/// each token again to check it.
 pub(crate) fn seal(
     master: &Master,
     secrets: &[&str],

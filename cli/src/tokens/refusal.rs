@@ -1,4 +1,5 @@
-//! Why a token does not open, and which other key does: the keys that rotations left in files are tried.
+//! Explains why a token does not open. It also tries the keys that rotations left in the home directory, so that the
+//! message can name the right one.
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;
@@ -12,22 +13,23 @@ use crate::keys::{Job, Keyring, Master, derive, encoded_twice};
 use crate::tokens::open_with;
 
 thread_local! {
-    /// Tokens for which no key was found. After a few the search ends: a tree under a lost key would cost a derivation
-    /// for each of its files and each key.
+    /// The number of tokens for which no key was found in this run. The search stops at [`ENOUGH_IN_VAIN`]: if the key
+    /// of a whole tree is lost, each further file would cost one derivation per key.
     static IN_VAIN: Cell<u32> = const { Cell::new(0) };
 }
 const ENOUGH_IN_VAIN: u32 = 8;
 
-/// What came of a search among the keys that rotations left.
+/// The result of searching the keys that rotations left.
 enum Search {
     Found(KeyElsewhere),
-    /// So many keys do not open the token.
+    /// This many keys were tried, and none opens the token.
     InVain(usize),
-    /// There is nothing to search for, or it was searched often enough.
+    /// Nothing was searched: the token is malformed, or too many searches have failed.
     Omitted,
 }
 
-/// Why `token` was refused, and what to do. Where `keys` do not open it, a key that a rotation left may.
+/// Returns the failure for a refused token. If no key of `keys` opens it, the failure names a key left by a rotation
+/// that does, if there is one.
 pub(crate) fn refusal(
     document: &ConfigText,
     token: &SealedValue,
@@ -62,7 +64,7 @@ fn opens_decoded_once(document: &ConfigText, token: &SealedValue, keys: &Keyring
     encoded_twice(keys.current()).is_some_and(|key| opens(&key, document, &[token], threads))
 }
 
-/// The key that opens a token which `keys` do not open, one that a rotation left in a file.
+/// Searches the keys that rotations left for one that opens the token.
 pub(crate) fn found_elsewhere(
     document: &ConfigText,
     token: &SealedValue,
@@ -93,7 +95,7 @@ fn search(document: &ConfigText, token: &SealedValue, keys: &Keyring, threads: N
     })
 }
 
-/// Whether `master` opens each of `tokens`.
+/// Reports whether `master` opens all of `tokens`.
 pub(crate) fn opens(master: &Master, document: &ConfigText, tokens: &[&SealedValue], threads: NonZeroUsize) -> bool {
     let tokens: Vec<_> = tokens.iter().map(|token| (document, *token)).collect();
     open_under(master, &tokens, threads).iter().all(std::result::Result::is_ok)
@@ -110,7 +112,7 @@ pub(crate) fn open_under(
     let mut keys = derive::keys(&jobs, threads).into_iter();
     let open = |(document, token): &(&ConfigText, &SealedValue)| {
         token.form?;
-        // There is one for each token that has a form.
+        // `keys` has one entry for each well-formed token, in order.
         keys.next().ok_or(Error::AuthenticationFailed).and_then(|key| open_with(&key, token.text(document)))
     };
     tokens.iter().map(open).collect()

@@ -1,6 +1,7 @@
-//! Whether the tokens of configs open: all are opened, many at once, and nothing of the secrets is kept.
-//! For the commands that ask nothing else, and for those that must know before they change or remove something.
-//! Which key opened a token, or why none did, is put into words here.
+//! Verifies that every token of a set of configs opens, in batches, without keeping any plaintext.
+//!
+//! `verify`, `status` and `doctor` use it to report; `rollback` and `backups prune` use it before they change or remove
+//! something.
 
 use std::path::Path;
 
@@ -15,10 +16,10 @@ use crate::output::progress::Progress;
 use crate::tokens::batch::{next_batch, open_each};
 use crate::tokens::{self, Opened};
 
-/// For each token of a config: opened, and with which key, or why not.
+/// The result for each token of a config: the index of the key that opened it, or the error.
 pub(crate) struct Verification(Vec<std::result::Result<usize, Error>>);
 
-/// Opens every token of each of `configs`, many at once, and hands on what came of each, in order.
+/// Verifies every token of each of `configs`, in batches, and passes the results to `then` in order.
 pub(crate) fn verify_each<T>(
     configs: Vec<T>,
     load: impl Fn(&T) -> Result<ConfigText>,
@@ -49,28 +50,28 @@ pub(crate) fn verify_each<T>(
     }
 }
 
-/// Opens every token of `documents` at once.
+/// Verifies every token of `documents` at once.
 pub(crate) fn verify_all(documents: &[&ConfigText], keys: &Keyring, context: &Context) -> Vec<Verification> {
     open_each(documents, keys, context.threads).into_iter().map(Verification::of).collect()
 }
 
-/// Opens every token of `document`.
+/// Verifies every token of `document`.
 pub(crate) fn check(document: &ConfigText, keys: &Keyring, context: &Context) -> Verification {
     let tokens: Vec<_> = document.tokens.iter().map(|token| (document, token)).collect();
     Verification::of(tokens::open(&tokens, keys, context.threads))
 }
 
-/// Which key opened a token.
+/// Which kind of key opened a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OpenedBy {
-    /// The master key.
+    /// The current master key.
     Current,
-    /// A previous key, which may be retired one day.
+    /// A previous key. The token must be rotated before that key is retired.
     Previous,
 }
 
 impl OpenedBy {
-    /// The name in JSON.
+    /// Returns the name for JSON output.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Current => "current",
@@ -84,7 +85,7 @@ impl Verification {
         Self(opened.into_iter().map(|opened| opened.map(|opened| opened.master)).collect())
     }
 
-    /// Logs that the command opened the tokens of the document at `path`.
+    /// Writes the audit log line for this verification of the document at `path`.
     pub(crate) fn record(
         &self,
         verb: Verb,
@@ -103,7 +104,7 @@ impl Verification {
         })
     }
 
-    /// Which key opened the token; none, if it does not open.
+    /// Returns which kind of key opened the token, or `None` if none did.
     pub(crate) fn opens(&self, at: usize) -> Option<OpenedBy> {
         match self.0.get(at)?.ok()? {
             0 => Some(OpenedBy::Current),
@@ -120,22 +121,22 @@ impl Verification {
         }
     }
 
-    /// The first token that does not open, and why.
+    /// Returns the first token that does not open, with the error.
     fn first_unopened<'d>(&self, document: &'d ConfigText) -> Option<(&'d SealedValue, Error)> {
         let unopened = |(at, token)| {
-            // What was not opened does not open.
+            // A token without a result counts as not opened.
             let error = self.0.get(at).copied().unwrap_or(Err(Error::AuthenticationFailed)).err()?;
             Some((token, error))
         };
         document.tokens.iter().enumerate().find_map(unopened)
     }
 
-    /// Whether every token opens.
+    /// Reports whether every token opens.
     pub(crate) fn opens_all(&self, document: &ConfigText) -> bool {
         self.first_unopened(document).is_none()
     }
 
-    /// A failure if a token does not open, with what to do about the first of them.
+    /// Fails if a token does not open. The failure concerns the first such token.
     pub(crate) fn verdict(&self, document: &ConfigText, keys: &Keyring, context: &Context) -> Result<()> {
         self.first_unopened(document)
             .map_or(Ok(()), |(token, error)| Err(tokens::refusal(document, token, error, keys, context.threads)))

@@ -1,8 +1,8 @@
-//! `rotate`: what came of a rotation, or of the way back, in words or JSON, and what to do next.
-//! The work itself is in `rotation.rs` and, the other way round, in `rollback.rs`.
-//! Nothing is asked but, where it is not set, the old master key: the new one is in its file, and a terminal that nobody
-//! watches does not hang a rotation.
-//! The exit code says whether all was done: 0, 8 if some files failed, 9 if interrupted.
+//! `rotate`: reports what a rotation or rollback did, in words or JSON, and what to do next.
+//!
+//! The work itself is in `rotation` and `rollback`. Nothing is asked except for the old master key, if it is not set: a
+//! rotation on an unattended terminal must not hang. The exit code is 0 if everything was done, 8 if some files failed,
+//! and 9 after an interruption.
 
 pub(crate) mod rollback;
 pub(crate) mod rotation;
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
     let outcome = rotation::run(args, context)?;
     let told =
         if args.json { output::json("rotate", in_json(&outcome, args)) } else { in_words(&outcome, args, context) };
-    // How to go on matters more than that stdout is full or closed.
+    // How to go on matters more than an error on stdout.
     verdict(&outcome, args, context)?;
     if args.dry_run { told } else { output::after_the_work(told) }
 }
@@ -59,14 +59,14 @@ fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Resul
         output::result("Update the environment of everything that reads these configs:")?;
         output::result(exports(&outcome.key_file))?;
     }
-    // Of what is under the new key already an earlier run made them.
+    // Files that were already under the new key have backups from an earlier run.
     let has_backups = !args.no_backup;
     if has_backups {
         let back = follow_up("rotate --rollback", args, context.key_file.as_deref(), context);
         output::result(format_args!("To go back while the old key is set: {back}"))?;
     }
     match (is_whole, has_backups) {
-        // What is left needs the old key, and going on matters more.
+        // The rest still needs the old key, and the failure that follows says how to go on.
         (false, _) => Ok(()),
         (true, false) => output::result("If the old key leaked, change the secrets themselves at the service."),
         (true, true) => {
@@ -118,7 +118,7 @@ fn verdict(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result
     Err(RotationFailure::SomeFailed { left_out, failed: failed - left_out, resume }.into())
 }
 
-/// The line, and what to do, for a file that failed.
+/// Formats the lines for a file that failed.
 fn failed(file: &str, failure: &Failure) -> String {
     format!("failed {file}: {}\n  next: {}", failure.what(), failure.next())
 }

@@ -1,7 +1,7 @@
-//! The way back from a rotation: the newest backup of each config is put in its place.
-//! Only where it opens with the key at hand, and only where nothing has changed since but what the rotation changed. If
-//! the new key is where the rotation left it, the secrets themselves are compared.
-//! The backups stay.
+//! Rolls back a rotation: puts the newest backup of each config in its place.
+//!
+//! It does so only if the backup opens with the current keys, and the config has not changed since except by the
+//! rotation. If the new key is still where the rotation left it, it compares the secrets themselves. The backups stay.
 
 use std::fmt;
 
@@ -24,23 +24,23 @@ use crate::tokens::batch::{next_batch, open_each};
 use crate::tokens::verify::verify_all;
 use crate::tokens::{self, Opened};
 
-/// What came of a rollback.
+/// The result of a rollback.
 pub(crate) struct RollbackReport {
-    /// The configs that were reached, in order, and what became of each.
+    /// The result for each config that was reached, in order.
     pub(crate) files: Vec<(String, Result<RollbackOutcome>)>,
-    /// What was not taken for a config, each with the reason.
+    /// The files that do not count as configs, with the reasons.
     pub(crate) skipped: Vec<(String, String)>,
-    /// Configs that were not reached, because of an interruption.
+    /// The number of configs that were not reached because of an interruption.
     pub(crate) left: usize,
 }
 
 impl RollbackReport {
-    /// How many configs failed, and are as they were.
+    /// Returns how many configs failed. They are unchanged.
     pub(crate) fn failed(&self) -> usize {
         self.files.iter().filter(|(_, done)| done.is_err()).count()
     }
 
-    /// Whether not one config has a backup, or needs one.
+    /// Reports whether no config has a backup or needs one.
     pub(crate) fn has_nothing(&self) -> bool {
         let is_nothing =
             |done: &Result<_>| matches!(done, Ok(RollbackOutcome::Skipped(Skipped::NoBackup | Skipped::Foreign(_))));
@@ -48,19 +48,19 @@ impl RollbackReport {
     }
 }
 
-/// What became of one config.
+/// The result for one config.
 pub(crate) enum RollbackOutcome {
-    /// This backup is in its place.
+    /// This backup was put in its place.
     PutBack(String),
     Skipped(Skipped),
 }
 
-/// Why a config was left as it is.
+/// Why a config was left unchanged.
 pub(crate) enum Skipped {
     OpensAlready,
-    /// And no token that could need one.
+    /// It has no backup, and no token that would need one.
     NoBackup,
-    /// It is no config, for this reason.
+    /// It is not a config, for this reason.
     Foreign(String),
 }
 
@@ -111,7 +111,8 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
     Ok(outcome)
 }
 
-/// Each config is judged before anything of it is changed, many at once as that takes the time.
+/// Rolls back the configs in batches. Each config is judged before it is changed, and a batch is judged together,
+/// because deriving the keys takes most of the time.
 fn roll_back(
     configs: &[ConfigPath],
     backups: &mut store::Backups,
@@ -152,18 +153,18 @@ fn roll_back(
 struct Candidate {
     source: ConfigFile,
     present: ConfigText,
-    /// Whether all of it opens as it is.
+    /// Whether all of its tokens open as it is.
     opens: bool,
-    /// Whether its secrets are known to be others than those of the backup.
+    /// Whether its secrets are known to differ from those of the backup.
     has_other_secrets: bool,
-    /// The newest backup, or why it is of no use.
+    /// The newest backup, or why it is unusable.
     before: Result<ConfigText>,
-    /// When that was made, as it stands in its name.
+    /// The time stamp in the backup's name.
     stamp: String,
 }
 
-/// Reads a config and its newest backup; or what becomes of it at once, as it has neither a backup nor a token that could
-/// need one.
+/// Reads a config and its newest backup. Returns the reason to skip it if it has neither a backup nor a token that
+/// would need one.
 fn load(
     config: &ConfigPath,
     backups: &mut store::Backups,
@@ -190,7 +191,7 @@ fn load(
     };
     let (source, present) = loaded?;
     let before = commands::load_to_open(newest, context).map(|(_, before)| before);
-    // It was found by the stamp in its name.
+    // The backup was found by the stamp in its name, so there is one.
     let stamp = store::backup_stamp(&newest.path).ok_or(Bug::BackupWithoutStamp)?.to_owned();
     Ok(Ok(Candidate { source, present, opens: false, has_other_secrets: false, before, stamp }))
 }
@@ -220,8 +221,9 @@ fn judge(mut candidates: Vec<&mut Candidate>, keys: &Keyring, context: &Context)
     compare(compared, keys, context);
 }
 
-/// Compares the secrets of the configs with those of their backups, where a key that a rotation left opens the configs:
-/// two tokens that changed places are no newer than the backup, and the text around them is the same.
+/// Compares the secrets of the configs with those of their backups, if a key that a rotation left opens the configs.
+/// This detects two tokens that swapped places: their times are not newer than the backup, and the text around them is
+/// the same.
 fn compare(mut waiting: Vec<(&mut Candidate, Vec<Opened>)>, keys: &Keyring, context: &Context) {
     let mut in_vain = 0;
     while let Some((first, _)) = waiting.first() {
@@ -235,7 +237,7 @@ fn compare(mut waiting: Vec<(&mut Candidate, Vec<Opened>)>, keys: &Keyring, cont
             waiting.remove(0);
             continue;
         };
-        // Most of the others are under the same key.
+        // Most of the other configs are under the same key, so all are tried at once.
         let sealed =
             waiting.iter().flat_map(|(file, _)| file.present.tokens.iter().map(|token| (&file.present, token)));
         let sealed: Vec<_> = sealed.collect();
@@ -252,11 +254,11 @@ fn compare(mut waiting: Vec<(&mut Candidate, Vec<Opened>)>, keys: &Keyring, cont
     }
 }
 
-/// After so many configs that no key opens which a rotation left, no more are compared: it costs a derivation for each key.
+/// The comparison stops after this many configs that no key opens, because each of them costs a derivation per key.
 const ENOUGH_IN_VAIN: usize = 8;
 
 impl Candidate {
-    /// Puts the backup in the config's place, once all has been judged.
+    /// Puts the backup in the config's place. All configs of the batch were judged before.
     fn put_back(self, dry_run: bool, context: &Context) -> Result<RollbackOutcome> {
         if self.opens {
             return Ok(RollbackOutcome::Skipped(Skipped::OpensAlready));

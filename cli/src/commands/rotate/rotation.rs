@@ -1,7 +1,8 @@
-//! Rotation: every token of every config goes from the present master key to a new one, and no secret is lost.
-//! First everything is opened and checked, then the new key is made durable, then the configs are replaced.
-//! There is no journal: at every moment each config opens with one of two keys that the user has, and a rerun with
-//! the new key finishes what is left.
+//! Rotates every token of every config from the current master key to a new one, without losing a secret.
+//!
+//! First it opens and checks every token, then it makes the new key durable, and then it replaces the configs. There is
+//! no journal: at every moment each config opens with one of two keys that the user has, and running it again with the
+//! new key finishes the rest.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -34,31 +35,32 @@ use crate::store::{self, BackupPlace, Caveats, ConfigFile, ConfigPath, Identity,
 use crate::tokens;
 use crate::tokens::batch::{self, next_batch, open_each};
 
-/// What came of a rotation.
+/// The result of a rotation.
 #[derive(Default)]
 pub(crate) struct RotationReport {
     pub(crate) rotated: Vec<Rotated>,
-    /// Files that were left as they are, each with the reason.
+    /// The files that were left unchanged, with the reasons.
     pub(crate) skipped: Vec<(String, String)>,
-    /// Files that failed: first those that did not pass the check and were left out, then those that it came to.
+    /// The files that failed: first those that did not pass the check and were left out, then those that failed while
+    /// being replaced.
     pub(crate) failed: Vec<(String, Failure)>,
-    /// How many of those did not pass the check.
+    /// How many of `failed` did not pass the check.
     pub(crate) left_out: usize,
-    /// Files that were not reached, because of an interruption.
+    /// The number of files that were not reached because of an interruption.
     pub(crate) left: usize,
-    /// Files that were looked at.
+    /// The number of files that were found.
     pub(crate) configs: usize,
     /// How many files and directories were not looked at.
     pub(crate) paths_skipped: usize,
-    /// Whether a config is under the new key, be it from this run or from an earlier one.
+    /// Whether any config is under the new key, from this run or an earlier one.
     pub(crate) new_key_in_use: bool,
     pub(crate) old_id: String,
     pub(crate) new_id: String,
-    /// Where the new key is.
+    /// The path of the new key's file.
     pub(crate) key_file: PathBuf,
-    /// The new key's text, if it was made here.
+    /// The new key's text, if this run made it.
     pub(crate) new_text: Option<KeyText>,
-    /// Whether that was written to its file.
+    /// Whether this run wrote the new key to its file.
     pub(crate) key_made: bool,
 }
 
@@ -67,12 +69,12 @@ pub(crate) struct Rotated {
     pub(crate) file: String,
     pub(crate) tokens: usize,
     pub(crate) backup: Option<PathBuf>,
-    /// What was left out of writing it.
+    /// The caveats of writing it.
     caveats: Caveats,
 }
 
-/// Threads that write, however many cores there are, unless `--jobs 1` asks for one thread. They wait for the disk nearly
-/// all the time, and a file system syncs for several that wait as fast as for one.
+/// The number of threads that write, whatever the number of cores, except with `--jobs 1`. They mostly wait for the
+/// disk, and a file system syncs several files as fast as one.
 const WRITERS: usize = 8;
 
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
@@ -98,7 +100,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     ];
     let in_the_way: Vec<Failure> = new_key_obstacles.into_iter().flatten().chain(no_backups).collect();
     let unread = std::mem::take(&mut found.unread);
-    // A dry run changes nothing that anybody could wait for.
+    // A dry run needs no lock, as it changes nothing.
     let tell = |notice| commands::tell_notice(notice, context);
     let locked: &[ConfigPath] = if args.dry_run { &[] } else { &found.configs };
     let lock = store::lock(locked, context.lock_wait, &tell)?;
@@ -112,7 +114,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
         paths_skipped: found.skipped.len(),
         ..RotationReport::default()
     };
-    // The first of the keys that is not the new one is the old one: the environment may name the new one already.
+    // The old key is the first key that is not the new one, because the environment may already name the new one.
     let old_at = usize::from(new_at == 0);
     let ids = derive::ids(&[&keys.all()[old_at], &keys.all()[new_at]], context.threads);
     (outcome.old_id, outcome.new_id) = (ids[0].to_string(), ids[1].to_string());
@@ -156,7 +158,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     Ok(rotation.outcome)
 }
 
-/// The command that finishes this rotation.
+/// Returns the command that finishes this rotation.
 pub(crate) fn resume(args: &Rotate, key_file: &Path, context: &Context) -> String {
     let mut command = follow_up("rotate", args, context.key_file.as_deref(), context);
     command.extend([" --new-key-file ", &quoted_path(key_file)]);
@@ -167,7 +169,7 @@ pub(crate) fn resume(args: &Rotate, key_file: &Path, context: &Context) -> Strin
     command
 }
 
-/// A command for the same configs, under the master key in `key_file` if none is in the environment.
+/// Returns a command for the same configs. `key_file` is added if it is set, and otherwise the key command.
 pub(crate) fn follow_up(verb: &str, args: &Rotate, key_file: Option<&Path>, context: &Context) -> String {
     let mut command = format!("fernseal {verb}");
     let mut add = |word: &str, path: &Path| command.extend([word, " ", &quoted_path(path)]);
@@ -182,10 +184,10 @@ pub(crate) fn follow_up(verb: &str, args: &Rotate, key_file: Option<&Path>, cont
     command
 }
 
-/// The key that is rotated to, and the file that it is in or will be in.
+/// The key to rotate to, with its file, which may not exist yet.
 struct NewKey {
     master: Rc<Master>,
-    /// None if the file is there already.
+    /// The key's text, or `None` if the file exists already.
     text: Option<KeyText>,
     path: PathBuf,
 }
@@ -194,7 +196,8 @@ impl NewKey {
     fn choose(args: &Rotate, keys: &Keyring, context: &Context) -> Result<Self> {
         if let Some(path) = &args.new_key_file {
             let master = keys::from_file(path, &context.report)?;
-            // With previous keys the environment has changed over already, and the rest is to follow.
+            // If the new key is among several keys, the environment has already been switched to it, and the rest is to
+            // follow. Refuse it only if there is no other key.
             if keys.all().iter().all(|key| key.ct_eq(&master).into()) {
                 return Err(KeyFailure::NotNew { path: path.clone() }.into());
             }
@@ -207,7 +210,7 @@ impl NewKey {
         let path = match &args.new_key_out {
             Some(path) => path.clone(),
             None => {
-                // The old key's id will be wanted too: both together take no longer.
+                // The old key's id is needed later: deriving both at once takes no longer.
                 derive::ids(&[&master, keys.current()], context.threads);
                 left_behind::default_place(&derive::id(&master, context.threads))?
             }
@@ -220,8 +223,8 @@ impl NewKey {
         self.text.as_ref().map_or(Ok(()), |_| store::check_creatable(&self.path))
     }
 
-    /// A key must not go before the configs do: without backups it is refused where it would, and with backups, which the
-    /// old key opens, there is a warning.
+    /// Checks that the new key's file lasts as long as the configs. Otherwise, fails if there are no backups, and warns
+    /// if there are: the old key still opens those.
     fn check_lasting(&self, configs: &[ConfigPath], args: &Rotate, context: &Context) -> Result<()> {
         let Some(place) = store::goes_before(&self.path, configs) else { return Ok(()) };
         if !args.no_backup {
@@ -231,7 +234,7 @@ impl NewKey {
         Err(KeyFailure::Forgetful { path: self.path.clone(), place, is_made: self.text.is_some() }.into())
     }
 
-    /// A key beside the configs is stolen with them.
+    /// Refuses to write the new key beside the configs, as it would be stolen together with them.
     fn refuse_beside(&self, roots: &[PathBuf]) -> Result<()> {
         let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if self.text.is_none() {
@@ -252,11 +255,11 @@ struct VerifiedFile {
     config: ConfigPath,
     name: String,
     identity: Identity,
-    /// For each token the key that opens it; none if it is under the new master key already.
+    /// For each token the key that opens it, or `None` if it is already under the new master key.
     keys: Vec<Option<Derived>>,
 }
 
-/// A config as it was read.
+/// A config that was read.
 struct Loaded {
     config: ConfigPath,
     source: ConfigFile,
@@ -265,20 +268,21 @@ struct Loaded {
 
 struct Rotation<'a> {
     keys: Keyring,
-    /// The places of the old and the new key in the keyring.
+    /// The indexes of the old and the new key in the keyring.
     old_at: usize,
     new_at: usize,
     args: &'a Rotate,
     context: &'a Context,
-    /// The files that were met already: two paths may lead to one.
+    /// The files seen so far (device and inode), as two paths may lead to the same file.
     seen: BTreeSet<(u64, u64)>,
-    /// Where tokens are that are to be rotated, in whichever config: for the audit log.
+    /// The pointers of all tokens to rotate, in any config, for the audit log.
     pointers: BTreeSet<Pointer>,
     outcome: RotationReport,
 }
 
 impl Rotation<'_> {
-    /// Opens every token of every config. Nothing is written. What cannot be rotated ends the run, or is left out.
+    /// Opens every token of every config, and writes nothing. Configs that cannot be rotated are collected in the
+    /// report.
     fn check(&mut self, configs: &[ConfigPath], backup: BackupPlace<'_>) -> Result<Vec<VerifiedFile>> {
         let context = self.context;
         let progress = Progress::new("checking", configs.len(), context);
@@ -311,7 +315,7 @@ impl Rotation<'_> {
         Ok(checked)
     }
 
-    /// Reads a config; none if it was met already or has no tokens.
+    /// Reads a config. Returns `None` if it was seen before, has no tokens, or is not a config.
     fn load(&mut self, config: &ConfigPath, backup: BackupPlace<'_>) -> Result<Option<Loaded>> {
         let mut source = match config.read() {
             Ok(source) => source,
@@ -333,7 +337,7 @@ impl Rotation<'_> {
         Ok(Some(Loaded { config: config.clone(), source, document }))
     }
 
-    /// A file of somebody else's in the tree is in nobody's way.
+    /// Skips a file that is not a config and cannot contain a token. Otherwise, fails with `failure`.
     fn skip_foreign<T>(&mut self, config: &ConfigPath, failure: Failure) -> Result<Option<T>> {
         match config.was_found().then(|| commands::reason_to_skip(config, &failure, &[PREFIX])).flatten() {
             Some(reason) => self.outcome.skipped.push((shown(&config.path), reason)),
@@ -375,7 +379,7 @@ impl Rotation<'_> {
         Ok(())
     }
 
-    /// A config that cannot be rotated is left out, or ends the run once all of them are known.
+    /// Records a config that cannot be rotated. [`Self::refuse_obstacles`] decides whether the run goes on without it.
     fn leave_out(&mut self, name: String, failure: Failure) {
         self.outcome.failed.push((name, failure));
         self.outcome.left_out += 1;
@@ -390,7 +394,7 @@ impl Rotation<'_> {
         let fits_nothing = self.fits_nothing(checked);
         let mut failures: Vec<Failure> = self.outcome.failed.drain(..).map(|(_, failure)| failure).collect();
         if fits_nothing {
-            // Of the tokens that a wrong key does not open one is enough.
+            // If the key is wrong, every token fails: report only one of them.
             let mut told = false;
             failures.retain(|failure| !failure.is_unopened() || !std::mem::replace(&mut told, true));
         }
@@ -398,14 +402,14 @@ impl Rotation<'_> {
         error::check_none(in_the_way.into_iter().chain(of_configs))
     }
 
-    /// Whether tokens were met and not one of them opened: the key is wrong then, not the files.
+    /// Reports whether not one of the tokens opened. Then the key is wrong, not the files.
     fn fits_nothing(&self, checked: &[VerifiedFile]) -> bool {
         let is_unopened = |(_, failure): &(String, Failure)| failure.is_unopened();
         checked.is_empty() && !self.outcome.new_key_in_use && self.outcome.failed.iter().any(is_unopened)
     }
 
-    /// Why a token does not open. An earlier rotation that did not finish ends the run, even where files may be left
-    /// out: the tree would be under three keys.
+    /// Returns why a token does not open. If it is under the key of an unfinished rotation, ends the run, even with
+    /// `--keep-going`: the tree would be under three keys.
     fn refusal(&self, document: &ConfigText, token: &SealedValue, error: Error) -> Result<Failure> {
         let candidates = if error == Error::AuthenticationFailed { unfinished(self.args)? } else { Vec::new() };
         let threads = self.context.threads;
@@ -418,7 +422,7 @@ impl Rotation<'_> {
         Ok(tokens::refusal(document, token, error, &self.keys, threads))
     }
 
-    /// The new key is in its file, and outlasts whatever comes, before the first config changes.
+    /// Makes the new key durable before the first config changes.
     fn establish_key(&mut self) -> Result<()> {
         let key_file = &self.outcome.key_file;
         let Some(text) = &self.outcome.new_text else { return store::make_durable(key_file) };
@@ -435,8 +439,9 @@ impl Rotation<'_> {
         Ok(())
     }
 
-    /// Replaces the configs. A failure concerns one file, which is as it was or whole under the new key.
-    /// With threads, one group is written while the next is read and its keys are derived; no more are held.
+    /// Replaces the configs. If a file fails, it is either unchanged or completely under the new key, and the others go
+    /// on. With threads, one batch is written while the next one is read and its keys are derived. No more than two
+    /// batches are in memory.
     fn reseal(&mut self, checked: Vec<VerifiedFile>) {
         let progress = Progress::new("rotating", checked.len(), self.context);
         let new_key_in_use = AtomicBool::new(false);
@@ -457,7 +462,7 @@ impl Rotation<'_> {
                     group.iter().flat_map(|file| &file.loaded).map(|file| file.document.text.len()).sum();
                 writing = Some(parallel::begin(scope, writers, group, reseal));
                 if bytes > 2 * batch::BYTES {
-                    // A large config is not held beside the next, which may be as large.
+                    // Wait before the next batch: it may contain a config as large as this one.
                     self.take_note(writing.take());
                 }
             }
@@ -467,7 +472,7 @@ impl Rotation<'_> {
         self.outcome.new_key_in_use |= new_key_in_use.into_inner();
     }
 
-    /// Reads the next configs again, and derives the keys that their tokens will be sealed with.
+    /// Reads the next configs again, and derives the keys to seal their tokens with.
     fn next_batch(&self, waiting: &mut vec::IntoIter<VerifiedFile>) -> Vec<InFlight> {
         let load = |checked| InFlight { loaded: load_again(&checked), checked, sealing: Vec::new() };
         let mut group = next_batch(waiting, self.context.threads, load, |file| {
@@ -489,7 +494,7 @@ impl Rotation<'_> {
         group
     }
 
-    /// Waits until a group is written.
+    /// Waits until a batch is written, and records the results.
     fn take_note(&mut self, writing: Option<Pending<'_, FileOutcome>>) {
         for fate in writing.into_iter().flat_map(Pending::finish) {
             match fate {
@@ -531,25 +536,25 @@ impl Rotation<'_> {
     }
 }
 
-/// A config on its way to the new key.
+/// A config that is being rotated.
 struct InFlight {
     checked: VerifiedFile,
-    /// As it was read again.
+    /// The config, read again.
     loaded: Result<Loaded>,
-    /// What each token is sealed with.
+    /// The format and the key to seal each token with.
     sealing: Vec<(Format, Derived)>,
 }
 
-/// What came of a config.
+/// The result for one config.
 enum FileOutcome {
     Rotated(Rotated),
     Failed(String, Failure),
-    /// It was not begun, because of an interruption.
+    /// It was not started, because of an interruption.
     Left,
 }
 
 impl InFlight {
-    /// Puts the config under the new key, unless it is interrupted before that begins.
+    /// Rotates the config, unless an interruption was requested before.
     fn reseal(self, args: &Rotate, new_key_in_use: &AtomicBool) -> FileOutcome {
         if interrupt::requested() {
             return FileOutcome::Left;
@@ -562,7 +567,7 @@ impl InFlight {
     }
 }
 
-/// Seals the config's tokens anew, and puts the config in its place once its backup is durable.
+/// Seals the config's tokens under the new key, writes a durable backup, and then replaces the config.
 fn replace(
     checked: &VerifiedFile,
     loaded: &Loaded,
@@ -599,7 +604,7 @@ fn replace(
     };
     let replaced = loaded.source.replace(&content);
     let held = loaded.config.holds(&content);
-    // Even where the directory could not be synced after it.
+    // Even if syncing the directory failed after the replacement.
     if replaced.is_ok() || matches!(held, Ok(true)) {
         new_key_in_use.store(true, Ordering::Relaxed);
     }
@@ -614,12 +619,12 @@ fn stop_if_interrupted() -> Result<()> {
     if interrupt::requested() { Err(RotationFailure::InterruptedWhileChecking.into()) } else { Ok(()) }
 }
 
-/// A failure before anything was changed.
+/// Marks a failure that came before anything was changed.
 fn unchanged(failure: Failure) -> Failure {
     Failure::NothingChanged(Box::new(failure))
 }
 
-/// Reads a checked config again; it must be what was checked.
+/// Reads a checked config again. Fails if it has changed since.
 fn load_again(file: &VerifiedFile) -> Result<Loaded> {
     let mut source = file.config.read()?;
     if source.identity() != file.identity {
@@ -629,7 +634,7 @@ fn load_again(file: &VerifiedFile) -> Result<Loaded> {
     Ok(Loaded { config: file.config.clone(), source, document })
 }
 
-/// Key files that an unfinished rotation may have left.
+/// Lists the key files that an unfinished rotation may have left.
 fn unfinished(args: &Rotate) -> Result<Vec<PathBuf>> {
     let failed = |error: std::io::Error| KeyFailure::LeftBehindUnreadable { error: error.into() };
     let mut files = left_behind::files().map_err(failed)?;

@@ -1,4 +1,5 @@
-//! The files that a program gets: real ones in memory, or descriptors where no memory file system can be written to.
+//! The plaintext files that `run` gives to a program: files in a [`MemoryFolder`], or memfd descriptors if no memory
+//! file system is writable.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -12,12 +13,12 @@ use crate::error::{FileFailure, Result};
 use crate::output::Report;
 use crate::store::MemoryFolder;
 
-/// The files of one program. Both kinds are gone when it ends.
+/// The files of one program. They vanish when the program ends.
 #[derive(Default)]
 pub(super) struct Files {
-    /// None until the first file is made.
+    /// `None` until the first file is created.
     place: Option<Place>,
-    /// These stay open for the program.
+    /// Descriptors that the program inherits.
     descriptors: Vec<OwnedFd>,
 }
 
@@ -27,7 +28,8 @@ enum Place {
 }
 
 impl Files {
-    /// Makes a file with this content and returns its path, which holds for the program and all that it starts.
+    /// Creates a file with this content. Returns its path, which is valid for the program and everything that it
+    /// starts.
     pub(super) fn add(&mut self, name: &OsStr, pieces: &[&[u8]], report: &Report) -> Result<PathBuf> {
         let place = self.place.get_or_insert_with(|| match MemoryFolder::create() {
             Ok(folder) => Place::Folder(folder),
@@ -45,15 +47,17 @@ impl Files {
         }
     }
 
-    /// Whether paths lead through `/proc` of this process: while it is fernseal, other processes cannot follow them.
+    /// Reports whether paths lead through `/proc` of this process. Other processes can follow such a path only after
+    /// exec, because this process is not dumpable.
     pub(super) fn have_paths_to_descriptors(&self) -> bool {
         matches!(self.place, Some(Place::Descriptors))
     }
 
-    /// Opens a file in memory with this content, at its start, and returns the number of its descriptor.
+    /// Creates a file in memory with this content. Returns the number of its descriptor, which is positioned at the
+    /// start.
     pub(super) fn add_descriptor(&mut self, name: &OsStr, pieces: &[&[u8]]) -> Result<RawFd> {
         let make = || -> io::Result<OwnedFd> {
-            // Not closed on exec: the program is to have it.
+            // No CLOEXEC, as the program must inherit the descriptor.
             let mut file = File::from(rustix::fs::memfd_create(name, MemfdFlags::empty())?);
             rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
             pieces.iter().try_for_each(|piece| file.write_all(piece))?;
@@ -71,7 +75,8 @@ fn failed(error: io::Error) -> FileFailure {
     FileFailure::NoMemoryForProgram { error: error.into() }
 }
 
-/// The name of a file for the value at `pointer`: its own, or that of the `variable` if its own is not a plain name.
+/// Chooses a file name for the value at `pointer`: the last name of the pointer, or `variable` if that name has unusual
+/// characters.
 pub(super) fn name_for(pointer: &str, variable: &str) -> OsString {
     let own = pointer.rsplit(['/', '.']).next().unwrap_or(pointer);
     let own = if pointer.starts_with('/') { pointer.rsplit('/').next().unwrap_or(pointer) } else { own };

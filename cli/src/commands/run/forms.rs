@@ -1,25 +1,28 @@
-//! The forms in which a program may print a secret: as it is, in JSON, in base64, in hex, percent-encoded.
-//! Add a form here if programs are seen to print one that is missing.
+//! The encodings in which a program may print a secret: verbatim, JSON, base64, hex and percent-encoding.
+//!
+//! `run --redact` searches the output for all of them. Add an encoding here if a program is found that prints another
+//! one.
 
 use std::fmt::Write as _;
 
 use zeroize::Zeroizing;
 
-/// Shorter secrets are not looked for: they occur everywhere by chance, and what is replaced would show them.
+/// The minimum length of a secret to redact. Shorter ones occur everywhere by chance, and replacing them would reveal
+/// them.
 pub(super) const MIN_SECRET: usize = 4;
 
-/// Encoded pieces that are shorter are not looked for.
+/// The minimum length of an encoded piece to search for.
 const MIN_ENCODED: usize = 4;
 
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// All forms of a secret; some may be the same.
+/// Returns all encodings of a secret. Some may be equal.
 pub(super) fn forms(secret: &str) -> Vec<Zeroizing<Vec<u8>>> {
     let mut forms = Vec::new();
     let mut add = |form: String| forms.push(Zeroizing::new(form.into_bytes()));
     add(secret.to_owned());
-    // A terminal ends its lines so.
+    // A terminal turns LF into CRLF.
     add(secret.replace('\n', "\r\n"));
     for escape in [json_short, json_ascii_lower, json_ascii_upper, json_html] {
         let escaped = escaped_in_json(secret, escape);
@@ -40,8 +43,8 @@ pub(super) fn forms(secret: &str) -> Vec<Zeroizing<Vec<u8>>> {
         for phase in 0..3 {
             let piece = base64_piece(secret.as_bytes(), alphabet, phase);
             if piece.len() >= MIN_ENCODED {
-                // As base64(1) and MIME break lines, and PEM does; where the text does not begin with the secret, lines
-                // break elsewhere.
+                // base64(1) and MIME break lines at 76 characters, PEM at 64. If the text does not begin with the
+                // secret, lines break elsewhere, and a secret that spans a line break is not found.
                 for width in [76, 64] {
                     for end in ["\n", "\r\n"] {
                         add(broken(&piece, width, end));
@@ -57,7 +60,7 @@ pub(super) fn forms(secret: &str) -> Vec<Zeroizing<Vec<u8>>> {
     forms
 }
 
-/// `text` as it stands in a JSON string, with `escape` for what need not stay as it is.
+/// Escapes `text` for a JSON string. `escape` decides about characters without a short escape.
 fn escaped_in_json(text: &str, escape: fn(char) -> Option<String>) -> String {
     let mut escaped = String::with_capacity(text.len() * 2);
     for char in text.chars() {
@@ -78,27 +81,27 @@ fn escaped_in_json(text: &str, escape: fn(char) -> Option<String>) -> String {
     escaped
 }
 
-/// What must be escaped, as serde_json and JavaScript do.
+/// Escapes only what JSON requires, like serde_json and JavaScript.
 fn json_short(char: char) -> Option<String> {
     (char < ' ').then(|| units(char, false))
 }
 
-/// All but ASCII, as Python does.
+/// Escapes everything but ASCII, like Python.
 fn json_ascii_lower(char: char) -> Option<String> {
     (!(' '..='\x7e').contains(&char)).then(|| units(char, false))
 }
 
-/// The same with upper-case digits, as .NET and Java do.
+/// Does the same with upper-case digits, like .NET and Java.
 fn json_ascii_upper(char: char) -> Option<String> {
     (!(' '..='\x7e').contains(&char)).then(|| units(char, true))
 }
 
-/// What HTML would take for its own, as Go does.
+/// Escapes characters that are special in HTML, like Go.
 fn json_html(char: char) -> Option<String> {
     (char < ' ' || "<>&\u{2028}\u{2029}".contains(char)).then(|| units(char, false))
 }
 
-/// `\uXXXX`, for what is beyond 16 bits as a surrogate pair.
+/// Formats `\uXXXX`, with a surrogate pair above 16 bits.
 fn units(char: char, upper: bool) -> String {
     let mut text = String::new();
     for unit in char.encode_utf16(&mut [0; 2]) {
@@ -107,7 +110,7 @@ fn units(char: char, upper: bool) -> String {
     text
 }
 
-/// Every byte but letters, digits and those of `kept` as %XX.
+/// Percent-encodes every byte except letters, digits and those of `kept`.
 fn percent_encoded(text: &str, kept: &str) -> String {
     let mut encoded = String::with_capacity(text.len() * 3);
     for byte in text.bytes() {
@@ -119,7 +122,7 @@ fn percent_encoded(text: &str, kept: &str) -> String {
     encoded
 }
 
-/// The same with lower-case digits.
+/// Converts the digits of a percent-encoding to lower case.
 fn lower_hex_of(encoded: &str) -> String {
     let mut text = String::with_capacity(encoded.len());
     let mut digits = 0;
@@ -130,7 +133,7 @@ fn lower_hex_of(encoded: &str) -> String {
     text
 }
 
-/// The characters that `bytes` alone decide, where `phase` other bytes stand before them in a group of three.
+/// Returns the base64 characters that depend on `bytes` alone, if `phase` other bytes precede them in a group of three.
 fn base64_piece(bytes: &[u8], alphabet: &[u8; 64], phase: usize) -> String {
     let padded = [&[0; 2][..phase], bytes].concat();
     let first = (phase * 8).div_ceil(6);
@@ -138,7 +141,7 @@ fn base64_piece(bytes: &[u8], alphabet: &[u8; 64], phase: usize) -> String {
     (first..end).map(|at| char::from(alphabet[usize::from(sextet(&padded, at))])).collect()
 }
 
-/// The whole encoding, with its padding.
+/// Returns the whole base64 encoding with padding.
 fn base64_whole(bytes: &[u8], alphabet: &[u8; 64]) -> String {
     let count = (bytes.len() * 8).div_ceil(6);
     let mut text: String = (0..count).map(|at| char::from(alphabet[usize::from(sextet(bytes, at))])).collect();
@@ -148,14 +151,14 @@ fn base64_whole(bytes: &[u8], alphabet: &[u8; 64]) -> String {
     text
 }
 
-/// The `at`th group of six bits; zeros follow the bytes.
+/// Returns the sextet number `at`. Zeros follow the last byte.
 fn sextet(bytes: &[u8], at: usize) -> u8 {
     let (byte, bit) = (at * 6 / 8, at * 6 % 8);
     let byte_at = |at: usize| u16::from(bytes.get(at).copied().unwrap_or(0));
     ((byte_at(byte) << 8 | byte_at(byte + 1)) >> (10 - bit)) as u8 & 0x3f
 }
 
-/// `text` in lines of `width` characters.
+/// Breaks `text` into lines of `width` characters.
 fn broken(text: &str, width: usize, end: &str) -> String {
     let lines: Vec<&str> = (0..text.len()).step_by(width).map(|at| &text[at..text.len().min(at + width)]).collect();
     lines.join(end)

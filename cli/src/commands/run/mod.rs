@@ -1,7 +1,8 @@
-//! `run`: starts a program with secrets, decrypted in its environment or in files of its own.
-//! The program takes this process's place (exec), so signals, exit codes and the terminal are its own. With `--redact` this
-//! process stays and passes on what the program prints.
-//! The program does not get the master key, unless the caller asks for it.
+//! `run`: starts a program with secrets, decrypted into its environment or into files in memory.
+//!
+//! The program replaces this process (exec), so signals, exit code and terminal are its own. With `--redact` this
+//! process stays and forwards the program's output. The program does not get the master key unless the caller asks for
+//! that.
 
 mod files;
 mod forms;
@@ -35,7 +36,7 @@ use crate::env::KEY_VARIABLES;
 use crate::error::{ConfigFailure, Failure, FileFailure, ProgramFailure, Result, StartFlaw, UsageFailure};
 use crate::quote::{Pointer, one_line, shown};
 
-/// `core_limit` is the limit on core dumps as it was before this process set its own: the program gets it back.
+/// Runs the command. `core_limit` is the limit on core dumps before this process set it to 0; the program gets it back.
 pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
     let (_, document) = read(&path, context)?;
@@ -71,7 +72,7 @@ pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<(
         let edits = edits_of_all(&document, args.expand, &opened)?;
         let pieces = edits.pieces();
         let name = path.file_name().unwrap_or(OsStr::new("config"));
-        // A file each: reading from the descriptor moves nobody else's place.
+        // One file per use: reading through the descriptor must not move the offset of the other file.
         if let Some(variable) = &args.config_env {
             command.env(variable, files.add(name, &pieces, &context.report)?);
         }
@@ -106,13 +107,14 @@ pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<(
     if args.redact {
         return redacted(&command, files, &opened, core_limit, context);
     }
-    // Where the system refuses this, the program has a smaller limit.
+    // Best effort: if this fails, the program has a lower limit on core dumps.
     let _ = rustix::process::setrlimit(Resource::Core, core_limit);
     let error = command.exec();
     Err(not_started(program, error))
 }
 
-/// Runs the program as a child, and passes on what it prints without the secrets; then ends as the program did.
+/// Runs the program as a child and forwards its output without the secrets. Then ends this process in the same way as
+/// the program.
 fn redacted(
     command: &Command,
     files: Files,
@@ -133,23 +135,23 @@ fn redacted(
     }
     let patterns = Patterns::new(texts);
     let ended = relay::relay(command, patterns, core_limit);
-    // The program has ended: its files go now, as this process may end by a signal.
+    // Remove the files now: the next call may end this process by a signal.
     drop(files);
     relay::end_as(ended.map_err(|error| not_started(command.get_program(), error))?)
 }
 
-/// The second process of `run --redact` on a terminal.
+/// Runs the second process of `run --redact` on a terminal.
 pub(crate) fn session(program: &[OsString], core_limit: Rlimit) -> Result<()> {
     let name = program.first().map_or(OsStr::new("program"), |name| name);
     relay::end_as(relay::run_session(program, core_limit).map_err(|error| not_started(name, error))?)
 }
 
-/// Why `program` did not start.
+/// Returns why `program` did not start.
 fn not_started(program: &OsStr, error: io::Error) -> Failure {
     let flaw = match error.kind() {
         io::ErrorKind::ArgumentListTooLong => StartFlaw::TooLong,
         io::ErrorKind::NotFound if !program.as_bytes().contains(&b'/') => StartFlaw::NotInPath,
-        // What is there and was not found needs another file that is not.
+        // The file exists, so what was not found is its interpreter or loader.
         io::ErrorKind::NotFound if Path::new(program).exists() => StartFlaw::InterpreterNotFound,
         io::ErrorKind::NotFound => StartFlaw::NotFound,
         _ => StartFlaw::Other(error.into()),
@@ -157,12 +159,12 @@ fn not_started(program: &OsStr, error: io::Error) -> Failure {
     ProgramFailure::NotStarted { program: program.to_owned(), flaw }.into()
 }
 
-/// A value that the caller wants handed over.
+/// A value that the caller wants to hand over.
 struct Wish<'d> {
     variable: String,
     pointer: Pointer,
     value: json::Value<'d>,
-    /// The variable is to have the path of a file with the value, not the value.
+    /// Whether the variable gets the path of a file with the value, instead of the value.
     in_file: bool,
 }
 
@@ -175,7 +177,7 @@ impl<'d> Wish<'d> {
         Ok(Self { variable: variable.to_owned(), pointer, value, in_file })
     }
 
-    /// Reads `NAME=POINTER`.
+    /// Parses `NAME=POINTER`.
     fn parse(text: &str, in_file: bool, document: &'d ConfigText) -> Result<Self> {
         let (variable, pointer) = text
             .split_once('=')
@@ -184,7 +186,7 @@ impl<'d> Wish<'d> {
         Self::new(variable, pointer.to_owned().into(), in_file, document)
     }
 
-    /// The value as text, decrypted if it is encrypted.
+    /// Returns the value as text, decrypted if it is a token.
     fn text(
         &self,
         document: &ConfigText,
@@ -200,7 +202,8 @@ impl<'d> Wish<'d> {
     }
 }
 
-/// All that is to be handed over beside the whole config; each is there, and no variable is set twice.
+/// Returns all values to hand over besides the whole config. Fails if one does not exist or a variable would be set
+/// twice.
 fn wishes<'d>(args: &Run, document: &'d ConfigText) -> Result<Vec<Wish<'d>>> {
     let mut wishes = Vec::new();
     for (list, in_file) in [(&args.variables, false), (&args.files, true)] {
@@ -221,7 +224,7 @@ fn wishes<'d>(args: &Run, document: &'d ConfigText) -> Result<Vec<Wish<'d>>> {
     Ok(wishes)
 }
 
-/// The members of the object at `pointer`, each for the variable of its name.
+/// Returns the members of the object at `pointer`, each with its name as the variable.
 fn members<'d>(document: &'d ConfigText, pointer: &str) -> Result<Vec<Wish<'d>>> {
     let object = document.find(pointer)?;
     let config = || document.path.clone();
@@ -252,7 +255,7 @@ fn members<'d>(document: &'d ConfigText, pointer: &str) -> Result<Vec<Wish<'d>>>
     Ok(wishes)
 }
 
-/// The edits that open the whole config, and fill in its placeholders if that is wanted.
+/// Returns the edits that decrypt the whole config and, with `expand`, fill in its placeholders.
 fn edits_of_all<'d>(
     document: &'d ConfigText,
     expand: bool,
@@ -271,7 +274,7 @@ fn edits_of_all<'d>(
     Edits::new(document, edits)
 }
 
-/// `text` with its placeholders filled in from the environment.
+/// Fills in the placeholders of `text` from the environment.
 fn expanded(text: &str) -> Result<Cow<'_, str>> {
     placeholder::expand(text, |name| Some(env::var_os(name)?.to_string_lossy().into_owned()))
 }

@@ -1,37 +1,36 @@
 //! Replaces secrets in a stream of bytes.
 //!
-//! A secret may be cut anywhere by the end of a chunk. So what could be the beginning of one is held back until the next
-//! chunk, or the end, shows what it is; all else goes on at once. Where occurrences overlap, one replacement stands for
-//! all of them.
+//! The end of a chunk may split a secret anywhere. So a possible beginning of a secret is held back until the next
+//! chunk or the end of the stream; everything before it goes on at once. Overlapping occurrences get one replacement.
 //!
-//! Most output holds no secret, so what counts is how fast a byte is passed over: three bytes are hashed and looked up in
-//! 8 KiB of bits, and only where a pattern may begin is it compared. That passes 1 GB/s with ten secrets. An Aho-Corasick
-//! automaton that finds all overlaps was several times as slow: it looks at a large table for each byte.
+//! Most output contains no secret, so the speed of passing over a byte matters most. Three bytes are hashed and looked
+//! up in a bit set of 8 KiB, and only a hit is compared with the patterns. That processes 1 GB/s with ten secrets. An
+//! Aho-Corasick automaton that finds all overlaps was several times slower, as it reads a large table for each byte.
 
 use zeroize::Zeroizing;
 
-/// What stands for a secret.
+/// The replacement for a secret.
 pub(super) const REPLACEMENT: &[u8] = b"[redacted]";
 
-/// How many bytes of a pattern's beginning are looked up. No pattern is shorter.
+/// The number of leading bytes that are hashed. No pattern is shorter.
 const BEGIN: usize = 3;
 
-/// The hash of a beginning has so many bits.
+/// The width of the hash in bits.
 const HASH_BITS: u32 = 16;
 
-/// What is looked for.
+/// The patterns to search for.
 pub(super) struct Patterns {
-    /// In order, so that those with the same beginning stand together.
+    /// Sorted, so that patterns with the same beginning are adjacent.
     sorted: Vec<Zeroizing<Vec<u8>>>,
-    /// Each beginning in order, and the place of the first pattern that has it.
+    /// Each distinct beginning in order, with the index of its first pattern.
     beginnings: Vec<([u8; BEGIN], usize)>,
-    /// The hashes of the beginnings, as a set of bits.
+    /// The hashes of the beginnings, as a bit set.
     hashes: Vec<u64>,
     longest: usize,
 }
 
 impl Patterns {
-    /// Looks for `texts`, those excepted that are too short.
+    /// Prepares a search for `texts`, except those that are too short.
     pub(super) fn new(texts: Vec<Zeroizing<Vec<u8>>>) -> Self {
         let mut sorted = texts;
         sorted.retain(|text| text.len() >= BEGIN);
@@ -49,13 +48,13 @@ impl Patterns {
         Self { sorted, beginnings, hashes, longest }
     }
 
-    /// Whether a pattern may begin so.
+    /// Reports whether a pattern may have this beginning.
     fn may_begin(&self, beginning: [u8; BEGIN]) -> bool {
         let hash = hash(beginning);
         self.hashes[hash / 64] >> (hash % 64) & 1 == 1
     }
 
-    /// The length of the longest pattern that `rest` begins with.
+    /// Returns the length of the longest pattern at the start of `rest`.
     fn len_at(&self, rest: &[u8]) -> Option<usize> {
         let beginning = [rest[0], rest[1], rest[2]];
         let at = self.beginnings.binary_search_by_key(&beginning, |(beginning, _)| *beginning).ok()?;
@@ -64,7 +63,7 @@ impl Patterns {
         same.iter().filter(|pattern| rest.starts_with(pattern)).map(|pattern| pattern.len()).max()
     }
 
-    /// The length of the longest end of `bytes` that begins a pattern and is shorter than it.
+    /// Returns the length of the longest suffix of `bytes` that is a proper prefix of a pattern.
     fn open_end(&self, bytes: &[u8]) -> usize {
         let reach = bytes.len().min(self.longest.saturating_sub(1));
         let tail = &bytes[bytes.len() - reach..];
@@ -78,7 +77,7 @@ impl Patterns {
         (0..reach).find(|at| begins(&tail[*at..])).map_or(0, |at| reach - at)
     }
 
-    /// All occurrences, those that overlap as one, in order.
+    /// Finds all occurrences in order, and merges those that overlap.
     fn occurrences(&self, bytes: &[u8], found: &mut Vec<(usize, usize)>) {
         for (start, window) in bytes.windows(BEGIN).enumerate() {
             if !self.may_begin([window[0], window[1], window[2]]) {
@@ -93,18 +92,18 @@ impl Patterns {
     }
 }
 
-/// Where the bit of a beginning is.
+/// Hashes a beginning to its index in the bit set.
 fn hash([first, second, third]: [u8; BEGIN]) -> usize {
     let mixed = (u32::from(first) | u32::from(second) << 8 | u32::from(third) << 16).wrapping_mul(0x9e37_79b1);
     (mixed >> (32 - HASH_BITS)) as usize
 }
 
-/// One stream in which secrets are replaced.
+/// A stream in which secrets are replaced.
 pub(super) struct Redactor<'p> {
     patterns: &'p Patterns,
-    /// What is held back, then the chunk that is looked at.
+    /// The bytes held back, followed by the current chunk.
     buffer: Zeroizing<Vec<u8>>,
-    /// How many bytes at the buffer's start belong to an occurrence that was replaced already.
+    /// The number of bytes at the start of the buffer that belong to an occurrence that was already replaced.
     replaced: usize,
 }
 
@@ -113,19 +112,19 @@ impl<'p> Redactor<'p> {
         Self { patterns, buffer: Zeroizing::default(), replaced: 0 }
     }
 
-    /// Takes the next bytes and appends to `out` what can go on.
+    /// Takes the next bytes, and appends to `out` what is safe to print.
     pub(super) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         self.buffer.extend_from_slice(chunk);
         let held = self.patterns.open_end(&self.buffer);
         self.go_on(self.buffer.len() - held, out);
     }
 
-    /// The stream has ended: appends what was held back.
+    /// Ends the stream, and appends to `out` what was held back.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         self.go_on(self.buffer.len(), out);
     }
 
-    /// Appends what stands before `end`. No occurrence that is not complete yet begins before it.
+    /// Appends what precedes `end`. No incomplete occurrence begins before `end`.
     fn go_on(&mut self, end: usize, out: &mut Vec<u8>) {
         let mut replaced: Vec<(usize, usize)> = Vec::new();
         if self.replaced > 0 {
@@ -171,8 +170,8 @@ mod tests {
         out
     }
 
-    /// What should come of `text`, worked out the slow way: each byte of an occurrence is marked, and each run of
-    /// occurrences that overlap is replaced.
+    /// Computes the expected result the slow way: marks each byte of an occurrence, and replaces each run of
+    /// overlapping occurrences.
     fn expected(patterns: &Patterns, text: &[u8]) -> Vec<u8> {
         let mut found: Vec<(usize, usize)> = Vec::new();
         for start in 0..text.len() {
@@ -193,7 +192,7 @@ mod tests {
         out
     }
 
-    /// SplitMix64: random numbers that are the same in each run.
+    /// SplitMix64: the same random numbers in each run.
     struct Random(u64);
 
     impl Random {
@@ -303,7 +302,7 @@ mod tests {
     fn speed() {
         use std::time::Instant;
 
-        // The time that this thread has had, as others may use the processor too.
+        // Measures the time of this thread only, as others may use the processor too.
         let used = || -> f64 {
             let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
             stat.split(' ').next().unwrap().parse().unwrap()

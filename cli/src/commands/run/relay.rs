@@ -1,13 +1,13 @@
-//! `run --redact`: stays the program's parent and passes on what it prints, without the secrets.
+//! `run --redact`: runs the program as a child and forwards its output without the secrets.
 //!
-//! Where stdout is a terminal, the program gets a pseudo-terminal of the same size and mode, in a session of its own. Its
-//! parent there is the monitor, a second process of ours (`fernseal session`), because only a parent in the same session
-//! makes job control work: the monitor stops when the program stops, we see that and stop too, and the shell that started
-//! us sees us stop. All else (pipes, files) gets pipes, and the program stays in our process group, so that the terminal's
-//! signals reach it directly.
+//! If stdout is a terminal, the program gets a pseudo-terminal with the same size and mode, in its own session. Its
+//! parent there is the monitor, a second process of this program (`fernseal session`), because job control requires a
+//! parent in the same session. If the program stops, the monitor stops; this process notices, stops too, and the
+//! calling shell notices that. Streams that are not terminals become pipes. Without a terminal the program stays in
+//! this process group, so that signals from the terminal reach it directly.
 //!
-//! This protects from accidents, in agents and logs. It is no border: a program can print a secret in a form that is not
-//! looked for.
+//! This prevents accidents, such as secrets in logs or in the context of agents. It is not a security boundary: a
+//! program can print a secret in an encoding that is not searched for.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -29,10 +29,10 @@ use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SI
 
 use super::redact::{Patterns, Redactor};
 
-/// How much is read at once.
+/// The size of one read.
 const CHUNK: usize = 64 * 1024;
 
-/// Runs `program` and passes on what it prints, with the secrets replaced. Returns how it ended.
+/// Runs `program` and forwards its output with the secrets replaced. Returns how it ended.
 pub(super) fn relay(program: &Command, patterns: Patterns, core_limit: Rlimit) -> io::Result<ExitStatus> {
     let patterns = Arc::new(patterns);
     let terminal = io::stdout().is_terminal();
@@ -67,41 +67,41 @@ pub(super) fn relay(program: &Command, patterns: Patterns, core_limit: Rlimit) -
         pumps.push(pump(stderr.into(), io::stderr().as_fd().try_clone_to_owned()?, &patterns));
     }
     let ended = signals.wait_for(&child, screen.as_ref());
-    // What the program printed last comes before what is said or shown after it.
+    // Forward the last output before anything else is printed.
     for pump in pumps {
         let _ = pump.join();
     }
     ended
 }
 
-/// Ends this process as `status` tells: with the same code, or by the same signal.
+/// Ends this process in the way that `status` describes: with the same exit code, or by the same signal.
 pub(super) fn end_as(status: ExitStatus) -> ! {
     if let Some(signal) = status.signal() {
-        // It returns where the signal does not end a process.
+        // Returns only if the signal does not end a process.
         let _ = signal_hook::low_level::emulate_default_handler(signal);
     }
     let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1);
     std::process::exit(code)
 }
 
-/// Starts a process that has the limit on core dumps that we had before.
+/// Starts a process with the original limit on core dumps.
 fn spawn(command: &mut Command, core_limit: Rlimit) -> io::Result<Child> {
     let own = rustix::process::getrlimit(Resource::Core);
-    // Where the system refuses this, the program has a smaller limit.
+    // Best effort: if this fails, the program has a lower limit.
     let _ = rustix::process::setrlimit(Resource::Core, core_limit);
     let child = command.spawn();
     let _ = rustix::process::setrlimit(Resource::Core, own);
     child
 }
 
-/// The command that runs `program` in a session of its own.
+/// Returns the command that runs `program` in its own session.
 fn monitor(program: &Command) -> Command {
     let mut monitor = copy_of(program, "/proc/self/exe".into(), &["session", "--"]);
     monitor.arg0("fernseal").arg(program.get_program()).args(program.get_args());
     monitor
 }
 
-/// A command with the environment of `program`.
+/// Returns a command with the environment of `program`.
 fn copy_of(program: &Command, name: OsString, arguments: &[&str]) -> Command {
     let mut copy = Command::new(name);
     copy.args(arguments);
@@ -114,7 +114,7 @@ fn copy_of(program: &Command, name: OsString, arguments: &[&str]) -> Command {
     copy
 }
 
-/// Passes what `from` gives on to `to`, with the secrets replaced, until the end of either.
+/// Forwards from `from` to `to` with the secrets replaced, until either end is closed.
 fn pump(from: OwnedFd, to: OwnedFd, patterns: &Arc<Patterns>) -> JoinHandle<()> {
     let patterns = Arc::clone(patterns);
     thread::spawn(move || {
@@ -125,10 +125,10 @@ fn pump(from: OwnedFd, to: OwnedFd, patterns: &Arc<Patterns>) -> JoinHandle<()> 
                 Ok(0) => break,
                 Ok(len) => redactor.push(&chunk[..len], &mut out),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                // The other end of a pseudo-terminal is closed.
+                // EIO means that the other end of the pseudo-terminal is closed.
                 Err(_) => break,
             }
-            // A reader that went away ends the program with its next output: `from` closes.
+            // If the reader went away, return and close `from`: the program's next write then fails.
             if to.write_all(&out).is_err() {
                 return;
             }
@@ -139,7 +139,8 @@ fn pump(from: OwnedFd, to: OwnedFd, patterns: &Arc<Patterns>) -> JoinHandle<()> 
     })
 }
 
-/// Passes keys on to the pseudo-terminal, while we are in the foreground: in the background, reading would stop us.
+/// Forwards keys to the pseudo-terminal while this process is in the foreground. In the background, reading would stop
+/// it.
 fn pass_keys_on(keys: OwnedFd, master: OwnedFd) {
     thread::spawn(move || {
         let (mut keys, mut master) = (File::from(keys), File::from(master));
@@ -162,20 +163,20 @@ fn pass_keys_on(keys: OwnedFd, master: OwnedFd) {
     });
 }
 
-/// Whether what is typed at this terminal is for our process group.
+/// Reports whether this process group is in the foreground of the terminal.
 fn is_foreground(terminal: BorrowedFd<'_>) -> bool {
     termios::tcgetpgrp(terminal).is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
-/// The terminal that we have, and the pseudo-terminal that the program has.
+/// The real terminal and the program's pseudo-terminal.
 struct Screen {
     master: OwnedFd,
-    /// The mode of our terminal before.
+    /// The previous mode of the real terminal.
     before: Termios,
 }
 
 impl Screen {
-    /// Opens a pseudo-terminal that is like ours.
+    /// Opens a pseudo-terminal with the mode and size of the real one.
     fn open() -> io::Result<(Self, OwnedFd)> {
         let before = termios::tcgetattr(io::stdout())?;
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
@@ -189,15 +190,16 @@ impl Screen {
         Ok((screen, slave))
     }
 
-    /// Gives the pseudo-terminal the size of ours.
+    /// Copies the size of the real terminal to the pseudo-terminal.
     fn resize(&self) {
-        // A terminal without a size leaves the other without one.
+        // If the real terminal has no size, neither has the pseudo-terminal.
         if let Ok(size) = termios::tcgetwinsize(io::stdout()) {
             let _ = termios::tcsetwinsize(&self.master, size);
         }
     }
 
-    /// Lets our terminal pass everything on as it is, if it is ours to set: the other one does what a terminal does.
+    /// Sets the real terminal to raw mode if this process is in the foreground, as the pseudo-terminal does the
+    /// processing.
     fn take_over(&self) {
         if !is_foreground(io::stdout().as_fd()) {
             return;
@@ -206,13 +208,13 @@ impl Screen {
         if io::stdin().is_terminal() {
             mode.make_raw();
         } else {
-            // Nobody passes keys on, so those that make signals still make them here.
+            // No keys are forwarded, so Ctrl-C and the like must still act on the real terminal.
             mode.output_modes -= OutputModes::OPOST;
         }
         let _ = termios::tcsetattr(io::stdout(), OptionalActions::Drain, &mode);
     }
 
-    /// Puts our terminal into its mode of before.
+    /// Restores the previous mode of the real terminal.
     fn give_back(&self) {
         if is_foreground(io::stdout().as_fd()) {
             let _ = termios::tcsetattr(io::stdout(), OptionalActions::Drain, &self.before);
@@ -226,13 +228,13 @@ impl Drop for Screen {
     }
 }
 
-/// Signals that came, each through a pipe of its own.
+/// The signals that arrived, each through its own pipe.
 struct Signals {
     pipes: Vec<(i32, UnixStream)>,
 }
 
 impl Signals {
-    /// The signals that end or wake a program, and those of `more`.
+    /// Listens to the signals that end or wake up a program, and to those of `more`.
     fn new(more: &[i32]) -> io::Result<Self> {
         let mut wanted = vec![SIGCHLD, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2];
         let from_terminal = [SIGINT, SIGQUIT];
@@ -240,7 +242,7 @@ impl Signals {
         wanted.extend(more);
         let ignored = ignored_signals();
         let mut pipes = Vec::new();
-        // What nohup and the like ignore stays ignored, for the program too.
+        // A signal that nohup or the like ignores stays ignored, for the program too.
         for signal in wanted.into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0) {
             let (read, write) = UnixStream::pair()?;
             read.set_nonblocking(true)?;
@@ -250,10 +252,10 @@ impl Signals {
         Ok(Self { pipes })
     }
 
-    /// Waits until one comes.
+    /// Waits for at least one signal.
     fn next(&mut self) -> Vec<i32> {
         let mut fds: Vec<_> = self.pipes.iter().map(|(_, pipe)| PollFd::new(pipe, PollFlags::IN)).collect();
-        // Interrupted by the very signal: the next call finds it.
+        // A signal interrupts the poll, and the loop below finds it.
         let _ = poll(&mut fds, None);
         drop(fds);
         let mut came = Vec::new();
@@ -265,18 +267,18 @@ impl Signals {
         came
     }
 
-    /// Waits until the stop that was just asked for is over. Another thread may have taken the signal, so this one may run
-    /// on for a moment.
+    /// Waits up to 200 ms for SIGCONT after requesting a stop. The kernel may deliver the stop signal to another
+    /// thread, so this thread may run on for a moment before it stops.
     fn wait_for_continuation(&self) {
         let continued = self.pipes.iter().filter(|(signal, _)| *signal == SIGCONT);
         let mut fds: Vec<_> = continued.map(|(_, pipe)| PollFd::new(pipe, PollFlags::IN)).collect();
         let _ = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 200_000_000 }));
     }
 
-    /// Waits for the end of `child`, and meanwhile passes signals on to it.
+    /// Waits for `child` to end, and forwards signals to it meanwhile.
     fn wait_for(&mut self, child: &Child, screen: Option<&Screen>) -> io::Result<ExitStatus> {
         let pid = Pid::from_child(child);
-        // The terminal sends these to the whole group, the program among it.
+        // The terminal sends SIGINT and SIGQUIT to the whole process group, which includes the program.
         let terminal_reaches_it = screen.is_none() && File::open("/dev/tty").is_ok();
         let options = WaitOptions::NOHANG | WaitOptions::UNTRACED;
         loop {
@@ -288,10 +290,11 @@ impl Signals {
                                 return Ok(ExitStatus::from_raw(status.as_raw()));
                             }
                             if let Some(screen) = screen {
-                                // The monitor has stopped, as the program has.
+                                // The monitor has stopped because the program has.
                                 screen.give_back();
                                 let _ = rustix::process::kill_current_process_group(Signal::TSTP);
-                                // Now we are stopped, until somebody lets us go on; or nobody controls jobs here.
+                                // This process is stopped here until somebody continues it, unless there is no job
+                                // control.
                                 self.wait_for_continuation();
                                 screen.take_over();
                                 let _ = kill_process(pid, Signal::CONT);
@@ -315,21 +318,21 @@ impl Signals {
     }
 }
 
-/// The signals that this process ignores, each a bit.
+/// Returns the set of signals that this process ignores, one bit per signal.
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_else(|_| String::new());
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-/// The monitor: runs `program` in a session of its own on the terminal at stdout, and ends and stops as it does.
+/// Runs the monitor: runs `program` in a new session on the terminal at stdout, and stops and ends like the program.
 pub(crate) fn run_session(program: &[OsString], core_limit: Rlimit) -> io::Result<ExitStatus> {
     let [name, arguments @ ..] = program else { return Err(io::ErrorKind::InvalidInput.into()) };
-    // The last two come from the terminal, and only until the program has it.
+    // SIGWINCH and SIGTSTP come from the terminal, and only until the program is in the foreground.
     let mut signals = Signals::new(&[SIGWINCH, SIGTSTP])?;
     rustix::process::setsid()?;
     rustix::process::ioctl_tiocsctty(io::stdout())?;
-    // A group of its own, which is not the monitor's, can be stopped by the terminal.
+    // The terminal can stop the program only in a process group of its own, apart from the monitor's.
     let child = spawn(Command::new(name).args(arguments).process_group(0), core_limit)?;
     let pid = Pid::from_child(&child);
     termios::tcsetpgrp(io::stdout(), pid)?;
@@ -345,7 +348,7 @@ pub(crate) fn run_session(program: &[OsString], core_limit: Rlimit) -> io::Resul
                 if !status.stopped() {
                     return Ok(ExitStatus::from_raw(status.as_raw()));
                 }
-                // One that was quick may have read from the terminal before it had it.
+                // A race: the program may have accessed the terminal before it was in the foreground.
                 let was_too_quick = status.stopping_signal().and_then(Signal::from_named_raw).is_some_and(|signal| {
                     [Signal::TTIN, Signal::TTOU].contains(&signal)
                         && termios::tcgetpgrp(io::stdout()).is_ok_and(|group| group == pid)
