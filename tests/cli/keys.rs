@@ -128,7 +128,9 @@ fn a_command_that_hangs_ends_with_an_interrupt() {
     let folder = folder("hangs");
     // The terminal sends a signal to the whole process group; `kill` sends it to the command alone.
     for to_group in [true, false] {
-        let mut command = get(&folder, &[], &["--key-command", "touch started; sleep 1000; echo"]);
+        // A shell that gets the signal while it starts a program ends without the program, so for the group it becomes one.
+        let hanging = if to_group { "touch started; exec sleep 1000" } else { "touch started; sleep 1000; echo" };
+        let mut command = get(&folder, &[], &["--key-command", hanging]);
         let child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         wait_until("the command", || folder.path("started").exists());
         let pid = Pid::from_child(&child);

@@ -8,16 +8,16 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use ctutils::CtEq;
-use fernseal_core::{MasterKey, stack};
+use fernseal_core::MasterKey;
 
-use crate::env::{self, KEY, KEY_COMMAND, KEY_FILE, USED_STACK, Unset};
+use crate::env::{self, KEY, KEY_COMMAND, KEY_FILE, Unset};
 use crate::error::{Absence, KeyFailure, KeySource, Otherwise, ReadFrom, Result};
+use crate::keys::double_encoding::warn_if_encoded_twice;
 use crate::keys::left_behind::{self, LeftBehind};
 use crate::keys::source::{Found, KeyOptions, Place, Source, parse, places, previous_sources, sources};
 use crate::keys::{Master, derive};
 use crate::output::Report;
 use crate::output::terminal::Prompts;
-use crate::quote::is_key_text;
 
 /// The master key, followed by previous keys.
 ///
@@ -163,20 +163,4 @@ impl Keyring {
 pub(crate) fn unset_variable() -> Unset {
     let empty = [KEY, KEY_FILE, KEY_COMMAND].into_iter().map(env::unset).find(Unset::is_empty);
     empty.unwrap_or_else(|| env::unset(KEY))
-}
-
-/// Warns of a key that opens nothing, as it was encoded twice. It may be what others took it for too, so it is used.
-pub(super) fn warn_if_encoded_twice(key: &MasterKey, source: &str, report: &Report) {
-    if encoded_twice(key).is_some() {
-        report.warn(format_args!(
-            "the master key from {source} is encoded twice: it decodes to the text of a master key (base64 -d prints it)"
-        ));
-    }
-}
-
-/// The key whose text `key` decodes to, if it was encoded twice, as `kubectl` and `base64` do to a text.
-pub(crate) fn encoded_twice(key: &MasterKey) -> Option<Rc<Master>> {
-    let text = std::str::from_utf8(key.as_bytes()).ok()?.trim_end_matches(['\0', '\n']);
-    let inner = || MasterKey::from_text(text).ok().map(|key| Rc::new(key.into()));
-    if is_key_text(text) { stack::wiped_after::<USED_STACK, _>(inner) } else { None }
 }

@@ -4,6 +4,7 @@
 
 mod command;
 pub(crate) mod derive;
+mod double_encoding;
 mod keyring;
 pub(crate) mod left_behind;
 pub(crate) mod parallel;
@@ -11,5 +12,6 @@ mod source;
 
 pub(crate) use command::run_bound;
 pub(crate) use derive::{Derived, Job, Master};
-pub(crate) use keyring::{Keyring, encoded_twice, unset_variable};
+pub(crate) use double_encoding::encoded_twice;
+pub(crate) use keyring::{Keyring, unset_variable};
 pub(crate) use source::{KeyOptions, Place, from_file, places};

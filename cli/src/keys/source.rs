@@ -20,7 +20,7 @@ use crate::env::{
     self, KEY, KEY_COMMAND, KEY_FILE, KEY_VARIABLES, PREVIOUS, PREVIOUS_COMMAND, PREVIOUS_FILE, USED_STACK, variable,
 };
 use crate::error::{Failure, HomeFileFlaw, KeyFailure, KeySource, KeyTextFlaw, NamedBy, ReadFrom, Refused, Result};
-use crate::keys::keyring::warn_if_encoded_twice;
+use crate::keys::double_encoding::warn_if_encoded_twice;
 use crate::keys::{Master, command, derive};
 use crate::output::Report;
 use crate::quote::{is_key_text, shown};
