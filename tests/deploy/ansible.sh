@@ -83,7 +83,8 @@ play site || fail "the first run"
 for host in $hosts; do
     opens $host old || fail "$host is not encrypted under the key"
     [ "$(stat -c %a "$work/$host/etc/master.key")" = 600 ] || fail "the key's mode on $host"
-    if grep -q "secret of" -r "$work/$host"; then fail "a secret is left on $host"; fi
+    # The command's own help says "the secret of one token".
+    if grep -q "secret of" -r "$work/$host" --exclude=fernseal; then fail "a secret is left on $host"; fi
 done
 state >"$work/before"
 play site || fail "the second run"
