@@ -93,7 +93,17 @@ for crate in fernseal-core= fernseal=schema.json fernseal-ffi=fernseal.h; do
     printf '%s\n' .cargo_vcs_info.json Cargo.lock Cargo.toml Cargo.toml.orig LICENSE README.md ${crate#*=} | sort >"$work/wanted"
     diff "$work/wanted" "$work/is" >&2 || fail "${crate%=*} should hold (<) and holds (>)"
 done
-cargo package --workspace --exclude appliance --allow-dirty --locked --offline --quiet 2>"$work/log" ||
+# cargo keeps the sources of each crate that it unpacks by name and version, also those of an older fernseal-core that
+# was packed here. So it gets a home with the downloads of the real one and without those.
+real=${CARGO_HOME:-$HOME/.cargo}
+[ ! -e "$real/config.toml" ] || { mkdir "$work/home" && ln -s "$real/config.toml" "$work/home"; }
+for part in index cache src; do
+    mkdir -p "$work/home/registry/$part"
+    for downloads in "$real/registry/$part"/*; do
+        case ${downloads##*/} in -*) ;; *) ln -s "$downloads" "$work/home/registry/$part" ;; esac
+    done
+done
+CARGO_HOME=$work/home cargo package --workspace --exclude appliance --allow-dirty --locked --offline --quiet 2>"$work/log" ||
     { cat "$work/log" >&2; fail "cargo package"; }
 for crate in target/package/fernseal*-"$version".crate; do
     tar xzOf "$crate" --wildcards '*/LICENSE' | cmp - LICENSE || fail "the licence in $crate"
