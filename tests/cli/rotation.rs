@@ -841,3 +841,25 @@ fn what_would_fail_later_is_found_before_the_new_key_is_made() {
     let all = ["cannot keep backups in nowhere", "0002.json has 2 names"];
     assert!(all.iter().all(|what| said.err.contains(what)) && !folder.path("new").exists(), "{said:?}");
 }
+
+#[test]
+fn a_rehearsed_rollback_names_what_would_fail() {
+    let folder = Folder::new("rehearsed-rollback");
+    if !rustix::process::geteuid().is_root()
+        || folder.command(&["unshare", "--mount", "true"], &[]).output().is_ok_and(|done| !done.status.success())
+    {
+        skip("no right to mount");
+        return;
+    }
+    folder.make_configs(3);
+    let said = folder.run(&["rotate", "tree", "--new-key-out", "new"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let before = folder.files("tree");
+    let script = "mount --bind tree/0001.json tree/0001.json && exec \"$0\" \"$@\"";
+    let said =
+        folder.run_by(&["unshare", "--mount", "sh", "-c", script], &["rotate", "tree", "--rollback", "--dry-run"]);
+    assert!(said.code == Some(8) && folder.files("tree") == before, "{said:?}");
+    assert!(said.out.contains("tree/0001.json is a mount point by itself"), "{said:?}");
+    assert!(said.out.ends_with("\n2 would be put back, 1 would fail, of 3\n"), "{said:?}");
+    assert!(said.err.starts_with("error: 1 file would fail; nothing was changed\n"), "{said:?}");
+}

@@ -84,7 +84,7 @@ pub(crate) enum Failure {
     /// `set` can replace the old token without opening it.
     OrDiscardOld(Box<Failure>),
     /// It is what a rotation of a config would meet: a step was tried before anything was changed.
-    ObstacleToRotation(Box<Failure>),
+    Obstacle(Box<Failure>),
     /// The work is done; only printing the result failed.
     WorkDone(Box<Failure>),
     /// One of many files failed, and the others did not.
@@ -191,8 +191,8 @@ impl Failure {
             Self::OrDiscardOld(failure) => failure.message().with_next(|next| {
                 format!("{next}; if the old secret is not needed any more, --discard-old replaces it all the same")
             }),
-            Self::ObstacleToRotation(failure) => {
-                failure.message().with_next(|_| "mend that, or rotate a copy in another place".to_owned())
+            Self::Obstacle(failure) => {
+                failure.message().with_next(|_| "mend that, or work on a copy in another place".to_owned())
             }
             Self::WorkDone(failure) => failure.message().with_next(|_| {
                 "the work is done, and only what is printed is not complete: do not run it again".to_owned()

@@ -28,6 +28,8 @@ pub(crate) enum RotationFailure {
     NothingToPutBack { configs: usize, skipped: usize, backup_dir: Option<PathBuf> },
     /// This many files failed and are unchanged.
     SomeNotPutBack { files: usize },
+    /// This many files would fail in a rollback, which was only rehearsed.
+    SomeWouldNotGoBack { files: usize },
     /// A config does not open and has no backup.
     NoBackup { config: PathBuf },
     /// The config has changed since the backup in more than its tokens.
@@ -112,6 +114,11 @@ impl RotationFailure {
             Self::SomeNotPutBack { files } => message(
                 Exit::Partial,
                 format!("{} failed; no backup was touched", count(*files, "file")),
+                "see the list",
+            ),
+            Self::SomeWouldNotGoBack { files } => message(
+                Exit::Partial,
+                format!("{} would fail; nothing was changed", count(*files, "file")),
                 "see the list",
             ),
             Self::NoBackup { config } => message(

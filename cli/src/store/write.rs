@@ -51,9 +51,10 @@ impl ConfigFile {
         Ok(caveats)
     }
 
-    /// All that would make a rotation of the config fail: each step that can be tried is, on files without names that are gone
-    /// at once. Where the file system knows none, they get names unless `is_dry`.
-    pub(crate) fn obstacles_to_rotation(&self, backup: BackupPlace<'_>, is_dry: bool) -> Vec<Failure> {
+    /// Returns all that would make a replacement of the config, or its backup, fail. It tries each step that can be
+    /// tried, on files without names, which are gone at once. Where the file system has none, they get names unless
+    /// `is_dry`.
+    pub(crate) fn obstacles_to_replacing(&self, backup: BackupPlace<'_>, is_dry: bool) -> Vec<Failure> {
         let mut obstacles = self.obstacles();
         if obstacles.is_empty() {
             obstacles.extend(self.rehearse(&self.dir, is_dry).err());
@@ -276,9 +277,9 @@ pub(crate) enum BackupPlace<'a> {
     Below(&'a Path),
 }
 
-/// A step that a rotation will take was tried, and failed.
+/// A step that will be taken was tried, and failed.
 fn obstacle(failure: Failure) -> Failure {
-    Failure::ObstacleToRotation(Box::new(failure))
+    Failure::Obstacle(Box::new(failure))
 }
 
 /// Whether files can be made in a directory.

@@ -138,12 +138,16 @@ fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
         .into()),
         0 if args.dry_run => told,
         0 => output::after_the_work(told),
-        failed => Err(RotationFailure::SomeNotPutBack { files: failed }.into()),
+        files if args.dry_run => Err(RotationFailure::SomeWouldNotGoBack { files }.into()),
+        files => Err(RotationFailure::SomeNotPutBack { files }.into()),
     }
 }
 
 fn rollback_in_words(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {
-    let verb = if args.dry_run { "would put back" } else { "put back" };
+    let (verb, put, fails) = match args.dry_run {
+        true => ("would put back", "would be put back", "would fail"),
+        false => ("put back", "put back", "failed"),
+    };
     for (file, reason) in &outcome.skipped {
         output::result(format_args!("skipped {file}: {reason}"))?;
     }
@@ -160,7 +164,7 @@ fn rollback_in_words(outcome: &rollback::RollbackReport, args: &Rotate) -> Resul
         0 => String::new(),
         paths => format!("; {} skipped", count(paths, "path")),
     };
-    output::result(format_args!("{put_back} put back, {} failed, of {of}{skipped}", outcome.failed()))
+    output::result(format_args!("{put_back} {put}, {} {fails}, of {of}{skipped}", outcome.failed()))
 }
 
 fn rollback_in_json(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {

@@ -13,13 +13,13 @@ use crate::commands;
 use crate::config::text::{ConfigText, SealedValue};
 use crate::context::Context;
 use crate::env;
-use crate::error::{Bug, Result, RotationFailure};
+use crate::error::{self, Bug, Result, RotationFailure};
 use crate::interrupt;
 use crate::keys::Keyring;
 use crate::keys::left_behind::LeftBehind;
 use crate::output::progress::Progress;
 use crate::quote::shown;
-use crate::store::{self, ConfigFile, ConfigPath};
+use crate::store::{self, BackupPlace, ConfigFile, ConfigPath};
 use crate::tokens::batch::{next_batch, open_each};
 use crate::tokens::verify::verify_all;
 use crate::tokens::{self, Opened};
@@ -127,7 +127,7 @@ fn roll_back(
         let load = |config: &ConfigPath| (shown(&config.path), load(config, backups, context));
         let mut group = next_batch(&mut waiting, context.threads, load, |(_, loaded)| {
             let candidate = loaded.as_ref().ok().and_then(|loaded| loaded.as_ref().ok());
-            candidate.into_iter().flat_map(|file| [&file.present].into_iter().chain(&file.before)).collect()
+            candidate.into_iter().flat_map(|file| [&file.present].into_iter().chain(file.backup_text())).collect()
         });
         if group.is_empty() {
             return files;
@@ -158,8 +158,13 @@ struct Candidate {
     /// Whether its secrets are known to differ from those of the backup.
     has_other_secrets: bool,
     /// The newest backup, or why it is unusable.
-    before: Result<ConfigText>,
-    /// The time stamp in the backup's name.
+    backup: Result<Backup>,
+}
+
+/// The newest backup of a config.
+struct Backup {
+    text: ConfigText,
+    /// The time stamp in its name.
     stamp: String,
 }
 
@@ -184,16 +189,14 @@ fn load(
         if present.tokens.is_empty() {
             return Ok(Err(Skipped::NoBackup));
         }
-        let before = Err(RotationFailure::NoBackup { config: present.path.clone() }.into());
-        let candidate =
-            Candidate { source, present, opens: false, has_other_secrets: false, before, stamp: String::new() };
-        return Ok(Ok(candidate));
+        let backup = Err(RotationFailure::NoBackup { config: present.path.clone() }.into());
+        return Ok(Ok(Candidate { source, present, opens: false, has_other_secrets: false, backup }));
     };
     let (source, present) = loaded?;
-    let before = commands::load_to_open(newest, context).map(|(_, before)| before);
     // The backup was found by the stamp in its name, so there is one.
     let stamp = store::backup_stamp(&newest.path).ok_or(Bug::BackupWithoutStamp)?.to_owned();
-    Ok(Ok(Candidate { source, present, opens: false, has_other_secrets: false, before, stamp }))
+    let backup = commands::load_to_open(newest, context).map(|(_, text)| Backup { text, stamp });
+    Ok(Ok(Candidate { source, present, opens: false, has_other_secrets: false, backup }))
 }
 
 /// Opens the configs, and the backups of those that do not open.
@@ -203,17 +206,17 @@ fn judge(mut candidates: Vec<&mut Candidate>, keys: &Keyring, context: &Context)
     for (file, checked) in candidates.iter_mut().zip(checked) {
         file.opens = checked.opens_all(&file.present);
     }
-    candidates.retain(|file| !file.opens && file.before.is_ok());
-    let befores: Vec<&ConfigText> = candidates.iter().flat_map(|file| &file.before).collect();
-    let opened = open_each(&befores, keys, context.threads);
+    candidates.retain(|file| !file.opens && file.backup.is_ok());
+    let backups: Vec<&ConfigText> = candidates.iter().filter_map(|file| file.backup_text()).collect();
+    let opened = open_each(&backups, keys, context.threads);
     let mut compared: Vec<(&mut Candidate, Vec<Opened>)> = Vec::new();
     for (file, opened) in candidates.into_iter().zip(opened) {
-        let Ok(before) = &file.before else { continue };
+        let Some(backup) = file.backup_text() else { continue };
         let unopened =
-            before.tokens.iter().zip(&opened).find_map(|(token, opened)| Some((token, *opened.as_ref().err()?)));
+            backup.tokens.iter().zip(&opened).find_map(|(token, opened)| Some((token, *opened.as_ref().err()?)));
         match unopened {
             Some((token, error)) => {
-                file.before = Err(tokens::refusal(before, token, error, keys, context.threads));
+                file.backup = Err(tokens::refusal(backup, token, error, keys, context.threads));
             }
             None => compared.push((file, opened.into_iter().flatten().collect())),
         }
@@ -258,19 +261,25 @@ fn compare(mut waiting: Vec<(&mut Candidate, Vec<Opened>)>, keys: &Keyring, cont
 const ENOUGH_IN_VAIN: usize = 8;
 
 impl Candidate {
+    fn backup_text(&self) -> Option<&ConfigText> {
+        self.backup.as_ref().ok().map(|backup| &backup.text)
+    }
+
     /// Puts the backup in the config's place. All configs of the batch were judged before.
     fn put_back(self, dry_run: bool, context: &Context) -> Result<RollbackOutcome> {
         if self.opens {
             return Ok(RollbackOutcome::Skipped(Skipped::OpensAlready));
         }
-        let (present, before) = (self.present, self.before?);
+        let (present, Backup { text: before, stamp }) = (self.present, self.backup?);
         if !present.differs_only_in_tokens(&before) {
             return Err(RotationFailure::EditedSince { config: present.path, backup: before.path }.into());
         }
-        if self.has_other_secrets || present.is_newer_than(&self.stamp) {
+        if self.has_other_secrets || present.is_newer_than(&stamp) {
             return Err(RotationFailure::SecretChangedSince { config: present.path, backup: before.path }.into());
         }
-        if !dry_run {
+        if dry_run {
+            error::check_none(self.source.obstacles_to_replacing(BackupPlace::Nowhere, true))?;
+        } else {
             commands::tell_caveats(self.source.replace(&[before.text.as_bytes()])?, context);
         }
         Ok(RollbackOutcome::PutBack(before.name))

@@ -338,7 +338,7 @@ impl Rotation<'_> {
             return Ok(None);
         }
         self.context.check_cost(&document)?;
-        error::check_none(source.obstacles_to_rotation(backup, self.args.dry_run))?;
+        error::check_none(source.obstacles_to_replacing(backup, self.args.dry_run))?;
         Ok(Some(Loaded { config: config.clone(), source, document }))
     }
 
