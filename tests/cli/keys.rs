@@ -278,3 +278,23 @@ fn systemd_creds_prints_the_key() {
     let said = Said::of(command.env("SYSTEMD_CREDENTIAL_SECRET", &secret).output().unwrap());
     assert!(opens(&said), "{said:?}");
 }
+
+#[test]
+fn keygen_says_how_the_new_key_is_found() {
+    let folder = folder("found");
+    let keygen = |path: &str, variables: &[(&str, &str)]| {
+        let mut command = folder.command(&[], &["keygen", "-o", path]);
+        command.env_remove(VARIABLE).envs(variables.iter().copied());
+        let said = said(command);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        said.err
+    };
+    let err = keygen("home/.proxmox_mcp_key", &[]);
+    assert!(err.contains(". Every command finds it there.\n") && !err.contains("export"), "{err}");
+    // A variable outranks the file, and another file is read only if it is named.
+    fs::remove_file(folder.path("home/.proxmox_mcp_key")).unwrap();
+    let err = keygen("home/.proxmox_mcp_key", &[(VARIABLE, KEY)]);
+    assert!(err.contains(". To use it:\n  export PROXMOX_MCP_MASTER_KEY="), "{err}");
+    let err = keygen("new", &[]);
+    assert!(err.contains(". To use it:\n  export PROXMOX_MCP_MASTER_KEY=\"$(cat new)\"\n"), "{err}");
+}

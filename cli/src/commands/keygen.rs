@@ -13,6 +13,7 @@ use crate::args::Keygen;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::context::Context;
 use crate::error::{Bug, KeyFailure, Result};
+use crate::keys;
 use crate::keys::derive::{self, Master};
 use crate::output;
 use crate::output::terminal;
@@ -32,11 +33,15 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
         Entry { verb: Verb::Keygen, outcome: Outcome::Started, files: &files, pointers: &[], keys: &[&master] };
     context.audit.record(&entry)?;
 
-    let exports = match &args.output {
+    let how_to_use = match &args.output {
         Some(path) => {
             super::tell_caveats(store::create_key(path, &text, Unsyncable::Tell)?, context);
             context.report.note(format_args!("New master key written to {} (mode 600)", shown(path)));
-            exports(path)
+            if keys::is_found_in(path) {
+                "Every command finds it there.".to_owned()
+            } else {
+                format!("To use it:\n{}", exports(path))
+            }
         }
         None => {
             if args.print {
@@ -44,7 +49,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
             } else {
                 terminal::show_key_once(&text)?;
             }
-            "  export PROXMOX_MCP_MASTER_KEY=\"your-generated-key\"".to_owned()
+            "To use it:\n  export PROXMOX_MCP_MASTER_KEY=\"your-generated-key\"".to_owned()
         }
     };
     entry.outcome = Outcome::Done;
@@ -54,7 +59,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
     if args.json {
         output::after_the_work(output::json("keygen", json!({ "file": args.output.as_deref().map(shown), "id": id })))?;
     }
-    context.report.note(format_args!("Its id is {id}. To use it:\n{exports}"));
+    context.report.note(format_args!("Its id is {id}. {how_to_use}"));
     context
         .report
         .note("Keep it apart from the configs: whoever has both has the secrets, and without it they are lost.");

@@ -14,4 +14,4 @@ pub(crate) use command::run_bound;
 pub(crate) use derive::{Derived, Job, Master};
 pub(crate) use double_encoding::encoded_twice;
 pub(crate) use keyring::{Keyring, unset_variable};
-pub(crate) use source::{KeyOptions, Place, from_file, places};
+pub(crate) use source::{KeyOptions, Place, from_file, is_found_in, places};

@@ -167,6 +167,14 @@ pub(super) fn sources(options: KeyOptions<'_>) -> Vec<Source> {
     set.into_iter().filter(|(rank, _)| Some(*rank) == first).map(|(_, source)| source).collect()
 }
 
+/// Reports whether commands read the key in `path` without being told: it is `~/.proxmox_mcp_key`, and no variable
+/// outranks that.
+pub(crate) fn is_found_in(path: &Path) -> bool {
+    let same = |home: &Path| matches!((home.canonicalize(), path.canonicalize()), (Ok(home), Ok(path)) if home == path);
+    let no_options = KeyOptions { file: None, command: None };
+    matches!(sources(no_options).as_slice(), [Source::HomeFile(home)] if same(home))
+}
+
 /// A place that a master key can come from, before it is read.
 struct Candidate {
     rank: Rank,
