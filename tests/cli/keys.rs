@@ -128,7 +128,8 @@ fn a_command_that_hangs_ends_with_an_interrupt() {
     let folder = folder("hangs");
     // The terminal sends a signal to the whole process group; `kill` sends it to the command alone.
     for to_group in [true, false] {
-        // A shell that gets the signal while it starts a program ends without the program, so for the group it becomes one.
+        // A shell that gets the signal while it starts a program ends without the program, so for the group it becomes
+        // one.
         let hanging = if to_group { "touch started; exec sleep 1000" } else { "touch started; sleep 1000; echo" };
         let mut command = get(&folder, &[], &["--key-command", hanging]);
         let child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -290,7 +291,7 @@ fn keygen_says_how_the_new_key_is_found() {
         said.err
     };
     let err = keygen("home/.proxmox_mcp_key", &[]);
-    assert!(err.contains(". Every command finds it there.\n") && !err.contains("export"), "{err}");
+    assert!(err.contains(". Every command reads it from there.\n") && !err.contains("export"), "{err}");
     // A variable outranks the file, and another file is read only if it is named.
     fs::remove_file(folder.path("home/.proxmox_mcp_key")).unwrap();
     let err = keygen("home/.proxmox_mcp_key", &[(VARIABLE, KEY)]);

@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
             super::tell_caveats(store::create_key(path, &text, Unsyncable::Tell)?, context);
             context.report.note(format_args!("New master key written to {} (mode 600)", shown(path)));
             if keys::is_found_in(path) {
-                "Every command finds it there.".to_owned()
+                "Every command reads it from there.".to_owned()
             } else {
                 format!("To use it:\n{}", exports(path))
             }
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
     context.report.note(format_args!("Its id is {id}. {how_to_use}"));
     context
         .report
-        .note("Keep it apart from the configs: whoever has both has the secrets, and without it they are lost.");
+        .note("Do not store it with the configs: whoever has both can read the secrets. Without it they are lost.");
     Ok(())
 }
 

@@ -117,8 +117,8 @@ mod tests {
         for (text, said) in [
             ("${NO}", "variable NO is not set"),
             ("${EMPTY:?say it}", "variable EMPTY is not set: say it"),
-            ("${HOST-x}", "variable HOST stands in a placeholder of another form"),
-            ("${HOST:+x}", "variable HOST stands in a placeholder of another form"),
+            ("${HOST-x}", "variable HOST is in a placeholder of an unsupported form"),
+            ("${HOST:+x}", "variable HOST is in a placeholder of an unsupported form"),
             ("${PROXMOX_MCP_MASTER_KEY:-}", "variable PROXMOX_MCP_MASTER_KEY holds the master key"),
         ] {
             let what = expanded(text).unwrap_err();

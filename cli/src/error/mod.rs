@@ -1,12 +1,12 @@
 //! Every message that a person sees when a command fails: what happened, what to do next, and the exit code.
 //!
-//! A failure holds paths, pointers, offsets, key ids and causes; never a secret, and never a sentence. The sentences are
-//! here: one file for each topic, one enum in it, and for each variant all three parts in one place (`message`).
-//! To change a message, find its words in this folder. To add a failure, add a variant and its message.
+//! A failure holds paths, pointers, offsets, key ids and causes; never a secret, and never a sentence. The sentences
+//! are here: one file for each topic, one enum in it, and for each variant all three parts in one place (`message`). To
+//! change a message, find its words in this folder. To add a failure, add a variant and its message.
 //!
 //! One exception: what a format has against a text or a value stands beside the rule of that format, in
-//! [`config::syntax`](crate::config), as a [`Refusal`](crate::config::text::Refusal). `tests/formats` builds that folder
-//! without this one, and counts the refusals by their words.
+//! [`config::syntax`](crate::config), as a [`Refusal`](crate::config::text::Refusal). `tests/formats` builds that
+//! folder without this one, and counts the refusals by their words.
 //!
 //! Some failures say more about another one, for example that nothing was changed. They wrap it: see [`Failure`].
 
@@ -189,14 +189,14 @@ impl Failure {
                 .message()
                 .with_next(|next| format!("{next}; --format text writes the secrets as they are, without quotes")),
             Self::OrDiscardOld(failure) => failure.message().with_next(|next| {
-                format!("{next}; if the old secret is not needed any more, --discard-old replaces it all the same")
+                format!("{next}; if you no longer need the old secret, --discard-old replaces it without decrypting it")
             }),
             Self::Obstacle(failure) => {
-                failure.message().with_next(|_| "mend that, or work on a copy in another place".to_owned())
+                failure.message().with_next(|_| "fix that, or work on a copy in another directory".to_owned())
             }
-            Self::WorkDone(failure) => failure.message().with_next(|_| {
-                "the work is done, and only what is printed is not complete: do not run it again".to_owned()
-            }),
+            Self::WorkDone(failure) => failure
+                .message()
+                .with_next(|_| "the work is done; only the output is incomplete: do not run it again".to_owned()),
             Self::OneOfMany(failure) => Message { exit: Exit::Partial, ..failure.message() },
         }
     }
@@ -321,7 +321,7 @@ mod tests {
         let several = check_none([not_regular("a"), not_regular("b"), Failure::Interrupted]).unwrap_err();
         let failure = Failure::NothingChanged(Box::new(several));
         assert_eq!(failure.what(), "a is not a regular file; b is not a regular file; interrupted");
-        let next = "nothing was changed; a config is a regular file; nothing was changed; run it again when ready";
+        let next = "nothing was changed; name a regular file; nothing was changed; run it again when ready";
         assert_eq!(failure.next(), next);
     }
 
@@ -330,7 +330,7 @@ mod tests {
         let boxed = |failure| Box::new(failure);
         let failure = Failure::OrKeepGoing(boxed(Failure::NothingChanged(boxed(not_regular("a")))));
         assert_eq!(failure.what(), "a is not a regular file");
-        let next = "nothing was changed; a config is a regular file (or leave such files out with --keep-going)";
+        let next = "nothing was changed; name a regular file (or leave such files out with --keep-going)";
         assert_eq!(failure.next(), next);
         assert_eq!(failure.exit(), Exit::File);
         assert_eq!(Failure::OneOfMany(boxed(failure)).exit(), Exit::Partial);
@@ -351,7 +351,7 @@ mod tests {
             let first = vec![("d/x".into(), "a backup".to_owned())];
             Failure::from(FileFailure::NoConfig { directory: "d".into(), left_out, first }).what()
         };
-        assert_eq!(no_config(0), "no config in d: no file in it has the name of one");
+        assert_eq!(no_config(0), "no config in d: no file in it has a config's name");
         assert_eq!(no_config(1), "no config in d: 1 entry left out");
         assert_eq!(no_config(2), "no config in d: 2 entries left out");
     }

@@ -145,8 +145,8 @@ fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
 
 fn rollback_in_words(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {
     let (verb, put, fails) = match args.dry_run {
-        true => ("would put back", "would be put back", "would fail"),
-        false => ("put back", "put back", "failed"),
+        true => ("would restore", "would be restored", "would fail"),
+        false => ("restored", "restored", "failed"),
     };
     for (file, reason) in &outcome.skipped {
         output::result(format_args!("skipped {file}: {reason}"))?;
@@ -169,7 +169,7 @@ fn rollback_in_words(outcome: &rollback::RollbackReport, args: &Rotate) -> Resul
 
 fn rollback_in_json(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {
     let files = outcome.files.iter().map(|(file, done)| match done {
-        Ok(RollbackOutcome::PutBack(backup)) => json!({ "file": file, "result": "put back", "backup": backup }),
+        Ok(RollbackOutcome::PutBack(backup)) => json!({ "file": file, "result": "restored", "backup": backup }),
         Ok(RollbackOutcome::Skipped(reason)) => {
             json!({ "file": file, "result": "skipped", "reason": reason.to_string() })
         }

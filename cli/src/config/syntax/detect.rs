@@ -6,10 +6,10 @@ use super::{Document, Kind, Refusal, TextFormat};
 use zeroize::Zeroizing;
 
 /// What to do where it is not clear.
-const NAME_IT: &str = "say which with --format";
+const NAME_IT: &str = "name the format with --format";
 
 /// What is said of a text that no format fits.
-const NONE: &str = "it has none of the formats that are known";
+const NONE: &str = "its format was not recognized";
 
 /// The endings of systemd's units and of what is written like them.
 const UNITS: [&str; 15] = [
@@ -64,7 +64,7 @@ impl TextFormat {
         match by_ending {
             None | Some(Self::Env) => Ok(Some(Self::Env)),
             Some(other) => {
-                let what = format!("by its name it is env or {}", other.name());
+                let what = format!("its name fits two formats: env and {}", other.name());
                 Err(Refusal::new(WHOLE, what, NAME_IT))
             }
         }
@@ -115,7 +115,7 @@ impl TextFormat {
             [] => Err(Refusal::new(WHOLE, NONE, NAME_IT)),
             _ => {
                 let names: Vec<_> = fitting.iter().map(|format| format.name()).collect();
-                Err(Refusal::new(WHOLE, format!("by what is in it, it is {}", names.join(" or ")), NAME_IT))
+                Err(Refusal::new(WHOLE, format!("its content fits several formats: {}", names.join(" or ")), NAME_IT))
             }
         }
     }

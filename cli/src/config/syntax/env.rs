@@ -1,7 +1,7 @@
-//! .env, which has no standard: read by Docker Compose, by dotenv of npm, by python-dotenv, and by shells.
-//! The scanner here reads what these four read alike. A value on which they disagree is told as unclear, with the reason; a
-//! text of which they disagree on where a value ends is refused. On lines that end in CR LF a shell is not asked: it takes
-//! the CR for part of the value, whatever the value is.
+//! .env, which has no standard: read by Docker Compose, by dotenv of npm, by python-dotenv, and by shells. The scanner
+//! here reads what these four read alike. A value on which they disagree is told as unclear, with the reason; a text of
+//! which they disagree on where a value ends is refused. On lines that end in CR LF a shell is not asked: it takes the
+//! CR for part of the value, whatever the value is.
 
 use zeroize::Zeroizing;
 
@@ -44,7 +44,7 @@ impl Syntax for Env {
             return Err(Refusal::new(0, "a .env has no groups of values", "name one, as in /NAME"));
         };
         if !is_name(name) {
-            return Err(Refusal::new(0, "no name for a variable", "letters, digits and _, as in /API_TOKEN"));
+            return Err(Refusal::new(0, "not a valid variable name", "letters, digits and _, as in /API_TOKEN"));
         }
         let text = document.text();
         let line = Zeroizing::new(format!("{name}={}", *written(Quotes::None, plain, text.len())?));

@@ -275,7 +275,7 @@ pub(crate) fn read(name: &str, source: FormatSource, text: &Text) -> Box<dyn Rea
             Ok(document) => Box::new(document),
             Err(refusal) => plain(refusal, true),
         },
-        Ok(None) => plain(Refusal::new(WHOLE, "its format is not known", "say which it is with --format"), false),
+        Ok(None) => plain(Refusal::new(WHOLE, "its format was not recognized", "name the format with --format"), false),
         Err(refusal) => plain(refusal, true),
     }
 }

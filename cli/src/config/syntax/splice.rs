@@ -104,7 +104,7 @@ pub(super) fn remove_lines(document: &Document, index: usize) -> Result<Edit, Re
     let before = text[start..value.name_start].trim_start_matches('\u{feff}').trim();
     let after = text[value.span.end..end].trim_start();
     if !(before.is_empty() || before == "export") || !(after.is_empty() || after.starts_with(['#', ';'])) {
-        return Err(Refusal::new(value.name_start, "it has no line for itself", "remove it by hand"));
+        return Err(Refusal::new(value.name_start, "it is not on a line of its own", "remove it by hand"));
     }
     let mark = if text[start..].starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     // Without a line end of its own, it takes that of the line before.

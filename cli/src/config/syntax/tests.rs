@@ -1,4 +1,4 @@
-//! What the formats have in common, on literal texts. That other readers read the same is for tests/formats to show.
+//! Tests what all formats have in common, on literal texts. tests/formats compares them with other readers.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn parse(format: TextFormat, text: &str) -> Document {
     Document::parse(format, Zeroizing::new(text.to_owned())).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"))
 }
 
-/// Pointer, kind and text of all leaves.
+/// Returns the pointer, kind and text of each leaf.
 fn leaves(format: TextFormat, text: &str) -> Vec<String> {
     let document = parse(format, text);
     let tell = |value: &Value| {
@@ -27,7 +27,7 @@ fn edited(document: &Document, edit: &Edit) -> String {
     [&text[..edit.span.start], &edit.text, &text[edit.span.end..]].concat()
 }
 
-/// The text with a member added, and what removing it again leaves.
+/// Adds a member, checks that it can be read back, and returns the text.
 fn inserted(format: TextFormat, text: &str, pointer: &str, plain: &str) -> Result<String, Refusal> {
     let document = parse(format, text);
     let after = edited(&document, &document.insert(pointer, plain)?);
@@ -196,14 +196,14 @@ fn what_readers_disagree_on_is_named_and_left() {
 #[test]
 fn what_is_not_a_value_of_its_own_is_not_replaced() {
     for (text, pointer, said) in [
-        ("a: &x b\nc: *x\n", "/a", "alias repeats"),
-        ("a: &x b\nc: *x\n", "/c", "an alias stands there"),
-        ("a: &x {b: c}\nd: *x\n", "/a/b", "alias repeats"),
+        ("a: &x b\nc: *x\n", "/a", "an alias refers to it"),
+        ("a: &x b\nc: *x\n", "/c", "it is an alias of another value"),
+        ("a: &x {b: c}\nd: *x\n", "/a/b", "an alias refers to it"),
         ("a: {<<: {b: c}}\n", "/a/<</b", "merged"),
         ("a: !vault x\n", "/a", "tag"),
         ("a: |2\n   x\n", "/a", "first line"),
-        ("a: |\n  x", "/a", "an end"),
-        ("a: |\n  x\n  ", "/a", "an end"),
+        ("a: |\n  x", "/a", "ends with a line break"),
+        ("a: |\n  x\n  ", "/a", "ends with a line break"),
         ("a: [?x]\n", "/a/0", "begins a name"),
         ("a: 1\n \t\nb: 2\n", "/a", "a tab follows"),
     ] {
@@ -342,7 +342,7 @@ fn the_format_is_told_by_the_name() {
     ] {
         assert_eq!(TextFormat::of_name(name), Ok(format), "{name}");
     }
-    assert_eq!(TextFormat::of_name(".env.json").unwrap_err().what, "by its name it is env or json");
+    assert_eq!(TextFormat::of_name(".env.json").unwrap_err().what, "its name fits two formats: env and json");
 }
 
 #[test]
@@ -355,10 +355,10 @@ fn the_format_of_a_pipe_is_told_by_what_is_in_it() {
         ("[t]\na = \"x\"\nb = [1, 2]\n[[u]]\n", Ok(TextFormat::Toml)),
         ("export A='x y'\nB=1.a\n", Ok(TextFormat::Env)),
         ("[s]\na = b c\n", Ok(TextFormat::Ini)),
-        ("A=1\nB=2\n", Err("by what is in it, it is env or toml or ini")),
-        ("A=x\n", Err("by what is in it, it is env or ini")),
-        ("hello\n", Err("it has none of the formats that are known")),
-        ("", Err("it has none of the formats that are known")),
+        ("A=1\nB=2\n", Err("its content fits several formats: env or toml or ini")),
+        ("A=x\n", Err("its content fits several formats: env or ini")),
+        ("hello\n", Err("its format was not recognized")),
+        ("", Err("its format was not recognized")),
     ] {
         let told = TextFormat::of_content(text);
         assert_eq!(told.as_ref().map_err(|refusal| &*refusal.what), said.as_ref().map_err(|said| *said), "{text}");

@@ -1,4 +1,4 @@
-//! TOML: where its values lie is told by the `toml` crate, which also bounds how deep they do.
+//! Reads and writes TOML. The `toml` crate finds the values, and limits their nesting.
 
 use ::toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
@@ -16,7 +16,7 @@ impl Syntax for Toml {
         })?;
         let span = table.span();
         let root = Value::new(None, Name::Root, Kind::Map, span.start + mark..span.end + mark);
-        // Containers whose values are still to be taken in, the next last.
+        // The containers whose content is not added yet. The last one is next.
         let mut waiting = vec![(root, DeValue::Table(table.into_inner()))];
         while let Some((mut value, de)) = waiting.pop() {
             let is_inline =
@@ -89,7 +89,7 @@ impl Syntax for Toml {
         if table.inline {
             return Ok(splice::add_between_brackets(document, parent, &entry));
         }
-        // Lines of the table's own: what stands in no table of its own header.
+        // The table's own lines: the members that are not tables with a header of their own.
         let members = splice::children(document, parent);
         let own = |index: &&usize| document.values[**index].is_leaf() || document.values[**index].inline;
         if let Some(last) = members.iter().rfind(own) {
@@ -134,7 +134,7 @@ fn kind_of(value: &DeValue<'_>) -> Kind {
 /// The quotes of a string as it is written.
 fn quotes_of(written: &str) -> Quotes {
     if written.starts_with("\"\"\"") || written.starts_with("'''") {
-        // "" and '' are too short for it.
+        // The empty strings "" and '' have only two quotes.
         Quotes::Block
     } else if written.starts_with('\'') {
         Quotes::Single
@@ -143,12 +143,12 @@ fn quotes_of(written: &str) -> Quotes {
     }
 }
 
-/// Whether it must be escaped: a control character but the tab.
+/// Returns whether a character must be escaped: every control character except the tab.
 fn is_odd(char: char) -> bool {
     char.is_ascii_control() && char != '\t'
 }
 
-/// `plain` as a basic string on one line.
+/// Returns `plain` as a basic string on one line.
 fn quoted(plain: &str) -> Zeroizing<String> {
     let mut written = Zeroizing::new(String::with_capacity(plain.len() * 6 + 2));
     written.push('"');
@@ -166,7 +166,7 @@ fn quoted(plain: &str) -> Zeroizing<String> {
     written
 }
 
-/// A name as a key.
+/// Returns a name as it is written as a key.
 fn key(name: &str) -> String {
     let is_bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if is_bare { name.to_owned() } else { quoted(name).to_string() }

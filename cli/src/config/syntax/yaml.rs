@@ -1,6 +1,6 @@
-//! YAML: where its scalars lie is told by granit-parser, in bytes; what they are and how they are written is here.
-//! YAML 1.1 and 1.2 differ, and so do their readers: a plain scalar is a string only if it is one for all of them.
-//! A file of several documents is a list of them: `/1/stringData/password`.
+//! Reads and writes YAML. granit-parser finds the scalars; this module decides what they are and how they are written.
+//! YAML 1.1 and 1.2 differ, and so do their readers. A plain scalar counts as a string only if all of them read a
+//! string. A file of several documents is a list of them: `/1/stringData/password`.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -17,11 +17,11 @@ pub(super) struct Yaml;
 struct Open {
     index: usize,
     is_map: bool,
-    /// How many items or documents there were.
+    /// The number of items or documents so far.
     count: usize,
-    /// The name of the member of which the value is next, and where it begins.
+    /// The name of the member whose value comes next, with the start and the end of the name.
     member: Option<(Name, usize, usize)>,
-    /// Whether what lies here is merged into another map.
+    /// Whether its content is merged into another map (`<<`).
     is_merged: bool,
 }
 
@@ -31,13 +31,14 @@ impl Syntax for Yaml {
             // YAML 1.1 takes them for line ends, YAML 1.2 does not.
             return Err(Refusal::new(
                 at,
-                "a character that is a line end in YAML 1.1 and none in 1.2",
+                "a character that is a line break in YAML 1.1 but not in 1.2",
                 "write it as an escape",
             ));
         }
         let stream = found.push(Value::new(None, Name::Root, Kind::List, 0..text.len()));
         let mut open = vec![Open { index: stream, is_map: false, count: 0, member: None, is_merged: false }];
-        // Values with an anchor, by its number, and the anchors that an alias leads to.
+        // The values with anchors, as (number of the anchor, index of the value), and the anchors that aliases refer
+        // to.
         let mut anchors: Vec<(usize, usize)> = Vec::new();
         let mut aliases = BTreeSet::new();
         let options = granit_parser::options! { emit_comments: false, emit_anchor_events: true };
@@ -53,7 +54,7 @@ impl Syntax for Yaml {
                 Event::Alias(id) => {
                     aliases.insert(*id);
                     let mut value = Value::new(Some(parent.index), Name::None, Kind::Scalar, range.clone());
-                    value.unclear = refusal(range.start, "an alias stands there, which means a value elsewhere");
+                    value.unclear = refusal(range.start, "it is an alias of another value");
                     value.held = value.unclear.clone();
                     value
                 }
@@ -66,7 +67,7 @@ impl Syntax for Yaml {
                 Event::Anchor(_, name) => {
                     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
                         let what = "an anchor's name that ends earlier for readers of YAML 1.1";
-                        return Err(Refusal::new(range.start, what, "use letters, digits, - and _ alone"));
+                        return Err(Refusal::new(range.start, what, "use only letters, digits, - and _"));
                     }
                     continue;
                 }
@@ -79,7 +80,7 @@ impl Syntax for Yaml {
                 }
                 _ => continue,
             };
-            // Flow goes on inside of flow; a scalar's own text decides nothing.
+            // Everything inside a flow collection is in flow style too.
             let is_leaf = value.is_leaf();
             let within_flow = found.0[parent.index].inline;
             value.inline |= within_flow;
@@ -102,16 +103,16 @@ impl Syntax for Yaml {
                 is_merged |= name == Name::Member("<<".to_owned());
                 (value.name, value.name_start) = (name, start);
                 if is_leaf && value.span.is_empty() {
-                    // Behind the colon: the parser says that nothing is at the next token.
+                    // The parser places an empty value at the next token. Its real place is directly after the colon.
                     let before = text[end..].trim_start_matches([' ', '\t', '\r', '\n']);
                     let at = text.len() - before.len() + 1;
                     if before.starts_with(':') {
                         value.span = at..at;
                         if value.inline && !text[at..].starts_with([' ', '\t', '\r', '\n']) {
-                            value.held = refusal(at, "readers disagree on a colon without a space behind it");
+                            value.held = refusal(at, "readers disagree on a colon without a space after it");
                         }
                     } else {
-                        value.held = refusal(end, "nothing stands there, not even a colon");
+                        value.held = refusal(end, "there is no value, not even a colon");
                     }
                 }
             } else {
@@ -140,7 +141,7 @@ impl Syntax for Yaml {
     }
 
     fn write(&self, text: &str, value: &Value, plain: &str) -> Result<Zeroizing<String>, Refusal> {
-        // Behind `key:`, `-` or a tag, where nothing stood.
+        // The value was empty, after `key:`, `-` or a tag.
         let is_close = value.span.is_empty() && !text[..value.span.start].ends_with([' ', '\n']);
         Ok(Zeroizing::new(format!("{}{}", if is_close { " " } else { "" }, *spelled(value, plain))))
     }
@@ -159,10 +160,10 @@ impl Syntax for Yaml {
         let (Some(first), Some(last)) = (members.first(), members.last()) else { return Err(invalid(map.span.start)) };
         let start = document.values[*first].name_start;
         let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
-        // The dashes of a list that it begins in are as wide as spaces.
+        // If the map begins behind the dash of a list item, each dash counts as one space of indentation.
         let indent: String = text[line..start].trim_start_matches('\u{feff}').chars().map(|_| ' ').collect();
         if !text[line..start].trim_start_matches('\u{feff}').chars().all(|char| matches!(char, ' ' | '-')) {
-            return Err(Refusal::new(start, "its members do not stand on lines of their own", "add it by hand"));
+            return Err(Refusal::new(start, "its members are not on lines of their own", "add it by hand"));
         }
         let end = splice::line_end(text);
         let mut entry = format!("{indent}{}:", *key(name));
@@ -173,7 +174,7 @@ impl Syntax for Yaml {
         let entry = Zeroizing::new(format!("{entry} {}", *written));
         let at = splice::end(document, *last);
         if document.values.iter().any(|value| value.unclear.is_some() && value.span.end == at) {
-            return Err(Refusal::new(at, "the value above is not read alike by all", "add it by hand"));
+            return Err(Refusal::new(at, "readers disagree on the value above", "add it by hand"));
         }
         Ok(splice::add_line_below(text, at, &entry))
     }
@@ -193,12 +194,12 @@ fn invalid(offset: usize) -> Refusal {
     Refusal::new(offset, "invalid YAML", "check the file with a YAML linter")
 }
 
-#[allow(clippy::unnecessary_wraps)] // what a value holds
+#[allow(clippy::unnecessary_wraps)] // `Value` has fields of this type
 fn refusal(offset: usize, what: &'static str) -> Option<Box<Refusal>> {
     Some(Box::new(Refusal::new(offset, what, "write the value itself there, plain or in quotes")))
 }
 
-/// Holds the values that aliases repeat elsewhere.
+/// Marks the values that aliases refer to: they must not be replaced.
 fn hold_anchored(found: &mut Values, anchors: &[(usize, usize)], aliases: &BTreeSet<usize>) {
     let used: BTreeSet<_> = anchors.iter().filter(|(id, _)| aliases.contains(id)).map(|(_, index)| *index).collect();
     if used.is_empty() {
@@ -209,12 +210,12 @@ fn hold_anchored(found: &mut Values, anchors: &[(usize, usize)], aliases: &BTree
         is_used[index] = used.contains(&index) || found.0[index].parent.is_some_and(|parent| is_used[parent]);
         let value = &mut found.0[index];
         if is_used[index] && value.is_leaf() && value.held.is_none() {
-            value.held = refusal(value.span.start, "an alias repeats it elsewhere");
+            value.held = refusal(value.span.start, "an alias refers to it");
         }
     }
 }
 
-/// Takes the list of documents away if there is one document, which then is the root.
+/// If there is only one document, removes the list around it, and the document becomes the root.
 fn flatten_one_document(found: &mut Values) {
     let is_document = |value: &&Value| value.parent == Some(0);
     match found.0.iter().filter(is_document).count() {
@@ -232,10 +233,10 @@ fn flatten_one_document(found: &mut Values) {
     }
 }
 
-/// Works out what a scalar is. `tag` says, of one that has a tag, whether it is that of strings.
+/// Determines the kind of a scalar. `tag` tells whether its tag, if it has one, is the tag of strings.
 fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle, tag: Option<bool>) {
     let start = value.span.start;
-    // The parser writes ~ for nothing.
+    // For an empty scalar the parser returns ~.
     let plain = if value.span.is_empty() { Cow::Borrowed("") } else { plain };
     match style {
         ScalarStyle::Plain if value.inline && plain.starts_with('?') => {
@@ -264,7 +265,7 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
         }
     }
     if tag == Some(false) {
-        value.held = refusal(start, "its tag says what it is, which a token is not");
+        value.held = refusal(start, "its tag requires a type that a token does not have");
         if value.kind == Kind::String {
             value.kind = Kind::Scalar;
         }
@@ -272,15 +273,15 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
     let behind = &text[value.span.end..];
     let blank = &behind[..behind.len() - behind.trim_start_matches([' ', '\t', '\r', '\n']).len()];
     if blank.trim_start_matches([' ', '\t']).contains('\t') && value.held.is_none() {
-        value.held = refusal(start, "a line with a tab follows, which its readers do not all let pass behind quotes");
+        value.held = refusal(start, "a line with a tab follows, which some readers reject after a quoted value");
     }
     if value.quotes == Quotes::Block || text[value.inside()] != *plain {
         value.decoded = Some(Zeroizing::new(plain.into_owned()));
     }
 }
 
-/// Where the block scalar lies of which the content begins at `content`: from its | or > to behind the last of its lines
-/// that holds anything.
+/// Returns the range of the block scalar whose content begins at `content`: from its `|` or `>` to the end of its last
+/// line that is not blank.
 fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> {
     let before = text[..content].trim_end_matches([' ', '\t', '\r', '\n']);
     let header = &before[before.rfind([' ', '\t', '\n']).map_or(0, |at| at + 1)..];
@@ -296,12 +297,12 @@ fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> 
         let content = line.trim_end_matches(['\n', '\r']);
         let width = content.len() - content.trim_start_matches(' ').len();
         let is_blank = content.len() == width;
-        // A line that is indented less than the first is not of it.
+        // A line with less indentation than the first does not belong to it.
         if !is_blank && (width == 0 || width < *indent.get_or_insert(width)) {
             break;
         }
         if !line.ends_with('\n') {
-            return Err("its readers disagree on whether its last line has an end");
+            return Err("readers disagree on whether its last line ends with a line break");
         }
         if !is_blank {
             end = Some(at + content.len());
@@ -313,7 +314,7 @@ fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> 
     end.map(|end| start..end).ok_or("a block scalar without lines")
 }
 
-/// `plain` as it is written in the place of `value`.
+/// Returns `plain` as it is written in place of `value`.
 fn spelled(value: &Value, plain: &str) -> Zeroizing<String> {
     match value.quotes {
         Quotes::Single if plain.chars().all(is_printable) => {
@@ -331,12 +332,12 @@ fn spelled(value: &Value, plain: &str) -> Zeroizing<String> {
     }
 }
 
-/// A name as a key.
+/// Returns a name as it is written as a key.
 fn key(name: &str) -> Zeroizing<String> {
     if is_safe(name, true) { Zeroizing::new(name.to_owned()) } else { quoted(name) }
 }
 
-/// Whether it may stand in quotes as it is, on one line.
+/// Returns whether a character needs no escape between quotes on one line.
 fn is_printable(char: char) -> bool {
     !char.is_control() && !matches!(char, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
@@ -359,11 +360,11 @@ fn quoted(plain: &str) -> Zeroizing<String> {
     written
 }
 
-/// Whether it may stand without quotes, and is a string to every reader then.
+/// Returns whether `plain` can be written without quotes and is then a string for every reader.
 fn is_safe(plain: &str, in_flow: bool) -> bool {
     let is_inner = |char: char| char.is_ascii_alphanumeric() || "_./+=@-".contains(char);
     let colons_are_inner = |(at, _): (usize, &str)| {
-        // YAML 1.1 lets none stand in flow; elsewhere it stands between two characters.
+        // In flow style YAML 1.1 allows no colon. Elsewhere a colon must be between two safe characters.
         !in_flow && plain[at + 1..].starts_with(is_inner) && plain[..at].ends_with(is_inner)
     };
     plain.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_' || first == '/')
@@ -392,7 +393,7 @@ fn is_string(plain: &str) -> bool {
     };
     let has_digit = digits.bytes().any(|byte| byte.is_ascii_digit());
     let is_decimal = has_digit && digits.bytes().all(|byte| byte.is_ascii_digit() || b".e+-".contains(&byte)) && {
-        // As Rust reads them, and as YAML 1.1 does, which lets an exponent stand without digits.
+        // Numbers as Rust reads them, and as YAML 1.1 does, which allows an exponent without digits.
         digits.parse::<f64>().is_ok() || digits.trim_end_matches(['e', '+', '-']).parse::<f64>().is_ok()
     };
     let parts: Vec<_> = digits.split(':').collect();
