@@ -21,6 +21,8 @@
  *     16 KiB of it before it returns. The stack of other callbacks comes on top.
  *   - Faults: a fault in the library returns FERNSEAL_INTERNAL on an operating system, and calls fernseal_panic on bare
  *     metal.
+ *   - ABI: a patch release only adds functions, statuses and constants. A release that changes or removes something gets a
+ *     new SONAME. Within a SONAME the sizes of the structs and all numbers stay.
  *   - Results: a result that must not be ignored is marked FERNSEAL_MUST_USE.
  *
  * "Feature" in a comment names a Cargo feature of fernseal-ffi. Only a library built with that feature contains the
