@@ -2,10 +2,15 @@
 # Builds libfernseal and installs it for C and C++ on GNU/Linux. Needs Rust; takes about half a minute.
 #   ffi/install.sh                                          installs into /usr/local
 #   DESTDIR=/tmp/package PREFIX=/usr LIBDIR=/usr/lib/x86_64-linux-gnu ffi/install.sh
+#   TARGET=aarch64-unknown-linux-gnu DESTDIR=/srv/sysroot PREFIX=/usr ffi/install.sh     for another machine; cargo needs its
+#                                                           linker, CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER
+#   ffi/install.sh uninstall                                removes what the same variables installed
 #
 # PREFIX      the prefix where it will be used (/usr/local)
 # LIBDIR      the directory of the libraries (PREFIX/lib)
 # DESTDIR     a directory that is put before both, for packages
+# TARGET      the machine that it is for, by Rust's name (this one)
+# CARGO       another cargo (cargo)
 # CARGOFLAGS  more options for cargo, such as --offline
 #
 # Installs the header, libfernseal.a, libfernseal.so with its two links, fernseal.pc for pkg-config, and the CMake
@@ -16,9 +21,10 @@ cd "$(dirname "$0")/.."
 prefix=${PREFIX:-/usr/local}
 libdir=${LIBDIR:-$prefix/lib}
 destdir=${DESTDIR:-}
+target=${TARGET:-${CARGO_BUILD_TARGET:-}}
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 soname=libfernseal.so.${version%%.*}
-target=${CARGO_TARGET_DIR:-target}
+lib=$destdir$libdir
 # The system libraries that the static library needs, as `rustc --print native-static-libs` lists them. libc and libgcc
 # are left out, because the C compiler adds them in the form that fits a static or a dynamic program.
 private="-lutil -lrt -lpthread -lm -ldl"
@@ -29,16 +35,52 @@ case $prefix$libdir in
 esac
 [ "$(uname -s)" = Linux ] || { echo "install: this is for GNU/Linux; elsewhere cargo-c installs the same" >&2; exit 2; }
 
+case ${1:-} in
+    '') ;;
+    uninstall)
+        rm -f "$destdir$prefix/include/fernseal.h" "$lib/libfernseal.a" "$lib/libfernseal.so" "$lib/$soname" \
+            "$lib/libfernseal.so.$version" "$lib/pkgconfig/fernseal.pc" "$lib/cmake/fernseal/fernseal-config.cmake" \
+            "$lib/cmake/fernseal/fernseal-config-version.cmake"
+        rmdir "$lib/cmake/fernseal" 2>/dev/null || true
+        echo "fernseal $version is no longer in $destdir$prefix and $lib"
+        exit ;;
+    *) echo "install: the only argument is uninstall, not '$1'" >&2; exit 2 ;;
+esac
+
+# The paths come from cargo: they depend on its configuration and on the target.
 # shellcheck disable=SC2086 # a list of words
-cargo rustc --release --locked ${CARGOFLAGS:-} -p fernseal-ffi --lib --crate-type staticlib,cdylib -- \
-    -C link-arg=-Wl,-soname,"$soname"
+messages=$("${CARGO:-cargo}" rustc --release --locked ${target:+--target "$target"} ${CARGOFLAGS:-} -p fernseal-ffi --lib \
+    --crate-type staticlib,cdylib --message-format json-render-diagnostics -- -C link-arg=-Wl,-soname,"$soname")
+built() { # NAME
+    found=$(printf '%s\n' "$messages" | sed -n 's/.*"filenames":\[\([^]]*\)\].*/\1/p' | tr ',' '\n' |
+        sed -n "s/^\"\(.*\/$1\)\"\$/\1/p" | tail -n 1)
+    [ -f "$found" ] || { echo "install: cargo built no $1" >&2; exit 1; }
+    printf '%s\n' "$found"
+}
+static=$(built libfernseal.a)
+shared=$(built libfernseal.so)
+
+# The ELF header: the class (1 is 32 bits, 2 is 64), the byte order and the machine.
+# shellcheck disable=SC2046 # a list of numbers
+set -- $(od -An -tu1 -j4 -N16 "$shared")
+bits=$(($1 * 32))
+if [ "$2" = 1 ]; then machine=$((${15} + ${16} * 256)); else machine=$((${15} * 256 + ${16})); fi
+architecture=${target%%-*}
+case ${architecture:-$(uname -m)} in
+    x86_64) wanted=62 ;; i?86) wanted=3 ;; aarch64*) wanted=183 ;; arm*|thumb*) wanted=40 ;; riscv*) wanted=243 ;;
+    s390x) wanted=22 ;; powerpc64*|ppc64*) wanted=21 ;; mips*) wanted=8 ;; loongarch64) wanted=258 ;; *) wanted=$machine ;;
+esac
+# (An i686 system may run on an x86-64 kernel, so without a target the kernel's word does not count for it.)
+if [ "$machine" != "$wanted" ] && [ "$machine$target" != 3 ]; then
+    echo "install: $shared is for the ELF machine $machine, not $wanted (${architecture:-$(uname -m)}): set TARGET" >&2
+    exit 1
+fi
 
 umask 022 # everyone may read the installed files
-lib=$destdir$libdir
 install -d "$destdir$prefix/include" "$lib/pkgconfig" "$lib/cmake/fernseal"
 install -m 644 include/fernseal.h "$destdir$prefix/include/fernseal.h"
-install -m 644 "$target/release/libfernseal.a" "$lib/libfernseal.a"
-install -m 755 "$target/release/libfernseal.so" "$lib/libfernseal.so.$version"
+install -m 644 "$static" "$lib/libfernseal.a"
+install -m 755 "$shared" "$lib/libfernseal.so.$version"
 ln -sf "libfernseal.so.$version" "$lib/$soname"
 ln -sf "$soname" "$lib/libfernseal.so"
 
@@ -89,13 +131,18 @@ else()
     set(PACKAGE_VERSION_EXACT TRUE)
   endif()
 endif()
+# A project for another pointer size cannot link it.
+if(CMAKE_SIZEOF_VOID_P AND NOT CMAKE_SIZEOF_VOID_P EQUAL $((bits / 8)))
+  set(PACKAGE_VERSION "$version ($bits bits)")
+  set(PACKAGE_VERSION_UNSUITABLE TRUE)
+endif()
 CMAKE
 
 echo "fernseal $version is in $destdir$prefix and $lib"
 
 # The installer of a package runs ldconfig itself. Without DESTDIR, this script runs it, so that programs find the
 # library.
-if [ -z "$destdir" ]; then
+if [ -z "$destdir$target" ]; then
     PATH=$PATH:/usr/sbin:/sbin
     ldconfig 2>/dev/null || true # succeeds as root only
     ldconfig -p 2>/dev/null | grep -qF " => $libdir/$soname" || cat >&2 <<HINT

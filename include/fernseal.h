@@ -21,6 +21,8 @@
  *     16 KiB of it before it returns. The stack of other callbacks comes on top.
  *   - Faults: a fault in the library returns FERNSEAL_INTERNAL on an operating system, and calls fernseal_panic on bare
  *     metal.
+ *   - ABI: a patch release only adds functions, statuses and constants. A release that changes or removes something gets a
+ *     new SONAME. Within a SONAME the sizes of the structs and all numbers stay.
  *   - Results: a result that must not be ignored is marked FERNSEAL_MUST_USE.
  *
  * "Feature" in a comment names a Cargo feature of fernseal-ffi. Only a library built with that feature contains the
@@ -58,6 +60,10 @@
 
 /* The text of a new master key, with its NUL. */
 #define FERNSEAL_MASTER_KEY_CAP 45
+/* The ID of a master key, with its NUL. */
+#define FERNSEAL_KEY_ID_CAP 9
+/* The salt of a token. */
+#define FERNSEAL_SALT_LEN 16
 /* The token of a secret of plain_len bytes, with its NUL. */
 #define FERNSEAL_TOKEN_SEAL_CAP(plain_len) \
     (FERNSEAL_BASE64_LEN(FERNSEAL_BASE64_LEN(FERNSEAL_FERNET_RAW_LEN(plain_len))) + 30)
@@ -99,6 +105,13 @@ typedef struct {
  *  continue and any other value to cancel. */
 typedef int (*fernseal_tick_fn)(void *ctx);
 
+/** A derivation that runs in slices, between which a device feeds its watchdog or does other work. It contains secrets:
+ *  fernseal_derivation_finish wipes it, and fernseal_wipe if it is given up. It may be copied and moved. */
+typedef struct {
+    /** Opaque; two words are reserve. */
+    uint32_t words[36];
+} fernseal_derivation;
+
 /** An opened ProxmoxMCP config. Each text ends in a NUL. A field that the config lacks has the default of the Python
  *  original. Wipe it after use with fernseal_wipe. */
 typedef struct {
@@ -132,7 +145,8 @@ typedef struct {
 /** The output buffer is too short. The function's comment says which capacity is enough. */
 #define FERNSEAL_BUFFER_TOO_SMALL 1
 
-/** The text is not a token; or a secret that must be text is not UTF-8; or a value looks like a damaged token. */
+/** The text is not a token; or a value looks like a damaged token; or a value that is returned as text is not UTF-8 or
+ *  contains a NUL. */
 #define FERNSEAL_MALFORMED 2
 
 /** The key text is not base64; or the key is too short to seal with (under 16 bytes, not counting trailing zeros). */
@@ -159,9 +173,17 @@ typedef struct {
 /** There is no value at the pointer, or the config lacks a required field. */
 #define FERNSEAL_NOT_FOUND 10
 
-/** The text is not JSON, or nested too deeply; or a name on the path to the value occurs twice; or a value has the
- *  wrong kind. */
+/** The text is not JSON, or the name of a field of fernseal_config is written with escapes. */
 #define FERNSEAL_INVALID_JSON 11
+
+/** The JSON is nested too deeply. */
+#define FERNSEAL_TOO_DEEP 12
+
+/** A name on the path to the value occurs twice. */
+#define FERNSEAL_DUPLICATE_NAME 13
+
+/** The value is not a string, or its kind or range is not that of its field. */
+#define FERNSEAL_WRONG_KIND 14
 
 #ifdef __cplusplus
 extern "C" {
@@ -174,6 +196,21 @@ uint32_t fernseal_version_number(void);
 
 /** Returns the version of the library as text. FERNSEAL_VERSION_STRING is that of the header. */
 const char *fernseal_version_string(void);
+
+/** Returns the size of a fernseal_master_key in bytes, for languages that do not read this header; as the next ones. */
+size_t fernseal_master_key_size(void);
+
+/** Returns the size of a fernseal_key in bytes. */
+size_t fernseal_key_size(void);
+
+/** Returns the size of a fernseal_derivation in bytes. */
+size_t fernseal_derivation_size(void);
+
+/** Returns the size of a fernseal_config in bytes. Feature config. */
+size_t fernseal_config_size(void);
+
+/** Returns FERNSEAL_MASTER_KEY_CAP. */
+size_t fernseal_master_key_cap(void);
 
 /** Returns a short description of a status, for logs. It is never NULL and must not be freed. */
 const char *fernseal_status_str(int32_t status);
@@ -194,6 +231,11 @@ FERNSEAL_MUST_USE fernseal_status fernseal_master_key_parse(fernseal_master_key 
 FERNSEAL_MUST_USE fernseal_status fernseal_master_key_generate(char *out, size_t cap, size_t *out_len,
     fernseal_random_fn random, void *ctx);
 
+/** Writes the public ID of a master key: 8 hex digits, as the command shows it. Costs a derivation. cap is at least
+ *  FERNSEAL_KEY_ID_CAP. */
+FERNSEAL_MUST_USE fernseal_status fernseal_master_key_id(char *out, size_t cap, size_t *out_len,
+    const fernseal_master_key *master);
+
 /* ---- Tokens ---- */
 
 /** Returns 1 if the text begins with enc:, as tokens do, otherwise 0. */
@@ -211,6 +253,12 @@ FERNSEAL_MUST_USE fernseal_status fernseal_token_seal(char *out, size_t cap, siz
     const fernseal_master_key *master, const uint8_t *plain, size_t plain_len, uint64_t now, fernseal_random_fn random,
     void *ctx);
 
+/** Seals a secret as a token with a key that was derived from the 16 bytes of salt, which fernseal_token_salt returns.
+ *  Takes microseconds. cap is at least FERNSEAL_TOKEN_SEAL_CAP(plain_len). Feature seal. */
+FERNSEAL_MUST_USE fernseal_status fernseal_token_seal_with(char *out, size_t cap, size_t *out_len,
+    const fernseal_key *key, const uint8_t *salt, const uint8_t *plain, size_t plain_len, uint64_t now,
+    fernseal_random_fn random, void *ctx);
+
 /** Opens a token. Costs a derivation. cap is at least FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_token_open(uint8_t *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *token, size_t token_len);
@@ -224,6 +272,32 @@ FERNSEAL_MUST_USE fernseal_status fernseal_token_open_any(uint8_t *out, size_t c
  *  open. */
 FERNSEAL_MUST_USE fernseal_status fernseal_derive(fernseal_key *out, const fernseal_master_key *master,
     const char *token, size_t token_len, fernseal_tick_fn tick, void *ctx);
+
+/** Begins to derive a key from a salt of any length, as fernseal_token_salt returns it. Runs one of 100 000 iterations. */
+FERNSEAL_MUST_USE fernseal_status fernseal_derivation_begin(fernseal_derivation *out, const fernseal_master_key *master,
+    const uint8_t *salt, size_t salt_len);
+
+/** Runs at most iterations iterations and sets left to the number that is left. On a Cortex-M0 at 48 MHz, 250 take
+ *  65 ms. After it is 0, call fernseal_derivation_finish. */
+FERNSEAL_MUST_USE fernseal_status fernseal_derivation_advance(uint32_t *left, fernseal_derivation *derivation,
+    uint32_t iterations);
+
+/** Returns the key of a derivation of which no iteration is left, and wipes the derivation. If some are left, or if none was
+ *  begun, it is FERNSEAL_INVALID_ARGUMENT, and the derivation stays as it is. */
+FERNSEAL_MUST_USE fernseal_status fernseal_derivation_finish(fernseal_key *out, fernseal_derivation *derivation);
+
+/** Returns the salt of a token: 16 bytes, from which fernseal_derivation_begin derives its key. A device with SHA-256 in
+ *  hardware can also compute PBKDF2 (100 000 iterations, 32 bytes) itself and fill a fernseal_key. */
+FERNSEAL_MUST_USE fernseal_status fernseal_token_salt(uint8_t *out, const char *token, size_t token_len);
+
+/** Returns when a token was sealed, in Unix seconds. Only opening the token shows that this is authentic. */
+FERNSEAL_MUST_USE fernseal_status fernseal_token_timestamp(uint64_t *out, const char *token, size_t token_len);
+
+/** Finds the first token of a text in any format that begins at offset or later. Continue at start + len. After the
+ *  last one it is FERNSEAL_NOT_FOUND. Something that looks like a token and is none is FERNSEAL_MALFORMED; then, unlike
+ *  after other failures, start and len say where it lies. The text is UTF-8, which each call checks from the beginning. */
+FERNSEAL_MUST_USE fernseal_status fernseal_text_next(size_t *start, size_t *len, const char *text, size_t text_len,
+    size_t offset);
 
 /** Opens a token with the key that fernseal_derive derived for it. Takes microseconds. cap is at least
  *  FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature open. */
@@ -258,7 +332,7 @@ FERNSEAL_MUST_USE fernseal_status fernseal_fernet_open(uint8_t *out, size_t cap,
  *  one for each 165 bytes of json: limit json_len if you open configs of strangers. All other work takes time
  *  linear in json_len. cap is at least json_len + 1. It is more if secrets contain many characters that JSON
  *  escapes, or if tokens lie below more than 20 levels: 4 * json_len + 1 is always enough. In a build with the
- *  feature compact, a token below more than 64 levels is FERNSEAL_INVALID_JSON. Feature config. */
+ *  feature compact, a token below more than 64 levels is FERNSEAL_TOO_DEEP. Feature config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_open(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len);
 
@@ -276,6 +350,16 @@ FERNSEAL_MUST_USE fernseal_status fernseal_config_get(char *out, size_t cap, siz
 FERNSEAL_MUST_USE fernseal_status fernseal_config_get_any(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *masters, size_t count, const char *json, size_t json_len, const char *pointer,
     size_t pointer_len);
+
+/** Writes a value as fernseal_config_get does. If it is a token, key opens it, which was derived for it. Takes
+ *  microseconds for each kilobyte. Feature config. */
+FERNSEAL_MUST_USE fernseal_status fernseal_config_get_with(char *out, size_t cap, size_t *out_len,
+    const fernseal_key *key, const char *json, size_t json_len, const char *pointer, size_t pointer_len);
+
+/** Writes the string at pointer without opening it: a token as its text, from which its key can be derived. cap is at
+ *  least the length of the string as it is written, and 1. Feature config. */
+FERNSEAL_MUST_USE fernseal_status fernseal_config_find(char *out, size_t cap, size_t *out_len, const char *json,
+    size_t json_len, const char *pointer, size_t pointer_len);
 
 /** Seals the string at pointer and copies all other bytes unchanged. A token or a placeholder (${NAME}) stays as it
  *  is. now is the time in Unix seconds. cap is at least json_len + FERNSEAL_TOKEN_SEAL_CAP(the string's length).

@@ -15,6 +15,7 @@ use ctutils::CtEq;
 use rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
 
+use crate::aes128;
 use crate::base64::{self, Sink};
 use crate::compact::COMPACT;
 use crate::error::Error;
@@ -254,7 +255,11 @@ fn write_tag(key: &Key, signed: &[u8], tag: &mut [u8; field::MAC]) {
 #[inline(never)]
 fn encrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8], len: usize) -> Result<(), Error> {
     pad(body, len)?;
-    encryptor(key, iv)?.encrypt_blocks(blocks(body));
+    if COMPACT {
+        aes128::encrypt(key.encrypting(), iv, body.as_chunks_mut().0);
+    } else {
+        encryptor(key, iv).encrypt_blocks(blocks(body));
+    }
     Ok(())
 }
 
@@ -266,7 +271,7 @@ fn encrypt_and_tag(key: &Key, signed: &mut [u8], len: usize, tag: &mut [u8; fiel
     let (head, body) = signed.split_first_chunk_mut::<{ field::HEAD }>().ok_or(Error::BufferTooSmall)?;
     pad(body, len)?;
     let iv = head.last_chunk().ok_or(Error::BufferTooSmall)?;
-    let (mut cipher, mut mac) = (encryptor(key, iv)?, IncrementalMac::new(key.signing()));
+    let (mut cipher, mut mac) = (encryptor(key, iv), IncrementalMac::new(key.signing()));
     let mut done = field::HEAD;
     while done < signed.len() {
         let (_, rest) = signed.split_at_mut_checked(done).ok_or(Error::BufferTooSmall)?;
@@ -288,9 +293,8 @@ fn pad(body: &mut [u8], len: usize) -> Result<(), Error> {
 }
 
 #[inline]
-fn encryptor(key: &Key, iv: &[u8; field::IV]) -> Result<cbc::Encryptor<Aes128>, Error> {
-    let key = key.encrypting().try_into().map_err(|_| Error::Malformed)?;
-    Ok(cbc::Encryptor::new(key, iv.into()))
+fn encryptor(key: &Key, iv: &[u8; field::IV]) -> cbc::Encryptor<Aes128> {
+    cbc::Encryptor::new(key.encrypting().into(), iv.into())
 }
 
 /// Returns the whole blocks of `body`.
@@ -302,15 +306,12 @@ fn blocks(body: &mut [u8]) -> &mut [Block] {
 /// Decrypts `body` in place and returns the length without padding.
 #[inline(never)]
 fn decrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8]) -> Result<usize, Error> {
-    let blocks = blocks(body);
-    let key = key.encrypting().try_into().map_err(|_| Error::Malformed)?;
-    let mut cipher = cbc::Decryptor::<Aes128>::new(key, iv.into());
     if COMPACT {
-        // One block at a time: several at once take 1 KB more flash and 1 KB more stack.
-        blocks.iter_mut().for_each(|block| cipher.decrypt_block(block));
+        aes128::decrypt(key.encrypting(), iv, body.as_chunks_mut().0);
     } else {
-        cipher.decrypt_blocks(blocks);
+        cbc::Decryptor::<Aes128>::new(key.encrypting().into(), iv.into()).decrypt_blocks(blocks(body));
     }
+    let blocks = blocks(body);
     let (last, full) = blocks.split_last().ok_or(Error::Malformed)?;
     // Invalid padding under a valid MAC means that the token was sealed by a faulty program. The error is the same as
     // for a wrong key, so that an attacker cannot tell the two apart.

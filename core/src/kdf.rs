@@ -39,11 +39,16 @@ pub fn derive(master: &MasterKey, salt: &[u8], iterations: NonZeroU32) -> Key {
 
 /// A derivation that runs in slices, so that the caller can feed a watchdog, read a button or give up between two
 /// slices.
+///
+/// It consists of 34 words of 32 bits, each of which may have any value. The C library relies on this.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Derivation {
     chain: Chain,
     total: u32,
 }
+
+const _: () = assert!(size_of::<Derivation>() == 34 * 4 && align_of::<Derivation>() == 4);
 
 /// The progress of a [`Derivation`], in iterations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +77,13 @@ impl Derivation {
     /// Runs at most `budget` more iterations and returns the progress.
     pub fn advance(&mut self, budget: u32) -> Progress {
         self.chain.advance(budget);
-        Progress { done: self.total - self.chain.left, total: self.total }
+        self.progress()
+    }
+
+    /// Returns how far the derivation has come.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress { done: self.total.saturating_sub(self.chain.left), total: self.total }
     }
 
     /// Runs the remaining iterations and returns the key.
@@ -180,6 +191,7 @@ pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: NonZeroU32, out: &mut [u
 
 /// One PBKDF2 output block that is being computed: the two hash states after the key, the last HMAC and the sum so far.
 #[derive(Zeroize, ZeroizeOnDrop)]
+#[repr(C)]
 pub(crate) struct Chain {
     /// The SHA-256 state after the key block xored with `0x36` (RFC 2104 §2).
     inner: [u32; 8],

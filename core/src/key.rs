@@ -141,13 +141,15 @@ impl Key {
     }
 
     /// Returns the 16 bytes that sign.
-    pub(crate) fn signing(&self) -> &[u8] {
-        self.0.split_at(16).0
+    pub(crate) fn signing(&self) -> &[u8; 16] {
+        let [signing @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = &self.0;
+        signing
     }
 
     /// Returns the 16 bytes that encrypt.
-    pub(crate) fn encrypting(&self) -> &[u8] {
-        self.0.split_at(16).1
+    pub(crate) fn encrypting(&self) -> &[u8; 16] {
+        let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, encrypting @ ..] = &self.0;
+        encrypting
     }
 
     /// Returns the bytes of the key, for callers that store a derived key. They are as secret as the key.

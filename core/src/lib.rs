@@ -40,6 +40,7 @@
 //! | `simd` | off | derives keys with vector and SHA instructions of the CPU; the only unsafe code; not for bare metal |
 //! | `jsonc` | off | adds [`json::Events::relaxed`], which reads JSON with comments; not for bare metal |
 //! | `compact` | off | chooses small code and little stack instead of speed, for microcontrollers |
+//! | `fast` | off | with `compact`: derives in 13 % fewer instructions, for chips with 280 bytes of flash to spare |
 //!
 //! A build for bare metal does not turn `compact` on automatically. Without it, the whole crate works too, but opening
 //! a token takes 4 KiB more flash, and opening a whole config takes 16 KiB more flash and 13 KiB more stack.
@@ -49,6 +50,7 @@
 #![cfg_attr(feature = "simd", deny(unsafe_code))]
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
+mod aes128;
 mod base64;
 mod buffer;
 mod compact;
@@ -61,6 +63,7 @@ mod key;
 mod key_id;
 mod mac;
 mod random;
+mod sha256;
 pub mod stack;
 pub mod text;
 pub mod token;

@@ -8,6 +8,9 @@ use core::slice;
 use sha2::block_api::compress256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::compact::COMPACT;
+use crate::sha256;
+
 /// A state of SHA-256. The last state of a message is its digest.
 pub(crate) type State = [u32; 8];
 
@@ -18,12 +21,20 @@ pub(crate) const BLOCK_LEN: usize = 64;
 pub(crate) const INITIAL: State =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// Runs the compression function of `sha2`. It is out of line on x86-64: a build with SHA instructions enabled
+/// Runs the compression function of `sha2`; a compact build, that of [`sha256`]. It is out of line on x86-64: a build with SHA instructions enabled
 /// (`-C target-cpu=native`) would otherwise inline them between AVX instructions, which makes them a hundred times
 /// slower on Intel (`kdf/simd/sha_ni.rs` explains why). Before a call, the compiler zeroes the upper halves of the
 /// vector registers.
 #[cfg_attr(target_arch = "x86_64", inline(never))]
 fn compress(state: &mut State, blocks: &[[u8; BLOCK_LEN]]) {
+    if COMPACT {
+        for block in blocks {
+            let mut words = [0; 16];
+            words.iter_mut().zip(block.as_chunks().0).for_each(|(word, bytes)| *word = u32::from_be_bytes(*bytes));
+            sha256::compress(state, &words);
+        }
+        return;
+    }
     compress256(state, blocks);
 }
 
@@ -178,12 +189,20 @@ fn flush(state: &mut State, block: &mut [u8; 64]) {
 
 /// Returns the SHA-256 digest of `key block ‖ digest`, given the state after the key block. Takes one compression.
 pub(crate) fn finish(state: &State, digest: &State) -> State {
+    let mut state = *state;
+    if COMPACT {
+        // As below, without the way through bytes.
+        let mut block = [0; 16];
+        block.iter_mut().zip(digest).for_each(|(slot, word)| *slot = *word);
+        [block[8], block[15]] = [0x8000_0000, (64 + 32) * 8];
+        sha256::compress(&mut state, &block);
+        return state;
+    }
     let mut block = [0_u8; 64];
     block.as_chunks_mut::<4>().0.iter_mut().zip(digest).for_each(|(slot, word)| *slot = word.to_be_bytes());
     // The padding: the 1 bit, and the length in bits.
     block[32] = 0x80;
     [block[62], block[63]] = ((64 + 32) * 8_u16).to_be_bytes();
-    let mut state = *state;
     compress(&mut state, slice::from_ref(&block));
     state
 }

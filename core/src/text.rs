@@ -63,6 +63,12 @@ pub const fn tokens(text: &str) -> Tokens<'_> {
     Tokens { text, offset: 0 }
 }
 
+/// Returns the tokens of `text` as [`tokens`] does, from `offset` on: the end of the last one, to continue after it.
+#[must_use]
+pub const fn tokens_from(text: &str, offset: usize) -> Tokens<'_> {
+    Tokens { text, offset }
+}
+
 /// The iterator that [`tokens`] returns.
 #[derive(Clone)]
 pub struct Tokens<'a> {

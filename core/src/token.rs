@@ -223,9 +223,17 @@ pub fn open_with<'o>(key: &Key, token: &str, out: &'o mut [u8]) -> Result<&'o [u
 
 /// A way to open tokens: with a derived key, or with master keys. It is used as a `dyn`, so that firmware contains one
 /// copy of the code that parses and decodes a token.
-trait Open {
+pub(crate) trait Open {
     /// Opens the Fernet token whose decoded bytes fill `raw`. The secret is then at the front of `raw`; returns its length.
     fn open_raw(&mut self, salt: &Salt, raw: &mut [u8]) -> Result<usize, Error>;
+}
+
+/// Opens the token that is the first `len` bytes of `buf`. The secret is then at the front of `buf`; returns its length.
+pub(crate) fn open_in_place(opener: &mut dyn Open, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
+    let token = Token::parse_bytes(buf.get(..len).ok_or(Error::BufferTooSmall)?)?;
+    let (salt, body_len) = (*token.salt(), token.body.len());
+    let raw_len = base64::DoubleDecoder::default().decode_in_place(buf, len - body_len..len)?;
+    opener.open_raw(&salt, buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?)
 }
 
 fn open_by<'o>(opener: &mut dyn Open, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
@@ -256,12 +264,9 @@ impl<'k> Opener<'k> {
         Self { masters, salt: [0; 16], key: None }
     }
 
-    /// Opens the token that is the first `len` bytes of `buf`. The secret is then at the front of `buf`; returns its length.
+    /// Opens a token as [`open_in_place`] does.
     pub(crate) fn open_in_place(&mut self, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
-        let token = Token::parse_bytes(buf.get(..len).ok_or(Error::BufferTooSmall)?)?;
-        let (salt, body_len) = (*token.salt(), token.body.len());
-        let raw_len = base64::DoubleDecoder::default().decode_in_place(buf, len - body_len..len)?;
-        self.open_raw(&salt, buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?)
+        open_in_place(self, len, buf)
     }
 
     /// Opens the token with the salt `salt` whose decoded bytes fill `raw`, as `open_in_place` does.

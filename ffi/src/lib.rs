@@ -24,8 +24,10 @@ use core::num::NonZeroU32;
 #[cfg(feature = "config")]
 use fernseal_core::config;
 use fernseal_core::fernet::{self, Freshness};
-use fernseal_core::token::{self, Token};
-use fernseal_core::{Error, Key, MasterKey, kdf};
+use fernseal_core::kdf::Salt;
+use fernseal_core::token::{self, Format, Token};
+use fernseal_core::{Error, Key, KeyId, MasterKey, kdf};
+use zeroize::Zeroize;
 
 use panic::guard;
 use pointer::{Extent, input, input_one, output, output_one, text};
@@ -50,6 +52,17 @@ pub struct fernseal_key {
     /// 16 bytes that sign, then 16 bytes that encrypt.
     bytes: [u8; 32],
 }
+
+/// A derivation that runs in slices, between which a device feeds its watchdog or does other work. It contains secrets:
+/// `fernseal_derivation_finish` wipes it, and `fernseal_wipe` if it is given up. It may be copied and moved.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct fernseal_derivation {
+    /// Opaque; two words are reserve.
+    words: [u32; 36],
+}
+
+const _: () = assert!(size_of::<fernseal_derivation>() >= size_of::<kdf::Derivation>());
 
 /// An opened ProxmoxMCP config. Each text ends in a NUL. A field that the config lacks has the default of the Python
 /// original. Wipe it after use with `fernseal_wipe`.
@@ -149,6 +162,37 @@ pub extern "C" fn fernseal_version_string() -> *const c_char {
     VERSION.as_ptr()
 }
 
+/// Returns the size of a `fernseal_master_key` in bytes, for languages that do not read this header; as the next ones.
+#[unsafe(no_mangle)]
+pub extern "C" fn fernseal_master_key_size() -> usize {
+    size_of::<fernseal_master_key>()
+}
+
+/// Returns the size of a `fernseal_key` in bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn fernseal_key_size() -> usize {
+    size_of::<fernseal_key>()
+}
+
+/// Returns the size of a `fernseal_derivation` in bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn fernseal_derivation_size() -> usize {
+    size_of::<fernseal_derivation>()
+}
+
+/// Returns the size of a `fernseal_config` in bytes. Feature `config`.
+#[cfg(feature = "config")]
+#[unsafe(no_mangle)]
+pub extern "C" fn fernseal_config_size() -> usize {
+    size_of::<fernseal_config>()
+}
+
+/// Returns FERNSEAL_MASTER_KEY_CAP.
+#[unsafe(no_mangle)]
+pub extern "C" fn fernseal_master_key_cap() -> usize {
+    45
+}
+
 /// Returns a short description of a status, for logs. It is never NULL and must not be freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_status_str(status: i32) -> *const c_char {
@@ -239,6 +283,36 @@ pub unsafe extern "C" fn fernseal_master_key_generate(
     })
 }
 
+/// Writes the public ID of a master key: 8 hex digits, as the command shows it. Costs a derivation. `cap` is at least
+/// FERNSEAL_KEY_ID_CAP.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_master_key_id(
+    out: *mut c_char,
+    cap: usize,
+    out_len: *mut usize,
+    master: *const fernseal_master_key,
+) -> fernseal_status {
+    guard(|| {
+        // SAFETY: the caller ensures it, see # Safety.
+        let out = unsafe { output(out, cap, out_len, &[Extent::of(master, 1)]) }?;
+        // SAFETY: the caller ensures it, see # Safety.
+        let master = unsafe { master_key(master) }?;
+        out.text(|out| {
+            let out = out.get_mut(..8).ok_or(Error::BufferTooSmall)?;
+            let key = kdf::derive(master, KeyId::LABEL, kdf::ITERATIONS);
+            let digits = key.as_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+            out.iter_mut()
+                .zip(digits)
+                .for_each(|(slot, digit)| *slot = digit + if digit < 10 { b'0' } else { b'a' - 10 });
+            core::str::from_utf8(out).map_err(|_| Error::NotUtf8)
+        })
+    })
+}
+
 /* ---- Tokens ---- */
 
 /// Returns 1 if the text begins with `enc:`, as tokens do, otherwise 0.
@@ -290,6 +364,37 @@ pub unsafe extern "C" fn fernseal_token_seal(
         // SAFETY: the caller ensures it, see # Safety.
         let (master, plain) = unsafe { (master_key(master)?, input(plain, plain_len)?) };
         out.text(|out| token::seal(master, plain, now, &mut rng, out))
+    })
+}
+
+/// Seals a secret as a token with a key that was derived from the 16 bytes of `salt`, which `fernseal_token_salt` returns.
+/// Takes microseconds. `cap` is at least FERNSEAL_TOKEN_SEAL_CAP(plain_len). Feature `seal`.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header. `salt` has FERNSEAL_SALT_LEN bytes.
+#[cfg(feature = "seal")]
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_token_seal_with(
+    out: *mut c_char,
+    cap: usize,
+    out_len: *mut usize,
+    key: *const fernseal_key,
+    salt: *const u8,
+    plain: *const u8,
+    plain_len: usize,
+    now: u64,
+    random: fernseal_random_fn,
+    ctx: *mut c_void,
+) -> fernseal_status {
+    guard(|| {
+        let salt = salt.cast::<Salt>();
+        let inputs = [Extent::of(key, 1), Extent::of(salt, 1), Extent::of(plain, plain_len)];
+        // SAFETY: the caller ensures it, see # Safety.
+        let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
+        // SAFETY: the caller ensures it, see # Safety.
+        let (key, salt, plain) = unsafe { (derived_key(key)?, input_one(salt)?, input(plain, plain_len)?) };
+        out.text(|out| token::seal_with(key, &Format::Salted(*salt), plain, now, &mut rng, out))
     })
 }
 
@@ -373,6 +478,148 @@ pub unsafe extern "C" fn fernseal_derive(
         }
         out.bytes = *derivation.finish().as_bytes();
         Ok(())
+    })
+}
+
+/// Begins to derive a key from a salt of any length, as `fernseal_token_salt` returns it. Runs one of 100 000 iterations.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_derivation_begin(
+    out: *mut fernseal_derivation,
+    master: *const fernseal_master_key,
+    salt: *const u8,
+    salt_len: usize,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(master, 1), Extent::of(salt, salt_len)];
+        // SAFETY: the caller ensures it, see # Safety.
+        unsafe { output_one(out, fernseal_derivation { words: [0; 36] }, &inputs) }?;
+        // SAFETY: the caller ensures it, see # Safety.
+        let (master, salt) = unsafe { (master_key(master)?, input(salt, salt_len)?) };
+        // SAFETY: `out` was checked above, and `derivation` says why the layouts match.
+        unsafe { out.cast::<kdf::Derivation>().write(kdf::Derivation::new(master, salt, kdf::ITERATIONS)) };
+        Ok(())
+    })
+}
+
+/// Runs at most `iterations` iterations and sets `left` to the number that is left. On a Cortex-M0 at 48 MHz, 250 take
+/// 65 ms. After it is 0, call `fernseal_derivation_finish`.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header. The derivation was begun.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_derivation_advance(
+    left: *mut u32,
+    derivation: *mut fernseal_derivation,
+    iterations: u32,
+) -> fernseal_status {
+    guard(|| {
+        // SAFETY: the caller ensures it, see # Safety.
+        let left = unsafe { output_one(left, 0, &[Extent::of(derivation, 1)]) }?;
+        // SAFETY: the caller ensures it, see # Safety.
+        let progress = unsafe { self::derivation(derivation) }?.advance(iterations);
+        *left = progress.total.saturating_sub(progress.done);
+        Ok(())
+    })
+}
+
+/// Returns the key of a derivation of which no iteration is left, and wipes the derivation. If some are left, or if none was
+/// begun, it is FERNSEAL_INVALID_ARGUMENT, and the derivation stays as it is.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_derivation_finish(
+    out: *mut fernseal_key,
+    derivation: *mut fernseal_derivation,
+) -> fernseal_status {
+    guard(|| {
+        // SAFETY: the caller ensures it, see # Safety.
+        let out = unsafe { output_one(out, fernseal_key { bytes: [0; 32] }, &[Extent::of(derivation, 1)]) }?;
+        // SAFETY: the caller ensures it, see # Safety.
+        let begun = unsafe { self::derivation(derivation) }?;
+        let progress = begun.progress();
+        if progress.total == 0 || !progress.is_done() {
+            return Err(CallError::InvalidArgument);
+        }
+        // SAFETY: `derivation` points to a derivation (checked above). It is wiped below, so that no second owner remains.
+        out.bytes = *unsafe { derivation.cast::<kdf::Derivation>().read() }.finish().as_bytes();
+        // SAFETY: as above; any words are a derivation.
+        unsafe { &mut (*derivation).words }.zeroize();
+        Ok(())
+    })
+}
+
+/// Returns the salt of a token: 16 bytes, from which `fernseal_derivation_begin` derives its key. A device with SHA-256 in
+/// hardware can also compute PBKDF2 (100 000 iterations, 32 bytes) itself and fill a `fernseal_key`.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header. `out` has FERNSEAL_SALT_LEN bytes.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_token_salt(out: *mut u8, token: *const c_char, token_len: usize) -> fernseal_status {
+    guard(|| {
+        // SAFETY: the caller ensures it, see # Safety.
+        let out = unsafe { output_one(out.cast::<Salt>(), [0; 16], &[Extent::of(token, token_len)]) }?;
+        // SAFETY: the caller ensures it, see # Safety.
+        let parsed = Token::parse(unsafe { pointer::token(token, token_len) }?);
+        *out = *parsed.as_ref().map_err(|error| *error)?.salt();
+        Ok(())
+    })
+}
+
+/// Returns when a token was sealed, in Unix seconds. Only opening the token shows that this is authentic.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_token_timestamp(
+    out: *mut u64,
+    token: *const c_char,
+    token_len: usize,
+) -> fernseal_status {
+    guard(|| {
+        // SAFETY: the caller ensures it, see # Safety.
+        let out = unsafe { output_one(out, 0, &[Extent::of(token, token_len)]) }?;
+        // SAFETY: the caller ensures it, see # Safety.
+        let parsed = Token::parse(unsafe { pointer::token(token, token_len) }?);
+        *out = parsed.as_ref().map_err(|error| *error)?.timestamp();
+        Ok(())
+    })
+}
+
+/// Finds the first token of a text in any format that begins at `offset` or later. Continue at `start` + `len`. After the
+/// last one it is FERNSEAL_NOT_FOUND. Something that looks like a token and is none is FERNSEAL_MALFORMED; then, unlike
+/// after other failures, `start` and `len` say where it lies. The text is UTF-8, which each call checks from the beginning.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_text_next(
+    start: *mut usize,
+    len: *mut usize,
+    text: *const c_char,
+    text_len: usize,
+    offset: usize,
+) -> fernseal_status {
+    guard(|| {
+        let text_extent = Extent::of(text, text_len);
+        // SAFETY: the caller ensures it, see # Safety.
+        let (start, len) =
+            unsafe { (output_one(start, 0, &[Extent::of(len, 1), text_extent])?, output_one(len, 0, &[text_extent])?) };
+        // SAFETY: the caller ensures it, see # Safety.
+        let text = unsafe { self::text(text, text_len, Error::NotUtf8) }?;
+        let found = fernseal_core::text::tokens_from(text, offset).next().ok_or(Error::NotFound)?;
+        let span = found.span();
+        (*start, *len) = (span.start, span.len());
+        found.token().map(|_| ()).map_err(CallError::from)
     })
 }
 
@@ -515,7 +762,7 @@ pub unsafe extern "C" fn fernseal_fernet_open(
 /// one for each 165 bytes of `json`: limit `json_len` if you open configs of strangers. All other work takes time
 /// linear in `json_len`. `cap` is at least `json_len` + 1. It is more if secrets contain many characters that JSON
 /// escapes, or if tokens lie below more than 20 levels: 4 * `json_len` + 1 is always enough. In a build with the
-/// feature `compact`, a token below more than 64 levels is FERNSEAL_INVALID_JSON. Feature `config`.
+/// feature `compact`, a token below more than 64 levels is FERNSEAL_TOO_DEEP. Feature `config`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -610,6 +857,65 @@ pub unsafe extern "C" fn fernseal_config_get_any(
         // SAFETY: the caller ensures it, see # Safety.
         let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
         out.text(|out| config::get(json, pointer, masters, out))
+    })
+}
+
+/// Writes a value as `fernseal_config_get` does. If it is a token, `key` opens it, which was derived for it. Takes
+/// microseconds for each kilobyte. Feature `config`.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header.
+#[cfg(feature = "config")]
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_config_get_with(
+    out: *mut c_char,
+    cap: usize,
+    out_len: *mut usize,
+    key: *const fernseal_key,
+    json: *const c_char,
+    json_len: usize,
+    pointer: *const c_char,
+    pointer_len: usize,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(key, 1), Extent::of(json, json_len), Extent::of(pointer, pointer_len)];
+        // SAFETY: the caller ensures it, see # Safety.
+        let out = unsafe { output(out, cap, out_len, &inputs) }?;
+        // SAFETY: the caller ensures it, see # Safety.
+        let (key, json) = unsafe { (derived_key(key)?, text(json, json_len, Error::InvalidJson)?) };
+        // SAFETY: the caller ensures it, see # Safety.
+        let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
+        out.text(|out| config::get_with(json, pointer, key, out))
+    })
+}
+
+/// Writes the string at `pointer` without opening it: a token as its text, from which its key can be derived. `cap` is at
+/// least the length of the string as it is written, and 1. Feature `config`.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header.
+#[cfg(feature = "config")]
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_config_find(
+    out: *mut c_char,
+    cap: usize,
+    out_len: *mut usize,
+    json: *const c_char,
+    json_len: usize,
+    pointer: *const c_char,
+    pointer_len: usize,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(json, json_len), Extent::of(pointer, pointer_len)];
+        // SAFETY: the caller ensures it, see # Safety.
+        let out = unsafe { output(out, cap, out_len, &inputs) }?;
+        // SAFETY: the caller ensures it, see # Safety.
+        let json = unsafe { text(json, json_len, Error::InvalidJson) }?;
+        // SAFETY: the caller ensures it, see # Safety.
+        let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
+        out.text(|out| config::find(json, pointer, out))
     })
 }
 
@@ -722,6 +1028,16 @@ pub unsafe extern "C" fn fernseal_config_read(
         out.keep();
         Ok(())
     })
+}
+
+/// Returns the derivation at `pointer`, to run it on.
+///
+/// # Safety
+/// If `pointer` is not NULL, it points to one derivation, which nothing else accesses during `'a`.
+unsafe fn derivation<'a>(pointer: *mut fernseal_derivation) -> Result<&'a mut kdf::Derivation, CallError> {
+    // SAFETY: the caller ensures it. The type of core is 34 words of which any are valid (repr(C), see there), and this one
+    // has 36 with the same alignment.
+    unsafe { pointer::input_output(pointer.cast::<kdf::Derivation>()) }
 }
 
 /// Returns the key at `pointer`.

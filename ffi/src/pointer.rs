@@ -45,6 +45,14 @@ impl Extent {
     }
 }
 
+impl Extent {
+    /// Returns whether an object can have this range, and it shares no byte with `inputs`.
+    #[inline(never)] // out of line: inlined, each output would have a copy in flash
+    fn may_be_output(self, inputs: &[Self]) -> bool {
+        self.is_sound() && !inputs.iter().any(|input| input.overlaps(self))
+    }
+}
+
 /// Returns whether `pointer` may point to `count` objects.
 fn is_sound<T>(pointer: *const T, count: usize) -> bool {
     // A length that overflows saturates in `Extent::of`, and is then not sound.
@@ -81,6 +89,18 @@ pub(crate) unsafe fn input_one<'a, T>(pointer: *const T) -> Result<&'a T, CallEr
     Ok(unsafe { &*pointer })
 }
 
+/// Returns an object that a function reads and changes.
+///
+/// # Safety
+/// If `pointer` is not NULL, it points to one initialised, writable object, which nothing else accesses during `'a`.
+pub(crate) unsafe fn input_output<'a, T>(pointer: *mut T) -> Result<&'a mut T, CallError> {
+    if !is_sound(pointer, 1) {
+        return Err(CallError::InvalidArgument);
+    }
+    // SAFETY: not NULL, aligned (is_sound); initialised, writable and not accessed by others (ensured by the caller).
+    Ok(unsafe { &mut *pointer })
+}
+
 /// Returns an input that is text. If it is not UTF-8, the error is `otherwise`.
 ///
 /// # Safety
@@ -96,8 +116,8 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char, len: usize, otherwise: Err
 /// # Safety
 /// If `pointer` is not NULL, it points to one writable object, which nothing else accesses during `'a`.
 pub(crate) unsafe fn output_one<'a, T>(pointer: *mut T, initial: T, inputs: &[Extent]) -> Result<&'a mut T, CallError> {
-    let extent = Extent::of(pointer, 1);
-    if !is_sound(pointer, 1) || inputs.iter().any(|input| input.overlaps(extent)) {
+    const { assert!(size_of::<T>() > 0) };
+    if !pointer.is_aligned() || !Extent::of(pointer, 1).may_be_output(inputs) {
         return Err(CallError::InvalidArgument);
     }
     // SAFETY: not NULL, aligned, overlaps no input (checked); writable and not accessed by others (ensured by the
@@ -134,7 +154,7 @@ pub(crate) unsafe fn output<'a, T>(
     }
     // SAFETY: the caller ensures it, see # Safety.
     let len = unsafe { output_one(len, 0, inputs) }?;
-    if !is_sound(pointer, cap) || inputs.iter().any(|input| input.overlaps(extent)) {
+    if !extent.may_be_output(inputs) {
         return Err(CallError::InvalidArgument);
     }
     let buffer: &mut [u8] = if cap == 0 {
@@ -173,7 +193,12 @@ impl Output<'_> {
     ) -> Result<(), CallError> {
         // Core zeroes the rest of the buffer that it gets. It does not get the last byte, which is already zero.
         let (_, buffer) = self.buffer.split_last_mut().ok_or(Error::BufferTooSmall)?;
-        let used = fill(buffer)?.len();
+        let used = fill(&mut *buffer)?.len();
+        // C would read such a text only up to its NUL. All bytes are looked at, so that time does not tell where one is.
+        if buffer.iter().take(used).fold(false, |found, byte| found | (*byte == 0)) {
+            buffer.zeroize();
+            return Err(Error::Malformed.into());
+        }
         self.keep(used);
         Ok(())
     }

@@ -14,7 +14,8 @@ pub type fernseal_status = i32;
 pub const FERNSEAL_OK: fernseal_status = 0;
 /// The output buffer is too short. The function's comment says which capacity is enough.
 pub const FERNSEAL_BUFFER_TOO_SMALL: fernseal_status = 1;
-/// The text is not a token; or a secret that must be text is not UTF-8; or a value looks like a damaged token.
+/// The text is not a token; or a value looks like a damaged token; or a value that is returned as text is not UTF-8 or
+/// contains a NUL.
 pub const FERNSEAL_MALFORMED: fernseal_status = 2;
 /// The key text is not base64; or the key is too short to seal with (under 16 bytes, not counting trailing zeros).
 pub const FERNSEAL_INVALID_KEY: fernseal_status = 3;
@@ -32,9 +33,14 @@ pub const FERNSEAL_CANCELLED: fernseal_status = 8;
 pub const FERNSEAL_INTERNAL: fernseal_status = 9;
 /// There is no value at the pointer, or the config lacks a required field.
 pub const FERNSEAL_NOT_FOUND: fernseal_status = 10;
-/// The text is not JSON, or nested too deeply; or a name on the path to the value occurs twice; or a value has the
-/// wrong kind.
+/// The text is not JSON, or the name of a field of `fernseal_config` is written with escapes.
 pub const FERNSEAL_INVALID_JSON: fernseal_status = 11;
+/// The JSON is nested too deeply.
+pub const FERNSEAL_TOO_DEEP: fernseal_status = 12;
+/// A name on the path to the value occurs twice.
+pub const FERNSEAL_DUPLICATE_NAME: fernseal_status = 13;
+/// The value is not a string, or its kind or range is not that of its field.
+pub const FERNSEAL_WRONG_KIND: fernseal_status = 14;
 
 /// The reason why a call failed: the errors of this crate and those of core.
 #[derive(Clone, Copy)]
@@ -67,12 +73,10 @@ pub(crate) fn of(result: Result<(), CallError>) -> fernseal_status {
         Error::NotFound => FERNSEAL_NOT_FOUND,
         Error::InvalidPointer => FERNSEAL_INVALID_ARGUMENT,
         Error::KeyCharacter | Error::KeyEmpty | Error::KeyPadding | Error::KeyShort => FERNSEAL_INVALID_KEY,
-        Error::InvalidJson
-        | Error::TooDeep
-        | Error::DuplicateKey
-        | Error::NotAString
-        | Error::UnexpectedKind
-        | Error::EscapedName => FERNSEAL_INVALID_JSON,
+        Error::InvalidJson | Error::EscapedName => FERNSEAL_INVALID_JSON,
+        Error::TooDeep => FERNSEAL_TOO_DEEP,
+        Error::DuplicateKey => FERNSEAL_DUPLICATE_NAME,
+        Error::NotAString | Error::UnexpectedKind => FERNSEAL_WRONG_KIND,
         Error::Malformed | Error::NotUtf8 | Error::Lookalike => FERNSEAL_MALFORMED,
         _ => FERNSEAL_INTERNAL,
     }
@@ -93,6 +97,9 @@ pub(crate) const fn words(status: i32) -> &'static core::ffi::CStr {
         FERNSEAL_INTERNAL => c"internal error",
         FERNSEAL_NOT_FOUND => c"no value at this pointer",
         FERNSEAL_INVALID_JSON => c"invalid JSON",
+        FERNSEAL_TOO_DEEP => c"JSON nested too deeply",
+        FERNSEAL_DUPLICATE_NAME => c"a name occurs twice in one object",
+        FERNSEAL_WRONG_KIND => c"a value of the wrong kind",
         _ => c"unknown status",
     }
 }

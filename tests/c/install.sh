@@ -19,7 +19,7 @@ for tool in gcc g++ cmake pkg-config nm readelf; do
     command -v $tool >/dev/null || { echo "SKIPPED: no $tool: run tests/setup.sh c"; exit 0; }
 done
 
-rm -rf "$tree" "$bin"
+rm -rf "$tree" "$bin" "$work/again" "$work/elsewhere"
 (umask 022 && mkdir -p "$bin" "$tree/opt/fernseal")
 ln -s fernseal "$tree$prefix"
 (umask 077 && DESTDIR=$tree PREFIX=$prefix LIBDIR=$libdir CARGOFLAGS=--quiet "$root/ffi/install.sh" >/dev/null)
@@ -66,6 +66,39 @@ readelf -d "$work/cmake/with_static" | grep -q fernseal && fail "fernseal::stati
 opens "$work/cmake/with_static"
 "$work/cmake/with_cpp" >/dev/null || fail "with_cpp"
 echo "PASS with_cpp"
+
+# CMake does not take it for a project with another pointer size.
+printf 'set(CMAKE_SIZEOF_VOID_P 4)\nset(PACKAGE_FIND_VERSION 0.1)\nset(PACKAGE_FIND_VERSION_MAJOR 0)\n%s\n%s\n' \
+    "include($lib/cmake/fernseal/fernseal-config-version.cmake)" \
+    'if(NOT PACKAGE_VERSION_UNSUITABLE)
+message(FATAL_ERROR "suitable")
+endif()' >"$work/pointer.cmake"
+cmake -P "$work/pointer.cmake" || fail "CMake takes a library of 64 bits for a project of 32"
+
+# The libraries are those that cargo names, wherever they lie; those of another machine are refused (22 is s390x). What was
+# installed can be removed.
+mkdir -p "$work/elsewhere"
+cp "$lib/libfernseal.a" "$work/elsewhere/libfernseal.a"
+cp "$lib/libfernseal.so.$version" "$work/elsewhere/libfernseal.so"
+cat >"$work/cargo" <<CARGO
+#!/bin/sh
+echo '{"reason":"compiler-artifact","target":{"name":"fernseal"},"filenames":["$work/elsewhere/libfernseal.a","$work/elsewhere/libfernseal.so"],"fresh":true}'
+CARGO
+chmod +x "$work/cargo"
+(CARGO=$work/cargo DESTDIR=$work/again PREFIX=/usr "$root/ffi/install.sh" >/dev/null) || fail "another target-dir"
+cmp "$work/elsewhere/libfernseal.so" "$work/again/usr/lib/libfernseal.so" || fail "installed another library than cargo named"
+CARGO=$work/cargo DESTDIR=$work/again PREFIX=/usr "$root/ffi/install.sh" uninstall >/dev/null
+[ -z "$(find "$work/again" ! -type d)" ] || fail "uninstall left $(find "$work/again" ! -type d)"
+printf '\026' | dd of="$work/elsewhere/libfernseal.so" bs=1 seek=18 conv=notrunc 2>/dev/null
+for target in "" x86_64-unknown-linux-gnu; do
+    if TARGET=$target CARGO=$work/cargo DESTDIR=$work/again PREFIX=/usr "$root/ffi/install.sh" >"$work/log" 2>&1; then
+        fail "a library for s390x was installed for '$target'"
+    fi
+    grep -q 'ELF machine 22' "$work/log" || { cat "$work/log" >&2; fail "another message"; }
+    [ -z "$(find "$work/again" ! -type d)" ] || fail "something was installed"
+done
+(TARGET=s390x-unknown-linux-gnu CARGO=$work/cargo DESTDIR=$work/again PREFIX=/usr "$root/ffi/install.sh" >/dev/null) ||
+    fail "TARGET is not the one that counts"
 
 # The size of a program with the static library, and of the same program without it.
 echo 'int main(void) { return 0; }' | gcc -x c - -static -s -o "$bin/nothing"

@@ -47,6 +47,8 @@ static struct {
 static void outputs(void)
 {
     static fernseal_config config;
+    static fernseal_derivation derivation;
+    static const uint8_t salt[FERNSEAL_SALT_LEN] = {0};
     uint8_t *const secret = (uint8_t *)(void *)&config;
 #define GENERATE(out, cap, len) fernseal_master_key_generate(out, cap, len, count_up, &next)
 #define TOKEN_SEAL(out, cap, len) fernseal_token_seal(out, cap, len, &master, secret, 36, NOW, count_up, &next)
@@ -63,6 +65,12 @@ static void outputs(void)
     fernseal_config_get_any(out, cap, len, &master, 1, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER))
 #define CONFIG_SEAL(out, cap, len) \
     fernseal_config_seal(out, cap, len, &master, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER), NOW, count_up, &next)
+#define CONFIG_GET_WITH(out, cap, len) \
+    fernseal_config_get_with(out, cap, len, &key, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER))
+#define CONFIG_FIND(out, cap, len) fernseal_config_find(out, cap, len, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER))
+#define TOKEN_SEAL_WITH(out, cap, len) \
+    fernseal_token_seal_with(out, cap, len, &key, salt, secret, 36, NOW, count_up, &next)
+#define KEY_ID(out, cap, len) fernseal_master_key_id(out, cap, len, &master)
 #define CONFIG_ROTATE(out, cap, len) \
     fernseal_config_rotate(out, cap, len, &master, 1, &master, CONFIG, LEN(CONFIG), NOW, count_up, &next)
     BAD_OUTPUTS(char, GENERATE);
@@ -78,6 +86,21 @@ static void outputs(void)
     BAD_OUTPUTS(char, CONFIG_GET_ANY);
     BAD_OUTPUTS(char, CONFIG_SEAL);
     BAD_OUTPUTS(char, CONFIG_ROTATE);
+    BAD_OUTPUTS(char, CONFIG_GET_WITH);
+    BAD_OUTPUTS(char, CONFIG_FIND);
+    BAD_OUTPUTS(char, TOKEN_SEAL_WITH);
+    BAD_OUTPUTS(char, KEY_ID);
+    CHECK(fernseal_derivation_begin(NULL, &master, salt, 16) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_derivation_advance(NULL, &derivation, 1) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_derivation_advance(&derivation.words[3], &derivation, 1) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_derivation_finish(NULL, &derivation) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_derivation_finish((fernseal_key *)(void *)&derivation, &derivation) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(is_all(&derivation, sizeof derivation, 0));
+    CHECK(fernseal_token_salt(NULL, SALTED, LEN(SALTED)) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_token_timestamp(NULL, SALTED, LEN(SALTED)) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_text_next(NULL, &out_len, SALTED, LEN(SALTED), 0) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_text_next(&out_len, NULL, SALTED, LEN(SALTED), 0) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_text_next(&out_len, &out_len, SALTED, LEN(SALTED), 0) == FERNSEAL_INVALID_ARGUMENT);
     CHECK(fernseal_master_key_parse(NULL, MASTER_KEY, LEN(MASTER_KEY)) == FERNSEAL_INVALID_ARGUMENT);
     CHECK(fernseal_derive(NULL, &master, SALTED, LEN(SALTED), NULL, NULL) == FERNSEAL_INVALID_ARGUMENT);
     CHECK(fernseal_config_read(NULL, &master, 1, CONFIG, LEN(CONFIG)) == FERNSEAL_INVALID_ARGUMENT);
@@ -91,6 +114,10 @@ static void inputs(void)
     const uint8_t *const secret = (const uint8_t *)SECRET;
     fernseal_master_key parsed;
     fernseal_key derived;
+    fernseal_derivation derivation;
+    uint32_t left = 77;
+    size_t start, len;
+    uint8_t salt[FERNSEAL_SALT_LEN];
     static fernseal_config config;
 
 #define SEAL_WITH(master, plain, len) \
@@ -122,6 +149,24 @@ static void inputs(void)
     CHECK(fernseal_derive(&derived, NULL, SALTED, LEN(SALTED), NULL, NULL) == FERNSEAL_INVALID_ARGUMENT);
     CHECK(is_all(&derived, sizeof derived, 0));
     CHECK(fernseal_derive(&derived, &master, NULL, 1, NULL, NULL) == FERNSEAL_INVALID_ARGUMENT);
+
+    BAD(fernseal_master_key_id(out, 512, &out_len, NULL));
+    BAD(fernseal_token_seal_with(out, 512, &out_len, NULL, secret, secret, 5, NOW, count_up, &next));
+    BAD(fernseal_token_seal_with(out, 512, &out_len, &key, NULL, secret, 5, NOW, count_up, &next));
+    BAD(fernseal_token_seal_with(out, 512, &out_len, &key, secret, NULL, 5, NOW, count_up, &next));
+    BAD(fernseal_config_get_with(out, 512, &out_len, NULL, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)));
+    BAD(fernseal_config_get_with(out, 512, &out_len, &key, NULL, 1, POINTER, LEN(POINTER)));
+    BAD(fernseal_config_get_with(out, 512, &out_len, &key, CONFIG, LEN(CONFIG), NULL, 1));
+    BAD(fernseal_config_find(out, 512, &out_len, NULL, 1, POINTER, LEN(POINTER)));
+    BAD(fernseal_config_find(out, 512, &out_len, CONFIG, LEN(CONFIG), NULL, 1));
+    memset(&derivation, 0xa5, sizeof derivation);
+    CHECK(fernseal_derivation_begin(&derivation, NULL, secret, 16) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(is_all(&derivation, sizeof derivation, 0));
+    CHECK(fernseal_derivation_begin(&derivation, &master, NULL, 16) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_derivation_advance(&left, NULL, 1) == FERNSEAL_INVALID_ARGUMENT && left == 0);
+    CHECK(fernseal_derivation_finish(&derived, NULL) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_token_salt(salt, NULL, 1) == FERNSEAL_INVALID_ARGUMENT && is_all(salt, sizeof salt, 0));
+    CHECK(fernseal_text_next(&start, &len, NULL, 1, 0) == FERNSEAL_INVALID_ARGUMENT && start == 0 && len == 0);
 
     memset(out, 0xa5, sizeof out);
     CHECK(fernseal_pbkdf2(bytes, 32, NULL, 1, secret, 1, 1) == FERNSEAL_INVALID_ARGUMENT && is_all(out, 32, 0));

@@ -32,6 +32,8 @@ ALLOWED = [
      r"^([^<]+ < ){0,4}unpad@lib.rs < fernseal_core::fernet::decrypt@"),
     ("whether an opened secret, a token or a key is UTF-8: all ASCII texts of a length are alike",
      r"^run_utf8_validation@"),
+    ("whether an opened secret contains a NUL, which C could not read past",
+     r"^([^<]+ < ){0,6}(fernseal::pointer::)?[^<]*text[^<]*@pointer.rs"),
     ("whether an opened secret has characters that JSON must escape, where a whole config is opened",
      r"^([^<]+ < ){0,2}[^<]+@text.rs"),
     ("that a master key is too short to seal with",

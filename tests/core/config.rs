@@ -327,3 +327,22 @@ fn a_compact_build_opens_no_token_below_more_than_64_levels() {
     };
     assert_eq!((open(64), open(65)), (Ok(131), Err(Error::TooDeep)));
 }
+
+#[test]
+fn a_stored_key_opens_the_value_whose_salt_it_has() {
+    let (salt, mut buffer) = ([9; 16], [0; 512]);
+    let sealed = token_for(&master(), b"secret", token::Format::Salted(salt));
+    let other = token_for(&master(), b"secret", token::Format::Legacy);
+    let json = format!(r#"{{"a": "{}", "b": "{other}", "n": 5}}"#, sealed.replace('e', "\\u0065"));
+
+    assert_eq!(config::find(&json, "/a", &mut buffer), Ok(&*sealed));
+    assert_eq!(config::find(&json, "/n", &mut buffer), Err(Error::NotAString));
+    let mut derivation = kdf::Derivation::new(&master(), &salt, kdf::ITERATIONS);
+    assert_eq!(derivation.progress(), kdf::Progress { done: 1, total: 100_000 });
+    while !derivation.advance(30_000).is_done() {}
+    let key = derivation.finish();
+    assert_eq!(config::get_with(&json, "/a", &key, &mut buffer), Ok("secret"));
+    assert_eq!(config::get_with(&json, "/n", &key, &mut buffer), Ok("5"));
+    assert_eq!(config::get_with(&json, "/b", &key, &mut buffer), Err(Error::AuthenticationFailed));
+    assert_eq!(buffer, [0; 512]);
+}

@@ -255,3 +255,16 @@ fn no_token_is_found_that_is_none_in_a_million_texts() {
     }
     assert!(whole > 100_000 && lookalikes > 100_000, "{whole} tokens, {lookalikes} lookalikes");
 }
+
+#[test]
+fn tokens_are_found_from_any_offset() {
+    let token = token::seal_legacy(&master(), b"x", NOW, &mut endless(), &mut [0; 512]).unwrap().to_owned();
+    let text = format!("ü {token} {token}");
+    let second = text.rfind("enc:").unwrap();
+    let start = |offset: usize| text::tokens_from(&text, offset).next().map(|found| found.span().start);
+    assert_eq!((start(0), start(3), start(4), start(second)), (Some(3), Some(3), Some(second), Some(second)));
+    assert_eq!((start(second + 1), start(text.len()), start(usize::MAX)), (None, None, None));
+    // What stands before the offset still makes a token part of a word.
+    let word = format!("x{token}");
+    assert_eq!(text::tokens_from(&word, 1).next().unwrap().token().unwrap_err(), Error::Lookalike);
+}

@@ -2,6 +2,7 @@
 //! test.
 #![allow(clippy::unwrap_used)] // a test may panic
 
+mod abi;
 mod header;
 mod programs;
 #[path = "../skip.rs"]

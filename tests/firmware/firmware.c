@@ -156,6 +156,56 @@ static int opens_a_whole_config(void)
            len == LEN(CONFIG_OPENED) && equal(text, CONFIG_OPENED, sizeof CONFIG_OPENED);
 }
 
+/* A watchdog that resets a device after 100 ms without feeding, as a processor with 48 MHz counts them. */
+#define WATCHDOG 4800000u
+static uint32_t fed_at, longest;
+
+static void feed_watchdog(void)
+{
+    uint32_t now = board_instructions();
+    if (now - fed_at > longest)
+        longest = now - fed_at;
+    fed_at = now;
+}
+
+/* The main loop of a device that opens its config in slices while it does other work. */
+static int opens_a_config_in_slices_under_a_watchdog_of_100_ms(void)
+{
+    static const char pointer[] = "/auth/token_value";
+    static fernseal_derivation derivation;
+    static uint8_t salt[FERNSEAL_SALT_LEN];
+    static fernseal_key stored;
+    uint32_t left;
+    fed_at = board_instructions();
+    longest = 0;
+    if (fernseal_config_find(text, sizeof text, &len, CONFIG, LEN(CONFIG), pointer, LEN(pointer)) != FERNSEAL_OK ||
+        fernseal_token_salt(salt, text, len) != FERNSEAL_OK ||
+        fernseal_derivation_begin(&derivation, &master, salt, sizeof salt) != FERNSEAL_OK)
+        return 0;
+    do {
+        feed_watchdog();
+        if (fernseal_derivation_advance(&left, &derivation, 250) != FERNSEAL_OK)
+            return 0;
+    } while (left > 0);
+    feed_watchdog();
+    if (fernseal_derivation_finish(&stored, &derivation) != FERNSEAL_OK || !zero(&derivation, sizeof derivation) ||
+        fernseal_config_get_with(text, sizeof text, &len, &stored, CONFIG, LEN(CONFIG), pointer, LEN(pointer)) !=
+            FERNSEAL_OK)
+        return 0;
+    feed_watchdog();
+    return len == LEN(SECRET) && equal(text, SECRET, sizeof SECRET) && longest <= WATCHDOG;
+}
+
+static int seals_with_the_stored_key(void)
+{
+    static uint8_t salt[FERNSEAL_SALT_LEN];
+    uint8_t next = FERNSEAL_SALT_LEN;
+    return fernseal_token_salt(salt, SALTED, LEN(SALTED)) == FERNSEAL_OK &&
+           fernseal_token_seal_with(text, sizeof text, &len, &key, salt, (const uint8_t *)SECRET, LEN(SECRET), NOW,
+                                    count_up, &next) == FERNSEAL_OK &&
+           fernseal_token_open_with(plain, sizeof plain, &len, &key, text, len) == FERNSEAL_OK && is_secret();
+}
+
 static void write_number(uint32_t number)
 {
     char digits[11], *at = digits + sizeof digits;
@@ -207,7 +257,9 @@ int main(void)
     RUN(cancels_a_derivation_by_tick);
     RUN(seals_as_python_does);
     RUN(seals_nothing_without_randomness);
+    RUN(seals_with_the_stored_key);
     RUN(gets_one_value_of_a_config);
+    RUN(opens_a_config_in_slices_under_a_watchdog_of_100_ms);
     RUN(opens_a_whole_config);
     return failed;
 }

@@ -14,12 +14,7 @@
 # Cargo.toml, vectors.rs          the test on the host that compares vectors.h with Python
 #
 # The script builds Rust's library `core` from source with the compiler of the same version. RUSTC_BOOTSTRAP allows this
-# with a stable compiler; it is set nowhere else. The cfgs choose the small implementations of AES and SHA-256. The
-# crate cpubits cannot detect its own cfg while RUSTC_BOOTSTRAP is set, so it is set here. For RISC-V, `relax` lets the
-# linker shorten calls, which saves 7 % (-C target-feature=+relax; rustc warns that its name is not stable). After
-# `rustup target add TARGET`, this builds the same library elsewhere:
-#   RUSTFLAGS='--cfg aes_backend_soft="compact" --cfg sha2_backend_soft="compact"' \
-#   cargo rustc --profile mcu -p fernseal-ffi --lib --crate-type staticlib --no-default-features --features FEATURES --target TARGET
+# with a stable compiler; it is set nowhere else. ffi/mcu.sh builds the same library with a compiler from rustup.
 set -eu
 cd "$(dirname "$0")"
 root=$(cd ../.. && pwd)
@@ -30,28 +25,29 @@ failed=0
 # With no-panic-check, the panic handler calls an undefined function, so a program with a panic path does not link.
 features=compact,seal,config,no-panic-check
 
-# The functions that are linked for the three rows of a table, and the stack budgets of their tests (bytes, without
+# The functions that are linked for the four rows of a table, and the stack budgets of their tests (bytes, without
 # buffers).
 open_derive="token_open derive token_open_with"
 everything="$open_derive master_key_parse token_seal config_get"
 whole_configs="$everything config_open"
-stack_budgets="1152 1280 1424"
+slices="config_find token_salt derivation_begin derivation_advance derivation_finish config_get_with"
+stack_budgets="1408 1344 1536 1632"
 
-# Sets the target of a board, with its rustc flags, start-up file, compiler, emulator, and flash budgets for the three
+# Sets the target of a board, with its start-up file, compiler, emulator, and flash budgets for the four
 # rows (bytes).
 board() { # NAME
     board=$1
     case $board in
         microbit)
-            target=thumbv6m-none-eabi budgets="9088 16384 18176" flags=
+            target=thumbv6m-none-eabi budgets="7424 12032 14016 15744"
             start=cortex-m.c tools=arm-none-eabi- machine="-mcpu=cortex-m0 -mthumb"
             emulator="qemu-system-arm -M microbit" ;;
         mps2-an386)
-            target=thumbv7em-none-eabi budgets="9376 16896 18624" flags=
+            target=thumbv7em-none-eabi budgets="7680 12224 14400 16064"
             start=cortex-m.c tools=arm-none-eabi- machine="-mcpu=cortex-m4 -mthumb"
             emulator="qemu-system-arm -M mps2-an386" ;;
         virt)
-            target=riscv32imac-unknown-none-elf budgets="10880 20480 21888" flags="-C target-feature=+relax"
+            target=riscv32imac-unknown-none-elf budgets="8960 14208 16896 18816"
             start=riscv.c tools=riscv64-unknown-elf- machine="-march=rv32imac_zicsr -mabi=ilp32"
             emulator="qemu-system-riscv32 -M virt -bios none" ;;
     esac
@@ -59,14 +55,32 @@ board() { # NAME
 
 complain() { echo "FAIL $*"; failed=1; }
 
-# Builds the static library of a package for $target and sets its name.
-build() { # PACKAGE LIBRARY FEATURES…
-    package=$1 library=$out/$target/mcu/lib$2.a
-    shift 2
-    (cd "$root" && RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$out" \
-        RUSTFLAGS="--cfg aes_backend_soft=\"compact\" --cfg sha2_backend_soft=\"compact\" --cfg cpubits=\"32\" $flags" \
-        /usr/bin/cargo rustc -q -j2 --locked --profile mcu -p "$package" --lib --crate-type staticlib "$@" \
-        -Z build-std=core --target "$target") 2>"$out/build.log" || { cat "$out/build.log"; exit 1; }
+# Runs a command with Debian's Rust, in the folder of its own for products.
+with_rust() {
+    (cd "$root" && RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$out" CARGO=/usr/bin/cargo \
+        CARGOFLAGS="-q -j2 -Z build-std=core" "$@") >"$out/build.log" 2>&1
+}
+
+# Builds the library for $target with the command that users have.
+build() { # FEATURES
+    library=$out/$target-lib/libfernseal.a
+    FEATURES=$1 with_rust ffi/mcu.sh "$target" "$out/$target-lib" || { cat "$out/build.log"; exit 1; }
+}
+
+# Builds the example in Rust for $target.
+build_example() {
+    library=$out/$target/mcu/libappliance.a
+    with_rust /usr/bin/cargo rustc -q -j2 --locked --profile mcu -p appliance --lib --crate-type staticlib --features compact \
+        -Z build-std=core --target "$target" || { cat "$out/build.log"; exit 1; }
+}
+
+# Without its flag, the build stops and says which.
+check_flags() {
+    if RUSTFLAGS="-C debuginfo=0" FEATURES=$features with_rust ffi/mcu.sh "$target" "$out/flags"; then
+        complain "$target: built without its flags"
+    else
+        grep -q 'needs the flag --cfg cpubits="32"' "$out/build.log" || complain "$target: $(cat "$out/build.log")"
+    fi
 }
 
 # Links a program for $board with $library.
@@ -133,29 +147,30 @@ times="| target | instructions of a derivation |
 for name in microbit mps2-an386 virt; do
     board $name
     echo "$board ($target)"
-    build fernseal-ffi fernseal --no-default-features --features $features
+    build $features
     check_needs
     check_panics
     link "$out/$board" firmware.c board.c $start $board.c
     emulate "$out/$board"
     set -- $budgets $stack_budgets
-    row "open, derive" "$1" "$4" $(measure $open_derive) "$(deepest '_token$|deriv')"
-    row "open, derive, seal, get a value" "$2" "$5" $(measure $everything) "$(deepest '_token$|deriv|key|seals|value')"
-    row "and open whole configs" "$3" "$6" $(measure $whole_configs) "$(deepest .)"
+    row "open, derive" "$1" "$5" $(measure $open_derive) "$(deepest '_token$|deriv')"
+    row "get a value in slices" "$2" "$6" $(measure $slices) "$(deepest '_slices_')"
+    row "open, derive, seal, get a value" "$3" "$7" $(measure $everything) "$(deepest '_token$|deriv|key|seals|value')"
+    row "and open whole configs" "$4" "$8" $(measure $whole_configs) "$(deepest .)"
     times="$times
 | $target | $(awk '$2 ~ /^derives/ { print $6 }' "$out/$board.log") |"
 
-    build appliance appliance --features compact
+    build_example
     link "$out/$board-rust" board.c $start $board.c
     emulate "$out/$board-rust"
 done
 
 # Other combinations of features build too, and `simd` has no effect on targets without back ends.
-flags=
 for target in thumbv7m-none-eabi thumbv8m.main-none-eabi; do
-    build fernseal-ffi fernseal --no-default-features --features $features,fernseal-core/simd
+    build $features,fast,fernseal-core/simd
     echo "$target builds"
 done
+check_flags
 
 printf '\n%s\n\n%s\n' "$sizes" "$times" | tee "$out/tables.md"
 exit $failed

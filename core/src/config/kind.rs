@@ -3,7 +3,7 @@
 
 use crate::error::Error;
 use crate::json::{self, Unescape};
-use crate::token::{self, Opener, Token};
+use crate::token::{self, Open, Token};
 
 /// The kind of a string value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(super) fn begins_sealed(raw: &[u8]) -> bool {
 
 /// Unescapes a string to the front of `buf` and opens it if it begins with `enc:`. The text is then at the front of `buf`;
 /// returns its length. `raw` is the inside of the JSON string, with its escapes.
-pub(super) fn open_string(raw: &[u8], opener: &mut Opener<'_>, buf: &mut [u8]) -> Result<usize, Error> {
+pub(super) fn open_string(raw: &[u8], opener: &mut dyn Open, buf: &mut [u8]) -> Result<usize, Error> {
     let len = json::unescape_into(raw, buf)?;
-    if begins_sealed(raw) { opener.open_in_place(len, buf) } else { Ok(len) }
+    if begins_sealed(raw) { token::open_in_place(opener, len, buf) } else { Ok(len) }
 }

@@ -18,10 +18,10 @@ use rand_core::TryCryptoRng;
 use crate::buffer;
 use crate::error::Error;
 use crate::json::{self, Kind, Strings, Value};
-use crate::key::MasterKey;
+use crate::key::{Key, MasterKey};
 #[cfg(doc)]
 use crate::token;
-use crate::token::Opener;
+use crate::token::{Open, Opener};
 #[cfg(not(feature = "compact"))]
 use batch::{BATCH, TokenOpener, TokenSealer, check};
 pub use kind::{ValueKind, classify};
@@ -96,12 +96,39 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
 /// [`Error::AuthenticationFailed`] or [`Error::NotUtf8`] if the string begins with `enc:` and does not open;
 /// [`Error::BufferTooSmall`]. On error, `out` is zeroed.
 pub fn get<'o>(json: &str, pointer: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
+    get_by(json, pointer, &mut Opener::new(keys), out)
+}
+
+/// Returns the value at `pointer` as [`get`] does. If it is a token, `key` opens it, which [`kdf`](crate::kdf) derived from
+/// the token's salt. Costs no derivation.
+///
+/// # Errors
+/// As [`get`].
+pub fn get_with<'o>(json: &str, pointer: &str, key: &Key, out: &'o mut [u8]) -> Result<&'o str, Error> {
+    get_by(json, pointer, &mut &*key, out)
+}
+
+/// Returns the string at `pointer` without opening it: a token as its text.
+///
+/// # Errors
+/// As [`get`] for values that are no tokens; [`Error::NotAString`] for every value that is not a string.
+pub fn find<'o>(json: &str, pointer: &str, out: &'o mut [u8]) -> Result<&'o str, Error> {
+    buffer::fill_text(out, |out| {
+        let value = json::find(json, pointer)?;
+        match value.kind() {
+            Kind::String => json::unescape_into(value.raw_bytes()?, out),
+            _ => Err(Error::NotAString),
+        }
+    })
+}
+
+fn get_by<'o>(json: &str, pointer: &str, opener: &mut dyn Open, out: &'o mut [u8]) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
         let value = json::find(json, pointer)?;
         match value.kind() {
             Kind::Object | Kind::Array => Err(Error::NotAString),
             // A scalar contains no escapes and does not begin with `enc:`, so it is copied unchanged.
-            Kind::String | Kind::Scalar => open_string(value.raw_bytes()?, &mut Opener::new(keys), out),
+            Kind::String | Kind::Scalar => open_string(value.raw_bytes()?, opener, out),
         }
     })
 }

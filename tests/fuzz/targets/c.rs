@@ -194,7 +194,8 @@ fn of(error: Error) -> fernseal_status {
         Error::NotUtf8 | Error::Lookalike => FERNSEAL_MALFORMED,
         Error::KeyEmpty | Error::KeyPadding | Error::KeyCharacter | Error::KeyShort => FERNSEAL_INVALID_KEY,
         Error::InvalidPointer => FERNSEAL_INVALID_ARGUMENT,
-        error if (error as i32) <= FERNSEAL_INVALID_JSON => error as i32,
+        Error::UnexpectedKind => FERNSEAL_WRONG_KIND,
+        error if (error as i32) <= FERNSEAL_WRONG_KIND => error as i32,
         _ => FERNSEAL_INVALID_JSON,
     }
 }
@@ -205,7 +206,9 @@ fn text<'o>(
     fill: impl FnOnce(&'o mut [u8]) -> Result<&'o str, Error>,
 ) -> Result<usize, fernseal_status> {
     let (_, out) = out.split_last_mut().ok_or(FERNSEAL_BUFFER_TOO_SMALL)?;
-    fill(out).map(str::len).map_err(of)
+    let text = fill(out).map_err(of)?;
+    // C could read only what stands before a NUL.
+    if text.contains('\0') { Err(FERNSEAL_MALFORMED) } else { Ok(text.len()) }
 }
 
 unsafe extern "C" fn random(ctx: *mut c_void, out: *mut u8, len: usize) -> c_int {

@@ -1,0 +1,30 @@
+#!/bin/sh
+# shellcheck disable=SC2086 # CARGOFLAGS is a list of words
+# Builds libfernseal.a for a microcontroller and puts it into a directory together with the header.
+#   rustup target add thumbv7em-none-eabi
+#   ffi/mcu.sh thumbv7em-none-eabi build/fernseal                     opens tokens and configs, seals
+#   FEATURES=compact,open ffi/mcu.sh thumbv6m-none-eabi build/fernseal      opens tokens only
+#
+# FEATURES    features of the crate (compact,seal,config); ffi/Cargo.toml lists them
+# CARGO       another cargo (cargo)
+# CARGOFLAGS  more options for cargo, such as --offline
+#
+# Firmware contains only the functions that it calls, with any features. .cargo/config.toml holds the flags that a small
+# library needs; they are lost if RUSTFLAGS is set, and then the build stops with the reason. In CMake:
+#   ExternalProject_Add(fernseal SOURCE_DIR … CONFIGURE_COMMAND "" INSTALL_COMMAND "" BUILD_BYPRODUCTS …/libfernseal.a
+#                       BUILD_COMMAND <SOURCE_DIR>/ffi/mcu.sh thumbv7em-none-eabi <BINARY_DIR>)
+set -eu
+[ $# = 2 ] || { sed -n '3,6s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+target=$1
+case $2 in /*) out=$2 ;; *) out=$PWD/$2 ;; esac
+cd "$(dirname "$0")/.."
+
+# The path of the library comes from cargo: it depends on CARGO_TARGET_DIR and on cargo's own configuration.
+messages=$("${CARGO:-cargo}" rustc --profile mcu --locked -p fernseal-ffi --lib --crate-type staticlib --no-default-features \
+    --features "${FEATURES:-compact,seal,config}" --target "$target" --message-format json-render-diagnostics \
+    ${CARGOFLAGS:-})
+library=$(printf '%s\n' "$messages" | sed -n 's/.*"filenames":\["\([^"]*\/libfernseal\.a\)".*/\1/p' | tail -n 1)
+[ -f "$library" ] || { echo "mcu: cargo named no libfernseal.a" >&2; exit 1; }
+mkdir -p "$out"
+cp "$library" include/fernseal.h "$out"
+echo "$out/libfernseal.a"
