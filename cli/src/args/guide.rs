@@ -11,6 +11,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser};
 
 use super::Cli;
+use crate::error::Exit;
 
 /// The guide's flags. They are put into verbs before parsing, and stand here for help and completions.
 #[derive(Debug, Args)]
@@ -31,9 +32,19 @@ pub(super) struct Guide {
 }
 
 impl Cli {
-    /// Parses the arguments of the process. Invalid arguments end the process with exit code 2.
+    /// Parses the arguments of the process. Invalid arguments end the process with exit code 2. For `merge` it is another
+    /// one: git takes 2 for conflicts that are marked in the file.
     pub(crate) fn from_process() -> Self {
-        Self::from_args(std::env::args_os().collect()).unwrap_or_else(|error| error.exit())
+        let args: Vec<OsString> = std::env::args_os().collect();
+        let is_merge = args.get(1).is_some_and(|verb| verb == "merge");
+        Self::from_args(args).unwrap_or_else(|error| {
+            if is_merge && error.use_stderr() {
+                // If stderr is closed, the exit code says it.
+                let _ = error.print();
+                std::process::exit(Exit::NotMerged as i32);
+            }
+            error.exit()
+        })
     }
 
     /// Parses arguments, of which the first is the program's name.

@@ -15,6 +15,7 @@ pub(crate) mod get;
 pub(crate) mod key;
 pub(crate) mod keygen;
 pub(crate) mod man;
+pub(crate) mod merge;
 pub(crate) mod open;
 pub(crate) mod rotate;
 pub(crate) mod run;
