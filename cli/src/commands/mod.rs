@@ -249,6 +249,20 @@ fn unsealed(document: &ConfigText, value: &Place<'_>, pointer: &str) -> Result<Z
     Ok(value.text().map_err(|error| document.failure(pointer, error))?.into_owned())
 }
 
+/// Returns a value as text, with the tokens that it is or holds opened: `opened` has those.
+fn opened_value(
+    document: &ConfigText,
+    value: &Place<'_>,
+    pointer: &str,
+    opened: &[(&SealedValue, Zeroizing<String>)],
+) -> Result<Zeroizing<String>> {
+    let Some(token) = document.token_at(value) else {
+        return document.opened_within(pointer, unsealed(document, value, pointer)?, opened);
+    };
+    let secret = opened.iter().find(|(opened, _)| std::ptr::eq(*opened, token)).map(|(_, secret)| secret.clone());
+    secret.ok_or_else(|| document.failure(pointer, Error::NotFound))
+}
+
 /// Converts bytes to text. Bytes that are not UTF-8 are wiped.
 fn into_text(mut bytes: Zeroizing<Vec<u8>>) -> std::result::Result<Zeroizing<String>, Error> {
     match String::from_utf8(std::mem::take(&mut *bytes)) {

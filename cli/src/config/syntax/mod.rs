@@ -32,7 +32,7 @@ use zeroize::Zeroizing;
 
 use self::reading::Text;
 pub(crate) use self::reading::{
-    FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, ValueError, filled, parent, read, steps,
+    FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, ValueError, opened, parent, read, steps,
 };
 
 /// The formats that are known.

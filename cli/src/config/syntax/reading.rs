@@ -502,15 +502,16 @@ pub(crate) fn parent(pointer: &str) -> Option<&str> {
     }
 }
 
-/// `text` with its tokens opened: `secrets` are those of the tokens in it, in order.
-pub(crate) fn filled<'s>(text: &str, mut secrets: impl Iterator<Item = &'s str>) -> Option<Zeroizing<String>> {
+/// `text` with its tokens opened: `secret` has that of each token, which are asked for in order. Returns nothing if it
+/// lacks one.
+pub(crate) fn opened<'s>(text: &str, mut secret: impl FnMut(&str) -> Option<&'s str>) -> Option<Zeroizing<String>> {
     let mut out = Zeroizing::new(String::with_capacity(text.len()));
     let mut read = 0;
     for token in text::tokens(text).filter(|token| token.token().is_ok()) {
         out.push_str(&text[read..token.span().start]);
-        out.push_str(secrets.next()?);
+        out.push_str(secret(&text[token.span()])?);
         read = token.span().end;
     }
     out.push_str(&text[read..]);
-    secrets.next().is_none().then_some(out)
+    Some(out)
 }
