@@ -387,6 +387,17 @@ fn a_pipe_that_could_be_two_formats_is_refused() {
 }
 
 #[test]
+fn a_pipe_has_no_mode_to_keep() {
+    let folder = Folder::new("formats-pipe-mode");
+    for verb in ["encrypt", "decrypt"] {
+        let said = folder.run_on("{}", &[verb, "-", "-o", "out.json", "--keep-mode"]);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(said.err.contains("a pipe has no owner and no mode"), "{said:?}");
+        assert!(!folder.path("out.json").exists());
+    }
+}
+
+#[test]
 fn commands_that_write_refuse_a_pipe() {
     let folder = Folder::new("formats-write-pipe");
     let text = "{\"a\": \"x\"}";

@@ -387,7 +387,7 @@ pub(crate) struct Set {
     pub(crate) config: PathBuf,
     /// The value to replace, as in /auth/token_value or auth.token_value
     pub(crate) pointer: Pointer,
-    /// Add the value if it is not there, to an object that is
+    /// Add the value if it is not there, to an object that is, or at the end of an array: /keys/-
     #[arg(long)]
     pub(crate) create: bool,
     /// What can only be the secret: taken, so that clap does not repeat it in its message, and refused

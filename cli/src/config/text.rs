@@ -218,6 +218,7 @@ impl ConfigText {
         let (config, object) = (self.path.clone(), parent.to_owned().into());
         match self.look_up(parent) {
             Ok(parent) if parent.kind == Kind::Map => {}
+            Ok(parent) if parent.kind == Kind::List && syntax::is_append(pointer) => {}
             Ok(_) => return Err(ConfigFailure::NoObjectToAddTo { config, pointer: object }.into()),
             // An empty text has no value at all: some formats can begin with one.
             Err(ValueError::Core(Error::NotFound)) if parent.is_empty() => {}

@@ -149,7 +149,7 @@ impl ConfigFailure {
             ),
             Self::NoObjectToAddTo { config, pointer } => malformed(
                 format!("the value{} in {} is not an object", at(pointer), shown(config)),
-                "only an object takes a new member; an array is changed with `fernseal edit`",
+                "only an object takes a new member; /- behind the pointer of an array adds an item",
             ),
             Self::NotAMember { config, pointer } => malformed(
                 format!("not the member of an object: {}{}", shown(config), at(pointer)),

@@ -52,6 +52,10 @@ impl Syntax for Env {
         Ok(splice::add_line_below(text, last.unwrap_or(text.len()), &line))
     }
 
+    fn append(&self, _: &Document, _: usize, _: &str) -> Result<Edit, Refusal> {
+        Err(Refusal::new(0, "a .env has no lists", "name a variable, as in /NAME"))
+    }
+
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
         splice::remove_lines(document, index)
     }

@@ -155,6 +155,10 @@ impl Syntax for Ini {
         }
     }
 
+    fn append(&self, document: &Document, _: usize, _: &str) -> Result<Edit, Refusal> {
+        Err(Refusal::new(document.text().len(), "it has no lists", "name a value, as in /section/name"))
+    }
+
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
         splice::remove_lines(document, index)
     }

@@ -32,7 +32,8 @@ use zeroize::Zeroizing;
 
 use self::reading::Text;
 pub(crate) use self::reading::{
-    FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, ValueError, opened, parent, read, steps,
+    APPENDED, FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, ValueError, is_append, opened, parent,
+    read, steps,
 };
 
 /// The formats that are known.
@@ -110,6 +111,9 @@ trait Syntax {
     /// An edit that adds the string `plain` to the container at `parent`, as its member `names[0]`; further names are those
     /// of containers in between, which are new too.
     fn insert(&self, document: &Document, parent: usize, names: &[String], plain: &str) -> Result<Edit, Refusal>;
+
+    /// An edit that adds the string `plain` behind the last item of the list at `parent`.
+    fn append(&self, document: &Document, parent: usize, plain: &str) -> Result<Edit, Refusal>;
 
     /// An edit that removes the value at `index` and its name.
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal>;
@@ -401,13 +405,21 @@ impl Document {
         if names.is_empty() {
             return Err(Refusal::new(at, "there is a value already", "set it without --create"));
         }
-        if value.kind != Kind::Map {
+        let is_appended = value.kind == Kind::List && names == [APPENDED];
+        if value.kind != Kind::Map && !is_appended {
             return Err(Refusal::new(at, "what it would be in has no named members", "name another place"));
         }
         if value.repeated {
             return Err(Refusal::new(at, "a name on the way to it occurs twice", "remove one of the two"));
         }
-        let edit = self.format.syntax().insert(self, parent, names, plain)?;
+        let (syntax, mut steps) = (self.format.syntax(), steps.clone());
+        let edit = if is_appended {
+            let is_item = |value: &&Value| value.parent == Some(parent) && matches!(value.name, Name::Item(_));
+            steps[len] = self.values.iter().filter(is_item).count().to_string();
+            syntax.append(self, parent, plain)?
+        } else {
+            syntax.insert(self, parent, names, plain)?
+        };
         let after = self.read_again(std::slice::from_ref(&edit))?;
         let added: Vec<_> = (len + 1..=steps.len()).map(|len| after.index_of(&steps[..len])).collect();
         let says_it = added.last().copied().flatten().is_some_and(|index| {

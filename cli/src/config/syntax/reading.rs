@@ -479,6 +479,14 @@ impl Reading for Document {
     }
 }
 
+/// The last step of a pointer to the item that is to be added behind the last one of an array (RFC 6901).
+pub(crate) const APPENDED: &str = "-";
+
+/// Whether the pointer leads behind the last item of an array.
+pub(crate) fn is_append(pointer: &str) -> bool {
+    steps(pointer).is_ok_and(|steps| steps.last().is_some_and(|step| step == APPENDED))
+}
+
 /// The steps of a pointer: those of RFC 6901 with their escapes taken off, or names that are joined by dots.
 pub(crate) fn steps(pointer: &str) -> Result<Vec<String>, Error> {
     let Some(rest) = pointer.strip_prefix('/') else {

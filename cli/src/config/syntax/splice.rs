@@ -29,13 +29,17 @@ pub(super) fn end(document: &Document, index: usize) -> usize {
 /// Adds `entry` behind the last member between the brackets of the container at `parent`, spaced as that one is.
 pub(super) fn add_between_brackets(document: &Document, parent: usize, entry: &str) -> Edit {
     let text = document.text();
-    let Some(last) = children(document, parent).pop() else {
+    let mut members = children(document, parent);
+    let Some(last) = members.pop() else {
         let at = document.values[parent].span.start + 1;
         return Edit::new(at..at, Zeroizing::new(entry.to_owned()));
     };
     let at = end(document, last);
     let before = &text[..document.values[last].name_start];
-    let space = &before[before.trim_end_matches([' ', '\t', '\r', '\n']).len()..];
+    let mut space = &before[before.trim_end_matches([' ', '\t', '\r', '\n']).len()..];
+    if members.is_empty() && space.is_empty() {
+        space = " ";
+    }
     // A comment behind the last member, on its line, stays with it.
     let line = &text[at..text[at..].find(['\r', '\n']).map_or(text.len(), |end| at + end)];
     let behind = line.trim_start_matches([' ', '\t']);
@@ -69,6 +73,25 @@ pub(super) fn remove_between_brackets(document: &Document, index: usize) -> Resu
         return Err(Refusal::new(gap.start, "a comment stands beside it", "remove it by hand"));
     }
     Ok(Edit::new(span, Zeroizing::default()))
+}
+
+/// Returns `plain` in double quotes, on one line, with the escapes that YAML and TOML share. `is_escaped` tells which characters
+/// need `\u`; all of them have four hexadecimal digits at most.
+pub(super) fn double_quoted(plain: &str, is_escaped: impl Fn(char) -> bool) -> Zeroizing<String> {
+    let mut written = Zeroizing::new(String::with_capacity(plain.len() * 6 + 2));
+    written.push('"');
+    for char in plain.chars() {
+        match char {
+            '"' | '\\' => written.extend(['\\', char]),
+            '\n' => written.push_str("\\n"),
+            '\r' => written.push_str("\\r"),
+            '\t' => written.push_str("\\t"),
+            _ if is_escaped(char) => written.push_str(&format!("\\u{:04X}", u32::from(char))),
+            _ => written.push(char),
+        }
+    }
+    written.push('"');
+    written
 }
 
 /// The line end that `text` has.

@@ -113,6 +113,14 @@ impl Syntax for Toml {
         Ok(splice::add_line_below(text, table.span.end, &entry))
     }
 
+    fn append(&self, document: &Document, parent: usize, plain: &str) -> Result<Edit, Refusal> {
+        let list = &document.values[parent];
+        if splice::children(document, parent).iter().any(|item| !document.values[*item].inline) {
+            return Err(Refusal::new(list.span.start, "its items are tables under headers", "add one by hand"));
+        }
+        Ok(splice::add_between_brackets(document, parent, &quoted(plain)))
+    }
+
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
         if document.values[index].inline {
             splice::remove_between_brackets(document, index)
@@ -150,20 +158,7 @@ fn is_odd(char: char) -> bool {
 
 /// `plain` as a basic string on one line.
 fn quoted(plain: &str) -> Zeroizing<String> {
-    let mut written = Zeroizing::new(String::with_capacity(plain.len() * 6 + 2));
-    written.push('"');
-    for char in plain.chars() {
-        match char {
-            '"' | '\\' => written.extend(['\\', char]),
-            '\n' => written.push_str("\\n"),
-            '\r' => written.push_str("\\r"),
-            '\t' => written.push_str("\\t"),
-            _ if is_odd(char) => written.push_str(&format!("\\u{:04X}", u32::from(char))),
-            _ => written.push(char),
-        }
-    }
-    written.push('"');
-    written
+    splice::double_quoted(plain, is_odd)
 }
 
 /// A name as a key.

@@ -171,11 +171,25 @@ impl Syntax for Yaml {
         }
         let written = if is_safe(plain, false) { Zeroizing::new(plain.to_owned()) } else { quoted(plain) };
         let entry = Zeroizing::new(format!("{entry} {}", *written));
-        let at = splice::end(document, *last);
-        if document.values.iter().any(|value| value.unclear.is_some() && value.span.end == at) {
-            return Err(Refusal::new(at, "the value above is not read alike by all", "add it by hand"));
+        Ok(splice::add_line_below(text, end_to_add_below(document, *last)?, &entry))
+    }
+
+    fn append(&self, document: &Document, parent: usize, plain: &str) -> Result<Edit, Refusal> {
+        let (text, list) = (document.text(), &document.values[parent]);
+        if list.inline {
+            return Ok(splice::add_between_brackets(document, parent, &quoted(plain)));
         }
-        Ok(splice::add_line_below(text, at, &entry))
+        let items = splice::children(document, parent);
+        let (Some(first), Some(last)) = (items.first(), items.last()) else { return Err(invalid(list.span.start)) };
+        let start = document.values[*first].span.start;
+        let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let dash = text[line..start].trim_start_matches('\u{feff}');
+        if !dash.trim_start_matches(' ').strip_prefix('-').is_some_and(|rest| rest.chars().all(|char| char == ' ')) {
+            return Err(Refusal::new(start, "its items do not stand on lines of their own", "add one by hand"));
+        }
+        let written = if is_safe(plain, false) { Zeroizing::new(plain.to_owned()) } else { quoted(plain) };
+        let at = end_to_add_below(document, *last)?;
+        Ok(splice::add_line_below(text, at, &Zeroizing::new(format!("{dash}{}", *written))))
     }
 
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
@@ -187,6 +201,15 @@ impl Syntax for Yaml {
             splice::remove_lines(document, index)
         }
     }
+}
+
+/// Where the value at `index` ends, if a line can stand below it.
+fn end_to_add_below(document: &Document, index: usize) -> Result<usize, Refusal> {
+    let at = splice::end(document, index);
+    if document.values.iter().any(|value| value.unclear.is_some() && value.span.end == at) {
+        return Err(Refusal::new(at, "the value above is not read alike by all", "add it by hand"));
+    }
+    Ok(at)
 }
 
 fn invalid(offset: usize) -> Refusal {
@@ -343,20 +366,7 @@ fn is_printable(char: char) -> bool {
 
 /// `plain` in double quotes, on one line.
 fn quoted(plain: &str) -> Zeroizing<String> {
-    let mut written = Zeroizing::new(String::with_capacity(plain.len() * 6 + 2));
-    written.push('"');
-    for char in plain.chars() {
-        match char {
-            '"' | '\\' => written.extend(['\\', char]),
-            '\n' => written.push_str("\\n"),
-            '\r' => written.push_str("\\r"),
-            '\t' => written.push_str("\\t"),
-            _ if is_printable(char) => written.push(char),
-            _ => written.push_str(&format!("\\u{:04x}", u32::from(char))),
-        }
-    }
-    written.push('"');
-    written
+    splice::double_quoted(plain, |char| !is_printable(char))
 }
 
 /// Whether it may stand without quotes, and is a string to every reader then.
