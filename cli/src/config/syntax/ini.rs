@@ -2,7 +2,7 @@
 //! The dialects that are held against each other are Python's configparser, git's config, systemd's units and MySQL's
 //! options; for .properties it is Java's. What they read differently is unclear (a value) or refused (a line).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
@@ -21,7 +21,7 @@ impl Syntax for Ini {
         let root = found.push(Value::new(None, Name::Root, Kind::Map, 0..text.len()));
         let (mut section, mut end) = (root, 0);
         // Python does not tell a name in capitals from another, so that they are namesakes.
-        let mut met: HashMap<(usize, String), usize> = HashMap::new();
+        let mut met: BTreeMap<(usize, String), usize> = BTreeMap::new();
         for line in text.split_inclusive('\n') {
             let mut start = end;
             end += line.len();

@@ -23,7 +23,7 @@ mod walk;
 mod yaml;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -162,7 +162,7 @@ enum Quotes {
 }
 
 /// What a value is called in its container.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Name {
     /// It is in no container.
     Root,
@@ -237,8 +237,9 @@ impl Values {
 
     /// Marks the values that have a namesake, and all that lies in them.
     fn mark_repeated(&mut self) {
-        let mut met = HashSet::new();
-        let repeated: HashSet<_> = self
+        // No hashes: std's need random bytes, and panic where the system has none.
+        let mut met = BTreeSet::new();
+        let repeated: BTreeSet<_> = self
             .0
             .iter()
             .filter(|value| matches!(value.name, Name::Member(_)) && !met.insert((value.parent, &value.name)))
