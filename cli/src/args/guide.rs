@@ -11,7 +11,6 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser};
 
 use super::Cli;
-use crate::error::Exit;
 
 /// The guide's flags. They are put into verbs before parsing, and stand here for help and completions.
 #[derive(Debug, Args)]
@@ -31,6 +30,9 @@ pub(super) struct Guide {
     rotate_key_all: Option<PathBuf>,
 }
 
+/// `Exit::NotMerged`. The fuzz target for arguments builds this folder without the errors.
+const NOT_MERGED: i32 = 129;
+
 impl Cli {
     /// Parses the arguments of the process. Invalid arguments end the process with exit code 2. For `merge` it is another
     /// one: git takes 2 for conflicts that are marked in the file.
@@ -41,7 +43,7 @@ impl Cli {
             if is_merge && error.use_stderr() {
                 // If stderr is closed, the exit code says it.
                 let _ = error.print();
-                std::process::exit(Exit::NotMerged as i32);
+                std::process::exit(NOT_MERGED);
             }
             error.exit()
         })

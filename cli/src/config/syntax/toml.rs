@@ -1,4 +1,4 @@
-//! TOML: where its values lie is told by the `toml` crate, which also bounds how deep they do.
+//! Reads and writes TOML. The `toml` crate finds the spans of the values and limits the depth of nesting.
 
 use ::toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
@@ -16,14 +16,14 @@ impl Syntax for Toml {
         })?;
         let span = table.span();
         let root = Value::new(None, Name::Root, Kind::Map, span.start + mark..span.end + mark);
-        // Containers whose values are still to be taken in, the next last.
+        // Values that are not yet in `found`, the next one last.
         let mut waiting = vec![(root, DeValue::Table(table.into_inner()))];
         while let Some((mut value, de)) = waiting.pop() {
             let is_inline =
                 matches!(text.as_bytes().get(value.span.start), Some(b'{' | b'[')) && value.name != Name::Root;
             let (index, next) = match de {
                 DeValue::Table(table) => {
-                    // The span of a table with a header is that of the header.
+                    // If a table has a header, its span is the header's.
                     value.inline |= is_inline && text[value.span.start..].starts_with('{');
                     let inline = value.inline;
                     let index = found.push(value);
@@ -43,7 +43,7 @@ impl Syntax for Toml {
                         let span = item.span();
                         let (span, kind) = (span.start + mark..span.end + mark, kind_of(item.get_ref()));
                         let mut value = Value::new(Some(index), Name::Item(at), kind, span);
-                        // An array of tables has its items under headers.
+                        // The items of an array of tables have headers.
                         value.inline = kind != Kind::Map || text[value.span.start..].starts_with('{');
                         (value, item.into_inner())
                     });
@@ -89,7 +89,7 @@ impl Syntax for Toml {
         if table.inline {
             return Ok(splice::add_between_brackets(document, parent, &entry));
         }
-        // Lines of the table's own: what stands in no table of its own header.
+        // Only members on the table's own lines count, not tables with headers of their own.
         let members = splice::children(document, parent);
         let own = |index: &&usize| document.values[**index].is_leaf() || document.values[**index].inline;
         if let Some(last) = members.iter().rfind(own) {
@@ -139,10 +139,10 @@ fn kind_of(value: &DeValue<'_>) -> Kind {
     }
 }
 
-/// The quotes of a string as it is written.
+/// Returns the quotes of a string from its source text.
 fn quotes_of(written: &str) -> Quotes {
     if written.starts_with("\"\"\"") || written.starts_with("'''") {
-        // "" and '' are too short for it.
+        // An empty string has only two quotes.
         Quotes::Block
     } else if written.starts_with('\'') {
         Quotes::Single
@@ -151,17 +151,17 @@ fn quotes_of(written: &str) -> Quotes {
     }
 }
 
-/// Whether it must be escaped: a control character but the tab.
+/// Reports whether a character must be escaped: TOML allows no control character except the tab.
 fn is_odd(char: char) -> bool {
     char.is_ascii_control() && char != '\t'
 }
 
-/// `plain` as a basic string on one line.
+/// Returns `plain` as a basic string on one line.
 fn quoted(plain: &str) -> Zeroizing<String> {
     splice::double_quoted(plain, is_odd)
 }
 
-/// A name as a key.
+/// Returns a name as a key, quoted if necessary.
 fn key(name: &str) -> String {
     let is_bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if is_bare { name.to_owned() } else { quoted(name).to_string() }

@@ -1,6 +1,7 @@
-//! YAML: where its scalars lie is told by granit-parser, in bytes; what they are and how they are written is here.
-//! YAML 1.1 and 1.2 differ, and so do their readers: a plain scalar is a string only if it is one for all of them.
-//! A file of several documents is a list of them: `/1/stringData/password`.
+//! Reads and writes YAML. granit-parser finds the byte spans of the scalars; this module decides their kinds and writes them.
+//!
+//! YAML 1.1 and 1.2 resolve plain scalars differently. A plain scalar counts as a string only if it is one in both. A file with
+//! several documents is a list of them, so a pointer begins with the document's number: `/1/stringData/password`.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -13,22 +14,22 @@ use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, 
 
 pub(super) struct Yaml;
 
-/// A container that is open.
+/// An open container.
 struct Open {
     index: usize,
     is_map: bool,
-    /// How many items or documents there were.
+    /// The number of items or documents so far.
     count: usize,
-    /// The name of the member of which the value is next, and where it begins.
+    /// If the next node is the value of a member: the member's name, and where the name begins and ends.
     member: Option<(Name, usize, usize)>,
-    /// Whether what lies here is merged into another map.
+    /// Whether its members are merged into another map (`<<`).
     is_merged: bool,
 }
 
 impl Syntax for Yaml {
     fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
         if let Some(at) = text.find(['\u{85}', '\u{2028}', '\u{2029}']) {
-            // YAML 1.1 takes them for line ends, YAML 1.2 does not.
+            // These are line ends in YAML 1.1, and not in YAML 1.2.
             return Err(Refusal::new(
                 at,
                 "a character that is a line end in YAML 1.1 and none in 1.2",
@@ -37,7 +38,7 @@ impl Syntax for Yaml {
         }
         let stream = found.push(Value::new(None, Name::Root, Kind::List, 0..text.len()));
         let mut open = vec![Open { index: stream, is_map: false, count: 0, member: None, is_merged: false }];
-        // Values with an anchor, by its number, and the anchors that an alias leads to.
+        // The values with anchors as (anchor id, index), and the ids that aliases refer to.
         let mut anchors: Vec<(usize, usize)> = Vec::new();
         let mut aliases = BTreeSet::new();
         let options = granit_parser::options! { emit_comments: false, emit_anchor_events: true };
@@ -79,7 +80,7 @@ impl Syntax for Yaml {
                 }
                 _ => continue,
             };
-            // Flow goes on inside of flow; a scalar's own text decides nothing.
+            // Everything inside a flow collection is in flow style.
             let is_leaf = value.is_leaf();
             let within_flow = found.0[parent.index].inline;
             value.inline |= within_flow;
@@ -88,7 +89,7 @@ impl Syntax for Yaml {
             let is_hidden = found.0[parent.index].name == Name::None;
             if is_key {
                 let name = match &event {
-                    // Without a name no pointer leads there.
+                    // A member without a name has no pointer.
                     Event::Scalar(name, ..) if !is_hidden && !range.is_empty() => Name::Member(name.to_string()),
                     _ => Name::None,
                 };
@@ -102,7 +103,7 @@ impl Syntax for Yaml {
                 is_merged |= name == Name::Member("<<".to_owned());
                 (value.name, value.name_start) = (name, start);
                 if is_leaf && value.span.is_empty() {
-                    // Behind the colon: the parser says that nothing is at the next token.
+                    // The parser places an empty value at the next token. Its place is after the colon.
                     let before = text[end..].trim_start_matches([' ', '\t', '\r', '\n']);
                     let at = text.len() - before.len() + 1;
                     if before.starts_with(':') {
@@ -140,7 +141,7 @@ impl Syntax for Yaml {
     }
 
     fn write(&self, text: &str, value: &Value, plain: &str) -> Result<Zeroizing<String>, Refusal> {
-        // Behind `key:`, `-` or a tag, where nothing stood.
+        // An empty value follows `key:`, `-` or a tag without a space.
         let is_close = value.span.is_empty() && !text[..value.span.start].ends_with([' ', '\n']);
         Ok(Zeroizing::new(format!("{}{}", if is_close { " " } else { "" }, *spelled(value, plain))))
     }
@@ -159,7 +160,7 @@ impl Syntax for Yaml {
         let (Some(first), Some(last)) = (members.first(), members.last()) else { return Err(invalid(map.span.start)) };
         let start = document.values[*first].name_start;
         let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
-        // The dashes of a list that it begins in are as wide as spaces.
+        // If the map is the first thing in a list item, the dashes count as indentation.
         let indent: String = text[line..start].trim_start_matches('\u{feff}').chars().map(|_| ' ').collect();
         if !text[line..start].trim_start_matches('\u{feff}').chars().all(|char| matches!(char, ' ' | '-')) {
             return Err(Refusal::new(start, "its members do not stand on lines of their own", "add it by hand"));
@@ -216,12 +217,12 @@ fn invalid(offset: usize) -> Refusal {
     Refusal::new(offset, "invalid YAML", "check the file with a YAML linter")
 }
 
-#[allow(clippy::unnecessary_wraps)] // what a value holds
+#[allow(clippy::unnecessary_wraps)] // the fields of a value are options
 fn refusal(offset: usize, what: &'static str) -> Option<Box<Refusal>> {
     Some(Box::new(Refusal::new(offset, what, "write the value itself there, plain or in quotes")))
 }
 
-/// Holds the values that aliases repeat elsewhere.
+/// Marks the values that aliases repeat: changing one would change the others.
 fn hold_anchored(found: &mut Values, anchors: &[(usize, usize)], aliases: &BTreeSet<usize>) {
     let used: BTreeSet<_> = anchors.iter().filter(|(id, _)| aliases.contains(id)).map(|(_, index)| *index).collect();
     if used.is_empty() {
@@ -237,7 +238,7 @@ fn hold_anchored(found: &mut Values, anchors: &[(usize, usize)], aliases: &BTree
     }
 }
 
-/// Takes the list of documents away if there is one document, which then is the root.
+/// If there is only one document, makes it the root instead of the list of documents.
 fn flatten_one_document(found: &mut Values) {
     let is_document = |value: &&Value| value.parent == Some(0);
     match found.0.iter().filter(is_document).count() {
@@ -255,10 +256,10 @@ fn flatten_one_document(found: &mut Values) {
     }
 }
 
-/// Works out what a scalar is. `tag` says, of one that has a tag, whether it is that of strings.
+/// Sets the kind, quotes and text of a scalar. If it has a tag, `tag` says whether that is the tag of strings.
 fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle, tag: Option<bool>) {
     let start = value.span.start;
-    // The parser writes ~ for nothing.
+    // For an empty value the parser returns `~`.
     let plain = if value.span.is_empty() { Cow::Borrowed("") } else { plain };
     match style {
         ScalarStyle::Plain if value.inline && plain.starts_with('?') => {
@@ -302,8 +303,8 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
     }
 }
 
-/// Where the block scalar lies of which the content begins at `content`: from its | or > to behind the last of its lines
-/// that holds anything.
+/// Returns the span of the block scalar whose content begins at `content`: from its `|` or `>` to the end of its last line that
+/// is not blank.
 fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> {
     let before = text[..content].trim_end_matches([' ', '\t', '\r', '\n']);
     let header = &before[before.rfind([' ', '\t', '\n']).map_or(0, |at| at + 1)..];
@@ -319,7 +320,7 @@ fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> 
         let content = line.trim_end_matches(['\n', '\r']);
         let width = content.len() - content.trim_start_matches(' ').len();
         let is_blank = content.len() == width;
-        // A line that is indented less than the first is not of it.
+        // A line with less indentation than the first one ends the block.
         if !is_blank && (width == 0 || width < *indent.get_or_insert(width)) {
             break;
         }
@@ -336,7 +337,7 @@ fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> 
     end.map(|end| start..end).ok_or("a block scalar without lines")
 }
 
-/// `plain` as it is written in the place of `value`.
+/// Returns `plain` as it is written in place of `value`.
 fn spelled(value: &Value, plain: &str) -> Zeroizing<String> {
     match value.quotes {
         Quotes::Single if plain.chars().all(is_printable) => {
@@ -354,26 +355,26 @@ fn spelled(value: &Value, plain: &str) -> Zeroizing<String> {
     }
 }
 
-/// A name as a key.
+/// Returns a name as a key, quoted if necessary.
 fn key(name: &str) -> Zeroizing<String> {
     if is_safe(name, true) { Zeroizing::new(name.to_owned()) } else { quoted(name) }
 }
 
-/// Whether it may stand in quotes as it is, on one line.
+/// Reports whether a character needs no escape in quotes.
 fn is_printable(char: char) -> bool {
     !char.is_control() && !matches!(char, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// `plain` in double quotes, on one line.
+/// Returns `plain` in double quotes, on one line.
 fn quoted(plain: &str) -> Zeroizing<String> {
     splice::double_quoted(plain, |char| !is_printable(char))
 }
 
-/// Whether it may stand without quotes, and is a string to every reader then.
+/// Reports whether `plain` needs no quotes: every reader takes it as this string.
 fn is_safe(plain: &str, in_flow: bool) -> bool {
     let is_inner = |char: char| char.is_ascii_alphanumeric() || "_./+=@-".contains(char);
     let colons_are_inner = |(at, _): (usize, &str)| {
-        // YAML 1.1 lets none stand in flow; elsewhere it stands between two characters.
+        // YAML 1.1 forbids colons in flow style. In block style a colon is safe between two such characters.
         !in_flow && plain[at + 1..].starts_with(is_inner) && plain[..at].ends_with(is_inner)
     };
     plain.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_' || first == '/')
@@ -382,7 +383,7 @@ fn is_safe(plain: &str, in_flow: bool) -> bool {
         && is_string(plain)
 }
 
-/// Whether the plain scalar `plain` is a string by YAML 1.1 and by YAML 1.2.
+/// Reports whether the plain scalar `plain` is a string in YAML 1.1 and in YAML 1.2.
 fn is_string(plain: &str) -> bool {
     const WORDS: [&str; 14] = ["", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", "=", "<<", "nan"];
     if WORDS.iter().any(|word| plain.eq_ignore_ascii_case(word)) {
@@ -402,7 +403,7 @@ fn is_string(plain: &str) -> bool {
     };
     let has_digit = digits.bytes().any(|byte| byte.is_ascii_digit());
     let is_decimal = has_digit && digits.bytes().all(|byte| byte.is_ascii_digit() || b".e+-".contains(&byte)) && {
-        // As Rust reads them, and as YAML 1.1 does, which lets an exponent stand without digits.
+        // YAML 1.1 also allows an exponent without digits.
         digits.parse::<f64>().is_ok() || digits.trim_end_matches(['e', '+', '-']).parse::<f64>().is_ok()
     };
     let parts: Vec<_> = digits.split(':').collect();
