@@ -14,7 +14,7 @@ command, under a few salts and two keys. The model:
 - Every token of the result is one of the three versions, and a token that both versions have left as it was stays as it was.
 - Nothing on stderr, in the folder or in the result is a secret in plain text.
 
-FERNSEAL names the command (target/release/fernseal otherwise). Exit code 1 if anything is otherwise.
+FERNSEAL names the command (target/release/fernseal otherwise, which is built). Exit code 1 if anything is otherwise.
 """
 import base64
 import collections
@@ -211,6 +211,8 @@ def one(seed):
 
 
 def main():
+    if "FERNSEAL" not in os.environ:
+        subprocess.run("cargo build --release --locked --quiet -p fernseal".split(), cwd=HERE.parents[2], check=True)
     merges = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     counts, failed = collections.Counter(), 0
