@@ -178,6 +178,23 @@ fn versions_under_two_keys_become_one_under_the_current_key() {
 }
 
 #[test]
+fn a_rotation_is_kept_in_lines_that_the_other_side_changed() {
+    let config = "{\"a\": \"first\", \"b\": \"second\", \"c\": 1}\n";
+    let Some(repository) = Repository::new("merge-one-line", "c.json", config, &["/a", "/b"]) else { return };
+    repository.0.write("home/new.key", &format!("{OTHER_KEY}\n"));
+    let rotate = "\"$0\" rotate -q --no-backup --new-key-file home/new.key c.json";
+    let theirs = format!("sed -i 's/: 1/: 2/' c.json && {}", set("c.json", "/b", "new"));
+    repository.branches(rotate, &theirs);
+    let ours = repository.0.read("c.json");
+    let keys = format!("PROXMOX_MCP_MASTER_KEY={OTHER_KEY} PROXMOX_MCP_MASTER_KEY_PREVIOUS={KEY}");
+    let said = repository.try_sh(&format!("{keys} git merge -q --no-edit other"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(tokens(&repository.0.read("c.json"))[0], tokens(&ours)[0]);
+    let opened = repository.0.run_under(OTHER_KEY, &["decrypt", "c.json"]).out;
+    assert_eq!(opened, config.replace("second", "new").replace('1', "2"));
+}
+
+#[test]
 fn without_a_key_git_stops_and_leaves_the_file_as_it_was() {
     let Some(repository) = Repository::new("merge-no-key", "c.json", NEIGHBOURS, &["/a", "/b", "/c"]) else { return };
     repository.branches(&set("c.json", "/a", "x"), &set("c.json", "/b", "y"));

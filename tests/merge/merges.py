@@ -11,7 +11,8 @@ command, under a few salts and two keys. The model:
 - Where git finds conflicts, secrets that one version alone has changed are set in all three opened texts, and git merges
   these. The command's result opens to that text, or to git's own, whichever has fewer conflicts. With conflicts the exit
   code is 1.
-- Every token of the result is one of the three versions, and a token that both versions have left as it was stays as it was.
+- Every token of the result is one of the three versions. A token that both versions have left as it was stays as it was. Of a
+  secret that nobody changed, the token is that of the version that has sealed it anew, or of either if both have.
 - Nothing on stderr, in the folder or in the result is a secret in plain text.
 
 FERNSEAL names the command (target/release/fernseal otherwise, which is built). Exit code 1 if anything is otherwise.
@@ -203,6 +204,18 @@ def one(seed):
         untouched = tokens[0][token] == tokens[1][token] == tokens[2][token]
         if untouched and not conflicts and found[token] != tokens[0][token]:
             wrong.append(f"a token that nobody touched: {token}, {opened[token]}")
+    by_name = [{name: value for name, value, is_secret in version.members if is_secret} for version in versions]
+    for name in by_name[0]:
+        values = [members.get(name) for members in by_name]
+        if None in values or conflicts or len({opened[value] for value in values}) > 1:
+            continue
+        if sum(opened[value] == opened[values[0]] for value in by_name[0].values()) > 1:
+            # Equal secrets have equal stand-ins, and may take each other's tokens.
+            continue
+        # Nobody changed the secret: the token of the one who has sealed it anew is kept, or of either if both have.
+        new = {value for value in values[1:] if value != values[0]} or {values[0]}
+        if not any(token in found for token in new):
+            wrong.append(f"{name} has not the token that was made last: {new}")
     if any(plain in done.stderr or plain in merged for plain in opened.values()):
         wrong.append("a secret in plain text")
     if left != ["base", "ours", "theirs"]:

@@ -3,7 +3,7 @@
 //! Equal secrets have equal stand-ins, so that git merges the texts as it would merge the opened ones. A stand-in looks
 //! like a token, so that each format writes it as it writes tokens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zeroize::Zeroizing;
 
@@ -122,6 +122,15 @@ pub(super) enum Part<'v> {
     Value(&'v Value<'v>),
 }
 
+impl<'v> Part<'v> {
+    fn token(&self) -> Option<&'v str> {
+        match self {
+            Self::Token(token) | Self::Value(Value::Token(token)) => Some(token),
+            _ => None,
+        }
+    }
+}
+
 /// The merged text with tokens in the places of stand-ins. Each line comes from a version, and takes its tokens from
 /// there: from ours where ours has it, unless only theirs has sealed the secret anew.
 pub(super) fn restore<'v>(
@@ -180,5 +189,28 @@ pub(super) fn restore<'v>(
         }
         parts.push(Part::Text(rest));
     }
+    renew(&mut parts, marked, secrets);
     parts
+}
+
+/// Replaces tokens of the base that a side has sealed anew by those of that side. They stand in lines that the other side has
+/// changed otherwise: without this, a rotation of one side would be lost there.
+fn renew<'v>(parts: &mut [Part<'v>], marked: &[Marked<'v>; 3], secrets: &Secrets<'v>) {
+    let [base, ours, theirs] =
+        marked.each_ref().map(|marked| marked.tokens.iter().copied().flatten().collect::<BTreeSet<_>>());
+    let mut used: BTreeSet<&str> = parts.iter().filter_map(Part::token).collect();
+    for part in parts {
+        let Part::Token(token) = part else { continue };
+        if !base.contains(token) || ours.contains(token) && theirs.contains(token) {
+            continue;
+        }
+        let side = if ours.contains(token) { &theirs } else { &ours };
+        let is_new = |new: &&&str| {
+            !base.contains(*new) && !used.contains(*new) && secrets.number_of(new) == secrets.number_of(token)
+        };
+        if let Some(new) = side.iter().find(is_new).copied() {
+            used.insert(new);
+            *token = new;
+        }
+    }
 }
