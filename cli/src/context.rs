@@ -14,9 +14,9 @@ use crate::keys::{KeyOptions, Keyring};
 use crate::output::Report;
 use crate::output::terminal::Prompts;
 
-/// The most salts of a config that are derived for unless the user says so. Each costs 100 000 iterations, 3 ms on two cores:
-/// these take 6 s, and 64 MiB of made-up tokens would take 20 minutes. A config of so many secrets would be half a megabyte
-/// of nothing else, which nobody keeps in one file.
+/// The default limit on the salts of one config. Each takes a derivation of 100 000 iterations, 3 ms on two cores: this
+/// many take 6 s, and a hostile config of 64 MiB would take 20 minutes. A real config with so many secrets would be
+/// larger than half a megabyte, which is unlikely.
 const MAX_SALTS: usize = 2048;
 
 /// The settings that every command shares.
@@ -24,19 +24,19 @@ pub(crate) struct Context {
     pub(crate) report: Report,
     pub(crate) audit: Audit,
     pub(crate) key_file: Option<PathBuf>,
-    /// The format of the configs that are named, if the user says it.
+    /// The value of `--format`. It applies to the configs that the user names.
     pub(crate) format: Option<TextFormat>,
     pub(crate) prompts: Prompts,
     pub(crate) key_command: Option<OsString>,
     pub(crate) threads: NonZeroUsize,
-    /// As `--max-tokens` says.
+    /// The value of `--max-tokens`.
     pub(crate) max_tokens: Option<usize>,
     /// How long to wait for another run that holds a directory's lock.
     pub(crate) lock_wait: Duration,
 }
 
 impl Context {
-    /// Refuses a config that costs more derivations than an honest one, before any is made.
+    /// Fails if opening all tokens of the config would take more derivations than the limit.
     pub(crate) fn check_cost(&self, document: &ConfigText) -> Result<()> {
         let max = self.max_tokens.unwrap_or(MAX_SALTS);
         match document.salts() {

@@ -5,8 +5,8 @@
 
 use core::fmt;
 
-/// What went wrong. The numbers never change. Up to 11 they are those of the C API's `fernseal_status`; higher ones are finer
-/// distinctions that C does not make.
+/// What went wrong. The numbers never change. Up to 11 they are those of the C API's `fernseal_status`; higher ones are
+/// finer distinctions that C does not make.
 ///
 /// One byte; with the feature `compact` a word of four, so that a `Result` fits into registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,8 @@ pub enum Error {
     NotFound = 10,
     /// The text is not JSON by RFC 8259.
     InvalidJson = 11,
-    /// The JSON is nested more deeply than [`json::MAX_DEPTH`](crate::json::MAX_DEPTH) levels, or than the lower limit that
-    /// the function documents.
+    /// The JSON is nested more deeply than [`json::MAX_DEPTH`](crate::json::MAX_DEPTH) levels, or than the lower limit
+    /// that the function documents.
     TooDeep = 12,
     /// An object on the path to the value contains the same name twice. JSON readers disagree on which of the two
     /// counts.
@@ -71,12 +71,12 @@ impl fmt::Display for Error {
             Self::DuplicateKey => "a name occurs twice in one object",
             Self::NotAString => "the value is not a string",
             Self::NotUtf8 => "the opened secret is not UTF-8 text",
-            Self::Lookalike => "the value starts with enc: but is not a token",
+            Self::Lookalike => "the value looks like a token but is not one",
             Self::KeyEmpty => "the key is empty",
             Self::KeyPadding => "the key's base64 padding is missing or misplaced",
             Self::KeyCharacter => "the key has a character that is not base64",
             Self::InvalidPointer => "not a JSON Pointer",
-            Self::UnexpectedKind => "a value of the config is of another kind than its field",
+            Self::UnexpectedKind => "a value of the config does not have the type of its field",
             Self::EscapedName => "the name of a field of the config is written with escapes",
             Self::KeyShort => "the key is shorter than 16 bytes, too short to seal with",
         })

@@ -1,4 +1,5 @@
-//! No message claims more than was looked at: where it looked, how much it looked at, and what it skipped stand beside it.
+//! No message claims more than was looked at: where it looked, how much it looked at, and what it skipped stand beside
+//! it.
 
 use std::fs;
 
@@ -21,7 +22,7 @@ fn says(said: &Said, code: i32, text: &str) {
 #[test]
 fn encrypt_that_finds_nothing_says_where_it_looked() {
     let folder = plain_tree("encrypt");
-    let rest = "; other values were not judged, and nothing was written\n";
+    let rest = "; other values were not checked, and nothing was written\n";
     let said = folder.run(&["encrypt", "tree/c.json"]);
     says(&said, 0, &format!("Nothing to encrypt in tree/c.json at /auth/token_value{rest}"));
     folder.write("tree/.fernseal.toml", "secrets = [\"/a\"]");
@@ -35,11 +36,11 @@ fn what_was_skipped_stands_beside_what_was_not_found() {
     let folder = plain_tree("skipped");
     says(&folder.run(&["rotate", "tree"]), 7, "no encrypted value in 1 config, and 1 path skipped\n");
     says(&folder.run(&["rotate", "--rollback", "tree"]), 7, "no backup beside 1 config, and 1 path skipped\n");
-    says(&folder.run(&["verify", "tree"]), 0, "1 config looked at, and no token found; 1 path skipped\n");
-    says(&folder.run(&["status", "tree"]), 0, "1 config looked at, 1 skipped, 0 failed\n");
-    says(&folder.run(&["backups", "list", "tree"]), 0, "0 backups beside 1 config looked at, 1 skipped\n");
-    says(&folder.run(&["backups", "prune", "tree"]), 0, "0 backups removed, of 1 config looked at, 1 skipped\n");
-    says(&folder.run(&["check", "tree", "--require", "/x"]), 6, "no config that was looked at has a value at /x\n");
+    says(&folder.run(&["verify", "tree"]), 0, "1 config checked: no token found; 1 path skipped\n");
+    says(&folder.run(&["status", "tree"]), 0, "1 config checked, 1 skipped, 0 failed\n");
+    says(&folder.run(&["backups", "list", "tree"]), 0, "0 backups beside 1 config checked, 1 skipped\n");
+    says(&folder.run(&["backups", "prune", "tree"]), 0, "0 backups removed, of 1 config checked, 1 skipped\n");
+    says(&folder.run(&["check", "tree", "--require", "/x"]), 6, "none of the checked configs has a value at /x\n");
 }
 
 #[test]
@@ -50,7 +51,7 @@ fn backups_are_said_to_be_where_they_were_looked_for() {
     fs::create_dir(folder.path("kept")).unwrap();
     let at = ["--backup-dir", "kept"];
     let with = |arguments: &[&'static str]| [arguments, &at[..]].concat();
-    says(&folder.run(&with(&["backups", "list", "tree"])), 0, "0 backups in kept of 1 config looked at, 1 skipped\n");
+    says(&folder.run(&with(&["backups", "list", "tree"])), 0, "0 backups in kept of 1 config checked, 1 skipped\n");
     folder.write("tree/0000.json", "{}");
     let said = folder.run(&with(&["rotate", "--rollback", "tree"]));
     says(&said, 7, "no backup in kept of 1 config, and 1 path skipped\n");
@@ -64,6 +65,6 @@ fn a_rollback_counts_what_it_skipped() {
     folder.write("tree/example.json", "{}");
     assert_eq!(folder.run(&["rotate", "-q", "tree"]).code, Some(0));
     let said = folder.run(&["rotate", "--rollback", "tree"]);
-    says(&said, 0, "1 put back, 0 failed, of 1; 1 path skipped\n");
-    says(&folder.run(&["verify", "tree"]), 0, "1 token of 1 config looked at, and it opens; 1 path skipped\n");
+    says(&said, 0, "1 restored, 0 failed, of 1; 1 path skipped\n");
+    says(&folder.run(&["verify", "tree"]), 0, "1 token in 1 config checked: it can be decrypted; 1 path skipped\n");
 }

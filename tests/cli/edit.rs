@@ -87,7 +87,7 @@ fn only_what_was_changed_is_sealed_anew() {
     let said = desk.edit("sed -i s/second/third/ \"$1\"", &[]);
     assert_eq!(
         (said.code, &*said.err),
-        (Some(0), &*format!("encrypted /more/0\nc.json saved; 1 value encrypted anew{UNDER}"))
+        (Some(0), &*format!("encrypted /more/0\nc.json saved; 1 value newly encrypted{UNDER}"))
     );
     assert_eq!(desk.opened(), CONFIG.replace("second", "third"));
     let after = desk.tokens();
@@ -124,13 +124,13 @@ fn what_equals_a_secret_and_was_plain_before_stays_plain_and_what_gets_a_token_i
     let text = format!("{{\"token_value\": \"{token}\", \"user\": \"first\", \"note\": \"a\"}}\n");
     desk.folder.write("c.json", &text);
     let said = desk.edit("sed -i s/\\\"a\\\"/\\\"b\\\"/ \"$1\"", &[]);
-    assert_eq!((said.code, &*said.err), (Some(0), "c.json saved; 0 values encrypted anew\n"));
+    assert_eq!((said.code, &*said.err), (Some(0), "c.json saved; 0 values newly encrypted\n"));
     assert_eq!(desk.folder.read("c.json"), text.replace("\"a\"", "\"b\""));
 
     // A plain string is treated as a secret if it is new, or if it is named as one.
-    let copied = "encrypted /note: it holds the secret that was at /token_value\n";
+    let copied = "encrypted /note: it contains the secret that was at /token_value\n";
     let said = desk.edit("sed -i s/\\\"b\\\"/\\\"first\\\"/ \"$1\"", &[]);
-    assert_eq!(said.err, format!("{copied}c.json saved; 1 value encrypted anew{UNDER}"));
+    assert_eq!(said.err, format!("{copied}c.json saved; 1 value newly encrypted{UNDER}"));
     assert_eq!((&desk.tokens()[0], desk.tokens().len()), (token, 2));
     let said = desk.edit("echo >>\"$1\"", &["--field", "/user", "--json"]);
     assert!(said.out.contains("\"encrypted\":[\"/user\"]"), "{said:?}");
@@ -149,16 +149,16 @@ fn secrets_that_changed_places_are_noticed_by_a_rollback() {
     let said = Said::of(command.env_remove("PROXMOX_MCP_MASTER_KEY").output().unwrap());
     assert_eq!(said.code, Some(0), "{said:?}");
     for line in [
-        "encrypted /auth/token_value: it holds the secret that was at /more/0\n",
-        "encrypted /more/0: it holds the secret that was at /auth/token_value\n",
-        "c.json saved; 2 values encrypted anew; ",
+        "encrypted /auth/token_value: it contains the secret that was at /more/0\n",
+        "encrypted /more/0: it contains the secret that was at /auth/token_value\n",
+        "c.json saved; 2 values newly encrypted; ",
     ] {
         assert!(said.err.contains(line), "{said:?}");
     }
     let swapped = desk.folder.read("c.json");
     let back = desk.folder.run(&["rotate", "--rollback", "c.json"]);
     assert_eq!(back.code, Some(8), "{back:?}");
-    assert!(back.out.contains("a secret in c.json was set or moved since"), "{back:?}");
+    assert!(back.out.contains("a secret in c.json was set or moved after"), "{back:?}");
     assert_eq!(desk.folder.read("c.json"), swapped);
 }
 

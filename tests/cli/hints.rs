@@ -63,18 +63,18 @@ fn a_key_in_the_configs_place_is_not_shown() {
     }
 }
 
-/// What stands where a key should, what is said of it, and what is said to do where the variable holds it and where a file
-/// does.
+/// What stands where a key should, what is said of it, and what is said to do where the variable holds it and where a
+/// file does.
 fn slips() -> [(String, &'static str, &'static str, &'static str); 8] {
-    let behind = "put the key's text alone there: what stands behind PROXMOX_MCP_MASTER_KEY=";
-    let once = "leave the key there once";
+    let behind = "keep only the key's text: the part after PROXMOX_MCP_MASTER_KEY=";
+    let once = "keep the key only once";
     let (in_variable, that) = ("name the file in PROXMOX_MCP_MASTER_KEY_FILE instead", "name that file instead");
     [
         (format!("{VARIABLE}={KEY}"), "it is a line PROXMOX_MCP_MASTER_KEY=…, not a key", behind, behind),
         (format!("# made by hand\nexport {VARIABLE}={KEY}\n"), "it is a line PROXMOX_MCP_MASTER_KEY=…", behind, behind),
-        (format!("{KEY}{KEY}"), "the same key stands there more than once", once, once),
-        (format!("{KEY}\n{KEY}\n"), "the same key stands there more than once", once, once),
-        (format!("{KEY}\n{OTHER_KEY}"), "2 different keys stand there", "PREVIOUS", "PREVIOUS"),
+        (format!("{KEY}{KEY}"), "it contains the same key more than once", once, once),
+        (format!("{KEY}\n{KEY}\n"), "it contains the same key more than once", once, once),
+        (format!("{KEY}\n{OTHER_KEY}"), "it contains 2 different keys", "PREVIOUS", "PREVIOUS"),
         ("key".to_owned(), "it is the path of a file, not a key", in_variable, that),
         ("/etc/keys/main".to_owned(), "it looks like a path, not a key", in_variable, that),
         ("~/.proxmox_mcp_key".to_owned(), "it looks like a path, not a key", in_variable, that),
@@ -113,14 +113,14 @@ fn a_key_that_was_encoded_twice_is_told_so() {
         folder.write("text", &line);
         let encoded = Said::of(folder.command(&["sh", "-c", "base64 -w0 text"], &[]).output().unwrap()).out;
         let said = run(&folder, &[(VARIABLE, &encoded)], &["get", "c.json", "/auth/token_value"]);
-        fails(&said, 4, &["warning: the master key from PROXMOX_MCP_MASTER_KEY is encoded twice"]);
-        let hint = "opens this token: put what `base64 -d` prints of it there";
+        fails(&said, 4, &["is base64-encoded twice"]);
+        let hint = "decrypts this token: replace the key with the output of `base64 -d`";
         assert_eq!(said.err.contains(hint), is_same, "{said:?}");
     }
     // One to rotate to, too.
     write_key(&folder, "new", &Said::of(folder.command(&["sh", "-c", "base64 -w0 text"], &[]).output().unwrap()).out);
     let said = folder.run(&["rotate", "c.json", "--dry-run", "--new-key-file", "new"]);
-    assert!(said.err.contains("warning: the master key from new is encoded twice"), "{said:?}");
+    assert!(said.err.contains("warning: the master key from new is base64-encoded twice"), "{said:?}");
     // A key of as many bytes that is no text.
     let said = run(&folder, &[(VARIABLE, &"A".repeat(60))], &["get", "c.json", "/auth/token_value"]);
     assert!(!said.err.contains("encoded twice"), "{said:?}");
@@ -138,9 +138,9 @@ fn without_a_home_a_rotation_leads_to_new_key_out() {
     let folder = folder("home");
     folder.write("no-home", "");
     for (home, what) in [
-        (None, "HOME is not set: no place for the new key"),
-        (Some(""), "HOME is empty: no place for the new key"),
-        (Some("/nonexistent"), "HOME is no directory (/nonexistent): no place for the new key"),
+        (None, "HOME is not set, so there is no place for the new key"),
+        (Some(""), "HOME is empty, so there is no place for the new key"),
+        (Some("/nonexistent"), "HOME is not a directory (/nonexistent), so there is no place for the new key"),
     ] {
         let mut command = folder.command(&[], &["rotate", "c.json"]);
         match home {
@@ -201,7 +201,7 @@ fn a_config_that_is_a_mount_point_is_told_so() {
         let said = Said::of(command.env("EDITOR", "sed -i s/the/a/").output().unwrap());
         assert!(matches!(said.code, Some(7 | 8)), "{line}: {said:?}");
         let all = format!("{}{}", said.out, said.err);
-        assert!(all.contains("it is a mount point, as a container has for a single file"), "{line}: {said:?}");
+        assert!(all.contains("the file is mounted by itself, as in a container"), "{line}: {said:?}");
         assert_eq!(folder.read("tree/c.json"), before, "{line}");
     }
 }
@@ -223,7 +223,7 @@ fn a_relative_path_is_told_with_what_it_is_relative_to() {
     fails(&said, 7, &[&with("no.json"), "next: PROXMOX_MCP_CONFIG names it: check the path\n"]);
     fails(&folder.run(&["keygen", "-o", "no/key"]), 7, &[&with("check that the directory no"), " exists\n"]);
     let said = folder.run(&["get", "c.json", "/auth/token_value", "--audit-log", "no/log"]);
-    fails(&said, 7, &[&with("the audit log no/log"), "make its directory, or name another log"]);
+    fails(&said, 7, &[&with("the audit log no/log"), "create its directory, or name another log"]);
     fails(&folder.run(&["get", "/no.json", "/a"]), 7, &["Config file not found: /no.json\n"]);
 }
 
@@ -236,7 +236,7 @@ fn what_is_empty_is_not_said_to_be_unset() {
         fails(&said(&[(name, "")], &get), 5, &[&format!("no master key: {name} is empty\n")]);
         let doctor = said(&[(name, "")], &["doctor", "c.json"]);
         assert!(doctor.out.contains(&format!("{name}: empty, which counts as not set")), "{doctor:?}");
-        assert!(doctor.out.contains(&format!("{name} is empty, nor is a key file named")), "{doctor:?}");
+        assert!(doctor.out.contains(&format!("{name} is empty, and no key file is named")), "{doctor:?}");
     }
     fails(&said(&[(VARIABLE, " ")], &get), 5, &["no master key: PROXMOX_MCP_MASTER_KEY is empty\n"]);
     fails(&said(&[], &get), 5, &["no master key: PROXMOX_MCP_MASTER_KEY is not set\n"]);

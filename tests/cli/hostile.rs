@@ -223,7 +223,7 @@ fn long_names_above_many_tokens_are_refused_before_they_cost_memory() {
         assert_eq!(code, 6, "{command} {config}");
         assert!(memory <= least + 8, "{command} {config}: {memory} MiB, {least} for a small one");
         let said = folder.run(&[command, config]);
-        assert!(said.err.contains("names too long"), "{said:?}");
+        assert!(said.err.contains("too many tokens below very long names"), "{said:?}");
     }
 }
 
@@ -418,11 +418,11 @@ fn a_directory_that_cannot_be_read_is_told_and_the_others_are_looked_at() {
     assert!(said.code == Some(8) && said.out.contains("2 rotated, 0 skipped, 1 failed\n"), "{said:?}");
 
     let said = run(&["backups", "list", "tree"]);
-    assert!(said.code == Some(7) && said.out.contains("\n2 backups beside 2 configs looked at\n"), "{said:?}");
+    assert!(said.code == Some(7) && said.out.contains("\n2 backups beside 2 configs checked\n"), "{said:?}");
     let said = run(&["backups", "prune", "--yes", "tree", "--key-file", "home/new"]);
     assert!(said.code == Some(7) && said.out.is_empty(), "{said:?}");
     let said = run(&["rotate", "--rollback", "tree"]);
-    assert!(said.code == Some(8) && said.out.contains("2 put back, 1 failed, of 3\n"), "{said:?}");
+    assert!(said.code == Some(8) && said.out.contains("2 restored, 1 failed, of 3\n"), "{said:?}");
     assert_eq!(folder.files("tree").iter().filter(|file| before.contains(file)).count(), 2);
 }
 

@@ -336,7 +336,10 @@ fn a_file_that_an_editor_moves_away_is_not_put_back() {
     let stopped = stopped_after("linkat", &[], &folder, &["set", "tree/c.json", "/a"]);
     fs::rename(folder.path("tree/c.json"), folder.path("tree/c.json~")).unwrap();
     let said = stopped.go_on();
-    assert!(said.code == Some(7) && said.err.contains("tree/c.json changed meanwhile"), "{said:?}");
+    assert!(
+        said.code == Some(7) && said.err.contains("another program changed tree/c.json; that change was kept"),
+        "{said:?}"
+    );
     assert_eq!(names(&folder, "tree"), ["c.json~"]);
 }
 
@@ -370,7 +373,7 @@ fn a_save_that_a_killed_run_had_moved_aside_is_brought_back() {
     assert_eq!(get(&folder, "tree/c.json", "/a"), "new-secret", "the new file is in place");
     let said = run(&folder, &[], &["set", "tree/c.json", "/b"]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.err.contains("that save is in tree/c.json.saved.1: compare the two"), "{said:?}");
+    assert!(said.err.contains("that save is now in tree/c.json.saved.1: compare the two"), "{said:?}");
     assert_eq!(folder.read("tree/c.json.saved.1"), "saved");
     assert_eq!(names(&folder, "tree"), ["c.json", "c.json.saved.1"]);
 }
@@ -388,7 +391,7 @@ fn an_edit_of_a_config_that_changed_is_kept_beside_it() {
     let editor = editor.replace("set -q", &format!("set -q --key-file {}", key.display()));
     let said = Said::of(command.env("EDITOR", editor).output().unwrap());
     assert_eq!(said.code, Some(7), "{said:?}");
-    assert!(said.err.contains("tree/c.json changed while it was edited; it was left as it is"), "{said:?}");
+    assert!(said.err.contains("tree/c.json while it was edited; that change was kept"), "{said:?}");
     let kept = said.err.split_once("encrypted, is in ").unwrap().1.split_once(": compare").unwrap().0;
     assert!(kept.starts_with("tree/c.json.edited."), "{kept}");
     assert_eq!(
@@ -416,9 +419,9 @@ fn a_config_that_changed_since_it_was_judged_is_judged_again() {
     });
     folder.write("tree/c.json", "{}");
     let said = stopped.go_on();
-    assert_eq!((said.code, &*said.out), (Some(8), "0 backups removed, of 2 configs looked at\n"), "{said:?}");
+    assert_eq!((said.code, &*said.out), (Some(8), "0 backups removed, of 2 configs checked\n"), "{said:?}");
     assert!(
-        said.err.contains("the backups of tree/c.json stay: tree/c.json has no encrypted values any more"),
+        said.err.contains("the backups of tree/c.json were kept: tree/c.json no longer has encrypted values"),
         "{said:?}"
     );
     assert_eq!(names(&folder, "tree"), backups);
@@ -447,7 +450,7 @@ fn a_removal_that_stops_between_two_backups_has_named_those_that_are_gone() {
         if signal == Signal::TERM {
             assert!(said.code == Some(9) && said.err.contains("interrupted: 1 backup not removed"), "{said:?}");
             let named = said.out.lines().filter(|line| line.starts_with("tree/")).count();
-            assert!(named == 2 && said.out.ends_with("2 backups removed, of 3 configs looked at\n"), "{said:?}");
+            assert!(named == 2 && said.out.ends_with("2 backups removed, of 3 configs checked\n"), "{said:?}");
         } else {
             assert!(said.out.contains(&*all[0]), "{said:?}");
         }
@@ -455,7 +458,7 @@ fn a_removal_that_stops_between_two_backups_has_named_those_that_are_gone() {
         let said = Said::of(again.env_remove("PROXMOX_MCP_MASTER_KEY").output().unwrap());
         assert_eq!(
             (said.code, said.out),
-            (Some(0), format!("tree/{}\n1 backup removed, of 3 configs looked at\n", all[2]))
+            (Some(0), format!("tree/{}\n1 backup removed, of 3 configs checked\n", all[2]))
         );
     }
 }
@@ -473,7 +476,7 @@ fn a_backup_that_cannot_be_removed_does_not_hide_those_that_are() {
     let said = Said::of(command.env_remove("PROXMOX_MCP_MASTER_KEY").output().unwrap());
     assert_eq!(said.code, Some(8), "{said:?}");
     assert!(
-        said.out.lines().count() == 3 && said.out.ends_with("\n2 backups removed, of 3 configs looked at\n"),
+        said.out.lines().count() == 3 && said.out.ends_with("\n2 backups removed, of 3 configs checked\n"),
         "{said:?}"
     );
     assert!(said.err.contains("error: tree/0001.json.backup.") && said.err.contains("cannot be removed"), "{said:?}");
@@ -639,7 +642,7 @@ fn a_file_system_that_cannot_sync_a_directory_is_told_of() {
         let when = if arguments[0] == "rotate" && arguments.contains(&"--new-key-file") { "4" } else { "2" };
         let said = run(&folder, &failing(when), arguments);
         assert_eq!(said.code, Some(0), "{arguments:?}: {said:?}");
-        let warning = "cannot be synced (Invalid argument (os error 22)): whether the change outlasts a power failure is not known\n";
+        let warning = "cannot be synced (Invalid argument (os error 22)): a power failure could undo the change\n";
         assert!(
             said.err.contains("warning: the directory of tree/") && said.err.contains(warning),
             "{arguments:?}: {said:?}"
@@ -653,7 +656,7 @@ fn a_file_system_that_cannot_sync_a_directory_is_told_of() {
     let said = folder.run_by(&failing("2"), &rotate);
     assert_eq!(said.code, Some(7), "{said:?}");
     assert!(said.err.contains("cannot sync the directory of fourth: Invalid argument"), "{said:?}");
-    assert!(said.err.contains("name a place on another file system") && !folder.path("fourth").exists(), "{said:?}");
+    assert!(said.err.contains("name a file on another file system") && !folder.path("fourth").exists(), "{said:?}");
 }
 
 #[test]

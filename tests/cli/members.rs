@@ -66,19 +66,19 @@ fn set_create_adds_an_item_behind_the_last_one_of_an_array() {
 fn what_a_format_cannot_take_or_lose_is_refused_by_its_name() {
     let folder = Folder::new("members-refused");
     for (config, text, pointer, creates, what) in [
-        ("c.yaml", "a: {b: 1}\n", "/a", false, "a value of YAML that holds others is not removed"),
-        ("c.toml", "[a]\nb = 1\n", "/a", false, "a value of TOML that holds others is not removed"),
-        ("c.ini", "[a]\nb = 1\n", "/a", false, "a value of INI that holds others is not removed"),
+        ("c.yaml", "a: {b: 1}\n", "/a", false, "in YAML, a value that contains others cannot be removed"),
+        ("c.toml", "[a]\nb = 1\n", "/a", false, "in TOML, a value that contains others cannot be removed"),
+        ("c.ini", "[a]\nb = 1\n", "/a", false, "in INI, a value that contains others cannot be removed"),
         ("c.yaml", "a: [1]\n", "/a/1", true, "the value at /a in c.yaml is not an object"),
         ("c.toml", "[[a]]\nb = 1\n", "/a/-", true, "its items are tables under headers"),
-        ("c.yaml", "a: [1]\n", "/a/0", false, "not the member of an object: c.yaml at /a/0"),
+        ("c.yaml", "a: [1]\n", "/a/0", false, "the value is not a member of an object: c.yaml at /a/0"),
         ("c.yaml", "a: &x 1\nb: *x\n", "/a", false, "c.yaml"),
         ("c.toml", "a = 1\n", "/b/c", true, "no object at /b in c.toml"),
         ("c.env", "A=1\n", "/A/c", true, "the value at /A in c.env is not an object"),
         ("c.env", "A=1\n", "/b-c", true, "c.env"),
-        ("c.yaml", "", "/a", true, "the text holds no values yet"),
-        ("c.txt", "text\n", "/a", true, "its format is not known: c.txt"),
-        ("c.txt", "text\n", "/a", false, "its format is not known: c.txt"),
+        ("c.yaml", "", "/a", true, "the text has no values yet"),
+        ("c.txt", "text\n", "/a", true, "its format was not recognized: c.txt"),
+        ("c.txt", "text\n", "/a", false, "its format was not recognized: c.txt"),
     ] {
         folder.write(config, text);
         let said = if creates { create_in(&folder, config, pointer) } else { folder.run(&["unset", config, pointer]) };
@@ -185,8 +185,8 @@ fn unset_removes_one_member_needs_no_key_and_is_audited() {
 fn unset_refuses_what_is_no_member_or_one_of_two() {
     let folder = Folder::new("unset-refused");
     for (text, pointer, what) in [
-        ("{\"a\": [1, 2]}", "/a/0", "not the member of an object: c.json at /a/0"),
-        ("{\"a\": 1}", "", "not the member of an object"),
+        ("{\"a\": [1, 2]}", "/a/0", "the value is not a member of an object: c.json at /a/0"),
+        ("{\"a\": 1}", "", "not a member of an object"),
         ("{\"a\": 1}", "/b", "no value at this pointer"),
         ("{\"a\": 1, \"a\": 2}", "/a", "occurs twice"),
     ] {

@@ -172,7 +172,7 @@ fn versions_under_two_keys_become_one_under_the_current_key() {
     assert_eq!(said.code, Some(0), "{said:?}");
     let log = repository.0.read("home/log");
     assert!(log.contains("\"command\":\"merge\"") && log.contains("\"outcome\":\"done\""), "{log}");
-    assert!(said.err.contains("c.json: 1 value encrypted anew"), "{said:?}");
+    assert!(said.err.contains("c.json: 1 value newly encrypted"), "{said:?}");
     let opened = repository.0.run_under(OTHER_KEY, &["decrypt", "c.json"]).out;
     assert_eq!(opened, NEIGHBOURS.replace("second", "new"));
 }

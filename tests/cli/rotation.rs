@@ -101,15 +101,15 @@ fn of_configs_that_are_judged_together_each_goes_back_by_what_is_true_of_itself(
     assert_eq!(said.code, Some(8), "{said:?}");
     assert!(said.err.contains("error: 5 files failed; no backup was touched\n"), "{said:?}");
     for line in [
-        "put back tree/0000.json from ",
-        "skipped tree/0001.json: opens with the key at hand already\n",
-        "failed tree/0002.json: tree/0002.json does not open with the key at hand, and has no backup\n",
+        "restored tree/0000.json from ",
+        "skipped tree/0001.json: the current keys already decrypt it\n",
+        "failed tree/0002.json: the current keys do not decrypt tree/0002.json, and it has no backup\n",
         "failed tree/0003.json: Token decryption failed: tree/0003.json.backup.",
         "failed tree/0004.json: Invalid JSON: tree/0004.json.backup.",
-        "failed tree/0005.json: tree/0005.json was edited since ",
+        "failed tree/0005.json: tree/0005.json was edited after ",
         "failed tree/0006.json: Invalid JSON: tree/0006.json, ",
-        "put back tree/0007.json from ",
-        "2 put back, 5 failed, of 8\n",
+        "restored tree/0007.json from ",
+        "2 restored, 5 failed, of 8\n",
     ] {
         assert!(said.out.contains(line), "{line}: {said:?}");
     }
@@ -121,13 +121,13 @@ fn of_configs_that_are_judged_together_each_goes_back_by_what_is_true_of_itself(
     // A second path to the same file is not an error.
     assert_eq!(folder.run(&["rotate", "tree/0000.json", "--new-key-file", "new"]).code, Some(0));
     let said = folder.run(&["rotate", "--rollback", "tree/0000.json", "./tree/0000.json"]);
-    assert!(said.code == Some(0) && said.out.contains("1 put back, 0 failed, of 1\n"), "{said:?}");
+    assert!(said.code == Some(0) && said.out.contains("1 restored, 0 failed, of 1\n"), "{said:?}");
 
     // Only the backups of configs that open are removed.
     let kept = [3, 4, 5, 6].map(backup);
     let said = folder.run(&["backups", "prune", "--yes", "tree"]);
     assert_eq!(said.code, Some(8), "{said:?}");
-    assert!(said.err.contains("error: the backups of 4 configs stay\n"), "{said:?}");
+    assert!(said.err.contains("error: the backups of 4 configs were kept\n"), "{said:?}");
     let backups: Vec<String> = folder.files("tree").into_iter().map(|(name, _)| format!("tree/{name}")).collect();
     assert_eq!(backups.into_iter().filter(|name| name.contains(".backup.")).collect::<Vec<_>>(), kept);
 }
@@ -139,7 +139,7 @@ fn a_directory_of_backups_that_is_none_does_not_pass_for_configs_without_backups
     for command in [&["rotate", "--rollback"][..], &["backups", "list"], &["backups", "prune", "--yes"]] {
         let said = folder.run(&[command, &["tree", "--backup-dir", "kept"]].concat());
         assert_eq!((said.code, &*said.out), (Some(7), ""), "{said:?}");
-        assert!(said.err.starts_with("error: no backups in kept: it is no directory\n"), "{said:?}");
+        assert!(said.err.starts_with("error: no backups in kept: it is not a directory\n"), "{said:?}");
     }
 }
 
@@ -162,11 +162,11 @@ fn what_a_rotation_proposes_can_be_run_as_it_stands() {
     let resumed = run(&after(&rotated.err, "finish it with:\n  "));
     assert_eq!(resumed.code, Some(0), "{resumed:?}");
     let back = run(&after(&rotated.out, "To go back while the old key is set: "));
-    assert!(back.code == Some(0) && back.out.contains("2 put back, 0 failed, of 2\n"), "{back:?}");
+    assert!(back.code == Some(0) && back.out.contains("2 restored, 0 failed, of 2\n"), "{back:?}");
     let again = run(&after(&rotated.err, "finish it with:\n  "));
     assert_eq!(again.code, Some(0), "{again:?}");
     let pruned = run(&(after(&again.out, "and remove the backups: ") + " --yes"));
-    assert!(pruned.code == Some(0) && pruned.out.contains("4 backups removed, of 2 configs looked at\n"), "{pruned:?}");
+    assert!(pruned.code == Some(0) && pruned.out.contains("4 backups removed, of 2 configs checked\n"), "{pruned:?}");
     let logged = folder.read("log").matches("\"outcome\":\"started\"").count();
     assert_eq!(logged, 5, "each of them goes on with the log");
 }
@@ -207,7 +207,7 @@ fn what_is_proposed_can_be_run_where_a_variable_names_the_key_file_and_whatever_
         let verified = run(&format!("{exports}\"$0\" verify ./\"$1\"/*.json"));
         assert_eq!(verified.code, Some(0), "{exports}: {verified:?}");
         let back = run(&format!("\"$0\" {}", back.lines().next().unwrap()));
-        assert!(back.code == Some(0) && back.out.contains("1 put back, 0 failed, of 1\n"), "{back:?}");
+        assert!(back.code == Some(0) && back.out.contains("1 restored, 0 failed, of 1\n"), "{back:?}");
     }
 }
 
@@ -216,14 +216,14 @@ fn the_backups_of_a_config_that_lost_its_tokens_stay() {
     let folder = rotated("emptied", 2);
     folder.write("tree/0000.json", "{}");
     let said = folder.run_under(&folder.read("new"), &["backups", "prune", "--yes", "tree"]);
-    assert!(said.code == Some(8) && said.out.ends_with("\n1 backup removed, of 2 configs looked at\n"), "{said:?}");
+    assert!(said.code == Some(8) && said.out.ends_with("\n1 backup removed, of 2 configs checked\n"), "{said:?}");
     assert!(
-        said.err.contains("the backups of tree/0000.json stay: tree/0000.json has no encrypted values"),
+        said.err.contains("the backups of tree/0000.json were kept: tree/0000.json no longer has encrypted values"),
         "{said:?}"
     );
     let left = folder.run(&["backups", "list", "tree"]);
     assert!(
-        left.out.contains("tree/0000.json.backup.") && left.out.ends_with("\n1 backup beside 2 configs looked at\n"),
+        left.out.contains("tree/0000.json.backup.") && left.out.ends_with("\n1 backup beside 2 configs checked\n"),
         "{left:?}"
     );
 }
@@ -234,10 +234,10 @@ fn a_backup_that_two_paths_lead_to_is_one() {
     symlink("tree/0001.json", folder.path("link.json")).unwrap();
     let paths = ["tree", "tree/0000.json", "./tree/../tree", "link.json"];
     let listed = folder.run(&[&["backups", "list"][..], &paths].concat());
-    assert!(listed.code == Some(0) && listed.out.ends_with("\n2 backups beside 2 configs looked at\n"), "{listed:?}");
+    assert!(listed.code == Some(0) && listed.out.ends_with("\n2 backups beside 2 configs checked\n"), "{listed:?}");
     let pruned = folder.run_under(&folder.read("new"), &[&["backups", "prune", "--yes"][..], &paths].concat());
     assert!(
-        pruned.code == Some(0) && pruned.out.ends_with("\n2 backups removed, of 2 configs looked at\n"),
+        pruned.code == Some(0) && pruned.out.ends_with("\n2 backups removed, of 2 configs checked\n"),
         "{pruned:?}"
     );
 }
@@ -251,7 +251,7 @@ fn a_file_under_a_third_key_is_left_out_and_not_said_to_open() {
     let third = folder.read("tree/third.json");
     let said = folder.run(&["rotate", "tree", "--new-key-out", "new", "--keep-going"]);
     assert_eq!(said.code, Some(8), "{said:?}");
-    assert!(said.err.contains("error: 1 file left out, not changed\n"), "{said:?}");
+    assert!(said.err.contains("error: 1 file left out and not changed\n"), "{said:?}");
     assert!(!said.out.contains("remove the backups") && !said.err.contains("opens with"), "{said:?}");
     assert_eq!(folder.read("tree/third.json"), third);
 }
@@ -433,7 +433,7 @@ fn a_file_that_another_program_saves_meanwhile_is_left_as_that_program_saved_it(
     folder.write("tree/0000.json", &saved);
     let said = stopped.go_on();
     assert_eq!(said.code, Some(8), "{said:?}");
-    assert!(said.out.contains("changed meanwhile"), "{said:?}");
+    assert!(said.out.contains("another program changed tree/0000.json; that change was kept"), "{said:?}");
     assert_eq!(folder.files("tree"), [("0000.json".to_owned(), saved.into_bytes())]);
 }
 
@@ -454,8 +454,8 @@ fn a_rollback_notices_secrets_that_changed_places_by_hand() {
     folder.write(names[1], &two(rotated[1], rotated[0]));
     let said = folder.run(&["rotate", "--rollback", "tree"]);
     assert_eq!(said.code, Some(8), "{said:?}");
-    assert!(said.out.contains("failed tree/0001.json: a secret in tree/0001.json was set or moved since "), "{said:?}");
-    assert!(said.out.contains("2 put back, 1 failed, of 3\n"), "{said:?}");
+    assert!(said.out.contains("failed tree/0001.json: a secret in tree/0001.json was set or moved after "), "{said:?}");
+    assert!(said.out.contains("2 restored, 1 failed, of 3\n"), "{said:?}");
     assert_eq!(folder.read(names[0]), two(sealed[0], sealed[1]));
     assert_eq!(folder.read(names[1]), two(rotated[1], rotated[0]));
 }
@@ -473,7 +473,7 @@ fn without_backups_the_new_key_does_not_go_before_the_configs() {
     let key = memory.join(format!("fernseal-test-{}-key", std::process::id()));
     let key = key.to_str().unwrap();
     let before = folder.files("tree");
-    let what = format!("the new key's file {key} is on tmpfs, which a restart empties, and the configs stay");
+    let what = format!("the new key's file {key} is on tmpfs: a restart deletes it, but not the configs");
     let refused = |option: &str| {
         let said = folder.run(&["rotate", "tree", "--no-backup", option, key]);
         assert_eq!(said.code, Some(2), "{said:?}");
@@ -496,7 +496,7 @@ fn without_backups_the_new_key_does_not_go_before_the_configs() {
     fs::remove_dir_all(&copy).unwrap();
     assert_eq!(beside.code, Some(0), "{beside:?}");
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.err.contains(&format!("warning: {what}: copy it to a disk before that\n")), "{said:?}");
+    assert!(said.err.contains(&format!("warning: {what}; copy it to a disk first\n")), "{said:?}");
 
     // Credentials of a service manager are copies in a read-only mount.
     fs::create_dir(folder.path("mnt")).unwrap();
@@ -521,7 +521,7 @@ fn without_backups_the_new_key_does_not_go_before_the_configs() {
     folder.write("tree/0000.json", str::from_utf8(&before[0].1).unwrap());
     let said = unshare(&format!("{overlay}; \"$0\" rotate tree --no-backup --new-key-out mnt/m/key"));
     assert_eq!(said.code, Some(2), "{said:?}");
-    assert!(said.err.contains(" is on overlay, which the end of its container empties, "), "{said:?}");
+    assert!(said.err.contains(" is on overlay: the end of its container deletes it, "), "{said:?}");
 }
 
 #[test]
@@ -532,7 +532,7 @@ fn hard_links_are_refused_before_anything_is_changed() {
     let before = folder.files("tree");
     let said = folder.run(&["rotate", "tree", "--new-key-out", "new"]);
     assert_eq!(said.code, Some(7), "{said:?}");
-    assert!(said.err.contains("2 names (hard links)"), "{said:?}");
+    assert!(said.err.contains("2 hard links"), "{said:?}");
     assert_eq!(folder.files("tree"), before);
     assert!(!folder.path("new").exists());
 }
@@ -546,7 +546,7 @@ fn a_link_that_is_named_stays_a_link_and_one_in_the_tree_is_not_followed() {
     symlink("../victim.json", folder.path("tree/link.json")).unwrap();
     let said = folder.run(&["rotate", "tree", "--new-key-out", "new"]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.out.contains("skipped tree/link.json: a link"), "{said:?}");
+    assert!(said.out.contains("skipped tree/link.json: a symbolic link"), "{said:?}");
     assert_eq!(folder.read("victim.json"), victim);
 
     let said = folder.run(&["rotate", "tree/link.json", "--new-key-file", "new"]);
@@ -817,7 +817,7 @@ fn what_would_fail_later_is_found_before_the_new_key_is_made() {
         let mut expected = vec![
             "would have a name of more than 255 bytes",
             "the directory of tree/ro/1.json cannot be written: Read-only file system",
-            "tree/0002.json is a mount point by itself",
+            "tree/0002.json is mounted as a single file",
             "cannot keep the owner and group (54321:0) of tree/0004.json: Operation not permitted",
         ];
         // Not every file system has attributes.
@@ -838,6 +838,6 @@ fn what_would_fail_later_is_found_before_the_new_key_is_made() {
     let link = (folder.path("tree/0002.json"), folder.path("tree/2.json"));
     fs::hard_link(&link.0, &link.1).unwrap();
     let said = folder.run(&["rotate", "tree", "--new-key-out", "new", "--backup-dir", "nowhere"]);
-    let all = ["cannot keep backups in nowhere", "0002.json has 2 names"];
+    let all = ["cannot keep backups in nowhere", "0002.json has 2 hard links"];
     assert!(all.iter().all(|what| said.err.contains(what)) && !folder.path("new").exists(), "{said:?}");
 }

@@ -111,7 +111,7 @@ fn exit_codes_of_programs_that_do_not_start_are_those_of_env() {
     folder.write("no-interpreter", "#!/no/such/interpreter\n");
     fs::set_permissions(folder.path("no-interpreter"), fs::Permissions::from_mode(0o755)).unwrap();
     for (program, code, what) in [
-        ("no-such-program", 127, "it is in no directory of PATH"),
+        ("no-such-program", 127, "it is not in any directory of PATH"),
         ("./no-such-program", 127, "it was not found"),
         ("./no-interpreter", 127, "its interpreter or loader was not found"),
         ("./not-executable", 126, "Permission denied"),
@@ -148,14 +148,14 @@ fn each_member_of_an_object_becomes_a_variable() {
 fn members_that_are_no_variables_are_refused() {
     let folder = Folder::new("env-all-refused");
     for (object, what) in [
-        (r#"{"a b": 1}"#, "the member /env/a b is not named as a variable"),
-        (r#"{"1a": 1}"#, "the member /env/1a is not named as a variable"),
-        (r#"{"": 1}"#, "the member /env/ is not named as a variable"),
-        (r#"{"a-b": 1}"#, "the member /env/a-b is not named as a variable"),
-        (r#"{"a=b": 1}"#, "the member /env/a=b is not named as a variable"),
-        (r#"{"a": [1]}"#, "/env/a is not a single value"),
-        (r#"{"a": {"b": 1}}"#, "/env/a is not a single value"),
-        (r#"{"a": {"b": {"c": 1}}}"#, "/env/a is not a single value"),
+        (r#"{"a b": 1}"#, "the member /env/a b is not a valid variable name"),
+        (r#"{"1a": 1}"#, "the member /env/1a is not a valid variable name"),
+        (r#"{"": 1}"#, "the member /env/ is not a valid variable name"),
+        (r#"{"a-b": 1}"#, "the member /env/a-b is not a valid variable name"),
+        (r#"{"a=b": 1}"#, "the member /env/a=b is not a valid variable name"),
+        (r#"{"a": [1]}"#, "/env/a is an object or array, and a variable needs a single value"),
+        (r#"{"a": {"b": 1}}"#, "/env/a is an object or array, and a variable needs a single value"),
+        (r#"{"a": {"b": {"c": 1}}}"#, "/env/a is an object or array, and a variable needs a single value"),
         (r#"["a"]"#, "the value at /env is not an object"),
         (r#""a""#, "the value at /env is not an object"),
     ] {
@@ -177,7 +177,7 @@ fn a_program_that_gets_nothing_is_warned_about() {
     let folder = folder("nothing");
     let said = folder.run(&["run", "c.json", "--", "echo", "started"]);
     assert_eq!((said.code, &*said.out), (Some(0), "started\n"));
-    assert!(said.err.starts_with("warning: echo gets nothing of c.json: "), "{said:?}");
+    assert!(said.err.starts_with("warning: echo gets no secret from c.json: "), "{said:?}");
 }
 
 /// A folder in memory that belongs to one test.

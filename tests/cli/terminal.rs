@@ -375,7 +375,7 @@ const PROMPTS: [Prompt; 20] = [
         key: true,
         steps: &[],
         prompt: "Edit it again? ",
-        said: "next: sealed.json was not changed, and the changes are gone",
+        said: "next: sealed.json was not changed, and your changes are lost",
     },
     Prompt {
         name: "confirm-prune",
@@ -488,13 +488,13 @@ fn with_no_input_nothing_is_asked_and_what_is_missing_is_named() {
         assert!(!terminal.shown.contains(prompt.prompt), "{}: {:?}", prompt.name, terminal.shown);
         let missing = match prompt.name {
             "secret" | "again" => {
-                "the secret for auth.token_value is not on stdin, and is not asked for, as --no-input"
+                "the secret for auth.token_value is not on stdin, and there is no prompt because --no-input"
             }
-            "seal" | "seal-again" => "the secret is not on stdin, and is not asked for, as --no-input is given",
+            "seal" | "seal-again" => "the secret is not on stdin, and there is no prompt because --no-input is given",
             "press-enter" | "stored" => "no terminal to show the new key on: --no-input is given",
             "edit-again" => "Invalid JSON: sealed.json",
-            "confirm-prune" => "\"Remove 1 backup?\" was not asked, as --no-input is given",
-            _ => "no master key: PROXMOX_MCP_MASTER_KEY is empty, and it is not asked for, as --no-input is given",
+            "confirm-prune" => "\"Remove 1 backup?\" was not asked because --no-input is given",
+            _ => "no master key: PROXMOX_MCP_MASTER_KEY is empty, and there is no prompt because --no-input is given",
         };
         assert!(terminal.shown.contains(missing), "{}: {:?}", prompt.name, terminal.shown);
         let changed = |(file, _): &&(PathBuf, Vec<u8>)| !file.ends_with("starts");
@@ -516,7 +516,7 @@ fn enter_y_and_yes_edit_again_and_only_discard_discards() {
         starts += usize::from(["\n", "y\n", "YES\n"].contains(&answer));
     }
     assert_eq!(terminal.end(), Some(1));
-    assert!(terminal.shown.contains("error: the changes were thrown away\r\n  next: sealed.json was not changed"));
+    assert!(terminal.shown.contains("error: the changes were discarded\r\n  next: sealed.json was not changed"));
     assert_eq!(fs::read(terminal.folder.join("sealed.json")).unwrap(), before);
 }
 

@@ -37,11 +37,10 @@ fn nothing_is_sealed_with_a_key_that_does_not_open_the_other_tokens() {
     ] {
         let said = under(&folder, OTHER_KEY, "", line);
         assert_eq!(said.code, Some(4), "{line}: {said:?}");
-        assert!(said.err.contains("the other tokens of c.json do not open with this key"), "{said:?}");
-        let next =
-            "next: set the key that they were encrypted with in the place of the one from PROXMOX_MCP_MASTER_KEY; ";
+        assert!(said.err.contains("this key does not decrypt the other tokens of c.json (tried: "), "{said:?}");
+        let next = "next: replace the key from PROXMOX_MCP_MASTER_KEY with the key that they were encrypted with; ";
         assert!(said.err.contains(next), "{said:?}");
-        assert!(said.err.contains("; if that key is lost, put \"\" in the place of each of them first\n"), "{said:?}");
+        assert!(said.err.contains("; if that key is lost, first replace each of these tokens with \"\"\n"), "{said:?}");
         assert_eq!(folder.read("c.json"), before, "{line}");
         assert!(!folder.path("out.json").exists());
     }
@@ -120,7 +119,7 @@ fn one_line_loses_its_line_end_and_a_text_of_several_keeps_it() {
         let said = under(&folder, crate::common::KEY, "", &line);
         assert_eq!(said.code, Some(0), "{text:?}: {said:?}");
         assert_eq!(value(), secret, "{text:?}");
-        let note = "the line end on stdin is not part of the secret (--raw keeps it)\n";
+        let note = "the line break at the end of stdin was left out of the secret (--raw keeps it)\n";
         assert_eq!(said.err.contains(note), is_said, "{text:?}: {said:?}");
     }
     folder.write("secret", "\n\n");
@@ -139,7 +138,7 @@ fn with_the_old_key_every_verb_names_the_new_ones_file() {
     assert_eq!(rotated.code, Some(0), "{rotated:?}");
     let id = rotated.out.split("new key ").nth(1).unwrap().split(' ').next().unwrap();
     let file = folder.path(&format!("home/.proxmox_mcp_key.{id}"));
-    let told = format!("{} (its id is {id}), where a rotation left it, opens all of tree/0000.json", file.display());
+    let told = format!("{} (its id is {id}), which a rotation made, decrypts all of tree/0000.json", file.display());
     let config = "tree/0000.json";
     folder.write("secret", "new");
     folder.write("plain.json", "{\"auth\": {\"token_value\": \"p\"}}");
@@ -183,11 +182,14 @@ fn with_the_old_key_every_verb_names_the_new_ones_file() {
     let get = &["get", config, "auth.token_value"];
     let said = folder.run_under(third, get);
     assert_eq!(said.code, Some(4), "{said:?}");
-    let next = "next: it was encrypted with another key than the one from PROXMOX_MCP_MASTER_KEY (its id is ";
+    let next = "next: it was not encrypted with the key from PROXMOX_MCP_MASTER_KEY (its id is ";
     assert!(said.err.contains(next) && said.err.ends_with("restore the config from a backup\n"), "{said:?}");
     folder.write("home/.proxmox_mcp_key.00000000", OTHER_KEY);
     let said = folder.run_under(third, get);
-    assert!(said.err.ends_with("; the other key that a rotation left in HOME does not open it either\n"), "{said:?}");
+    assert!(
+        said.err.ends_with("; the other key that a rotation left in HOME does not decrypt it either\n"),
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -239,7 +241,7 @@ fn a_secret_that_is_set_in_the_second_of_a_rotation_outlasts_a_rollback() {
         assert_eq!(said.code, Some(0), "{said:?}");
         let said = folder.run(&["rotate", "--rollback", "tree/c.json"]);
         assert_eq!(said.code, Some(8), "{said:?}");
-        assert!(said.out.contains("a secret in tree/c.json was set or moved since"), "{said:?}");
+        assert!(said.out.contains("a secret in tree/c.json was set or moved after"), "{said:?}");
         let mut get = folder.command(&[], &["get", "tree/c.json", "auth.token_value", "--key-file", "new"]);
         assert_eq!(Said::of(get.env_remove("PROXMOX_MCP_MASTER_KEY").output().unwrap()).out.trim_end(), "new");
     }
@@ -281,7 +283,7 @@ fn pipes_devices_and_links_to_nothing_are_not_replaced_even_by_force() {
             ("fifo", "fifo is not a regular file"),
             ("to-fifo", "to-fifo is not a regular file"),
             ("folder", "folder is not a regular file"),
-            ("dangling", "dangling is a link that leads to no file"),
+            ("dangling", "dangling is a broken symbolic link"),
         ] {
             for (command, config) in [("decrypt", "c.json"), ("encrypt", "plain.json")] {
                 let said = folder.run(&[&[command, config, "-o", name], force].concat());
@@ -376,7 +378,7 @@ fn what_is_done_is_not_to_be_done_again_because_stdout_is_full() {
         let said = folder.run_by(&["sh", "-c", &format!("{line} >/dev/full")], &[]);
         assert_eq!(said.code, Some(7), "{line}: {said:?}");
         assert!(said.err.contains("error: stdout cannot be written: "), "{line}: {said:?}");
-        assert!(said.err.ends_with(" only what is printed is not complete: do not run it again\n"), "{line}: {said:?}");
+        assert!(said.err.ends_with(" only the output is incomplete: do not run it again\n"), "{line}: {said:?}");
     }
 }
 

@@ -7,7 +7,7 @@ stack.c runs each C function on its own stack and searches that stack. gdb stops
 searches all of its memory. No eight bytes of a master key, its text, a derived key or a secret may occur there. The kernel
 keeps the environment and the arguments of a process in its memory, so the key comes from a file. CPU registers are not
 wiped: the script reports what the last computation left in them. It also searches a command that is stopped while it works,
-and must find the secret there; otherwise the search itself is faulty."""
+and must find the secret there; otherwise the search does not work."""
 
 import base64
 import hashlib
@@ -58,7 +58,7 @@ def memory_of(command, stop, folder, given=b"", code=0):
     done = subprocess.run([str(word) for word in gdb], cwd=folder, capture_output=True, text=True,
                           env={"PATH": os.environ["PATH"], "HOME": str(folder), "SHELL": "/bin/sh"})
     if not core.exists() or (stop == "exit_group" and f"status=status@entry={code})" not in done.stdout):
-        sys.exit(f"{command} did not come to the end it should:\n{done.stdout}{done.stderr}\n{(folder / 'stderr').read_text()}")
+        sys.exit(f"{command} did not stop where it should:\n{done.stdout}{done.stderr}\n{(folder / 'stderr').read_text()}")
     return parts_of(core.read_bytes())
 
 

@@ -1,5 +1,5 @@
-//! Reads the guide's spellings. `fernseal CONFIG --status` becomes `fernseal status CONFIG` before clap parses it, so the
-//! two spellings cannot differ in their options, defaults or messages.
+//! Reads the guide's spellings. `fernseal CONFIG --status` becomes `fernseal status CONFIG` before clap parses it, so
+//! the two spellings cannot differ in their options, defaults or messages.
 //!
 //! clap alone could parse the guide's flags as options of the tree's top. But each option of `encrypt`, `status` and
 //! `rotate` is legal after them, and would be written twice, and be listed twice in the help.
@@ -12,7 +12,7 @@ use clap::{Args, CommandFactory, Parser};
 
 use super::Cli;
 
-/// The guide's flags. They are put into verbs before parsing, and stand here for help and completions.
+/// The guide's flags. They become verbs before parsing; clap knows them only for help and completions.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "As in the guide")]
 pub(super) struct Guide {
@@ -34,8 +34,8 @@ pub(super) struct Guide {
 const NOT_MERGED: i32 = 129;
 
 impl Cli {
-    /// Parses the arguments of the process. Invalid arguments end the process with exit code 2. For `merge` it is another
-    /// one: git takes 2 for conflicts that are marked in the file.
+    /// Parses the arguments of the process. Invalid arguments end the process with exit code 2. For `merge` it is
+    /// another one: git takes 2 for conflicts that are marked in the file.
     pub(crate) fn from_process() -> Self {
         let args: Vec<OsString> = std::env::args_os().collect();
         let is_merge = args.get(1).is_some_and(|verb| verb == "merge");
@@ -139,11 +139,11 @@ fn into_verbs(args: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
         }
         (true, [verb]) => Some(*verb),
         (true, [_, _, ..]) => {
-            let message = "only one of --status, --generate-key, --rotate-key and --rotate-key-all can be asked for";
+            let message = "only one of --status, --generate-key, --rotate-key and --rotate-key-all can be used";
             return Err(Cli::command().error(ErrorKind::ArgumentConflict, message));
         }
         (false, [verb, ..]) => {
-            let message = format!("a guide's flag (for `{verb}`) cannot stand before another command");
+            let message = format!("the flag for `{verb}` cannot be used with another command");
             return Err(Cli::command().error(ErrorKind::ArgumentConflict, message));
         }
         _ => None,

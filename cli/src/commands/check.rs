@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
         if !args.staged {
             failures.push(failure);
         } else if looked.configs > 0 {
-            context.report.note(format_args!("{}, of those that are staged", failure.what()));
+            context.report.note(format_args!("{} (among the staged configs)", failure.what()));
         }
     }
     // An invalid `.fernseal.toml` fails every config in its directory: keep one failure.
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     error::check_none(failures)
 }
 
-/// What the caller wants of the configs, beside what `.fernseal.toml` says.
+/// What the command line requires of the configs, in addition to `.fernseal.toml`.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Wanted<'a> {
     required: &'a [Pointer],
@@ -104,19 +104,19 @@ pub(super) struct Looked {
     pub(super) findings: Vec<Finding>,
     /// The files that were skipped, with the reasons.
     skipped: Vec<(String, String)>,
-    /// In how many configs legacy tokens are findings.
+    /// The number of configs in which legacy tokens are findings.
     without_legacy: usize,
     /// The files that could not be examined.
     pub(super) failed: Vec<(String, Failure)>,
     /// For each pointer that was searched for, the number of configs that have a value there.
     pub(super) met: BTreeMap<Pointer, usize>,
-    /// What may be meant by a pointer of the command line that leads nowhere.
+    /// For each pointer of the command line that has no value: the pointers that the user may have meant.
     meant: BTreeMap<Pointer, Namesakes>,
 }
 
 impl Looked {
     fn at_paths(&mut self, paths: &[PathBuf], select: &Select, wanted: Wanted<'_>, context: &Context) {
-        // Settings that cannot be used fail the configs beside them.
+        // Invalid settings are ignored here. Later they make each config beside them fail.
         let mut found = super::find(paths, select).unwrap_or_else(|_| store::find(paths, Selection::default()));
         found.look_at_others();
         self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
@@ -142,7 +142,7 @@ impl Looked {
                 true => super::look(config, context),
                 false => config.read_to_look().and_then(|mut source| super::parse(config, &mut source, context)),
             };
-            // A stream is gone once it was read: what is wrong with it is told.
+            // A stream cannot be read a second time, so its failure is always reported.
             let could_hold = |words: &[&str]| if config.is_stream() { Ok(true) } else { config.could_hold(words) };
             let settings = if config.is_stream() { Ok(Rc::default()) } else { settings.beside(config) };
             looked.add(&config.path, document, settings, wanted, could_hold);
@@ -207,7 +207,7 @@ impl Looked {
             }
             (Ok(document), Ok(settings)) => {
                 self.look_at_tokens(&document, wanted.no_legacy || settings.no_legacy);
-                // There is one, as its values are not known.
+                // The arm above handles a document without a fault, so this one has a fault.
                 self.failed_or_foreign(path, document.fault(), Ok(settings), wanted.required, could_hold);
             }
             (Ok(_), Err(failure)) => self.failed.push((shown(path), failure)),
@@ -217,7 +217,7 @@ impl Looked {
         }
     }
 
-    /// Takes note of a file that cannot be read for the reason in `failure`, or that it is no config.
+    /// Records a file that cannot be read: as skipped if it holds no secret's name and no token, otherwise as failed.
     fn failed_or_foreign(
         &mut self,
         path: &Path,
@@ -234,7 +234,7 @@ impl Looked {
         });
         match holds_none {
             true => {
-                let reason = format!("{}; it holds no token and no secret's name", failure.what());
+                let reason = format!("{}; it contains no token and no name of a secret", failure.what());
                 self.skipped.push((shown(path), reason));
             }
             false => self.failed.push((shown(path), failure)),
@@ -248,7 +248,7 @@ impl Looked {
         self.without_legacy += usize::from(no_legacy);
         if let Err(failure) = document.check_values_known() {
             self.look_at_tokens(document, no_legacy);
-            // Whoever asks for a value must hear that nobody knows.
+            // If --require names a value, the user must learn that it was not checked.
             self.failed.extend((!wanted.required.is_empty()).then(|| (config.clone(), failure)));
             return;
         }
@@ -284,7 +284,7 @@ impl Looked {
         self.look_at_tokens(document, no_legacy);
     }
 
-    /// Takes note of all that looks like a token and is none, and of legacy tokens where they are not wanted.
+    /// Records values that look like tokens but are not, and legacy tokens if they are not allowed.
     fn look_at_tokens(&mut self, document: &ConfigText, no_legacy: bool) {
         let lookalikes = document.lookalikes.iter().map(|pointer| (pointer, Flaw::Lookalike));
         let legacy = document.legacy_tokens().filter(|_| no_legacy).map(|token| (&token.pointer, Flaw::Legacy));
@@ -302,16 +302,16 @@ impl Looked {
         let there = there.iter().map(|(pointer, met)| format!("{pointer} (in {met})")).collect();
         let missing: Vec<String> = missing.iter().map(|(pointer, _)| pointer.to_string()).collect();
         let mut summary = match (self.met.is_empty(), &*missing) {
-            (true, _) => format!("{configs} looked at"),
+            (true, _) => format!("{configs} checked"),
             _ if self.met.len() == missing.len() => {
                 format!(
-                    "{configs} looked at: none has a value at {}, and others were not judged",
+                    "{configs} checked: none has a value at {}, and other values were not checked",
                     listed(missing, "or")
                 )
             }
-            (_, []) => format!("{configs} looked at: no plain text at {}", listed(there, "and")),
+            (_, []) => format!("{configs} checked: no plain text at {}", listed(there, "and")),
             _ => format!(
-                "{configs} looked at: no plain text at {}; none has a value at {}",
+                "{configs} checked: no plain text at {}; none has a value at {}",
                 listed(there, "and"),
                 listed(missing, "or")
             ),

@@ -73,7 +73,9 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
         shown(out),
         rights.mode()
     ));
-    context.report.warn(format_args!("{} holds secrets in plain text: delete it when done", shown(out)));
+    context
+        .report
+        .warn(format_args!("{} contains secrets in plain text: delete it when you no longer need it", shown(out)));
     if args.json {
         let fields = json!({ "config": document.name, "output": shown(out), "decrypted": document.pointers() });
         return output::json("decrypt", fields);

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     if secrets.is_empty() && args.output.is_none() {
         let looked = settings.places(&args.fields).map(ToString::to_string).collect();
         context.report.note(format_args!(
-            "Nothing to encrypt in {} at {}; other values were not judged, and nothing was written",
+            "Nothing to encrypt in {} at {}; other values were not checked, and nothing was written",
             first.name,
             listed(looked, "or")
         ));
@@ -114,7 +114,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     super::tell_caveats(caveats, context);
     if !args.in_place && !args.keep_mode && rights.mode() != source.mode() {
         context.report.note(format_args!(
-            "{} is for you alone (mode {:03o}; {} has {:03o}, which --keep-mode keeps)",
+            "only you can read {} (mode {:03o}); {} has mode {:03o}, which --keep-mode would keep",
             shown(&out),
             rights.mode(),
             document.name,
@@ -132,7 +132,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     context.report.note(format_args!("Encrypted configuration written to {}{under}", shown(target)));
     if !args.in_place && !secrets.is_empty() {
         context.report.note(format_args!(
-            "{} still holds the secrets in plain text: delete it once the new file works",
+            "{} still contains the secrets in plain text: delete it once the new file works",
             document.name
         ));
     }
@@ -233,17 +233,19 @@ fn find_secrets<'a>(
             ValueKind::Placeholder if !*placeholders => {
                 let form = place.text().ok().and_then(|text| placeholder::form(&text));
                 context.report.note(format_args!(
-                    "{pointer} is or holds a placeholder ({}), not a secret: left as it is",
+                    "{pointer} contains a placeholder ({}), not a secret: not changed",
                     form.unwrap_or("${…}")
                 ));
             }
             ValueKind::Plain if place.is_empty_string() => {
-                context.report.note(format_args!("{pointer} is empty: left as it is"));
+                context.report.note(format_args!("{pointer} is empty: not changed"));
             }
             ValueKind::Plain | ValueKind::Placeholder => {
                 let text = place.text().map_err(|error| document.failure(pointer, error))?.into_owned();
                 if text.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
-                    context.report.warn(format_args!("{pointer} begins like a token; it is encrypted as it is"));
+                    context
+                        .report
+                        .warn(format_args!("{pointer} begins like a token, but is encrypted like any other value"));
                 }
                 check_length(document, pointer, text.len())?;
                 if starts.insert(place.start()) {
@@ -255,8 +257,8 @@ fn find_secrets<'a>(
     Ok(secrets)
 }
 
-/// `DIR/NAME.json` → `DIR/NAME.encrypted.json`; only the file's name counts. The new name tells the format as the old one
-/// does; where that tells none, by the format's ending.
+/// `DIR/NAME.json` → `DIR/NAME.encrypted.json`; only the file's name counts. The new name tells the format as the old
+/// one does; where that tells none, by the format's ending.
 fn default_output(config: &Path, format: Option<TextFormat>) -> PathBuf {
     // A path without a file name cannot be read as a config, so it never comes here.
     let name = config.file_name().unwrap_or(config.as_os_str());

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
     context.report.note(format_args!("Its id is {id}. To use it:\n{exports}"));
     context
         .report
-        .note("Keep it apart from the configs: whoever has both has the secrets, and without it they are lost.");
+        .note("Do not store it with the configs: whoever has both can read the secrets. Without it they are lost.");
     Ok(())
 }
 

@@ -159,8 +159,8 @@ fn ask(args: &Set, context: &Context) -> Result<Zeroizing<String>> {
     Ok(first)
 }
 
-/// The secret on stdin. One line loses the line end that `echo` put there; a text of several lines, as a private key is,
-/// keeps it. `check` refuses what is too long.
+/// The secret on stdin. One line loses the line end that `echo` put there; a text of several lines, as a private key
+/// is, keeps it. `check` refuses what is too long.
 pub(super) fn read_stdin(
     raw: bool,
     check: impl Fn(usize) -> Result<()>,
@@ -183,7 +183,7 @@ pub(super) fn read_stdin(
     bytes.truncate(len);
     check(bytes.len())?;
     if line_end > 0 && !bytes.is_empty() {
-        context.report.note("the line end on stdin is not part of the secret (--raw keeps it)");
+        context.report.note("the line break at the end of stdin was left out of the secret (--raw keeps it)");
     }
     into_text(bytes).map_err(|_| ConfigFailure::SecretNotUtf8.into())
 }

@@ -23,7 +23,7 @@ impl LockFailure {
             Self::Held { directory, lock, holder, waited } => {
                 let next = match holder {
                     Some(Holder::User(_)) => format!(
-                        "nothing was changed; wait until that run is done (--lock-wait SECONDS); if none runs, remove {}",
+                        "nothing was changed; wait for that run (--lock-wait SECONDS); if no other run is active, remove {}",
                         shown(lock)
                     ),
                     _ => "nothing was changed; run this again when that run is done, or wait longer with --lock-wait \
@@ -35,8 +35,8 @@ impl LockFailure {
             }
             Self::TooManyFiles { error } => message(
                 Exit::File,
-                format!("the locks of all directories take more open files than are allowed: {error}"),
-                "nothing was changed; raise the limit (ulimit -H -n), or take the directories one after the other",
+                format!("cannot lock all directories at once: {error}"),
+                "nothing was changed; raise the limit on open files (ulimit -H -n), or run it for each directory",
             ),
         }
     }

@@ -45,10 +45,10 @@ impl ProgramFailure {
         match self {
             Self::GitNotStarted { error } => git(&format!("cannot run git: {error}")),
             Self::GitFailed { said: Some(said) } => git(&format!("git failed: {}", one_line(said))),
-            Self::GitFailed { said: None } => git("git failed and said nothing"),
+            Self::GitFailed { said: None } => git("git failed without a message"),
             Self::GitUnknown { entry } => message(
                 Exit::Other,
-                format!("git lists what is staged in an unknown way: {}", one_line(entry)),
+                format!("git listed the staged files in an unknown format: {}", one_line(entry)),
                 "name the files instead, and report this",
             ),
             Self::GitNotMerged { said } => message(
@@ -73,11 +73,9 @@ impl ProgramFailure {
                 let what = format!("{} cannot be started: {why}", one_line(&program.to_string_lossy()));
                 message(exit, what, next)
             }
-            Self::SweeperNotStarted { error } => message(
-                Exit::Other,
-                format!("no second process can be started: {error}"),
-                "raise the limit on processes",
-            ),
+            Self::SweeperNotStarted { error } => {
+                message(Exit::Other, format!("cannot start a second process: {error}"), "raise the limit on processes")
+            }
         }
     }
 }
@@ -95,12 +93,14 @@ impl StartFlaw {
         match self {
             Self::TooLong => (
                 Exit::NotExecutable,
-                "a variable or an argument is too long for the system, or all of them are".to_owned(),
-                "hand long values over in files: --file NAME=POINTER, or --config-env NAME",
+                "its arguments or its environment are too long for the system".to_owned(),
+                "pass long values in files: --file NAME=POINTER, or --config-env NAME",
             ),
-            Self::NotInPath => {
-                (Exit::ProgramNotFound, "it is in no directory of PATH".to_owned(), "check its name, or give its path")
-            }
+            Self::NotInPath => (
+                Exit::ProgramNotFound,
+                "it is not in any directory of PATH".to_owned(),
+                "check its name, or give its path",
+            ),
             Self::NotFound => (Exit::ProgramNotFound, "it was not found".to_owned(), "check its path"),
             Self::InterpreterNotFound => (
                 Exit::ProgramNotFound,

@@ -30,22 +30,22 @@ impl TerminalFailure {
             Self::NotUtf8 => message(
                 Exit::Other,
                 "what was typed is not UTF-8 text",
-                "nothing was taken over; set the terminal to UTF-8, or use a pipe",
+                "the input was not used; set the terminal to UTF-8, or use a pipe",
             ),
             Self::LineTooLong => {
-                message(Exit::Other, "the line is too long", "nothing was taken over; use a pipe or a file for it")
+                message(Exit::Other, "the line is too long", "the input was not used; use a pipe or a file for it")
             }
             Self::Cut { cut, otherwise } => {
                 let what = match cut {
                     Cut::Typed => "cancelled at the prompt",
-                    Cut::HungUp => "the terminal hung up at the prompt",
+                    Cut::HungUp => "the terminal was closed at the prompt",
                     Cut::Signal => "interrupted at the prompt",
                 };
                 message(Exit::Other, what, otherwise.to_string())
             }
             Self::Discarded { config } => message(
                 Exit::Other,
-                "the changes were thrown away",
+                "the changes were discarded",
                 Otherwise::ChangesGone { config: config.clone() }.to_string(),
             ),
         }
@@ -92,7 +92,7 @@ impl fmt::Display for Otherwise {
                 "the key that was shown is not in any file: if you did not store it, make another one"
             }
             Self::ChangesGone { config } => {
-                return write!(f, "{} was not changed, and the changes are gone", shown(config));
+                return write!(f, "{} was not changed, and your changes are lost", shown(config));
             }
         })
     }

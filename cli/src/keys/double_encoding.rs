@@ -14,7 +14,7 @@ use crate::quote::is_key_text;
 pub(super) fn warn_if_encoded_twice(key: &MasterKey, source: &str, report: &Report) {
     if encoded_twice(key).is_some() {
         report.warn(format_args!(
-            "the master key from {source} is encoded twice: it decodes to the text of a master key (base64 -d prints it)"
+            "the master key from {source} is base64-encoded twice: decoding it gives the text of a key (see base64 -d)"
         ));
     }
 }

@@ -1,7 +1,7 @@
-//! Rolls back a rotation: puts the newest backup of each config in its place.
+//! Rolls back a rotation: replaces each config with its newest backup.
 //!
-//! It does so only if the backup opens with the current keys, and the config has not changed since except by the
-//! rotation. If the new key is still where the rotation left it, it compares the secrets themselves. The backups stay.
+//! It does so only if the current keys open the backup, and nothing but the rotation has changed the config since. If
+//! the new key is still where the rotation left it, the secrets themselves are compared. The backups stay.
 
 use std::fmt;
 
@@ -50,7 +50,7 @@ impl RollbackReport {
 
 /// The result for one config.
 pub(crate) enum RollbackOutcome {
-    /// This backup was put in its place.
+    /// The config was replaced with this backup.
     PutBack(String),
     Skipped(Skipped),
 }
@@ -67,7 +67,7 @@ pub(crate) enum Skipped {
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::OpensAlready => "opens with the key at hand already",
+            Self::OpensAlready => "the current keys already decrypt it",
             Self::NoBackup => "no backup",
             Self::Foreign(reason) => reason,
         })
@@ -149,11 +149,11 @@ fn roll_back(
     }
 }
 
-/// A config that has a backup, or needs one if it does not open.
+/// A config that has a backup, or that needs one because it does not open.
 struct Candidate {
     source: ConfigFile,
     present: ConfigText,
-    /// Whether all of its tokens open as it is.
+    /// Whether all tokens of the current text open.
     opens: bool,
     /// Whether its secrets are known to differ from those of the backup.
     has_other_secrets: bool,
@@ -258,7 +258,7 @@ fn compare(mut waiting: Vec<(&mut Candidate, Vec<Opened>)>, keys: &Keyring, cont
 const ENOUGH_IN_VAIN: usize = 8;
 
 impl Candidate {
-    /// Puts the backup in the config's place. All configs of the batch were judged before.
+    /// Replaces the config with its backup. All configs of the batch were checked before.
     fn put_back(self, dry_run: bool, context: &Context) -> Result<RollbackOutcome> {
         if self.opens {
             return Ok(RollbackOutcome::Skipped(Skipped::OpensAlready));

@@ -7,10 +7,10 @@ use super::{Document, Kind, Refusal, TextFormat};
 use zeroize::Zeroizing;
 
 /// The hint if the format is ambiguous or unknown.
-const NAME_IT: &str = "say which with --format";
+const NAME_IT: &str = "name the format with --format";
 
 /// The message if no format fits.
-const NONE: &str = "it has none of the formats that are known";
+const NONE: &str = "its format was not recognized";
 
 /// The extensions of systemd units and of files in the same format.
 const UNITS: [&str; 15] = [
@@ -65,13 +65,14 @@ impl TextFormat {
         match by_ending {
             None | Some(Self::Env) => Ok(Some(Self::Env)),
             Some(other) => {
-                let what = format!("by its name it is env or {}", other.name());
+                let what = format!("its name fits two formats: env and {}", other.name());
                 Err(Refusal::new(WHOLE, what, NAME_IT))
             }
         }
     }
 
-    /// Returns the format of a file from its name and text, or `None` if the name does not tell and the text is not JSON.
+    /// Returns the format of a file from its name and text, or `None` if the name does not tell and the text is not
+    /// JSON.
     ///
     /// # Errors
     /// The name fits two formats.
@@ -80,8 +81,8 @@ impl TextFormat {
         if matches!(by_name, Ok(Some(format)) if format != Self::Ini) {
             return by_name;
         }
-        // A file named as INI, or with any other name, may contain JSON. A text that begins with a single brace is meant as JSON,
-        // even if it is invalid.
+        // A file named as INI, or with any other name, may contain JSON. A text that begins with a single brace is
+        // meant as JSON, even if it is invalid.
         let start = text.trim_start_matches('\u{feff}').trim_start();
         let is_meant = start.strip_prefix('{').is_some_and(|rest| !rest.starts_with(['{', '%', '#', '-']));
         let is_json = || start.starts_with(['[', '"']) && read(Self::Json, text).is_some();
@@ -117,7 +118,7 @@ impl TextFormat {
             [] => Err(Refusal::new(WHOLE, NONE, NAME_IT)),
             _ => {
                 let names: Vec<_> = fitting.iter().map(|format| format.name()).collect();
-                Err(Refusal::new(WHOLE, format!("by what is in it, it is {}", names.join(" or ")), NAME_IT))
+                Err(Refusal::new(WHOLE, format!("its content fits several formats: {}", names.join(" or ")), NAME_IT))
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Reads and writes `.env` files.
 //!
-//! The format has no standard. Docker Compose, npm's dotenv, python-dotenv and shells read it, and this scanner accepts what
-//! these four read alike. If they disagree about a value, the value is unclear and has the reason. If they disagree about
-//! where a value ends, the whole text is refused. On lines that end in CR LF the shell does not count, because it takes the
-//! CR as part of every value. `tests/formats/dialects.py` holds the scanner against all four.
+//! The format has no standard. Docker Compose, npm's dotenv, python-dotenv and shells read it, and this scanner accepts
+//! what these four read alike. If they disagree about a value, the value is unclear and has the reason. If they
+//! disagree about where a value ends, the whole text is refused. On lines that end in CR LF the shell does not count,
+//! because it takes the CR as part of every value. `tests/formats/dialects.py` holds the scanner against all four.
 
 use zeroize::Zeroizing;
 
@@ -46,7 +46,7 @@ impl Syntax for Env {
             return Err(Refusal::new(0, "a .env has no groups of values", "name one, as in /NAME"));
         };
         if !is_name(name) {
-            return Err(Refusal::new(0, "no name for a variable", "letters, digits and _, as in /API_TOKEN"));
+            return Err(Refusal::new(0, "not a valid variable name", "letters, digits and _, as in /API_TOKEN"));
         }
         let text = document.text();
         let line = Zeroizing::new(format!("{name}={}", *written(Quotes::None, plain, text.len())?));
@@ -70,7 +70,8 @@ fn is_name(name: &str) -> bool {
         && !name.is_empty()
 }
 
-/// Returns `plain` in the first form that all readers read alike. It tries the present quotes, then none, then the others.
+/// Returns `plain` in the first form that all readers read alike. It tries the present quotes, then none, then the
+/// others.
 fn written(quotes: Quotes, plain: &str, offset: usize) -> Result<Zeroizing<String>, Refusal> {
     for quotes in [quotes, Quotes::None, Quotes::Single, Quotes::Double] {
         let quote = match quotes {

@@ -1,8 +1,8 @@
 //! Reads and writes INI files, systemd units and `.properties`: lines `name = value`, with or without sections.
 //!
 //! It accepts what the dialects have in common: those of Python's configparser, git's config, systemd and MySQL; for
-//! `.properties`, that of Java. A value that they read differently is unclear, and a line that they read differently makes the
-//! text refused.
+//! `.properties`, that of Java. A value that they read differently is unclear, and a line that they read differently
+//! makes the text refused.
 
 use std::collections::BTreeMap;
 
@@ -153,7 +153,11 @@ impl Syntax for Ini {
                 let added = Zeroizing::new(format!("{gap}[{section}]{end}{}{end}", *line(name)));
                 Ok(Edit::new(text.len()..text.len(), added))
             }
-            _ => Err(Refusal::new(text.len(), "its values lie one level deep", "name it as /section/name")),
+            _ => Err(Refusal::new(
+                text.len(),
+                "a value is in a section or in none, not deeper",
+                "name it as /section/name",
+            )),
         }
     }
 
@@ -171,10 +175,10 @@ impl Ini {
     fn fault(&self, value: &str) -> Option<&'static str> {
         value.chars().find_map(|char| match char {
             '\\' => Some("some of its readers take \\ for an escape"),
-            '$' => Some("some of its readers fill in what stands behind a $"),
-            '"' | '\'' | '`' if self.sections => Some("some of its readers take quotes away, others do not"),
+            '$' => Some("some of its readers expand what follows a $"),
+            '"' | '\'' | '`' if self.sections => Some("some of its readers remove quotes, others do not"),
             ';' | '#' if self.sections => Some("some of its readers take ; and # for the beginning of a comment"),
-            '%' if self.sections => Some("Python and systemd fill in what stands behind a %, others do not"),
+            '%' if self.sections => Some("Python and systemd expand what follows a %, others do not"),
             ' ' => None,
             _ if char.is_ascii_graphic() || self.sections && char.is_alphanumeric() => None,
             _ => Some("its readers disagree on characters such as this"),
@@ -182,8 +186,7 @@ impl Ini {
     }
 
     fn written(&self, plain: &str, offset: usize) -> Result<Zeroizing<String>, Refusal> {
-        let fault =
-            self.fault(plain).or((plain.trim() != plain).then_some("spaces at an end do not belong to a value"));
+        let fault = self.fault(plain).or((plain.trim() != plain).then_some("spaces at the start or the end are lost"));
         match fault {
             None => Ok(Zeroizing::new(plain.to_owned())),
             Some(fault) => {

@@ -1,5 +1,5 @@
-//! Adds and removes members for the formats that have a [`Document`]: between brackets (YAML's flow style, TOML's inline tables)
-//! and on lines of their own (everything else except JSON, see `member.rs`).
+//! Adds and removes members for the formats that have a [`Document`]: between brackets (YAML's flow style, TOML's
+//! inline tables) and on lines of their own (everything else except JSON, see `member.rs`).
 
 use zeroize::Zeroizing;
 
@@ -76,8 +76,8 @@ pub(super) fn remove_between_brackets(document: &Document, index: usize) -> Resu
     Ok(Edit::new(span, Zeroizing::default()))
 }
 
-/// Returns `plain` in double quotes, on one line, with the escapes that YAML and TOML share. `is_escaped` tells which characters
-/// need `\u`; all of them have four hexadecimal digits at most.
+/// Returns `plain` in double quotes, on one line, with the escapes that YAML and TOML share. `is_escaped` tells which
+/// characters need `\u`; all of them have four hexadecimal digits at most.
 pub(super) fn double_quoted(plain: &str, is_escaped: impl Fn(char) -> bool) -> Zeroizing<String> {
     let mut written = Zeroizing::new(String::with_capacity(plain.len() * 6 + 2));
     written.push('"');
@@ -128,7 +128,7 @@ pub(super) fn remove_lines(document: &Document, index: usize) -> Result<Edit, Re
     let before = text[start..value.name_start].trim_start_matches('\u{feff}').trim();
     let after = text[value.span.end..end].trim_start();
     if !(before.is_empty() || before == "export") || !(after.is_empty() || after.starts_with(['#', ';'])) {
-        return Err(Refusal::new(value.name_start, "it has no line for itself", "remove it by hand"));
+        return Err(Refusal::new(value.name_start, "it is not on a line of its own", "remove it by hand"));
     }
     let mark = if text[start..].starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     // If the last line has no line end, remove that of the line before.

@@ -1,4 +1,4 @@
-//! What the formats have in common, on literal texts. That other readers read the same is for tests/formats to show.
+//! Tests what all formats have in common, on literal texts. tests/formats compares them with other readers.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn parse(format: TextFormat, text: &str) -> Document {
     Document::parse(format, Zeroizing::new(text.to_owned())).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"))
 }
 
-/// Pointer, kind and text of all leaves.
+/// Returns the pointer, kind and text of each leaf.
 fn leaves(format: TextFormat, text: &str) -> Vec<String> {
     let document = parse(format, text);
     let tell = |value: &Value| {
@@ -27,7 +27,7 @@ fn edited(document: &Document, edit: &Edit) -> String {
     [&text[..edit.span.start], &edit.text, &text[edit.span.end..]].concat()
 }
 
-/// The text with a member added, and what removing it again leaves.
+/// Adds a member, checks that it can be read back, and returns the text.
 fn inserted(format: TextFormat, text: &str, pointer: &str, plain: &str) -> Result<String, Refusal> {
     let document = parse(format, text);
     let after = edited(&document, &document.insert(pointer, plain)?);

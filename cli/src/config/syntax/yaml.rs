@@ -1,7 +1,9 @@
-//! Reads and writes YAML. granit-parser finds the byte spans of the scalars; this module decides their kinds and writes them.
+//! Reads and writes YAML. granit-parser finds the byte spans of the scalars; this module decides their kinds and writes
+//! them.
 //!
-//! YAML 1.1 and 1.2 resolve plain scalars differently. A plain scalar counts as a string only if it is one in both. A file with
-//! several documents is a list of them, so a pointer begins with the document's number: `/1/stringData/password`.
+//! YAML 1.1 and 1.2 resolve plain scalars differently. A plain scalar counts as a string only if it is one in both. A
+//! file with several documents is a list of them, so a pointer begins with the document's number:
+//! `/1/stringData/password`.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -32,7 +34,7 @@ impl Syntax for Yaml {
             // These are line ends in YAML 1.1, and not in YAML 1.2.
             return Err(Refusal::new(
                 at,
-                "a character that is a line end in YAML 1.1 and none in 1.2",
+                "a character that is a line break in YAML 1.1 but not in 1.2",
                 "write it as an escape",
             ));
         }
@@ -54,7 +56,7 @@ impl Syntax for Yaml {
                 Event::Alias(id) => {
                     aliases.insert(*id);
                     let mut value = Value::new(Some(parent.index), Name::None, Kind::Scalar, range.clone());
-                    value.unclear = refusal(range.start, "an alias stands there, which means a value elsewhere");
+                    value.unclear = refusal(range.start, "it is an alias of another value");
                     value.held = value.unclear.clone();
                     value
                 }
@@ -67,7 +69,7 @@ impl Syntax for Yaml {
                 Event::Anchor(_, name) => {
                     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
                         let what = "an anchor's name that ends earlier for readers of YAML 1.1";
-                        return Err(Refusal::new(range.start, what, "use letters, digits, - and _ alone"));
+                        return Err(Refusal::new(range.start, what, "use only letters, digits, - and _"));
                     }
                     continue;
                 }
@@ -109,10 +111,10 @@ impl Syntax for Yaml {
                     if before.starts_with(':') {
                         value.span = at..at;
                         if value.inline && !text[at..].starts_with([' ', '\t', '\r', '\n']) {
-                            value.held = refusal(at, "readers disagree on a colon without a space behind it");
+                            value.held = refusal(at, "readers disagree on a colon without a space after it");
                         }
                     } else {
-                        value.held = refusal(end, "nothing stands there, not even a colon");
+                        value.held = refusal(end, "there is no value, not even a colon");
                     }
                 }
             } else {
@@ -163,7 +165,7 @@ impl Syntax for Yaml {
         // If the map is the first thing in a list item, the dashes count as indentation.
         let indent: String = text[line..start].trim_start_matches('\u{feff}').chars().map(|_| ' ').collect();
         if !text[line..start].trim_start_matches('\u{feff}').chars().all(|char| matches!(char, ' ' | '-')) {
-            return Err(Refusal::new(start, "its members do not stand on lines of their own", "add it by hand"));
+            return Err(Refusal::new(start, "its members are not on lines of their own", "add it by hand"));
         }
         let end = splice::line_end(text);
         let mut entry = format!("{indent}{}:", *key(name));
@@ -208,7 +210,7 @@ impl Syntax for Yaml {
 fn end_to_add_below(document: &Document, index: usize) -> Result<usize, Refusal> {
     let at = splice::end(document, index);
     if document.values.iter().any(|value| value.unclear.is_some() && value.span.end == at) {
-        return Err(Refusal::new(at, "the value above is not read alike by all", "add it by hand"));
+        return Err(Refusal::new(at, "readers disagree on the value above", "add it by hand"));
     }
     Ok(at)
 }
@@ -233,7 +235,7 @@ fn hold_anchored(found: &mut Values, anchors: &[(usize, usize)], aliases: &BTree
         is_used[index] = used.contains(&index) || found.0[index].parent.is_some_and(|parent| is_used[parent]);
         let value = &mut found.0[index];
         if is_used[index] && value.is_leaf() && value.held.is_none() {
-            value.held = refusal(value.span.start, "an alias repeats it elsewhere");
+            value.held = refusal(value.span.start, "an alias refers to it");
         }
     }
 }
@@ -288,7 +290,7 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
         }
     }
     if tag == Some(false) {
-        value.held = refusal(start, "its tag says what it is, which a token is not");
+        value.held = refusal(start, "its tag requires a type that a token does not have");
         if value.kind == Kind::String {
             value.kind = Kind::Scalar;
         }
@@ -296,15 +298,15 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
     let behind = &text[value.span.end..];
     let blank = &behind[..behind.len() - behind.trim_start_matches([' ', '\t', '\r', '\n']).len()];
     if blank.trim_start_matches([' ', '\t']).contains('\t') && value.held.is_none() {
-        value.held = refusal(start, "a line with a tab follows, which its readers do not all let pass behind quotes");
+        value.held = refusal(start, "a line with a tab follows, which some readers reject after a quoted value");
     }
     if value.quotes == Quotes::Block || text[value.inside()] != *plain {
         value.decoded = Some(Zeroizing::new(plain.into_owned()));
     }
 }
 
-/// Returns the span of the block scalar whose content begins at `content`: from its `|` or `>` to the end of its last line that
-/// is not blank.
+/// Returns the span of the block scalar whose content begins at `content`: from its `|` or `>` to the end of its last
+/// line that is not blank.
 fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> {
     let before = text[..content].trim_end_matches([' ', '\t', '\r', '\n']);
     let header = &before[before.rfind([' ', '\t', '\n']).map_or(0, |at| at + 1)..];
@@ -325,7 +327,7 @@ fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> 
             break;
         }
         if !line.ends_with('\n') {
-            return Err("its readers disagree on whether its last line has an end");
+            return Err("readers disagree on whether its last line ends with a line break");
         }
         if !is_blank {
             end = Some(at + content.len());
