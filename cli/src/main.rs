@@ -64,6 +64,7 @@ fn run() -> ExitCode {
         Command::Set(args) => commands::set::run(args, &context),
         Command::Unset(args) => commands::unset::run(args, &context),
         Command::Edit(args) => commands::edit::run(args, &context),
+        Command::Merge(args) => commands::merge::run(args, &context),
         Command::Status(args) => commands::status::run(args, &context),
         Command::Verify(args) => commands::verify::run(args, &context),
         Command::Keygen(args) => commands::keygen::run(args, &context),

@@ -219,6 +219,35 @@ fn a_secret_beside_other_text_is_written_as_the_format_has_it() {
 }
 
 #[test]
+fn get_and_run_open_the_tokens_within_a_text_as_decrypt_does() {
+    let folder = Folder::new("formats-within-get");
+    let token = |secret: &str| folder.run_on(secret, &["seal"]).out.trim().to_owned();
+    let (user, pass) = (token("${U}"), token("p@ss"));
+    let said = format!("https://${{H:-host}}:{user}:x@{pass}/");
+    for (name, text, pointer) in [
+        ("c.yaml", format!("url: {said}\nn: 1\n"), "/url"),
+        ("c.toml", format!("url = '{said}'\n"), "url"),
+        ("c.jsonc", format!("{{\"url\": \"{said}\"}} // c\n"), "/url"),
+    ] {
+        folder.write(name, &text);
+        let opened = |host: &str| format!("https://{host}:${{U}}:x@p@ss/");
+        assert!(folder.out(&["decrypt", name]).contains(&opened("${H:-host}")), "{name}");
+        assert_eq!(folder.out(&["get", name, pointer]).trim_end(), opened("${H:-host}"), "{name}");
+        let variable = format!("V={pointer}");
+        let print = ["--", "sh", "-c", "printf '%s\n' \"$V\"; [ -z \"$F\" ] || cat \"$F\""];
+        let run = |options: &[&str]| folder.out(&[&["run", name, "--env", &variable], options, &print].concat());
+        assert_eq!(run(&[]).trim_end(), opened("${H:-host}"), "{name}");
+        let expanded = run(&["--expand", "--config-env", "F"]);
+        assert_eq!(expanded.lines().next(), Some(&*opened("host")), "{name}");
+        assert_eq!(expanded.matches(&opened("host")).count(), 2, "{name}: {expanded}");
+    }
+    // In JSON a token is a whole string, for every command.
+    folder.write("c.json", &format!("{{\"url\": \"{said}\"}}\n"));
+    assert_eq!(folder.out(&["get", "c.json", "/url"]).trim_end(), said);
+    assert_eq!(folder.out(&["decrypt", "c.json"]), folder.read("c.json"));
+}
+
+#[test]
 fn what_a_format_leaves_in_doubt_is_refused_and_left() {
     let folder = Folder::new("formats-doubt");
     for (name, text, pointer, why) in [
@@ -357,6 +386,17 @@ fn a_pipe_that_could_be_two_formats_is_refused() {
     ] {
         let said = folder.run_on(text, &["get", "-", pointer]);
         assert_eq!((said.code, &*said.out), (Some(0), "x\n"), "{text}: {said:?}");
+    }
+}
+
+#[test]
+fn a_pipe_has_no_mode_to_keep() {
+    let folder = Folder::new("formats-pipe-mode");
+    for verb in ["encrypt", "decrypt"] {
+        let said = folder.run_on("{}", &[verb, "-", "-o", "out.json", "--keep-mode"]);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(said.err.contains("a pipe has no owner and no mode"), "{said:?}");
+        assert!(!folder.path("out.json").exists());
     }
 }
 

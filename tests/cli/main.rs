@@ -18,6 +18,7 @@ mod json;
 mod keys;
 mod locking;
 mod members;
+mod merge;
 mod pages;
 mod redact;
 mod rotation;

@@ -24,7 +24,7 @@ const FORMATS: [(&str, &str, &str, &str); 7] = [
         "c.jsonc",
         "{\n  // c\n  \"a\": {\"b\": 1}, // d\n}\n",
         "/a/n",
-        "{\n  // c\n  \"a\": {\"b\": 1,\"n\": \"@\"}, // d\n}\n",
+        "{\n  // c\n  \"a\": {\"b\": 1, \"n\": \"@\"}, // d\n}\n",
     ),
     ("d.env", "", "N", "N=@\n"),
 ];
@@ -45,12 +45,32 @@ fn in_every_format_unset_takes_back_what_set_create_added() {
 }
 
 #[test]
+fn set_create_adds_an_item_behind_the_last_one_of_an_array() {
+    let folder = Folder::new("members-items");
+    for (config, text, pointer, expected) in [
+        ("c.json", "{\"a\": [\n  \"b\"\n]}\n", "/a/-", "{\"a\": [\n  \"b\",\n  \"@\"\n]}\n"),
+        ("c.jsonc", "{\"a\": [1, 2,]} // c\n", "a.-", "{\"a\": [1, 2, \"@\",]} // c\n"),
+        ("c.yaml", "a:\n- b\nc: 1\n", "/a/-", "a:\n- b\n- @\nc: 1\n"),
+        ("c.toml", "a = []\n", "/a/-", "a = [\"@\"]\n"),
+    ] {
+        folder.write(config, text);
+        let said = create_in(&folder, config, pointer);
+        assert_eq!(said.code, Some(0), "{config}: {said:?}");
+        assert_eq!(around(&folder.read(config)), expected);
+        // There is nothing at the pointer itself.
+        assert_eq!(folder.run(&["get", config, pointer]).code, Some(6), "{config}");
+    }
+}
+
+#[test]
 fn what_a_format_cannot_take_or_lose_is_refused_by_its_name() {
     let folder = Folder::new("members-refused");
     for (config, text, pointer, creates, what) in [
         ("c.yaml", "a: {b: 1}\n", "/a", false, "in YAML, a value that contains others cannot be removed"),
         ("c.toml", "[a]\nb = 1\n", "/a", false, "in TOML, a value that contains others cannot be removed"),
         ("c.ini", "[a]\nb = 1\n", "/a", false, "in INI, a value that contains others cannot be removed"),
+        ("c.yaml", "a: [1]\n", "/a/1", true, "the value at /a in c.yaml is not an object"),
+        ("c.toml", "[[a]]\nb = 1\n", "/a/-", true, "its items are tables under headers"),
         ("c.yaml", "a: [1]\n", "/a/0", false, "the value is not a member of an object: c.yaml at /a/0"),
         ("c.yaml", "a: &x 1\nb: *x\n", "/a", false, "c.yaml"),
         ("c.toml", "a = 1\n", "/b/c", true, "no object at /b in c.toml"),
@@ -107,7 +127,6 @@ fn set_create_refuses_where_no_object_takes_the_member() {
         ("{\"a\": 1}", "/x/n", "no object at /x in c.json"),
         ("{\"a\": 1}", "/a/n", "the value at /a in c.json is not an object"),
         ("{\"a\": [1]}", "/a/1", "the value at /a in c.json is not an object"),
-        ("{\"a\": [1]}", "/a/-", "the value at /a in c.json is not an object"),
         ("[]", "n", "the value in c.json is not an object"),
         ("{\"n\": 1, \"\\u006e\": 2}", "/n", "occurs twice"),
         ("{\"a\": {}, \"a\": {}}", "/a/n", "occurs twice"),

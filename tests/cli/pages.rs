@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::common::{Folder, skip};
 
-pub(crate) const VERBS: [&str; 19] = [
+pub(crate) const VERBS: [&str; 20] = [
     "encrypt",
     "decrypt",
     "get",
@@ -17,6 +17,7 @@ pub(crate) const VERBS: [&str; 19] = [
     "key",
     "rotate",
     "backups",
+    "merge",
     "check",
     "seal",
     "open",

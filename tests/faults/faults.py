@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Injects faults at every system call of a rotation that changes something, and checks that no secret is lost.
+"""Injects faults at every system call of a rotation, `set`, `encrypt` and `edit` that changes something, and checks that no
+secret is lost.
 
     tests/setup.sh tools python && tests/faults/faults.py [SCENARIO [FAULT]]
 
@@ -7,6 +8,10 @@ Each scenario is traced once, thread by thread. Then, for each system call that 
 just before it (with strace's injection), interrupts it there, and makes the call fail with each plausible error. It also runs
 the rotation with limits on file sizes, on full file systems, and without random bytes. With several threads, the file that a
 fault meets differs from run to run, and each thread that reaches the call meets the fault.
+
+The rotations are of three JSON configs, and of a tree with a config of each of eight formats. `set`, `encrypt` and `edit` change
+one config of that tree, in turn of each format that has values: each is killed everywhere, and of the other faults each format
+takes a share.
 
 After each fault, every config must be complete and open with the old key, or with a key in a file where the tool stores keys.
 No secret may lie about, unrelated files must be unchanged, and the rerun that the tool proposes must complete and leave no
@@ -51,11 +56,16 @@ ERRORS = collections.defaultdict(lambda: "EIO ENOSPC EACCES EINTR".split(), {
         "flock": "EIO EINTR ENOLCK", "unlinkat": "EIO EACCES EROFS EINTR"}.items() for name in names.split()})
 # Errors that last: the run continues with them.
 LASTING = ("EIO", "ENOSPC", "EROFS")
+EDITOR = "sed -i -E 's/[a-z]+-secret-[0-9]+/edit-secret-0021/'"
 KEY_NAMED = re.compile(r"--new-key-file ([^\s;]+)")
 
 MISSED = "the fault did not come"
 
-Scenario = collections.namedtuple("Scenario", "name tree home tool options goal configs", defaults=[tree.CONFIGS])
+# `change`: of a verb that changes one config its name, the text with its secrets in plain text that it gets, and what is on
+# stdin. `share`: which share of the faults is injected, of how many.
+Scenario = collections.namedtuple("Scenario", "name tree home tool options goal configs change share",
+                                  defaults=[tree.CONFIGS, None, (0, 1)])
+Change = collections.namedtuple("Change", "config text stdin")
 # `at`: the index among the calls of this name in its thread. `when`: the time of its end; for a renaming, of its
 # beginning.
 Call = collections.namedtuple("Call", "thread name at arguments result when")
@@ -73,7 +83,7 @@ class Place:
         shutil.copytree(scenario.tree, self.root, dirs_exist_ok=True)
         shutil.copytree(scenario.home, self.home, dirs_exist_ok=True)
         self.env = {"HOME": self.home, "PATH": os.environ["PATH"], "PROXMOX_MCP_MASTER_KEY": tree.OLD_KEY,
-                    "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
+                    "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "EDITOR": EDITOR}
 
     def __enter__(self):
         return self
@@ -89,13 +99,15 @@ class Place:
             del options[at:at + 2]
         if key_file and "--new-key-file" not in options:
             options += ["--new-key-file", key_file]
-        done = subprocess.run([*before, *self.scenario.tool, self.root, *options], env=self.env, preexec_fn=setup,
-                              text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        change = self.scenario.change
+        subject = f"{self.root}/{change.config}" if change else self.root
+        done = subprocess.run([*before, *self.scenario.tool, subject, *options], env=self.env, preexec_fn=setup,
+                              text=True, errors="replace", input=change.stdin if change else "", stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=600)
         return done.returncode, done.stdout
 
     def harm(self, said):
-        return list(tree.harm(self.root, self.home, self.scenario.configs, said))
+        return list(tree.harm(self.root, self.home, self.scenario.configs, said, self.scenario.change))
 
     def wrong(self, said):
         """Returns what is wrong after a disturbed run and, for ours, after the rerun that it proposes."""
@@ -110,7 +122,13 @@ class Place:
         return found + self.harm(said) + self.unfinished()
 
     def unfinished(self):
-        return list(tree.unfinished(self.root, self.home, self.scenario.configs, self.scenario.goal))
+        found = list(tree.unfinished(self.root, self.home, self.scenario.configs, self.scenario.goal))
+        change = self.scenario.change
+        if change and tree.plain_again(pathlib.Path(self.root, change.config), [tree.OLD_KEY]) != change.text.encode():
+            found.append(f"{change.config} has not the value that it was to get")
+        if self.scenario.name == "encrypt" and len(tree.tokens_in(pathlib.Path(self.root, change.config))) != 2:
+            found.append(f"{change.config} was not encrypted")
+        return found
 
 
 def is_changing(work, call):
@@ -141,6 +159,9 @@ def trace(scenario):
                     calls.append(Call(path.suffix, name, counts[name], arguments, result, when))
             threads.append(calls)
         threads.sort(key=lambda calls: calls[0].when if calls else math.inf)
+        if scenario.change:
+            # The editor and the process that removes its file are not the command.
+            del threads[1:]
         return place.work, [call for calls in threads for call in calls]
 
 
@@ -200,7 +221,9 @@ def injected_once(fault):
     name = re.match(r"inject=(\w+)", fault.text)[1]
     with Place(fault.scenario) as place:
         log = f"{place.work}/log"
-        code, said = place.run(before=["strace", "-f", "-qq", "-s0", "-o", log, "-e", f"trace={name}", "-e", fault.text])
+        # Without -f, other processes than the command itself meet no fault.
+        follow = [] if fault.scenario.change else ["-f"]
+        code, said = place.run(before=["strace", *follow, "-qq", "-s0", "-o", log, "-e", f"trace={name}", "-e", fault.text])
         # A fault that does not occur proves nothing.
         if fault.kind == "killed":
             missed = code not in (-signal.SIGKILL, 128 + signal.SIGKILL)
@@ -290,7 +313,8 @@ def audit(scenario, work, calls):
                 durable = f"{work}/home" in since_key[1:]
                 assert durable, f"a config changes before the key is durable: {key_synced}"
     assert not waiting, f"{waiting} was not synced in the end"
-    assert len(replaced) == len(scenario.configs) or scenario.name == "resumed", f"replaced: {replaced}"
+    expected = 1 if scenario.change else len(scenario.configs)
+    assert len(replaced) == expected or scenario.name == "resumed", f"replaced: {replaced}"
     alone = scenario.name != "threads"
     assert (len(set(replaced)) == 1) == alone, f"{len(set(replaced))} threads wrote"
 
@@ -321,7 +345,27 @@ def scenarios(scratch):
     many = f"{scratch}/many"
     tree.make(FERNSEAL, many, tree.MANY)
     yield Scenario("threads", many, home, [FERNSEAL, "rotate", "--jobs", "2"], ["--json"], "new", tree.MANY)
+    formats = f"{scratch}/formats"
+    tree.make(FERNSEAL, formats, tree.FORMATS)
+    yield Scenario("formats", formats, home, rotate, [], "new", tree.FORMATS)
+    yield from verbs(formats, home)
     yield Scenario("careless", base, home, CARELESS, [], "new")
+
+
+def verbs(formats, home):
+    """Makes the scenarios of the verbs that change one config, one of each format that has values."""
+    names = [name for name, (_, _, fields, _) in tree.FORMATS.items() if fields is not None]
+    for at, name in enumerate(names):
+        text, fields = tree.FORMATS[name][1:3]
+        field, secret = (fields or ["/auth/token_value"])[0], re.search(r"\w+-secret-\d+", text)[0]
+        free, where = tree.FREE[name]
+        for verb, change, options in (
+            ("set", Change(name, text.replace(secret, "set-secret-0020"), "set-secret-0020"), [field]),
+            ("encrypt", Change(name, text, ""), ["--in-place", "--field", where]),
+            ("edit", Change(name, text.replace(secret, "edit-secret-0021"), ""), []),
+        ):
+            tool = [FERNSEAL, verb, "-q"]
+            yield Scenario(verb, formats, home, tool, options, "old", tree.FORMATS, change, (at, len(names)))
 
 
 def faults_of(scenario):
@@ -338,8 +382,12 @@ def faults_of(scenario):
     else:
         # Reading is the same in all scenarios.
         faults = [fault for fault in faults if fault.kind != "reading fails"]
+    at, shares = scenario.share
+    killed = [fault for fault in faults if fault.kind == "killed"]
+    faults = killed + [fault for fault in faults if fault.kind != "killed"][at::shares]
     changing = sum(is_changing(work, call) for call in calls)
-    print(f"{scenario.name}: {changing} system calls change something, {len(faults)} faults", flush=True)
+    of = f" of {scenario.change.config}" if scenario.change else ""
+    print(f"{scenario.name}{of}: {changing} system calls change something, {len(faults)} faults", flush=True)
     return faults
 
 

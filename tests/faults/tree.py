@@ -23,12 +23,26 @@ CONFIGS = {
     "sub/legacy.json": (0o640, '{"auth":{"token_value":"legacy-secret-0003"}}', [], True),
     "sub/deeper/third.json": (0o400, '\ufeff{ "auth" : { "token_value" : "third-secret-0004" } }\n', [], False),
 }
+# One config of each format, for which no other reader is needed: a token stands in the place of its secret. The last one
+# has no values, so that its token is made by `seal`.
+FORMATS = {
+    "a.json": (0o600, '{"free": "as it is",\r\n "auth": {"token_value": "json-secret-0010"}}\n', [], False),
+    "b.jsonc": (0o640, '{ // note\n  "free": "as it is",\n  "token": "jsonc-secret-0011", }\n', ["/token"], False),
+    ".env": (0o600, "# note\nexport FREE=as-it-is\nTOKEN=env-secret-0012 # note\n", ["/TOKEN"], True),
+    "sub/c.yaml": (0o400, "free: as it is\ndb:\n- token: 'yaml-secret-0013' # note\n", ["/db/0/token"], False),
+    "sub/d.toml": (0o600, 'free = "as it is"\r\n[db]\r\ntoken = "toml-secret-0014"\r\n', ["/db/token"], False),
+    "sub/e.ini": (0o600, "free = as it is\n[db]\ntoken = ini-secret-0015\n", ["/db/token"], False),
+    "sub/f.properties": (0o600, "free=as it is\ntoken=properties-secret-0016\n", ["/token"], False),
+    "sub/g.conf": (0o600, 'location / {\n  set $token "text-secret-0017"; # note\n}\n', None, False),
+}
+# The text of each value that is not encrypted in FORMATS, and where it is.
+FREE = {name: ("as-it-is", "/FREE") if name == ".env" else ("as it is", "/free") for name in FORMATS}
 # For several threads. The first config is a group of its own because of its size. While it is written, the next group
 # is read, which has more configs than there are writers.
 MANY = {
     "big.json": (0o600, '{"auth": {"token_value": "big-secret-0005"}}' + " " * (5 << 20) + "\n", [], False),
     **CONFIGS,
-    **{f"sub/{at}.json": (0o600, f'{{"auth": {{"token_value": "many-secret-{at}"}}}}\n', [], False) for at in range(6)},
+    **FORMATS,
 }
 BYSTANDERS = {
     "notes.txt": (0o644, "not a config\n"),
@@ -37,8 +51,17 @@ BYSTANDERS = {
     ".hidden/config.json": (0o600, '{"auth": {"token_value": "enc:hidden"}}\n'),
     "config.json.backup.20200101_000000": (0o600, '{"auth": {"token_value": "old"}}\n'),
 }
-SECRETS = ["first-secret-0001", 'second "secret" 0002', "legacy-secret-0003", "third-secret-0004", "big-secret",
+FORMAT_SECRETS = ["json-secret", "jsonc-secret", "env-secret", "yaml-secret", "toml-secret", "ini-secret", "properties-secret",
+                  "text-secret", "set-secret-0020", "edit-secret-0021"]
+SECRETS = [*FORMAT_SECRETS, "first-secret-0001", 'second "secret" 0002', "legacy-secret-0003", "third-secret-0004", "big-secret",
            "many-secret"]
+TOKEN = re.compile(r"enc:[A-Za-z0-9_=:-]+")
+
+
+def run(command, stdin=""):
+    done = subprocess.run(command, check=True, env={"PROXMOX_MCP_MASTER_KEY": OLD_KEY}, input=stdin, stdout=subprocess.PIPE,
+                          text=True)
+    return done.stdout
 
 
 def make(fernseal, root, configs):
@@ -49,9 +72,13 @@ def make(fernseal, root, configs):
         path.write_bytes(text.encode())
         if name in configs:
             _, _, fields, legacy = configs[name]
-            command = [fernseal, "encrypt", "--in-place", "-q", str(path)] + ["--legacy"] * legacy
-            command += [f"--field={field}" for field in fields]
-            subprocess.run(command, check=True, env={"PROXMOX_MCP_MASTER_KEY": OLD_KEY})
+            if fields is None:
+                plain = next(secret for secret in re.findall(r"text-secret-\d+", text))
+                token = run([fernseal, "seal"], plain).strip()
+                path.write_text(text.replace(plain, token))
+            else:
+                command = [fernseal, "encrypt", "--in-place", "-q", str(path)] + ["--legacy"] * legacy
+                run(command + [f"--field={field}" for field in fields])
         path.chmod(mode)
 
 
@@ -88,7 +115,13 @@ def strings(value):
 
 def tokens_in(path):
     text = pathlib.Path(path).read_bytes().decode("utf-8-sig")
-    return [text for text in strings(json.loads(text)) if text.startswith("enc:")]
+    if is_json(path):
+        return [text for text in strings(json.loads(text)) if text.startswith("enc:")]
+    return TOKEN.findall(text)
+
+
+def is_json(path):
+    return str(path).endswith(".json")
 
 
 def is_key_file(path):
@@ -104,8 +137,9 @@ def key_files(home):
     return found
 
 
-def harm(root, home, configs, said):
-    """Yields what a disturbed rotation did wrong. Every secret must open with a key that the user has."""
+def harm(root, home, configs, said, change=None):
+    """Yields what a disturbed command did wrong. Every secret must open with a key that the user has. `change` is the name of a
+    config and the text that it may have been given, with its secrets in plain text."""
     keys = [OLD_KEY, *key_files(home).values()]
     secrets = []
     for name, (mode, text, *_) in configs.items():
@@ -113,7 +147,8 @@ def harm(root, home, configs, said):
         if not path.is_file():
             yield f"{name} is gone"
             continue
-        if plain_again(path.read_bytes(), keys) != text.encode():
+        allowed = [text, change[1]] if change and change[0] == name else [text]
+        if plain_again(path, keys) not in [text.encode() for text in allowed]:
             yield f"{name} is not the config that it was, or a token in it opens with no key that is left"
             continue
         if len({open_token(token, keys)[1] for token in tokens_in(path)}) != 1:
@@ -142,12 +177,14 @@ def harm(root, home, configs, said):
         yield "a key or a secret was printed"
 
 
-def plain_again(data, keys):
+def plain_again(path, keys):
     """Returns the bytes of a config with its tokens opened, or with None for a token that no key opens."""
     def opened(match):
-        return json.dumps(open_token(match[1].decode(), keys)[0]).encode()
+        secret = open_token(match[1].decode(), keys)[0]
+        return (json.dumps(secret) if is_json(path) else str(secret)).encode()
 
-    return re.sub(rb'"(enc:[^"]*)"', opened, data)
+    pattern = rb'"(enc:[^"]*)"' if is_json(path) else b"(" + TOKEN.pattern.encode() + b")"
+    return re.sub(pattern, opened, path.read_bytes())
 
 
 def unfinished(root, home, configs, goal):

@@ -9,6 +9,9 @@ target=../../target
 python=${FERNSEAL_VENV:-$target/venv}/bin/python
 CARGO_TARGET_DIR=$target cargo build --release --quiet --locked
 "$python" corpora.py $target/corpora
+rounds=1000000
+[ "${1:-}" != sample ] || rounds=50000
+$target/release/fernseal-formats text none $rounds
 case ${1:-} in
     sample) set -- --each 3 --files 300 --secrets 100 ;;
     "") set -- --each 100 ;;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fuzzes core, the C API and the command's arguments with libFuzzer under AddressSanitizer:
+# Fuzzes core, the C API, the command's arguments and the formats of configs with libFuzzer under AddressSanitizer:
 #   tests/fuzz/run.sh [SECONDS for each target, 60] [TARGET…, all]
 # Needs g++ (tests/setup.sh c). RUSTC_BOOTSTRAP allows instrumentation with a stable compiler; it is set only here. With
 # cfg(fuzzing), a derivation has 200 iterations instead of 100 000, because it would otherwise take nearly all of the
@@ -15,7 +15,7 @@ RUSTC_BOOTSTRAP=1 RUSTFLAGS="$pass -Zsanitizer=address -Ccodegen-units=1 --cfg f
     cargo build --release --quiet --locked --target "$host"
 mkdir -p artifacts
 ./seeds.py
-for target in ${*:-token key json config c args}; do
+for target in ${*:-token key json config c args syntax}; do
     log=$(mktemp)
     "target/$host/release/$target" "corpus/$target" -max_total_time="$seconds" -max_len=2048 -print_final_stats=1 \
         -artifact_prefix="artifacts/$target-" >"$log" 2>&1 || { tail -n 40 "$log"; rm "$log"; exit 1; }

@@ -31,6 +31,18 @@ for at, case in enumerate(valid):
     auth = {"user": "u", "token_name": "n", "token_value": f"a\n{at}"}
     plain = {"proxmox": {"host": "h", "port": at}, "auth": auth, "logging": {"file": "\u00e9"}}
     configs += [json.dumps(config, indent=at % 3 or None) for config in (sealed, plain)]
+# By the number of their format.
+texts = [
+    (0, '{"a": {"b": "x\\n"}, "l": [1, "y", null]}'),
+    (1, '{ // c\n "a": ["x", 2,], /* d */ "b": "y",\n}'),
+    (2, "# c\nexport A=x # d\nB='y z'\nC=\"two\nlines\"\n"),
+    (3, '[t]\na = "x"\nl = [1, \'y\']\n[[u]]\nb.c = """\nz"""\n[v]\nw = { x = 1, y = "2" }\n'),
+    (4, "a:\n- b: x # c\n  d: 'y'\n- &e \"z\"\nf: {g: [h, *e]}\ni: |\n  two\n  lines\nj: >-\n  k\n"),
+    (4, "--- # c\na: !!str 1\n---\n? b\n: {c: , d: 0x1}\n<<: {e: f}\n"),
+    (5, "; c\n[s]\na = x\nb=y z\n[t]\nc=\n"),
+    (6, "# c\na.b=x\nc = y\n"),
+    (7, "header enc:AAAA;"),
+]
 commands = [
     line
     for path in sorted(Path("../cli/transcripts").glob("*.md"))
@@ -46,5 +58,8 @@ seed("config", configs)
 # A random piece of three bytes, and a call of each function with valid arguments.
 seed("c", [bytes([3, 1, 2, 3, function, *[0] * 24]) for function in range(C_FUNCTIONS)])
 # Each also in a spelling of the guide, and after an option whose value is a verb.
+tokens = [case["token"] for case in valid[:3]]
+seed("syntax", [bytes([kind, new]) + text.replace("x", put).encode() for kind, text in texts for new in range(8)
+                for put in ("x", tokens[new % len(tokens)])])
 commands = list(enumerate(line.strip().encode() for line in sorted(set(commands))))
 seed("args", [bytes([choice]) + line for at, line in commands for choice in (at % 5, 128 + at % 100)])

@@ -30,10 +30,23 @@ pub(super) struct Guide {
     rotate_key_all: Option<PathBuf>,
 }
 
+/// `Exit::NotMerged`. The fuzz target for arguments builds this folder without the errors.
+const NOT_MERGED: i32 = 129;
+
 impl Cli {
-    /// Parses the arguments of the process. Invalid arguments end the process with exit code 2.
+    /// Parses the arguments of the process. Invalid arguments end the process with exit code 2. For `merge` it is
+    /// another one: git takes 2 for conflicts that are marked in the file.
     pub(crate) fn from_process() -> Self {
-        Self::from_args(std::env::args_os().collect()).unwrap_or_else(|error| error.exit())
+        let args: Vec<OsString> = std::env::args_os().collect();
+        let is_merge = args.get(1).is_some_and(|verb| verb == "merge");
+        Self::from_args(args).unwrap_or_else(|error| {
+            if is_merge && error.use_stderr() {
+                // If stderr is closed, the exit code says it.
+                let _ = error.print();
+                std::process::exit(NOT_MERGED);
+            }
+            error.exit()
+        })
     }
 
     /// Parses arguments, of which the first is the program's name.

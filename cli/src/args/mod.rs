@@ -103,6 +103,8 @@ pub(crate) enum Command {
     Rotate(Rotate),
     /// List or remove the backups that rotations made
     Backups(Backups),
+    /// Merge two versions of a config, for git
+    Merge(Merge),
     /// Find secrets in plain text, for git hooks and CI (exit code 3)
     Check(Check),
     /// Encrypt one secret from stdin or a prompt, and print the token
@@ -336,6 +338,34 @@ To see in `git diff` which secrets changed, in plain text and only on your termi
   git config diff.fernseal.textconv 'fernseal decrypt --textconv'
 Leave diff.fernseal.cachetextconv off: git would keep the secrets in the repository.";
 
+/// Merge two versions of a config, for git
+#[derive(Debug, Args)]
+#[command(after_help = MERGE_HELP)]
+pub(crate) struct Merge {
+    /// The version that both others come from (%O)
+    pub(crate) base: PathBuf,
+    /// The version of this branch (%A), which the result replaces
+    pub(crate) ours: PathBuf,
+    /// The version of the other branch (%B)
+    pub(crate) theirs: PathBuf,
+    /// The config's path (%P), which tells its format and is named in messages [default: OURS]
+    pub(crate) path: Option<PathBuf>,
+    /// Mark conflicts with lines of N characters (%L)
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub(crate) marker_size: usize,
+}
+
+const MERGE_HELP: &str = "\
+To let git merge configs by their decrypted values:
+  echo '*.encrypted.json merge=fernseal' >> .gitattributes
+  git config merge.fernseal.name 'configs with encrypted values'
+  git config merge.fernseal.driver 'fernseal merge --marker-size %L -- %O %A %B %P'
+Two branches that set two secrets of one config do not conflict then, nor do two that gave it new tokens for the same
+secrets. A token that needs no change stays as it is. In a conflict each side stands with its tokens: no secret is
+written in plain text, neither to OURS nor to another file. The key is needed where both branches have new tokens.
+Without it, or if a token does not decrypt, the exit code is 129: git stops and leaves everything as it was. Git before
+2.42 goes on, and leaves the conflicts that it has without a driver.";
+
 /// Print one value, decrypted
 #[derive(Debug, Args)]
 #[command(override_usage = "fernseal get [OPTIONS] [CONFIG] POINTER")]
@@ -358,7 +388,7 @@ pub(crate) struct Set {
     pub(crate) config: PathBuf,
     /// The value to replace, as in /auth/token_value or auth.token_value
     pub(crate) pointer: Pointer,
-    /// Add the value to an existing object if it is missing
+    /// Add the value to an existing object if it is missing, or at the end of an array: /keys/-
     #[arg(long)]
     pub(crate) create: bool,
     /// A further argument, which may be the secret. It is accepted here so that clap does not print it, and then

@@ -2,9 +2,9 @@
 //! Change it when a command reads another variable or file, or ends with another code.
 
 /// Each exit code and its meaning.
-pub(crate) const EXIT_STATUS: [(&str, &str); 12] = [
+pub(crate) const EXIT_STATUS: [(&str, &str); 13] = [
     ("0", "done"),
-    ("1", "any other failure"),
+    ("1", "any other failure; merge: conflicts are left"),
     ("2", "wrong usage"),
     ("3", "check found a secret in plain text"),
     ("4", "a token could not be decrypted"),
@@ -15,6 +15,7 @@ pub(crate) const EXIT_STATUS: [(&str, &str); 12] = [
     ("9", "interrupted; run the command again to finish"),
     ("126", "run: the program cannot be executed"),
     ("127", "run: the program was not found"),
+    ("129", "merge: the secrets were not merged"),
 ];
 
 /// Each environment variable that the command reads.

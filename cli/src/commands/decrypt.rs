@@ -31,6 +31,7 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     }
     let config = ConfigPath::named(&path);
     let (source, document) = match config.is_stream() {
+        true if args.keep_mode => return Err(UsageFailure::StreamHasNoMode.into()),
         true => (None, look(&config, context)?),
         false => load(&config, context).map(|(source, document)| (Some(source), document))?,
     };
@@ -64,10 +65,7 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
         return output::result_bytes(&pieces);
     };
     // Plain text is never for everybody, whoever may read the tokens.
-    let rights = match &source {
-        Some(source) if args.keep_mode => Rights::kept_from(source, 0o660),
-        _ => Rights::PRIVATE,
-    };
+    let rights = source.filter(|_| args.keep_mode).map_or(Rights::PRIVATE, |source| Rights::kept_from(&source, 0o660));
     super::tell_caveats(output.write(rights, &pieces)?, context);
     context.report.note(format_args!(
         "{} decrypted into {} (mode {:03o})",

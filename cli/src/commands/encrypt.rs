@@ -144,6 +144,9 @@ fn encrypt_stream(config: &ConfigPath, args: &Encrypt, context: &Context) -> Res
     if args.in_place {
         return Err(UsageFailure::StreamInPlace.into());
     }
+    if args.keep_mode {
+        return Err(UsageFailure::StreamHasNoMode.into());
+    }
     let out = args.output.as_ref().filter(|out| *out != Path::new("-"));
     if args.json && out.is_none() {
         return Err(UsageFailure::TwoForStdout.into());

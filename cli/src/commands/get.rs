@@ -1,12 +1,13 @@
 //! `get`: opens one value and prints it to stdout.
 //!
-//! A number or boolean is printed as written. It derives one key, however many tokens the config contains.
+//! A number or boolean is printed as written. In a text with tokens in it, as `Bearer enc:…`, these are opened where
+//! `decrypt` would open them. No key is derived for other tokens.
 
 use std::path::Path;
 
 use serde_json::json;
 
-use super::{config_or_default, look, open_one, unsealed};
+use super::{config_or_default, look, open, opened_value, unsealed};
 use crate::args::Get;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::context::Context;
@@ -30,20 +31,21 @@ pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
     super::refuse_swapped("get", &path, None, pointer.as_ref())?;
     let document = look(&ConfigPath::named(&path), context)?;
     let value = document.find(pointer).map_err(or_no_pointer)?;
-    let text = match document.token_at(&value) {
-        Some(token) => {
-            let keys = context.keys()?;
-            let secret = open_one(&document, token, &keys, context)?;
-            context.audit.record(&Entry {
-                verb: Verb::Get,
-                outcome: Outcome::Done,
-                files: &[&path],
-                pointers: &[&token.pointer],
-                keys: &[keys.current()],
-            })?;
-            secret
-        }
-        None => unsealed(&document, &value, pointer)?,
+    let tokens = document.tokens_of(&value);
+    let text = if tokens.is_empty() {
+        unsealed(&document, &value, pointer)?
+    } else {
+        let keys = context.keys()?;
+        let opened: Vec<_> = tokens.iter().copied().zip(open(&document, &tokens, &keys, context)?).collect();
+        let text = opened_value(&document, &value, pointer, &opened)?;
+        context.audit.record(&Entry {
+            verb: Verb::Get,
+            outcome: Outcome::Done,
+            files: &[&path],
+            pointers: &[document.token_at(&value).map_or(pointer, |token| &token.pointer)],
+            keys: &[keys.current()],
+        })?;
+        text
     };
     if args.json {
         return output::json("get", json!({ "config": document.name, "pointer": pointer, "value": &**text }));

@@ -15,6 +15,7 @@ pub(crate) mod get;
 pub(crate) mod key;
 pub(crate) mod keygen;
 pub(crate) mod man;
+pub(crate) mod merge;
 pub(crate) mod open;
 pub(crate) mod rotate;
 pub(crate) mod run;
@@ -246,6 +247,20 @@ fn unsealed(document: &ConfigText, value: &Place<'_>, pointer: &str) -> Result<Z
         return Err(document.failure(pointer, Error::NotAString));
     }
     Ok(value.text().map_err(|error| document.failure(pointer, error))?.into_owned())
+}
+
+/// Returns a value as text, with the tokens that it is or holds opened: `opened` has those.
+fn opened_value(
+    document: &ConfigText,
+    value: &Place<'_>,
+    pointer: &str,
+    opened: &[(&SealedValue, Zeroizing<String>)],
+) -> Result<Zeroizing<String>> {
+    let Some(token) = document.token_at(value) else {
+        return document.opened_within(pointer, unsealed(document, value, pointer)?, opened);
+    };
+    let secret = opened.iter().find(|(opened, _)| std::ptr::eq(*opened, token)).map(|(_, secret)| secret.clone());
+    secret.ok_or_else(|| document.failure(pointer, Error::NotFound))
 }
 
 /// Converts bytes to text. Bytes that are not UTF-8 are wiped.

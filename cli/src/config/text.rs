@@ -71,6 +71,11 @@ impl SealedValue {
         Edit::as_is(self.inside.clone(), token)
     }
 
+    /// Whether it is a part of the text of the value at `place`.
+    pub(crate) fn is_part_of(&self, place: &Place<'_>) -> bool {
+        matches!(&self.owner, Owner::Within(spot) if spot.span == place.spot.span)
+    }
+
     /// Whether it is a value of its own, and no part of another text.
     pub(crate) fn is_value(&self) -> bool {
         matches!(self.owner, Owner::Value(_))
@@ -213,6 +218,7 @@ impl ConfigText {
         let (config, object) = (self.path.clone(), parent.to_owned().into());
         match self.look_up(parent) {
             Ok(parent) if parent.kind == Kind::Map => {}
+            Ok(parent) if parent.kind == Kind::List && syntax::is_append(pointer) => {}
             Ok(_) => return Err(ConfigFailure::NoObjectToAddTo { config, pointer: object }.into()),
             // An empty text has no value at all: some formats can begin with one.
             Err(ValueError::Core(Error::NotFound)) if parent.is_empty() => {}
@@ -241,6 +247,31 @@ impl ConfigText {
     /// The token that the value at `place` is, if it is one.
     pub(crate) fn token_at(&self, place: &Place<'_>) -> Option<&SealedValue> {
         self.token_from(place.start())
+    }
+
+    /// The tokens that the value at `place` is or holds.
+    pub(crate) fn tokens_of(&self, place: &Place<'_>) -> Vec<&SealedValue> {
+        match self.token_at(place) {
+            Some(token) => vec![token],
+            None => self.tokens.iter().filter(|token| token.is_part_of(place)).collect(),
+        }
+    }
+
+    /// `text`, that of the value at `pointer`, with the tokens in it opened. `opened` has those of the config.
+    pub(crate) fn opened_within(
+        &self,
+        pointer: &str,
+        text: Zeroizing<String>,
+        opened: &[(&SealedValue, Zeroizing<String>)],
+    ) -> Result<Zeroizing<String>> {
+        if opened.is_empty() {
+            return Ok(text);
+        }
+        let secret = |token: &str| {
+            let found = opened.iter().find(|(opened, _)| opened.text(self) == token);
+            found.map(|(_, secret)| secret.as_str())
+        };
+        syntax::opened(&text, secret).ok_or_else(|| self.outside_of_values(&pointer.to_owned().into()))
     }
 
     /// The token that is the value that begins at `start`, if there is one.
@@ -296,7 +327,9 @@ impl ConfigText {
         }
         for (pointer, spot, secrets) in filled.into_values() {
             let text = self.reading.text_at(spot).map_err(|error| self.failure(pointer, error))?;
-            let whole = syntax::filled(&text, secrets.into_iter()).ok_or_else(|| self.outside_of_values(pointer))?;
+            let mut secrets = secrets.into_iter();
+            let whole = syntax::opened(&text, |_| secrets.next()).filter(|_| secrets.next().is_none());
+            let whole = whole.ok_or_else(|| self.outside_of_values(pointer))?;
             let edit = self.reading.replace(spot, &whole);
             edits.push(edit.map_err(|refusal| self.refused_at(pointer, &refusal))?);
         }

@@ -71,6 +71,10 @@ pub(crate) enum ConfigFailure {
     /// A placeholder has an unsupported form.
     PlaceholderForm { name: String },
 
+    // `merge`.
+    /// So many conflicts are marked in the file. Secrets at these pointers are in them: each side has set another one.
+    MergeConflicts { config: PathBuf, conflicts: usize, differing: Vec<Pointer> },
+
     // `check`.
     /// So many secrets are in plain text or damaged, and so many tokens legacy; the flaws that were met.
     Flawed { secrets: usize, legacy: usize, flaws: Vec<Flaw> },
@@ -142,7 +146,7 @@ impl ConfigFailure {
             ),
             Self::NoObjectToAddTo { config, pointer } => malformed(
                 format!("the value{} in {} is not an object", at(pointer), shown(config)),
-                "--create adds a value only to an object; change an array with `fernseal edit`",
+                "only an object takes a new member; /- behind the pointer of an array adds an item",
             ),
             Self::NotAMember { config, pointer } => malformed(
                 format!("the value is not a member of an object: {}{}", shown(config), at(pointer)),
@@ -195,6 +199,20 @@ impl ConfigFailure {
                 "is in a placeholder of an unsupported form",
                 "the supported forms are ${NAME}, ${NAME:-default} and ${NAME:?message}",
             ),
+
+            Self::MergeConflicts { config, conflicts, differing } => {
+                let secrets: Vec<String> = differing.iter().map(ToString::to_string).collect();
+                let secrets = match &*secrets {
+                    [] => String::new(),
+                    secrets => format!("; each side has set another secret at {}", secrets.join(", ")),
+                };
+                message(
+                    Exit::Other,
+                    format!("{} in {}{secrets}", count(*conflicts, "conflict"), shown(config)),
+                    "keep the lines of one side in each, with their tokens as they are; `fernseal open` shows what a \
+                     token holds",
+                )
+            }
 
             Self::Flawed { secrets, legacy, flaws } => {
                 let mut next: Vec<String> = flaws.iter().map(|flaw| flaw.hint("CONFIG", "POINTER")).collect();

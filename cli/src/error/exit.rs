@@ -26,4 +26,6 @@ pub(crate) enum Exit {
     NotExecutable = 126,
     /// The program for `run` was not found. env, nohup and sudo use the same code.
     ProgramNotFound = 127,
+    /// `merge` has failed. Git takes a code of at most 128 for conflicts that are marked in the file.
+    NotMerged = 129,
 }

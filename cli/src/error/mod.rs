@@ -89,6 +89,12 @@ pub(crate) enum Failure {
     WorkDone(Box<Failure>),
     /// One of many files failed, and the others did not.
     OneOfMany(Box<Failure>),
+    /// `merge` failed before it wrote its result.
+    NotMerged(Box<Failure>),
+    /// The failure is about one of the versions that `merge` reads. Tokens of these may open while another does not.
+    InVersion { version: &'static str, others_open: bool, failure: Box<Failure> },
+    /// `merge` has merged the lines, and their text is not a config.
+    MergedUnreadable(Box<Failure>),
 }
 
 /// The result of everything that can fail in this program.
@@ -198,6 +204,29 @@ impl Failure {
                 .message()
                 .with_next(|_| "the work is done; only the output is incomplete: do not run it again".to_owned()),
             Self::OneOfMany(failure) => Message { exit: Exit::Partial, ..failure.message() },
+            Self::NotMerged(failure) => {
+                let message = failure.message().with_next(|next| format!("the secrets were not merged; {next}"));
+                Message { exit: Exit::NotMerged, ..message }
+            }
+            Self::InVersion { version, others_open, failure } => {
+                let mut message = failure.message();
+                message.what = format!("{} ({version})", message.what);
+                if *others_open {
+                    return message.with_next(|next| {
+                        format!(
+                            "{next}; if the versions are under different keys, set the newer key, and the older one in \
+                             PROXMOX_MCP_MASTER_KEY_PREVIOUS, and merge again"
+                        )
+                    });
+                }
+                message
+            }
+            Self::MergedUnreadable(failure) => {
+                let message = failure.message().with_next(|next| {
+                    format!("the lines of both sides do not fit together: mend them by hand; {next}")
+                });
+                Message { exit: Exit::Other, ..message }
+            }
         }
     }
 }

@@ -14,6 +14,10 @@ pub(crate) enum ProgramFailure {
     GitFailed { said: Option<String> },
     /// The output of git has an unknown format.
     GitUnknown { entry: String },
+    /// `git merge-file` failed, with the first line of its error output, if any.
+    GitNotMerged { said: Option<String> },
+    /// There is no folder in memory for the files that `git merge-file` reads.
+    NoMemoryForMerge { error: Cause },
     /// The shell that runs the editor did not start.
     EditorNotStarted { error: Cause },
     /// The editor exited with a failure.
@@ -46,6 +50,19 @@ impl ProgramFailure {
                 Exit::Other,
                 format!("git listed the staged files in an unknown format: {}", one_line(entry)),
                 "name the files instead, and report this",
+            ),
+            Self::GitNotMerged { said } => message(
+                Exit::Other,
+                match said {
+                    Some(said) => format!("git merge-file failed: {}", one_line(said)),
+                    None => "git merge-file failed and said nothing".to_owned(),
+                },
+                "check that the three files are text",
+            ),
+            Self::NoMemoryForMerge { error } => message(
+                Exit::File,
+                format!("no file can be made in memory, where git is to merge: {error}"),
+                "mount a tmpfs on /dev/shm, or set XDG_RUNTIME_DIR to one",
             ),
             Self::EditorNotStarted { error } => editor(format!("the editor cannot be started: {error}")),
             Self::EditorFailed { editor: name, status } => {

@@ -27,21 +27,23 @@ pub(crate) enum UsageFailure {
     EncryptedOverInput { path: PathBuf },
     /// The output of `decrypt` is its input.
     DecryptedOverInput { path: PathBuf },
-    /// `-` as a config that is to be changed, or read more than once.
+    /// `-` was given as a config that must be a file: it is written, or read more than once.
     StdinForFile,
     /// `-` was given as an output that must be a file.
     DashForOutput,
     /// `-` was given as the file for a key.
     DashForKey,
-    /// What comes through a pipe is to be replaced.
+    /// `encrypt --in-place` was given a pipe.
     StreamInPlace,
+    /// `--keep-mode` was given for a pipe.
+    StreamHasNoMode,
     /// The config and what `--json` prints would both go to stdout.
     TwoForStdout,
     /// The value of PROXMOX_MCP_LOCK_WAIT is not a number.
     LockWaitNotSeconds { variable: &'static str, value: OsString },
 
     // `set`, `seal` and `open`.
-    /// Others can see an argument.
+    /// The secret was given as an argument, which other users can see.
     SecretAsArgument { secret: SecretFor },
     /// No secret is on stdin, and the user cannot be asked.
     SecretMissing { secret: SecretFor, why: Absence },
@@ -49,7 +51,7 @@ pub(crate) enum UsageFailure {
     SecretEmpty { secret: SecretFor },
     /// The two answers of the prompt differ.
     SecretsDiffer { secret: SecretFor },
-    /// `open` takes none.
+    /// `open` was given the token as an argument.
     TokenAsArgument,
 
     // `run`.
@@ -64,7 +66,7 @@ pub(crate) enum UsageFailure {
     NotAMemoryFolder,
 }
 
-/// What a secret is for that comes from stdin or a prompt.
+/// The purpose of a secret from stdin or a prompt.
 #[derive(Debug, Clone)]
 pub(crate) enum SecretFor {
     /// A value of a config (`set`).
@@ -74,7 +76,7 @@ pub(crate) enum SecretFor {
 }
 
 impl SecretFor {
-    /// The hint for a missing secret.
+    /// Returns the hint for a missing secret.
     fn pipe(&self) -> &'static str {
         match self {
             Self::Value(_) => "pipe the secret in: printf %s \"$SECRET\" | fernseal set …",
@@ -82,7 +84,7 @@ impl SecretFor {
         }
     }
 
-    /// What was not done without it.
+    /// Returns what was not done without it.
     fn not_done(&self) -> &'static str {
         match self {
             Self::Value(_) => "nothing was changed",
@@ -149,6 +151,10 @@ impl UsageFailure {
             Self::StreamInPlace => usage(
                 "a pipe cannot be replaced".to_owned(),
                 "leave --in-place out: the encrypted config goes to stdout, or to a file with -o OUT",
+            ),
+            Self::StreamHasNoMode => usage(
+                "a pipe has no owner and no mode that could be kept".to_owned(),
+                "leave --keep-mode out: the output is for you alone (mode 600)",
             ),
             Self::TwoForStdout => usage(
                 "the config and the JSON of --json cannot both go to stdout".to_owned(),

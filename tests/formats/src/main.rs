@@ -4,6 +4,7 @@
 //!
 //!     fernseal-formats FORMAT MOST < NAMES        at most so many scalars of a file, evenly chosen
 //!     fernseal-formats FORMAT break ROUNDS < NAMES    each text changed at random so often: nothing may panic
+//!     fernseal-formats text none ROUNDS    so many texts of each format in which a token was damaged: none is found
 //!     fernseal-formats FORMAT write < CASES       of each line {"text", "pointer", "plain"} the text with that value
 
 #[allow(dead_code, unused_imports)] // what the commands ask of it
@@ -79,6 +80,9 @@ fn main() {
     if most == "break" {
         return break_all(format, args.next().and_then(|rounds| rounds.parse().ok()).unwrap_or(10));
     }
+    if most == "none" {
+        return find_none(args.next().and_then(|rounds| rounds.parse().ok()).unwrap_or(10_000));
+    }
     let most: usize = most.parse().unwrap_or(usize::MAX);
     let mut sealer = Sealer::new();
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -144,6 +148,75 @@ fn write_all(format: syntax::TextFormat) {
     }
 }
 
+/// Returns a source of numbers below a limit, always the same ones.
+fn random() -> impl FnMut(usize) -> usize {
+    let mut random = 0x5eed_u64;
+    move |limit| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(random >> 33).expect("it has 31 bits") % limit.max(1)
+    }
+}
+
+/// Looks for tokens in texts of each format in which a token was damaged, so that it is none any more.
+fn find_none(rounds: usize) {
+    const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const TEXTS: [(syntax::TextFormat, &str); 16] = [
+        (syntax::TextFormat::Json, "{\"a\": \"@\"}"),
+        (syntax::TextFormat::Json, "[\"Bearer @\", 1]"),
+        (syntax::TextFormat::Jsonc, "{\"a\": \"@\", /* @ */}"),
+        (syntax::TextFormat::Jsonc, "{\"a\": \"x @ y\" } // @"),
+        (syntax::TextFormat::Env, "A=@\n"),
+        (syntax::TextFormat::Env, "A='@' # @\n"),
+        (syntax::TextFormat::Toml, "a = \"@\"\n"),
+        (syntax::TextFormat::Toml, "a = ['@', '''\n@''']\n"),
+        (syntax::TextFormat::Yaml, "a: @\n"),
+        (syntax::TextFormat::Yaml, "- '@'\n- |\n  @\n# @\n"),
+        (syntax::TextFormat::Ini, "[s]\na = @\n"),
+        (syntax::TextFormat::Ini, "a=x @\n; @\n"),
+        (syntax::TextFormat::Properties, "a=@\n"),
+        (syntax::TextFormat::Properties, "# @\na=x@\n"),
+        (syntax::TextFormat::Text, "https://u:@:@/"),
+        (syntax::TextFormat::Text, "<a b=\"@\">@</a>@"),
+    ];
+    let (mut below, mut sealer) = (random(), Sealer::new());
+    let tokens: Vec<String> = (0..40).map(|len| sealer.seal(&"x".repeat(len))).collect();
+    let mut found = 0;
+    for round in 0..rounds {
+        let token = &tokens[below(tokens.len())];
+        let (prefix, salt, body) = (&token[..4], &token[4..28], &token[29..]);
+        let at = 5 + below(token.len() - 6);
+        let random: String = (0..token.len()).map(|_| char::from(BASE64[below(64)])).collect();
+        let damaged = match below(9) {
+            0 => token[..token.len() - 1 - below(3)].to_owned(),
+            1 => {
+                let piece = [" ", ".", "%", "/", "+", "$", "\u{e9}", "=."][below(8)];
+                format!("{}{piece}{}", &token[..at], &token[at..])
+            }
+            2 => {
+                format!("{}{salt}:{body}", ["Enc:", "ENC:", "en:", "enc", "enc;", "e.nc:", "xenc:", "_enc:"][below(8)])
+            }
+            3 => format!("{prefix}{}:{body}", &salt[1 + below(22)..]),
+            4 => format!("{prefix}{random}"),
+            5 => format!("{prefix}{salt}:{random}"),
+            6 => format!("{token}{}", char::from(BASE64[below(64)])),
+            7 => format!("{prefix}{salt}::{body}"),
+            // Not the version that Fernet has.
+            _ => format!("{prefix}{salt}:{}{}", ["A", "Y", "a", "0", "_"][below(5)], &body[1..]),
+        };
+        let (format, text) = TEXTS[round % TEXTS.len()];
+        let text = text.replace('@', &damaged);
+        let shared = std::sync::Arc::new(Zeroizing::new(text.clone()));
+        let reading = syntax::read("text", syntax::FormatSource::Given(format), &shared);
+        let tokens = reading.tokens().map(|found| found.tokens).unwrap_or_default();
+        if tokens.iter().any(|token| token.form.is_ok()) {
+            found += 1;
+            println!("found in {}: {text}", format.name());
+        }
+    }
+    println!("{rounds} texts without a token, in {found} of them one was found");
+    assert_eq!(found, 0);
+}
+
 /// Changes texts at random and does all that a document can do. What it refuses is well; it must not panic, and what it
 /// does not refuse must be so when it is read again.
 fn break_all(format: syntax::TextFormat, rounds: usize) {
@@ -152,11 +225,8 @@ fn break_all(format: syntax::TextFormat, rounds: usize) {
         "{", "}", ",", "&a ", "*a", "!t ", "!!str ", "|", "|\n", ">-\n", "---\n", "...\n", "<<: ", "%", "\u{feff}",
         "é", "\u{85}", "\u{2028}", "\0", "\"\"\"", "'''", "//", "/*", "*/", "export ",
     ];
-    let (mut random, mut texts, mut read, mut changed, mut refused) = (0x5eed_u64, 0, 0, 0, 0);
-    let mut below = |limit: usize| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(random >> 33).expect("it has 31 bits") % limit.max(1)
-    };
+    let (mut texts, mut read, mut changed, mut refused) = (0, 0, 0, 0);
+    let mut below = random();
     for name in io::stdin().lock().lines() {
         let Ok(text) = fs::read_to_string(name.expect("names are lines of text")) else { continue };
         if text.len() > 20_000 {

@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use self::files::{Files, name_for};
 use self::redact::Patterns;
-use super::{config_or_default, look, open, unsealed};
+use super::{config_or_default, look, open, opened_value, unsealed};
 use crate::args::Run;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::placeholder;
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<(
     }
     let opened = {
         let named: BTreeSet<&str> =
-            wishes.iter().filter_map(|wish| Some(&*document.token_at(&wish.value)?.pointer)).collect();
+            wishes.iter().flat_map(|wish| document.tokens_of(&wish.value)).map(|token| &*token.pointer).collect();
         let wanted = |token: &&SealedValue| wants_config || named.contains(&*token.pointer);
         let tokens: Vec<&SealedValue> = document.tokens.iter().filter(wanted).collect();
         let secrets = open(&document, &tokens, &keys, context)?;
@@ -186,19 +186,18 @@ impl<'d> Wish<'d> {
         Self::new(variable, pointer.to_owned().into(), in_file, document)
     }
 
-    /// Returns the value as text, decrypted if it is a token.
+    /// Returns the value as text, with tokens decrypted and, with `expand`, placeholders filled in.
     fn text(
         &self,
         document: &ConfigText,
         expand: bool,
         opened: &[(&SealedValue, Zeroizing<String>)],
     ) -> Result<Zeroizing<String>> {
-        if let Some(token) = document.token_at(&self.value) {
-            let secret = opened.iter().find(|(at, _)| at.pointer == token.pointer).map(|(_, secret)| secret.clone());
-            return secret.ok_or_else(|| document.failure(&self.pointer, Error::NotFound));
+        if !expand || document.token_at(&self.value).is_some() {
+            return opened_value(document, &self.value, &self.pointer, opened);
         }
         let text = unsealed(document, &self.value, &self.pointer)?;
-        Ok(if expand { Zeroizing::new(expanded(&text)?.into_owned()) } else { text })
+        document.opened_within(&self.pointer, Zeroizing::new(expanded(&text)?.into_owned()), opened)
     }
 }
 
@@ -258,15 +257,22 @@ fn edits_of_all<'d>(
     expand: bool,
     opened: &[(&SealedValue, Zeroizing<String>)],
 ) -> Result<Edits<'d>> {
-    let mut edits = document.opened_to(opened.iter().map(|(token, secret)| (*token, secret.as_str())))?;
-    if expand {
-        for leaf in document.leaves().filter(|leaf| leaf.place.kind == Kind::String) {
-            let Ok(text) = leaf.place.text() else { continue };
-            if document.token_at(&leaf.place).is_none() && text.contains("${") {
-                edits.push(document.replace(&leaf.pointer, &leaf.place, &expanded(&text)?)?);
-            }
-        }
+    let mut edits = Vec::new();
+    let holds_placeholder = |leaf: &Leaf<'_>| {
+        leaf.place.kind == Kind::String
+            && document.token_at(&leaf.place).is_none()
+            && leaf.place.text().is_ok_and(|text| text.contains("${"))
+    };
+    let filled: Vec<Leaf<'_>> = document.leaves().filter(|leaf| expand && holds_placeholder(leaf)).collect();
+    for leaf in &filled {
+        let text = unsealed(document, &leaf.place, &leaf.pointer)?;
+        let text = Zeroizing::new(expanded(&text)?.into_owned());
+        let text = document.opened_within(&leaf.pointer, text, opened)?;
+        edits.push(document.replace(&leaf.pointer, &leaf.place, &text)?);
     }
+    let is_left = |token: &SealedValue| !filled.iter().any(|leaf| token.is_part_of(&leaf.place));
+    let left = opened.iter().filter(|(token, _)| is_left(token));
+    edits.extend(document.opened_to(left.map(|(token, secret)| (*token, secret.as_str())))?);
     Edits::new(document, edits)
 }
 

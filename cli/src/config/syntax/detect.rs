@@ -1,17 +1,18 @@
-//! Which format a text has: by the name of its file, or of a pipe by what is in it.
-//! A text that could be two things is never guessed at.
+//! Determines the format of a text: from the name of its file, or for a pipe from the content.
+//!
+//! It never guesses: if a name or a content fits two formats, it returns a refusal that names them.
 
 use super::reading::WHOLE;
 use super::{Document, Kind, Refusal, TextFormat};
 use zeroize::Zeroizing;
 
-/// What to do where it is not clear.
+/// The hint if the format is ambiguous or unknown.
 const NAME_IT: &str = "name the format with --format";
 
-/// What is said of a text that no format fits.
+/// The message if no format fits.
 const NONE: &str = "its format was not recognized";
 
-/// The endings of systemd's units and of what is written like them.
+/// The extensions of systemd units and of files in the same format.
 const UNITS: [&str; 15] = [
     "service",
     "socket",
@@ -31,17 +32,17 @@ const UNITS: [&str; 15] = [
 ];
 
 impl TextFormat {
-    /// The format of that name, as `--format` takes it.
+    /// Returns the format with this name, as `--format` takes it.
     pub(crate) fn of_option(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// The format that a file of this name has; none, if the name tells nothing.
+    /// Returns the format for this file name, or `None` if the name does not tell.
     ///
     /// # Errors
-    /// That the name tells two.
+    /// The name fits two formats.
     pub(crate) fn of_name(name: &str) -> Result<Option<Self>, Refusal> {
-        // Of a copy that this program made, the name of the config that it is of.
+        // A copy that this program made has the format of its config.
         let is_stamp = |stamp: &str| stamp.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
         let copied = [".backup.", ".edited.", ".saved."].iter().find_map(|mark| name.rsplit_once(mark));
         let name = copied.filter(|(_, stamp)| is_stamp(stamp)).map_or(name, |(name, _)| name).to_ascii_lowercase();
@@ -70,16 +71,18 @@ impl TextFormat {
         }
     }
 
-    /// The format of the text of the file `name`; none, if the name tells nothing and it is not JSON either.
+    /// Returns the format of a file from its name and text, or `None` if the name does not tell and the text is not
+    /// JSON.
     ///
     /// # Errors
-    /// That the name tells two.
+    /// The name fits two formats.
     pub(super) fn of_file(name: &str, text: &str) -> Result<Option<Self>, Refusal> {
         let by_name = Self::of_name(name);
         if matches!(by_name, Ok(Some(format)) if format != Self::Ini) {
             return by_name;
         }
-        // Such names tell little, and what is JSON is JSON. What begins with one brace is meant to be.
+        // A file named as INI, or with any other name, may contain JSON. A text that begins with a single brace is
+        // meant as JSON, even if it is invalid.
         let start = text.trim_start_matches('\u{feff}').trim_start();
         let is_meant = start.strip_prefix('{').is_some_and(|rest| !rest.starts_with(['{', '%', '#', '-']));
         let is_json = || start.starts_with(['[', '"']) && read(Self::Json, text).is_some();
@@ -89,12 +92,12 @@ impl TextFormat {
         by_name
     }
 
-    /// The format of a text that has no name.
+    /// Returns the format of a text without a file name.
     ///
     /// # Errors
-    /// That it could be several, or is none that is known.
+    /// The text fits several formats, or none.
     pub(crate) fn of_content(text: &str) -> Result<Self, Refusal> {
-        // All of JSON is YAML too, and who begins with a brace or a comment of JSONC means JSON.
+        // JSON is also valid YAML. A text that begins with a brace or a JSONC comment is meant as JSON.
         let start = text.trim_start_matches('\u{feff}').trim_start();
         if ["{", "//", "/*"].iter().any(|sign| start.starts_with(sign)) {
             let readable = |format: &Self| read(*format, text).is_some();
@@ -125,7 +128,7 @@ fn read(format: TextFormat, text: &str) -> Option<Document> {
     Document::parse(format, Zeroizing::new(text.to_owned())).ok()
 }
 
-/// Whether it has values with names, or several: a line of prose is YAML too.
+/// Reports whether the document has members or items. A line of prose is also valid YAML, but has none.
 fn says_much(document: &Document) -> bool {
     document.values.first().is_some_and(|root| matches!(root.kind, Kind::Map | Kind::List))
         && document.leaves().count() > 0

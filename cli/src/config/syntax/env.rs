@@ -1,7 +1,9 @@
-//! .env, which has no standard: read by Docker Compose, by dotenv of npm, by python-dotenv, and by shells. The scanner
-//! here reads what these four read alike. A value on which they disagree is told as unclear, with the reason; a text of
-//! which they disagree on where a value ends is refused. On lines that end in CR LF a shell is not asked: it takes the
-//! CR for part of the value, whatever the value is.
+//! Reads and writes `.env` files.
+//!
+//! The format has no standard. Docker Compose, npm's dotenv, python-dotenv and shells read it, and this scanner accepts
+//! what these four read alike. If they disagree about a value, the value is unclear and has the reason. If they
+//! disagree about where a value ends, the whole text is refused. On lines that end in CR LF the shell does not count,
+//! because it takes the CR as part of every value. `tests/formats/dialects.py` holds the scanner against all four.
 
 use zeroize::Zeroizing;
 
@@ -9,9 +11,9 @@ use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, 
 
 pub(super) struct Env;
 
-/// What to do about a value that is unclear.
+/// The hint for an unclear value.
 const QUOTE_IT: &str = "put it in single quotes, in a form that all of them read alike";
-/// What to do about a text that is refused.
+/// The hint for a refused text.
 const MEND_IT: &str = "write it as NAME=value or NAME='value'";
 
 impl Syntax for Env {
@@ -52,19 +54,24 @@ impl Syntax for Env {
         Ok(splice::add_line_below(text, last.unwrap_or(text.len()), &line))
     }
 
+    fn append(&self, _: &Document, _: usize, _: &str) -> Result<Edit, Refusal> {
+        Err(Refusal::new(0, "a .env has no lists", "name a variable, as in /NAME"))
+    }
+
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
         splice::remove_lines(document, index)
     }
 }
 
-/// Whether every reader has a variable of this name.
+/// Reports whether every reader accepts a variable of this name.
 fn is_name(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && !name.starts_with(|first: char| first.is_ascii_digit())
         && !name.is_empty()
 }
 
-/// `plain` in the first form that all readers read alike: with the quotes that stand there, or none, or others.
+/// Returns `plain` in the first form that all readers read alike. It tries the present quotes, then none, then the
+/// others.
 fn written(quotes: Quotes, plain: &str, offset: usize) -> Result<Zeroizing<String>, Refusal> {
     for quotes in [quotes, Quotes::None, Quotes::Single, Quotes::Double] {
         let quote = match quotes {
@@ -79,7 +86,7 @@ fn written(quotes: Quotes, plain: &str, offset: usize) -> Result<Zeroizing<Strin
     Err(Refusal::new(offset, what, "choose a secret without quotes, $, ` and \\, or keep it in another format"))
 }
 
-/// On what the readers disagree in a value without quotes.
+/// Returns why the readers disagree about a value without quotes, if they do.
 fn bare_fault(value: &str) -> Option<&'static str> {
     value.chars().find_map(|char| match char {
         ' ' | '\t' => Some("a shell ends a value without quotes at a space"),
@@ -94,7 +101,7 @@ fn bare_fault(value: &str) -> Option<&'static str> {
     })
 }
 
-/// On what the readers disagree in a value between single quotes.
+/// Returns why the readers disagree about a value in single quotes, if they do.
 fn single_fault(value: &str) -> Option<&'static str> {
     if value.contains('\'') || value.ends_with('\\') {
         return Some("a shell ends a value at its next single quote, others not behind a \\");
@@ -108,7 +115,7 @@ fn single_fault(value: &str) -> Option<&'static str> {
     control_fault(value)
 }
 
-/// On what the readers disagree in a value between double quotes.
+/// Returns why the readers disagree about a value in double quotes, if they do.
 fn double_fault(value: &str) -> Option<&'static str> {
     let fault = value.chars().find_map(|char| match char {
         '\\' => Some("dotenv, python-dotenv, Docker Compose and shells each take other escapes between double quotes"),
@@ -125,7 +132,7 @@ fn control_fault(value: &str) -> Option<&'static str> {
     if value.contains(is_odd) { Some("its readers disagree on control characters") } else { None }
 }
 
-/// A place in the text, at the beginning of a line between two lines.
+/// The scanner's position in the text. Between two values it is the start of a line.
 struct Scan<'a> {
     text: &'a str,
     at: usize,
@@ -136,14 +143,14 @@ impl<'a> Scan<'a> {
         &self.text[self.at..]
     }
 
-    /// What is left of the line, without its end.
+    /// Returns the rest of the line without its line end.
     fn rest_of_line(&self) -> &'a str {
         let rest = self.rest();
         let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
         line.strip_suffix('\r').unwrap_or(line)
     }
 
-    /// Skips spaces and tabs and returns how many there were.
+    /// Skips spaces and tabs. Returns their number.
     fn skip_blanks(&mut self) -> usize {
         let blanks = self.rest().len() - self.rest().trim_start_matches([' ', '\t']).len();
         self.at += blanks;
@@ -192,7 +199,7 @@ impl<'a> Scan<'a> {
             unclear = Some("a shell wants = right behind the name");
         }
         if self.rest_of_line().is_empty() {
-            // A name alone: Docker Compose hands on the variable of that name. No value stands here.
+            // Docker Compose passes on the variable of that name. There is no value in the file.
             return Ok(None);
         }
         if !self.rest().starts_with('=') {
@@ -206,7 +213,7 @@ impl<'a> Scan<'a> {
         Ok(Some(value))
     }
 
-    /// Reads what is behind the equals sign.
+    /// Reads the value after the equals sign.
     fn value(&mut self, unclear: &mut Option<&'static str>) -> Result<Value, Refusal> {
         let behind = self.at;
         let blanks = self.skip_blanks();
@@ -246,7 +253,7 @@ impl<'a> Scan<'a> {
         if value.ends_with('\\') {
             return self.refuse(start + value.len() - 1, "a \\ at the end: a shell goes on in the next line");
         }
-        // A shell would see the quotes of such a comment as quotes, if it saw no comment.
+        // If a shell does not take this as a comment, it takes the quotes in it as quotes.
         if value.contains('#') && comment.contains(['\'', '"', '`']) {
             return self.refuse(start, "its readers disagree on where the comment begins");
         }

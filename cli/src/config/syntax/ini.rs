@@ -1,27 +1,29 @@
-//! INI, systemd's units, .properties: what their dialects have in common, a line `name = value` in a section or none.
-//! The dialects that are held against each other are Python's configparser, git's config, systemd's units and MySQL's
-//! options; for .properties it is Java's. What they read differently is unclear (a value) or refused (a line).
+//! Reads and writes INI files, systemd units and `.properties`: lines `name = value`, with or without sections.
+//!
+//! It accepts what the dialects have in common: those of Python's configparser, git's config, systemd and MySQL; for
+//! `.properties`, that of Java. A value that they read differently is unclear, and a line that they read differently
+//! makes the text refused.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
 use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, splice};
 
 pub(super) struct Ini {
-    /// Whether lines in brackets begin sections.
+    /// Whether a line in brackets begins a section.
     pub(super) sections: bool,
 }
 
-/// What to do about a line or a value that the dialects read differently.
+/// The hint for a line or a value that the dialects read differently.
 const PLAINLY: &str = "write it as name = value, without quotes, escapes and comments on the line";
 
 impl Syntax for Ini {
     fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
         let root = found.push(Value::new(None, Name::Root, Kind::Map, 0..text.len()));
         let (mut section, mut end) = (root, 0);
-        // Python does not tell a name in capitals from another, so that they are namesakes.
-        let mut met: HashMap<(usize, String), usize> = HashMap::new();
+        // Python ignores case, so two names that differ only in case count as the same name.
+        let mut met: BTreeMap<(usize, String), usize> = BTreeMap::new();
         for line in text.split_inclusive('\n') {
             let mut start = end;
             end += line.len();
@@ -61,7 +63,7 @@ impl Syntax for Ini {
                 if self.sections
                     && line.trim_end().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
                 {
-                    // A name alone, as MySQL's options have it.
+                    // MySQL's options may have a name without a value.
                     continue;
                 }
                 return refuse("this is no name = value");
@@ -105,7 +107,7 @@ impl Syntax for Ini {
     fn write(&self, text: &str, value: &Value, plain: &str) -> Result<Zeroizing<String>, Refusal> {
         debug_assert_eq!(value.quotes, Quotes::None);
         let written = self.written(plain, value.span.start)?;
-        // Where nothing stood, a space is wanted if the = has one before it.
+        // If the value was empty and a space precedes the =, another one follows it.
         let space = if value.span.is_empty() && text[..value.span.start].ends_with(" =") { " " } else { "" };
         Ok(Zeroizing::new(format!("{space}{}", *written)))
     }
@@ -121,7 +123,7 @@ impl Syntax for Ini {
         };
         match names {
             [name] => {
-                // Below the last line of the section; above all sections, if it is in none.
+                // The new line goes below the last line of its section; without a section, above the first one.
                 let lines = splice::children(document, parent);
                 let last = lines.iter().map(|index| &document.values[*index]).rfind(|value| value.kind == Kind::String);
                 let head = &document.values[parent];
@@ -159,13 +161,17 @@ impl Syntax for Ini {
         }
     }
 
+    fn append(&self, document: &Document, _: usize, _: &str) -> Result<Edit, Refusal> {
+        Err(Refusal::new(document.text().len(), "it has no lists", "name a value, as in /section/name"))
+    }
+
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
         splice::remove_lines(document, index)
     }
 }
 
 impl Ini {
-    /// On what the readers disagree in a value.
+    /// Returns why the readers disagree about a value, if they do.
     fn fault(&self, value: &str) -> Option<&'static str> {
         value.chars().find_map(|char| match char {
             '\\' => Some("some of its readers take \\ for an escape"),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use fernseal_core::json::{self, Event, Events};
 use zeroize::Zeroizing;
 
-use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, splice};
+use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, member};
 
 pub(super) struct Json {
     /// Whether comments and trailing commas may stand in it.
@@ -67,21 +67,17 @@ impl Syntax for Json {
     }
 
     fn insert(&self, document: &Document, parent: usize, names: &[String], plain: &str) -> Result<Edit, Refusal> {
-        // The colon is spaced as that of a neighbour.
-        let colon = splice::children(document, parent).first().map_or(": ", |first| {
-            let value = &document.values[*first];
-            let head = &document.text()[value.name_start..value.span.start];
-            &head[head.rfind('"').map_or(0, |quote| quote + 1)..]
-        });
-        let [name, below @ ..] = names else { return Err(invalid(0)) };
-        let mut head = format!("{}{colon}", *quoted(name));
-        below.iter().for_each(|name| head += &format!("{{{}{colon}", *quoted(name)));
-        let entry = Zeroizing::new(format!("{head}{}{}", *quoted(plain), "}".repeat(below.len())));
-        Ok(splice::add_between_brackets(document, parent, &entry))
+        Ok(member::insert(document.text(), self.relaxed, &document.values[parent].span, names, plain))
+    }
+
+    fn append(&self, document: &Document, parent: usize, plain: &str) -> Result<Edit, Refusal> {
+        self.insert(document, parent, &[], plain)
     }
 
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
-        splice::remove_between_brackets(document, index)
+        let Value { parent, span, .. } = &document.values[index];
+        let Some(object) = parent.map(|parent| &document.values[parent].span) else { return Err(invalid(span.start)) };
+        member::remove(document.text(), self.relaxed, object, span.start)
     }
 }
 

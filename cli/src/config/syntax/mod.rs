@@ -23,7 +23,7 @@ mod walk;
 mod yaml;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -32,7 +32,8 @@ use zeroize::Zeroizing;
 
 use self::reading::Text;
 pub(crate) use self::reading::{
-    FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, ValueError, filled, parent, read, steps,
+    APPENDED, FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, ValueError, is_append, opened, parent,
+    read, steps,
 };
 
 /// The supported formats.
@@ -111,6 +112,9 @@ trait Syntax {
     /// names are new containers inside it, and the last name is that of the string.
     fn insert(&self, document: &Document, parent: usize, names: &[String], plain: &str) -> Result<Edit, Refusal>;
 
+    /// An edit that adds the string `plain` behind the last item of the list at `parent`.
+    fn append(&self, document: &Document, parent: usize, plain: &str) -> Result<Edit, Refusal>;
+
     /// Returns an edit that removes the value at `index` and its name.
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal>;
 }
@@ -158,7 +162,7 @@ enum Quotes {
 }
 
 /// The name of a value in its container.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Name {
     /// The root value, which is in no container.
     Root,
@@ -233,8 +237,9 @@ impl Values {
 
     /// Marks the values whose name occurs twice in their container, and everything inside them.
     fn mark_repeated(&mut self) {
-        let mut met = HashSet::new();
-        let repeated: HashSet<_> = self
+        // No hashes: std's need random bytes, and panic where the system has none.
+        let mut met = BTreeSet::new();
+        let repeated: BTreeSet<_> = self
             .0
             .iter()
             .filter(|value| matches!(value.name, Name::Member(_)) && !met.insert((value.parent, &value.name)))
@@ -403,13 +408,21 @@ impl Document {
         if names.is_empty() {
             return Err(Refusal::new(at, "a value exists there already", "set it without --create"));
         }
-        if value.kind != Kind::Map {
+        let is_appended = value.kind == Kind::List && names == [APPENDED];
+        if value.kind != Kind::Map && !is_appended {
             return Err(Refusal::new(at, "its container has no named members", "name another pointer"));
         }
         if value.repeated {
             return Err(Refusal::new(at, "a name on the way to it occurs twice", "remove one of the two"));
         }
-        let edit = self.format.syntax().insert(self, parent, names, plain)?;
+        let (syntax, mut steps) = (self.format.syntax(), steps.clone());
+        let edit = if is_appended {
+            let is_item = |value: &&Value| value.parent == Some(parent) && matches!(value.name, Name::Item(_));
+            steps[len] = self.values.iter().filter(is_item).count().to_string();
+            syntax.append(self, parent, plain)?
+        } else {
+            syntax.insert(self, parent, names, plain)?
+        };
         let after = self.read_again(std::slice::from_ref(&edit))?;
         let added: Vec<_> = (len + 1..=steps.len()).map(|len| after.index_of(&steps[..len])).collect();
         let says_it = added.last().copied().flatten().is_some_and(|index| {

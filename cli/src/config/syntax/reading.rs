@@ -1,8 +1,8 @@
 //! What the commands ask of a text, whatever its format: its tokens, its values, and edits of one of them.
 //!
-//! Three kinds of texts answer. Strict JSON is walked through for each question, so that a large config costs no table of its
-//! values ([`walk`](super::walk)). The other formats have such a table ([`Document`]). Of any other text only the tokens are
-//! known ([`Plain`]).
+//! Three kinds of texts answer. Strict JSON is walked through for each question, so that a large config costs no table
+//! of its values ([`walk`](super::walk)). The other formats have such a table ([`Document`]). Of any other text only
+//! the tokens are known ([`Plain`]).
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
@@ -241,7 +241,8 @@ pub(crate) trait Reading: Send + Sync {
 #[derive(Debug, Clone)]
 pub(crate) struct Obstacle {
     pub(crate) refusal: Refusal,
-    /// Whether the text has a format, or may have one, that cannot be read: then it is not known how a secret is written there.
+    /// Whether the text has a format, or may have one, that cannot be read: then it is not known how a secret is
+    /// written there.
     pub(crate) is_fault: bool,
 }
 
@@ -479,6 +480,14 @@ impl Reading for Document {
     }
 }
 
+/// The last step of a pointer to the item that is to be added behind the last one of an array (RFC 6901).
+pub(crate) const APPENDED: &str = "-";
+
+/// Whether the pointer leads behind the last item of an array.
+pub(crate) fn is_append(pointer: &str) -> bool {
+    steps(pointer).is_ok_and(|steps| steps.last().is_some_and(|step| step == APPENDED))
+}
+
 /// The steps of a pointer: those of RFC 6901 with their escapes taken off, or names that are joined by dots.
 pub(crate) fn steps(pointer: &str) -> Result<Vec<String>, Error> {
     let Some(rest) = pointer.strip_prefix('/') else {
@@ -502,15 +511,16 @@ pub(crate) fn parent(pointer: &str) -> Option<&str> {
     }
 }
 
-/// `text` with its tokens opened: `secrets` are those of the tokens in it, in order.
-pub(crate) fn filled<'s>(text: &str, mut secrets: impl Iterator<Item = &'s str>) -> Option<Zeroizing<String>> {
+/// `text` with its tokens opened: `secret` has that of each token, which are asked for in order. Returns nothing if it
+/// lacks one.
+pub(crate) fn opened<'s>(text: &str, mut secret: impl FnMut(&str) -> Option<&'s str>) -> Option<Zeroizing<String>> {
     let mut out = Zeroizing::new(String::with_capacity(text.len()));
     let mut read = 0;
     for token in text::tokens(text).filter(|token| token.token().is_ok()) {
         out.push_str(&text[read..token.span().start]);
-        out.push_str(secrets.next()?);
+        out.push_str(secret(&text[token.span()])?);
         read = token.span().end;
     }
     out.push_str(&text[read..]);
-    secrets.next().is_none().then_some(out)
+    Some(out)
 }

@@ -1,10 +1,11 @@
-//! What adding and removing have in common: members between brackets, and members on lines of their own.
+//! Adds and removes members for the formats that have a [`Document`]: between brackets (YAML's flow style, TOML's
+//! inline tables) and on lines of their own (everything else except JSON, see `member.rs`).
 
 use zeroize::Zeroizing;
 
 use super::{Document, Edit, Name, Refusal};
 
-/// The members and items of the container at `parent`, in the order of the text.
+/// Returns the members or items of the container at `parent`, in text order.
 pub(super) fn children(document: &Document, parent: usize) -> Vec<usize> {
     let is_child = |index: &usize| document.values[*index].parent == Some(parent);
     let mut children: Vec<_> = (0..document.values.len()).filter(is_child).collect();
@@ -12,7 +13,7 @@ pub(super) fn children(document: &Document, parent: usize) -> Vec<usize> {
     children
 }
 
-/// Where the value at `index` ends, with all that is in it.
+/// Returns the end of the value at `index`, including everything in it.
 pub(super) fn end(document: &Document, index: usize) -> usize {
     let mut is_within = vec![false; document.values.len()];
     let mut last = document.values[index].span.end;
@@ -26,17 +27,21 @@ pub(super) fn end(document: &Document, index: usize) -> usize {
     last
 }
 
-/// Adds `entry` behind the last member between the brackets of the container at `parent`, spaced as that one is.
+/// Adds `entry` after the last member in the brackets of the container at `parent`, with the spacing of that member.
 pub(super) fn add_between_brackets(document: &Document, parent: usize, entry: &str) -> Edit {
     let text = document.text();
-    let Some(last) = children(document, parent).pop() else {
+    let mut members = children(document, parent);
+    let Some(last) = members.pop() else {
         let at = document.values[parent].span.start + 1;
         return Edit::new(at..at, Zeroizing::new(entry.to_owned()));
     };
     let at = end(document, last);
     let before = &text[..document.values[last].name_start];
-    let space = &before[before.trim_end_matches([' ', '\t', '\r', '\n']).len()..];
-    // A comment behind the last member, on its line, stays with it.
+    let mut space = &before[before.trim_end_matches([' ', '\t', '\r', '\n']).len()..];
+    if members.is_empty() && space.is_empty() {
+        space = " ";
+    }
+    // A comment on the line of the last member stays there.
     let line = &text[at..text[at..].find(['\r', '\n']).map_or(text.len(), |end| at + end)];
     let behind = line.trim_start_matches([' ', '\t']);
     let (comma, behind) = behind.strip_prefix(',').map_or(("", behind), |behind| (",", behind.trim_start()));
@@ -48,7 +53,7 @@ pub(super) fn add_between_brackets(document: &Document, parent: usize, entry: &s
     Edit::new(at..at, Zeroizing::new(format!(",{space}{entry}")))
 }
 
-/// Removes the member at `index` from between brackets, with the comma that it leaves over.
+/// Removes the member at `index` from brackets, together with one comma.
 pub(super) fn remove_between_brackets(document: &Document, index: usize) -> Result<Edit, Refusal> {
     let value = &document.values[index];
     let siblings = value.parent.map_or_else(Vec::new, |parent| children(document, parent));
@@ -71,7 +76,26 @@ pub(super) fn remove_between_brackets(document: &Document, index: usize) -> Resu
     Ok(Edit::new(span, Zeroizing::default()))
 }
 
-/// The line end that `text` has.
+/// Returns `plain` in double quotes, on one line, with the escapes that YAML and TOML share. `is_escaped` tells which
+/// characters need `\u`; all of them have four hexadecimal digits at most.
+pub(super) fn double_quoted(plain: &str, is_escaped: impl Fn(char) -> bool) -> Zeroizing<String> {
+    let mut written = Zeroizing::new(String::with_capacity(plain.len() * 6 + 2));
+    written.push('"');
+    for char in plain.chars() {
+        match char {
+            '"' | '\\' => written.extend(['\\', char]),
+            '\n' => written.push_str("\\n"),
+            '\r' => written.push_str("\\r"),
+            '\t' => written.push_str("\\t"),
+            _ if is_escaped(char) => written.push_str(&format!("\\u{:04X}", u32::from(char))),
+            _ => written.push(char),
+        }
+    }
+    written.push('"');
+    written
+}
+
+/// Returns the line end of the first line of `text`.
 pub(super) fn line_end(text: &str) -> &'static str {
     match text.find('\n') {
         Some(at) if text[..at].ends_with('\r') => "\r\n",
@@ -79,14 +103,14 @@ pub(super) fn line_end(text: &str) -> &'static str {
     }
 }
 
-/// Adds `line` below the line that holds the byte before `offset`, or, with nothing before it, at the top.
+/// Adds `line` below the line that contains the byte before `offset`, or at the top if nothing precedes `offset`.
 pub(super) fn add_line_below(text: &str, offset: usize, line: &str) -> Edit {
     let end = line_end(text);
     let above = &text[..offset];
     if above.trim_start_matches('\u{feff}').is_empty() {
         return Edit::new(offset..offset, Zeroizing::new(format!("{line}{end}")));
     }
-    // Behind the line end, so that the last line need not have one.
+    // Insert after the line end. If the last line has none, add one.
     let at = if above.ends_with('\n') { Some(offset) } else { text[offset..].find('\n').map(|at| offset + at + 1) };
     match at {
         Some(at) => Edit::new(at..at, Zeroizing::new(format!("{line}{end}"))),
@@ -94,7 +118,7 @@ pub(super) fn add_line_below(text: &str, offset: usize, line: &str) -> Edit {
     }
 }
 
-/// Removes the lines of the member at `index`, which must have them for itself.
+/// Removes the lines of the member at `index`. Nothing else may be on them.
 pub(super) fn remove_lines(document: &Document, index: usize) -> Result<Edit, Refusal> {
     let text = document.text();
     let value = &document.values[index];
@@ -107,7 +131,7 @@ pub(super) fn remove_lines(document: &Document, index: usize) -> Result<Edit, Re
         return Err(Refusal::new(value.name_start, "it is not on a line of its own", "remove it by hand"));
     }
     let mark = if text[start..].starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    // Without a line end of its own, it takes that of the line before.
+    // If the last line has no line end, remove that of the line before.
     let start =
         if text[..end].ends_with('\n') { start + mark } else { text[..start].trim_end_matches(['\r', '\n']).len() };
     Ok(Edit::new(start..end, Zeroizing::default()))

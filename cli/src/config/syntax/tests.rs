@@ -259,10 +259,14 @@ fn a_member_is_added_as_its_neighbours_stand() {
     for (format, text, pointer, after) in [
         (TextFormat::Json, "{\n  \"a\": 1\n}\n", "/b", "{\n  \"a\": 1,\n  \"b\": \"x\"\n}\n"),
         (TextFormat::Json, "{\"a\":{\"c\":1}}", "/a/b", "{\"a\":{\"c\":1,\"b\":\"x\"}}"),
-        (TextFormat::Json, "{\"a\":[1],\n\t\"c\" : {}}", "/b", "{\"a\":[1],\n\t\"c\" : {},\n\t\"b\":\"x\"}"),
+        (TextFormat::Json, "{\"a\":[1],\n\t\"c\" : {}}", "/b", "{\"a\":[1],\n\t\"c\" : {},\n\t\"b\" : \"x\"}"),
         (TextFormat::Json, "{}", "/a/b", "{\"a\": {\"b\": \"x\"}}"),
         (TextFormat::Jsonc, "{\n  \"a\": 1 // c\n}", "/b", "{\n  \"a\": 1, // c\n  \"b\": \"x\"\n}"),
         (TextFormat::Jsonc, "{\n  \"a\": 1, // c\n}", "/b", "{\n  \"a\": 1, // c\n  \"b\": \"x\",\n}"),
+        (TextFormat::Jsonc, "{\"a\": 1} // c", "/b", "{\"a\": 1, \"b\": \"x\"} // c"),
+        (TextFormat::Jsonc, "{\"a\":1,}", "/b", "{\"a\":1,\"b\":\"x\",}"),
+        (TextFormat::Jsonc, "{\"a\": \"/*\" /* , */ }", "/b", "{\"a\": \"/*\", /* , */  \"b\": \"x\"}"),
+        (TextFormat::Jsonc, "{\"a\": {} /* c */}", "/a/b", "{\"a\": {\"b\": \"x\"} /* c */}"),
         (TextFormat::Yaml, "a: 1\n# end\n", "/b", "a: 1\nb: x\n# end\n"),
         (
             TextFormat::Yaml,
@@ -271,7 +275,7 @@ fn a_member_is_added_as_its_neighbours_stand() {
             "a:\n    c: |\n        y\n    d:\n    - 1\n    b: x\nz: 1\n",
         ),
         (TextFormat::Yaml, "- a: 1\n  c: 2\n- d\n", "/0/b", "- a: 1\n  c: 2\n  b: x\n- d\n"),
-        (TextFormat::Yaml, "a: {c: 1}\n", "/a/b", "a: {c: 1,b: \"x\"}\n"),
+        (TextFormat::Yaml, "a: {c: 1}\n", "/a/b", "a: {c: 1, b: \"x\"}\n"),
         (TextFormat::Yaml, "a: {c: 1, d: 2}\r\n", "/b", "a: {c: 1, d: 2}\r\nb: x\r\n"),
         (TextFormat::Yaml, "a: 1", "/b/c", "a: 1\nb:\n  c: x"),
         (TextFormat::Yaml, "a:\n", "/b", "a:\nb: x\n"),
@@ -297,8 +301,40 @@ fn a_member_is_added_as_its_neighbours_stand() {
 }
 
 #[test]
+fn an_item_is_added_behind_the_last_one() {
+    let appended = |format, text: &str, pointer: &str| {
+        let document = parse(format, text);
+        document.insert(pointer, "x").map(|edit| edited(&document, &edit))
+    };
+    for (format, text, pointer, after) in [
+        (TextFormat::Json, "[1, 2]", "/-", "[1, 2, \"x\"]"),
+        (TextFormat::Jsonc, "{\"a\": [\n  1, // c\n]}", "/a/-", "{\"a\": [\n  1, // c\n  \"x\",\n]}"),
+        (TextFormat::Jsonc, "{\"a\": [ ] /* c */}", "a.-", "{\"a\": [ \"x\" ] /* c */}"),
+        (TextFormat::Yaml, "a: [b]\n", "/a/-", "a: [b, \"x\"]\n"),
+        (TextFormat::Yaml, "a: []\n", "/a/-", "a: [\"x\"]\n"),
+        (TextFormat::Yaml, "a:\n  - b: 1\n    c: 2\nd: 3\n", "/a/-", "a:\n  - b: 1\n    c: 2\n  - x\nd: 3\n"),
+        (TextFormat::Yaml, "- b\n- c # d\n", "/-", "- b\n- c # d\n- x\n"),
+        (TextFormat::Toml, "a = [\n  1,\n]\n", "/a/-", "a = [\n  1,\n  \"x\",\n]\n"),
+    ] {
+        assert_eq!(appended(format, text, pointer).as_deref(), Ok(after), "{text} {pointer}");
+    }
+    for (format, text, pointer) in [
+        (TextFormat::Json, "[1]", "/1"),
+        (TextFormat::Yaml, "- - b\n", "/0/-"),
+        (TextFormat::Yaml, "a: &x [b]\nc: *x\n", "/c/-"),
+        (TextFormat::Toml, "[[a]]\nb = 1\n", "/a/-"),
+        (TextFormat::Env, "A=1\n", "/A/-"),
+        (TextFormat::Ini, "[s]\na = 1\n", "/s/a/-"),
+    ] {
+        assert!(appended(format, text, pointer).is_err(), "{text} {pointer}");
+    }
+}
+
+#[test]
 fn a_member_is_removed_with_what_belongs_to_it() {
     for (format, text, pointer, after) in [
+        (TextFormat::Jsonc, "{\"a\": 1, \"b\": 2, } // c", "/b", "{\"a\": 1, } // c"),
+        (TextFormat::Jsonc, "{ \"a\": 1, }", "/a", "{}"),
         (TextFormat::Json, "{\n  \"a\": 1,\n  \"b\": 2\n}\n", "/b", "{\n  \"a\": 1\n}\n"),
         (TextFormat::Json, "{\n  \"a\": 1,\n  \"b\": 2\n}\n", "/a", "{\n  \"b\": 2\n}\n"),
         (TextFormat::Json, "{\"a\":1}", "/a", "{}"),
@@ -314,6 +350,7 @@ fn a_member_is_removed_with_what_belongs_to_it() {
         assert_eq!(removed(format, text, pointer).as_deref(), Ok(after), "{text} {pointer}");
     }
     for (format, text, pointer) in [
+        (TextFormat::Jsonc, "{\"a\": 1 /* c */, \"b\": 2}", "/a"),
         (TextFormat::Yaml, "a:\n  b: 1\nc: 2\n", "/a/b"),
         (TextFormat::Yaml, "- a: 1\n  b: 2\n", "/0/a"),
         (TextFormat::Toml, "t.a = 1\n", "/t/a"),

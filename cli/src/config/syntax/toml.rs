@@ -1,4 +1,4 @@
-//! Reads and writes TOML. The `toml` crate finds the values, and limits their nesting.
+//! Reads and writes TOML. The `toml` crate finds the spans of the values and limits the depth of nesting.
 
 use ::toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
@@ -16,14 +16,14 @@ impl Syntax for Toml {
         })?;
         let span = table.span();
         let root = Value::new(None, Name::Root, Kind::Map, span.start + mark..span.end + mark);
-        // The containers whose content is not added yet. The last one is next.
+        // Values that are not yet in `found`, the next one last.
         let mut waiting = vec![(root, DeValue::Table(table.into_inner()))];
         while let Some((mut value, de)) = waiting.pop() {
             let is_inline =
                 matches!(text.as_bytes().get(value.span.start), Some(b'{' | b'[')) && value.name != Name::Root;
             let (index, next) = match de {
                 DeValue::Table(table) => {
-                    // The span of a table with a header is that of the header.
+                    // If a table has a header, its span is the header's.
                     value.inline |= is_inline && text[value.span.start..].starts_with('{');
                     let inline = value.inline;
                     let index = found.push(value);
@@ -43,7 +43,7 @@ impl Syntax for Toml {
                         let span = item.span();
                         let (span, kind) = (span.start + mark..span.end + mark, kind_of(item.get_ref()));
                         let mut value = Value::new(Some(index), Name::Item(at), kind, span);
-                        // An array of tables has its items under headers.
+                        // The items of an array of tables have headers.
                         value.inline = kind != Kind::Map || text[value.span.start..].starts_with('{');
                         (value, item.into_inner())
                     });
@@ -89,7 +89,7 @@ impl Syntax for Toml {
         if table.inline {
             return Ok(splice::add_between_brackets(document, parent, &entry));
         }
-        // The table's own lines: the members that are not tables with a header of their own.
+        // Only members on the table's own lines count, not tables with headers of their own.
         let members = splice::children(document, parent);
         let own = |index: &&usize| document.values[**index].is_leaf() || document.values[**index].inline;
         if let Some(last) = members.iter().rfind(own) {
@@ -113,6 +113,14 @@ impl Syntax for Toml {
         Ok(splice::add_line_below(text, table.span.end, &entry))
     }
 
+    fn append(&self, document: &Document, parent: usize, plain: &str) -> Result<Edit, Refusal> {
+        let list = &document.values[parent];
+        if splice::children(document, parent).iter().any(|item| !document.values[*item].inline) {
+            return Err(Refusal::new(list.span.start, "its items are tables under headers", "add one by hand"));
+        }
+        Ok(splice::add_between_brackets(document, parent, &quoted(plain)))
+    }
+
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
         if document.values[index].inline {
             splice::remove_between_brackets(document, index)
@@ -131,10 +139,10 @@ fn kind_of(value: &DeValue<'_>) -> Kind {
     }
 }
 
-/// The quotes of a string as it is written.
+/// Returns the quotes of a string from its source text.
 fn quotes_of(written: &str) -> Quotes {
     if written.starts_with("\"\"\"") || written.starts_with("'''") {
-        // The empty strings "" and '' have only two quotes.
+        // An empty string has only two quotes.
         Quotes::Block
     } else if written.starts_with('\'') {
         Quotes::Single
@@ -143,30 +151,17 @@ fn quotes_of(written: &str) -> Quotes {
     }
 }
 
-/// Returns whether a character must be escaped: every control character except the tab.
+/// Reports whether a character must be escaped: TOML allows no control character except the tab.
 fn is_odd(char: char) -> bool {
     char.is_ascii_control() && char != '\t'
 }
 
 /// Returns `plain` as a basic string on one line.
 fn quoted(plain: &str) -> Zeroizing<String> {
-    let mut written = Zeroizing::new(String::with_capacity(plain.len() * 6 + 2));
-    written.push('"');
-    for char in plain.chars() {
-        match char {
-            '"' | '\\' => written.extend(['\\', char]),
-            '\n' => written.push_str("\\n"),
-            '\r' => written.push_str("\\r"),
-            '\t' => written.push_str("\\t"),
-            _ if is_odd(char) => written.push_str(&format!("\\u{:04X}", u32::from(char))),
-            _ => written.push(char),
-        }
-    }
-    written.push('"');
-    written
+    splice::double_quoted(plain, is_odd)
 }
 
-/// Returns a name as it is written as a key.
+/// Returns a name as a key, quoted if necessary.
 fn key(name: &str) -> String {
     let is_bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if is_bare { name.to_owned() } else { quoted(name).to_string() }

@@ -17,7 +17,8 @@ use fernseal_core::token;
 use zeroize::Zeroizing;
 
 use super::reading::{
-    FoundToken, Leaf, Owner, Place, ReadError, Reading, Spot, Text, Tokens, Unescaped, ValueError, Written, steps,
+    APPENDED, FoundToken, Leaf, Owner, Place, ReadError, Reading, Spot, Text, Tokens, Unescaped, ValueError, Written,
+    parent, steps,
 };
 use super::{Edit, Kind, Refusal, TextFormat, member};
 
@@ -100,11 +101,24 @@ impl Reading for Walk {
     }
 
     fn insert(&self, pointer: &str, plain: &str) -> Result<Edit, Refusal> {
-        member::insert(&self.text, pointer, plain)
+        let no_place = |_| Refusal::new(0, "there is no object to add it to", "add it with `fernseal edit`");
+        let steps = steps(pointer).map_err(no_place)?;
+        let Some(((name, _), parent)) = steps.split_last().zip(parent(pointer)) else {
+            return Err(no_place(Error::NotFound));
+        };
+        let group = json::find(&self.text, parent).map_err(no_place)?;
+        let names = match group.kind() {
+            json::Kind::Object => std::slice::from_ref(name),
+            json::Kind::Array if name == APPENDED => &[],
+            _ => return Err(no_place(Error::NotFound)),
+        };
+        Ok(member::insert(&self.text, false, &group.span(), names, plain))
     }
 
     fn remove(&self, pointer: &str) -> Result<Edit, ValueError> {
-        member::remove(&self.text, pointer)
+        let value = json::find(&self.text, pointer)?;
+        let object = json::find(&self.text, parent(pointer).ok_or(Error::InvalidPointer)?)?;
+        Ok(member::remove(&self.text, false, &object.span(), value.span().start)?)
     }
 
     /// Which string an edit gives is core's to say, so that there is nothing to check.

@@ -1,6 +1,9 @@
-//! Reads and writes YAML. granit-parser finds the scalars; this module decides what they are and how they are written.
-//! YAML 1.1 and 1.2 differ, and so do their readers. A plain scalar counts as a string only if all of them read a
-//! string. A file of several documents is a list of them: `/1/stringData/password`.
+//! Reads and writes YAML. granit-parser finds the byte spans of the scalars; this module decides their kinds and writes
+//! them.
+//!
+//! YAML 1.1 and 1.2 resolve plain scalars differently. A plain scalar counts as a string only if it is one in both. A
+//! file with several documents is a list of them, so a pointer begins with the document's number:
+//! `/1/stringData/password`.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -13,22 +16,22 @@ use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, 
 
 pub(super) struct Yaml;
 
-/// A container that is open.
+/// An open container.
 struct Open {
     index: usize,
     is_map: bool,
     /// The number of items or documents so far.
     count: usize,
-    /// The name of the member whose value comes next, with the start and the end of the name.
+    /// If the next node is the value of a member: the member's name, and where the name begins and ends.
     member: Option<(Name, usize, usize)>,
-    /// Whether its content is merged into another map (`<<`).
+    /// Whether its members are merged into another map (`<<`).
     is_merged: bool,
 }
 
 impl Syntax for Yaml {
     fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
         if let Some(at) = text.find(['\u{85}', '\u{2028}', '\u{2029}']) {
-            // YAML 1.1 takes them for line ends, YAML 1.2 does not.
+            // These are line ends in YAML 1.1, and not in YAML 1.2.
             return Err(Refusal::new(
                 at,
                 "a character that is a line break in YAML 1.1 but not in 1.2",
@@ -37,8 +40,7 @@ impl Syntax for Yaml {
         }
         let stream = found.push(Value::new(None, Name::Root, Kind::List, 0..text.len()));
         let mut open = vec![Open { index: stream, is_map: false, count: 0, member: None, is_merged: false }];
-        // The values with anchors, as (number of the anchor, index of the value), and the anchors that aliases refer
-        // to.
+        // The values with anchors as (anchor id, index), and the ids that aliases refer to.
         let mut anchors: Vec<(usize, usize)> = Vec::new();
         let mut aliases = BTreeSet::new();
         let options = granit_parser::options! { emit_comments: false, emit_anchor_events: true };
@@ -80,7 +82,7 @@ impl Syntax for Yaml {
                 }
                 _ => continue,
             };
-            // Everything inside a flow collection is in flow style too.
+            // Everything inside a flow collection is in flow style.
             let is_leaf = value.is_leaf();
             let within_flow = found.0[parent.index].inline;
             value.inline |= within_flow;
@@ -89,7 +91,7 @@ impl Syntax for Yaml {
             let is_hidden = found.0[parent.index].name == Name::None;
             if is_key {
                 let name = match &event {
-                    // Without a name no pointer leads there.
+                    // A member without a name has no pointer.
                     Event::Scalar(name, ..) if !is_hidden && !range.is_empty() => Name::Member(name.to_string()),
                     _ => Name::None,
                 };
@@ -103,7 +105,7 @@ impl Syntax for Yaml {
                 is_merged |= name == Name::Member("<<".to_owned());
                 (value.name, value.name_start) = (name, start);
                 if is_leaf && value.span.is_empty() {
-                    // The parser places an empty value at the next token. Its real place is directly after the colon.
+                    // The parser places an empty value at the next token. Its place is after the colon.
                     let before = text[end..].trim_start_matches([' ', '\t', '\r', '\n']);
                     let at = text.len() - before.len() + 1;
                     if before.starts_with(':') {
@@ -141,7 +143,7 @@ impl Syntax for Yaml {
     }
 
     fn write(&self, text: &str, value: &Value, plain: &str) -> Result<Zeroizing<String>, Refusal> {
-        // The value was empty, after `key:`, `-` or a tag.
+        // An empty value follows `key:`, `-` or a tag without a space.
         let is_close = value.span.is_empty() && !text[..value.span.start].ends_with([' ', '\n']);
         Ok(Zeroizing::new(format!("{}{}", if is_close { " " } else { "" }, *spelled(value, plain))))
     }
@@ -160,7 +162,7 @@ impl Syntax for Yaml {
         let (Some(first), Some(last)) = (members.first(), members.last()) else { return Err(invalid(map.span.start)) };
         let start = document.values[*first].name_start;
         let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
-        // If the map begins behind the dash of a list item, each dash counts as one space of indentation.
+        // If the map is the first thing in a list item, the dashes count as indentation.
         let indent: String = text[line..start].trim_start_matches('\u{feff}').chars().map(|_| ' ').collect();
         if !text[line..start].trim_start_matches('\u{feff}').chars().all(|char| matches!(char, ' ' | '-')) {
             return Err(Refusal::new(start, "its members are not on lines of their own", "add it by hand"));
@@ -172,11 +174,25 @@ impl Syntax for Yaml {
         }
         let written = if is_safe(plain, false) { Zeroizing::new(plain.to_owned()) } else { quoted(plain) };
         let entry = Zeroizing::new(format!("{entry} {}", *written));
-        let at = splice::end(document, *last);
-        if document.values.iter().any(|value| value.unclear.is_some() && value.span.end == at) {
-            return Err(Refusal::new(at, "readers disagree on the value above", "add it by hand"));
+        Ok(splice::add_line_below(text, end_to_add_below(document, *last)?, &entry))
+    }
+
+    fn append(&self, document: &Document, parent: usize, plain: &str) -> Result<Edit, Refusal> {
+        let (text, list) = (document.text(), &document.values[parent]);
+        if list.inline {
+            return Ok(splice::add_between_brackets(document, parent, &quoted(plain)));
         }
-        Ok(splice::add_line_below(text, at, &entry))
+        let items = splice::children(document, parent);
+        let (Some(first), Some(last)) = (items.first(), items.last()) else { return Err(invalid(list.span.start)) };
+        let start = document.values[*first].span.start;
+        let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let dash = text[line..start].trim_start_matches('\u{feff}');
+        if !dash.trim_start_matches(' ').strip_prefix('-').is_some_and(|rest| rest.chars().all(|char| char == ' ')) {
+            return Err(Refusal::new(start, "its items do not stand on lines of their own", "add one by hand"));
+        }
+        let written = if is_safe(plain, false) { Zeroizing::new(plain.to_owned()) } else { quoted(plain) };
+        let at = end_to_add_below(document, *last)?;
+        Ok(splice::add_line_below(text, at, &Zeroizing::new(format!("{dash}{}", *written))))
     }
 
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
@@ -190,16 +206,25 @@ impl Syntax for Yaml {
     }
 }
 
+/// Where the value at `index` ends, if a line can stand below it.
+fn end_to_add_below(document: &Document, index: usize) -> Result<usize, Refusal> {
+    let at = splice::end(document, index);
+    if document.values.iter().any(|value| value.unclear.is_some() && value.span.end == at) {
+        return Err(Refusal::new(at, "readers disagree on the value above", "add it by hand"));
+    }
+    Ok(at)
+}
+
 fn invalid(offset: usize) -> Refusal {
     Refusal::new(offset, "invalid YAML", "check the file with a YAML linter")
 }
 
-#[allow(clippy::unnecessary_wraps)] // `Value` has fields of this type
+#[allow(clippy::unnecessary_wraps)] // the fields of a value are options
 fn refusal(offset: usize, what: &'static str) -> Option<Box<Refusal>> {
     Some(Box::new(Refusal::new(offset, what, "write the value itself there, plain or in quotes")))
 }
 
-/// Marks the values that aliases refer to: they must not be replaced.
+/// Marks the values that aliases repeat: changing one would change the others.
 fn hold_anchored(found: &mut Values, anchors: &[(usize, usize)], aliases: &BTreeSet<usize>) {
     let used: BTreeSet<_> = anchors.iter().filter(|(id, _)| aliases.contains(id)).map(|(_, index)| *index).collect();
     if used.is_empty() {
@@ -215,7 +240,7 @@ fn hold_anchored(found: &mut Values, anchors: &[(usize, usize)], aliases: &BTree
     }
 }
 
-/// If there is only one document, removes the list around it, and the document becomes the root.
+/// If there is only one document, makes it the root instead of the list of documents.
 fn flatten_one_document(found: &mut Values) {
     let is_document = |value: &&Value| value.parent == Some(0);
     match found.0.iter().filter(is_document).count() {
@@ -233,10 +258,10 @@ fn flatten_one_document(found: &mut Values) {
     }
 }
 
-/// Determines the kind of a scalar. `tag` tells whether its tag, if it has one, is the tag of strings.
+/// Sets the kind, quotes and text of a scalar. If it has a tag, `tag` says whether that is the tag of strings.
 fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle, tag: Option<bool>) {
     let start = value.span.start;
-    // For an empty scalar the parser returns ~.
+    // For an empty value the parser returns `~`.
     let plain = if value.span.is_empty() { Cow::Borrowed("") } else { plain };
     match style {
         ScalarStyle::Plain if value.inline && plain.starts_with('?') => {
@@ -280,7 +305,7 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
     }
 }
 
-/// Returns the range of the block scalar whose content begins at `content`: from its `|` or `>` to the end of its last
+/// Returns the span of the block scalar whose content begins at `content`: from its `|` or `>` to the end of its last
 /// line that is not blank.
 fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> {
     let before = text[..content].trim_end_matches([' ', '\t', '\r', '\n']);
@@ -297,7 +322,7 @@ fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> 
         let content = line.trim_end_matches(['\n', '\r']);
         let width = content.len() - content.trim_start_matches(' ').len();
         let is_blank = content.len() == width;
-        // A line with less indentation than the first does not belong to it.
+        // A line with less indentation than the first one ends the block.
         if !is_blank && (width == 0 || width < *indent.get_or_insert(width)) {
             break;
         }
@@ -332,39 +357,26 @@ fn spelled(value: &Value, plain: &str) -> Zeroizing<String> {
     }
 }
 
-/// Returns a name as it is written as a key.
+/// Returns a name as a key, quoted if necessary.
 fn key(name: &str) -> Zeroizing<String> {
     if is_safe(name, true) { Zeroizing::new(name.to_owned()) } else { quoted(name) }
 }
 
-/// Returns whether a character needs no escape between quotes on one line.
+/// Reports whether a character needs no escape in quotes.
 fn is_printable(char: char) -> bool {
     !char.is_control() && !matches!(char, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// `plain` in double quotes, on one line.
+/// Returns `plain` in double quotes, on one line.
 fn quoted(plain: &str) -> Zeroizing<String> {
-    let mut written = Zeroizing::new(String::with_capacity(plain.len() * 6 + 2));
-    written.push('"');
-    for char in plain.chars() {
-        match char {
-            '"' | '\\' => written.extend(['\\', char]),
-            '\n' => written.push_str("\\n"),
-            '\r' => written.push_str("\\r"),
-            '\t' => written.push_str("\\t"),
-            _ if is_printable(char) => written.push(char),
-            _ => written.push_str(&format!("\\u{:04x}", u32::from(char))),
-        }
-    }
-    written.push('"');
-    written
+    splice::double_quoted(plain, |char| !is_printable(char))
 }
 
-/// Returns whether `plain` can be written without quotes and is then a string for every reader.
+/// Reports whether `plain` needs no quotes: every reader takes it as this string.
 fn is_safe(plain: &str, in_flow: bool) -> bool {
     let is_inner = |char: char| char.is_ascii_alphanumeric() || "_./+=@-".contains(char);
     let colons_are_inner = |(at, _): (usize, &str)| {
-        // In flow style YAML 1.1 allows no colon. Elsewhere a colon must be between two safe characters.
+        // YAML 1.1 forbids colons in flow style. In block style a colon is safe between two such characters.
         !in_flow && plain[at + 1..].starts_with(is_inner) && plain[..at].ends_with(is_inner)
     };
     plain.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_' || first == '/')
@@ -373,7 +385,7 @@ fn is_safe(plain: &str, in_flow: bool) -> bool {
         && is_string(plain)
 }
 
-/// Whether the plain scalar `plain` is a string by YAML 1.1 and by YAML 1.2.
+/// Reports whether the plain scalar `plain` is a string in YAML 1.1 and in YAML 1.2.
 fn is_string(plain: &str) -> bool {
     const WORDS: [&str; 14] = ["", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", "=", "<<", "nan"];
     if WORDS.iter().any(|word| plain.eq_ignore_ascii_case(word)) {
@@ -393,7 +405,7 @@ fn is_string(plain: &str) -> bool {
     };
     let has_digit = digits.bytes().any(|byte| byte.is_ascii_digit());
     let is_decimal = has_digit && digits.bytes().all(|byte| byte.is_ascii_digit() || b".e+-".contains(&byte)) && {
-        // Numbers as Rust reads them, and as YAML 1.1 does, which allows an exponent without digits.
+        // YAML 1.1 also allows an exponent without digits.
         digits.parse::<f64>().is_ok() || digits.trim_end_matches(['e', '+', '-']).parse::<f64>().is_ok()
     };
     let parts: Vec<_> = digits.split(':').collect();

@@ -1,0 +1,240 @@
+//! `merge`: git's merge driver for configs with tokens. It merges the opened texts, and never writes them to a disk.
+//!
+//! Two tokens of one secret differ in every character, so git alone finds conflicts where no secret changed. Here each
+//! token becomes a stand-in, the same for equal secrets, and git merges the lines ([`lines`]). Where that leaves
+//! conflicts, the secrets are merged by their pointers first ([`values`]), so that two neighbours can change. Then each
+//! stand-in becomes a token of its secret again. A secret is sealed anew only if no token fits: the versions are under
+//! different keys, or one of them has encrypted a value that the other has changed.
+
+mod lines;
+mod secrets;
+mod values;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use self::lines::{Marked, Part, StandIns};
+use self::secrets::Secrets;
+use self::values::{Settled, Value};
+use super::format_source;
+use crate::args::Merge;
+use crate::audit::{Entry, Outcome, Verb};
+use crate::config::text::{ConfigText, FormatSource, TextFormat};
+use crate::context::Context;
+use crate::error::{Bug, ConfigFailure, Failure, Result};
+use crate::interrupt;
+use crate::keys::Keyring;
+use crate::output::time;
+use crate::quote::{Pointer, count, shown};
+use crate::store::{ConfigPath, merge_lines};
+use crate::tokens;
+
+/// The names of the versions in messages and conflicts. Every array of three has this order.
+const NAMES: [&str; 3] = ["base", "ours", "theirs"];
+const BASE: usize = 0;
+const OURS: usize = 1;
+const THEIRS: usize = 2;
+
+pub(crate) fn run(args: &Merge, context: &Context) -> Result<()> {
+    match merge(args, context) {
+        Ok(left) => left.map_or(Ok(()), Err),
+        Err(failure) => {
+            if args.path.is_some() {
+                // If this fails, the first failure is still the one to tell.
+                let _ = leave_to_git(args, context);
+            }
+            Err(Failure::NotMerged(Box::new(failure)))
+        }
+    }
+}
+
+/// Gives OURS, the temporary file that git has handed over, the content that it has without a driver. Git leaves it
+/// unread after this exit code, but older versions, such as 2.39, take any code for conflicts: without marks in the file
+/// the other side's changes would be lost.
+fn leave_to_git(args: &Merge, context: &Context) -> Result<()> {
+    let read = |path: &Path| {
+        let mut file = ConfigPath::named(path).read()?;
+        let bytes = Zeroizing::new(file.take_bytes());
+        let text = std::str::from_utf8(&bytes).map(|text| Zeroizing::new(text.to_owned()));
+        let not_utf8 = |error: std::str::Utf8Error| ConfigFailure::NotUtf8 {
+            config: path.to_owned(),
+            offset: error.valid_up_to(),
+        };
+        Ok::<_, Failure>((file, text.map_err(not_utf8)?))
+    };
+    let [(_, base), (ours_file, ours), (_, theirs)] = [read(&args.base)?, read(&args.ours)?, read(&args.theirs)?];
+    let merged = merge_lines([&base, &ours, &theirs], NAMES, args.marker_size)?;
+    let _lock = super::lock(&args.ours, context)?;
+    super::tell_caveats(ours_file.replace(&[merged.text.as_bytes()])?, context);
+    Ok(())
+}
+
+/// Merges, and writes the result to OURS. Returns what is left for the user to resolve.
+fn merge(args: &Merge, context: &Context) -> Result<Option<Failure>> {
+    // Git gives the versions temporary names, which tell nothing about the format.
+    let path = args.path.as_ref().unwrap_or(&args.ours);
+    let format = format_source(&ConfigPath::named(path), context);
+    let mut source = ConfigPath::named(&args.ours).read()?;
+    let documents = [
+        parse(path, ConfigPath::named(&args.base).read()?.take_bytes(), format)?,
+        parse(path, source.take_bytes(), format)?,
+        parse(path, ConfigPath::named(&args.theirs).read()?.take_bytes(), format)?,
+    ];
+    let merged = match merge_tokens(&documents, args.marker_size)? {
+        Some(text) => Merged::without_key(text),
+        None => merge_opened(&documents, args.marker_size, context)?,
+    };
+
+    let _lock = super::lock(&args.ours, context)?;
+    interrupt::stop_if_requested()?;
+    let record = |outcome| {
+        let Some(keys) = &merged.keys else { return Ok(()) };
+        let (files, pointers) = ([path.as_path()], documents[OURS].pointers());
+        let (pointers, keys) = (pointers.as_slice(), [keys.current()]);
+        context.audit.record(&Entry { verb: Verb::Merge, outcome, files: &files, pointers, keys: &keys })
+    };
+    record(Outcome::Started)?;
+    super::tell_caveats(source.replace(&[merged.text.as_bytes()])?, context);
+    if let Err(failure) = record(Outcome::Done) {
+        context.report.warn(format_args!("{}; merge itself: done", failure.what()));
+    }
+    if merged.sealed > 0 {
+        context.report.note(format_args!("{}: {} encrypted anew", shown(path), count(merged.sealed, "value")));
+    }
+    if merged.conflicts > 0 {
+        let (config, Merged { conflicts, differing, .. }) = (path.clone(), merged);
+        return Ok(Some(ConfigFailure::MergeConflicts { config, conflicts, differing }.into()));
+    }
+    Ok(unreadable(path, &documents, &merged.text))
+}
+
+/// The result of a merge.
+struct Merged {
+    text: Zeroizing<String>,
+    conflicts: usize,
+    /// The pointers of the secrets that each side has set to another one.
+    differing: Vec<Pointer>,
+    /// The number of secrets that were sealed anew.
+    sealed: usize,
+    /// The keys, if any were needed.
+    keys: Option<Keyring>,
+}
+
+impl Merged {
+    fn without_key(text: Zeroizing<String>) -> Self {
+        Self { text, conflicts: 0, differing: Vec::new(), sealed: 0, keys: None }
+    }
+}
+
+/// Reads a version. What has not its format has tokens all the same: the base may be empty, or hold the marks of a
+/// conflict that git has made itself.
+fn parse(path: &Path, bytes: Vec<u8>, format: FormatSource) -> Result<ConfigText> {
+    let bytes = Zeroizing::new(bytes);
+    ConfigText::parse(path, bytes.to_vec(), format)
+        .or_else(|_| ConfigText::parse(path, bytes.to_vec(), FormatSource::Given(TextFormat::Text)))
+}
+
+/// Merges the texts with the tokens as they are, if one side has those of the base: then every token of the result is
+/// the other side's, and no key is needed. Returns nothing if that gives conflicts.
+fn merge_tokens(documents: &[ConfigText; 3], marker_size: usize) -> Result<Option<Zeroizing<String>>> {
+    let tokens = documents.each_ref().map(|document| {
+        let mut tokens: Vec<_> = document.tokens.iter().map(|token| token.text(document)).collect();
+        tokens.sort_unstable();
+        tokens
+    });
+    if tokens[BASE] != tokens[OURS] && tokens[BASE] != tokens[THEIRS] {
+        return Ok(None);
+    }
+    let texts = documents.each_ref().map(|document| document.text.as_str());
+    let merged = merge_lines(texts, NAMES, marker_size)?;
+    Ok((merged.conflicts == 0).then_some(merged.text))
+}
+
+/// Merges the opened texts.
+fn merge_opened(documents: &[ConfigText; 3], marker_size: usize, context: &Context) -> Result<Merged> {
+    let keys = context.keys()?;
+    let secrets = Secrets::open(documents, &keys, context)?;
+    let stand_ins = StandIns::new(documents.each_ref().map(|document| document.text.as_str()));
+    let labels = stand_ins.labels();
+    let merge = |marked: &[Marked<'_>; 3]| {
+        merge_lines(
+            marked.each_ref().map(|marked| marked.text.as_str()),
+            labels.each_ref().map(String::as_str),
+            marker_size,
+        )
+    };
+
+    let nothing = Settled::default();
+    let mut marked = documents.each_ref().map(|document| Marked::new(document, &secrets, &nothing, &stand_ins));
+    let mut merged = merge(&marked)?;
+    let mut settled = nothing;
+    if merged.conflicts > 0 {
+        settled = Settled::new(documents, &secrets);
+        let by_value = documents.each_ref().map(|document| Marked::new(document, &secrets, &settled, &stand_ins));
+        let merged_by_value = merge(&by_value)?;
+        if merged_by_value.conflicts < merged.conflicts {
+            (marked, merged) = (by_value, merged_by_value);
+        }
+    }
+    let parts = lines::restore(&merged.text, &marked, &stand_ins, &secrets, &settled, marker_size);
+    let (text, sealed) = written(documents, &parts, &secrets, &keys, context)?;
+    let differing = if merged.conflicts > 0 { settled.differing } else { Vec::new() };
+    Ok(Merged { text, conflicts: merged.conflicts, differing, sealed, keys: Some(keys) })
+}
+
+/// The text of `parts`, in which all tokens are under one key, and the number of secrets that were sealed for that.
+/// Tokens in conflicts stay as they are.
+fn written<'p>(
+    documents: &[ConfigText; 3],
+    parts: &'p [Part<'_>],
+    secrets: &'p Secrets<'_>,
+    keys: &Keyring,
+    context: &Context,
+) -> Result<(Zeroizing<String>, usize)> {
+    /// The place of the key that seals.
+    const CURRENT: usize = 0;
+    let key_of = |part: &Part<'_>| match part {
+        Part::Token(token) | Part::Value(Value::Token(token)) => Some(secrets.key_of(token)),
+        Part::Value(Value::New(_)) => Some(CURRENT),
+        Part::Text(_) | Part::InConflict(_) => None,
+    };
+    let is_mixed = parts.iter().filter_map(key_of).collect::<BTreeSet<_>>().len() > 1;
+    // The secret of a part that gets a new token.
+    let to_seal = |part: &'p Part<'_>| match part {
+        Part::Value(Value::New(secret)) => Some(secret.as_str()),
+        Part::Token(token) | Part::Value(Value::Token(token)) if is_mixed && secrets.key_of(token) != CURRENT => {
+            Some(secrets.secret_of(token))
+        }
+        _ => None,
+    };
+    let new: Vec<&str> = parts.iter().filter_map(to_seal).collect();
+    let mut sealed = Vec::new();
+    if !new.is_empty() {
+        let now = time::now();
+        let at = documents.iter().map(|document| document.sealing_time(now)).max().unwrap_or(now);
+        sealed = tokens::seal(keys.sealing(false)?, &new, false, at, context.threads)?;
+    }
+    let mut sealed = sealed.iter();
+    let mut text = Zeroizing::new(String::new());
+    for part in parts {
+        let new = to_seal(part).and_then(|_| sealed.next());
+        text.push_str(match (new, part) {
+            (Some(token), _) => token,
+            (None, Part::Text(text) | Part::InConflict(text) | Part::Token(text)) => text,
+            (None, Part::Value(Value::Token(token))) => token,
+            // Every new secret was sealed.
+            (None, Part::Value(Value::New(_))) => return Err(Bug::TokensOfOneSecret { number: 0 }.into()),
+        });
+    }
+    Ok((text, new.len()))
+}
+
+/// Why the merged text is not a config, if its versions are: lines that fit each by itself need not fit together.
+fn unreadable(path: &Path, documents: &[ConfigText; 3], text: &str) -> Option<Failure> {
+    let format = documents[OURS].source;
+    documents[OURS].format()?;
+    let read = ConfigText::parse(path, text.as_bytes().to_vec(), format).and_then(|merged| merged.check_values_known());
+    read.err().map(|failure| Failure::MergedUnreadable(Box::new(failure)))
+}

@@ -1,0 +1,88 @@
+//! The secrets of all versions, by the texts of their tokens.
+
+use std::collections::BTreeMap;
+
+use zeroize::Zeroizing;
+
+use super::NAMES;
+use crate::commands::{UNINTERRUPTED, into_text};
+use crate::config::text::{ConfigText, SealedValue};
+use crate::context::Context;
+use crate::error::{Failure, Result};
+use crate::interrupt;
+use crate::keys::Keyring;
+use crate::tokens;
+
+/// The opened tokens of all versions.
+pub(super) struct Secrets<'v> {
+    by_token: BTreeMap<&'v str, Opened>,
+    /// Each secret once.
+    secrets: Vec<Zeroizing<String>>,
+}
+
+struct Opened {
+    /// The number of its secret.
+    secret: usize,
+    /// The number of the master key in the keyring.
+    key: usize,
+}
+
+impl<'v> Secrets<'v> {
+    /// Opens every token. The same token in several versions is opened once.
+    pub(super) fn open(documents: &'v [ConfigText; 3], keys: &Keyring, context: &Context) -> Result<Self> {
+        let mut first: BTreeMap<&str, (usize, &SealedValue)> = BTreeMap::new();
+        for (version, document) in documents.iter().enumerate() {
+            context.check_cost(document)?;
+            for token in &document.tokens {
+                first.entry(token.text(document)).or_insert((version, token));
+            }
+        }
+        let all: Vec<_> = first.values().map(|(version, token)| (&documents[*version], *token)).collect();
+        let mut opened = Vec::with_capacity(all.len());
+        for part in all.chunks(UNINTERRUPTED) {
+            interrupt::stop_if_requested()?;
+            opened.extend(tokens::open(part, keys, context.threads));
+        }
+        let any_opened = opened.iter().any(std::result::Result::is_ok);
+        let (mut by_token, mut secrets) = (BTreeMap::new(), Vec::<Zeroizing<String>>::new());
+        for ((text, (version, token)), opened) in first.into_iter().zip(opened) {
+            let opened = opened.and_then(|opened| Ok((opened.master, into_text(opened.plain)?)));
+            let (key, secret) = opened.map_err(|error| {
+                let failure = tokens::refusal(&documents[version], token, error, keys, context.threads);
+                Failure::InVersion { version: NAMES[version], others_open: any_opened, failure: Box::new(failure) }
+            })?;
+            let number = secrets.iter().position(|known| **known == *secret).unwrap_or(secrets.len());
+            if number == secrets.len() {
+                secrets.push(secret);
+            }
+            by_token.insert(text, Opened { secret: number, key });
+        }
+        Ok(Self { by_token, secrets })
+    }
+
+    /// How many secrets there are.
+    pub(super) fn count(&self) -> usize {
+        self.secrets.len()
+    }
+
+    /// The number of a token's secret: equal secrets have the same.
+    pub(super) fn number_of(&self, token: &str) -> usize {
+        self.by_token[token].secret
+    }
+
+    /// A token of this secret.
+    pub(super) fn token_of(&self, number: usize) -> &'v str {
+        let found = self.by_token.iter().find(|(_, opened)| opened.secret == number);
+        // A stand-in has the number of a secret, and each secret comes from a token.
+        found.map(|(token, _)| *token).expect("a stand-in that was made")
+    }
+
+    pub(super) fn secret_of(&self, token: &str) -> &str {
+        &self.secrets[self.number_of(token)]
+    }
+
+    /// The number of the master key that a token is under, in the keyring.
+    pub(super) fn key_of(&self, token: &str) -> usize {
+        self.by_token[token].key
+    }
+}
