@@ -19,6 +19,8 @@ pub(crate) enum Bug {
     NotVerified { config: PathBuf },
     /// The name of a backup has no time stamp.
     BackupWithoutStamp,
+    /// A key cannot be written as text.
+    KeyWithoutText,
     /// A key that was just made is not valid.
     NewKeyInvalid(Error),
 }
@@ -37,6 +39,7 @@ impl Bug {
             Self::SecretsOfOneToken { number } => contradiction(format!("of one token came {number} results")),
             Self::NotVerified { config } => contradiction(format!("{} was not verified", shown(config))),
             Self::BackupWithoutStamp => contradiction("a backup without a stamp".to_owned()),
+            Self::KeyWithoutText => contradiction("a key without a text".to_owned()),
             Self::NewKeyInvalid(error) => {
                 message(Exit::Other, format!("the new key is not valid: {error}"), "report this")
             }

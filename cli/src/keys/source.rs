@@ -167,6 +167,12 @@ pub(super) fn sources(options: KeyOptions<'_>) -> Vec<Source> {
     set.into_iter().filter(|(rank, _)| Some(*rank) == first).map(|(_, source)| source).collect()
 }
 
+/// Returns the key command, whether or not it takes precedence.
+pub(super) fn key_command(options: KeyOptions<'_>) -> Option<Source> {
+    let is_command = |candidate: &Candidate| matches!(candidate.source, Some(Source::Command { .. }));
+    candidates(options).into_iter().find(is_command)?.source
+}
+
 /// A place that a master key can come from, before it is read.
 struct Candidate {
     rank: Rank,
