@@ -12,6 +12,7 @@ mod error;
 mod interrupt;
 mod keys;
 mod output;
+mod platform;
 mod quote;
 mod store;
 mod tokens;

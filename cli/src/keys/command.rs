@@ -5,9 +5,9 @@
 //! stdin too; one that stores a key reads the key there. The command must not outlive this process:
 //!
 //! * A signal from the terminal reaches both, as they share a process group.
-//! * If only this process is killed, the kernel kills the command (PR_SET_PDEATHSIG). A process must set that for
-//!   itself, between fork and exec, which std allows only in unsafe code. So this program starts itself once more
-//!   (`fernseal bound`), sets it there, and then executes the shell; the setting survives exec.
+//! * If only this process is killed, the command is too (`platform::run_until_parent_ends`). On Linux a process must ask the
+//!   kernel for that itself, between fork and exec, which std allows only in unsafe code. So this program starts itself once
+//!   more (`fernseal bound`), and asks there.
 //! * Programs that the shell has started end when they write to the closed pipe.
 
 use std::ffi::{OsStr, OsString};
@@ -18,12 +18,13 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::process::Pid;
 use zeroize::Zeroizing;
 
 use crate::env::KEY_VARIABLES;
 use crate::error::{CommandFlaw, KeyFailure, NamedBy, Result};
 use crate::interrupt;
+use crate::platform;
 
 /// The limit on the command's output, in bytes: room for several keys, but not for a log.
 const MAX_OUTPUT: usize = 4096;
@@ -82,7 +83,7 @@ enum Ended {
 }
 
 fn start(command: &OsStr, stdin: Stdio, stdout: Stdio) -> io::Result<Child> {
-    let mut bound = Command::new("/proc/self/exe");
+    let mut bound = Command::new(platform::this_program()?);
     bound.arg0("fernseal").arg("bound").arg("--parent").arg(std::process::id().to_string());
     bound.args(["--", "sh", "-c"]).arg(command).stdin(stdin).stdout(stdout);
     KEY_VARIABLES.iter().for_each(|name| _ = bound.env_remove(name));
@@ -115,7 +116,7 @@ fn wait(child: &mut Child, is_asked_to_end: &dyn Fn() -> bool) -> io::Result<End
     drop(stdout);
     if let Some(ended) = ended {
         // This fails if the command has just ended.
-        let _ = child.kill();
+        let _ = platform::kill_bound(child);
         child.wait()?;
         return Ok(ended);
     }
@@ -139,7 +140,7 @@ fn wait_for_end(
         }
         if is_asked_to_end() && Instant::now() >= *deadline.get_or_insert_with(|| Instant::now() + GRACE) {
             // This fails if the command has just ended.
-            let _ = child.kill();
+            let _ = platform::kill_bound(child);
             break child.wait()?;
         }
         std::thread::sleep(Duration::from_millis(2));
@@ -157,14 +158,12 @@ fn is_readable(stdout: &ChildStdout) -> io::Result<bool> {
     }
 }
 
-/// Executes `program`, which the kernel then kills when the process `parent` ends.
+/// Runs `program`, which is killed when the process `parent` ends, and ends as it does.
 pub(crate) fn run_bound(parent: i32, program: &[OsString]) -> Result<()> {
     let failed = |error: io::Error| KeyFailure::ShellNotStarted { error: error.into() };
-    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| failed(error.into()))?;
-    // A race: the parent may have ended before the call above, and then no signal would ever come.
-    if getppid().map(Pid::as_raw_pid) != Some(parent) {
-        return Err(failed(io::Error::other("the process that wants the key has ended")).into());
-    }
-    let [program, arguments @ ..] = program else { return Err(failed(io::ErrorKind::InvalidInput.into()).into()) };
-    Err(failed(Command::new(program).args(arguments).exec()).into())
+    let ([program, arguments @ ..], Some(parent)) = (program, Pid::from_raw(parent)) else {
+        return Err(failed(io::ErrorKind::InvalidInput.into()).into());
+    };
+    let ended = platform::run_until_parent_ends(parent, Command::new(program).args(arguments));
+    platform::end_as(ended.map_err(failed)?)
 }

@@ -12,22 +12,23 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, Stat, Uid, XattrFlags};
+use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
 use super::durable::{sync, sync_directory, unsynced};
 use super::file::digest;
 use super::names::{BACKUP_MARK, STAMP_LEN};
-use super::temporary::{Replaced, Temporary, create_exclusively, create_nameless, link_nameless, mark_of};
+use super::temporary::{Replaced, Temporary, create_exclusively, mark_of};
 use super::{Caveats, ConfigFile, open_dir, open_dir_in, owners, parent};
 use crate::error::{Cause, CopyKind, Failure, FileFailure, KeyFailure, Property, Refused, Result, Step, UsageFailure};
 use crate::interrupt;
+use crate::platform::{self, attribute, attribute_names, create_nameless, link_nameless, set_attribute};
 use crate::quote::shown;
 
 impl ConfigFile {
@@ -207,7 +208,7 @@ impl ConfigFile {
             if attribute(&file.file, &name).ok() == Some(value.clone()) {
                 continue;
             }
-            match rustix::fs::fsetxattr(&file.file, &*name, &value, XattrFlags::empty()) {
+            match set_attribute(&file.file, &name, &value) {
                 Err(error @ Errno::OPNOTSUPP) if name.as_bytes().starts_with(b"user.") => {
                     let path = shown(&self.config.path);
                     caveats.push(format!("{path} has lost its {}: {}", property(), io::Error::from(error)));
@@ -224,13 +225,13 @@ impl ConfigFile {
 /// Sets a file's mode. Some file systems give the same mode to all files; it is accepted if it differs only in the
 /// owner's execute bit.
 fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    let set = rustix::fs::fchmod(file, Mode::from_raw_mode(mode));
+    let set = rustix::fs::fchmod(file, platform::permissions(mode));
     if let Err(error) = set
         && !matches!(error, Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS)
     {
         return Err(error.into());
     }
-    let now = rustix::fs::fstat(file)?.st_mode & 0o7777;
+    let now = platform::mode(&rustix::fs::fstat(file)?) & 0o7777;
     match set {
         _ if now & !0o100 == mode & !0o100 => Ok(()),
         Err(error) => Err(error.into()),
@@ -544,25 +545,6 @@ fn make_directories(root: &Path, relative: &Path) -> io::Result<OwnedFd> {
         dir = open_dir_in(&dir, component.as_os_str().as_ref())?;
     }
     Ok(dir)
-}
-
-fn attribute_names(file: impl AsFd) -> io::Result<Vec<OsString>> {
-    let mut buf = vec![0_u8; 1 << 16];
-    match rustix::fs::flistxattr(file, &mut buf) {
-        Ok(len) => {
-            let names = buf.get(..len).unwrap_or_default().split(|byte| *byte == 0);
-            Ok(names.filter(|name| !name.is_empty()).map(|name| OsStr::from_bytes(name).to_owned()).collect())
-        }
-        Err(Errno::OPNOTSUPP) => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn attribute(file: impl AsFd, name: &OsStr) -> io::Result<Vec<u8>> {
-    let mut value = vec![0_u8; 1 << 16];
-    let len = rustix::fs::fgetxattr(file, name, &mut value)?;
-    value.truncate(len);
-    Ok(value)
 }
 
 /// Returns the caveat for a replaced file that is still there under another name.
