@@ -46,15 +46,15 @@ pub(crate) enum FileSystem {
     Other,
 }
 
-/// Renames a file. Fails if the new name exists.
-pub(crate) fn move_to_new(dir: &OwnedFd, from: &OsStr, to: &OsStr) -> rustix::io::Result<()> {
+/// Renames a file. Fails if the new name exists. Returns whether the old name is gone, which can fail alone.
+pub(crate) fn move_to_new(dir: &OwnedFd, from: &OsStr, to: &OsStr) -> rustix::io::Result<bool> {
     match rename_to_new(dir, from, to) {
         // The file system does not support it. A hard link also fails if the name exists.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
             rustix::fs::linkat(dir, from, dir, to, AtFlags::empty())?;
-            rustix::fs::unlinkat(dir, from, AtFlags::empty())
+            Ok(rustix::fs::unlinkat(dir, from, AtFlags::empty()).is_ok())
         }
-        renamed => renamed,
+        renamed => renamed.map(|()| true),
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
+use rustix::fs::{CWD, Dir, Mode, OFlags};
 use rustix::io::{Errno, FdFlags};
 use rustix::process::{Pid, Signal, geteuid, getppid, kill_process, test_kill_process};
 use rustix::pty::{OpenptFlags, openpt};
@@ -48,7 +48,7 @@ pub(crate) fn attributes(at: impl AsFd, name: &OsStr) -> Attributes {
     const FIXED: u32 = 0x2 | 0x4 | 0x2_0000 | 0x4_0000;
     let stat = match name.is_empty() {
         true => rustix::fs::fstat(at),
-        false => rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW),
+        false => rustix::fs::statat(at, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW),
     };
     Attributes { is_mount_root: false, is_fixed: stat.is_ok_and(|stat| stat.st_flags & FIXED != 0) }
 }
@@ -138,7 +138,8 @@ pub(crate) fn attribute_names(file: impl AsFd) -> io::Result<Vec<OsString>> {
             let names = buf.split(|byte| *byte == 0);
             Ok(names.filter(|name| !name.is_empty()).map(|name| OsString::from_vec(name.to_vec())).collect())
         }
-        Err(Errno::OPNOTSUPP | Errno::NOTSUP) => Ok(Vec::new()),
+        // One number on Linux, two on macOS.
+        Err(error) if [Errno::OPNOTSUPP, Errno::NOTSUP].contains(&error) => Ok(Vec::new()),
         Err(error) => Err(error.into()),
     }
 }

@@ -86,7 +86,8 @@ impl Found {
             backup_dir.into_iter().flat_map(|dir| self.configs.iter().map(move |config| (config, dir)))
         {
             match config.backup_place() {
-                Ok((below, name)) => expect(backup_dir.join(below), &name),
+                // A rotation tries the last directory on the way that is there.
+                Ok((below, name)) => below.ancestors().for_each(|above| expect(backup_dir.join(above), &name)),
                 Err(error) => self.unread.push((config.path.clone(), config.unreadable(error))),
             }
         }

@@ -155,7 +155,7 @@ fn clear(leftover: &ConfigPath, tell: &dyn Fn(Notice)) {
         match platform::move_to_new(&dir, &name, &save) {
             Err(Errno::EXIST) => {}
             Err(_) => return,
-            Ok(()) => {
+            Ok(_) => {
                 let beside = |name| leftover.path.with_file_name(name);
                 return tell(Notice::Rescued(beside(target), beside(save.as_os_str())));
             }

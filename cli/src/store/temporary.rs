@@ -71,8 +71,9 @@ impl<'d> Temporary<'d> {
     /// Publishes the file under the name `target`. Fails if that name exists; the caller can then retry with another.
     pub(super) fn put_new(&mut self, target: &OsStr) -> io::Result<()> {
         let Some(name) = &self.name else { return Ok(link_nameless(&self.file, self.dir, target)?) };
-        platform::move_to_new(self.dir, name, target)?;
-        self.name = None;
+        if platform::move_to_new(self.dir, name, target)? {
+            self.name = None;
+        }
         Ok(())
     }
 
@@ -178,7 +179,7 @@ pub(super) fn is_expected(stat: &Stat, (new, old): (u64, u64)) -> bool {
 }
 
 /// Creates a new file of mode 0600. The umask cannot widen that.
-pub(super) fn create_exclusively(dir: &OwnedFd, name: &OsStr) -> io::Result<File> {
+fn create_exclusively(dir: &OwnedFd, name: &OsStr) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(dir, name, flags, Mode::from_raw_mode(0o600))?;
     Ok(File::from(file))

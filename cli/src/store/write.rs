@@ -23,9 +23,9 @@ use rustix::io::Errno;
 
 use super::durable::{sync, sync_directory, unsynced};
 use super::file::digest;
-use super::names::{BACKUP_MARK, STAMP_LEN};
-use super::temporary::{Replaced, Temporary, create_exclusively, mark_of};
-use super::{Caveats, ConfigFile, open_dir, open_dir_in, owners, parent};
+use super::names::{BACKUP_MARK, KEY_PREFIX, STAMP_LEN, shortened, temporary_of};
+use super::temporary::{Replaced, Temporary, mark_of};
+use super::{Caveats, ConfigFile, open_dir, open_dir_in, owners, parent, reopen_readable};
 use crate::error::{Cause, CopyKind, Failure, FileFailure, KeyFailure, Property, Refused, Result, Step, UsageFailure};
 use crate::interrupt;
 use crate::platform::{self, attribute, attribute_names, create_nameless, link_nameless, set_attribute};
@@ -388,7 +388,7 @@ fn refuse_dash(path: &Path, failure: UsageFailure) -> Result<()> {
 
 /// Writes a key durably to a new file of mode 0600. It never overwrites a file.
 ///
-/// The file either contains the whole key or does not exist, and no temporary file ever contains a key. `unsyncable`
+/// The file either contains the whole key or does not exist. `unsyncable`
 /// decides what to do if the file system cannot sync a directory.
 pub(crate) fn create_key(path: &Path, text: &str, unsyncable: Unsyncable) -> Result<Caveats> {
     refuse_dash(path, UsageFailure::DashForKey)?;
@@ -430,10 +430,26 @@ fn create_at_once(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<bool>
     Ok(true)
 }
 
-/// Does the same under the final name, for systems without nameless files. On failure it removes the file.
+/// Does the same under a temporary name, for systems without nameless files. A killed run leaves that name, and the next one
+/// that makes a key there removes it: the key in it is not in use.
 fn create_by_name(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
-    let mut file = create_exclusively(dir, name)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| remove_unused(dir, name))
+    remove_key_leftovers(dir, name, true)?;
+    let mut file = Temporary::create(dir, name)?;
+    file.write(&[bytes])?;
+    file.put_new(name)
+}
+
+/// Removes what killed runs left under temporary names of the key file `name`, and with `of_all` of all key files of
+/// rotations.
+fn remove_key_leftovers(dir: &OwnedFd, name: &OsStr, of_all: bool) -> io::Result<()> {
+    for listed in platform::list(&reopen_readable(dir)?)? {
+        let Some(target) = temporary_of(&listed.name) else { continue };
+        if target == shortened(name) || of_all && target.starts_with(KEY_PREFIX.as_bytes()) {
+            // Best effort: it is another name of the key file, or holds a key that is not in use.
+            let _ = rustix::fs::unlinkat(dir, &listed.name, AtFlags::empty());
+        }
+    }
+    Ok(())
 }
 
 /// Removes a key file under which nothing has been sealed yet.
@@ -453,6 +469,10 @@ pub(crate) fn make_durable(path: &Path) -> Result<()> {
     match File::open(&real).map_err(failed)?.sync_all() {
         Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {}
         synced => synced.map_err(failed)?,
+    }
+    if let (Ok(dir), Some(name)) = (open_dir(parent(&real)), real.file_name()) {
+        // Best effort: a directory that cannot be read was not written to either.
+        let _ = remove_key_leftovers(&dir, name, false);
     }
     match open_dir(parent(&real)) {
         // A user who may not read the directory did not create the file either.
