@@ -12,7 +12,9 @@ use crate::env;
 use crate::error::{KeyFailure, Result};
 use crate::keys::Master;
 use crate::keys::source::from_file_silently;
-use crate::store::KEY_PREFIX as PREFIX;
+
+/// The prefix of the names of files to which rotations write new keys.
+const PREFIX: &str = ".proxmox_mcp_key.";
 
 /// A key in a file that a rotation left.
 pub(crate) struct LeftBehind {

@@ -27,7 +27,7 @@ pub(crate) use find::{Found, find, left_out};
 pub(crate) use lasting::goes_before;
 pub(crate) use lock::{Lock, Notice, lock};
 pub(crate) use memory::{MemoryFile, MemoryFolder, sweep};
-pub(crate) use names::{KEY_PREFIX, backup_stamp};
+pub(crate) use names::backup_stamp;
 pub(crate) use search::could_hold;
 pub(crate) use selection::Selection;
 pub(crate) use write::{

@@ -31,9 +31,6 @@ pub(super) struct TemporaryName<'n> {
     pub(super) marks: Option<(u64, u64)>,
 }
 
-/// The prefix of the names of files to which rotations write new keys.
-pub(crate) const KEY_PREFIX: &str = ".proxmox_mcp_key.";
-
 /// Builds the temporary name for `target` with these digits.
 pub(super) fn temporary_name(target: &OsStr, digits: &str) -> OsString {
     let mut name = OsString::from(".");

@@ -179,7 +179,7 @@ pub(super) fn is_expected(stat: &Stat, (new, old): (u64, u64)) -> bool {
 }
 
 /// Creates a new file of mode 0600. The umask cannot widen that.
-fn create_exclusively(dir: &OwnedFd, name: &OsStr) -> io::Result<File> {
+pub(super) fn create_exclusively(dir: &OwnedFd, name: &OsStr) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(dir, name, flags, Mode::from_raw_mode(0o600))?;
     Ok(File::from(file))

@@ -18,14 +18,14 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, Stat, Uid};
+use rustix::fs::{Access, AtFlags, FlockOperation, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
 use super::durable::{sync, sync_directory, unsynced};
 use super::file::digest;
-use super::names::{BACKUP_MARK, KEY_PREFIX, STAMP_LEN, shortened, temporary_of};
-use super::temporary::{Replaced, Temporary, mark_of};
-use super::{Caveats, ConfigFile, open_dir, open_dir_in, owners, parent, reopen_readable};
+use super::names::{BACKUP_MARK, STAMP_LEN};
+use super::temporary::{Replaced, Temporary, create_exclusively, mark_of};
+use super::{Caveats, ConfigFile, open_dir, open_dir_in, owners, parent, stat_and_open};
 use crate::error::{Cause, CopyKind, Failure, FileFailure, KeyFailure, Property, Refused, Result, Step, UsageFailure};
 use crate::interrupt;
 use crate::platform::{self, attribute, attribute_names, create_nameless, link_nameless, set_attribute};
@@ -388,7 +388,8 @@ fn refuse_dash(path: &Path, failure: UsageFailure) -> Result<()> {
 
 /// Writes a key durably to a new file of mode 0600. It never overwrites a file.
 ///
-/// The file either contains the whole key or does not exist. `unsyncable`
+/// The file either contains the whole key or does not exist, or is empty where the system has no nameless files; no temporary
+/// file ever contains a key. `unsyncable`
 /// decides what to do if the file system cannot sync a directory.
 pub(crate) fn create_key(path: &Path, text: &str, unsyncable: Unsyncable) -> Result<Caveats> {
     refuse_dash(path, UsageFailure::DashForKey)?;
@@ -396,7 +397,7 @@ pub(crate) fn create_key(path: &Path, text: &str, unsyncable: Unsyncable) -> Res
     let (dir, name) = directory_of(path).map_err(|error| failed(Step::Create, error))?;
     let line = zeroize::Zeroizing::new(format!("{text}\n"));
     let created = match create_at_once(&dir, name, line.as_bytes()) {
-        Ok(false) => create_by_name(&dir, name, line.as_bytes()),
+        Ok(false) => create_by_name(&dir, name, line.as_bytes(), unsyncable == Unsyncable::Refuse),
         created => created.map(|_| ()),
     };
     created.map_err(|error| match error.kind() {
@@ -430,26 +431,35 @@ fn create_at_once(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<bool>
     Ok(true)
 }
 
-/// Does the same under a temporary name, for systems without nameless files. A killed run leaves that name, and the next one
-/// that makes a key there removes it: the key in it is not in use.
-fn create_by_name(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
-    remove_key_leftovers(dir, name, true)?;
-    let mut file = Temporary::create(dir, name)?;
-    file.write(&[bytes])?;
-    file.put_new(name)
-}
-
-/// Removes what killed runs left under temporary names of the key file `name`, and with `of_all` of all key files of
-/// rotations.
-fn remove_key_leftovers(dir: &OwnedFd, name: &OsStr, of_all: bool) -> io::Result<()> {
-    for listed in platform::list(&reopen_readable(dir)?)? {
-        let Some(target) = temporary_of(&listed.name) else { continue };
-        if target == shortened(name) || of_all && target.starts_with(KEY_PREFIX.as_bytes()) {
-            // Best effort: it is another name of the key file, or holds a key that is not in use.
-            let _ = rustix::fs::unlinkat(dir, &listed.name, AtFlags::empty());
+/// Does the same under the final name, for systems without nameless files. On failure it removes the file. With
+/// `may_be_empty`, the file may exist and be empty: a killed run left it, and it holds no key.
+///
+/// The lock keeps two runs apart that make the same file: one must not remove what the other is about to write.
+fn create_by_name(dir: &OwnedFd, name: &OsStr, bytes: &[u8], may_be_empty: bool) -> io::Result<()> {
+    let mut file = match create_exclusively(dir, name) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && may_be_empty && remove_empty(dir, name)? => {
+            create_exclusively(dir, name)?
         }
+        created => created?,
+    };
+    // Where files cannot be locked, `remove_empty` removes none.
+    let _ = rustix::fs::flock(&file, FlockOperation::LockExclusive);
+    file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| remove_unused(dir, name))?;
+    let there = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    if platform::id(&there) != platform::id(&rustix::fs::fstat(&file)?) {
+        return Err(io::ErrorKind::AlreadyExists.into());
     }
     Ok(())
+}
+
+/// Removes a file if it is empty and no run is writing it. Returns whether it did.
+fn remove_empty(dir: &OwnedFd, name: &OsStr) -> io::Result<bool> {
+    let Some((_, file)) = stat_and_open(dir, name) else { return Ok(false) };
+    if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() || file.metadata()?.len() > 0 {
+        return Ok(false);
+    }
+    rustix::fs::unlinkat(dir, name, AtFlags::empty())?;
+    Ok(true)
 }
 
 /// Removes a key file under which nothing has been sealed yet.
@@ -469,10 +479,6 @@ pub(crate) fn make_durable(path: &Path) -> Result<()> {
     match File::open(&real).map_err(failed)?.sync_all() {
         Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {}
         synced => synced.map_err(failed)?,
-    }
-    if let (Ok(dir), Some(name)) = (open_dir(parent(&real)), real.file_name()) {
-        // Best effort: a directory that cannot be read was not written to either.
-        let _ = remove_key_leftovers(&dir, name, false);
     }
     match open_dir(parent(&real)) {
         // A user who may not read the directory did not create the file either.
@@ -496,7 +502,8 @@ pub(crate) fn check_creatable(path: &Path) -> Result<()> {
     refuse_dash(path, UsageFailure::DashForKey)?;
     let failed = |error: io::Error| cannot_write(path, Step::Create, error);
     let (dir, name) = directory_of(path).map_err(failed)?;
-    if rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+    let left_empty = |stat: &Stat| stat.st_size == 0 && matches!(create_nameless(&dir), Ok(None));
+    if rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| !left_empty(&stat)) {
         return Err(KeyFailure::RotationKeyExists { path: path.to_owned() }.into());
     }
     can_write_in(&dir).map_err(failed)
