@@ -34,19 +34,19 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Whether a variable is there and holds nothing. A key of whitespace alone is none either.
+/// Returns whether a variable is set and empty. Whitespace counts as empty, because it is not a key.
 pub(crate) fn is_empty(name: &str) -> bool {
     env::var_os(name).is_some_and(|value| value.to_str().is_some_and(|text| text.trim().is_empty()))
 }
 
-/// A variable that names nothing: it is not set, or it is empty.
+/// A variable without a value: it is not set, or it is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unset {
     name: &'static str,
     is_empty: bool,
 }
 
-/// Why the variable `name` names nothing.
+/// Tells whether the variable `name`, which has no value, is unset or empty.
 pub(crate) fn unset(name: &'static str) -> Unset {
     Unset { name, is_empty: is_empty(name) }
 }

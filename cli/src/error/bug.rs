@@ -28,17 +28,21 @@ pub(crate) enum Bug {
 impl Bug {
     pub(super) fn message(&self) -> Message {
         let contradiction = |what: String| {
-            let what = format!("fernseal contradicts itself: {what}");
+            let what = format!("internal error: {what}");
             message(Exit::Other, what, "nothing was written; please report this")
         };
         match self {
             Self::EditsOverlap { config, offset } => {
                 contradiction(format!("two edits of {} overlap at byte {offset}", shown(config)))
             }
-            Self::TokensOfOneSecret { number } => contradiction(format!("of one secret came {number} tokens")),
-            Self::SecretsOfOneToken { number } => contradiction(format!("of one token came {number} results")),
+            Self::TokensOfOneSecret { number } => {
+                contradiction(format!("encrypting one secret returned {number} tokens"))
+            }
+            Self::SecretsOfOneToken { number } => {
+                contradiction(format!("decrypting one token returned {number} results"))
+            }
             Self::NotVerified { config } => contradiction(format!("{} was not verified", shown(config))),
-            Self::BackupWithoutStamp => contradiction("a backup without a stamp".to_owned()),
+            Self::BackupWithoutStamp => contradiction("the name of a backup has no time stamp".to_owned()),
             Self::KeyWithoutText => contradiction("a key without a text".to_owned()),
             Self::NewKeyInvalid(error) => {
                 message(Exit::Other, format!("the new key is not valid: {error}"), "report this")

@@ -66,8 +66,8 @@ pub(crate) enum KeyFailure {
     NotNew { path: PathBuf },
     /// The key in the file for the new key is too short to seal.
     NewTooShort { path: PathBuf },
-    /// A store did not take the new key, or does not give it back. `old` and `new` are the files with the old and the new
-    /// key, and `resume` is the command that rotates without the store.
+    /// A store did not take the new key, or does not give it back. `old` and `new` are the files with the old and the
+    /// new key, and `resume` is the command that rotates without the store.
     NotStored { flaw: StoreFlaw, old: PathBuf, new: PathBuf, resume: String },
     /// The file for the old key of a rotation contains something else.
     OldKeyExists { path: PathBuf },
@@ -81,7 +81,7 @@ impl KeyFailure {
         match self {
             Self::NoneSet { variable, unasked } => {
                 let unasked = match unasked {
-                    Some(why) => format!(", and it is not asked for, as {why}"),
+                    Some(why) => format!(", and there is no prompt because {why}"),
                     None => String::new(),
                 };
                 key(
@@ -91,16 +91,16 @@ impl KeyFailure {
                 )
             }
             Self::NoneFound { variable } => key(
-                format!("{variable}, nor is a key file named"),
+                format!("{variable}, and no key file is named"),
                 "export PROXMOX_MCP_MASTER_KEY=\"$(cat KEYFILE)\", or name the file with --key-file",
             ),
             Self::Two { first: (first, first_id), second: (second, second_id) } => key(
                 format!("two different master keys: {first} ({first_id}) and {second} ({second_id})"),
-                "unset the one that is out of date",
+                "remove the one that is out of date",
             ),
             Self::TooShortToSeal => key(
-                "the master key is shorter than 16 bytes: it opens, but does not seal".to_owned(),
-                "make a new key with `fernseal keygen` and rotate to it; --allow-short-key seals all the same",
+                "the master key is shorter than 16 bytes: it decrypts, but does not encrypt".to_owned(),
+                "make a new key with `fernseal keygen` and rotate to it; --allow-short-key encrypts anyway",
             ),
             Self::Invalid { place, read_from, flaw } => {
                 message(Exit::Key, format!("Invalid master key from {place}: {flaw}"), flaw.hint(*read_from))
@@ -116,19 +116,21 @@ impl KeyFailure {
                 format!("the key file {} is not used: {refused}", shown(path)),
                 match refused {
                     Refused::File { .. } => {
-                        "only key files of root, of yourself and of the user who called sudo count: check the key, and \
-                         copy it to a file of your own (mode 600)"
+                        "a key file must belong to you, to root or to the user who called sudo: check the key, and copy it to a \
+                         file of your own (mode 600)"
                     }
                     Refused::Link { .. } => LINK_HINT,
                 },
             ),
             Self::KeyForFile => key(
-                "what is named as a key file is a master key itself".to_owned(),
-                "put the key into a file of mode 600, and name that",
+                "the path of the key file is itself a master key".to_owned(),
+                "write the key to a file of mode 600, and name that file",
             ),
             Self::HomeFile { path, flaw } => {
                 let next = match flaw {
-                    HomeFileFlaw::Unreadable(_) => "mend it, remove it, or name another with --key-file".to_owned(),
+                    HomeFileFlaw::Unreadable(_) => {
+                        "repair it, remove it, or name another file with --key-file".to_owned()
+                    }
                     HomeFileFlaw::NotRegular => "remove it, or name another with --key-file".to_owned(),
                     HomeFileFlaw::OpenToOthers { .. } => format!("chmod 600 {}", quoted_path(path)),
                 };
@@ -140,15 +142,13 @@ impl KeyFailure {
             Self::ShellNotStarted { error } => key(format!("sh cannot be started: {error}"), "install sh"),
             Self::PlaceUnknown { path, error } => message(
                 Exit::File,
-                format!("where the key file {} lies cannot be found out: {error}", shown(path)),
-                "check the permissions on the way to it",
+                format!("cannot find the directory of the key file {}: {error}", shown(path)),
+                "check the permissions of the directories above it",
             ),
 
-            Self::RandomFailed => message(
-                Exit::Other,
-                "the system's random source failed",
-                "no key was made; without random numbers none can be",
-            ),
+            Self::RandomFailed => {
+                message(Exit::Other, "the system's random source failed", "no key was made; a key needs random numbers")
+            }
             Self::NowhereToShow { why } => message(
                 Exit::Usage,
                 format!("no terminal to show the new key on: {why}"),
@@ -156,24 +156,24 @@ impl KeyFailure {
             ),
             Self::NoHome { variable } => message(
                 Exit::File,
-                format!("{variable}: no place for the new key"),
+                format!("{variable}, so there is no place for the new key"),
                 "nothing was changed; set HOME, or name a place with --new-key-out FILE",
             ),
             Self::HomeNotADirectory { home } => message(
                 Exit::File,
-                format!("HOME is no directory ({}): no place for the new key", shown(home)),
+                format!("HOME is not a directory ({}), so there is no place for the new key", shown(home)),
                 "nothing was changed; name a place with --new-key-out FILE",
             ),
             Self::Exists { path } => message(
                 Exit::File,
                 format!("{} exists already", shown(path)),
-                "name another file; what is there may be a key in use",
+                "name another file; this one may contain a key that is in use",
             ),
             Self::RotationKeyExists { path } => message(
                 Exit::File,
                 format!("{} exists already", shown(path)),
                 format!(
-                    "it may hold the key of a rotation that did not finish: finish that with --new-key-file {}; \
+                    "it may contain the key of an unfinished rotation: finish that with --new-key-file {}; \
                      or name another file",
                     quoted_path(path)
                 ),
@@ -181,29 +181,29 @@ impl KeyFailure {
             Self::NotLasting { path, error } => message(
                 Exit::File,
                 format!("cannot sync the directory of {}: {error}", shown(path)),
-                "a key that a power failure can take away is of no use: name a place on another file system",
+                "a power failure could delete the new key: name a file on another file system",
             ),
             Self::BesideConfigs { path } => message(
                 Exit::Usage,
                 format!("the new key would lie beside the configs: {}", shown(path)),
-                "name a place apart from them with --new-key-out FILE",
+                "name a file in another directory with --new-key-out FILE",
             ),
             Self::DirectoryNotFound { path, error } => message(
                 Exit::File,
                 format!("the directory of {} cannot be found: {error}", shown(path)),
-                "nothing was changed; name a place apart from the configs with --new-key-out FILE",
+                "nothing was changed; name a file in a directory without configs with --new-key-out FILE",
             ),
             Self::Forgetful { path, place, is_made } => {
                 let option = if *is_made { "--new-key-out" } else { "--new-key-file" };
                 message(
                     Exit::Usage,
-                    format!("{}: without backups the secrets would be lost", lies_on(path, *place)),
+                    format!("{}; without backups the secrets would be lost", lies_on(path, *place)),
                     format!("nothing was changed; name a file on a disk with {option} FILE, or leave --no-backup out"),
                 )
             }
             Self::NotNew { path } => key(
-                format!("{} holds the present master key", shown(path)),
-                "the present key must be the old one (PROXMOX_MCP_MASTER_KEY), the new one is in the file",
+                format!("{} contains the current master key", shown(path)),
+                "a rotation needs a different key: name a file that contains the new one",
             ),
             Self::NewTooShort { path } => key(
                 format!("the key in {} is shorter than 16 bytes", shown(path)),
@@ -226,8 +226,8 @@ impl KeyFailure {
             ),
             Self::LeftBehindUnreadable { error } => message(
                 Exit::File,
-                format!("no key file can be looked for: {error}"),
-                "nothing was changed; it may hold the key of a rotation that did not finish: check the directory",
+                format!("cannot look for the keys of unfinished rotations: {error}"),
+                "nothing was changed; check the permissions of your home directory",
             ),
         }
     }
@@ -278,7 +278,7 @@ impl Forgetful {
 /// Returns a sentence saying that the new key's file will be lost while the configs stay. Warnings use it too.
 pub(crate) fn lies_on(path: &Path, place: Forgetful) -> String {
     format!(
-        "the new key's file {} is on {}, which {} empties, and the configs stay",
+        "the new key's file {} is on {}: {} deletes it, but not the configs",
         shown(path),
         place.name(),
         place.end()
@@ -332,13 +332,13 @@ impl fmt::Display for KeyTextFlaw {
             Self::Padding { characters } => {
                 return write!(
                     f,
-                    "{characters} characters; a 32-byte key has 44: is the final = missing, or a character too many?"
+                    "it has {characters} characters, not the 44 of a 32-byte key: is the final = missing, or was too much copied?"
                 );
             }
             Self::NotBase64 => "it has a character that is not base64",
             Self::Line { variable } => return write!(f, "it is a line {}=…, not a key", variable.unwrap_or(NAME)),
-            Self::SameKeyTwice => "the same key stands there more than once",
-            Self::SeveralKeys { number } => return write!(f, "{number} different keys stand there"),
+            Self::SameKeyTwice => "it contains the same key more than once",
+            Self::SeveralKeys { number } => return write!(f, "it contains {number} different keys"),
             Self::PathOfFile => "it is the path of a file, not a key",
             Self::LikePath => "it looks like a path, not a key",
         })
@@ -351,19 +351,19 @@ const NAME: &str = "NAME";
 impl KeyTextFlaw {
     fn hint(self, read_from: ReadFrom) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::GuidesPlaceholder => "put the key there that `fernseal keygen` made",
+            Self::GuidesPlaceholder => "replace it with a key that `fernseal keygen` made",
             Self::Json => "were the config and the key file swapped?",
             Self::Quotes => "remove the quotes: they are part of the value here",
             Self::Empty => "put the master key's text there",
             Self::Padding { .. } => "copy the whole key, with the = at its end",
-            Self::NotBase64 => "copy the key again, and nothing around it",
+            Self::NotBase64 => "copy the key again, without anything around it",
             Self::Line { variable } => {
                 let name = variable.unwrap_or(NAME);
-                return format!("put the key's text alone there: what stands behind {name}=").into();
+                return format!("keep only the key's text: the part after {name}=").into();
             }
-            Self::SameKeyTwice => "leave the key there once",
+            Self::SameKeyTwice => "keep the key only once",
             Self::SeveralKeys { .. } => {
-                return format!("leave the present key there alone; former ones go into {PREVIOUS}").into();
+                return format!("keep only the current key; previous keys belong in {PREVIOUS}").into();
             }
             Self::PathOfFile | Self::LikePath => match read_from {
                 ReadFrom::Variable(PREVIOUS) => return format!("name the file in {PREVIOUS_FILE} instead").into(),
@@ -473,7 +473,7 @@ impl CommandFlaw {
                 }
             },
             Self::TooLong => "let it print the key alone, as `fernseal keygen --print` does".to_owned(),
-            Self::Interrupted => "run it again, and let the command end by itself".to_owned(),
+            Self::Interrupted => "run it again, and wait until the key command ends".to_owned(),
             Self::PrintedNul => "let it print the key's text: 44 characters of base64, not the key's bytes".to_owned(),
         }
     }

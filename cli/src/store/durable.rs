@@ -29,9 +29,7 @@ pub(super) fn sync_directory(dir: &OwnedFd, file: Option<&File>, path: &Path) ->
 /// Returns the caveat for a directory that cannot be synced.
 pub(super) fn unsynced(error: &io::Error, path: &Path) -> String {
     let path = shown(path);
-    format!(
-        "the directory of {path} cannot be synced ({error}): whether the change outlasts a power failure is not known"
-    )
+    format!("the directory of {path} cannot be synced ({error}): a power failure could undo the change")
 }
 
 /// Syncs a directory. Returns `Ok(Some(error))` if the file system does not support it.

@@ -1,7 +1,7 @@
-//! Which configs there are: a named file, or all below a directory that the names tell, in a stable order.
-//! No link is followed below the directory. What is left out is told, with the reason, and so is what cannot be looked at: a
-//! config there would be missed.
-//! Only names are kept, and few directories are open at a time, so that ten thousand files cost little.
+//! Which configs there are: a named file, or all below a directory that the names tell, in a stable order. No link is
+//! followed below the directory. What is left out is told, with the reason, and so is what cannot be looked at: a
+//! config there would be missed. Only names are kept, and few directories are open at a time, so that ten thousand
+//! files cost little.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -203,7 +203,7 @@ impl Found {
         for (other, reason) in std::mem::take(&mut self.others) {
             // What cannot be read is nobody's config.
             if other.holds_token(LARGE).unwrap_or(false) {
-                self.skipped.push((other.path, format!("it holds a token, but {reason}")));
+                self.skipped.push((other.path, format!("it contains a token, but {reason}")));
             }
         }
     }
@@ -226,7 +226,7 @@ fn directory_unreadable(path: &Path, error: io::Error) -> Failure {
 pub(crate) fn left_out(name: &OsStr, kind: FileType) -> Option<&'static str> {
     let name = name.as_bytes();
     if kind == FileType::Symlink {
-        Some("a link: name it itself to take in what it leads to")
+        Some("a symbolic link: name it directly to include its target")
     } else if kind != FileType::RegularFile {
         Some("not a regular file")
     } else if is_example(name) {

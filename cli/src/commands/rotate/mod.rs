@@ -181,7 +181,7 @@ fn rollback_in_words(outcome: &rollback::RollbackReport, args: &Rotate) -> Resul
 
 fn rollback_in_json(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {
     let files = outcome.files.iter().map(|(file, done)| match done {
-        Ok(RollbackOutcome::PutBack(backup)) => json!({ "file": file, "result": "put back", "backup": backup }),
+        Ok(RollbackOutcome::PutBack(backup)) => json!({ "file": file, "result": "restored", "backup": backup }),
         Ok(RollbackOutcome::Skipped(reason)) => {
             json!({ "file": file, "result": "skipped", "reason": reason.to_string() })
         }

@@ -4,8 +4,8 @@
 //! no journal: at every moment each config opens with one of two keys that the user has, and running it again with the
 //! new key finishes the rest.
 //!
-//! A key store (`--new-key-command`) may replace the old key by the new one. So both are in files before it gets the new
-//! one, and it must give that back before the first config is replaced.
+//! A key store (`--new-key-command`) may replace the old key by the new one. So both are in files before it gets the
+//! new one, and it must give that back before the first config is replaced.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -178,8 +178,8 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     Ok(rotation.outcome)
 }
 
-/// Returns the command that finishes this rotation. `old_key_file` is the file with the old key, if a store may have lost
-/// that.
+/// Returns the command that finishes this rotation. `old_key_file` is the file with the old key, if a store may have
+/// lost that.
 pub(crate) fn resume(args: &Rotate, old_key_file: Option<&Path>, key_file: &Path, context: &Context) -> String {
     let mut command = follow_up("rotate", args, old_key_file.or(context.key_file.as_deref()), context);
     command.extend([" --new-key-file ", &quoted_path(key_file)]);
@@ -252,7 +252,7 @@ impl NewKey {
     fn check_lasting(&self, configs: &[ConfigPath], args: &Rotate, context: &Context) -> Result<()> {
         let Some(place) = store::goes_before(&self.path, configs) else { return Ok(()) };
         if !args.no_backup {
-            context.report.warn(format_args!("{}: copy it to a disk before that", lies_on(&self.path, place)));
+            context.report.warn(format_args!("{}; copy it to a disk first", lies_on(&self.path, place)));
             return Ok(());
         }
         Err(KeyFailure::Forgetful { path: self.path.clone(), place, is_made: self.text.is_some() }.into())
@@ -484,7 +484,7 @@ impl Rotation<'_> {
         let resume = resume(self.args, old_key_file, key_file, self.context);
         let and_old = old_key_file.map_or_else(String::new, |old| format!(", and the old one in {}", shown(old)));
         self.context.report.note(format_args!(
-            "The new key is in {}{and_old}. If this run is cut off, finish it with:\n  {resume}",
+            "The new key is in {}{and_old}. If this run is interrupted, finish it with:\n  {resume}",
             shown(key_file)
         ));
         let (Some(key_store), Some(old)) = (&self.key_store, old_key_file) else { return Ok(()) };

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<(
     };
     if wishes.is_empty() && !wants_config {
         context.report.warn(format_args!(
-            "{} gets nothing of {}: --config-env, --config-fd, --env, --env-all and --file hand something over",
+            "{} gets no secret from {}: pass some with --env, --env-all, --file, --config-env or --config-fd",
             one_line(&program.to_string_lossy()),
             shown(&path)
         ));
