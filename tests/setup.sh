@@ -6,13 +6,13 @@
 # shellcheck disable=SC2086,SC2048 # lists of words
 set -eu
 cd "$(dirname "$0")/.."
-parts="tools stores takers python c go node mcu arm deploy packages"
+parts="tools stores takers python c go node mcu arm platforms deploy packages"
 on_demand="mutants deny"
 venv=${FERNSEAL_VENV:-$PWD/target/venv}
 node=$PWD/target/node
 
 # The Debian packages of each part.
-tools="git strace gdb tmux systemd vim util-linux"
+tools="git strace gdb tmux systemd vim util-linux procps"
 stores="age pass gpg gpg-agent ansible-core"
 takers="openssh-client openssh-server postgresql-client mariadb-client python3"
 javascript="nodejs npm"
@@ -21,6 +21,7 @@ c="gcc g++ binutils libc6-dev make clang libclang-rt-14-dev cmake pkg-config val
 go="golang-go"
 mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web"
 arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+platforms="aarch64-apple-darwin x86_64-unknown-freebsd x86_64-pc-windows-gnu"
 packages="debhelper lintian man-db mandoc bash-completion fish zsh"
 # Packages from crates.io, PyPI and npm.
 mutants="cargo-mutants 27.1.0"
@@ -106,6 +107,12 @@ part_mcu() {
 }
 
 part_arm() { debian $arm; echo "arm: $(aarch64-linux-gnu-gcc -dumpfullversion), $(qemu-aarch64 --version | head -n 1)"; }
+
+# The standard libraries for the systems that tests/platforms.sh checks. Without rustup, it builds them from mcu's source.
+part_platforms() {
+    if command -v rustup >/dev/null; then quietly rustup target add $platforms; else part_mcu >/dev/null; fi
+    echo "platforms: $platforms"
+}
 
 part_deploy() {
     part_python >/dev/null

@@ -6,7 +6,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt;
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The variable that contains the master key.
 pub(crate) const KEY: &str = "PROXMOX_MCP_MASTER_KEY";
@@ -63,12 +63,10 @@ impl fmt::Display for Unset {
     }
 }
 
-/// Disables core dumps and debugging by other processes of the same user, because keys pass through this memory.
-/// Returns the previous limit on core dumps.
+/// Disables core dumps, because keys pass through this memory. Returns the previous limit on core dumps.
 pub(crate) fn keep_memory_private() -> Rlimit {
     let before = getrlimit(Resource::Core);
     // Best effort: if the system refuses, the command still works.
-    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: before.maximum });
     before
 }

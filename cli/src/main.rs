@@ -12,6 +12,7 @@ mod error;
 mod interrupt;
 mod keys;
 mod output;
+mod platform;
 mod quote;
 mod store;
 mod tokens;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
 
 fn run() -> ExitCode {
     commands::completions::answer();
+    platform::forbid_debugging();
     let core_limit = env::keep_memory_private();
     interrupt::outlive_size_limit();
     let cli = Cli::from_process();

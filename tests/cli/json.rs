@@ -164,6 +164,7 @@ fn options(folder: &Folder, verb: &str) -> (Vec<Vec<String>>, Vec<Vec<String>>) 
             (_, "<FILE>") => Some("file"),
             (_, "<OUT>") => Some("out.json"),
             (_, "<COMMAND>") => Some("cat key"),
+            (_, "<STORE>") => Some("tee key"),
             (_, "<DIR>") => Some("backups"),
             (_, "<POINTER>") => Some("/auth/user"),
             (_, "<SECONDS>" | "<N>") => Some("2"),

@@ -23,6 +23,7 @@ mod pages;
 mod redact;
 mod rotation;
 mod run;
+mod stores;
 mod terminal;
 mod transcripts;
 mod writing;

@@ -537,6 +537,7 @@ pub(crate) struct KeyIds {
 Examples:
   fernseal rotate proxmox-config/              make a new key and put it in your home
   fernseal rotate proxmox-config/ --new-key-file new.key
+  fernseal rotate proxmox-config/ --key-command 'pass show fernseal' --new-key-command 'pass insert -mf fernseal'
   fernseal rotate --rollback proxmox-config/   back, while the old key is set")]
 pub(crate) struct Rotate {
     /// Configs, or directories: all their files with a config's name
@@ -550,6 +551,10 @@ pub(crate) struct Rotate {
     /// Write the new key to FILE, which must not exist [default: ~/.proxmox_mcp_key.ID]
     #[arg(long, value_name = "FILE", conflicts_with = "rollback")]
     pub(crate) new_key_out: Option<PathBuf>,
+    /// Run STORE by sh -c with the new key on its stdin, and read the key back by the key command before any config
+    /// changes
+    #[arg(long, value_name = "STORE", conflicts_with_all = ["new_key_file", "rollback"])]
+    pub(crate) new_key_command: Option<OsString>,
     /// Keep the backups in DIR, each under its config's full path [default: beside each config]
     #[arg(long, value_name = "DIR")]
     pub(crate) backup_dir: Option<PathBuf>,

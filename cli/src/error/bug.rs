@@ -19,6 +19,8 @@ pub(crate) enum Bug {
     NotVerified { config: PathBuf },
     /// The name of a backup has no time stamp.
     BackupWithoutStamp,
+    /// A key cannot be written as text.
+    KeyWithoutText,
     /// A key that was just made is not valid.
     NewKeyInvalid(Error),
 }
@@ -41,6 +43,7 @@ impl Bug {
             }
             Self::NotVerified { config } => contradiction(format!("{} was not verified", shown(config))),
             Self::BackupWithoutStamp => contradiction("the name of a backup has no time stamp".to_owned()),
+            Self::KeyWithoutText => contradiction("a key without a text".to_owned()),
             Self::NewKeyInvalid(error) => {
                 message(Exit::Other, format!("the new key is not valid: {error}"), "report this")
             }

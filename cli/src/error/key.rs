@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 use fernseal_core::KeyId;
 
 use super::file::LINK_HINT;
-use super::{Absence, Cause, Exit, Message, Refused, message};
+use super::{Absence, Cause, Exit, Failure, Message, Refused, message};
 use crate::env::{KEY_FILE, PREVIOUS, PREVIOUS_FILE, Unset};
 use crate::quote::{quoted_path, relative_to, shown};
 
@@ -66,6 +66,11 @@ pub(crate) enum KeyFailure {
     NotNew { path: PathBuf },
     /// The key in the file for the new key is too short to seal.
     NewTooShort { path: PathBuf },
+    /// A store did not take the new key, or does not give it back. `old` and `new` are the files with the old and the
+    /// new key, and `resume` is the command that rotates without the store.
+    NotStored { flaw: StoreFlaw, old: PathBuf, new: PathBuf, resume: String },
+    /// The file for the old key of a rotation contains something else.
+    OldKeyExists { path: PathBuf },
     /// The keys that unfinished rotations left cannot be listed.
     LeftBehindUnreadable { error: Cause },
 }
@@ -203,6 +208,21 @@ impl KeyFailure {
             Self::NewTooShort { path } => key(
                 format!("the key in {} is shorter than 16 bytes", shown(path)),
                 "make a new key with `fernseal keygen -o FILE`",
+            ),
+            Self::NotStored { flaw, old, new, resume } => message(
+                Exit::Key,
+                format!("the store (--new-key-command) {flaw}; no config was changed"),
+                format!(
+                    "the configs are under the old key, which is in {}; put the key in {} into the store by hand, then go \
+                     on with: {resume}",
+                    shown(old),
+                    shown(new)
+                ),
+            ),
+            Self::OldKeyExists { path } => message(
+                Exit::File,
+                format!("{} exists already, and does not hold the old key", shown(path)),
+                "nothing was changed; move it away, or name another place with --new-key-out FILE",
             ),
             Self::LeftBehindUnreadable { error } => message(
                 Exit::File,
@@ -400,6 +420,28 @@ pub(crate) enum CommandFlaw {
     Interrupted,
     PrintedNul,
     PrintedNothing,
+    /// It does not take what is written to its stdin.
+    Unwritable(Cause),
+}
+
+/// Why a store does not have the new key, as far as the key command tells.
+#[derive(Debug, Clone)]
+pub(crate) enum StoreFlaw {
+    Command(CommandFlaw),
+    NotReadBack(Box<Failure>),
+    AnotherKey { key_command: String },
+}
+
+impl fmt::Display for StoreFlaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(flaw) => flaw.fmt(f),
+            Self::NotReadBack(failure) => write!(f, "does not give the new key back: {}", failure.what()),
+            Self::AnotherKey { key_command } => {
+                write!(f, "does not give the new key back: the key command ({key_command}) prints another")
+            }
+        }
+    }
 }
 
 impl fmt::Display for CommandFlaw {
@@ -412,6 +454,7 @@ impl fmt::Display for CommandFlaw {
             Self::Interrupted => f.write_str("was interrupted"),
             Self::PrintedNul => f.write_str("printed a NUL byte"),
             Self::PrintedNothing => f.write_str("printed nothing"),
+            Self::Unwritable(error) => write!(f, "cannot be written to: {error}"),
         }
     }
 }
@@ -419,7 +462,11 @@ impl fmt::Display for CommandFlaw {
 impl CommandFlaw {
     fn hint(&self, named_by: NamedBy) -> String {
         match self {
-            Self::NotStarted(_) | Self::Unreadable(_) | Self::Failed(_) | Self::PrintedNothing => match named_by {
+            Self::NotStarted(_)
+            | Self::Unreadable(_)
+            | Self::Unwritable(_)
+            | Self::Failed(_)
+            | Self::PrintedNothing => match named_by {
                 NamedBy::Option(_) => "run the command by hand, and look at what it prints".to_owned(),
                 NamedBy::Variable(name) => {
                     format!("run it by hand, and look at what it prints: sh -c \"${name}\"")

@@ -34,7 +34,7 @@ pub(crate) use config::{Aim, ConfigFailure, Flaw, JsonFlaw, Namesakes, TextPlace
 pub(crate) use exit::Exit;
 pub(crate) use file::{CopyKind, FileFailure, Property, Refused, Step};
 pub(crate) use key::{
-    CommandFlaw, Forgetful, HomeFileFlaw, KeyFailure, KeySource, KeyTextFlaw, NamedBy, ReadFrom, lies_on,
+    CommandFlaw, Forgetful, HomeFileFlaw, KeyFailure, KeySource, KeyTextFlaw, NamedBy, ReadFrom, StoreFlaw, lies_on,
 };
 pub(crate) use lock::{Holder, LockFailure, held_by};
 pub(crate) use program::{ProgramFailure, StartFlaw};

@@ -42,6 +42,9 @@ pub(crate) enum Advice {
     },
     /// It is under the new key of an unfinished rotation. The command finishes that rotation.
     Unfinished { key_file: PathBuf, command: String },
+    /// It is under the old key of an unfinished rotation whose new key is in a store. The command finishes that
+    /// rotation.
+    UnfinishedFrom { key_file: PathBuf, command: String },
 }
 
 /// A key in a file left by a rotation. It opens a token that the current keys do not open.
@@ -132,6 +135,9 @@ impl Advice {
             }
             Self::Unfinished { key_file, command } => {
                 format!("the key in {} decrypts it: finish the rotation to that key with: {command}", shown(key_file))
+            }
+            Self::UnfinishedFrom { key_file, command } => {
+                format!("the key in {} decrypts it: finish the rotation from that key with: {command}", shown(key_file))
             }
         })
     }

@@ -54,6 +54,10 @@ pub(crate) enum UsageFailure {
     /// `open` was given the token as an argument.
     TokenAsArgument,
 
+    // `rotate`.
+    /// `--new-key-command` without a command that reads the key back.
+    NoKeyCommandForStore,
+
     // `run`.
     /// No program follows `--`.
     NoProgram,
@@ -187,6 +191,12 @@ impl UsageFailure {
             Self::TokenAsArgument => usage(
                 "the token comes from stdin, not from an argument".to_owned(),
                 "pipe it in: printf %s \"$TOKEN\" | fernseal open",
+            ),
+
+            Self::NoKeyCommandForStore => usage(
+                "no key command reads the new key back from the store (--new-key-command)".to_owned(),
+                "name one with --key-command COMMAND or PROXMOX_MCP_MASTER_KEY_COMMAND; --key-file FILE names the old key \
+                 if the store does not have it yet",
             ),
 
             Self::NoProgram => usage("no program named".to_owned(), "name it after --"),

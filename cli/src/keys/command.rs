@@ -1,28 +1,30 @@
-//! Runs a command that prints a key, such as that of a password manager, a key service, a hardware token or age.
+//! Runs a command that prints a key or stores one, such as that of a password manager, a key service, a hardware token or
+//! age.
 //!
-//! The command inherits stdin, stderr and the terminal, so it can ask for a PIN or a touch. It must not outlive this
-//! process:
+//! The command inherits stderr and the terminal, so it can ask for a PIN or a touch. A command that prints a key inherits
+//! stdin too; one that stores a key reads the key there. The command must not outlive this process:
 //!
 //! * A signal from the terminal reaches both, as they share a process group.
-//! * If only this process is killed, the kernel kills the command (PR_SET_PDEATHSIG). A process must set that for
-//!   itself, between fork and exec, which std allows only in unsafe code. So this program starts itself once more
-//!   (`fernseal bound`), sets it there, and then executes the shell; the setting survives exec.
+//! * If only this process is killed, the command is too (`platform::run_until_parent_ends`). On Linux a process must ask the
+//!   kernel for that itself, between fork and exec, which std allows only in unsafe code. So this program starts itself once
+//!   more (`fernseal bound`), and asks there.
 //! * Programs that the shell has started end when they write to the closed pipe.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::process::Pid;
 use zeroize::Zeroizing;
 
 use crate::env::KEY_VARIABLES;
 use crate::error::{CommandFlaw, KeyFailure, NamedBy, Result};
 use crate::interrupt;
+use crate::platform;
 
 /// The limit on the command's output, in bytes: room for several keys, but not for a log.
 const MAX_OUTPUT: usize = 4096;
@@ -33,7 +35,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Runs `command` and returns its output. `named_by` is the option or variable that contains the command.
 pub(super) fn read(named_by: NamedBy, command: &OsStr) -> Result<Zeroizing<String>> {
     let failed = |flaw| KeyFailure::Command { named_by, flaw };
-    let mut started = start(command).map_err(|error| failed(CommandFlaw::NotStarted(error.into())))?;
+    let started = start(command, Stdio::inherit(), Stdio::piped());
+    let mut started = started.map_err(|error| failed(CommandFlaw::NotStarted(error.into())))?;
     let ended = interrupt::while_waiting(|is_asked_to_end| wait(&mut started, is_asked_to_end));
     let output = match ended.map_err(|error| failed(CommandFlaw::Unreadable(error.into())))? {
         Ended::Well(output) => output,
@@ -51,18 +54,38 @@ pub(super) fn read(named_by: NamedBy, command: &OsStr) -> Result<Zeroizing<Strin
     Ok(Zeroizing::new(String::from_utf8_lossy(&output).into_owned()))
 }
 
+/// Runs `command` with `input` on its stdin, and drops what it prints on stdout: that may be the key, as of `tee`.
+pub(super) fn write(command: &OsStr, input: &[u8]) -> std::result::Result<(), CommandFlaw> {
+    let started = start(command, Stdio::piped(), Stdio::null());
+    let mut child = started.map_err(|error| CommandFlaw::NotStarted(error.into()))?;
+    let unwritable = |error: io::Error| CommandFlaw::Unwritable(error.into());
+    // A key is smaller than the buffer of a pipe, so this waits for nobody.
+    let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(input));
+    match written {
+        // The command did not read all of it. Whether it has the key is seen when the key is read back.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written.map_err(unwritable)?,
+    }
+    let ended = interrupt::while_waiting(|is_asked_to_end| wait_for_end(&mut child, is_asked_to_end, None));
+    match ended.map_err(unwritable)? {
+        None => Err(CommandFlaw::Interrupted),
+        Some(status) if status.success() => Ok(()),
+        Some(status) => Err(CommandFlaw::Failed(status)),
+    }
+}
+
 /// How a command ended.
 enum Ended {
     Well(Zeroizing<Vec<u8>>),
-    Failed(std::process::ExitStatus),
+    Failed(ExitStatus),
     TooLong,
     Interrupted,
 }
 
-fn start(command: &OsStr) -> io::Result<Child> {
-    let mut bound = Command::new("/proc/self/exe");
+fn start(command: &OsStr, stdin: Stdio, stdout: Stdio) -> io::Result<Child> {
+    let mut bound = Command::new(platform::this_program()?);
     bound.arg0("fernseal").arg("bound").arg("--parent").arg(std::process::id().to_string());
-    bound.args(["--", "sh", "-c"]).arg(command).stdout(Stdio::piped());
+    bound.args(["--", "sh", "-c"]).arg(command).stdin(stdin).stdout(stdout);
     KEY_VARIABLES.iter().for_each(|name| _ = bound.env_remove(name));
     bound.spawn()
 }
@@ -93,26 +116,36 @@ fn wait(child: &mut Child, is_asked_to_end: &dyn Fn() -> bool) -> io::Result<End
     drop(stdout);
     if let Some(ended) = ended {
         // This fails if the command has just ended.
-        let _ = child.kill();
+        let _ = platform::kill_bound(child);
         child.wait()?;
         return Ok(ended);
     }
     // The command has closed its stdout but may still run.
+    Ok(match wait_for_end(child, is_asked_to_end, deadline)? {
+        None => Ended::Interrupted,
+        Some(status) if status.success() => Ended::Well(output),
+        Some(status) => Ended::Failed(status),
+    })
+}
+
+/// Waits for the command's end. Returns `None` after an interrupt, at `deadline` if one has begun to run.
+fn wait_for_end(
+    child: &mut Child,
+    is_asked_to_end: &dyn Fn() -> bool,
+    mut deadline: Option<Instant>,
+) -> io::Result<Option<ExitStatus>> {
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
         }
         if is_asked_to_end() && Instant::now() >= *deadline.get_or_insert_with(|| Instant::now() + GRACE) {
-            let _ = child.kill();
+            // This fails if the command has just ended.
+            let _ = platform::kill_bound(child);
             break child.wait()?;
         }
         std::thread::sleep(Duration::from_millis(2));
     };
-    Ok(match is_asked_to_end() {
-        true => Ended::Interrupted,
-        false if status.success() => Ended::Well(output),
-        false => Ended::Failed(status),
-    })
+    Ok((!is_asked_to_end()).then_some(status))
 }
 
 /// Waits up to 100 ms for output or the end of it. Reports whether either has come.
@@ -125,14 +158,12 @@ fn is_readable(stdout: &ChildStdout) -> io::Result<bool> {
     }
 }
 
-/// Executes `program`, which the kernel then kills when the process `parent` ends.
+/// Runs `program`, which is killed when the process `parent` ends, and ends as it does.
 pub(crate) fn run_bound(parent: i32, program: &[OsString]) -> Result<()> {
     let failed = |error: io::Error| KeyFailure::ShellNotStarted { error: error.into() };
-    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| failed(error.into()))?;
-    // A race: the parent may have ended before the call above, and then no signal would ever come.
-    if getppid().map(Pid::as_raw_pid) != Some(parent) {
-        return Err(failed(io::Error::other("the process that wants the key has ended")).into());
-    }
-    let [program, arguments @ ..] = program else { return Err(failed(io::ErrorKind::InvalidInput.into()).into()) };
-    Err(failed(Command::new(program).args(arguments).exec()).into())
+    let ([program, arguments @ ..], Some(parent)) = (program, Pid::from_raw(parent)) else {
+        return Err(failed(io::ErrorKind::InvalidInput.into()).into());
+    };
+    let ended = platform::run_until_parent_ends(parent, Command::new(program).args(arguments));
+    platform::end_as(ended.map_err(failed)?)
 }

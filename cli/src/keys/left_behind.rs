@@ -1,4 +1,5 @@
-//! Finds the key files that rotations left in the home directory: `~/.proxmox_mcp_key.ID`.
+//! Finds the key files that rotations left in the home directory: `~/.proxmox_mcp_key.ID`, and `~/.proxmox_mcp_key.ID.old`
+//! with an old key whose place in a store the new one has taken.
 //!
 //! Messages use them: a user who still has the old key is told which file contains the key that opens a config.
 
@@ -27,7 +28,20 @@ pub(crate) fn default_place(id: &str) -> Result<PathBuf> {
     if !home.is_dir() {
         return Err(KeyFailure::HomeNotADirectory { home }.into());
     }
-    Ok(home.join(format!("{PREFIX}{id}")))
+    Ok(home.join(name(id)))
+}
+
+/// The suffix of the name of a file with an old key.
+const OLD: &str = ".old";
+
+/// Returns where a rotation keeps the old key with this id while a store takes the new one: beside the file of the new key.
+pub(crate) fn place_of_old(new: &Path, id: &str) -> PathBuf {
+    new.with_file_name(format!("{PREFIX}{id}{OLD}"))
+}
+
+/// Reports whether `file` holds the old key of a rotation.
+pub(crate) fn is_old(file: &Path) -> bool {
+    file.as_os_str().as_bytes().ends_with(OLD.as_bytes())
 }
 
 /// Lists the key files that rotations left, sorted by name. The list is empty if there is no home directory.
@@ -65,6 +79,11 @@ fn is_file(path: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         meta => Ok(meta?.is_file()),
     }
+}
+
+/// Returns the name of the file with the new key with this id.
+pub(crate) fn name(id: &str) -> String {
+    format!("{PREFIX}{id}")
 }
 
 fn home() -> Option<PathBuf> {

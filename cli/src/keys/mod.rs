@@ -5,6 +5,7 @@
 mod command;
 pub(crate) mod derive;
 mod double_encoding;
+mod handover;
 mod keyring;
 pub(crate) mod left_behind;
 pub(crate) mod parallel;
@@ -13,5 +14,6 @@ mod source;
 pub(crate) use command::run_bound;
 pub(crate) use derive::{Derived, Job, Master};
 pub(crate) use double_encoding::encoded_twice;
+pub(crate) use handover::{KeyStore, text_of};
 pub(crate) use keyring::{Keyring, unset_variable};
 pub(crate) use source::{KeyOptions, Place, from_file, is_found_in, places};

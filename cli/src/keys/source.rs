@@ -175,6 +175,12 @@ pub(crate) fn is_found_in(path: &Path) -> bool {
     matches!(sources(no_options).as_slice(), [Source::HomeFile(home)] if same(home))
 }
 
+/// Returns the key command, whether or not it takes precedence.
+pub(super) fn key_command(options: KeyOptions<'_>) -> Option<Source> {
+    let is_command = |candidate: &Candidate| matches!(candidate.source, Some(Source::Command { .. }));
+    candidates(options).into_iter().find(is_command)?.source
+}
+
 /// A place that a master key can come from, before it is read.
 struct Candidate {
     rank: Rank,

@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
 use rustix::termios;
 
 use crate::context::Context;
 use crate::output::terminal::has_escape_codes;
+use crate::platform;
 
 /// With fewer files than this, the bar appears only after [`LONG`].
 const A_FEW: usize = 4;
@@ -73,7 +74,7 @@ struct Unhurried(File);
 impl Unhurried {
     fn open() -> io::Result<Self> {
         let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        Ok(Self(File::from(rustix::fs::open("/proc/self/fd/2", flags, Mode::empty())?)))
+        Ok(Self(File::from(platform::reopen_stderr(flags)?)))
     }
 
     fn move_cursor(&self, n: usize, direction: char) -> io::Result<()> {

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::reopen_readable;
 use crate::error::{FileFailure, Result};
+use crate::platform;
 use crate::quote::shown;
 
 /// Warnings for the user about a write that succeeded: what the file system does not support, one sentence each. Any
@@ -34,10 +35,10 @@ pub(super) fn unsynced(error: &io::Error, path: &Path) -> String {
 /// Syncs a directory. Returns `Ok(Some(error))` if the file system does not support it.
 pub(super) fn sync(dir: &OwnedFd, file: Option<&File>) -> io::Result<Option<io::Error>> {
     let synced = match (reopen_readable(dir), file) {
-        (Ok(dir), _) => rustix::fs::fsync(&dir),
+        (Ok(dir), _) => platform::sync_directory(&dir),
         // The directory is writable but not readable, so it cannot be opened for fsync: sync the whole file system
         // instead.
-        (Err(error), Some(file)) if error.kind() == io::ErrorKind::PermissionDenied => rustix::fs::syncfs(file),
+        (Err(error), Some(file)) if error.kind() == io::ErrorKind::PermissionDenied => platform::sync_file_system(file),
         (Err(error), _) => return Err(error),
     };
     match synced {

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, StatxAttributes};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
@@ -23,6 +23,7 @@ use super::tree::Tree;
 use super::{Caveats, MAX_CONFIG, durable, open_dir, owners, parent, stat_and_open};
 use crate::env::{CONFIG, variable};
 use crate::error::{Cause, Failure, FileFailure, Result, UsageFailure};
+use crate::platform::{self, names_descriptor};
 
 /// The longest pause before a config that changed during reading is read again. All pauses together take about twice as
 /// long.
@@ -46,8 +47,7 @@ impl ConfigPath {
     /// Whether it is stdin (`-`), or a pipe that a shell made for the command (`<(…)`): what can only be read, and once.
     pub(crate) fn is_stream(&self) -> bool {
         let is_pipe = || self.path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
-        let from_shell = ["/dev/stdin", "/dev/fd", "/proc/self/fd"].iter().any(|place| self.path.starts_with(place));
-        self.root.is_none() && (self.path.as_os_str() == "-" || from_shell && is_pipe())
+        self.root.is_none() && (self.path.as_os_str() == "-" || names_descriptor(&self.path) && is_pipe())
     }
 
     /// Reads all of a stream.
@@ -250,10 +250,10 @@ pub(crate) struct Identity {
 impl Identity {
     fn of(stat: &Stat) -> Self {
         Self {
-            file: (stat.st_dev, stat.st_ino),
+            file: platform::id(stat),
             size: stat.st_size,
-            modified: (stat.st_mtime, stat.st_mtime_nsec),
-            changed: (stat.st_ctime, stat.st_ctime_nsec),
+            modified: platform::modified(stat),
+            changed: platform::changed(stat),
         }
     }
 
@@ -313,7 +313,7 @@ impl ConfigFile {
 
     /// Returns the permission bits.
     pub(crate) fn mode(&self) -> u32 {
-        self.stat.st_mode & 0o7777
+        platform::mode(&self.stat) & 0o7777
     }
 
     /// Syncs the file's directory: a run that was killed may have renamed the file without syncing.
@@ -341,22 +341,22 @@ impl ConfigFile {
     pub(super) fn obstacles(&self) -> Vec<Failure> {
         let path = || self.config.path.clone();
         let mut obstacles = Vec::new();
-        if self.stat.st_nlink > 1 {
-            obstacles.push(FileFailure::HardLinks { path: path(), number: self.stat.st_nlink });
+        let links = platform::links(&self.stat);
+        if links > 1 {
+            obstacles.push(FileFailure::HardLinks { path: path(), number: links });
         }
         let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
         if let Err(error) = rustix::fs::accessat(&self.dir, ".", access, AtFlags::EACCESS) {
             obstacles.push(FileFailure::DirectoryOfUnwritable { path: path(), error: error.into() });
         }
-        let attributes = owners::attributes(&self.dir, &self.name);
-        if attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        let attributes = platform::attributes(&self.dir, &self.name);
+        if attributes.is_mount_root {
             obstacles.push(FileFailure::MountPoint { path: path() });
         }
-        let fixed = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
-        if attributes.intersects(fixed) {
+        if attributes.is_fixed {
             obstacles.push(FileFailure::Immutable { path: path() });
         }
-        if owners::attributes(&self.dir, OsStr::new("")).intersects(fixed) {
+        if platform::attributes(&self.dir, OsStr::new("")).is_fixed {
             obstacles.push(FileFailure::DirectoryOfImmutable { path: path() });
         }
         if self.is_anothers_in_shared_directory() {
@@ -371,7 +371,7 @@ impl ConfigFile {
         let directory = rustix::fs::fstat(&self.dir);
         !user.is_root()
             && self.stat.st_uid != user.as_raw()
-            && directory.is_ok_and(|stat| stat.st_mode & STICKY != 0 && stat.st_uid != user.as_raw())
+            && directory.is_ok_and(|stat| platform::mode(&stat) & STICKY != 0 && stat.st_uid != user.as_raw())
     }
 
     /// Fails if the file has changed since it was read.

@@ -17,6 +17,7 @@ use super::selection::{Selection, is_ours};
 use super::tree::{Entry, Tree};
 use super::{ConfigPath, owners, parent};
 use crate::error::{self, Failure, FileFailure, Result};
+use crate::platform;
 
 /// The result of a search.
 #[derive(Default)]
@@ -85,7 +86,8 @@ impl Found {
             backup_dir.into_iter().flat_map(|dir| self.configs.iter().map(move |config| (config, dir)))
         {
             match config.backup_place() {
-                Ok((below, name)) => expect(backup_dir.join(below), &name),
+                // A rotation tries the last directory on the way that is there.
+                Ok((below, name)) => below.ancestors().for_each(|above| expect(backup_dir.join(above), &name)),
                 Err(error) => self.unread.push((config.path.clone(), config.unreadable(error))),
             }
         }
@@ -211,7 +213,7 @@ impl Found {
 fn leads_to_directory(link: &ConfigPath) -> bool {
     let stat = link.open_directory().and_then(|(dir, name)| Ok(rustix::fs::statat(&dir, &name, AtFlags::empty())?));
     match stat {
-        Ok(stat) => FileType::from_raw_mode(stat.st_mode) == FileType::Directory,
+        Ok(stat) => platform::file_type(platform::mode(&stat)) == FileType::Directory,
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }

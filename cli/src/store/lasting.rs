@@ -9,14 +9,15 @@ use rustix::fs::StatVfsMountFlags;
 
 use super::{ConfigPath, parent};
 use crate::error::Forgetful;
-
-/// The `statfs` magic numbers of volatile file systems.
-const FORGETFUL: [(u32, Forgetful); 3] =
-    [(0x0102_1994, Forgetful::Tmpfs), (0x8584_58f6, Forgetful::Ramfs), (0x794c_7630, Forgetful::Overlay)];
+use crate::platform::{self, FileSystem};
 
 fn kind_of(path: &Path) -> io::Result<Option<Forgetful>> {
-    let kind = rustix::fs::statfs(path)?.f_type as u32;
-    Ok(FORGETFUL.iter().find(|(magic, _)| *magic == kind).map(|(_, forgetful)| *forgetful))
+    Ok(match platform::file_system(path)? {
+        FileSystem::Tmpfs => Some(Forgetful::Tmpfs),
+        FileSystem::Ramfs => Some(Forgetful::Ramfs),
+        FileSystem::Overlay => Some(Forgetful::Overlay),
+        FileSystem::Other => None,
+    })
 }
 
 /// Returns the volatile file system of `path`, if the file there would be lost while one of `configs` stays. The file

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Stat, Uid};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 use rustix::process::{Pid, geteuid, test_kill_process};
 
@@ -30,6 +30,7 @@ use super::tree::Tree;
 use super::{ConfigPath, Found, parent, temporary};
 use crate::error::{Failure, Holder, LockFailure, Result, held_by};
 use crate::interrupt;
+use crate::platform;
 use crate::quote::shown;
 
 /// The name of the lock file.
@@ -151,10 +152,10 @@ fn clear(leftover: &ConfigPath, tell: &dyn Fn(Notice)) {
     for attempt in 1..100 {
         let mut save = target.to_owned();
         save.push(format!(".saved.{attempt}"));
-        match rustix::fs::renameat_with(&dir, &name, &dir, &save, RenameFlags::NOREPLACE) {
+        match platform::move_to_new(&dir, &name, &save) {
             Err(Errno::EXIST) => {}
             Err(_) => return,
-            Ok(()) => {
+            Ok(_) => {
                 let beside = |name| leftover.path.with_file_name(name);
                 return tell(Notice::Rescued(beside(target), beside(save.as_os_str())));
             }
@@ -259,7 +260,7 @@ impl Directory {
             Err(error) => return impossible(error),
         };
         let stat = match rustix::fs::fstat(&file) {
-            Ok(stat) if stat.st_nlink == 0 => return Attempt::Busy(None),
+            Ok(stat) if platform::links(&stat) == 0 => return Attempt::Busy(None),
             Ok(stat) if self.is_trusted(&stat) => stat,
             Ok(_) => return Attempt::Impossible(foreign()),
             Err(error) => return impossible(error),
@@ -268,7 +269,7 @@ impl Directory {
             Ok(()) => {}
             // Users without write permission in the directory can open this file and hold its lock, so this program did
             // not make it.
-            Err(Errno::WOULDBLOCK) if stat.st_mode & 0o7777 & !self.lock_mode() != 0 => {
+            Err(Errno::WOULDBLOCK) if platform::mode(&stat) & 0o7777 & !self.lock_mode() != 0 => {
                 return Attempt::Impossible(foreign());
             }
             Err(Errno::WOULDBLOCK) => return Attempt::Busy(holder(&mut file)),
@@ -291,20 +292,20 @@ impl Directory {
         if geteuid().is_root() {
             let owner = (Uid::from_raw(self.stat.st_uid), Gid::from_raw(self.stat.st_gid));
             let _ = rustix::fs::fchown(&file, Some(owner.0), Some(owner.1));
-        } else if self.stat.st_mode & 0o020 != 0 {
+        } else if platform::mode(&self.stat) & 0o020 != 0 {
             let _ = rustix::fs::fchown(&file, None, Some(Gid::from_raw(self.stat.st_gid)));
         }
         let has_group = rustix::fs::fstat(&file).is_ok_and(|stat| stat.st_gid == self.stat.st_gid);
         let mode = if has_group { self.lock_mode() } else { self.lock_mode() & !0o060 };
         if mode != 0o600 {
-            let _ = rustix::fs::fchmod(&file, Mode::from_raw_mode(mode));
+            let _ = rustix::fs::fchmod(&file, platform::permissions(mode));
         }
         file
     }
 
     /// Returns the mode of the lock file: read and write permission for those who may write in the directory.
     fn lock_mode(&self) -> u32 {
-        let is_writable = |bit| self.stat.st_mode & bit != 0 && !self.is_sticky();
+        let is_writable = |bit| platform::mode(&self.stat) & bit != 0 && !self.is_sticky();
         [(0o020, 0o060), (0o002, 0o006)]
             .iter()
             .filter(|(bit, _)| is_writable(*bit))
@@ -313,14 +314,14 @@ impl Directory {
 
     /// Reports whether the directory has the sticky bit, as /tmp does: its writers may not touch each other's files.
     fn is_sticky(&self) -> bool {
-        self.stat.st_mode & 0o1000 != 0
+        platform::mode(&self.stat) & 0o1000 != 0
     }
 
     /// Reports whether `stat` is that of a lock file made by someone who may write the configs. In /tmp anyone could
     /// create a file of this name to block others.
     fn is_trusted(&self, stat: &Stat) -> bool {
-        let is_plain = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-            && stat.st_nlink == 1
+        let is_plain = platform::file_type(platform::mode(stat)) == FileType::RegularFile
+            && platform::links(stat) == 1
             && stat.st_size <= MAX_LOCK;
         is_plain && (!self.is_sticky() || [0, self.stat.st_uid, geteuid().as_raw()].contains(&stat.st_uid))
     }
@@ -353,7 +354,7 @@ fn foreign() -> String {
 }
 
 fn id(stat: &Stat) -> FileId {
-    (stat.st_dev, stat.st_ino)
+    platform::id(stat)
 }
 
 fn is_out_of_files(error: &io::Error) -> bool {

@@ -13,17 +13,14 @@ use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, geteuid, pidfd_open, test_kill_process};
+use rustix::process::{Pid, geteuid, test_kill_process};
 use zeroize::Zeroizing;
 
 use super::MAX_CONFIG;
@@ -31,12 +28,10 @@ use super::names::random_digits;
 use super::{open_dir, open_dir_in, reopen_readable};
 use crate::error::{FileFailure, ProgramFailure, Result, UsageFailure};
 use crate::interrupt;
+use crate::platform::{self, START_TOLERANCE, pid_namespace, start_of};
 
 /// The prefix of the folders' names. The owner and random digits follow.
 const FOLDER: &str = "fernseal-memory-";
-
-/// The `statfs` magic numbers of file systems in memory: tmpfs and ramfs.
-const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
 
 /// A folder of mode 0700 in memory. It is removed when this is dropped or when the process ends, even if the process
 /// has executed another program meanwhile.
@@ -48,7 +43,7 @@ impl MemoryFolder {
     /// Creates a folder on the first memory file system that allows it. Fails with `NotFound` if there is none.
     pub(crate) fn create() -> io::Result<Self> {
         let mut failed = io::ErrorKind::NotFound.into();
-        for place in places() {
+        for place in platform::places_for_plaintext() {
             sweep_dead(&place);
             match Self::create_in(&place) {
                 Ok(folder) => return Ok(folder),
@@ -130,27 +125,11 @@ impl MemoryFile {
     }
 }
 
-/// Returns the directories on memory file systems: the user's own, and /dev/shm. A directory of another user is
-/// excluded, as its owner could replace files in it.
-fn places() -> Vec<PathBuf> {
-    let user = geteuid().as_raw();
-    let is_own = |path: &PathBuf| fs::metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == user);
-    let named = crate::env::variable("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
-    let own = [PathBuf::from(format!("/run/user/{user}"))];
-    let is_in_memory =
-        |path: &PathBuf| rustix::fs::statfs(path).is_ok_and(|stat| IN_MEMORY.contains(&(stat.f_type as u32)));
-    let mut places: Vec<PathBuf> = named.into_iter().chain(own).filter(is_own).collect();
-    places.push(PathBuf::from("/dev/shm"));
-    places.retain(is_in_memory);
-    places.dedup();
-    places
-}
-
 /// The process that a folder belongs to.
 #[derive(Debug, PartialEq)]
 struct Owner {
     pid: Pid,
-    /// The start time in kernel clock ticks. It distinguishes the process from a later one with the same id.
+    /// The start time, in units of the system. It distinguishes the process from a later one with the same id.
     start: u64,
     /// The PID namespace of the process id, as containers may share a folder.
     namespace: u64,
@@ -159,7 +138,7 @@ struct Owner {
 impl Owner {
     fn this_process() -> io::Result<Self> {
         let pid = rustix::process::getpid();
-        Ok(Self { pid, start: start_of(pid).ok_or(io::ErrorKind::Unsupported)?, namespace: namespace() })
+        Ok(Self { pid, start: start_of(pid).ok_or(io::ErrorKind::Unsupported)?, namespace: pid_namespace() })
     }
 
     fn to_text(&self) -> String {
@@ -184,42 +163,12 @@ impl Owner {
             return false;
         }
         // If the start time is unreadable, assume that the process runs.
-        start_of(self.pid).is_none_or(|start| start == self.start)
+        start_of(self.pid).is_none_or(|start| start.abs_diff(self.start) <= START_TOLERANCE)
     }
 
     fn wait_for_end(&self) {
-        // Check after opening: if the process is alive now, the descriptor cannot refer to a later process with the
-        // same id.
-        if let Ok(process) = pidfd_open(self.pid, PidfdFlags::empty())
-            && self.is_alive()
-        {
-            while poll(&mut [PollFd::new(&process, PollFlags::IN)], None) == Err(Errno::INTR) {}
-            return;
-        }
-        // The kernel is too old, or a sandbox forbids pidfd_open.
-        while self.is_alive() {
-            thread::sleep(Duration::from_millis(100));
-        }
+        platform::wait_for_end(self.pid, || self.is_alive());
     }
-}
-
-/// Returns the start time of a process. A zombie gets a time that no process has.
-fn start_of(pid: Pid) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
-    // The program's name may contain spaces and parentheses, so fields count from the last parenthesis (proc(5)).
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-    let state = fields.next()?;
-    let start = fields.nth(18)?.parse().ok()?;
-    // A zombie has ended and only waits to be reaped.
-    Some(if matches!(state, "Z" | "X") { u64::MAX } else { start })
-}
-
-/// Returns the inode number of this process's PID namespace, or 0 if it is unknown.
-fn namespace() -> u64 {
-    let link = fs::read_link("/proc/self/ns/pid").ok();
-    let digits =
-        link.as_deref().and_then(Path::to_str).map(|text| text.trim_matches(|char: char| !char.is_ascii_digit()));
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
 /// Starts the sweeper process, which removes `folder` once this process has ended. It inherits `open`, the locked
@@ -228,12 +177,12 @@ fn namespace() -> u64 {
 /// The sweeper is not a child of this process: a program that waits for all of its children would wait for the sweeper,
 /// and the sweeper for it. It has its own process group, so signals from the terminal do not reach it.
 fn start_sweeper(folder: &Path, open: OwnedFd) -> io::Result<()> {
-    let status = sweeper(folder, &[]).stdin(open).status()?;
+    let status = sweeper(folder, &[])?.stdin(open).status()?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("the process that would remove it: {status}"))) }
 }
 
-fn sweeper(folder: &Path, options: &[&str]) -> Command {
-    let mut command = Command::new("/proc/self/exe");
+fn sweeper(folder: &Path, options: &[&str]) -> io::Result<Command> {
+    let mut command = Command::new(platform::this_program()?);
     command
         .arg0("fernseal")
         .arg("sweep")
@@ -244,7 +193,7 @@ fn sweeper(folder: &Path, options: &[&str]) -> Command {
         .process_group(0)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    command
+    Ok(command)
 }
 
 /// Runs the sweeper: removes `folder`, if it is a folder of this module, once the process that it belongs to has ended.
@@ -260,8 +209,7 @@ pub(crate) fn sweep(folder: &Path, stays: bool) -> Result<()> {
         return Ok(());
     }
     sweeper(folder, &["--stay"])
-        .stdin(Stdio::inherit())
-        .spawn()
+        .and_then(|mut command| command.stdin(Stdio::inherit()).spawn())
         .map(drop)
         .map_err(|error| ProgramFailure::SweeperNotStarted { error: error.into() }.into())
 }
@@ -272,7 +220,7 @@ fn sweep_dead(place: &Path) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Some(owner) = Owner::of(&name) else { continue };
-        let is_here = owner.namespace == namespace();
+        let is_here = owner.namespace == pid_namespace();
         if is_here && owner.is_alive() {
             continue;
         }
@@ -320,6 +268,6 @@ mod tests {
     #[test]
     fn a_process_of_the_same_number_is_another_one() {
         let owner = Owner::this_process().unwrap();
-        assert!(!Owner { start: owner.start + 1, ..owner }.is_alive());
+        assert!(!Owner { start: owner.start + START_TOLERANCE + 1, ..owner }.is_alive());
     }
 }

@@ -44,6 +44,8 @@ use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 
+use crate::platform::{DIRECTORY, file_type, mode};
+
 /// The size limit of a config, in bytes.
 const MAX_CONFIG: u64 = 64 << 20;
 
@@ -52,20 +54,17 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Opens a directory that the user named. With O_PATH it need not be readable: search permission is enough to reach a
-/// file in it.
+/// Opens a directory that the user named, to reach files in it.
 fn open_dir(path: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?)
+    Ok(rustix::fs::open(path, DIRECTORY, Mode::empty())?)
 }
 
 /// Opens a directory inside another, without following a symlink.
 fn open_dir_in(dir: &OwnedFd, name: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    Ok(rustix::fs::openat(dir, name, flags, Mode::empty())?)
+    Ok(rustix::fs::openat(dir, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?)
 }
 
-/// Opens a directory again for reading, which listing and syncing require and O_PATH does not allow.
+/// Opens a directory again for reading, which listing and syncing require and [`DIRECTORY`] may not allow.
 fn reopen_readable(dir: &OwnedFd) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(dir, ".", flags, Mode::empty())?)
@@ -76,5 +75,5 @@ fn stat_and_open(dir: &OwnedFd, name: &OsStr) -> Option<(Stat, File)> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = File::from(rustix::fs::openat(dir, name, flags, Mode::empty()).ok()?);
     let stat = rustix::fs::fstat(&file).ok()?;
-    (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some((stat, file))
+    (file_type(mode(&stat)) == FileType::RegularFile).then_some((stat, file))
 }

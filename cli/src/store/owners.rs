@@ -12,16 +12,17 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags, StatxAttributes, StatxFlags};
+use rustix::fs::StatVfsMountFlags;
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::{open_dir, parent};
 use crate::error::Refused;
+use crate::platform::{self, names_descriptor};
 
 /// As many links as the kernel follows on one path.
 const MAX_LINKS: usize = 40;
@@ -30,7 +31,7 @@ const MAX_LINKS: usize = 40;
 /// started the command.
 pub(crate) fn check_owner(file: &File, path: &Path) -> io::Result<()> {
     let meta = file.metadata()?;
-    if !meta.is_file() || is_trusted(meta.uid()) || is_handed_over(file) || is_inherited(path) {
+    if !meta.is_file() || is_trusted(meta.uid()) || is_handed_over(file) || names_descriptor(path) {
         return Ok(());
     }
     Err(Refused::File { owner: meta.uid() }.into())
@@ -48,20 +49,8 @@ fn caller_of_sudo() -> Option<u32> {
 
 /// Whether root has mounted the file: by itself, as Compose does with secrets, or with all that is beside it, read-only.
 fn is_handed_over(file: &File) -> bool {
-    attributes(file, OsStr::new("")).contains(StatxAttributes::MOUNT_ROOT)
+    platform::attributes(file, OsStr::new("")).is_mount_root
         || rustix::fs::fstatvfs(file).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY))
-}
-
-/// What the system says of a file beside its mode, as far as it says anything: that is mounted by itself, or immutable. It is
-/// called `name` in the directory `at`, or is `at` itself if that is empty.
-pub(super) fn attributes(at: impl AsFd, name: &OsStr) -> StatxAttributes {
-    let stat = rustix::fs::statx(at, name, AtFlags::EMPTY_PATH | AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
-    stat.map_or(StatxAttributes::empty(), |stat| stat.stx_attributes & stat.stx_attributes_mask)
-}
-
-/// Whether the path names a file that is open already, as `/dev/stdin` and `<(…)` do.
-fn is_inherited(path: &Path) -> bool {
-    path == Path::new("/dev/stdin") || path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd")
 }
 
 /// Refuses a path on which another user has put a link that must not be followed. What cannot be looked at is met by
@@ -140,10 +129,8 @@ fn check_link(link: &Path, meta: &Metadata) -> io::Result<()> {
 
 /// Opens a directory at a path that [`resolve`] has found, and follows no link that was put there since.
 pub(super) fn open_dir_without_links(path: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    match rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
-        // Before Linux 5.6, or forbidden in a container.
-        Err(Errno::NOSYS | Errno::PERM) => open_dir(path),
-        opened => Ok(opened?),
+    match platform::open_without_links(path)? {
+        Some(directory) => Ok(directory),
+        None => open_dir(path),
     }
 }

@@ -13,6 +13,7 @@ use rustix::fs::FileType;
 use super::selection::is_config_name;
 use crate::env::KEY_VARIABLES;
 use crate::error::{Failure, ProgramFailure, Result};
+use crate::platform;
 
 /// A config that is staged.
 pub(crate) struct Staged {
@@ -47,7 +48,7 @@ pub(crate) fn staged() -> Result<Vec<Staged>> {
         let mode = words.next().and_then(|mode| u32::from_str_radix(mode, 8).ok());
         let (Some(mode), Some(blob)) = (mode, words.nth(1)) else { return Err(unknown(&entry)) };
         let path = PathBuf::from(OsStr::from_bytes(path));
-        staged.push(Staged { path, kind: FileType::from_raw_mode(mode), blob: blob.to_owned() });
+        staged.push(Staged { path, kind: platform::file_type(mode), blob: blob.to_owned() });
     }
     Ok(staged)
 }

@@ -7,15 +7,14 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
-use std::sync::OnceLock;
+use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Stat};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::names::{mark_digits, random_digits, temporary_name};
 use super::{MAX_CONFIG, stat_and_open};
+use crate::platform::{self, create_nameless, link_nameless};
 
 /// A file that is being written. It has no name where the system supports that, and otherwise a temporary name.
 /// Dropping it removes the file, unless it has reached its place.
@@ -72,15 +71,9 @@ impl<'d> Temporary<'d> {
     /// Publishes the file under the name `target`. Fails if that name exists; the caller can then retry with another.
     pub(super) fn put_new(&mut self, target: &OsStr) -> io::Result<()> {
         let Some(name) = &self.name else { return Ok(link_nameless(&self.file, self.dir, target)?) };
-        match rustix::fs::renameat_with(self.dir, name, self.dir, target, RenameFlags::NOREPLACE) {
-            // The file system does not support RENAME_NOREPLACE. A hard link also fails if the name exists.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                rustix::fs::linkat(self.dir, name, self.dir, target, AtFlags::empty())?;
-                rustix::fs::unlinkat(self.dir, name, AtFlags::empty())?;
-            }
-            renamed => renamed?,
+        if platform::move_to_new(self.dir, name, target)? {
+            self.name = None;
         }
-        self.name = None;
         Ok(())
     }
 
@@ -93,7 +86,7 @@ impl<'d> Temporary<'d> {
     ) -> io::Result<Replaced> {
         let new = rustix::fs::fstat(&self.file)?;
         let waiting = self.take_name(&mark_digits(mark_of(&new), mark_of(before)))?;
-        let exchange = || rustix::fs::renameat_with(self.dir, &waiting, self.dir, target, RenameFlags::EXCHANGE);
+        let exchange = || platform::exchange(self.dir, &waiting, target);
         match exchange() {
             Ok(()) => {}
             // The file system cannot exchange (NFS, for example). A change between this check and the rename goes
@@ -119,13 +112,13 @@ impl<'d> Temporary<'d> {
         }
         let file_at = |name: &OsStr| {
             let stat = rustix::fs::statat(self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
-            stat.map(|stat| (stat.st_dev, stat.st_ino))
+            stat.map(|stat| platform::id(&stat))
         };
         let change_back = || -> rustix::io::Result<bool> {
             for _ in 0..MAX_EXCHANGES {
                 exchange()?;
                 let out = file_at(&waiting)?;
-                if out == (new.st_dev, new.st_ino) {
+                if out == platform::id(&new) {
                     return Ok(true);
                 }
                 // Another program saved the file again between the two exchanges, over the new file. Its latest version
@@ -168,7 +161,8 @@ impl Drop for Temporary<'_> {
 /// Computes a fingerprint of a file's mode, size and modification time, by which a later run recognizes the file. It
 /// omits the inode, which changes on overlay file systems and when a tree is copied.
 pub(super) fn mark_of(stat: &Stat) -> u64 {
-    mark(&[u64::from(stat.st_mode), stat.st_size as u64, stat.st_mtime as u64, stat.st_mtime_nsec])
+    let (seconds, nanoseconds) = platform::modified(stat);
+    mark(&[platform::mode(stat).into(), stat.st_size as u64, seconds as u64, nanoseconds])
 }
 
 /// Hashes with FNV-1a, which is stable across processes. No input depends on the content, so the fingerprint reveals
@@ -182,27 +176,6 @@ fn mark(numbers: &[u64]) -> u64 {
 pub(super) fn is_expected(stat: &Stat, (new, old): (u64, u64)) -> bool {
     let mark = mark_of(stat);
     mark == new || mark == old
-}
-
-/// Creates a file of mode 0600 without a name (O_TMPFILE), which vanishes with the process. Returns `None` if the
-/// system does not support such files or cannot name them later, which requires /proc.
-pub(super) fn create_nameless(dir: &OwnedFd) -> rustix::io::Result<Option<File>> {
-    static CAN_BE_NAMED: OnceLock<bool> = OnceLock::new();
-    if !CAN_BE_NAMED.get_or_init(|| Path::new("/proc/self/fd").is_dir()) {
-        return Ok(None);
-    }
-    let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-    match rustix::fs::openat(dir, ".", flags, Mode::from_raw_mode(0o600)) {
-        Ok(file) => Ok(Some(File::from(file))),
-        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT | Errno::NOSYS) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Gives a nameless file a name. Fails if that name exists.
-pub(super) fn link_nameless(file: &File, dir: &OwnedFd, name: &OsStr) -> rustix::io::Result<()> {
-    let own_name = format!("/proc/self/fd/{}", file.as_raw_fd());
-    rustix::fs::linkat(rustix::fs::CWD, own_name, dir, name, AtFlags::SYMLINK_FOLLOW)
 }
 
 /// Creates a new file of mode 0600. The umask cannot widen that.

@@ -6,16 +6,16 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{AtFlags, FileType, RawDir};
+use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
 use super::{open_dir, open_dir_in, reopen_readable};
+use crate::platform::{self, Listed};
 
 /// The most file descriptors that are kept along one path. With 32, walking back from a depth of ten thousand levels
 /// opens each directory at most five times.
@@ -86,9 +86,9 @@ impl Tree {
 
     /// Lists the directory at `below`, sorted by name.
     pub(super) fn entries(&self, below: &Path) -> io::Result<Vec<Entry>> {
-        // The kept descriptors are opened with O_PATH, which does not allow listing.
+        // The kept descriptors may not allow listing.
         let directory = reopen_readable(&*self.directory(below)?)?;
-        let mut entries = read(&directory, Vec::with_capacity(32 << 10).spare_capacity_mut())?;
+        let mut entries = read(&directory)?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }
@@ -160,17 +160,10 @@ impl Way {
 }
 
 /// Lists a directory in the order in which the kernel returns it.
-fn read(directory: &OwnedFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<Vec<Entry>> {
+fn read(directory: &OwnedFd) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    let mut listed = RawDir::new(directory, buffer);
-    while let Some(entry) = listed.next() {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name == b"." || name == b".." {
-            continue;
-        }
-        let name = OsString::from_vec(name.to_vec());
-        let kind = kind(directory, &name, entry.file_type());
+    for Listed { name, kind: told } in platform::list(directory)? {
+        let kind = kind(directory, &name, told);
         entries.extend(kind.map(|kind| Entry { name, kind }));
     }
     Ok(entries)
@@ -184,7 +177,7 @@ fn kind(directory: &OwnedFd, name: &OsStr, told: FileType) -> Option<io::Result<
     }
     match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => None,
-        stat => Some(stat.map(|stat| FileType::from_raw_mode(stat.st_mode)).map_err(io::Error::from)),
+        stat => Some(stat.map(|stat| platform::file_type(platform::mode(&stat))).map_err(io::Error::from)),
     }
 }
 

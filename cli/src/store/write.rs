@@ -12,22 +12,23 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, Stat, Uid, XattrFlags};
+use rustix::fs::{Access, AtFlags, FlockOperation, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
 use super::durable::{sync, sync_directory, unsynced};
 use super::file::digest;
 use super::names::{BACKUP_MARK, STAMP_LEN};
-use super::temporary::{Replaced, Temporary, create_exclusively, create_nameless, link_nameless, mark_of};
-use super::{Caveats, ConfigFile, open_dir, open_dir_in, owners, parent};
+use super::temporary::{Replaced, Temporary, create_exclusively, mark_of};
+use super::{Caveats, ConfigFile, open_dir, open_dir_in, owners, parent, stat_and_open};
 use crate::error::{Cause, CopyKind, Failure, FileFailure, KeyFailure, Property, Refused, Result, Step, UsageFailure};
 use crate::interrupt;
+use crate::platform::{self, attribute, attribute_names, create_nameless, link_nameless, set_attribute};
 use crate::quote::shown;
 
 impl ConfigFile {
@@ -208,7 +209,7 @@ impl ConfigFile {
             if attribute(&file.file, &name).ok() == Some(value.clone()) {
                 continue;
             }
-            match rustix::fs::fsetxattr(&file.file, &*name, &value, XattrFlags::empty()) {
+            match set_attribute(&file.file, &name, &value) {
                 Err(error @ Errno::OPNOTSUPP) if name.as_bytes().starts_with(b"user.") => {
                     let path = shown(&self.config.path);
                     caveats.push(format!("{path} has lost its {}: {}", property(), io::Error::from(error)));
@@ -225,13 +226,13 @@ impl ConfigFile {
 /// Sets a file's mode. Some file systems give the same mode to all files; it is accepted if it differs only in the
 /// owner's execute bit.
 fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    let set = rustix::fs::fchmod(file, Mode::from_raw_mode(mode));
+    let set = rustix::fs::fchmod(file, platform::permissions(mode));
     if let Err(error) = set
         && !matches!(error, Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS)
     {
         return Err(error.into());
     }
-    let now = rustix::fs::fstat(file)?.st_mode & 0o7777;
+    let now = platform::mode(&rustix::fs::fstat(file)?) & 0o7777;
     match set {
         _ if now & !0o100 == mode & !0o100 => Ok(()),
         Err(error) => Err(error.into()),
@@ -388,7 +389,8 @@ fn refuse_dash(path: &Path, failure: UsageFailure) -> Result<()> {
 
 /// Writes a key durably to a new file of mode 0600. It never overwrites a file.
 ///
-/// The file either contains the whole key or does not exist, and no temporary file ever contains a key. `unsyncable`
+/// The file either contains the whole key or does not exist, or is empty where the system has no nameless files; no temporary
+/// file ever contains a key. `unsyncable`
 /// decides what to do if the file system cannot sync a directory.
 pub(crate) fn create_key(path: &Path, text: &str, unsyncable: Unsyncable) -> Result<Caveats> {
     refuse_dash(path, UsageFailure::DashForKey)?;
@@ -396,7 +398,7 @@ pub(crate) fn create_key(path: &Path, text: &str, unsyncable: Unsyncable) -> Res
     let (dir, name) = directory_of(path).map_err(|error| failed(Step::Create, error))?;
     let line = zeroize::Zeroizing::new(format!("{text}\n"));
     let created = match create_at_once(&dir, name, line.as_bytes()) {
-        Ok(false) => create_by_name(&dir, name, line.as_bytes()),
+        Ok(false) => create_by_name(&dir, name, line.as_bytes(), unsyncable == Unsyncable::Refuse),
         created => created.map(|_| ()),
     };
     created.map_err(|error| match error.kind() {
@@ -430,10 +432,35 @@ fn create_at_once(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<bool>
     Ok(true)
 }
 
-/// Does the same under the final name, for systems without nameless files. On failure it removes the file.
-fn create_by_name(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
-    let mut file = create_exclusively(dir, name)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| remove_unused(dir, name))
+/// Does the same under the final name, for systems without nameless files. On failure it removes the file. With
+/// `may_be_empty`, the file may exist and be empty: a killed run left it, and it holds no key.
+///
+/// The lock keeps two runs apart that make the same file: one must not remove what the other is about to write.
+fn create_by_name(dir: &OwnedFd, name: &OsStr, bytes: &[u8], may_be_empty: bool) -> io::Result<()> {
+    let mut file = match create_exclusively(dir, name) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && may_be_empty && remove_empty(dir, name)? => {
+            create_exclusively(dir, name)?
+        }
+        created => created?,
+    };
+    // Where files cannot be locked, `remove_empty` removes none.
+    let _ = rustix::fs::flock(&file, FlockOperation::LockExclusive);
+    file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| remove_unused(dir, name))?;
+    let there = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    if platform::id(&there) != platform::id(&rustix::fs::fstat(&file)?) {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    Ok(())
+}
+
+/// Removes a file if it is empty and no run is writing it. Returns whether it did.
+fn remove_empty(dir: &OwnedFd, name: &OsStr) -> io::Result<bool> {
+    let Some((_, file)) = stat_and_open(dir, name) else { return Ok(false) };
+    if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() || file.metadata()?.len() > 0 {
+        return Ok(false);
+    }
+    rustix::fs::unlinkat(dir, name, AtFlags::empty())?;
+    Ok(true)
 }
 
 /// Removes a key file under which nothing has been sealed yet.
@@ -476,7 +503,8 @@ pub(crate) fn check_creatable(path: &Path) -> Result<()> {
     refuse_dash(path, UsageFailure::DashForKey)?;
     let failed = |error: io::Error| cannot_write(path, Step::Create, error);
     let (dir, name) = directory_of(path).map_err(failed)?;
-    if rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+    let left_empty = |stat: &Stat| stat.st_size == 0 && matches!(create_nameless(&dir), Ok(None));
+    if rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| !left_empty(&stat)) {
         return Err(KeyFailure::RotationKeyExists { path: path.to_owned() }.into());
     }
     can_write_in(&dir).map_err(failed)
@@ -545,25 +573,6 @@ fn make_directories(root: &Path, relative: &Path) -> io::Result<OwnedFd> {
         dir = open_dir_in(&dir, component.as_os_str().as_ref())?;
     }
     Ok(dir)
-}
-
-fn attribute_names(file: impl AsFd) -> io::Result<Vec<OsString>> {
-    let mut buf = vec![0_u8; 1 << 16];
-    match rustix::fs::flistxattr(file, &mut buf) {
-        Ok(len) => {
-            let names = buf.get(..len).unwrap_or_default().split(|byte| *byte == 0);
-            Ok(names.filter(|name| !name.is_empty()).map(|name| OsStr::from_bytes(name).to_owned()).collect())
-        }
-        Err(Errno::OPNOTSUPP) => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn attribute(file: impl AsFd, name: &OsStr) -> io::Result<Vec<u8>> {
-    let mut value = vec![0_u8; 1 << 16];
-    let len = rustix::fs::fgetxattr(file, name, &mut value)?;
-    value.truncate(len);
-    Ok(value)
 }
 
 /// Returns the caveat for a replaced file that is still there under another name.

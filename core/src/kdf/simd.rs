@@ -84,6 +84,7 @@ impl Backend {
 
 /// The groups of CPUs for which costs are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // the table has a column for each
 enum Processor {
     Intel,
     /// AMD up to Zen 4, where a 512-bit operation takes two steps. All unknown CPUs count as this one.

@@ -13,7 +13,7 @@ use crate::args::Rotate;
 use crate::context::Context;
 use crate::error::{Failure, Result, RotationFailure};
 use crate::output;
-use crate::quote::{count, exports, shown};
+use crate::quote::{count, exports, quoted_path, shown};
 
 use rollback::RollbackOutcome;
 use rotation::{RotationReport, follow_up, resume};
@@ -53,17 +53,32 @@ fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Resul
         return Ok(());
     }
     let key_file = shown(&outcome.key_file);
-    output::result(format_args!("Old key {}, new key {} in {key_file}", outcome.old_id, outcome.new_id))?;
+    let old_key_file = outcome.old_key_file.as_deref();
+    match old_key_file {
+        None => output::result(format_args!("Old key {}, new key {} in {key_file}", outcome.old_id, outcome.new_id))?,
+        Some(old) => output::result(format_args!(
+            "Old key {} in {}, new key {} in the store and in {key_file}",
+            outcome.old_id,
+            shown(old),
+            outcome.new_id
+        ))?,
+    }
     let is_whole = outcome.left == 0 && outcome.failed.is_empty();
-    if is_whole {
+    if is_whole && let Some(old) = old_key_file {
+        output::result("What reads these configs with the key from the store has the new one from now on.")?;
+        let (key_file, old) = (quoted_path(&outcome.key_file), quoted_path(old));
+        output::result(format_args!("Once nothing needs the two files any more, remove them: rm {key_file} {old}"))?;
+    } else if is_whole {
         output::result("Update the environment of everything that reads these configs:")?;
         output::result(exports(&outcome.key_file))?;
     }
     // Files that were already under the new key have backups from an earlier run.
     let has_backups = !args.no_backup;
     if has_backups {
-        let back = follow_up("rotate --rollback", args, context.key_file.as_deref(), context);
-        output::result(format_args!("To go back while the old key is set: {back}"))?;
+        let old_key = old_key_file.or(context.key_file.as_deref());
+        let back = follow_up("rotate --rollback", args, old_key, context);
+        let condition = if old_key_file.is_some() { "" } else { " while the old key is set" };
+        output::result(format_args!("To go back{condition}: {back}"))?;
     }
     match (is_whole, has_backups) {
         // The rest still needs the old key, and the failure that follows says how to go on.
@@ -92,11 +107,12 @@ fn in_json(outcome: &RotationReport, args: &Rotate) -> serde_json::Value {
         "old_key_id": outcome.old_id,
         "new_key_id": outcome.new_id,
         "new_key_file": shown(&outcome.key_file),
+        "old_key_file": outcome.old_key_file.as_deref().map(shown),
     })
 }
 
 fn verdict(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result<()> {
-    let resume = resume(args, &outcome.key_file, context);
+    let resume = resume(args, outcome.old_key_file.as_deref(), &outcome.key_file, context);
     if outcome.left > 0 {
         return Err(RotationFailure::Interrupted { left: outcome.left, resume }.into());
     }

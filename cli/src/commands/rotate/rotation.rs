@@ -3,6 +3,9 @@
 //! First it opens and checks every token, then it makes the new key durable, and then it replaces the configs. There is
 //! no journal: at every moment each config opens with one of two keys that the user has, and running it again with the
 //! new key finishes the rest.
+//!
+//! A key store (`--new-key-command`) may replace the old key by the new one. So both are in files before it gets the
+//! new one, and it must give that back before the first config is replaced.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -27,7 +30,7 @@ use crate::interrupt;
 use crate::keys::derive::{self, Derived, Job, Master};
 use crate::keys::left_behind::{self, LeftBehind};
 use crate::keys::parallel::{self, Pending};
-use crate::keys::{self, Keyring};
+use crate::keys::{self, KeyStore, Keyring};
 use crate::output::progress::Progress;
 use crate::output::time;
 use crate::quote::{Pointer, quoted, quoted_path, shown};
@@ -58,6 +61,8 @@ pub(crate) struct RotationReport {
     pub(crate) new_id: String,
     /// The path of the new key's file.
     pub(crate) key_file: PathBuf,
+    /// The path of the old key's file, if a store takes the new key.
+    pub(crate) old_key_file: Option<PathBuf>,
     /// The new key's text, if this run made it.
     pub(crate) new_text: Option<KeyText>,
     /// Whether this run wrote the new key to its file.
@@ -81,6 +86,8 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     interrupt::listen();
     env::raise_file_limit();
     let mut keys = context.keys()?;
+    let key_store =
+        args.new_key_command.as_ref().map(|command| KeyStore::new(command, context.key_options())).transpose()?;
     let new_key = NewKey::choose(args, &keys, context)?;
     let mut found = commands::find(&args.paths, &args.select)?;
     found.look_at_others();
@@ -119,9 +126,21 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     let old_at = usize::from(new_at == 0);
     let ids = derive::ids(&[&keys.all()[old_at], &keys.all()[new_at]], context.threads);
     (outcome.old_id, outcome.new_id) = (ids[0].to_string(), ids[1].to_string());
+    if key_store.is_some() {
+        outcome.old_key_file = Some(left_behind::place_of_old(&outcome.key_file, &outcome.old_id));
+    }
 
-    let mut rotation =
-        Rotation { keys, old_at, new_at, args, context, seen: BTreeSet::new(), pointers: BTreeSet::new(), outcome };
+    let mut rotation = Rotation {
+        keys,
+        old_at,
+        new_at,
+        key_store,
+        args,
+        context,
+        seen: BTreeSet::new(),
+        pointers: BTreeSet::new(),
+        outcome,
+    };
     for (directory, failure) in unread {
         rotation.leave_out(shown(&directory), failure);
     }
@@ -159,9 +178,10 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     Ok(rotation.outcome)
 }
 
-/// Returns the command that finishes this rotation.
-pub(crate) fn resume(args: &Rotate, key_file: &Path, context: &Context) -> String {
-    let mut command = follow_up("rotate", args, context.key_file.as_deref(), context);
+/// Returns the command that finishes this rotation. `old_key_file` is the file with the old key, if a store may have
+/// lost that.
+pub(crate) fn resume(args: &Rotate, old_key_file: Option<&Path>, key_file: &Path, context: &Context) -> String {
+    let mut command = follow_up("rotate", args, old_key_file.or(context.key_file.as_deref()), context);
     command.extend([" --new-key-file ", &quoted_path(key_file)]);
     for (is_set, option) in [(args.no_backup, " --no-backup"), (args.keep_going, " --keep-going")] {
         command.push_str(if is_set { option } else { "" });
@@ -276,6 +296,7 @@ struct Rotation<'a> {
     /// The indexes of the old and the new key in the keyring.
     old_at: usize,
     new_at: usize,
+    key_store: Option<KeyStore>,
     args: &'a Rotate,
     context: &'a Context,
     /// The files seen so far (device and inode), as two paths may lead to the same file.
@@ -426,29 +447,66 @@ impl Rotation<'_> {
         let candidates = if error == Error::AuthenticationFailed { unfinished(self.args)? } else { Vec::new() };
         let threads = self.context.threads;
         let is_the_one = |left: &LeftBehind| tokens::opens(&left.master, document, &[token], threads);
-        if let Some(left) = left_behind::keys(candidates).into_iter().find(is_the_one) {
-            let command = resume(self.args, &left.file, self.context);
-            let advice = Advice::Unfinished { key_file: left.file, command };
+        // Backwards: of two files with one key the name of the old key's is the longer one.
+        if let Some(left) = left_behind::keys(candidates).into_iter().rev().find(is_the_one)
+            && let Some(advice) = self.advice(left.file)
+        {
             return Err(unchanged(document.refusal_with(token, error, advice)));
         }
         Ok(tokens::refusal(document, token, error, &self.keys, threads))
     }
 
-    /// Makes the new key durable before the first config changes.
+    /// Returns how to finish the rotation that left `key_file`.
+    fn advice(&self, key_file: PathBuf) -> Option<Advice> {
+        if !left_behind::is_old(&key_file) {
+            let command = resume(self.args, None, &key_file, self.context);
+            return Some(Advice::Unfinished { key_file, command });
+        }
+        // The present key is then the new one of that rotation.
+        let new = key_file.with_file_name(left_behind::name(&self.outcome.old_id));
+        let command = resume(self.args, Some(&key_file), &new, self.context);
+        new.is_file().then_some(Advice::UnfinishedFrom { key_file, command })
+    }
+
+    /// Makes the new key durable before the first config changes, and the old one if a store may replace it.
     fn establish_key(&mut self) -> Result<()> {
         let key_file = &self.outcome.key_file;
         let Some(text) = &self.outcome.new_text else { return store::make_durable(key_file) };
+        if let Some(old_key_file) = &self.outcome.old_key_file {
+            self.keep_old_key(old_key_file)?;
+        }
         self.record(Verb::Keygen, Outcome::Started, std::slice::from_ref(key_file))?;
         store::create_key(key_file, text, Unsyncable::Refuse)?;
         self.outcome.key_made = true;
         let key_file = &self.outcome.key_file;
         self.record_done(Verb::Keygen, Outcome::Done, std::slice::from_ref(key_file));
+        let old_key_file = self.outcome.old_key_file.as_deref();
+        let resume = resume(self.args, old_key_file, key_file, self.context);
+        let and_old = old_key_file.map_or_else(String::new, |old| format!(", and the old one in {}", shown(old)));
         self.context.report.note(format_args!(
-            "The new key is in {}. If this run is interrupted, finish it with:\n  {}",
-            shown(key_file),
-            resume(self.args, key_file, self.context)
+            "The new key is in {}{and_old}. If this run is interrupted, finish it with:\n  {resume}",
+            shown(key_file)
         ));
-        Ok(())
+        let (Some(key_store), Some(old)) = (&self.key_store, old_key_file) else { return Ok(()) };
+        let files = std::slice::from_ref(key_file);
+        self.record(Verb::StoreKey, Outcome::Started, files)?;
+        let stored = key_store.take(&self.keys.all()[self.new_at], text, &self.context.report);
+        let outcome = if stored.is_ok() { Outcome::Done } else { Outcome::Failed };
+        self.record_done(Verb::StoreKey, outcome, files);
+        stored.map_err(|flaw| KeyFailure::NotStored { flaw, old: old.to_owned(), new: key_file.clone(), resume }.into())
+    }
+
+    /// Writes the old key to `path`, unless it is there.
+    fn keep_old_key(&self, path: &Path) -> Result<()> {
+        let old = &self.keys.all()[self.old_at];
+        if path.symlink_metadata().is_err() {
+            store::create_key(path, &keys::text_of(old)?, Unsyncable::Refuse)?;
+            return Ok(());
+        }
+        match keys::from_file(path, &self.context.report) {
+            Ok(found) if found.ct_eq(old).into() => store::make_durable(path),
+            _ => Err(KeyFailure::OldKeyExists { path: path.to_owned() }.into()),
+        }
     }
 
     /// Replaces the configs. If a file fails, it is either unchanged or completely under the new key, and the others go
@@ -537,7 +595,7 @@ impl Rotation<'_> {
     ) -> R {
         let keys: [&Master; 2] = [&self.keys.all()[self.old_at], &self.keys.all()[self.new_at]];
         let pointers: Vec<&str> = self.pointers.iter().map(|pointer| &**pointer).collect();
-        let is_keygen = verb == Verb::Keygen;
+        let is_keygen = matches!(verb, Verb::Keygen | Verb::StoreKey);
         record(&Entry {
             verb,
             outcome,

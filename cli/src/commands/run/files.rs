@@ -1,16 +1,14 @@
-//! The plaintext files that `run` gives to a program: files in a [`MemoryFolder`], or memfd descriptors if no memory
-//! file system is writable.
+//! The plaintext files that `run` gives to a program: files in a [`MemoryFolder`], or descriptors of files without names if
+//! no such folder can be made.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
-use rustix::fs::{MemfdFlags, Mode};
-
 use crate::error::{FileFailure, Result};
 use crate::output::Report;
+use crate::platform;
 use crate::store::MemoryFolder;
 
 /// The files of one program. They vanish when the program ends.
@@ -42,12 +40,12 @@ impl Files {
             Place::Folder(folder) => Ok(folder.add(name, pieces).map_err(failed)?),
             Place::Descriptors => {
                 let number = self.add_descriptor(name, pieces)?;
-                Ok(format!("/proc/{}/fd/{number}", std::process::id()).into())
+                Ok(platform::path_of_descriptor(number))
             }
         }
     }
 
-    /// Reports whether paths lead through `/proc` of this process. Other processes can follow such a path only after
+    /// Reports whether paths lead to descriptors of this process. On Linux other processes can follow such a path only after
     /// exec, because this process is not dumpable.
     pub(super) fn have_paths_to_descriptors(&self) -> bool {
         matches!(self.place, Some(Place::Descriptors))
@@ -57,9 +55,7 @@ impl Files {
     /// start.
     pub(super) fn add_descriptor(&mut self, name: &OsStr, pieces: &[&[u8]]) -> Result<RawFd> {
         let make = || -> io::Result<OwnedFd> {
-            // No CLOEXEC, as the program must inherit the descriptor.
-            let mut file = File::from(rustix::fs::memfd_create(name, MemfdFlags::empty())?);
-            rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
+            let mut file = platform::create_for_inheritance(name)?;
             pieces.iter().try_for_each(|piece| file.write_all(piece))?;
             file.rewind()?;
             Ok(file.into())

@@ -33,6 +33,7 @@ use crate::config::text::{ConfigText, Edits, Kind, Leaf, Place, SealedValue, nor
 use crate::context::Context;
 use crate::env::KEY_VARIABLES;
 use crate::error::{ConfigFailure, Failure, FileFailure, ProgramFailure, Result, StartFlaw, UsageFailure};
+use crate::platform;
 use crate::quote::{Pointer, one_line, shown};
 use crate::store::ConfigPath;
 
@@ -137,13 +138,13 @@ fn redacted(
     let ended = relay::relay(command, patterns, core_limit);
     // Remove the files now: the next call may end this process by a signal.
     drop(files);
-    relay::end_as(ended.map_err(|error| not_started(command.get_program(), error))?)
+    platform::end_as(ended.map_err(|error| not_started(command.get_program(), error))?)
 }
 
 /// Runs the second process of `run --redact` on a terminal.
 pub(crate) fn session(program: &[OsString], core_limit: Rlimit) -> Result<()> {
     let name = program.first().map_or(OsStr::new("program"), |name| name);
-    relay::end_as(relay::run_session(program, core_limit).map_err(|error| not_started(name, error))?)
+    platform::end_as(relay::run_session(program, core_limit).map_err(|error| not_started(name, error))?)
 }
 
 /// Returns why `program` did not start.

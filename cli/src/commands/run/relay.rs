@@ -23,11 +23,12 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, kill_process, waitpid};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::pty::{grantpt, ptsname, unlockpt};
 use rustix::termios::{self, OptionalActions, OutputModes, Termios};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH};
 
 use super::redact::{Patterns, Redactor};
+use crate::platform;
 
 /// The size of one read.
 const CHUNK: usize = 64 * 1024;
@@ -40,7 +41,7 @@ pub(super) fn relay(program: &Command, patterns: Patterns, core_limit: Rlimit) -
     let mut pumps = Vec::new();
     let (mut child, screen) = if terminal {
         let (screen, slave) = Screen::open()?;
-        let mut monitor = monitor(program);
+        let mut monitor = monitor(program)?;
         let slave = || slave.try_clone();
         if io::stdin().is_terminal() {
             monitor.stdin(slave()?);
@@ -74,16 +75,6 @@ pub(super) fn relay(program: &Command, patterns: Patterns, core_limit: Rlimit) -
     ended
 }
 
-/// Ends this process in the way that `status` describes: with the same exit code, or by the same signal.
-pub(super) fn end_as(status: ExitStatus) -> ! {
-    if let Some(signal) = status.signal() {
-        // Returns only if the signal does not end a process.
-        let _ = signal_hook::low_level::emulate_default_handler(signal);
-    }
-    let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-    std::process::exit(code)
-}
-
 /// Starts a process with the original limit on core dumps.
 fn spawn(command: &mut Command, core_limit: Rlimit) -> io::Result<Child> {
     let own = rustix::process::getrlimit(Resource::Core);
@@ -95,10 +86,10 @@ fn spawn(command: &mut Command, core_limit: Rlimit) -> io::Result<Child> {
 }
 
 /// Returns the command that runs `program` in its own session.
-fn monitor(program: &Command) -> Command {
-    let mut monitor = copy_of(program, "/proc/self/exe".into(), &["session", "--"]);
+fn monitor(program: &Command) -> io::Result<Command> {
+    let mut monitor = copy_of(program, platform::this_program()?.into(), &["session", "--"]);
     monitor.arg0("fernseal").arg(program.get_program()).args(program.get_args());
-    monitor
+    Ok(monitor)
 }
 
 /// Returns a command with the environment of `program`.
@@ -179,7 +170,7 @@ impl Screen {
     /// Opens a pseudo-terminal with the mode and size of the real one.
     fn open() -> io::Result<(Self, OwnedFd)> {
         let before = termios::tcgetattr(io::stdout())?;
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        let master = platform::open_pseudo_terminal()?;
         grantpt(&master)?;
         unlockpt(&master)?;
         let name = ptsname(&master, Vec::new())?;
@@ -240,7 +231,7 @@ impl Signals {
         let from_terminal = [SIGINT, SIGQUIT];
         wanted.extend(from_terminal);
         wanted.extend(more);
-        let ignored = ignored_signals();
+        let ignored = platform::ignored_signals();
         let mut pipes = Vec::new();
         // A signal that nohup or the like ignores stays ignored, for the program too.
         for signal in wanted.into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0) {
@@ -316,13 +307,6 @@ impl Signals {
             }
         }
     }
-}
-
-/// Returns the set of signals that this process ignores, one bit per signal.
-fn ignored_signals() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_else(|_| String::new());
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 /// Runs the monitor: runs `program` in a new session on the terminal at stdout, and stops and ends like the program.
