@@ -96,6 +96,11 @@ impl<'v> Marked<'v> {
         Self { text, tokens: edits.into_iter().map(|(_, token)| token).collect() }
     }
 
+    /// The tokens that stand-ins take the places of.
+    fn tokens(&self) -> BTreeSet<&'v str> {
+        self.tokens.iter().copied().flatten().collect()
+    }
+
     /// The tokens of each line that has some, for each time that the line occurs.
     fn lines(&self, stand_ins: &StandIns) -> Lines<'_, 'v> {
         let mut lines: Lines<'_, 'v> = BTreeMap::new();
@@ -147,6 +152,8 @@ pub(super) fn restore<'v>(
     let mut met: [BTreeMap<&str, usize>; 3] = Default::default();
     // The version whose lines stand here in a conflict.
     let mut conflict: Option<usize> = None;
+    let tokens = marked.each_ref().map(Marked::tokens);
+    let mut used: BTreeSet<&str> = BTreeSet::new();
     let mut parts = Vec::new();
     for line in merged.split_inclusive('\n') {
         let key = line.trim_end();
@@ -180,11 +187,17 @@ pub(super) fn restore<'v>(
                 continue;
             }
             let token = |version: usize| from[version].and_then(|tokens: &Vec<Option<&'v str>>| *tokens.get(at)?);
-            let token = match (token(BASE), token(OURS), token(THEIRS)) {
-                (base, Some(ours), Some(theirs)) if base == Some(ours) => theirs,
-                (_, Some(token), _) | (_, None, Some(token)) | (Some(token), None, None) => token,
-                (None, None, None) => secrets.token_of(number),
-            };
+            // Equal lines may stand for each other. What nobody has touched stays.
+            let untouched = |token: &&str| tokens.iter().all(|tokens| tokens.contains(token)) && !used.contains(token);
+            let untouched = [OURS, THEIRS].into_iter().filter_map(token).find(untouched);
+            let token = untouched.filter(|_| conflict.is_none()).unwrap_or_else(|| {
+                match (token(BASE), token(OURS), token(THEIRS)) {
+                    (base, Some(ours), Some(theirs)) if base == Some(ours) => theirs,
+                    (_, Some(token), _) | (_, None, Some(token)) | (Some(token), None, None) => token,
+                    (None, None, None) => secrets.token_of(number),
+                }
+            });
+            used.insert(token);
             parts.push(if conflict.is_some() { Part::InConflict(token) } else { Part::Token(token) });
         }
         parts.push(Part::Text(rest));
@@ -196,8 +209,7 @@ pub(super) fn restore<'v>(
 /// Replaces tokens of the base that a side has sealed anew by those of that side. They stand in lines that the other side has
 /// changed otherwise: without this, a rotation of one side would be lost there.
 fn renew<'v>(parts: &mut [Part<'v>], marked: &[Marked<'v>; 3], secrets: &Secrets<'v>) {
-    let [base, ours, theirs] =
-        marked.each_ref().map(|marked| marked.tokens.iter().copied().flatten().collect::<BTreeSet<_>>());
+    let [base, ours, theirs] = marked.each_ref().map(Marked::tokens);
     let mut used: BTreeSet<&str> = parts.iter().filter_map(Part::token).collect();
     for part in parts {
         let Part::Token(token) = part else { continue };
