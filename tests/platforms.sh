@@ -27,25 +27,26 @@ check() { # TARGET PACKAGE…
     echo "type-checked for $target: $*"
 }
 
-# Prints the path of the program that a command of cargo builds.
-built() {
-    "$@" | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
+# Prints the path of the program that a command of cargo builds and whose path matches PATTERN.
+built() { # PATTERN COMMAND…
+    pattern=$1
+    shift
+    "$@" | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | grep "$pattern"
 }
 
 portable() {
-    tests=$(built cargo test -p fernseal --test cli --no-run --locked --quiet --message-format=json)
+    tests=$(built /deps/cli- cargo test -p fernseal --test cli --no-run --locked --quiet --message-format=json)
     # The tests start target/debug/fernseal. Only this one package is built once more, and once again at the end.
     trap 'cargo build -p fernseal --locked --quiet' EXIT
-    program=$(built cargo rustc -p fernseal --bin fernseal --locked --quiet --message-format=json \
+    program=$(built /fernseal$ cargo rustc -p fernseal --bin fernseal --locked --quiet --message-format=json \
         -- --cfg fernseal_portable -D warnings)
     grep -q /bin/ps "$program" || { echo "this is not the portable build"; exit 1; }
     cp "$program" "$out/fernseal"
     # Two tests are about what the twin lacks: paths of descriptors that others can open, and what nohup ignores.
-    # shellcheck disable=SC2086 # no spaces in them
     (cd cli && "$tests" --quiet run:: keys:: stores:: edit:: redact:: writing:: \
         --skip signals_reach_the_program --skip without_a_memory_file_system_files_are_descriptors)
-    FERNSEAL_PORTABLE=$PWD/$out/fernseal EVERY=${EVERY:-40} tests/faults/faults.py
-    units=$(built cargo rustc -p fernseal --bin fernseal --profile test --locked --quiet --message-format=json \
+    EVERY=${EVERY:-40} FERNSEAL_PORTABLE=$PWD/$out/fernseal tests/faults/faults.py
+    units=$(built /deps/fernseal- cargo rustc -p fernseal --bin fernseal --profile test --locked --quiet --message-format=json \
         -- --cfg fernseal_portable -D warnings)
     "$units" --quiet platform:: store::
 }

@@ -442,7 +442,8 @@ def main():
     if count := sum(fault.scenario.name == "careless" for fault in faults):
         print(f"(a careless rotation, for comparison: {count} faults, secrets lost at {careless.total()})")
     print(f"{time.monotonic() - begun:.0f} seconds")
-    if lost or missed > ours.total() // 50 or not only and not (careless["killed"] and careless["failing once"]):
+    is_whole = not only and "EVERY" not in os.environ
+    if lost or missed > ours.total() // 50 or is_whole and not (careless["killed"] and careless["failing once"]):
         sys.exit(1)
 
 

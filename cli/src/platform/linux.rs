@@ -207,8 +207,10 @@ pub(crate) fn kill_bound(child: &mut Child) -> io::Result<()> {
     child.kill()
 }
 
-/// How much two results of [`start_of`] for one process may differ.
-pub(crate) const START_TOLERANCE: u64 = 0;
+/// Reports whether two results of [`start_of`] are of one process.
+pub(crate) fn is_same_start(one: u64, other: u64) -> bool {
+    one == other
+}
 
 /// Returns the start time of a process in kernel clock ticks. A zombie gets a time that no process has.
 pub(crate) fn start_of(pid: Pid) -> Option<u64> {

@@ -282,8 +282,10 @@ pub(crate) fn kill_bound(child: &mut Child) -> io::Result<()> {
     Ok(kill_process(Pid::from_child(child), Signal::TERM)?)
 }
 
-/// How much two results of [`start_of`] for one process may differ: some systems compute it from a clock that runs on.
-pub(crate) const START_TOLERANCE: u64 = 2;
+/// Reports whether two results of [`start_of`] are of one process. Some systems compute it from a clock that runs on.
+pub(crate) fn is_same_start(one: u64, other: u64) -> bool {
+    one.abs_diff(other) <= 2
+}
 
 /// Returns the start time of a process, in seconds from some point. A zombie gets a time that no process has.
 pub(crate) fn start_of(pid: Pid) -> Option<u64> {

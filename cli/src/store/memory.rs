@@ -28,7 +28,7 @@ use super::names::random_digits;
 use super::{open_dir, open_dir_in, reopen_readable};
 use crate::error::{FileFailure, ProgramFailure, Result, UsageFailure};
 use crate::interrupt;
-use crate::platform::{self, START_TOLERANCE, pid_namespace, start_of};
+use crate::platform::{self, is_same_start, pid_namespace, start_of};
 
 /// The prefix of the folders' names. The owner and random digits follow.
 const FOLDER: &str = "fernseal-memory-";
@@ -163,7 +163,7 @@ impl Owner {
             return false;
         }
         // If the start time is unreadable, assume that the process runs.
-        start_of(self.pid).is_none_or(|start| start.abs_diff(self.start) <= START_TOLERANCE)
+        start_of(self.pid).is_none_or(|start| is_same_start(start, self.start))
     }
 
     fn wait_for_end(&self) {
@@ -268,6 +268,6 @@ mod tests {
     #[test]
     fn a_process_of_the_same_number_is_another_one() {
         let owner = Owner::this_process().unwrap();
-        assert!(!Owner { start: owner.start + START_TOLERANCE + 1, ..owner }.is_alive());
+        assert!(!Owner { start: owner.start + 100, ..owner }.is_alive());
     }
 }
