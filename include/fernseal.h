@@ -19,8 +19,8 @@
  *   - Time: a derivation takes 100 000 iterations of PBKDF2: 6 to 10 ms on a server, 3 to 35 s on a microcontroller.
  *   - Stack: on an operating system a call takes up to 20 KiB of stack, fernseal_random_os included, and overwrites
  *     16 KiB of it before it returns. The stack of other callbacks comes on top.
- *   - Faults: a fault in the library returns FERNSEAL_INTERNAL on an operating system, and calls fernseal_panic on bare
- *     metal.
+ *   - Faults: a fault in the library returns FERNSEAL_INTERNAL on an operating system, or calls abort in a library without
+ *     Rust's std, and calls fernseal_panic on bare metal.
  *   - ABI: a patch release only adds functions, statuses and constants. A release that changes or removes something gets a
  *     new SONAME. Within a SONAME the sizes of the structs and all numbers stay.
  *   - Results: a result that must not be ignored is marked FERNSEAL_MUST_USE.
@@ -219,7 +219,7 @@ const char *fernseal_status_str(int32_t status);
 void fernseal_wipe(void *bytes, size_t len);
 
 /** Fills buf from the operating system's random source. Returns 0, or another value on failure. It is a
- *  fernseal_random_fn and ignores ctx. Feature std. */
+ *  fernseal_random_fn and ignores ctx. Feature os. */
 FERNSEAL_MUST_USE int fernseal_random_os(void *ctx, uint8_t *buf, size_t len);
 
 /* ---- Master keys ---- */
@@ -383,7 +383,7 @@ FERNSEAL_MUST_USE fernseal_status fernseal_config_rotate(char *out, size_t cap, 
 FERNSEAL_MUST_USE fernseal_status fernseal_config_read(fernseal_config *out, const fernseal_master_key *masters,
     size_t count, const char *json, size_t json_len);
 
-/* ---- What the firmware defines, in a build without the feature std ---- */
+/* ---- What the firmware defines, in a build without the feature os ---- */
 
 /** Handles a fault in the library. The firmware defines it, and the library calls it. It resets or stops the
  *  device, and must not return. */

@@ -213,11 +213,11 @@ pub unsafe extern "C" fn fernseal_wipe(bytes: *mut c_void, len: usize) {
 }
 
 /// Fills `buf` from the operating system's random source. Returns 0, or another value on failure. It is a
-/// `fernseal_random_fn` and ignores `ctx`. Feature `std`.
+/// `fernseal_random_fn` and ignores `ctx`. Feature `os`.
 ///
 /// # Safety
 /// `buf` points to `len` writable bytes, or is NULL and `len` is 0.
-#[cfg(feature = "std")]
+#[cfg(feature = "os")]
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_random_os(ctx: *mut c_void, buf: *mut u8, len: usize) -> c_int {

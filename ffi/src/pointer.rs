@@ -211,7 +211,7 @@ impl Output<'_> {
 
 /// Zeroes the buffer if the call fails or panics. On bare metal a panic does not return, and core zeroes the buffer on
 /// failure.
-#[cfg(feature = "std")]
+#[cfg(feature = "os")]
 impl Drop for Output<'_> {
     fn drop(&mut self) {
         self.buffer.zeroize();

@@ -19,7 +19,7 @@ for tool in gcc g++ cmake pkg-config nm readelf; do
     command -v $tool >/dev/null || { echo "SKIPPED: no $tool: run tests/setup.sh c"; exit 0; }
 done
 
-rm -rf "$tree" "$bin" "$work/again" "$work/elsewhere"
+rm -rf "$tree" "$bin" "$work/again" "$work/elsewhere" "$work/small"
 (umask 022 && mkdir -p "$bin" "$tree/opt/fernseal")
 ln -s fernseal "$tree$prefix"
 (umask 077 && DESTDIR=$tree PREFIX=$prefix LIBDIR=$libdir CARGOFLAGS=--quiet "$root/ffi/install.sh" >/dev/null)
@@ -100,6 +100,24 @@ done
 (TARGET=s390x-unknown-linux-gnu CARGO=$work/cargo DESTDIR=$work/again PREFIX=/usr "$root/ffi/install.sh" >/dev/null) ||
     fail "TARGET is not the one that counts"
 
+# Without std, every test of the functions passes, an old glibc is enough, and a program can hold a second static library that
+# Rust made.
+(STD=no DESTDIR=$work/small PREFIX=/usr CARGOFLAGS=--quiet "$root/ffi/install.sh" >/dev/null)
+small=$work/small/usr
+gcc -std=c99 functions.c -I"$small/include" "$small/lib/libfernseal.a" -o "$bin/functions-small"
+"$bin/functions-small" 2>"$work/log" || { cat "$work/log" >&2; fail "functions without std"; }
+newest=$(readelf -V "$small/lib/libfernseal.so" | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -n 1)
+[ "$(uname -m)" != x86_64 ] || [ "$newest" = GLIBC_2.14 ] || fail "without std it needs $newest"
+if command -v rustc >/dev/null; then
+    printf '%s\n' '#[unsafe(no_mangle)]' 'pub extern "C" fn second() -> usize { std::env::args().collect::<Vec<_>>().len() }' |
+        rustc --edition 2024 --crate-type staticlib --crate-name second - -o "$work/libsecond.a"
+    printf '%s\n' '#include <fernseal.h>' 'size_t second(void);' \
+        'int main(void) { unsigned char b[1]; return fernseal_random_os(0, b, 1) != 0 || second() != 1; }' >"$work/two.c"
+    gcc "$work/two.c" -I"$small/include" "$small/lib/libfernseal.a" "$work/libsecond.a" -lpthread -lm -ldl -o "$bin/two"
+    "$bin/two" || fail "two static libraries by Rust"
+    echo "PASS two static libraries by Rust in one program"
+fi
+
 # The size of a program with the static library, and of the same program without it.
 echo 'int main(void) { return 0; }' | gcc -x c - -static -s -o "$bin/nothing"
 cp "$work/cmake/with_static" "$bin/with_static"
@@ -110,6 +128,7 @@ cat <<TABLE
 | x86-64 Linux, stripped | bytes |
 |---|---|
 | libfernseal.so.$version | $(size "$lib/libfernseal.so.$version") |
+| the same without std | $(size "$small/lib/libfernseal.so.$version") |
 | a program with libfernseal.a, libc shared | $(size "$bin/with_static") |
 | a program with libfernseal.a, all static | $(size "$bin/pkg-config-static") |
 | a program that does nothing, all static | $(size "$bin/nothing") |

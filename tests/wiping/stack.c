@@ -40,6 +40,25 @@ static int seal_fails(void) {
               FERNSEAL_RANDOM_FAILED);
 }
 static int open_token(void) { return is(fernseal_token_open(BYTES, &master, token, token_len), FERNSEAL_OK); }
+static int derive_in_slices(void) {
+    static fernseal_derivation derivation;
+    uint8_t salt[FERNSEAL_SALT_LEN];
+    uint32_t left;
+    if (fernseal_token_salt(salt, token, token_len) || fernseal_derivation_begin(&derivation, &master, salt, sizeof salt)) return 0;
+    do {
+        if (fernseal_derivation_advance(&left, &derivation, 60000)) return 0;
+    } while (left > 0);
+    return is(fernseal_derivation_finish(&derived, &derivation), FERNSEAL_OK) && derivation.words[0] == 0;
+}
+static int seal_with(void) {
+    uint8_t salt[FERNSEAL_SALT_LEN] = {0};
+    return is(fernseal_token_seal_with(out, sizeof out, &out_len, &key, salt, (const uint8_t *)PLAIN, sizeof PLAIN - 1, 1,
+                                       fernseal_random_os, NULL), FERNSEAL_OK);
+}
+static int get_with(void) {
+    return is(fernseal_config_get_with((char *)out, sizeof out, &out_len, &key, json, json_len, "/auth/token_value", 17),
+              FERNSEAL_OK);
+}
 static int open_with(void) { return is(fernseal_token_open_with(BYTES, &key, token, token_len), FERNSEAL_OK); }
 static int wrong_key(void) { return is(fernseal_token_open(BYTES, &other, token, token_len), FERNSEAL_UNAUTHENTIC); }
 static int too_small(void) {
@@ -104,6 +123,8 @@ int main(int argc, char **argv) {
         {"token_open_with", open_with, 0}, {"token_open, wrong key", wrong_key, 1},
         {"token_open, tampered", tampered, 1}, {"token_open, buffer too small", too_small, 1},
         {"config_get", get, 0},            {"config_open", open_config, 0},
+        {"derivation", derive_in_slices, 0},
+        {"token_seal_with", seal_with, 0}, {"config_get_with", get_with, 0},
         {"config_rotate", rotate, 0},      {"a copy left on purpose", leave, 0},
     };
     size_t count = sizeof operations / sizeof *operations;
