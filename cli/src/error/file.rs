@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::str::Utf8Error;
 
 use super::{Cause, Exit, Message, message};
-use crate::quote::{count, one_line, relative_to, shown};
+use crate::config::secrets_file;
+use crate::quote::{Pointer, count, one_line, relative_to, shown};
 
 #[derive(Debug, Clone)]
 pub(crate) enum FileFailure {
@@ -37,6 +38,10 @@ pub(crate) enum FileFailure {
     SettingsNotUtf8 { path: PathBuf, error: Utf8Error },
     /// The settings beside configs are not valid TOML, or have unknown fields.
     SettingsInvalid { path: PathBuf, line: usize, problem: String },
+    /// A pattern in the settings beside configs is none.
+    SettingsPattern { path: PathBuf, text: Pointer, flaw: &'static str },
+    /// The directories above a config cannot be searched for settings.
+    SettingsNotSought { config: PathBuf, error: Cause },
     /// `set` cannot read the secret from stdin.
     StdinUnreadable { error: Cause },
 
@@ -170,6 +175,13 @@ impl FileFailure {
             Self::SettingsInvalid { path, line, problem } => {
                 settings_unusable(path, &format!("line {line}: {}", one_line(problem)))
             }
+            Self::SettingsPattern { path, text, flaw } => {
+                settings_unusable(path, &format!("\"{text}\" is not a pointer or pattern: {flaw}"))
+            }
+            Self::SettingsNotSought { config, error } => file(
+                format!("cannot look for {} above {}: {error}", secrets_file::NAME, shown(config)),
+                "check the permissions of the directories on the way to the config",
+            ),
             Self::StdinUnreadable { error } => {
                 file(format!("stdin cannot be read: {error}"), "nothing was changed; try again")
             }
@@ -328,7 +340,7 @@ fn settings_unusable(path: &Path, problem: &str) -> Message {
     message(
         Exit::Malformed,
         format!("{} cannot be used: {problem}", shown(path)),
-        "it looks like this: secrets = [\"/database/password\", \"/smtp/password\"]",
+        "it looks like this: secrets = [\"/database/password\", \"**/token\"]",
     )
 }
 

@@ -12,6 +12,7 @@ mod lasting;
 mod lock;
 mod memory;
 mod names;
+mod nearest;
 pub(crate) mod owners;
 mod search;
 mod selection;
@@ -28,8 +29,9 @@ pub(crate) use lasting::goes_before;
 pub(crate) use lock::{Lock, Notice, lock};
 pub(crate) use memory::{MemoryFile, MemoryFolder, sweep};
 pub(crate) use names::backup_stamp;
+pub(crate) use nearest::nearest_above;
 pub(crate) use search::could_hold;
-pub(crate) use selection::Selection;
+pub(crate) use selection::{Glob, Selection};
 pub(crate) use write::{
     BackupPlace, Output, Rights, Unsyncable, append_line, check_backup_dir, check_creatable, create_key, make_durable,
 };

@@ -32,7 +32,8 @@ use zeroize::Zeroizing;
 
 use self::reading::Text;
 pub(crate) use self::reading::{
-    FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, ValueError, filled, parent, read, steps,
+    FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, Unescaped, ValueError, filled, parent, read,
+    steps,
 };
 
 /// The formats that are known.
