@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use fernseal_core::{MasterKey, token};
 use getrandom::SysRng;
 
-use crate::common::{Folder, KEY, Said, has};
+use crate::common::{Folder, KEY, Said, Stopped, has};
 
 /// A config of each format, with a likely secret in it and nothing that is one beside it.
 const LIKELY: [(&str, &str, &str); 8] = [
@@ -209,6 +209,20 @@ fn a_directory_is_shown_then_encrypted_and_nothing_else_changes() {
 }
 
 #[test]
+fn a_secret_that_readers_read_differently_is_found_and_left() {
+    let folder = Folder::new("likely-unclear");
+    folder.write("tree/.env", "DB_PASSWORD=Cedar_juniper#3285\n");
+    let said = folder.run(&["check", "tree"]);
+    assert_eq!((said.code, &*said.findings()), (Some(3), "tree/.env /DB_PASSWORD: likely: name `DB_PASSWORD`\n"));
+    let said = folder.run(&["encrypt", "tree", "--yes"]);
+    assert!(said.code == Some(0) && said.err.contains("tree/.env: "), "{said:?}");
+    assert!(said.err.contains("/DB_PASSWORD: left as it is"), "{said:?}");
+    // The command that is told says why.
+    assert_eq!(folder.run(&["encrypt", "--in-place", "tree/.env", "--field", "/DB_PASSWORD"]).code, Some(6));
+    assert_eq!(folder.read("tree/.env"), "DB_PASSWORD=Cedar_juniper#3285\n");
+}
+
+#[test]
 fn what_is_in_the_way_in_a_directory_leaves_all_as_it_was() {
     let folder = Folder::new("encrypt-tree-obstacle");
     folder.write("tree/a.json", "{\"password\": \"hunter2\"}");
@@ -230,6 +244,48 @@ fn what_is_in_the_way_in_a_directory_leaves_all_as_it_was() {
         said.code == Some(6) && said.err.contains("no config that was looked at has a value at /no/such"),
         "{said:?}"
     );
+}
+
+#[test]
+fn a_directory_that_was_cut_off_is_finished_by_a_second_run() {
+    if !has("strace") {
+        return;
+    }
+    let folder = Folder::new("encrypt-tree-cut");
+    let make = || {
+        for at in 0..20 {
+            folder.write(&format!("tree/{at}.json"), "{\"password\": \"hunter2\"}\n");
+        }
+    };
+    let plain =
+        || folder.files("tree").iter().filter(|(_, text)| text.windows(7).any(|part| part == b"hunter2")).count();
+    for (call, ended) in [("signal=KILL", None), ("signal=INT", Some(9))] {
+        make();
+        // strace counts the calls of each thread by itself.
+        let inject = format!("inject=renameat2:{call}:when=1");
+        let trace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e", &inject];
+        let said = folder.run_by(&trace, &["encrypt", "tree", "--yes"]);
+        assert!(said.code == ended || ended.is_none() && said.code != Some(0), "{said:?}");
+        let left = plain();
+        assert!(left > 0 && (left < 20 || ended.is_none()), "{left} {said:?}");
+        let said = folder.run(&["encrypt", "tree", "--yes"]);
+        assert_eq!((said.code, plain(), folder.files("tree").len()), (Some(0), 0, 20), "{said:?}");
+        assert_eq!(folder.run(&["verify", "-q", "tree"]).code, Some(0));
+    }
+}
+
+#[test]
+fn a_directory_where_another_run_writes_is_waited_for() {
+    if !has("strace") {
+        return;
+    }
+    let folder = Folder::new("encrypt-tree-lock");
+    folder.write("tree/a.json", "{\"password\": \"hunter2\"}\n");
+    let stopped = Stopped::after("renameat2", &["-f"], &folder, &["encrypt", "tree", "--yes"]);
+    let said = folder.run(&["unset", "tree/a.json", "/password", "--lock-wait", "0"]);
+    assert!(said.code == Some(1) && said.err.contains("holds the lock on tree"), "{said:?}");
+    assert_eq!(stopped.go_on().code, Some(0));
+    assert_eq!(folder.run(&["verify", "tree"]).code, Some(0));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 """Measures the search for likely secrets: how many of those planted are found, and how many alarms are false.
 
     tests/findings/corpus.py planted [--seed N] [--show]    200 secrets in 60 shapes of config; fails below 95 %
+    tests/findings/corpus.py planted --command FERNSEAL     the same, found by `fernseal check` in files of all formats
     tests/findings/corpus.py clean [--show]                 files of published packages; fails above 1 finding in 100 files
 
 No secret here is real: each is made from the seed. `clean` downloads packages (see packages.py); nothing of them is kept
@@ -17,6 +18,7 @@ import random
 import string
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -192,20 +194,34 @@ def find(files):
         yield tuple(line.split("\t"))
 
 
+def check(command, texts):
+    """Lets the command itself read the files, each in its format, and yields what find() yields."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in texts.items():
+            (Path(folder) / name).write_text(text)
+        done = subprocess.run([command, "check", "--json", *texts], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    said = json.loads(done.stdout)
+    for failed in said["failed"] + said["skipped"]:
+        print(f"not read: {failed['file']}: {failed['reason']}")
+    for finding in said["findings"]:
+        yield finding["config"], finding["pointer"], finding["finding"]
+
+
 def planted(args):
     kinds = Kinds(args.seed)
-    files, secrets, number = [], {}, 0
+    files, texts, secrets, number = [], {}, {}, 0
     while sum(map(len, secrets.values())) < SECRETS:
         name, shape = SHAPES[number % len(SHAPES)]
         text, made = fill(shape, kinds, name.endswith(".json"))
         made = made[: SECRETS - sum(map(len, secrets.values()))]
         full = f"{number:03}-{name}"
         files.append((full, list(leaves(parse(name, text)))))
+        texts[full] = text
         secrets[full] = made
         number += 1
     assert number >= len(SHAPES), f"only {number} shapes were used"
     findings = {}
-    for name, pointer, reason in find(files):
+    for name, pointer, reason in check(args.command, texts) if args.command else find(files):
         findings.setdefault(name, {})[pointer] = reason
     missed, false = [], []
     for name, found in files:
@@ -262,6 +278,7 @@ def main():
     parser.add_argument("part", choices=["planted", "clean"])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--command", help="for planted: a fernseal that reads the files itself, rather than Python's parsers")
     args = parser.parse_args()
     sys.exit(0 if {"planted": planted, "clean": clean}[args.part](args) else 1)
 

@@ -53,7 +53,7 @@ pub(crate) struct Common {
     /// Take the configs that are named for FORMAT, whatever their names tell
     #[arg(long, global = true, value_name = "FORMAT", value_parser = FORMATS)]
     pub(crate) format: Option<String>,
-    /// Append to FILE what each command did with keys and secrets
+    /// Append to FILE what each command did with keys and secrets; `journald:` is systemd's journal
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
     /// Wait at most SECONDS for another run that writes in the same directory [default: $PROXMOX_MCP_LOCK_WAIT or 10]

@@ -53,8 +53,7 @@ impl NamedValues {
 /// A leaf of a config, and its text.
 pub(crate) struct LeafText<'d> {
     pub(crate) leaf: Leaf<'d>,
-    /// None, if nobody can say what it is: then it does not look like anything.
-    text: Option<Unescaped<'d>>,
+    text: Unescaped<'d>,
 }
 
 impl findings::JudgedLeaf for LeafText<'_> {
@@ -63,7 +62,7 @@ impl findings::JudgedLeaf for LeafText<'_> {
     }
 
     fn value(&self) -> &str {
-        self.text.as_deref().unwrap_or("")
+        &self.text
     }
 }
 
@@ -92,7 +91,9 @@ pub(crate) fn find_leaves<'d>(
         document.leaves_where(is_wanted).map_while(move |leaf| {
             is_too_long.set(is_too_long.get() || leaf.pointer.len() > room);
             room = room.saturating_sub(leaf.pointer.len());
-            let text = leaf.place.text().ok();
+            // Where readers disagree on the text, it is judged as it is written.
+            let written = || document.text[leaf.place.spot.span.clone()].trim_matches(['"', '\'']);
+            let text = leaf.place.text().unwrap_or_else(|_| Unescaped::AsWritten(written()));
             (!is_too_long.get()).then_some(LeafText { leaf, text })
         })
     };

@@ -92,6 +92,8 @@ pub(crate) enum FileFailure {
     OutputLeadsNowhere { path: PathBuf },
     /// A line cannot be appended to the audit log.
     AuditLog { path: PathBuf, error: Cause },
+    /// The journal cannot be written, which was named for the audit log.
+    Journal { error: Cause },
     /// A manual page cannot be written.
     ManPage { path: PathBuf, error: Cause },
     /// stdout cannot be written.
@@ -284,6 +286,10 @@ impl FileFailure {
                 };
                 file(format!("the audit log {}{from} cannot be written: {error}", shown(path)), next)
             }
+            Self::Journal { error } => file(
+                format!("systemd's journal cannot be written: {error}"),
+                "nothing was changed; see that journald runs here, or name a file for the audit log",
+            ),
             Self::ManPage { path, error } => file(
                 format!("the manual page {} cannot be written: {error}", shown(path)),
                 "name a directory that exists and that you can write to",

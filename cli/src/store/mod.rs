@@ -8,6 +8,7 @@ mod backups;
 mod durable;
 mod file;
 mod find;
+pub(crate) mod journal;
 mod lasting;
 mod lock;
 mod memory;

@@ -129,7 +129,14 @@ impl Wish<'_> {
                     self.note(document, context, format_args!("{pointer} is empty: left as it is"));
                 }
                 ValueKind::Plain | ValueKind::Placeholder => {
-                    let text = place.text().map_err(|error| document.failure(&pointer, error))?.into_owned();
+                    let text = match place.text().map_err(|error| document.failure(&pointer, error)) {
+                        Ok(text) => text.into_owned(),
+                        Err(failure) if reason.is_some() => {
+                            self.warn(document, context, format_args!("{}: left as it is", failure.what()));
+                            continue;
+                        }
+                        Err(failure) => return Err(failure),
+                    };
                     if text.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
                         let text = format_args!("{pointer} begins like a token; it is encrypted as it is");
                         self.warn(document, context, text);

@@ -159,10 +159,12 @@ impl Tree<'_> {
                 .report
                 .note(format_args!("{pattern}, under secrets in {NAME}, matches nothing in the configs looked at"));
         }
-        for pointer in self.args.fields.iter().filter(|field| self.failed.is_empty() && !matches.has_met(field)) {
+        // A config that cannot be read may be the one that has it.
+        let unmet = self.args.fields.iter().filter(|field| self.failed.is_empty() && !matches.has_met(field));
+        error::check_none(unmet.map(|pointer| {
             let failure = ConfigFailure::RequiredNowhere { pointer: pointer.clone(), namesakes: Namesakes::none() };
-            return Err(Failure::NothingChanged(Box::new(failure.into())));
-        }
+            Failure::NothingChanged(Box::new(failure.into()))
+        }))?;
         drop(matches);
         if self.args.keep_going {
             return Ok(planned);
@@ -203,7 +205,7 @@ impl Tree<'_> {
         let context = self.context;
         let progress = Progress::new("encrypting", planned.len(), context);
         let mut settings = SecretsFiles::default();
-        let (mut done, mut waiting) = (Vec::new(), planned.iter());
+        let (mut done, mut left, mut waiting) = (Vec::new(), 0, planned.iter());
         while waiting.len() > 0 && !interrupt::requested() {
             let changed = |path| FileFailure::Changed { path };
             let load = |planned: &'p Planned| {
@@ -247,22 +249,23 @@ impl Tree<'_> {
                 writing.push((*planned, file, secrets, tokens));
             }
             let write = |(planned, file, secrets, tokens): (&'p Planned, &Loaded, &Vec<Secret<'_>>, Vec<String>)| {
-                let written = write(&planned.config, file, secrets, &tokens);
+                let written = (!interrupt::requested()).then(|| write(&planned.config, file, secrets, &tokens));
                 progress.step();
                 (planned, written)
             };
             let written = thread::scope(|scope| parallel::begin(scope, WRITERS, writing, write).finish());
             for (planned, written) in written {
                 match written {
-                    Ok(caveats) => done.push(Done { caveats, ..Done::of(planned) }),
-                    Err(failure) => self.failed.push((shown(&planned.config.path), failure)),
+                    None => left += 1,
+                    Some(Ok(caveats)) => done.push(Done { caveats, ..Done::of(planned) }),
+                    Some(Err(failure)) => self.failed.push((shown(&planned.config.path), failure)),
                 }
             }
         }
         for done in &mut done {
             commands::tell_caveats(std::mem::take(&mut done.caveats), context);
         }
-        Ok((done, waiting.len()))
+        Ok((done, left + waiting.len()))
     }
 
     /// A token for each secret, in order. The keys of many are derived at once.
