@@ -141,7 +141,7 @@ impl Audit {
     /// Logs an outcome that cannot be undone any more. If logging fails, the failure is only a warning.
     pub(crate) fn record_done(&self, entry: &Entry<'_>, report: &Report) {
         if let Err(failure) = self.record(entry) {
-            report.warn(format_args!("{}; {} itself: {}", failure.what(), entry.verb, entry.outcome));
+            report.warn(format_args!("{}; the result of {} is: {}", failure.what(), entry.verb, entry.outcome));
         }
     }
 

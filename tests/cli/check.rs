@@ -27,7 +27,7 @@ fn plain_secrets_and_damaged_tokens_are_found_and_tokens_and_placeholders_are_no
     folder.write("tree/placeholder.json", r#"{"auth": {"token_value": "${TOKEN}"}}"#);
     folder.write("tree/other.json", r#"{"x": 1, "db": {"password": "p"}}"#);
     let said = folder.run(&["check", "tree"]);
-    let told = "3 configs looked at: no plain text at /auth/token_value (in 2); no other value looks like a secret\n";
+    let told = "3 configs checked: no plain text at /auth/token_value (in 2); no other value looks like a secret\n";
     assert_eq!((said.code, &*said.err), (Some(0), told));
 
     let said = folder.run(&["check", "tree", "--require", "/db/password"]);
@@ -122,7 +122,7 @@ fn of_what_is_staged_only_what_a_directory_has_as_configs_is_looked_at_and_the_r
     shell(&folder, "git add .");
     let told = "skipped tree/.vscode/settings.json: in a hidden directory\n\
                 skipped tree/config.example.json: an example\n\
-                skipped tree/l.json: a link: name it itself to take in what it leads to\n\
+                skipped tree/l.json: a symbolic link: name it directly to include its target\n\
                 tree/new\\nline.json /auth/token_value: plain text\n\
                 tree/was-a-link.json /auth/token_value: plain text\n";
     let said = folder.run(&["check", "--staged"]);
@@ -176,7 +176,7 @@ fn a_required_pointer_that_no_config_has_is_a_failure() {
     assert_eq!(folder.run(&["check", "tree", "--require", "/database/password"]).code, Some(0));
     let said = folder.run(&["check", "tree", "--require", "/databse/passwrd"]);
     let told =
-        "error: no config that was looked at has a value at /databse/passwrd\n  next: check the pointer's spelling\n";
+        "error: none of the checked configs has a value at /databse/passwrd\n  next: check the pointer's spelling\n";
     assert_eq!((said.code, &*said.findings(), &*said.err), (Some(6), "", told));
     let said = folder.run(&["check", "tree", "--require", "/~3"]);
     assert_eq!((said.code, said.err.matches("not a pointer or pattern").count()), (Some(2), 1), "{said:?}");
@@ -188,7 +188,7 @@ fn a_required_pointer_that_no_config_has_is_a_failure() {
     folder.write("package.json", "{}");
     shell(&folder, "git add .");
     let said = folder.run(&["check", "--staged", "--require", "/databse/passwrd"]);
-    let told = "no config that was looked at has a value at /databse/passwrd, of those that are staged\n1 staged config looked at: \
+    let told = "none of the checked configs has a value at /databse/passwrd (among the staged configs)\n1 staged config checked: \
                 none has a value at /auth/token_value or /databse/passwrd; no other value looks like a secret\n";
     assert_eq!((said.code, &*said.err), (Some(0), told), "a commit need not have the config in it");
 }
@@ -212,10 +212,10 @@ fn the_advice_for_each_kind_of_value_leads_on() {
         ("\"p\"", "plain text", "fernseal encrypt --in-place c.json --field /auth/token_value"),
         (
             "\"ENC:abcdef\"",
-            "looks like a token, but is none",
+            "looks like a token, but is not one",
             "restore the token, or put the plain secret in its place",
         ),
-        ("{\"a\": \"p\"}", "not a string, but an object or array", "name a string in it"),
+        ("{\"a\": \"p\"}", "not a string, but an object or array", "name a string inside it"),
     ] {
         folder.write("c.json", &format!("{{\"auth\": {{\"token_value\": {value}}}}}"));
         let told = format!("WRONG plain text: /auth/token_value: {what}\n      next: {next}\n");
@@ -247,11 +247,11 @@ fn a_link_to_a_directory_is_told_of() {
     symlink("../nowhere", folder.path("tree/dangling")).unwrap();
     folder.write("tree/a.json", "{}");
     let said = folder.run(&["check", "tree"]);
-    let told = "skipped tree/linked: a link: name it itself to take in what it leads to\n";
+    let told = "skipped tree/linked: a symbolic link: name it directly to include its target\n";
     assert_eq!((said.code, &*said.findings()), (Some(0), told));
     assert!(said.err.ends_with("; 1 path skipped\n"), "{said:?}");
     let said = folder.run(&["check", "tree", "--json"]);
-    assert!(said.out.contains("\"skipped\":[{\"file\":\"tree/linked\",\"reason\":\"a link: "), "{said:?}");
+    assert!(said.out.contains("\"skipped\":[{\"file\":\"tree/linked\",\"reason\":\"a symbolic link: "), "{said:?}");
     let said = folder.run(&["check", "tree/linked"]);
     assert_eq!((said.code, &*said.findings()), (Some(3), "tree/linked/c.json /auth/token_value: plain text\n"));
 }

@@ -57,7 +57,7 @@ fn likely_secrets_fail_warn_or_are_ignored() {
         "{said:?}"
     );
     let said = folder.run(&["check", "tree", "--likely", "warn"]);
-    let told = "1 config looked at: none has a value at /auth/token_value; 1 likely secret\n";
+    let told = "1 config checked: none has a value at /auth/token_value; 1 likely secret\n";
     assert_eq!((said.code, &*said.findings(), &*said.err), (Some(0), found, told));
     let said = folder.run(&["check", "tree", "--likely", "ignore"]);
     assert_eq!((said.code, &*said.findings()), (Some(0), ""));
@@ -83,10 +83,10 @@ fn a_pattern_names_all_values_that_it_matches() {
     folder.write(".fernseal.toml", "secrets = [\"/servers/*/env/*\"]\n");
     let said = folder.run(&["check", "tree", "--likely", "ignore"]);
     let found = "tree/a.json /servers/a/env/X: plain text\ntree/a.json /servers/a/env/Y: plain text\n\
-                 tree/a.json /servers/b/env/X: looks like a token, but is none\n";
+                 tree/a.json /servers/b/env/X: looks like a token, but is not one\n";
     assert_eq!((said.code, &*said.findings()), (Some(3), found));
     let said = folder.run(&["check", "tree", "--likely", "ignore", "--require", "**/none"]);
-    assert!(said.err.contains("no config that was looked at has a value at **/none"), "{said:?}");
+    assert!(said.err.contains("none of the checked configs has a value at **/none"), "{said:?}");
     let said = folder.run(&["check", "tree", "--require", "/a~b"]);
     assert_eq!(said.code, Some(2));
     assert!(said.err.starts_with("error: --require: not a pointer or pattern: \"/a~b\": ~ is followed by"), "{said:?}");
@@ -190,7 +190,7 @@ fn a_directory_is_shown_then_encrypted_and_nothing_else_changes() {
     assert!(said.err.contains("tree/pin.json: /password is a number or a truth value: left as it is"), "{said:?}");
     // Nobody can be asked.
     let said = folder.run(&["encrypt", "tree"]);
-    let told = "not confirmed: \"Encrypt 8 values of 8 configs in place?\" was not asked, as stdin or stderr is not a terminal";
+    let told = "not confirmed: \"Encrypt 8 values of 8 configs in place?\" was not asked because stdin or stderr is not a terminal";
     assert!(said.code == Some(1) && said.err.contains(told), "{said:?}");
     assert_eq!(folder.files("tree"), before);
 
@@ -241,7 +241,7 @@ fn what_is_in_the_way_in_a_directory_leaves_all_as_it_was() {
     fs::remove_file(folder.path("tree/b.json")).unwrap();
     let said = folder.run(&["encrypt", "tree", "--yes", "--field", "/no/such"]);
     assert!(
-        said.code == Some(6) && said.err.contains("no config that was looked at has a value at /no/such"),
+        said.code == Some(6) && said.err.contains("none of the checked configs has a value at /no/such"),
         "{said:?}"
     );
 }

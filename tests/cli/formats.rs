@@ -1,5 +1,5 @@
-//! Every verb on every format: the commands reach its values, and change the bytes of one value and no others. What another
-//! reader makes of the text is for tests/formats to show.
+//! Every verb on every format: the commands reach its values, and change the bytes of one value and no others. What
+//! another reader makes of the text is for tests/formats to show.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -113,7 +113,7 @@ fn check_finds_plain_text_in_every_format() {
         let lookalike = text.replace("s3cret", "enc:Zm9vYmFyYmF6cXV4Zm9vYmFy");
         folder.write(&path, &lookalike);
         let said = folder.run(&["check", &path]);
-        assert!(said.out.contains("looks like a token, but is none"), "{name}: {said:?}");
+        assert!(said.out.contains("looks like a token, but is not one"), "{name}: {said:?}");
     }
 }
 
@@ -213,7 +213,10 @@ fn a_secret_beside_other_text_is_written_as_the_format_has_it() {
     folder.write("c.yaml", &format!("a: 1\n# {token}\n"));
     let said = folder.run(&["decrypt", "c.yaml"]);
     assert_eq!((said.code, &*said.out), (Some(6), ""), "{said:?}");
-    assert!(said.err.contains("cannot be written outside of a value: c.yaml at line 2, column 3"), "{said:?}");
+    assert!(
+        said.err.contains("a token outside of a value cannot be replaced by its secret: c.yaml at line 2, column 3"),
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -228,8 +231,8 @@ fn what_a_format_leaves_in_doubt_is_refused_and_left() {
         ("c.ini", "[s]\na = \"s3cret\"\n", "/s/a", "quotes"),
         ("c.toml", "a = \n", "/a", "invalid TOML"),
         ("c.json", "{\"a\": \"s3cret\"} // c\n", "/a", "remove the comment"),
-        (".env.json", "A=s3cret\n", "/A", "env or json"),
-        ("notes", "a: s3cret\n", "/a", "its format is not known"),
+        (".env.json", "A=s3cret\n", "/A", "env and json"),
+        ("notes", "a: s3cret\n", "/a", "its format was not recognized"),
     ] {
         folder.write(name, text);
         let said = folder.run(&["encrypt", "--in-place", name, "--field", pointer]);
@@ -274,12 +277,12 @@ fn files_that_hold_tokens_under_other_names_are_told() {
     let token = folder.run_on("x", &["seal"]).out;
     folder.write("tree/notes.txt", &token);
     folder.write("tree/plain.txt", "nothing\n");
-    let reason = "skipped tree/notes.txt: it holds a token, but its name is not that of a config";
+    let reason = "skipped tree/notes.txt: it contains a token, but its name is not a config's name";
     for arguments in [["status", "tree"], ["verify", "tree"], ["check", "tree"]] {
         let said = folder.run(&arguments);
         assert!(said.out.contains(reason) && !said.out.contains("plain.txt"), "{arguments:?}: {said:?}");
         // A unit of systemd is known when it is named, and looked at with --include.
-        assert!(said.out.contains("skipped tree/c.service: it holds a token"), "{said:?}");
+        assert!(said.out.contains("skipped tree/c.service: it contains a token"), "{said:?}");
     }
     let said = folder.run(&["rotate", "--dry-run", "tree"]);
     assert!(said.out.contains(reason), "{said:?}");
@@ -295,7 +298,7 @@ fn include_and_exclude_choose_the_files_of_directories() {
     assert!(verified.contains("tree/sub/notes.txt line 1, column 1: opens\n"), "{verified}");
     assert!(verified.contains("tree/.env /DB_PASSWORD: opens\n"), "{verified}");
     // What is left out is told where it holds a token.
-    assert!(verified.contains("skipped tree/c.yaml: it holds a token"), "{verified}");
+    assert!(verified.contains("skipped tree/c.yaml: it contains a token"), "{verified}");
     let said = folder.run(&["rotate", "tree", "--include", "*.txt", "--new-key-out", "new"]);
     assert!(said.err.contains("fernseal rotate tree --include '*.txt' --new-key-file"), "{said:?}");
     assert!(said.out.contains("rotated tree/sub/notes.txt"), "{said:?}");
@@ -338,9 +341,9 @@ fn pipes_are_read_and_written() {
 fn a_pipe_that_could_be_two_formats_is_refused() {
     let folder = Folder::new("formats-two");
     for (text, said) in [
-        ("A=1\nB=2\n", "it is env or toml or ini"),
-        ("hello\n", "none of the formats that are known"),
-        ("", "none of the formats that are known"),
+        ("A=1\nB=2\n", "fits several formats: env or toml or ini"),
+        ("hello\n", "its format was not recognized"),
+        ("", "its format was not recognized"),
     ] {
         let refused = folder.run_on(text, &["get", "-", "/A"]);
         assert_eq!(refused.code, Some(6), "{text}: {refused:?}");
@@ -417,7 +420,7 @@ fn seal_speaks_of_seal_and_of_what_it_prints() {
     for (arguments, input, hint) in [
         (&["seal", "s3cret"][..], "", piped_in),
         (&["seal"], "", "nothing was printed; type or pipe the secret in\n"),
-        (&["seal"], &long, "nothing was printed; a token is no place for it\n"),
+        (&["seal"], &long, "nothing was printed; keep data of that size in a file of its own\n"),
     ] {
         let said = folder.run_on(input, arguments);
         assert!(said.err.ends_with(&format!("  next: {hint}")), "{said:?}");

@@ -47,10 +47,10 @@ pub(crate) struct Common {
     /// Read the master key from FILE
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
-    /// Run COMMAND by sh -c; what it prints is the master key
+    /// Run COMMAND with sh -c and use its output as the master key
     #[arg(long, global = true, value_name = "COMMAND", conflicts_with = "key_file")]
     pub(crate) key_command: Option<OsString>,
-    /// Take the configs that are named for FORMAT, whatever their names tell
+    /// Read the configs that you name as FORMAT, whatever their file names are
     #[arg(long, global = true, value_name = "FORMAT", value_parser = FORMATS)]
     pub(crate) format: Option<String>,
     /// Append to FILE what each command did with keys and secrets; `journald:` is systemd's journal
@@ -59,16 +59,16 @@ pub(crate) struct Common {
     /// Wait at most SECONDS for another run that writes in the same directory [default: $PROXMOX_MCP_LOCK_WAIT or 10]
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) lock_wait: Option<u32>,
-    /// Open configs of up to N tokens with salts of their own, each of which costs a derivation [default: 2048]
+    /// Decrypt configs with up to N different salts; each takes one key derivation [default: 2048]
     #[arg(long, global = true, value_name = "N")]
     pub(crate) max_tokens: Option<usize>,
-    /// Never ask anything at the terminal: fail where something is missing
+    /// Never prompt at the terminal: fail if something is missing
     #[arg(long, global = true)]
     pub(crate) no_input: bool,
-    /// Say on stderr what is found and done
+    /// Print details of the work to stderr
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
-    /// Say on stderr only what went wrong
+    /// Print only errors and warnings to stderr
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 }
@@ -85,22 +85,22 @@ pub(crate) enum Command {
     Decrypt(Decrypt),
     /// Print one value, decrypted
     Get(Get),
-    /// Replace one value by a secret, which is read from stdin or a prompt
+    /// Replace one value with a secret from stdin or a prompt
     Set(Set),
     /// Remove one value, with its name
     Unset(Unset),
-    /// Edit a config in plain text, in memory alone; what changed is encrypted again
+    /// Edit a config in plain text, only in memory; changed secrets are encrypted again
     Edit(Edit),
     /// Show what is encrypted, without a key
     Status(Status),
-    /// Check that every token opens with the key at hand
+    /// Check that every token can be decrypted with the current keys
     Verify(Verify),
     /// Make a new master key
     Keygen(Keygen),
-    /// Tell master keys apart
+    /// Identify master keys
     #[command(subcommand)]
     Key(Key),
-    /// Give configs a new master key, without a way to lose a secret
+    /// Re-encrypt configs with a new master key; no failure can lose a secret
     Rotate(Rotate),
     /// List or remove the backups that rotations made
     Backups(Backups),
@@ -110,7 +110,7 @@ pub(crate) enum Command {
     Seal(Seal),
     /// Print the secret of one token from stdin
     Open(Open),
-    /// Start a program with secrets, decrypted in its environment or in files of its own
+    /// Start a program with decrypted secrets in its environment or in private files
     Run(Run),
     /// Find out what is wrong with a config and its master key, and what to do
     Doctor(Doctor),
@@ -150,10 +150,10 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Files of directories")]
 pub(crate) struct Select {
-    /// In directories look at files that match GLOB too, as in '*.tf' or 'deploy/**/*.txt' (can be repeated)
+    /// In directories, also include files that match GLOB, such as '*.tf' or 'deploy/**/*.txt' (can be repeated)
     #[arg(long, value_name = "GLOB")]
     pub(crate) include: Vec<String>,
-    /// In directories leave out files that match GLOB (can be repeated)
+    /// In directories, skip files that match GLOB (can be repeated)
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<String>,
 }
@@ -170,8 +170,8 @@ the nearest one counts, from the config's directory up to the repository's top:
   secrets = [\"/mcpServers/*/env/*\", \"**/password\"]
   ignore = [\"/examples/**\"]")]
 pub(crate) struct Check {
-    /// Configs, or directories whose configs are all looked at, known by their names; examples, links, hidden directories
-    /// and what cannot be read are skipped [default: .]
+    /// Configs, or directories: all their files with a config's name. Examples, links, hidden directories and files
+    /// that are no configs are skipped [default: .]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -183,14 +183,14 @@ pub(crate) struct Check {
     /// What to do about values that nobody named, but that look like secrets
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     pub(crate) likely: Likely,
-    /// Take tokens that are older than AGE for findings too, as in 365d; as a rotation renews their time, this is the age
-    /// of the key
+    /// Take tokens that are older than AGE for findings too, as in 365d; as a rotation renews their time, this is the
+    /// age of the key
     #[arg(long, value_name = "AGE")]
     pub(crate) max_age: Option<MaxAge>,
-    /// Take tokens in the old form, with one salt for all, for findings too
+    /// Also report legacy tokens, which share one salt
     #[arg(long)]
     pub(crate) no_legacy: bool,
-    /// Look at the configs that are staged in git instead; none of them need have a POINTER
+    /// Check the configs that are staged in git instead; they need not have the value of --require
     #[arg(long, conflicts_with = "paths")]
     pub(crate) staged: bool,
     /// Print JSON
@@ -213,7 +213,7 @@ pub(crate) enum Likely {
     Ignore,
 }
 
-/// Start a program with secrets, decrypted in its environment or in files of its own
+/// Start a program with decrypted secrets in its environment or in private files
 #[derive(Debug, Args)]
 #[command(help_template = HELP, before_help = "\
 Examples:
@@ -242,10 +242,10 @@ pub(crate) struct Run {
     /// Fill in ${VAR}, ${VAR:-default} and ${VAR:?message} in values that are not encrypted, from the environment
     #[arg(long)]
     pub(crate) expand: bool,
-    /// Replace the secrets in what the program prints by `[redacted]`: as they are, in JSON, base64, hex and percent-encoded
+    /// Replace secrets in the program's output with `[redacted]`, also as JSON, base64, hex and percent-encoding
     #[arg(long)]
     pub(crate) redact: bool,
-    /// Leave the master key's variables in the program's environment
+    /// Keep the master key's variables in the program's environment
     #[arg(long)]
     pub(crate) keep_key: bool,
     /// The program and its arguments
@@ -260,14 +260,14 @@ written to, a path is /proc/PID/fd/N: while the program keeps that descriptor op
 can open it, and nobody else.
 The program takes the place of fernseal, so its exit code is the program's: 127 if it was not found, 126 if it cannot be
 executed. With --redact, fernseal stays and passes on output, signals and the exit code. That protects from accidents, in
-agents and logs; it is no border, as a program can print a secret in other forms. Secrets of fewer than 4 bytes are not
+agents and logs, not from an attacker: a program can print a secret in other forms. Secrets of fewer than 4 bytes are not
 replaced.";
 
 /// Find out what is wrong with a config and its master key, and what to do
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// The config to look at [default: $PROXMOX_MCP_CONFIG]; or a directory: which keys its configs need, what each of the
-    /// keys in the usual places opens, and which can be retired
+    /// The config to look at [default: $PROXMOX_MCP_CONFIG]; or a directory: which keys its configs need, what each of
+    /// the keys in the usual places opens, and which can be retired
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) select: Select,
@@ -312,8 +312,8 @@ Examples:
 Secrets can be named once for all configs of a directory: in .fernseal.toml, see
 the section FILES of fernseal(1).")]
 pub(crate) struct Encrypt {
-    /// The config to read; or a directory, all of whose configs are encrypted in place: what is named, and what looks like a
-    /// secret
+    /// The config to read; or a directory, all of whose configs are encrypted in place: what is named, and what looks
+    /// like a secret
     pub(crate) config: PathBuf,
     #[command(flatten)]
     pub(crate) select: Select,
@@ -326,7 +326,7 @@ pub(crate) struct Encrypt {
     /// Replace CONFIG itself, which keeps its owner, group and mode
     #[arg(long, conflicts_with_all = ["output", "force", "keep_mode"])]
     pub(crate) in_place: bool,
-    /// Give OUT the owner, group and mode of CONFIG, rather than make it readable by you alone
+    /// Give OUT the owner, group and mode of CONFIG; without this option only you can read OUT
     #[arg(long)]
     pub(crate) keep_mode: bool,
     /// Take the values at POINTER for secrets too, as in /proxmox/password or /env/* (can be repeated)
@@ -344,13 +344,13 @@ pub(crate) struct Encrypt {
     /// In a directory, leave out configs that cannot be encrypted, and encrypt the others (exit code 8)
     #[arg(long)]
     pub(crate) keep_going: bool,
-    /// Encrypt values that are or hold placeholders too, such as ${VAR} or {{ name }}
+    /// Also encrypt values that contain placeholders, such as ${VAR} or {{ name }}
     #[arg(long)]
     pub(crate) placeholders: bool,
-    /// Write tokens in the old form, with one salt for all
+    /// Write legacy tokens, which share one salt
     #[arg(long)]
     pub(crate) legacy: bool,
-    /// Seal even with a master key of fewer than 16 bytes
+    /// Encrypt even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,
     /// Print JSON
@@ -364,16 +364,16 @@ pub(crate) struct Encrypt {
 pub(crate) struct Decrypt {
     /// The config to read [default: $PROXMOX_MCP_CONFIG]
     pub(crate) config: Option<PathBuf>,
-    /// Where to write, readable by you alone [default: stdout]
+    /// Where to write; only you can read the file [default: stdout]
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
     /// Overwrite OUT if it exists
     #[arg(long, requires = "output")]
     pub(crate) force: bool,
-    /// Give OUT the owner and group of CONFIG, and its mode without the rights of others
+    /// Give OUT the owner and group of CONFIG, and its mode without permissions for others
     #[arg(long, requires = "output")]
     pub(crate) keep_mode: bool,
-    /// For `git diff`: leave what cannot be decrypted as it is, and never fail for it
+    /// For `git diff`: print a token unchanged if it cannot be decrypted, and do not fail
     #[arg(long, conflicts_with_all = ["output", "force"])]
     pub(crate) textconv: bool,
     /// Print JSON: what was decrypted into OUT
@@ -382,7 +382,7 @@ pub(crate) struct Decrypt {
 }
 
 const TEXTCONV_HELP: &str = "\
-To see in `git diff` which secrets changed, in plain text and on your terminal alone:
+To see in `git diff` which secrets changed, in plain text and only on your terminal:
   echo '*.encrypted.json diff=fernseal' >> .gitattributes
   git config diff.fernseal.textconv 'fernseal decrypt --textconv'
 Leave diff.fernseal.cachetextconv off: git would keep the secrets in the repository.";
@@ -399,7 +399,7 @@ pub(crate) struct Get {
     pub(crate) json: bool,
 }
 
-/// Replace one value by a secret, which is read from stdin or a prompt
+/// Replace one value with a secret from stdin or a prompt
 #[derive(Debug, Args)]
 #[command(help_template = HELP, before_help = "\
 Example:
@@ -409,19 +409,20 @@ pub(crate) struct Set {
     pub(crate) config: PathBuf,
     /// The value to replace, as in /auth/token_value or auth.token_value
     pub(crate) pointer: Pointer,
-    /// Add the value if it is not there, to an object that is
+    /// Add the value to an existing object if it is missing
     #[arg(long)]
     pub(crate) create: bool,
-    /// What can only be the secret: taken, so that clap does not repeat it in its message, and refused
+    /// A further argument, which may be the secret. It is accepted here so that clap does not print it, and then
+    /// refused
     #[arg(hide = true)]
     pub(crate) surplus: Vec<OsString>,
-    /// Replace a token even if it does not decrypt with the key at hand; the secret in it is lost
+    /// Replace a token even if the current keys do not decrypt it; the secret in it is lost
     #[arg(long)]
     pub(crate) discard_old: bool,
-    /// Take every byte on stdin, the line end at its end too
+    /// Use every byte of stdin, including the final line break
     #[arg(long)]
     pub(crate) raw: bool,
-    /// Seal even with a master key of fewer than 16 bytes
+    /// Encrypt even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,
     /// Print JSON
@@ -434,7 +435,7 @@ pub(crate) struct Set {
 pub(crate) struct Unset {
     /// The config to change
     pub(crate) config: PathBuf,
-    /// The value to remove, as in /auth/token_value or auth.token_value; an object in JSON goes with all that is in it
+    /// The value to remove, as in /auth/token_value or auth.token_value; a JSON object is removed with all its members
     pub(crate) pointer: Pointer,
     /// Print JSON
     #[arg(long)]
@@ -447,13 +448,14 @@ pub(crate) struct Unset {
 Example:
   printf 'db_password = \"%s\"\\n' \"$(pass db | fernseal seal)\" >> prod.tfvars")]
 pub(crate) struct Seal {
-    /// What can only be the secret: taken, so that clap does not repeat it in its message, and refused
+    /// A further argument, which may be the secret. It is accepted here so that clap does not print it, and then
+    /// refused
     #[arg(hide = true)]
     pub(crate) surplus: Vec<OsString>,
-    /// Take every byte on stdin, the line end at its end too
+    /// Use every byte of stdin, including the final line break
     #[arg(long)]
     pub(crate) raw: bool,
-    /// Seal even with a master key of fewer than 16 bytes
+    /// Encrypt even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,
 }
@@ -464,16 +466,16 @@ pub(crate) struct Seal {
 Example:
   psql -Atc 'select token from account' | fernseal open")]
 pub(crate) struct Open {
-    /// What can only be the token: taken, so that it is told how tokens are handed over
+    /// A further argument, which may be the token. It is accepted here so that the message can say how to pass a token
     #[arg(hide = true)]
     pub(crate) surplus: Vec<OsString>,
 }
 
-/// Edit a config in plain text, in memory alone; what changed is encrypted again
+/// Edit a config in plain text, only in memory; changed secrets are encrypted again
 #[derive(Debug, Args)]
 #[command(
     after_help = "The editor is $VISUAL, $EDITOR or vi. The text is in $XDG_RUNTIME_DIR or /dev/shm while it runs;
-an editor that keeps copies elsewhere (vim is told not to) should be told not to."
+configure an editor so that it keeps no copies elsewhere (fernseal does that for vim)."
 )]
 pub(crate) struct Edit {
     /// The config to edit
@@ -481,7 +483,7 @@ pub(crate) struct Edit {
     /// Take the values at POINTER for secrets too, as in /proxmox/password or /env/* (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
     pub(crate) fields: Vec<Pointer>,
-    /// Seal even with a master key of fewer than 16 bytes
+    /// Encrypt even with a master key of fewer than 16 bytes
     #[arg(long)]
     pub(crate) allow_short_key: bool,
     /// Print JSON
@@ -492,12 +494,13 @@ pub(crate) struct Edit {
 /// Show what is encrypted, without a key
 #[derive(Debug, Args)]
 pub(crate) struct Status {
-    /// Configs, or directories whose configs are all looked at, known by their names [default: $PROXMOX_MCP_CONFIG]
+    /// Configs, or directories: all their files with a config's name [default: $PROXMOX_MCP_CONFIG]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) select: Select,
-    /// Fail (exit code 3) if a token is older than AGE, as in 365d; as a rotation renews their time, this is the age of the key
+    /// Fail (exit code 3) if a token is older than AGE, as in 365d; as a rotation renews their time, this is the age of
+    /// the key
     #[arg(long, value_name = "AGE")]
     pub(crate) max_age: Option<MaxAge>,
     /// Also open every token (needs the key)
@@ -508,15 +511,16 @@ pub(crate) struct Status {
     pub(crate) json: bool,
 }
 
-/// Check that every token opens with the key at hand
+/// Check that every token can be decrypted with the current keys
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Configs, or directories whose configs are all looked at, known by their names [default: $PROXMOX_MCP_CONFIG]
+    /// Configs, or directories: all their files with a config's name [default: $PROXMOX_MCP_CONFIG]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) select: Select,
-    /// Fail (exit code 3) if a token is older than AGE, as in 365d; as a rotation renews their time, this is the age of the key
+    /// Fail (exit code 3) if a token is older than AGE, as in 365d; as a rotation renews their time, this is the age of
+    /// the key
     #[arg(long, value_name = "AGE")]
     pub(crate) max_age: Option<MaxAge>,
     /// Print JSON
@@ -527,7 +531,7 @@ pub(crate) struct Verify {
 /// Make a new master key
 #[derive(Debug, Args)]
 pub(crate) struct Keygen {
-    /// Write the key to FILE, readable by you alone; FILE must not exist
+    /// Write the key to FILE, which only you can read; FILE must not exist
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Print the key to stdout, where it may end up in a log
@@ -538,7 +542,7 @@ pub(crate) struct Keygen {
     pub(crate) json: bool,
 }
 
-/// Tell master keys apart
+/// Identify master keys
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
     /// Print the ids of the keys in files
@@ -556,7 +560,7 @@ pub(crate) struct KeyIds {
     pub(crate) json: bool,
 }
 
-/// Give configs a new master key, without a way to lose a secret
+/// Re-encrypt configs with a new master key; no failure can lose a secret
 #[derive(Debug, Args)]
 #[command(help_template = HELP, before_help = "\
 Examples:
@@ -564,12 +568,12 @@ Examples:
   fernseal rotate proxmox-config/ --new-key-file new.key
   fernseal rotate --rollback proxmox-config/   back, while the old key is set")]
 pub(crate) struct Rotate {
-    /// Configs, or directories whose configs are all rotated, known by their names
+    /// Configs, or directories: all their files with a config's name
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) select: Select,
-    /// Rotate to the key in FILE: one that you made, or that of a rotation that did not finish
+    /// Rotate to the key in FILE: your own, or the key of an unfinished rotation
     #[arg(long, value_name = "FILE", conflicts_with_all = ["new_key_out", "rollback"])]
     pub(crate) new_key_file: Option<PathBuf>,
     /// Write the new key to FILE, which must not exist [default: ~/.proxmox_mcp_key.ID]
@@ -584,13 +588,13 @@ pub(crate) struct Rotate {
     /// Leave out configs that cannot be rotated, and rotate the others (exit code 8)
     #[arg(long, conflicts_with = "rollback")]
     pub(crate) keep_going: bool,
-    /// Check everything and say what would be done; write nothing
+    /// Check everything and print what would be done; write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Put the newest backups back, where they open with the key at hand
+    /// Restore the newest backup of each config, if the current keys decrypt it
     #[arg(long)]
     pub(crate) rollback: bool,
-    /// Derive keys on N threads; if more than one, files are written meanwhile [default: one for each core]
+    /// Derive keys on N threads; with more than one, files are written at the same time [default: one for each core]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Print JSON
@@ -603,7 +607,7 @@ pub(crate) struct Rotate {
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(override_usage = "fernseal backups [list] [OPTIONS] PATH…\n       fernseal backups prune [OPTIONS] PATH…")]
 pub(crate) struct Backups {
-    /// What to do; without a word the backups are listed
+    /// What to do; without a subcommand the backups are listed
     #[command(subcommand)]
     pub(crate) verb: Option<BackupsVerb>,
     #[command(flatten)]
@@ -615,7 +619,7 @@ pub(crate) struct Backups {
 pub(crate) enum BackupsVerb {
     /// List the backups of the configs below PATH
     List(BackupsAt),
-    /// Remove the backups of the configs below PATH, where these open with the key at hand
+    /// Remove the backups of those configs below PATH that the current keys decrypt
     Prune(Prune),
 }
 

@@ -1,16 +1,16 @@
-//! What help and the manual pages say beside the options: exit codes, environment variables and files.
+//! The parts of help and manual pages that are not options: exit codes, environment variables and files.
 //! Change it when a command reads another variable or file, or ends with another code.
 
 /// Each exit code and its meaning.
 pub(crate) const EXIT_STATUS: [(&str, &str); 12] = [
     ("0", "done"),
-    ("1", "another failure"),
+    ("1", "any other failure"),
     ("2", "wrong usage"),
     ("3", "check found a secret in plain text"),
     ("4", "a token could not be decrypted"),
     ("5", "no usable master key"),
     ("6", "a config or a token is malformed"),
-    ("7", "a file could not be read or written, or there was nothing to look at"),
+    ("7", "a file could not be read or written, or no config was found"),
     ("8", "some of several files failed"),
     ("9", "interrupted; run the command again to finish"),
     ("126", "run: the program cannot be executed"),
@@ -23,8 +23,8 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 15] = [
     ("PROXMOX_MCP_MASTER_KEY_FILE", "The path of a file that holds the master key."),
     (
         "PROXMOX_MCP_MASTER_KEY_COMMAND",
-        "A command that prints the master key. It is run by sh -c, has stdin and the terminal, and gets none of these \
-         variables that hold or name keys.",
+        "A command that prints the master key. It is run with sh -c, with stdin and the terminal, and without the \
+         variables here that contain or name keys.",
     ),
     (
         "CREDENTIALS_DIRECTORY",
@@ -32,15 +32,15 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 15] = [
     ),
     (
         "PROXMOX_MCP_MASTER_KEY_PREVIOUS",
-        "Former master keys, separated by commas or line ends. They decrypt and never encrypt.",
+        "Previous master keys, separated by commas or line breaks. They decrypt and never encrypt.",
     ),
-    ("PROXMOX_MCP_MASTER_KEY_PREVIOUS_FILE", "The path of a file that holds former master keys."),
-    ("PROXMOX_MCP_MASTER_KEY_PREVIOUS_COMMAND", "A command that prints former master keys."),
-    ("PROXMOX_MCP_CONFIG", "The config of a command that only reads and names none."),
+    ("PROXMOX_MCP_MASTER_KEY_PREVIOUS_FILE", "The path of a file that holds previous master keys."),
+    ("PROXMOX_MCP_MASTER_KEY_PREVIOUS_COMMAND", "A command that prints previous master keys."),
+    ("PROXMOX_MCP_CONFIG", "The config of a command that only reads, if the command line names none."),
     ("PROXMOX_MCP_AUDIT_LOG", "The audit log, unless --audit-log names one."),
     (
         "PROXMOX_MCP_LOCK_WAIT",
-        "How many seconds to wait for another run, unless --lock-wait says it; 10 if neither does.",
+        "How many seconds to wait for another run, unless --lock-wait is given. The default is 10.",
     ),
     ("HOME", "The directory of .proxmox_mcp_key, and for new key files."),
     (
@@ -56,15 +56,15 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 15] = [
 pub(crate) const FILES: [(&str, &str); 8] = [
     (
         "~/.proxmox_mcp_key",
-        "The master key where no option or variable names one. It must be yours and have mode 0600.",
+        "The master key, if no option or variable names one. The file must be yours and have mode 0600.",
     ),
     ("~/.proxmox_mcp_key.ID", "The new key of a rotation, mode 0600. ID is the id of the key."),
     ("CONFIG.backup.YYYYMMDD_HHMMSS", "The backup that a rotation makes of CONFIG before it replaces it."),
     (
         "CONFIG.edited.YYYYMMDD_HHMMSS",
-        "The text of an edit, encrypted, where CONFIG was saved by another program meanwhile.",
+        "The encrypted text of an edit, if another program saved CONFIG in the meantime.",
     ),
-    ("CONFIG.saved.N", "What another program saved to CONFIG while a run replaced it that was killed in that moment."),
+    ("CONFIG.saved.N", "What another program saved to CONFIG just when a run that replaced it was killed."),
     (
         ".fernseal.lock",
         "Beside configs, while a command writes there: its lock, with its process ID. Only those who may write in the \
@@ -91,9 +91,9 @@ pub(crate) fn after_help() -> String {
 }
 
 const KEY_SOURCES: &str = "\
-The master key comes from the first of these that is there: --key-file or
+The master key comes from the first of these that exists: --key-file or
 --key-command; PROXMOX_MCP_MASTER_KEY, PROXMOX_MCP_MASTER_KEY_FILE,
 PROXMOX_MCP_MASTER_KEY_COMMAND or $CREDENTIALS_DIRECTORY/proxmox_mcp_master_key
-(two of these four that differ are refused); ~/.proxmox_mcp_key; a prompt.
+(if two of these four differ, the command fails); ~/.proxmox_mcp_key; a prompt.
 Keys in PROXMOX_MCP_MASTER_KEY_PREVIOUS (or _FILE, _COMMAND) decrypt tokens and
 never encrypt.";

@@ -115,7 +115,7 @@ fn tell(listed: &Listed, at: &BackupsAt) -> Result<()> {
 /// Describes how much was searched.
 fn looked_at(configs: usize, skipped: usize) -> String {
     let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
-    format!("{} looked at{skipped}", count(configs, "config"))
+    format!("{} checked{skipped}", count(configs, "config"))
 }
 
 fn prune(args: &Prune, context: &Context) -> Result<()> {
@@ -178,7 +178,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         context.audit.record_done(&entry, &context.report);
     }
     for (config, failure) in &kept {
-        context.report.warn(format_args!("the backups of {} stay: {}", shown(&config.path), failure.what()));
+        context.report.warn(format_args!("the backups of {} were kept: {}", shown(&config.path), failure.what()));
     }
     let told = if args.at.json {
         let kept: Vec<_> = kept

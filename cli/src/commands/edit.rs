@@ -134,12 +134,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         return Ok(());
     };
     for Sealed { pointer, from } in &saved {
-        let from = from.as_ref().map_or_else(String::new, |from| format!(": it holds the secret that was at {from}"));
+        let from =
+            from.as_ref().map_or_else(String::new, |from| format!(": it contains the secret that was at {from}"));
         context.report.note(format_args!("encrypted {pointer}{from}"));
     }
     let number = count(saved.len(), "value");
     let under = id.map_or_else(String::new, |id| format!("; the key's id is {id}"));
-    context.report.note(format_args!("{} saved; {number} encrypted anew{under}", document.name));
+    context.report.note(format_args!("{} saved; {number} newly encrypted{under}", document.name));
     Ok(())
 }
 

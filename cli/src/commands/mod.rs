@@ -1,4 +1,4 @@
-//! The commands, one file each, and what several of them share.
+//! The commands, one file each, and the functions that several of them share.
 //!
 //! A command either does all of its work or fails with the reason. Each reads top to bottom: read the config, load the
 //! keys, compute the result, write it. To add a command, add a file here, its arguments in `args`, and its line in
@@ -59,7 +59,7 @@ fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
     named.map(Path::to_owned).or_else(default).ok_or_else(none)
 }
 
-/// Finds the configs that `paths` name. Options choose among the files of directories, and so do the settings in them.
+/// Finds the configs that `paths` name. Options, and `.fernseal.toml` in a directory, choose among its files.
 pub(crate) fn find(paths: &[PathBuf], select: &Select) -> Result<Found> {
     let globs = |texts: &[String], way: &Path| -> Vec<Glob> {
         texts.iter().map(|text| Glob { text: text.clone(), way: way.to_owned() }).collect()
@@ -92,7 +92,7 @@ pub(crate) fn tell_notice(notice: Notice, context: &Context) {
             context.report.note(format_args!("removed {}, left by a run that was killed", shown(&path)));
         }
         Notice::Rescued(config, save) => context.report.warn(format_args!(
-            "another program saved {} while a run that was killed replaced it; that save is in {}: compare the two",
+            "a killed run was replacing {} when another program saved it; that save is now in {}: compare the two",
             shown(&config),
             shown(&save)
         )),
@@ -111,10 +111,10 @@ fn refuse_same_file(source: &ConfigFile, out: &Path, failure: UsageFailure) -> R
     if source.is_at(out)? { Err(failure.into()) } else { Ok(()) }
 }
 
-/// Refuses a config and a pointer in each other's place. `option` is what stands before the pointer.
+/// Fails if the config and the pointer are swapped. `option` is the option before the pointer, if there is one.
 fn refuse_swapped(verb: &'static str, config: &Path, option: Option<&'static str>, pointer: &OsStr) -> Result<()> {
     let file = Path::new(pointer);
-    // A master key would be shown as the pointer.
+    // If it is a master key, the message would show it as the pointer.
     let is_key = || config.to_str().is_some_and(is_key_text);
     if is_key() || ConfigPath::named(config).is_stream() || config.symlink_metadata().is_ok() || !file.is_file() {
         return Ok(());
@@ -131,7 +131,7 @@ fn confirm(question: Question, context: &Context) -> Result<()> {
     }
 }
 
-/// Reads a config that is not written: a file, or a stream.
+/// Reads a config for a command that does not write it. The config may be a stream.
 pub(crate) fn look(config: &ConfigPath, context: &Context) -> Result<ConfigText> {
     if !config.is_stream() {
         return load(config, context).map(|(_, document)| document);
@@ -170,14 +170,14 @@ pub(crate) fn read_again(
     Ok((source, document))
 }
 
-/// As [`load`], for a config whose tokens are all going to be opened: one that costs too much is refused.
+/// Reads a config as [`load`] does, before all its tokens are opened. Fails if that takes too many derivations.
 pub(crate) fn load_to_open(config: &ConfigPath, context: &Context) -> Result<(ConfigFile, ConfigText)> {
     let (source, document) = load(config, context)?;
     context.check_cost(&document)?;
     Ok((source, document))
 }
 
-/// Where the format of `config` is known from. `--format` is for what the user has named, not for what lies in a directory.
+/// Tells what determines the format of `config`. `--format` applies only to configs that the user named.
 pub(crate) fn format_source(config: &ConfigPath, context: &Context) -> FormatSource {
     let by_itself = if config.is_stream() { FormatSource::Content } else { FormatSource::Name };
     context.format.filter(|_| !config.was_found()).map_or(by_itself, FormatSource::Given)
@@ -190,7 +190,7 @@ pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Cont
     Ok(document)
 }
 
-/// Turns debug mode on if the config asks for it, and tells what is in it then.
+/// Turns debug mode on if the config asks for it, and then prints its tokens as debug messages.
 fn tell_tokens(document: &ConfigText, context: &Context) {
     if document.wants_debug() {
         context.report.be_verbose();

@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
             output::result(format_args!("skipped {file}: {reason}"))?;
         }
         let looked_at = count(looked_at, "config");
-        output::result(format_args!("{looked_at} looked at, {} skipped, {} failed", skipped.len(), failed.len()))?;
+        output::result(format_args!("{looked_at} checked, {} skipped, {} failed", skipped.len(), failed.len()))?;
     }
     failures.extend(args.max_age.filter(|_| aged > 0).map(|max_age| too_old(aged, max_age)));
     error::check_none(failures)
@@ -191,14 +191,16 @@ impl State {
         output::result(format_args!("Encrypted values: {}", tokens.iter().filter(|token| token.form.is_ok()).count()))?;
         let legacy = self.document.legacy_tokens().count();
         if legacy > 0 {
-            output::result(format_args!("Legacy tokens: {legacy} (one salt for all; a rotation renews them)"))?;
+            output::result(format_args!(
+                "Legacy tokens: {legacy} (they share one salt; a rotation gives each its own)"
+            ))?;
         }
         let now = time::now();
         for (at, token) in tokens.iter().enumerate() {
             let form = match token.form {
                 Ok((format, time)) => {
                     let old = super::age_note(token, max_age);
-                    format!("{}, sealed {} UTC ({}){old}", format_name(&format), date(time), age(time, now))
+                    format!("{}, encrypted {} UTC ({}){old}", format_name(&format), date(time), age(time, now))
                 }
                 Err(_) => "INVALID: Invalid encrypted token format".to_owned(),
             };
@@ -303,7 +305,7 @@ impl TokenValue {
             Self::NotAString => "NOT A STRING",
             Self::Empty => "EMPTY",
             Self::Encrypted => "ENCRYPTED",
-            Self::Lookalike => "INVALID (begins like a token, but is none)",
+            Self::Lookalike => "INVALID (begins like a token, but is not one)",
             Self::Placeholder => "PLACEHOLDER",
             Self::PlainText => "PLAIN TEXT",
         }

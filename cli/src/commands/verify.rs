@@ -92,9 +92,9 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
             if skipped.is_empty() { String::new() } else { format!("; {} skipped", count(skipped.len(), "path")) };
         let configs = count(configs, "config");
         context.report.note(match tokens {
-            0 => format!("{configs} looked at, and no token found{skipped}"),
-            1 => format!("1 token of {configs} looked at, and it opens{skipped}"),
-            tokens => format!("{tokens} tokens of {configs} looked at, and all open{skipped}"),
+            0 => format!("{configs} checked: no token found{skipped}"),
+            1 => format!("1 token in {configs} checked: it can be decrypted{skipped}"),
+            tokens => format!("{tokens} tokens in {configs} checked: all can be decrypted{skipped}"),
         });
     }
     error::check_none(failures)

@@ -113,15 +113,12 @@ impl ConfigFailure {
             }
             Self::LongNames { config } => malformed(
                 format!("{} has names too long to be told above so many values", shown(config)),
-                "no config is like that; check where the file comes from",
+                "a config does not look like this; check where the file comes from",
             ),
             Self::TooManySalts { config, salts, max } => message(
                 Exit::Malformed,
-                format!(
-                    "{} has {salts} tokens with salts of their own, and more than {max} are not opened",
-                    shown(config)
-                ),
-                format!("each costs time: look who made the config; if it is yours, say --max-tokens {salts}"),
+                format!("{} has {salts} tokens with different salts, and the limit is {max}", shown(config)),
+                format!("each one takes time: check who made the config; if you trust it, add --max-tokens {salts}"),
             ),
 
             Self::Value { config, pointer, error } => {
@@ -131,7 +128,7 @@ impl ConfigFailure {
                 malformed(format!("{}: {} at {pointer}", refusal.what, shown(config)), refusal.next)
             }
             Self::OutsideOfValues { config, pointer } => malformed(
-                format!("the secret cannot be written outside of a value: {} at {pointer}", shown(config)),
+                format!("a token outside of a value cannot be replaced by its secret: {} at {pointer}", shown(config)),
                 "make the token a value of its own, or remove it",
             ),
             Self::NoValue { config, pointer, aim, namesakes } => message(
@@ -145,15 +142,15 @@ impl ConfigFailure {
             ),
             Self::NoObject { config, pointer } => malformed(
                 format!("no object at {pointer} in {}", shown(config)),
-                "a member is added to an object that is there: add that with `fernseal edit`",
+                "--create needs an existing object: add the object with `fernseal edit` first",
             ),
             Self::NoObjectToAddTo { config, pointer } => malformed(
                 format!("the value{} in {} is not an object", at(pointer), shown(config)),
-                "only an object takes a new member; an array is changed with `fernseal edit`",
+                "--create adds a value only to an object; change an array with `fernseal edit`",
             ),
             Self::NotAMember { config, pointer } => malformed(
-                format!("not the member of an object: {}{}", shown(config), at(pointer)),
-                "an item of an array, or the whole config, is removed with `fernseal edit`",
+                format!("the value is not a member of an object: {}{}", shown(config), at(pointer)),
+                "remove an item of an array, or the whole config, with `fernseal edit`",
             ),
             Self::NoTokenValue { config } => malformed(
                 format!("no auth.token_value in {}", shown(config)),
@@ -166,18 +163,18 @@ impl ConfigFailure {
             ),
             Self::SecretTooLong { config, pointer } => malformed(
                 format!("the secret is longer than 1 MiB: {} {pointer}", shown(config)),
-                "nothing was written; a config is no place for it",
+                "nothing was written; keep data of that size in a file of its own",
             ),
             Self::SecretOnStdinTooLong => malformed(
                 "the secret on stdin is longer than 1 MiB".to_owned(),
-                "nothing was printed; a token is no place for it",
+                "nothing was printed; keep data of that size in a file of its own",
             ),
             Self::SecretNotUtf8 => malformed(
                 "the secret on stdin is not UTF-8 text".to_owned(),
-                "such bytes cannot stand in a JSON string; encode them, for example as base64",
+                "a secret must be text; encode the bytes, for example as base64",
             ),
             Self::HoldsNul { pointer } => {
-                malformed(format!("the value at {pointer} holds a NUL"), "hand it over in a file, with --file")
+                malformed(format!("the value at {pointer} contains a NUL character"), "pass it in a file, with --file")
             }
 
             Self::NotAnObject { config, pointer } => malformed(
@@ -185,15 +182,17 @@ impl ConfigFailure {
                 "use --env NAME=POINTER for one value",
             ),
             Self::NotASingleValue { config, pointer } => malformed(
-                format!("{}: {pointer} is not a single value, as a variable needs", shown(config)),
-                "name the members that are single values, each with --env NAME=POINTER",
+                format!("{}: {pointer} is an object or array, and a variable needs a single value", shown(config)),
+                "use --env NAME=POINTER for each member that is a single value",
             ),
             Self::NotAVariableName { config, pointer } => malformed(
-                format!("{}: the member {pointer} is not named as a variable", shown(config)),
+                format!("{}: the name of the member {pointer} is not a valid variable name", shown(config)),
                 "a variable's name has letters, digits and _ only; use --env NAME=POINTER for each member",
             ),
 
-            Self::KeyVariable { name } => variable(name, "holds the master key", "take it out of the config"),
+            Self::KeyVariable { name } => {
+                variable(name, "holds the master key", "remove the placeholder from the config")
+            }
             Self::VariableNotSet { name } => {
                 variable(name, "is not set", "set it, or give it a default: ${NAME:-default}")
             }
@@ -202,8 +201,8 @@ impl ConfigFailure {
             }
             Self::PlaceholderForm { name } => variable(
                 name,
-                "stands in a placeholder of another form",
-                "what is understood is ${NAME}, ${NAME:-default} and ${NAME:?message}",
+                "is in a placeholder of an unsupported form",
+                "the supported forms are ${NAME}, ${NAME:-default} and ${NAME:?message}",
             ),
 
             Self::Flawed { counts, max_age } => flawed(counts, *max_age),
@@ -214,7 +213,7 @@ impl ConfigFailure {
             ),
             Self::RequiredNowhere { pointer, namesakes } => message(
                 Exit::Malformed,
-                format!("no config that was looked at has a value at {pointer}"),
+                format!("none of the checked configs has a value at {pointer}"),
                 namesakes.hint().unwrap_or_else(|| CHECK_SPELLING.to_owned()),
             ),
         }
@@ -247,7 +246,7 @@ fn flawed(counts: &[(Flaw, usize)], max_age: Option<MaxAge>) -> Message {
         next.push(format!("what is no secret is listed under ignore in {SECRETS_FILE}"));
     }
     if counts.iter().any(|(flaw, _)| !matches!(flaw, Flaw::Lookalike | Flaw::Legacy | Flaw::Aged)) {
-        next.push("what was committed before is no secret any more".to_owned());
+        next.push("if a secret was committed or shared before, change it at its service".to_owned());
     }
     message(Exit::PlainText, what.into_iter().flatten().collect::<Vec<_>>().join(", "), next.join("; "))
 }
@@ -331,11 +330,11 @@ pub(super) fn value_problem(place: &str, pointer: &Pointer, error: Error) -> Str
     let what = match error {
         Error::AuthenticationFailed => "Token decryption failed",
         Error::Malformed => "Invalid encrypted token format",
-        Error::Lookalike => "Invalid encrypted token format: the value begins like a token but is none",
+        Error::Lookalike => "Invalid encrypted token format: the value begins like a token but is not one",
         Error::NotUtf8 => "the value is not UTF-8 text",
-        Error::DuplicateKey => "a name on the way to this value occurs twice in its object",
+        Error::DuplicateKey => "a name in this pointer occurs twice in its object",
         Error::NotFound => "no value at this pointer",
-        Error::InvalidPointer => "not a pointer",
+        Error::InvalidPointer => "not a valid pointer",
         Error::NotAString => "the value is not a string",
         Error::RandomFailed => "the system's random source failed",
         Error::KeyShort => "the master key is shorter than 16 bytes",
@@ -351,17 +350,19 @@ pub(crate) fn value_hint(error: Error) -> &'static str {
             "set the master key that the token was encrypted with; if it is set, the token was changed: \
              restore the config from a backup"
         }
-        Error::Malformed => "a token is enc: and unbroken base64; check that the file was not damaged on its way here",
+        Error::Malformed => {
+            "a token is enc: and base64 on one line; check whether the file was damaged when it was copied"
+        }
         Error::Lookalike => "restore the token, or put the plain secret in its place",
-        Error::NotUtf8 => "such bytes cannot stand in a JSON string; seal a text, for example base64",
-        Error::DuplicateKey => "readers disagree on which of the two counts: remove one of them",
+        Error::NotUtf8 => "a JSON string cannot contain such bytes; encrypt them as text, for example as base64",
+        Error::DuplicateKey => "programs disagree on which of the two to use: remove one of them",
         Error::NotFound => {
             "`fernseal status CONFIG` lists the encrypted values; a pointer looks like /auth/token_value"
         }
         Error::InvalidPointer => "a pointer looks like /auth/token_value or auth.token_value",
-        Error::NotAString => "name a string in it",
-        Error::RandomFailed => "nothing was written; without random numbers nothing can be sealed",
-        Error::KeyShort => "make a new key with `fernseal keygen`; a short key still opens what it sealed",
+        Error::NotAString => "name a string inside it",
+        Error::RandomFailed => "nothing was written; encryption needs random numbers",
+        Error::KeyShort => "make a new key with `fernseal keygen`; a short key still decrypts its own tokens",
         _ => "check the file with a JSON validator",
     }
 }
@@ -419,7 +420,7 @@ impl JsonFlaw {
     fn hint(self) -> &'static str {
         match self {
             Self::Empty => "the file is empty: restore it from a backup, or write {} into it",
-            Self::MergeConflict => "these are the marks of a merge conflict: resolve it first",
+            Self::MergeConflict => "the file contains the markers of a merge conflict: resolve it first",
             Self::Comment => "a config is strict JSON, which has no comments: remove the comment",
             Self::TrailingComma => {
                 "a config is strict JSON, which has no comma before a closing bracket: remove the comma"
@@ -467,7 +468,7 @@ impl Flaw {
             Self::PlainString | Self::PlainScalar => "plain text",
             Self::LikelyString | Self::LikelyScalar => "likely a secret, in plain text",
             Self::Group => "not a string, but an object or array",
-            Self::Lookalike => "looks like a token, but is none",
+            Self::Lookalike => "looks like a token, but is not one",
             Self::Legacy => "legacy token, without a salt of its own",
             Self::Aged => "old token",
         }

@@ -134,8 +134,8 @@ impl FileFailure {
                 format!("{} is not used: {refused}", shown(path)),
                 match refused {
                     Refused::File { .. } => {
-                        "only files of root, of yourself and of the user who called sudo count: chown it, or name a file \
-                         of yours"
+                        "the file must belong to you, to root or to the user who called sudo: change its owner, or name \
+                         another file"
                     }
                     Refused::Link { .. } => LINK_HINT,
                 },
@@ -143,25 +143,23 @@ impl FileFailure {
             Self::TooLarge { path } => {
                 file(format!("{} is larger than 64 MiB", shown(path)), "no config is that large; check the path")
             }
-            Self::NotRegular { path } => {
-                file(format!("{} is not a regular file", shown(path)), "a config is a regular file")
-            }
+            Self::NotRegular { path } => file(format!("{} is not a regular file", shown(path)), "name a regular file"),
             Self::DirectoryUnreadable { path, error } => file(
                 format!("the directory {} cannot be read: {error}", shown(path)),
                 "check its permissions; a config in it would be missed",
             ),
             Self::EntryUnreadable { path, error } => file(
-                format!("{} cannot be looked at: {error}", shown(path)),
-                "check the file system; a config there would be missed",
+                format!("{} cannot be inspected: {error}", shown(path)),
+                "check the file system; a config there could be missed",
             ),
             Self::NoConfig { directory, left_out, first } => no_config(directory, *left_out, first),
             Self::NoConfigLookedAt { skipped } => file(
-                format!("no config looked at: {} skipped", count(*skipped, "file")),
+                format!("no config was checked: {} skipped", count(*skipped, "file")),
                 "check the path; what was skipped is listed with the reason",
             ),
             Self::BackupDirUnusable { directory, error } => {
                 let why = match error.kind() {
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "it is no directory".to_owned(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "it is not a directory".to_owned(),
                     _ => error.to_string(),
                 };
                 file(
@@ -189,16 +187,16 @@ impl FileFailure {
             }
 
             Self::Changed { path } => file(
-                format!("{} changed meanwhile; it was left as it is", shown(path)),
-                "somebody else works on it: run this again when they are done",
+                format!("another program changed {}; that change was kept", shown(path)),
+                "this command did not change it: run it again when the other program is finished",
             ),
             Self::ChangedWhileRotated { path } => file(
                 format!("{} changed while it was being rotated", shown(path)),
-                "it was left as it is; run the rotation again with --new-key-file and the new key's file",
+                "this file was not rotated; run the rotation again with --new-key-file and the new key's file",
             ),
             Self::ChangedWhileEdited { path, edited } => message(
                 Exit::File,
-                format!("{} changed while it was edited; it was left as it is", shown(path)),
+                format!("another program changed {} while it was edited; that change was kept", shown(path)),
                 format!("the edited text, encrypted, is in {}: compare the two", shown(edited)),
             ),
             Self::SavedWhileReplaced { path, save } => file(
@@ -214,8 +212,8 @@ impl FileFailure {
                 "another program changed it meanwhile; check it with `fernseal verify`",
             ),
             Self::HardLinks { path, number } => file(
-                format!("{} has {number} names (hard links); replacing it would part them", shown(path)),
-                "remove the other names, or copy the file",
+                format!("{} has {number} hard links; replacing the file would separate them", shown(path)),
+                "remove the other links, or work on a copy of the file",
             ),
             Self::DirectoryOfUnwritable { path, error } => file(
                 format!("the directory of {} cannot be written: {error}", shown(path)),
@@ -224,28 +222,28 @@ impl FileFailure {
             Self::CannotWrite { step: Step::Replace, path, error } if error.kind() == io::ErrorKind::ResourceBusy => {
                 file(
                     format!("cannot replace {}: {error}", shown(path)),
-                    "nothing was changed there; it is a mount point, as a container has for a single file, and cannot be \
-                     replaced: mount the directory that it is in, or run this where the file itself lies",
+                    "nothing was changed there; the file is mounted by itself, as in a container, and cannot be replaced: mount \
+                     its directory instead, or run this on the host",
                 )
             }
             Self::MountPoint { path } => file(
-                format!("{} is a mount point by itself: no file can take its place", shown(path)),
-                "work on the file that is mounted there, on the host, or mount its directory",
+                format!("{} is mounted as a single file, so it cannot be replaced", shown(path)),
+                "change the file on the host, or mount the whole directory instead",
             ),
             Self::Immutable { path } => file(
                 format!("{} is immutable or append-only (lsattr)", shown(path)),
-                "chattr -i -a it, or leave it as it is",
+                "remove the attribute (chattr -i -a), or do not change this file",
             ),
             Self::DirectoryOfImmutable { path } => file(
                 format!("the directory of {} is immutable or append-only (lsattr)", shown(path)),
-                "chattr -i -a it, or leave the config as it is",
+                "remove the attribute (chattr -i -a), or do not change this config",
             ),
             Self::AnothersInSticky { path } => file(
                 format!(
-                    "{} is another user's, in a directory where only its owner may replace it (sticky)",
+                    "{} belongs to another user, and in a sticky directory only the owner may replace a file",
                     shown(path)
                 ),
-                "run it as the owner of the file",
+                "run this as the owner of the file",
             ),
             Self::BackupNameTooLong { path, max } => file(
                 format!("the backup of {} would have a name of more than {max} bytes", shown(path)),
@@ -256,33 +254,34 @@ impl FileFailure {
             Self::CannotKeep { property, path, error } => cannot(&format!("keep the {property} of"), path, error),
             Self::OwnerNotGiven { uid, gid, path, error } => file(
                 format!("cannot give the owner and group of the config ({uid}:{gid}) to {}: {error}", shown(path)),
-                "nothing was written; leave out --keep-mode, or run it as a user who may set them",
+                "nothing was written; leave out --keep-mode, or run this as a user who may set them",
             ),
             Self::ModeNotKept { mode, path, error } => file(
                 format!("cannot give mode {mode:03o} to {}: {error}", shown(path)),
-                "its file system keeps no permissions, so others could read it: name a file on another one",
+                "its file system has no permissions, so others could read it: use another file system",
             ),
             Self::Unremovable { path, error } => {
                 file(format!("{} cannot be removed: {error}", shown(path)), "check the directory's permissions")
             }
             Self::Unsynced { path, error } => file(
                 format!("{} is changed, but its directory cannot be synced: {error}", shown(path)),
-                "whether the change outlasts a power failure is not known",
+                "a power failure could undo the change: check the file system, then run `sync`",
             ),
-            Self::OutputExists { path } => file(
-                format!("{} exists already", shown(path)),
-                "name another file, or remove that one (--force overwrites, where a command has it)",
-            ),
+            Self::OutputExists { path } => {
+                file(format!("{} exists already", shown(path)), "name another file, or overwrite this one with --force")
+            }
             Self::OutputNotRegular { path } => file(format!("{} is not a regular file", shown(path)), NAME_A_FILE),
             Self::OutputLeadsNowhere { path } => {
-                file(format!("{} is a link that leads to no file", shown(path)), NAME_A_FILE)
+                file(format!("{} is a broken symbolic link", shown(path)), NAME_A_FILE)
             }
             Self::AuditLog { path, error } => {
                 let (from, next) = match error.kind() {
                     io::ErrorKind::NotFound => {
-                        (relative_to(path), "nothing was changed; make its directory, or name another log")
+                        (relative_to(path), "nothing was changed; create its directory, or name another log")
                     }
-                    _ => (String::new(), "nothing was changed; make room or name another log"),
+                    _ => {
+                        (String::new(), "nothing was changed; check its permissions and the disk, or name another log")
+                    }
                 };
                 file(format!("the audit log {}{from} cannot be written: {error}", shown(path)), next)
             }
@@ -295,7 +294,7 @@ impl FileFailure {
                 "name a directory that exists and that you can write to",
             ),
             Self::Stdout { error } => {
-                file(format!("stdout cannot be written: {error}"), "the result is not complete; run it again")
+                file(format!("stdout cannot be written: {error}"), "the output is incomplete; run it again")
             }
             Self::ReaderGone => file(String::new(), ""),
 
@@ -307,12 +306,12 @@ impl FileFailure {
                 file(format!("no file can be made in memory: {error}"), "free some memory, or use --env")
             }
             Self::NoMemoryForRedact => file(
-                "no memory file system can be written to, so --redact has no files".to_owned(),
+                "--redact found no writable memory file system for its files".to_owned(),
                 "mount a tmpfs at /dev/shm, or use --config-fd or --env with --redact",
             ),
             Self::EditedUnreadable { error } => file(
                 format!("the edited text cannot be read: {error}"),
-                "nothing was changed; save under the name that the editor was given",
+                "nothing was changed; save the file under the name that the editor shows",
             ),
         }
     }
@@ -327,7 +326,7 @@ fn no_config(directory: &Path, left_out: usize, first: &[(PathBuf, String)]) -> 
     if left_out == 0 {
         return message(
             Exit::File,
-            format!("no config in {directory}: no file in it has the name of one"),
+            format!("no config in {directory}: no file in it has a config's name"),
             NO_CONFIG_NAME,
         );
     }
@@ -338,7 +337,7 @@ fn no_config(directory: &Path, left_out: usize, first: &[(PathBuf, String)]) -> 
             1 => format!("no config in {directory}: 1 entry left out"),
             number => format!("no config in {directory}: {number} entries left out"),
         },
-        format!("check the path, or name a file itself to take it in ({})", first.join("; ")),
+        format!("check the path, or name a file directly to include it ({})", first.join("; ")),
     )
 }
 
@@ -420,15 +419,15 @@ impl fmt::Display for Step {
             Self::BackUp => "back up",
             Self::Find => "find",
             Self::FindName => "find a name for",
-            Self::LookAt => "look at",
+            Self::LookAt => "inspect",
             Self::Create => "create",
             Self::Write => "write",
-            Self::WriteBeside => "write beside",
-            Self::Publish => "publish",
+            Self::WriteBeside => "create a temporary file beside",
+            Self::Publish => "finish writing",
             Self::Replace => "replace",
             Self::Sync => "sync",
             Self::KeepBackupsIn => "keep backups in",
-            Self::MakeBackupDirectory => "make the directory of the backup of",
+            Self::MakeBackupDirectory => "create the directory for the backup of",
         })
     }
 }

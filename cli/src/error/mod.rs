@@ -1,12 +1,12 @@
 //! Every message that a person sees when a command fails: what happened, what to do next, and the exit code.
 //!
-//! A failure holds paths, pointers, offsets, key ids and causes; never a secret, and never a sentence. The sentences are
-//! here: one file for each topic, one enum in it, and for each variant all three parts in one place (`message`).
-//! To change a message, find its words in this folder. To add a failure, add a variant and its message.
+//! A failure holds paths, pointers, offsets, key ids and causes; never a secret, and never a sentence. The sentences
+//! are here: one file for each topic, one enum in it, and for each variant all three parts in one place (`message`). To
+//! change a message, find its words in this folder. To add a failure, add a variant and its message.
 //!
 //! One exception: what a format has against a text or a value stands beside the rule of that format, in
-//! [`config::syntax`](crate::config), as a [`Refusal`](crate::config::text::Refusal). `tests/formats` builds that folder
-//! without this one, and counts the refusals by their words.
+//! [`config::syntax`](crate::config), as a [`Refusal`](crate::config::text::Refusal). `tests/formats` builds that
+//! folder without this one, and counts the refusals by their words.
 //!
 //! Some failures say more about another one, for example that nothing was changed. They wrap it: see [`Failure`].
 
@@ -194,14 +194,14 @@ impl Failure {
                 .message()
                 .with_next(|next| format!("{next}; --format text writes the secrets as they are, without quotes")),
             Self::OrDiscardOld(failure) => failure.message().with_next(|next| {
-                format!("{next}; if the old secret is not needed any more, --discard-old replaces it all the same")
+                format!("{next}; if you no longer need the old secret, --discard-old replaces it without decrypting it")
             }),
             Self::ObstacleToRotation(failure) => {
                 failure.message().with_next(|_| "mend that, or rotate a copy in another place".to_owned())
             }
-            Self::WorkDone(failure) => failure.message().with_next(|_| {
-                "the work is done, and only what is printed is not complete: do not run it again".to_owned()
-            }),
+            Self::WorkDone(failure) => failure
+                .message()
+                .with_next(|_| "the work is done; only the output is incomplete: do not run it again".to_owned()),
             Self::OneOfMany(failure) => Message { exit: Exit::Partial, ..failure.message() },
         }
     }

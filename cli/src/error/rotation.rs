@@ -50,7 +50,7 @@ fn looked_at(configs: usize, skipped: usize) -> String {
     format!("{}{skipped}", count(configs, "config"))
 }
 
-const GOES_ON: &str = "run the same command again: it goes on where it stopped";
+const GOES_ON: &str = "run the same command again: it continues where it stopped";
 
 impl RotationFailure {
     pub(super) fn message(&self) -> Message {
@@ -72,19 +72,20 @@ impl RotationFailure {
             Self::AllLeftOut { files } => message(
                 Exit::Partial,
                 format!("{} left out; nothing was changed", count(*files, "file")),
-                "mend what is listed, then run it again",
+                "fix the listed problems, then run it again",
             ),
             Self::SomeFailed { left_out, failed, resume } => {
-                let left_out = (*left_out > 0).then(|| format!("{} left out, not changed", count(*left_out, "file")));
+                let left_out =
+                    (*left_out > 0).then(|| format!("{} left out and not changed", count(*left_out, "file")));
                 // What another program saved meanwhile may be under any key, or under none.
                 let failed = (*failed > 0)
                     .then(|| format!("{} failed; keep the old key and the new one", count(*failed, "file")));
                 let what: Vec<String> = left_out.into_iter().chain(failed).collect();
-                message(Exit::Partial, what.join("; "), format!("mend what is listed, then finish with: {resume}"))
+                message(Exit::Partial, what.join("; "), format!("fix the listed problems, then finish with: {resume}"))
             }
 
             Self::RollbackInterrupted { left } => {
-                message(Exit::Interrupted, format!("interrupted: {} not looked at", count(*left, "file")), GOES_ON)
+                message(Exit::Interrupted, format!("interrupted: {} not reached", count(*left, "file")), GOES_ON)
             }
             Self::NothingToPutBack { configs, skipped, backup_dir } => {
                 let place = match backup_dir {
@@ -93,8 +94,8 @@ impl RotationFailure {
                 };
                 message(
                     Exit::File,
-                    format!("nothing to put back: no backup {place} {}", looked_at(*configs, *skipped)),
-                    "nothing was changed; check the path, or say where backups are (--backup-dir)",
+                    format!("nothing to restore: no backup {place} {}", looked_at(*configs, *skipped)),
+                    "nothing was changed; check the path, or name the directory of the backups with --backup-dir",
                 )
             }
             Self::SomeNotPutBack { files } => message(
@@ -104,18 +105,18 @@ impl RotationFailure {
             ),
             Self::NoBackup { config } => message(
                 Exit::Unopened,
-                format!("{} does not open with the key at hand, and has no backup", shown(config)),
-                "set the key that it is under, or say where backups are (--backup-dir)",
+                format!("the current keys do not decrypt {}, and it has no backup", shown(config)),
+                "set the key that it was encrypted with, or name the directory of its backups with --backup-dir",
             ),
             Self::EditedSince { config, backup } => message(
                 Exit::Other,
-                format!("{} was edited since {} was made", shown(config), shown(backup)),
-                "compare the two, and copy by hand what is wanted",
+                format!("{} was edited after {} was made", shown(config), shown(backup)),
+                "compare the two files, and copy what you need by hand",
             ),
             Self::SecretChangedSince { config, backup } => message(
                 Exit::Other,
-                format!("a secret in {} was set or moved since {} was made", shown(config), shown(backup)),
-                "the backup does not hold it; go on with the new key, or copy by hand what is wanted",
+                format!("a secret in {} was set or moved after {} was made", shown(config), shown(backup)),
+                "the backup does not contain that secret; keep the new key, or copy what you need by hand",
             ),
 
             Self::PruneInterrupted { left } => {
@@ -123,13 +124,13 @@ impl RotationFailure {
             }
             Self::BackupsStay { configs } => message(
                 Exit::Partial,
-                format!("the backups of {} stay", count(*configs, "config")),
-                "the warnings say why; `fernseal verify CONFIG` says which tokens open",
+                format!("the backups of {} were kept", count(*configs, "config")),
+                "the warnings say why; `fernseal verify CONFIG` shows which tokens can be decrypted",
             ),
             Self::NoTokensLeft { config } => message(
                 Exit::Other,
-                format!("{} has no encrypted values any more", shown(config)),
-                "remove its backups by hand if none is needed",
+                format!("{} no longer has encrypted values", shown(config)),
+                "remove its backups by hand if you do not need them",
             ),
         }
     }

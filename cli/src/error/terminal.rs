@@ -33,15 +33,15 @@ impl TerminalFailure {
             Self::NotUtf8 => message(
                 Exit::Other,
                 "what was typed is not UTF-8 text",
-                "nothing was taken over; set the terminal to UTF-8, or use a pipe",
+                "the input was not used; set the terminal to UTF-8, or use a pipe",
             ),
             Self::LineTooLong => {
-                message(Exit::Other, "the line is too long", "nothing was taken over; use a pipe or a file for it")
+                message(Exit::Other, "the line is too long", "the input was not used; use a pipe or a file for it")
             }
             Self::Cut { cut, otherwise } => {
                 let what = match cut {
                     Cut::Typed => "cancelled at the prompt",
-                    Cut::HungUp => "the terminal hung up at the prompt",
+                    Cut::HungUp => "the terminal was closed at the prompt",
                     Cut::Signal => "interrupted at the prompt",
                 };
                 message(Exit::Other, what, otherwise.to_string())
@@ -54,7 +54,7 @@ impl TerminalFailure {
             ),
             Self::Discarded { config } => message(
                 Exit::Other,
-                "the changes were thrown away",
+                "the changes were discarded",
                 Otherwise::ChangesGone { config: config.clone() }.to_string(),
             ),
         }
@@ -131,14 +131,14 @@ impl fmt::Display for Otherwise {
             Self::NoKey => "nothing was changed; run it again, or name a key file with --key-file",
             Self::NoSecret => "nothing was changed; run it again when ready",
             Self::NothingSealed => "nothing was printed; run it again when ready",
-            Self::BackupsStay => "nothing was removed; run it again and answer yes, or give --yes",
+            Self::BackupsStay => "nothing was removed; run it again and answer yes, or add --yes",
             Self::NothingEncrypted => "nothing was written; run it again and answer yes, or give --yes",
             Self::KeyNotShown => "the key was not shown and is not stored anywhere; run it again, or use -o FILE",
             Self::KeyNotStored => {
                 "the key that was shown is not in any file: if you did not store it, make another one"
             }
             Self::ChangesGone { config } => {
-                return write!(f, "{} was not changed, and the changes are gone", shown(config));
+                return write!(f, "{} was not changed, and your changes are lost", shown(config));
             }
         })
     }

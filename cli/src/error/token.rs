@@ -64,7 +64,7 @@ impl KeyElsewhere {
             None => "this token".to_owned(),
         };
         format!(
-            "the key in {} (its id is {}), where a rotation left it, opens {what}: {}",
+            "the key in {} (its id is {}), which a rotation made, decrypts {what}: {}",
             shown(&self.file),
             self.id,
             make_permanent(&self.file, self.present)
@@ -84,13 +84,12 @@ impl TokenFailure {
             }
             Self::OthersUnopened { config, tried, key_from, elsewhere } => message(
                 Exit::Unopened,
-                format!("the other tokens of {} do not open with this key (tried: {tried})", shown(config)),
+                format!("this key does not decrypt the other tokens of {} (tried: {tried})", shown(config)),
                 match elsewhere {
                     Some(elsewhere) => elsewhere.hint(),
                     None => format!(
-                        "set the key that they were encrypted with in the place of the one from {key_from}; \
-                         `fernseal verify` says which tokens open; if that key is lost, put \"\" in the place of each \
-                         of them first"
+                        "replace the key from {key_from} with the key that they were encrypted with; `fernseal verify` shows \
+                         which tokens a key decrypts; if that key is lost, first replace each of these tokens with \"\""
                     ),
                 },
             ),
@@ -101,13 +100,13 @@ impl TokenFailure {
             ),
             Self::NotOneToken => message(
                 Exit::Malformed,
-                "Invalid encrypted token format: stdin does not hold one token and nothing else",
-                "pipe one token in, as `fernseal seal` prints it; `fernseal decrypt -` opens all of a text",
+                "Invalid encrypted token format: stdin must contain exactly one token",
+                "pipe in one token as `fernseal seal` prints it; for a text with tokens use `fernseal decrypt -`",
             ),
             Self::SealingFailed(error) => message(
                 Exit::Other,
-                format!("sealing failed: {error}"),
-                "nothing was written; try again, and if it stays so report it",
+                format!("encryption failed: {error}"),
+                "nothing was written; try again, and report it if it fails again",
             ),
         }
     }
@@ -123,28 +122,28 @@ impl Advice {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Usual => return None,
-            Self::BareFernet => "a Fernet token stands there as it is: write its text in base64 once more, \
-                                 or put the plain secret there and encrypt that"
+            Self::BareFernet => "the value is a bare Fernet token: encode its text in base64 once more, \
+                                 or replace it with the plain secret and encrypt that"
                 .to_owned(),
             Self::EncodedTwice { key_from } => format!(
-                "the key from {key_from} is encoded twice, and the key that it decodes to opens this token: put what \
-                 `base64 -d` prints of it there"
+                "the key from {key_from} is base64-encoded twice, and the decoded key decrypts this token: replace the key \
+                 with the output of `base64 -d`"
             ),
             Self::Elsewhere(elsewhere) => elsewhere.hint(),
             Self::OtherKey { key_from, id, has_previous, tried } => {
-                let previous = if *has_previous { " and than the previous ones" } else { "" };
+                let previous = if *has_previous { ", nor with a previous key" } else { "" };
                 let tried = match tried {
                     0 => String::new(),
-                    1 => "; the other key that a rotation left in HOME does not open it either".to_owned(),
-                    tried => format!("; none of the {tried} other keys that rotations left in HOME opens it either"),
+                    1 => "; the other key that a rotation left in HOME does not decrypt it either".to_owned(),
+                    tried => format!("; none of the {tried} other keys that rotations left in HOME decrypts it either"),
                 };
                 format!(
-                    "it was encrypted with another key than the one from {key_from} (its id is {id}){previous}, or it was \
+                    "it was not encrypted with the key from {key_from} (its id is {id}){previous}, or it was \
                      changed since: set the right key, or restore the config from a backup{tried}"
                 )
             }
             Self::Unfinished { key_file, command } => {
-                format!("the key in {} opens it: finish the rotation to that key with: {command}", shown(key_file))
+                format!("the key in {} decrypts it: finish the rotation to that key with: {command}", shown(key_file))
             }
         })
     }
@@ -157,10 +156,8 @@ fn make_permanent(file: &Path, present: KeySource) -> String {
     let exports = exports.join("; ");
     match present {
         KeySource::Option => format!("{option} from now on"),
-        KeySource::Command => format!("put that key where the key command takes it from, or {option}"),
-        KeySource::Credential => {
-            "put the text in that file in the place of the credential proxmox_mcp_master_key".to_owned()
-        }
+        KeySource::Command => format!("store that key where the key command reads it, or {option}"),
+        KeySource::Credential => "replace the credential proxmox_mcp_master_key with the text of that file".to_owned(),
         KeySource::Variable => format!("set it, here and wherever the old key is set: {exports}"),
         KeySource::Home => format!("move it to ~/.proxmox_mcp_key, or {option}"),
         KeySource::Prompt => format!("{option}, or set it for good: {exports}"),

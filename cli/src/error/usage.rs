@@ -11,8 +11,8 @@ use crate::quote::{Pointer, one_line, quoted, quoted_path, shown};
 pub(crate) enum UsageFailure {
     /// Neither the command line nor the environment names a config.
     NoConfigNamed { variable: Unset },
-    /// The config and the pointer stand in each other's place; `config` is what stands in the config's, and `option` is what
-    /// stands before the pointer.
+    /// The config and the pointer stand in each other's place; `config` is what stands in the config's, and `option` is
+    /// what stands before the pointer.
     Swapped { verb: &'static str, option: Option<&'static str>, config: PathBuf, pointer: PathBuf },
     /// The only argument is a file, so the pointer is missing.
     NoPointerNamed { config: PathBuf },
@@ -120,7 +120,7 @@ impl UsageFailure {
             }
             Self::NoPointerNamed { config } => usage(
                 format!("no pointer named: which value of {}?", shown(config)),
-                "name it behind the config, as in /auth/token_value",
+                "name it after the config, as in /auth/token_value",
             ),
             Self::PointerNotUtf8 => {
                 usage("the pointer is not UTF-8 text".to_owned(), "name a value, as in /auth/token_value")
@@ -160,23 +160,25 @@ impl UsageFailure {
                 "the configs of a directory are encrypted in place".to_owned(),
                 "leave -o, --force and --keep-mode out, or name one config",
             ),
-            Self::TwoForStdout => {
-                usage("stdout cannot take the config and what --json prints".to_owned(), "name a file with -o OUT")
-            }
+            Self::TwoForStdout => usage(
+                "the config and the JSON of --json cannot both go to stdout".to_owned(),
+                "name a file with -o OUT",
+            ),
             Self::LockWaitNotSeconds { variable, value } => usage(
                 format!("{variable} is not a number of seconds: {}", value.to_string_lossy()),
                 "set it to a whole number, as in 30, or unset it",
             ),
 
-            Self::SecretAsArgument { secret } => {
-                usage("a secret is no argument: others see it there, and the shell keeps it".to_owned(), secret.pipe())
-            }
+            Self::SecretAsArgument { secret } => usage(
+                "a secret must not be an argument: other users see it, and the shell history keeps it".to_owned(),
+                secret.pipe(),
+            ),
             Self::SecretMissing { secret, why } => {
                 let place = match secret {
                     SecretFor::Value(pointer) => format!("for {pointer} is"),
                     SecretFor::Token => "is".to_owned(),
                 };
-                usage(format!("the secret {place} not on stdin, and is not asked for, as {why}"), secret.pipe())
+                usage(format!("the secret {place} not on stdin, and there is no prompt because {why}"), secret.pipe())
             }
             Self::SecretEmpty { secret } => message(
                 Exit::Usage,
@@ -184,21 +186,21 @@ impl UsageFailure {
                 format!("{}; type or pipe the secret in", secret.not_done()),
             ),
             Self::SecretsDiffer { secret } => {
-                message(Exit::Usage, "the two are not the same", format!("{}; try again", secret.not_done()))
+                message(Exit::Usage, "the two entries are not the same", format!("{}; try again", secret.not_done()))
             }
             Self::TokenAsArgument => usage(
                 "the token comes from stdin, not from an argument".to_owned(),
                 "pipe it in: printf %s \"$TOKEN\" | fernseal open",
             ),
 
-            Self::NoProgram => usage("no program named".to_owned(), "name it behind --"),
+            Self::NoProgram => usage("no program named".to_owned(), "name it after --"),
             Self::NotAnAssignment { text } => usage(
                 format!("{} is not NAME=POINTER", one_line(text)),
                 "write the variable, =, and the value's pointer, as in TOKEN=/auth/token_value",
             ),
             Self::VariableTwice { name } => usage(
                 format!("the variable {} would be set twice", one_line(name)),
-                "name another variable for one of the two",
+                "use different variables for the two values",
             ),
 
             Self::NotAMemoryFolder => {

@@ -121,7 +121,7 @@ impl Place {
             Found::Nothing if matches!(self.kind, KeySource::Credential | KeySource::Home) => "not there".to_owned(),
             Found::Nothing if env::is_empty(&self.name) => "empty, which counts as not set".to_owned(),
             Found::Nothing => "not set".to_owned(),
-            Found::Outranked => "set, but outranked".to_owned(),
+            Found::Outranked => "set, but not used: another source has priority".to_owned(),
             Found::Key(key) => format!("key {}", derive::id(key, NonZeroUsize::MIN)),
             Found::Failed(_) => "set, but unusable".to_owned(),
         }
@@ -247,7 +247,8 @@ fn check_private(path: &Path) -> Result<()> {
 const SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
 
 /// Whether others can only read a key file, and its mode is not for the user to change, as of the files that systemd,
-/// Kubernetes and Compose make (0440 or 0444): root's, those in a directory of secrets, and all on a read-only file system.
+/// Kubernetes and Compose make (0440 or 0444): root's, those in a directory of secrets, and all on a read-only file
+/// system.
 fn is_handed_over(path: &Path, file: &File, meta: &Metadata) -> bool {
     if meta.permissions().mode() & 0o022 != 0 {
         return false;
@@ -285,7 +286,7 @@ fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<Strin
         && !is_handed_over(path, &file, &meta)
     {
         let advice = match geteuid().as_raw() {
-            user if user == 0 || user == meta.uid() => "chmod 600 it".to_owned(),
+            user if user == 0 || user == meta.uid() => "run chmod 600 on it".to_owned(),
             _ => format!("it belongs to another user ({}), who can change that", meta.uid()),
         };
         report.advise(format_args!(

@@ -1,4 +1,5 @@
-//! Which files of a directory are configs: those whose names end as configs' names do, and what the user says beside that.
+//! Which files of a directory are configs: those whose names end as configs' names do, and what the user says beside
+//! that.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -49,11 +50,11 @@ impl Selection<'_> {
     pub(super) fn check(self, below: &Path) -> Result<(), &'static str> {
         let name = below.file_name().unwrap_or_default();
         if matches_any(self.exclude, below) {
-            Err("--exclude leaves it out")
+            Err("--exclude excludes it")
         } else if is_config_name(name) || matches_any(self.include, below) {
             Ok(())
         } else {
-            Err("its name is not that of a config: name it itself, or --include it")
+            Err("its name is not a config's name: name it directly, or use --include")
         }
     }
 }
@@ -69,8 +70,8 @@ fn matches_any(globs: &[Glob], below: &Path) -> bool {
     })
 }
 
-/// Whether `glob` matches `text`: `?` is one byte but `/`, `*` any number of such bytes, `**` any number of bytes, and `**/`
-/// nothing too.
+/// Whether `glob` matches `text`: `?` is one byte but `/`, `*` any number of such bytes, `**` any number of bytes, and
+/// `**/` nothing too.
 fn matches(glob: &[u8], text: &[u8]) -> bool {
     // The places of the text that the glob has come to so far: each byte of the glob is looked at once for each.
     let mut places = vec![false; text.len() + 1];

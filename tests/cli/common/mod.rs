@@ -251,6 +251,6 @@ pub(crate) fn a_log_that_fails_late_stops_nothing(
     // There is room for the first line, and almost none for the second.
     let (said, _) = done("cut", &"x\n".repeat((1_024 - first.len() - 20) / 2));
     assert!(said.err.contains("warning: the audit log log cannot be written: "), "{said:?}");
-    assert!(said.err.contains(&format!("; {name} itself: done\n")), "{said:?}");
+    assert!(said.err.contains(&format!("; the result of {name} is: done\n")), "{said:?}");
     assert!(!said.err.contains("nothing was changed"), "{said:?}");
 }

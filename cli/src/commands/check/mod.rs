@@ -1,8 +1,8 @@
 //! `check`: searches configs for secrets in plain text, for git hooks and CI. It needs no key.
 //!
 //! It examines the guide's secret, the values that `.fernseal.toml` or the command line names, values that look like
-//! secrets, and values that look like damaged tokens; if so asked, tokens that are old or in the old form too. It always
-//! examines all configs, and exits with code 3 if it finds anything.
+//! secrets, and values that look like damaged tokens; if so asked, tokens that are old or in the old form too. It
+//! always examines all configs, and exits with code 3 if it finds anything.
 
 mod finding;
 mod report;
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
         if !args.staged {
             failures.push(failure);
         } else if looked.configs > 0 {
-            context.report.note(format_args!("{}, of those that are staged", failure.what()));
+            context.report.note(format_args!("{} (among the staged configs)", failure.what()));
         }
     }
     // An invalid `.fernseal.toml` fails every config in its directory: keep one failure.
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     error::check_none(failures)
 }
 
-/// What the caller wants of the configs, beside what `.fernseal.toml` says.
+/// What the command line requires of the configs, in addition to `.fernseal.toml`.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
     pub(super) required: &'a NamedValues,
@@ -111,13 +111,13 @@ pub(super) struct Looked {
     pub(super) findings: Vec<Finding>,
     /// The files that were skipped, with the reasons.
     skipped: Vec<(String, String)>,
-    /// In how many configs legacy tokens are findings.
+    /// The number of configs in which legacy tokens are findings.
     without_legacy: usize,
     /// The files that could not be examined.
     pub(super) failed: Vec<(String, Failure)>,
     /// For each pointer that was searched for, the number of configs that have a value there.
     pub(super) met: BTreeMap<Pointer, usize>,
-    /// What may be meant by a pointer of the command line that leads nowhere.
+    /// For each pointer of the command line that has no value: the pointers that the user may have meant.
     meant: BTreeMap<Pointer, Namesakes>,
     /// For each pattern under `secrets` in the settings, and each under `ignore`, in how many configs it matched.
     patterns: BTreeMap<Pointer, usize>,
@@ -126,7 +126,7 @@ pub(super) struct Looked {
 
 impl Looked {
     fn at_paths(&mut self, paths: &[PathBuf], select: &Select, wanted: Wanted<'_>, context: &Context) {
-        // Settings that cannot be used fail the configs beside them.
+        // Invalid settings are ignored here. Later they make each config beside them fail.
         let mut found = super::find(paths, select).unwrap_or_else(|_| store::find(paths, Selection::default()));
         found.look_at_others();
         self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
@@ -152,7 +152,7 @@ impl Looked {
                 true => super::look(config, context),
                 false => config.read_to_look().and_then(|mut source| super::parse(config, &mut source, context)),
             };
-            // A stream is gone once it was read: what is wrong with it is told.
+            // A stream cannot be read a second time, so its failure is always reported.
             let could_hold = |words: &[&str]| if config.is_stream() { Ok(true) } else { config.could_hold(words) };
             let settings = if config.is_stream() { Ok(Rc::default()) } else { settings.nearest(config) };
             looked.add(&config.path, document, settings, wanted, could_hold);
@@ -224,7 +224,7 @@ impl Looked {
             }
             (Ok(document), Ok(settings)) => {
                 self.look_at_tokens(path, &document, &settings, wanted);
-                // There is one, as its values are not known.
+                // The arm above handles a document without a fault, so this one has a fault.
                 self.failed_or_foreign(path, document.fault(), Ok(settings), wanted.required, could_hold);
             }
             (Ok(_), Err(failure)) => self.failed.push((shown(path), failure)),
@@ -234,7 +234,7 @@ impl Looked {
         }
     }
 
-    /// Takes note of a file that cannot be read for the reason in `failure`, or that it is no config.
+    /// Records a file that cannot be read: as skipped if it holds no secret's name and no token, otherwise as failed.
     fn failed_or_foreign(
         &mut self,
         path: &Path,
@@ -253,19 +253,19 @@ impl Looked {
         });
         match holds_none {
             true => {
-                let reason = format!("{}; it holds no token and no secret's name", failure.what());
+                let reason = format!("{}; it contains no token and no name of a secret", failure.what());
                 self.skipped.push((shown(path), reason));
             }
             false => self.failed.push((shown(path), failure)),
         }
     }
 
-    /// Examines the values that must not be plain text, those that look like secrets, and those that look like tokens but
-    /// are not. `path` is the file, as the user can name it.
+    /// Examines the values that must not be plain text, those that look like secrets, and those that look like tokens
+    /// but are not. `path` is the file, as the user can name it.
     pub(super) fn look(&mut self, path: &Path, document: &ConfigText, settings: &SecretsFile, wanted: Wanted<'_>) {
         if let Err(failure) = document.check_values_known() {
             self.look_at_tokens(path, document, settings, wanted);
-            // Whoever asks for a value must hear that nobody knows.
+            // If --require names a value, the user must learn that it was not checked.
             self.failed.extend((!wanted.required.is_empty()).then(|| (document.name.clone(), failure)));
             return;
         }
@@ -355,8 +355,8 @@ impl Looked {
         Ok(())
     }
 
-    /// Takes note of all that looks like a token and is none, and of tokens that are in the old form or too old where that
-    /// is not wanted.
+    /// Takes note of all that looks like a token and is none, and of tokens that are in the old form or too old where
+    /// that is not wanted.
     fn look_at_tokens(&mut self, path: &Path, document: &ConfigText, settings: &SecretsFile, wanted: Wanted<'_>) {
         let no_legacy = wanted.no_legacy || settings.no_legacy;
         self.without_legacy += usize::from(no_legacy && document.fault().is_none());

@@ -108,7 +108,7 @@ impl Doctor {
         if mode & 0o022 == 0 {
             self.good("config file", format!("{name} can be read (mode {mode:03o})"));
         } else {
-            let next = format!("chmod 600 {}: who can write it can swap its secrets", quoted_path(path));
+            let next = format!("chmod 600 {}: whoever can write it can exchange its tokens", quoted_path(path));
             self.note("config file", format!("{name} can be written by others (mode {mode:03o})"), next);
         }
         let document = ConfigText::parse(path, source.take_bytes(), commands::format_source(&config, context));
@@ -117,10 +117,10 @@ impl Doctor {
             (Some(TextFormat::Json), _) => self.good("JSON", "the config is valid JSON in UTF-8"),
             (Some(format), _) => self.good("format", format!("the config is valid {} in UTF-8", format.title())),
             (None, Some(failure)) => self.wrong("format", &failure),
-            (None, None) => self.note("format", "its format is not known", "say which it is with --format"),
+            (None, None) => self.note("format", "its format is not known", "name the format with --format"),
         }
         if document.wants_debug() {
-            let next = "take \"level\": \"DEBUG\" out of \"logging\" when you are done";
+            let next = "remove \"level\": \"DEBUG\" from \"logging\" when you are done";
             self.note("debug mode", "the config asks for debug messages", next);
         }
 
@@ -135,9 +135,9 @@ impl Doctor {
             self.note("tokens", "the config has no encrypted values", next);
         } else if failures.is_empty() {
             match document.legacy_tokens().count() {
-                0 => self.good("tokens", format!("{} in the right form", count(document.tokens.len(), "token"))),
+                0 => self.good("tokens", format!("{} with a valid format", count(document.tokens.len(), "token"))),
                 old => {
-                    let what = format!("{} in the old form, with one salt for all", count(old, "token"));
+                    let what = format!("{} (they share one salt)", count(old, "legacy token"));
                     self.note("tokens", what, format!("a rotation renews them: fernseal rotate {}", quoted_path(path)));
                 }
             }
@@ -161,7 +161,8 @@ impl Doctor {
                 |met: Vec<(Pointer, usize)>| met.into_iter().map(|(pointer, _)| pointer.to_string()).collect();
             let missing: Vec<String> = pointers(missing);
             if there.is_empty() {
-                let what = format!("the config has no value at {}, and others were not judged", listed(missing, "or"));
+                let what =
+                    format!("the config has no value at {}, and other values were not checked", listed(missing, "or"));
                 let next =
                     format!("name its secrets beside it in {}: secrets = [\"/database/password\"]", secrets_file::NAME);
                 self.note("plain text", what, next);
@@ -190,7 +191,7 @@ impl Doctor {
         let options = context.key_options();
         let places = keys::places(options, &context.report);
         let listed: Vec<String> = places.iter().map(|place| format!("{}: {}", place.name, place.words())).collect();
-        self.good("key places", format!("in their order:\n        {}", listed.join("\n        ")));
+        self.good("key places", format!("in order of priority:\n        {}", listed.join("\n        ")));
         if !places.iter().any(Place::is_set) {
             let failure = Failure::from(KeyFailure::NoneFound { variable: keys::unset_variable() });
             if document.is_some_and(|document| document.tokens.is_empty()) {
@@ -217,8 +218,8 @@ impl Doctor {
             let Some(config) = config else { continue };
             match folder(config).and_then(|config| Ok(folder(&file)? == config)) {
                 Ok(true) => {
-                    let what = format!("the key file {} lies beside the config", shown(&file));
-                    self.note("key file", what, "keep it elsewhere: whoever gets the folder has both");
+                    let what = format!("the key file {} is in the same directory as the config", shown(&file));
+                    self.note("key file", what, "move it elsewhere: whoever gets the directory has both");
                 }
                 // A pipe has no directory, and a missing config was reported already.
                 Ok(false) => {}
@@ -244,7 +245,11 @@ impl Doctor {
         if opened > 0 {
             self.good(
                 "decryption",
-                format!("{} of {} with the key at hand", count(opened, "token"), document.tokens.len()),
+                format!(
+                    "{} of {} can be decrypted with the current keys",
+                    count(opened, "token"),
+                    document.tokens.len()
+                ),
             );
         }
         let mut is_first = true;
@@ -267,7 +272,11 @@ impl Doctor {
         }
         let ahead = time::now().saturating_add(MAX_CLOCK_SKEW);
         if document.tokens.iter().any(|token| token.form.is_ok_and(|(_, time)| time > ahead)) {
-            self.note("clock", "a token was sealed in the future", "check the clocks here and where it was sealed");
+            self.note(
+                "clock",
+                "the time of a token is in the future",
+                "check the clocks of this machine and of the one that encrypted it",
+            );
         }
     }
 
@@ -279,8 +288,8 @@ impl Doctor {
             Err(failure) => return self.wrong("backups", &failure),
         };
         if !backups.is_empty() {
-            let what = format!("{} beside the config: old keys still open them", count(backups.len(), "backup"));
-            let next = format!("once all is well: fernseal backups prune {}", quoted_path(path));
+            let what = format!("{} beside the config: old keys still decrypt them", count(backups.len(), "backup"));
+            let next = format!("when everything works: fernseal backups prune {}", quoted_path(path));
             self.note("backups", what, next);
         }
     }

@@ -140,7 +140,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     super::tell_caveats(caveats, context);
     if !args.in_place && !args.keep_mode && rights.mode() != source.mode() {
         context.report.note(format_args!(
-            "{} is for you alone (mode {:03o}; {} has {:03o}, which --keep-mode keeps)",
+            "only you can read {} (mode {:03o}); {} has mode {:03o}, which --keep-mode would keep",
             shown(&out),
             rights.mode(),
             document.name,
@@ -158,7 +158,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     context.report.note(format_args!("Encrypted configuration written to {}{under}", shown(target)));
     if !args.in_place && !secrets.is_empty() {
         context.report.note(format_args!(
-            "{} still holds the secrets in plain text: delete it once the new file works",
+            "{} still contains the secrets in plain text: delete it once the new file works",
             document.name
         ));
     }
@@ -214,8 +214,8 @@ fn encrypt_stream(config: &ConfigPath, args: &Encrypt, fields: &NamedValues, con
     output::after_the_work(output::json("encrypt", fields))
 }
 
-/// `DIR/NAME.json` → `DIR/NAME.encrypted.json`; only the file's name counts. The new name tells the format as the old one
-/// does; where that tells none, by the format's ending.
+/// `DIR/NAME.json` → `DIR/NAME.encrypted.json`; only the file's name counts. The new name tells the format as the old
+/// one does; where that tells none, by the format's ending.
 fn default_output(config: &Path, format: Option<TextFormat>) -> PathBuf {
     // A path without a file name cannot be read as a config, so it never comes here.
     let name = config.file_name().unwrap_or(config.as_os_str());

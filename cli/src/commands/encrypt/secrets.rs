@@ -1,5 +1,5 @@
-//! Which values of a config `encrypt` seals: those at the guide's pointer, those that are named, and, if so asked, those
-//! that look like secrets.
+//! Which values of a config `encrypt` seals: those at the guide's pointer, those that are named, and, if so asked,
+//! those that look like secrets.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,7 +126,7 @@ impl Wish<'_> {
                     self.note(document, context, text);
                 }
                 ValueKind::Plain if place.is_empty_string() => {
-                    self.note(document, context, format_args!("{pointer} is empty: left as it is"));
+                    self.note(document, context, format_args!("{pointer} is empty: not changed"));
                 }
                 ValueKind::Plain | ValueKind::Placeholder => {
                     let text = match place.text().map_err(|error| document.failure(&pointer, error)) {
@@ -138,7 +138,7 @@ impl Wish<'_> {
                         Err(failure) => return Err(failure),
                     };
                     if text.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
-                        let text = format_args!("{pointer} begins like a token; it is encrypted as it is");
+                        let text = format_args!("{pointer} begins like a token, but is encrypted like any other value");
                         self.warn(document, context, text);
                     }
                     check_length(document, &pointer, text.len())?;

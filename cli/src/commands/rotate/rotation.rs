@@ -232,7 +232,7 @@ impl NewKey {
     fn check_lasting(&self, configs: &[ConfigPath], args: &Rotate, context: &Context) -> Result<()> {
         let Some(place) = store::goes_before(&self.path, configs) else { return Ok(()) };
         if !args.no_backup {
-            context.report.warn(format_args!("{}: copy it to a disk before that", lies_on(&self.path, place)));
+            context.report.warn(format_args!("{}; copy it to a disk first", lies_on(&self.path, place)));
             return Ok(());
         }
         Err(KeyFailure::Forgetful { path: self.path.clone(), place, is_made: self.text.is_some() }.into())
@@ -444,7 +444,7 @@ impl Rotation<'_> {
         let key_file = &self.outcome.key_file;
         self.record_done(Verb::Keygen, Outcome::Done, std::slice::from_ref(key_file));
         self.context.report.note(format_args!(
-            "The new key is in {}. If this run is cut off, finish it with:\n  {}",
+            "The new key is in {}. If this run is interrupted, finish it with:\n  {}",
             shown(key_file),
             resume(self.args, key_file, self.context)
         ));

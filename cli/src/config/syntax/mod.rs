@@ -1,13 +1,13 @@
-//! The formats of configs: where the values of a text lie, and how one of them is written.
+//! The formats of configs: finds the values in a text, and writes new ones.
 //!
-//! [`read`] is the way in. It returns a [`Reading`], which has the values with their pointers, the tokens, and the edits that
-//! replace a value; everything but the edited spot stays byte for byte. What a format cannot say without doubt is a
-//! [`Refusal`], never a guess: a value on whose text the readers of the format disagree is left as it is, and the refusal
-//! names the disagreement.
+//! [`read`] is the entry point. It returns a [`Reading`], which has the values with their pointers, the tokens, and the
+//! edits that replace a value. An edit changes only its own place; all other bytes stay. If readers of the format
+//! disagree on the text of a value, the value is not changed, and a [`Refusal`] names the disagreement. This module
+//! never guesses.
 //!
-//! Strict JSON has a reading of its own, [`walk`]. Each other format is a file here with an implementation of [`Syntax`],
-//! which fills a [`Document`]. To add one: write that, name it in [`TextFormat`], and give it to the proof in `tests/formats`.
-//! Files, keys and messages of commands are not for here.
+//! Strict JSON has a reading of its own, [`walk`]. Each other format is a file here with an implementation of
+//! [`Syntax`], which fills a [`Document`]. To add one: write that, name it in [`TextFormat`], and give it to the proof
+//! in `tests/formats`. Files, keys and the messages of commands do not belong here.
 
 mod detect;
 mod env;
@@ -36,7 +36,7 @@ pub(crate) use self::reading::{
     steps,
 };
 
-/// The formats that are known.
+/// The supported formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TextFormat {
     Json,
@@ -54,7 +54,7 @@ pub(crate) enum TextFormat {
 }
 
 impl TextFormat {
-    /// All of them.
+    /// All formats.
     pub(crate) const ALL: [Self; 8] =
         [Self::Json, Self::Jsonc, Self::Env, Self::Toml, Self::Yaml, Self::Ini, Self::Properties, Self::Text];
 
@@ -88,7 +88,7 @@ impl TextFormat {
 
     fn syntax(self) -> &'static dyn Syntax {
         match self {
-            // Plain text has no values; nobody makes a document of it.
+            // Plain text has no values, so no `Document` is made of it.
             Self::Json | Self::Text => &json::Json { relaxed: false },
             Self::Jsonc => &json::Json { relaxed: true },
             Self::Env => &env::Env,
@@ -100,28 +100,28 @@ impl TextFormat {
     }
 }
 
-/// What a format knows: to read its values, and to write one.
+/// Reads and writes the values of one format.
 trait Syntax {
     /// Finds the values of `text`.
     fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal>;
 
-    /// The text that says the string `plain` in the place of `value`.
+    /// Returns the text that writes the string `plain` in place of `value`.
     fn write(&self, text: &str, value: &Value, plain: &str) -> Result<Zeroizing<String>, Refusal>;
 
-    /// An edit that adds the string `plain` to the container at `parent`, as its member `names[0]`; further names are those
-    /// of containers in between, which are new too.
+    /// Returns an edit that adds the string `plain` as the member `names[0]` of the container at `parent`. Further
+    /// names are new containers inside it, and the last name is that of the string.
     fn insert(&self, document: &Document, parent: usize, names: &[String], plain: &str) -> Result<Edit, Refusal>;
 
-    /// An edit that removes the value at `index` and its name.
+    /// Returns an edit that removes the value at `index` and its name.
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal>;
 }
 
-/// Why a text cannot be read, or a value is left as it is.
+/// The reason why a text cannot be read, or why a value cannot be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// Where, in bytes of the text.
+    /// The position in the text, in bytes.
     pub(crate) offset: usize,
-    /// What is the matter. Nothing of the text stands in it.
+    /// What is wrong. It contains no part of the text.
     pub(crate) what: Cow<'static, str>,
     /// What to do about it.
     pub(crate) next: &'static str,
@@ -136,9 +136,9 @@ impl Refusal {
 /// The kinds of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A text, for every reader of the format.
+    /// A string for every reader of the format.
     String,
-    /// A number, a truth value, a date, or what some reader takes for one.
+    /// A number, a boolean, a date, or what some reader reads as one of these.
     Scalar,
     /// Nothing: `null`, or no value at all.
     Null,
@@ -148,58 +148,58 @@ pub(crate) enum Kind {
     List,
 }
 
-/// How a value is quoted where it stands.
+/// How a value is quoted in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Quotes {
     None,
     Single,
     Double,
-    /// Over lines of its own: a block scalar of YAML, the triple quotes of TOML.
+    /// On several lines: a block scalar of YAML, triple quotes of TOML.
     Block,
 }
 
-/// What a value is called in its container.
+/// The name of a value in its container.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Name {
-    /// It is in no container.
+    /// The root value, which is in no container.
     Root,
     Member(String),
     Item(usize),
-    /// It is a name, or has one that is no text, or lies within such: no pointer leads there.
+    /// No pointer leads to the value: it is itself a name, its name is not a string, or it is inside such a value.
     None,
 }
 
 /// A value of a text.
 #[derive(Debug)]
 pub(crate) struct Value {
-    /// The container, by its place among the values.
+    /// The index of the container.
     parent: Option<usize>,
     name: Name,
     pub(crate) kind: Kind,
-    /// Where it lies, quotes included.
+    /// Its position in the text, including quotes.
     pub(crate) span: Range<usize>,
-    /// Where its name begins; the value itself, if it has none.
+    /// The start of its name, or of the value if it has no name.
     name_start: usize,
     quotes: Quotes,
-    /// Whether brackets, not lines, hold it together with its neighbours (YAML and TOML).
+    /// Whether it and its neighbours are inside brackets, not on lines of their own (YAML and TOML).
     inline: bool,
-    /// Its text, where that is another than what is written between the quotes.
+    /// Its text, if that differs from what is written between the quotes.
     decoded: Option<Zeroizing<String>>,
-    /// Whether a name on the way to it occurs twice in its container: readers disagree on which counts.
+    /// Whether a name in its pointer occurs twice in its container. Readers disagree on which of the two to use.
     repeated: bool,
-    /// Why nobody can say what its text is.
+    /// The reason why its text is ambiguous, if it is.
     unclear: Option<Box<Refusal>>,
-    /// Why it must not become another value: others would change with it, or what it means does not hold for a string.
+    /// The reason why it must not be replaced: others would change with it, or its type does not allow a string.
     held: Option<Box<Refusal>>,
 }
 
 impl Value {
-    /// Whether it holds no other values.
+    /// Returns whether it contains no other values.
     pub(crate) const fn is_leaf(&self) -> bool {
         !matches!(self.kind, Kind::Map | Kind::List)
     }
 
-    /// Whether it may become another value.
+    /// Checks whether it may be replaced.
     ///
     /// # Errors
     /// The reason, if not.
@@ -207,13 +207,13 @@ impl Value {
         self.held.as_deref().cloned().map_or(Ok(()), Err)
     }
 
-    /// Where it lies without quotes of one character.
+    /// Returns its position without one-character quotes.
     fn inside(&self) -> Range<usize> {
         let quote = usize::from(matches!(self.quotes, Quotes::Single | Quotes::Double));
         self.span.start + quote..self.span.end - quote
     }
 
-    /// What is common to all that a reader finds: the value at `span`, with nothing special about it.
+    /// Returns a value at `span` with the default properties.
     fn new(parent: Option<usize>, name: Name, kind: Kind, span: Range<usize>) -> Self {
         let (name_start, quotes) = (span.start, Quotes::None);
         let (inline, decoded, repeated, unclear, held) = (false, None, false, None, None);
@@ -221,18 +221,18 @@ impl Value {
     }
 }
 
-/// The values of a text as they are found: each container before what is in it.
+/// The values of a text in order. Each container comes before its content.
 #[derive(Debug, Default)]
 struct Values(Vec<Value>);
 
 impl Values {
-    /// Takes in a value and returns its place.
+    /// Adds a value and returns its index.
     fn push(&mut self, value: Value) -> usize {
         self.0.push(value);
         self.0.len() - 1
     }
 
-    /// Marks the values that have a namesake, and all that lies in them.
+    /// Marks the values whose name occurs twice in their container, and everything inside them.
     fn mark_repeated(&mut self) {
         let mut met = HashSet::new();
         let repeated: HashSet<_> = self
@@ -257,14 +257,15 @@ impl Values {
 pub(crate) struct Edit {
     pub(crate) span: Range<usize>,
     pub(crate) text: Zeroizing<String>,
-    /// The string that a value of a [`Document`] becomes by it.
+    /// The string that the value has after the edit, if it is a value of a [`Document`].
     says: Option<Zeroizing<String>>,
-    /// Whether it adds or removes a value, and what becomes of all others was checked.
+    /// Whether it adds or removes a value, and its effect on all other values was checked.
     is_checked: bool,
 }
 
 impl Edit {
-    /// An edit that writes `text` as it is: of a token another token, which no format writes in another way.
+    /// Returns an edit that writes `text` without quoting. It replaces a token by a token, which no format quotes
+    /// differently.
     pub(crate) fn as_is(span: Range<usize>, text: &str) -> Self {
         Self::new(span, Zeroizing::new(text.to_owned()))
     }
@@ -286,7 +287,7 @@ impl Document {
     /// Reads `text`.
     ///
     /// # Errors
-    /// What is wrong with it, or what its readers disagree on so far that no value can be relied on.
+    /// The text is invalid, or its readers disagree so much that no value is certain.
     pub(crate) fn parse(format: TextFormat, text: impl Into<Text>) -> Result<Self, Refusal> {
         let text = text.into();
         let mut found = Values::default();
@@ -305,7 +306,7 @@ impl Document {
         &self.text
     }
 
-    /// The values that hold no others and that a pointer leads to.
+    /// Returns the values that contain no others and that a pointer leads to.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = &Value> {
         self.values.iter().filter(|value| value.is_leaf() && value.name != Name::None)
     }
@@ -313,7 +314,7 @@ impl Document {
     /// The text that `value` stands for: of a string its text without quotes and escapes, of a scalar what is written.
     ///
     /// # Errors
-    /// On what the readers of the format disagree.
+    /// The readers of the format disagree on the text.
     pub(crate) fn text_of<'a>(&'a self, value: &'a Value) -> Result<&'a str, Refusal> {
         value.unclear.as_deref().cloned().map_or_else(|| Ok(self.raw_text(value)), Err)
     }
@@ -348,7 +349,7 @@ impl Document {
 
     fn find_index(&self, pointer: &str) -> Result<usize, Error> {
         let steps = steps(pointer)?;
-        // Of two of the same name the other may be the one that has it.
+        // If a name occurs twice, the rest of the path may be in the other value of that name.
         let above = || (0..steps.len()).filter_map(|len| self.index_of(&steps[..len]));
         match self.index_of(&steps) {
             Some(index) if !self.values[index].repeated => Ok(index),
@@ -368,42 +369,43 @@ impl Document {
                         Name::Root | Name::None => false,
                     }
             };
-            // What is in a container stands behind it.
+            // The content of a container comes after it.
             self.values[parent..].iter().position(leads).map(|at| parent + at)
         })
     }
 
-    /// An edit that makes `value` the string `plain`.
+    /// Returns an edit that replaces `value` with the string `plain`.
     ///
     /// # Errors
-    /// Why the format cannot say it there.
+    /// The format cannot write the string there.
     pub(crate) fn replace(&self, value: &Value, plain: &str) -> Result<Edit, Refusal> {
         if !value.is_leaf() {
-            return Err(Refusal::new(value.span.start, "it holds other values", "name one of them"));
+            return Err(Refusal::new(value.span.start, "it contains other values", "name one of them"));
         }
         let text = self.format.syntax().write(&self.text, value, plain)?;
         Ok(Edit { span: value.span.clone(), text, says: Some(Zeroizing::new(plain.to_owned())), is_checked: false })
     }
 
-    /// An edit that adds the string `plain` at `pointer`, where nothing is yet, and the containers on the way to it.
+    /// Returns an edit that adds the string `plain` at `pointer`, and the missing containers above it.
     ///
     /// # Errors
-    /// Why the format cannot take it there.
+    /// There is a value already, or the format cannot add one there.
     pub(crate) fn insert(&self, pointer: &str, plain: &str) -> Result<Edit, Refusal> {
-        let steps = steps(pointer).map_err(|_| Refusal::new(0, "not a pointer", "it looks like /auth/token_value"))?;
-        // The longest part of the way that is there.
+        let steps = steps(pointer)
+            .map_err(|_| Refusal::new(0, "not a valid pointer", "a pointer looks like /auth/token_value"))?;
+        // The longest existing part of the path.
         let known = (0..=steps.len()).rev().find_map(|len| Some((len, self.index_of(&steps[..len])?)));
         let Some((len, parent)) = known else {
-            return Err(Refusal::new(0, "the text holds no values yet", "write the first one by hand"));
+            return Err(Refusal::new(0, "the text has no values yet", "write the first one by hand"));
         };
         let names = &steps[len..];
         let value = &self.values[parent];
         let at = value.span.start;
         if names.is_empty() {
-            return Err(Refusal::new(at, "there is a value already", "set it without --create"));
+            return Err(Refusal::new(at, "a value exists there already", "set it without --create"));
         }
         if value.kind != Kind::Map {
-            return Err(Refusal::new(at, "what it would be in has no named members", "name another place"));
+            return Err(Refusal::new(at, "its container has no named members", "name another pointer"));
         }
         if value.repeated {
             return Err(Refusal::new(at, "a name on the way to it occurs twice", "remove one of the two"));
@@ -418,19 +420,19 @@ impl Document {
         if says_it && self.equals(&after, |_| false, |index| added.contains(&Some(index))) {
             return Ok(Edit { is_checked: true, ..edit });
         }
-        Err(Refusal::new(edit.span.start, "it cannot be added there without a doubt", "add it by hand"))
+        Err(Refusal::new(edit.span.start, "adding it there could change other values", "add it by hand"))
     }
 
-    /// An edit that removes `value` and its name.
+    /// Returns an edit that removes `value` and its name.
     ///
     /// # Errors
-    /// Why it cannot be taken out.
+    /// The value cannot be removed without changing others.
     pub(crate) fn remove(&self, value: &Value) -> Result<Edit, Refusal> {
         let at = |other: &Value| std::ptr::eq(other, value);
-        let doubt = || Refusal::new(value.span.start, "it cannot be removed without a doubt", "remove it by hand");
+        let doubt = || Refusal::new(value.span.start, "removing it could change other values", "remove it by hand");
         let index = self.values.iter().position(at).ok_or_else(doubt)?;
         if !matches!(value.name, Name::Member(_)) || !value.is_leaf() {
-            let what = format!("a value of {} that holds others is not removed", self.format.title());
+            let what = format!("in {}, a value that contains others cannot be removed", self.format.title());
             return Err(Refusal::new(value.span.start, what, "remove those in it one by one, or use `fernseal edit`"));
         }
         let edit = self.format.syntax().remove(self, index)?;
@@ -442,11 +444,11 @@ impl Document {
         }
     }
 
-    /// The text with `replacements` made, each the string that a value becomes. The result is read again: all other values
-    /// must be what they were. So a fault of this code is a refusal and not another text.
+    /// Applies `replacements`, each the new string of a value. Then reads the result again, and fails if another value
+    /// has changed: a bug in this code causes a refusal, not a damaged text.
     ///
     /// # Errors
-    /// Why the format cannot say one of them.
+    /// The format cannot write one of them.
     #[allow(dead_code)] // for tests, those of tests/formats too
     pub(crate) fn replaced(&self, replacements: &[(&Value, &str)]) -> Result<Zeroizing<String>, Refusal> {
         let mut edits = Vec::with_capacity(replacements.len());
@@ -457,12 +459,12 @@ impl Document {
         Ok(Arc::unwrap_or_clone(self.edited(&edits)?.text))
     }
 
-    /// The document with `edits` made, which must be in order and apart. The result is read again: each value that an edit
-    /// is for must say what it is to say, and all others must be what they were.
+    /// Applies `edits`, which must be sorted and must not overlap. Then reads the result again, and fails unless each
+    /// edited value has its new text and all others are unchanged.
     fn edited(&self, edits: &[Edit]) -> Result<Self, Refusal> {
         let doubt = || {
             let start = edits.first().map_or(0, |edit| edit.span.start);
-            let what = "it cannot be written there without a doubt";
+            let what = "writing it there could change other values";
             Refusal::new(start, what, "write the value in quotes, on one line, and try again")
         };
         let after = self.read_again(edits).map_err(|_| doubt())?;
@@ -476,7 +478,7 @@ impl Document {
             Some(Edit { says: Some(says), .. }) => {
                 new.kind == Kind::String && after.text_of(new) == Ok(says) && new.name == self.values[index].name
             }
-            // A token became another.
+            // A token was replaced by another token.
             Some(_) => new.kind == self.values[index].kind && new.name == self.values[index].name,
         };
         let is_changed = |index: usize| edit_of(index).is_some();
@@ -486,7 +488,7 @@ impl Document {
         if is_well { Ok(after) } else { Err(doubt()) }
     }
 
-    /// The text with `edits` made, which must be in order, read as a text of this format.
+    /// Applies `edits`, which must be sorted, and reads the resulting text in this format.
     fn read_again(&self, edits: &[Edit]) -> Result<Self, Refusal> {
         let length = edits.iter().map(|edit| edit.text.len()).sum::<usize>();
         let mut text = Zeroizing::new(String::with_capacity(self.text.len() + length));
@@ -500,14 +502,14 @@ impl Document {
         Self::parse(self.format, text)
     }
 
-    /// Whether both have the same values, but for those that are left out of each.
+    /// Returns whether both have the same values, apart from the excluded ones.
     fn equals(&self, other: &Self, but: impl Fn(usize) -> bool, but_of_other: impl Fn(usize) -> bool) -> bool {
         let ours = (0..self.values.len()).filter(|index| !but(*index));
         let theirs = (0..other.values.len()).filter(|index| !but_of_other(*index));
         ours.map(|index| self.told(index)).eq(theirs.map(|index| other.told(index)))
     }
 
-    /// What a reader sees of a value: how deep it lies, its name, its kind, and its text if it holds no others.
+    /// Returns what a reader sees of a value: its depth, its name, its kind, and its text if it contains no others.
     fn told(&self, index: usize) -> (usize, &Name, Kind, &str) {
         let value = &self.values[index];
         let above = std::iter::successors(value.parent, |parent| self.values[*parent].parent);

@@ -1,8 +1,8 @@
 //! What the commands ask of a text, whatever its format: its tokens, its values, and edits of one of them.
 //!
-//! Three kinds of texts answer. Strict JSON is walked through for each question, so that a large config costs no table of its
-//! values ([`walk`](super::walk)). The other formats have such a table ([`Document`]). Of any other text only the tokens are
-//! known ([`Plain`]).
+//! Three kinds of texts answer. Strict JSON is walked through for each question, so that a large config costs no table
+//! of its values ([`walk`](super::walk)). The other formats have such a table ([`Document`]). Of any other text only
+//! the tokens are known ([`Plain`]).
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
@@ -201,8 +201,9 @@ pub(crate) trait Reading: Send + Sync {
     /// Checks the text, and finds its tokens.
     fn tokens(&self) -> Result<Tokens, ReadError>;
 
-    /// The strings and scalars that are wanted, in order. `is_wanted` gets the kind of each, and its text as far as that is
-    /// known without work: of a string of JSON what is written. A pointer, which costs most, is made for these alone.
+    /// The strings and scalars that are wanted, in order. `is_wanted` gets the kind of each, and its text as far as
+    /// that is known without work: of a string of JSON what is written. A pointer, which costs most, is made for these
+    /// alone.
     fn leaves<'a>(&'a self, is_wanted: fn(Kind, &str) -> bool) -> Box<dyn Iterator<Item = Leaf<'a>> + 'a>;
 
     /// The value at `pointer`: `/auth/token_value` (RFC 6901) or `auth.token_value`.
@@ -242,7 +243,8 @@ pub(crate) trait Reading: Send + Sync {
 #[derive(Debug, Clone)]
 pub(crate) struct Obstacle {
     pub(crate) refusal: Refusal,
-    /// Whether the text has a format, or may have one, that cannot be read: then it is not known how a secret is written there.
+    /// Whether the text has a format, or may have one, that cannot be read: then it is not known how a secret is
+    /// written there.
     pub(crate) is_fault: bool,
 }
 
@@ -276,7 +278,7 @@ pub(crate) fn read(name: &str, source: FormatSource, text: &Text) -> Box<dyn Rea
             Ok(document) => Box::new(document),
             Err(refusal) => plain(refusal, true),
         },
-        Ok(None) => plain(Refusal::new(WHOLE, "its format is not known", "say which it is with --format"), false),
+        Ok(None) => plain(Refusal::new(WHOLE, "its format is not known", "name the format with --format"), false),
         Err(refusal) => plain(refusal, true),
     }
 }

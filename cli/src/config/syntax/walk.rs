@@ -1,10 +1,10 @@
-//! Strict JSON, walked through for each question: in linear time, and without a table of all values, which for a large config
-//! would be many times the text. Core decides what is JSON.
+//! Reads strict JSON. Each query walks through the text, in linear time. No table of all values is kept: for a large
+//! config it would be many times the size of the text. Core decides what is valid JSON.
 //!
-//! Core has a walk too ([`json::Walk`], [`json::find_duplicate`]). It needs no heap, and pays for that: it finds one pointer
-//! at a time, and compares names by their hashes, one SHA-256 for each name. With a heap, this walk finds many pointers in one
-//! pass and compares the names themselves. Two tests below hold the two walks equal: the values with their pointers and the
-//! names that occur twice, and what each pointer leads to.
+//! Core has a walk too ([`json::Walk`], [`json::find_duplicate`]). It needs no heap, and pays for that: it finds one
+//! pointer at a time, and compares names by their hashes, one SHA-256 for each name. With a heap, this walk finds many
+//! pointers in one pass and compares the names themselves. Two tests below compare the two walks: one the values, their
+//! pointers and repeated names, the other what each pointer leads to.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ impl Walk {
     }
 }
 
-/// The kind of a value that is written as `raw`.
+/// Returns the kind of the value whose text is `raw`.
 fn kind_of(kind: json::Kind, raw: &str) -> Kind {
     match kind {
         json::Kind::String => Kind::String,
@@ -57,7 +57,7 @@ impl Reading for Walk {
 
     fn leaves<'a>(&'a self, is_wanted: fn(Kind, &str) -> bool) -> Box<dyn Iterator<Item = Leaf<'a>> + 'a> {
         let mut levels = Levels::default();
-        // It was read to its end before.
+        // The text is known to be valid JSON, so no event is an error.
         Box::new(Events::new(&self.text).map_while(std::result::Result::ok).filter_map(move |event| {
             levels.follow(&self.text, &event);
             let (kind, span) = match event {
@@ -77,7 +77,7 @@ impl Reading for Walk {
         Ok(place(&self.text, value.kind(), value.span()))
     }
 
-    /// In one walk through the text: to find them one by one costs a walk for each.
+    /// Finds all pointers in one walk through the text, instead of one walk for each.
     fn find_all(&self, pointers: &[&str]) -> Vec<Result<Place<'_>, ValueError>> {
         let mut wanted = Wanted::new(pointers);
         wanted.walk(&self.text);
@@ -116,12 +116,12 @@ impl Reading for Walk {
     }
 }
 
-/// An open level of the text.
+/// An object or array that is open at the current position.
 enum Level<'a> {
     Object {
         /// Where it begins.
         start: usize,
-        /// The name of the present member.
+        /// The name of the current member.
         name: &'a str,
     },
     Array {
@@ -129,25 +129,25 @@ enum Level<'a> {
     },
 }
 
-/// The levels that are open, of a text that is walked through.
+/// The objects and arrays that are open at the current position, outermost first.
 #[derive(Default)]
 struct Levels<'a>(Vec<Level<'a>>);
 
-/// Pointers that are looked for in one walk: a tree of their steps.
+/// The pointers that one walk searches for, as a tree of their steps.
 struct Wanted<'a> {
-    /// Parents stand before their children; the first is the text's value itself.
+    /// Parents come before their children. The first node is the root value.
     nodes: Vec<Node<'a>>,
-    /// The node that each pointer leads to, unless it is no pointer.
+    /// For each pointer, its node, or the error of an invalid pointer.
     ends: Vec<Result<usize, Error>>,
 }
 
-/// What pointers with a common beginning lead to.
+/// One step of the tree, with the value that was found there.
 #[derive(Default)]
 struct Node<'a> {
     parent: usize,
     children: BTreeMap<String, usize>,
     place: Option<Place<'a>>,
-    /// Whether a name that leads here was met, and whether it was met twice in its object.
+    /// Whether the name of this step was seen, and whether it was seen twice in its object.
     is_met: bool,
     is_doubled: bool,
 }
@@ -172,15 +172,15 @@ impl<'a> Wanted<'a> {
         child
     }
 
-    /// The node that a step leads to.
+    /// Returns the child node for a step.
     fn child(&self, parent: Option<usize>, step: impl FnOnce() -> Option<String>) -> Option<usize> {
         let children = &self.nodes[parent?].children;
         if children.is_empty() { None } else { children.get(&step()?).copied() }
     }
 
-    /// Finds the places in `text`, which was read to its end before.
+    /// Finds the places in `text`, which is known to be valid JSON.
     fn walk(&mut self, text: &'a str) {
-        // Of each open level its node, where it begins, and the number of its next item if it is an array.
+        // For each open level: its node, its start, and the index of its next item if it is an array.
         let mut levels: Vec<(Option<usize>, usize, Option<usize>)> = Vec::new();
         let mut next = Some(0);
         for event in Events::new(text).map_while(std::result::Result::ok) {
@@ -223,7 +223,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// What each pointer leads to.
+    /// Returns what was found for each pointer.
     fn places(mut self) -> Vec<Result<Place<'a>, ValueError>> {
         for at in 1..self.nodes.len() {
             self.nodes[at].is_doubled |= self.nodes[self.nodes[at].parent].is_doubled;
@@ -237,7 +237,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// What a string value says.
+/// Returns the text of a string value without its escapes.
 pub(super) fn unescaped(raw: &str) -> Result<Unescaped<'_>, Error> {
     if !raw.contains('\\') {
         return Ok(Unescaped::AsWritten(raw));
@@ -246,14 +246,14 @@ pub(super) fn unescaped(raw: &str) -> Result<Unescaped<'_>, Error> {
     json::unescape(raw, &mut buf).map(|text| Unescaped::Copy(Zeroizing::new(text.to_owned())))
 }
 
-/// The names that tokens lie under: where their objects begin, and whether the name was met.
+/// The names on the way to a token: (start of the object, name), and whether the second walk has seen the name.
 type Ways<'a> = BTreeMap<(usize, Cow<'a, str>), bool>;
 
-/// The tokens of `text`, and the pointers of what merely looks like one.
+/// Finds the tokens of `text`, and the pointers of values that only look like tokens.
 fn find_tokens(text: &str) -> Result<Tokens, ReadError> {
     let mut found = Tokens::default();
     let mut ways = Ways::new();
-    // A few long names above many tokens would come to many times the text.
+    // With long names above many tokens, the pointers could take many times the memory of the text.
     let mut room = text.len().saturating_mul(4) + (1 << 20);
     let mut told = |levels: &Levels<'_>| {
         let pointer = levels.pointer();
@@ -268,7 +268,7 @@ fn find_tokens(text: &str) -> Result<Tokens, ReadError> {
         let Event::String(span) = event else { continue };
         let inside = span.start + 1..span.end - 1;
         let Ok(said) = unescaped(&text[inside.clone()]) else { continue };
-        // A token is parsed once: all of it is decoded for that.
+        // Parsing decodes the whole token, so it is done only once.
         let form = token::is_sealed(&said).then(|| FoundToken::form_of(&said));
         let looks_sealed = match &form {
             Some(form) => form.is_err(),
@@ -291,8 +291,8 @@ fn find_tokens(text: &str) -> Result<Tokens, ReadError> {
     Ok(found)
 }
 
-/// Walks through the text once more: no name on the way to a token may occur twice in its object. Only then is it known
-/// which names those are; all names would take more memory than the text.
+/// Walks through the text again, and fails if a name in the pointer of a token occurs twice in its object. Only the
+/// first walk shows which names to look for; remembering all names would take more memory than the text.
 fn refuse_equal_names<'a>(text: &'a str, mut ways: Ways<'a>) -> Result<(), ReadError> {
     if ways.is_empty() {
         return Ok(());
@@ -310,7 +310,7 @@ fn refuse_equal_names<'a>(text: &'a str, mut ways: Ways<'a>) -> Result<(), ReadE
     Ok(())
 }
 
-/// A name, its escapes taken off.
+/// Returns a name without its escapes.
 fn said_by(name: &str) -> Cow<'_, str> {
     match unescaped(name) {
         Ok(Unescaped::Copy(text)) => Cow::Owned(text.to_string()),
@@ -319,7 +319,7 @@ fn said_by(name: &str) -> Cow<'_, str> {
 }
 
 impl<'a> Levels<'a> {
-    /// Takes note of the event.
+    /// Updates the open levels for an event.
     fn follow(&mut self, text: &'a str, event: &Event) {
         if let Event::String(_) | Event::Scalar(_) | Event::ObjectStart(_) | Event::ArrayStart(_) = event
             && let Some(Level::Array { index }) = self.0.last_mut()
@@ -340,7 +340,7 @@ impl<'a> Levels<'a> {
         }
     }
 
-    /// The pointer of the present value.
+    /// Returns the pointer of the current value.
     fn pointer(&self) -> String {
         let steps = self.0.iter().map(|level| match level {
             Level::Object { name, .. } => step(name),
@@ -367,7 +367,8 @@ mod tests {
 
     use super::*;
 
-    /// The pointers of the strings and scalars, and whether a name on the way to a token occurs twice, as core has them.
+    /// The pointers of the strings and scalars, and whether a name on the way to a token occurs twice, as core has
+    /// them.
     fn by_core(text: &str) -> (Vec<String>, bool) {
         let mut levels = vec![json::Level::default(); json::MAX_DEPTH];
         let mut walk = json::Walk::new(text, &mut levels);
