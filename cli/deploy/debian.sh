@@ -18,7 +18,8 @@ date=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 rm -rf "$out"
 mkdir -p "$work"
 cp -r cli/deploy/debian "$work/debian"
-cp README.md SECURITY.md CHANGELOG.md cli/schema.json cli/deploy/proxmox-mcp.service "$work"
+cp README.md SECURITY.md CHANGELOG.md cli/schema.json cli/secrets-file.schema.json cli/deploy/proxmox-mcp*.service \
+    cli/deploy/proxmox-mcp-rotated.path "$work"
 cat >"$work/debian/changelog" <<CHANGELOG
 fernseal ($version-1) unstable; urgency=medium
 

@@ -1,4 +1,4 @@
-//! The audit log: a JSON line for each use of keys, with who, when, where and the outcome.
+//! The audit log: a JSON line for each use of keys, with who, when, where and the outcome, in a file or in the journal.
 //!
 //! A command that changes something logs one line before the change and one after it; if the first cannot be written,
 //! nothing is changed. A command that only reads logs a single line. The log names files, pointers and key ids, and
@@ -13,10 +13,13 @@ use serde_json::json;
 use crate::error::{Failure, FileFailure, Refused, Result};
 use crate::keys::derive::{self, Master};
 use crate::output::{self, Report, time};
-use crate::quote::json_line;
+use crate::quote::{json_line, one_line};
 use crate::store;
+use crate::store::journal::{self, JOURNAL};
 
 const VARIABLE: &str = "PROXMOX_MCP_AUDIT_LOG";
+/// The path that stands for systemd's journal.
+const JOURNALD: &str = "journald:";
 
 /// The audit log; disabled if it has no path.
 pub(crate) struct Audit {
@@ -165,9 +168,23 @@ impl Audit {
             "key_ids": ids.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "outcome": entry.outcome.to_string(),
         }));
-        store::append_line(path, &line).map_err(|error| {
+        let written = match path.as_os_str() == JOURNALD {
+            true => journal::send(
+                Path::new(JOURNAL),
+                &[
+                    ("MESSAGE", &line),
+                    ("PRIORITY", "6"),
+                    ("SYSLOG_IDENTIFIER", "fernseal"),
+                    ("FERNSEAL_COMMAND", &entry.verb.to_string()),
+                    ("FERNSEAL_OUTCOME", &one_line(&entry.outcome.to_string())),
+                ],
+            ),
+            false => store::append_line(path, &line),
+        };
+        written.map_err(|error| {
             let failure = match Refused::of(&error) {
                 Some(refused) => FileFailure::NotUsed { path: path.clone(), refused },
+                None if path.as_os_str() == JOURNALD => FileFailure::Journal { error: error.into() },
                 None => FileFailure::AuditLog { path: path.clone(), error: error.into() },
             };
             failure.into()

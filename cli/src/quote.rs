@@ -86,6 +86,12 @@ impl From<String> for Pointer {
     }
 }
 
+impl AsRef<str> for Pointer {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
 impl Deref for Pointer {
     type Target = str;
 

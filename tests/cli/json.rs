@@ -68,6 +68,11 @@ fn all_that_is_said_in_json_fits_the_schema_and_all_of_the_schema_is_met() {
     std::fs::remove_file(folder.path("tree/broken.json")).unwrap();
     run(3, &["doctor", "tree/a.json"], &[]);
     run(0, &["encrypt", "--in-place", "tree/a.json"], &[]);
+    run(0, &["encrypt", "--found", "--dry-run", "tree/a.json"], &[]);
+    fs::create_dir(folder.path("found")).unwrap();
+    folder.write("found/a.json", "{\"password\": \"hunter2\"}");
+    run(0, &["encrypt", "found", "--dry-run"], &[]);
+    run(0, &["encrypt", "found", "--yes"], &[]);
     run(0, &["encrypt", "tree/a.json"], &[]);
     run(0, &["set", "tree/a.json", "/db"], &[]);
     run(0, &["set", "--create", "tree/a.json", "/new"], &[]);
@@ -170,6 +175,8 @@ fn options(folder: &Folder, verb: &str) -> (Vec<Vec<String>>, Vec<Vec<String>>) 
             (_, "<SECONDS>" | "<N>") => Some("2"),
             (_, "<FORMAT>") => Some("json"),
             (_, "<GLOB>") => Some("c.*"),
+            (_, "<WHAT>") => Some("warn"),
+            (_, "<AGE>") => Some("365d"),
             (_, value) => {
                 assert!(!value.starts_with('<'), "a value for {words:?}?");
                 None

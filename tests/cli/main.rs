@@ -10,6 +10,7 @@ mod check;
 mod claims;
 mod completions;
 mod edit;
+mod findings;
 mod formats;
 mod git;
 mod hints;

@@ -70,7 +70,7 @@ opens() { # HOST KEY: all configs open with this key alone
 seals() { cmp -s "$work/$1/etc/master.key" "$work/$2"; }                        # HOST KEY
 opens_beside() { grep -q -F -f "$work/$2" "$work/$1/etc/master.key.previous"; } # HOST KEY
 
-for playbook in site rotate; do
+for playbook in site rotate check; do
     ansible-playbook --syntax-check -i "$work/inventory" "$recipes/$playbook.yml" >"$work/log" 2>&1 || fail "$playbook.yml"
 done
 
@@ -91,6 +91,13 @@ play site || fail "the second run"
 unchanged "the second run changes something"
 state | cmp -s - "$work/before" || fail "the second run changed something"
 pass "the first run encrypts, the second changes nothing, check mode neither"
+
+play check -e fernseal_max_age=365d -e fernseal_likely=fail || fail "check.yml of sound hosts"
+id=$("$fernseal" key id "$work/old" | cut -d ' ' -f 1)
+[ "$(grep -c "key in use: $id" "$work/log")" -ge 3 ] || fail "check.yml does not tell the key of each host"
+unchanged "check.yml changes something"
+if play check -e fernseal_max_age=0h; then fail "check.yml lets an old key pass"; fi
+pass "check.yml tells the key in use, and fails for an old one"
 
 printf '{"auth": {"token_value": "first secret of alpha, again"}}\n' >"$work/alpha/a/config.json"
 chmod 644 "$work/beta/etc/master.key"

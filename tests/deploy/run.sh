@@ -55,7 +55,10 @@ echo "static command in an empty root: seals, opens, starts a program, rotates (
 
 if command -v systemd-analyze >/dev/null; then
     sed "s|/usr/bin/fernseal|$binary|; s|/usr/bin/python3|$(command -v python3)|" "$recipes/proxmox-mcp.service" >"$work/proxmox-mcp.service"
-    said=$(systemd-analyze verify --man=no "$work/proxmox-mcp.service" 2>&1) || fail "systemd-analyze: $said"
+    sed "s|/usr/bin/fernseal|$binary|; s|/usr/bin/systemctl|$(command -v systemctl || command -v true)|" \
+        "$recipes/proxmox-mcp-rotated.service" >"$work/proxmox-mcp-rotated.service"
+    cp "$recipes/proxmox-mcp-rotated.path" "$work"
+    said=$(systemd-analyze verify --man=no "$work/proxmox-mcp.service" "$work/proxmox-mcp-rotated.path" 2>&1) || fail "systemd-analyze: $said"
     [ -z "$said" ] || fail "systemd-analyze: $said"
     echo "proxmox-mcp.service: $(systemd-analyze security --offline=yes "$work/proxmox-mcp.service" 2>/dev/null | tail -n 1 | sed 's/[^ -~]*//g')"
 else
@@ -73,6 +76,12 @@ PYTHON
     echo "$file: valid YAML, the key in a file"
 done
 
+for file in github-check.yml gitlab-check.yml; do
+    "$python" -c 'import sys, yaml; assert "fernseal check --sarif" in str(yaml.safe_load(open(sys.argv[1])))' "$recipes/$file" ||
+        fail "$file"
+    echo "$file: valid YAML, runs check --sarif"
+done
+
 [ -x "$venv/bin/pre-commit" ] || { echo "SKIPPED: no pre-commit: run tests/setup.sh deploy"; exit 0; }
 hooks=$PWD
 cp "$binary" "$work/fernseal"
@@ -80,9 +89,10 @@ cp "$binary" "$work/fernseal"
 export HOME="$work" GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 git init -q "$work/repository"
 cd "$work/repository"
+id=fernseal-check
 hook() { # what the hook says of the file that is staged, with pre-commit's exit code
     git add "$1"
-    PRE_COMMIT_HOME=$work/cache PATH=$work:$PATH "$venv/bin/pre-commit" try-repo "$hooks" fernseal-check --files "$1" \
+    PRE_COMMIT_HOME=$work/cache PATH=$work:$PATH "$venv/bin/pre-commit" try-repo "$hooks" "$id" --files "$1" \
         >"$work/log" 2>&1
 }
 printf '{"auth": {"token_value": "in plain text"}}\n' >"a config.json"
@@ -90,4 +100,9 @@ if hook "a config.json"; then fail "the hook lets a secret pass"; fi
 grep -q "a config.json /auth/token_value: plain text" "$work/log" || { cat "$work/log" >&2; fail "what the hook says"; }
 cp "$root/config/config.encrypted.json" "a config.json"
 hook "a config.json" || { cat "$work/log" >&2; fail "the hook refuses an encrypted config"; }
-echo ".pre-commit-hooks.yaml: a plain secret is refused, an encrypted one passes"
+printf 'db:\n  password: hunter2\n' >values.yaml
+if hook values.yaml; then fail "the hook lets a likely secret in YAML pass"; fi
+id=fernseal-check-staged
+if hook values.yaml; then fail "the hook of all that is staged lets a likely secret pass"; fi
+grep -q "values.yaml /db/password: likely: name" "$work/log" || { cat "$work/log" >&2; fail "what the hook of all that is staged says"; }
+echo ".pre-commit-hooks.yaml: a plain secret is refused, a likely one too, an encrypted one passes"

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::output::time::MaxAge;
 use crate::quote::Pointer;
 
 /// Keeps the secrets of configs encrypted at rest.
@@ -52,7 +53,7 @@ pub(crate) struct Common {
     /// Read the configs that you name as FORMAT, whatever their file names are
     #[arg(long, global = true, value_name = "FORMAT", value_parser = FORMATS)]
     pub(crate) format: Option<String>,
-    /// Append to FILE what each command did with keys and secrets
+    /// Append to FILE what each command did with keys and secrets; `journald:` is systemd's journal
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
     /// Wait at most SECONDS for another run that writes in the same directory [default: $PROXMOX_MCP_LOCK_WAIT or 10]
@@ -164,7 +165,12 @@ pub(crate) struct Select {
 #[command(help_template = HELP, before_help = "\
 Examples:
   fernseal check proxmox-config/ --require /database/password
-  fernseal check --staged                      in .git/hooks/pre-commit")]
+  fernseal check --staged                      in .git/hooks/pre-commit
+
+Secrets, and what looks like one and is none, can be listed in .fernseal.toml;
+the nearest one counts, from the config's directory up to the repository's top:
+  secrets = [\"/mcpServers/*/env/*\", \"**/password\"]
+  ignore = [\"/examples/**\"]")]
 pub(crate) struct Check {
     /// Configs, or directories: all their files with a config's name. Examples, links, hidden directories and files
     /// that are no configs are skipped [default: .]
@@ -172,10 +178,17 @@ pub(crate) struct Check {
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) select: Select,
-    /// Also treat the value at POINTER as a secret, as in /proxmox/password; one config at least must have it (can be
+    /// Take the values at POINTER for secrets too, as in /proxmox/password or /env/*; a config must have one (can be
     /// repeated)
     #[arg(long = "require", value_name = "POINTER")]
     pub(crate) required: Vec<Pointer>,
+    /// What to do about values that nobody named, but that look like secrets
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    pub(crate) likely: Likely,
+    /// Take tokens that are older than AGE for findings too, as in 365d; as a rotation renews their time, this is the
+    /// age of the key
+    #[arg(long, value_name = "AGE")]
+    pub(crate) max_age: Option<MaxAge>,
     /// Also report legacy tokens, which share one salt
     #[arg(long)]
     pub(crate) no_legacy: bool,
@@ -185,6 +198,21 @@ pub(crate) struct Check {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print SARIF 2.1.0, which CI shows as annotations
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) sarif: bool,
+}
+
+/// What a likely secret in plain text comes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Likely {
+    /// Fail, as named secrets do
+    #[default]
+    Fail,
+    /// Print them, and do not fail
+    Warn,
+    /// Do not look for them
+    Ignore,
 }
 
 /// Start a program with decrypted secrets in its environment or in private files
@@ -240,8 +268,11 @@ replaced.";
 /// Find out what is wrong with a config and its master key, and what to do
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// The config to look at [default: $PROXMOX_MCP_CONFIG]
+    /// The config to look at [default: $PROXMOX_MCP_CONFIG]; or a directory: which keys its configs need, what each of
+    /// the keys in the usual places opens, and which can be retired
     pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -276,10 +307,18 @@ pub(crate) struct Man {
 #[command(help_template = HELP, before_help = "\
 Examples:
   fernseal encrypt config.json                 write config.encrypted.json
-  fernseal encrypt --in-place config.json --field /database/password")]
+  fernseal encrypt --in-place config.json --field /database/password
+  fernseal encrypt --in-place config.json --found --dry-run
+  fernseal encrypt configs/                    show what would be encrypted, and ask
+
+Secrets can be named once for all configs of a directory: in .fernseal.toml, see
+the section FILES of fernseal(1).")]
 pub(crate) struct Encrypt {
-    /// The config to read
+    /// The config to read; or a directory, all of whose configs are encrypted in place: what is named, and what looks
+    /// like a secret
     pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Where to write [default: beside CONFIG, with the ending .encrypted.json]
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
@@ -292,9 +331,21 @@ pub(crate) struct Encrypt {
     /// Give OUT the owner, group and mode of CONFIG; without this option only you can read OUT
     #[arg(long)]
     pub(crate) keep_mode: bool,
-    /// Also encrypt the value at POINTER, as in /proxmox/password (can be repeated)
+    /// Take the values at POINTER for secrets too, as in /proxmox/password or /env/* (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
     pub(crate) fields: Vec<Pointer>,
+    /// Take values for secrets too that look like secrets, as check finds them
+    #[arg(long)]
+    pub(crate) found: bool,
+    /// Say what would be encrypted; write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask before what was found is encrypted in place
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// In a directory, leave out configs that cannot be encrypted, and encrypt the others (exit code 8)
+    #[arg(long)]
+    pub(crate) keep_going: bool,
     /// Also encrypt values that contain placeholders, such as ${VAR} or {{ name }}
     #[arg(long)]
     pub(crate) placeholders: bool,
@@ -459,7 +510,7 @@ configure an editor so that it keeps no copies elsewhere (fernseal does that for
 pub(crate) struct Edit {
     /// The config to edit
     pub(crate) config: PathBuf,
-    /// Also encrypt the value at POINTER, as in /proxmox/password (can be repeated)
+    /// Take the values at POINTER for secrets too, as in /proxmox/password or /env/* (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
     pub(crate) fields: Vec<Pointer>,
     /// Encrypt even with a master key of fewer than 16 bytes
@@ -478,6 +529,10 @@ pub(crate) struct Status {
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) select: Select,
+    /// Fail (exit code 3) if a token is older than AGE, as in 365d; as a rotation renews their time, this is the age of
+    /// the key
+    #[arg(long, value_name = "AGE")]
+    pub(crate) max_age: Option<MaxAge>,
     /// Also open every token (needs the key)
     #[arg(long)]
     pub(crate) verify: bool,
@@ -494,6 +549,10 @@ pub(crate) struct Verify {
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) select: Select,
+    /// Fail (exit code 3) if a token is older than AGE, as in 365d; as a rotation renews their time, this is the age of
+    /// the key
+    #[arg(long, value_name = "AGE")]
+    pub(crate) max_age: Option<MaxAge>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

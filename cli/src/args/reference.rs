@@ -78,8 +78,10 @@ pub(crate) const FILES: [(&str, &str); 8] = [
     ),
     (
         ".fernseal.toml",
-        "Beside configs: names their secrets for check, encrypt and edit, as in secrets = [\"/database/password\"]. In a \
-         directory that is named: include and exclude, lists of globs, choose its configs.",
+        "Beside configs or above them, up to the top of the repository or the root; the nearest counts. It names their \
+         secrets for check, encrypt and edit, as in secrets = [\"/database/password\", \"**/token\"], and what looks like a \
+         secret and is none: ignore = [\"/examples/**\"]. For a directory that is named, include and exclude, lists of \
+         globs, choose its configs. It must be yours, root's, or of the owner of the config.",
     ),
 ];
 

@@ -13,11 +13,10 @@ use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::ConfigText;
 use crate::context::Context;
 use crate::env;
-use crate::error::{self, Failure, Otherwise, Result, RotationFailure, removal_question};
+use crate::error::{self, Failure, Question, Result, RotationFailure};
 use crate::interrupt;
 use crate::keys::Keyring;
 use crate::output;
-use crate::output::terminal::Answer;
 use crate::quote::{count, shown};
 use crate::store::{self, ConfigPath, Found, Identity};
 use crate::tokens::verify::{self, Verification, verify_each};
@@ -149,7 +148,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
             if !args.at.json {
                 backups().try_for_each(|backup| output::result(shown(&backup.path)))?;
             }
-            confirm(backups().count(), context)?;
+            super::confirm(Question::RemoveBackups { number: backups().count() }, context)?;
         }
         // Lock only now: a lock must not be held while a prompt waits for an answer.
         let configs: Vec<_> = removable.iter().map(|candidate| candidate.config.clone()).collect();
@@ -271,16 +270,6 @@ impl<'c> Removal<'c> {
             }
         }
         Ok(())
-    }
-}
-
-/// Asks for confirmation. Any answer but yes, including Enter, means no.
-fn confirm(backups: usize, context: &Context) -> Result<()> {
-    let question = format!("{} Type yes: ", removal_question(backups));
-    match context.prompts.ask(&question, &Otherwise::BackupsStay)? {
-        Ok((Answer::Yes, _)) => Ok(()),
-        Ok(_) => Err(RotationFailure::NotConfirmed.into()),
-        Err(why) => Err(RotationFailure::NotAsked { backups, why }.into()),
     }
 }
 

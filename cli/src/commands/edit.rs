@@ -18,6 +18,8 @@ use zeroize::Zeroizing;
 use super::{check_length, open, read};
 use crate::args::Edit as Args;
 use crate::audit::{Entry, Outcome, Verb};
+use crate::config::naming::NamedValues;
+use crate::config::pattern::Patterns;
 use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, Edit, Edits, Kind, Leaf, SealedValue, ValueError, classify};
 use crate::context::Context;
@@ -35,11 +37,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     for pointer in &args.fields {
         super::refuse_swapped("edit", &args.config, Some("--field"), (**pointer).as_ref())?;
     }
+    let fields = NamedValues::of_option("--field", &args.fields)?;
     let (source, document) = read(&args.config, context)?;
     source.check_replaceable()?;
     // Before the person types anything.
     document.check_values_known()?;
-    let settings = SecretsFile::beside(&ConfigPath::named(&args.config))?;
+    let settings = SecretsFile::nearest(&ConfigPath::named(&args.config))?;
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
     // What is no value of its own stays encrypted in the text: it could not be found again.
@@ -60,7 +63,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     // A config that was read has a file name.
     let name = args.config.file_name().unwrap_or(OsStr::new("config.json"));
     let file = MemoryFile::create(name, &[&opened])?;
-    let named: Vec<&str> = settings.places(&args.fields).map(|pointer| &**pointer).collect();
+    let named = Named::new(&settings, &fields);
     let before = Before::new(&document, &with_secrets().collect::<Vec<_>>());
     let save = |text: &[u8]| -> Result<Saving> {
         let saved = ConfigText::parse(&document.path, text.to_vec(), document.source)?;
@@ -175,6 +178,19 @@ fn check_pasted(saved: &ConfigText, pasted: &[usize], keys: &Keyring, context: &
     refused.map_or(Ok(()), |(token, error)| Err(tokens::refusal(saved, token, error, keys, context.threads)))
 }
 
+/// The values that are secrets, whatever stands there.
+struct Named<'a> {
+    pointers: Vec<&'a str>,
+    patterns: [Patterns; 2],
+}
+
+impl<'a> Named<'a> {
+    fn new(settings: &'a SecretsFile, fields: &'a NamedValues) -> Self {
+        let pointers = settings.places(fields).map(|place| place.exact.as_str()).collect();
+        Self { pointers, patterns: [settings.secrets.patterns.clone(), fields.patterns.clone()] }
+    }
+}
+
 /// A value that was sealed.
 struct Sealed {
     pointer: Pointer,
@@ -229,9 +245,10 @@ impl<'s> Before<'s> {
     /// Compares the saved text with the config before the edit. A secret is recognized by its pointer or by its text,
     /// so that moving it never saves it in plain text. A string stays plain only if it was the same plain string
     /// before. `named` are additional pointers of secrets.
-    fn compare(&self, saved: &'s ConfigText, named: &[&str]) -> Result<Plan<'s>> {
+    fn compare(&self, saved: &'s ConfigText, named: &Named<'_>) -> Result<Plan<'s>> {
         let mut places = BTreeSet::new();
-        for (pointer, place) in named.iter().zip(saved.find_all(named)) {
+        let mut patterns = named.patterns.clone();
+        for (pointer, place) in named.pointers.iter().zip(saved.find_all(&named.pointers)) {
             match place {
                 Ok(place) => _ = places.insert(place.start()),
                 Err(ValueError::Core(Error::NotFound)) => {}
@@ -248,6 +265,8 @@ impl<'s> Before<'s> {
                 }
                 continue;
             }
+            // What is no string stays as it is, where only a pattern names it.
+            let is_named = is_named || patterns.iter_mut().any(|patterns| patterns.find(&leaf.pointer).is_some());
             let text = match leaf.place.text() {
                 Ok(text) => text,
                 // It may hold a secret, and nobody can say so.

@@ -37,11 +37,13 @@ use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, FormatSource, Place, SealedValue};
 use crate::context::Context;
 use crate::env::{self, CONFIG};
-use crate::error::{Bug, ConfigFailure, Failure, Result, UsageFailure};
+use crate::error::{Bug, ConfigFailure, Failure, FileFailure, Flaw, Question, Result, TerminalFailure, UsageFailure};
 use crate::interrupt;
 use crate::keys::Keyring;
+use crate::output::terminal::Answer;
+use crate::output::time::{self, MaxAge};
 use crate::quote::{is_key_text, shown};
-use crate::store::{self, Caveats, ConfigFile, ConfigPath, Found, Lock, Notice, Selection};
+use crate::store::{self, Caveats, ConfigFile, ConfigPath, Found, Glob, Identity, Lock, Notice, Selection};
 use crate::tokens;
 
 /// The size limit of a secret, in bytes.
@@ -60,11 +62,15 @@ fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
 
 /// Finds the configs that `paths` name. Options, and `.fernseal.toml` in a directory, choose among its files.
 pub(crate) fn find(paths: &[PathBuf], select: &Select) -> Result<Found> {
-    let Select { mut include, mut exclude } = select.clone();
+    let globs = |texts: &[String], way: &Path| -> Vec<Glob> {
+        texts.iter().map(|text| Glob { text: text.clone(), way: way.to_owned() }).collect()
+    };
+    let mut include = globs(&select.include, Path::new(""));
+    let mut exclude = globs(&select.exclude, Path::new(""));
     for directory in paths.iter().filter(|path| path.is_dir()) {
-        let settings = SecretsFile::beside(&ConfigPath::named(&directory.join("config")))?;
-        include.extend(settings.include);
-        exclude.extend(settings.exclude);
+        let settings = SecretsFile::nearest(&ConfigPath::named(&directory.join("config")))?;
+        include.extend(globs(&settings.include, &settings.way));
+        exclude.extend(globs(&settings.exclude, &settings.way));
     }
     Ok(store::find(paths, Selection { include: &include, exclude: &exclude }))
 }
@@ -117,6 +123,15 @@ fn refuse_swapped(verb: &'static str, config: &Path, option: Option<&'static str
     Err(UsageFailure::Swapped { verb, option, config: config.to_owned(), pointer: file.to_owned() }.into())
 }
 
+/// Asks a question. Any answer but yes, including Enter, means no.
+fn confirm(question: Question, context: &Context) -> Result<()> {
+    match context.prompts.ask(&format!("{question} Type yes: "), &question.otherwise())? {
+        Ok((Answer::Yes, _)) => Ok(()),
+        Ok(_) => Err(TerminalFailure::NotConfirmed { question }.into()),
+        Err(why) => Err(TerminalFailure::NotAsked { question, why }.into()),
+    }
+}
+
 /// Reads a config for a command that does not write it. The config may be a stream.
 pub(crate) fn look(config: &ConfigPath, context: &Context) -> Result<ConfigText> {
     if !config.is_stream() {
@@ -138,6 +153,21 @@ fn read(path: &Path, context: &Context) -> Result<(ConfigFile, ConfigText)> {
 pub(crate) fn load(config: &ConfigPath, context: &Context) -> Result<(ConfigFile, ConfigText)> {
     let mut source = config.read()?;
     let document = parse(config, &mut source, context)?;
+    Ok((source, document))
+}
+
+/// Reads a config again that must still be the file with this identity; if it is not, fails with `changed`.
+pub(crate) fn read_again(
+    config: &ConfigPath,
+    identity: Identity,
+    format: FormatSource,
+    changed: impl FnOnce(PathBuf) -> FileFailure,
+) -> Result<(ConfigFile, ConfigText)> {
+    let mut source = config.read()?;
+    if source.identity() != identity {
+        return Err(changed(config.path.clone()).into());
+    }
+    let document = ConfigText::parse(&config.path, source.take_bytes(), format)?;
     Ok((source, document))
 }
 
@@ -281,6 +311,18 @@ fn check_length(document: &ConfigText, pointer: &str, len: usize) -> Result<()> 
     }
     let pointer = pointer.to_owned().into();
     Err(ConfigFailure::SecretTooLong { config: document.path.clone(), pointer }.into())
+}
+
+/// What is said behind a token that is older than `max_age`.
+fn age_note(token: &SealedValue, max_age: Option<MaxAge>) -> String {
+    let sealed = token.form.ok().map(|(_, sealed)| sealed);
+    let exceeded = max_age.filter(|max_age| sealed.is_some_and(|sealed| max_age.is_exceeded(sealed, time::now())));
+    exceeded.map_or_else(String::new, |max_age| format!(", older than {max_age}"))
+}
+
+/// The failure for so many tokens that are older than `max_age`.
+fn too_old(tokens: usize, max_age: MaxAge) -> Failure {
+    ConfigFailure::Flawed { counts: vec![(Flaw::Aged, tokens)], max_age: Some(max_age) }.into()
 }
 
 /// Returns the name of a token's format for reports.

@@ -3,6 +3,7 @@
 //! The state of `auth.token_value` uses the guide's words. A value that is not a valid token is never reported as
 //! encrypted.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use fernseal_core::Error;
@@ -10,14 +11,14 @@ use fernseal_core::config::{TOKEN_VALUE, ValueKind};
 use fernseal_core::token::PREFIX;
 use serde_json::json;
 
-use super::{config_or_default, find, format_name, look, reason_to_skip};
+use super::{config_or_default, find, format_name, look, reason_to_skip, too_old};
 use crate::args::Status;
 use crate::audit::Verb;
-use crate::config::text::{ConfigText, Kind, SealedValue, ValueError, classify};
+use crate::config::text::{ConfigText, Kind, SealedValue, TextFormat, ValueError, classify};
 use crate::context::Context;
 use crate::error::{self, Result};
-use crate::keys::{self, Keyring};
-use crate::output::time::{age, date};
+use crate::keys::{self, Keyring, derive};
+use crate::output::time::{MaxAge, age, date};
 use crate::output::{self, time};
 use crate::quote::{count, shown};
 use crate::store::ConfigPath;
@@ -38,8 +39,14 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     }
     let mut skipped: Vec<_> = found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)).collect();
     let (mut entries, mut failed, mut failures) = (Vec::new(), Vec::new(), Vec::new());
-    let mut looked_at = 0;
+    let (mut looked_at, mut aged) = (0, 0);
     let keys = if args.verify { Some(context.keys()?) } else { None };
+    let ids = keys.as_ref().map(|keys| {
+        let masters: Vec<_> = keys.all().iter().map(|key| &**key).collect();
+        derive::ids(&masters, context.threads).iter().map(ToString::to_string).collect::<Vec<_>>()
+    });
+    let in_directory = found.configs.iter().any(ConfigPath::was_found);
+    let mut rows = Vec::new();
     for config in &found.configs {
         let mut state = match State::of(config, context) {
             Ok(state) => state,
@@ -60,10 +67,13 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
         }
         if args.json {
             entries.push(state.in_json());
+        } else if in_directory {
+            rows.push(state.in_row(ids.as_deref()));
         } else {
-            state.in_words(key_is_set)?;
+            state.in_words(key_is_set, args.max_age)?;
             output::result("")?;
         }
+        aged += args.max_age.map_or(0, |max_age| state.document.aged_tokens(max_age).count());
         failures.extend(state.verdict(keys.as_ref(), context).err());
     }
     for (path, failure) in found.unread {
@@ -79,13 +89,33 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
         });
         output::json("status", fields)?;
     } else {
+        tell_rows(rows)?;
         for (file, reason) in &skipped {
             output::result(format_args!("skipped {file}: {reason}"))?;
         }
         let looked_at = count(looked_at, "config");
         output::result(format_args!("{looked_at} checked, {} skipped, {} failed", skipped.len(), failed.len()))?;
     }
+    failures.extend(args.max_age.filter(|_| aged > 0).map(|max_age| too_old(aged, max_age)));
     error::check_none(failures)
+}
+
+/// The columns of the table of a directory.
+const COLUMNS: [&str; 6] = ["CONFIG", "FORMAT", "TOKENS", "OLDEST", "TOKEN VALUE", "KEY"];
+
+/// Prints the table of a directory, its columns as wide as they must be.
+fn tell_rows(rows: Vec<[String; 6]>) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<[String; 6]> = [COLUMNS.map(str::to_owned)].into_iter().chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
+    for row in &rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        output::result(cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
 }
 
 /// Reports on the only config.
@@ -102,9 +132,11 @@ fn of_one(config: &ConfigPath, key_is_set: bool, args: &Status, context: &Contex
         }
         output::json("status", fields)?;
     } else {
-        state.in_words(key_is_set)?;
+        state.in_words(key_is_set, args.max_age)?;
     }
-    state.verdict(keys.as_ref(), context)
+    let aged = args.max_age.map_or(0, |max_age| state.document.aged_tokens(max_age).count());
+    let too_old = args.max_age.filter(|_| aged > 0).map(|max_age| too_old(aged, max_age));
+    error::check_none(state.verdict(keys.as_ref(), context).err().into_iter().chain(too_old))
 }
 
 fn set_or_not(key_is_set: bool) -> &'static str {
@@ -149,7 +181,7 @@ impl State {
         }
     }
 
-    fn in_words(&self, key_is_set: bool) -> Result<()> {
+    fn in_words(&self, key_is_set: bool, max_age: Option<MaxAge>) -> Result<()> {
         let tokens = &self.document.tokens;
         output::result(format_args!("Configuration: {}", self.document.name))?;
         output::result(format_args!("Token value: {}", self.token_value.words()))?;
@@ -167,7 +199,8 @@ impl State {
         for (at, token) in tokens.iter().enumerate() {
             let form = match token.form {
                 Ok((format, time)) => {
-                    format!("{}, encrypted {} UTC ({})", format_name(&format), date(time), age(time, now))
+                    let old = super::age_note(token, max_age);
+                    format!("{}, encrypted {} UTC ({}){old}", format_name(&format), date(time), age(time, now))
                 }
                 Err(_) => "INVALID: Invalid encrypted token format".to_owned(),
             };
@@ -179,6 +212,37 @@ impl State {
         Ok(())
     }
 
+    /// The state as a row of a table. `ids` are those of the keys, if the tokens were opened.
+    fn in_row(&self, ids: Option<&[String]>) -> [String; 6] {
+        let document = &self.document;
+        let now = time::now();
+        let valid = || document.tokens.iter().filter_map(|token| token.form.ok());
+        let (all, legacy) = (valid().count(), document.legacy_tokens().count());
+        let invalid = document.tokens.len() - all;
+        let kinds = [(legacy, "legacy"), (invalid, "invalid")].into_iter().filter(|(number, _)| *number > 0);
+        let kinds: Vec<String> = kinds.map(|(number, kind)| format!("{number} {kind}")).collect();
+        let tokens = if kinds.is_empty() { all.to_string() } else { format!("{all} ({})", kinds.join(", ")) };
+        let oldest = valid().map(|(_, sealed)| sealed).min();
+        let key = match (&self.checked, ids) {
+            (Some(checked), Some(ids)) => {
+                let key = |at| checked.master(at).and_then(|master| ids.get(master)).map_or("none", String::as_str);
+                let keys: BTreeSet<&str> = (0..document.tokens.len()).map(key).collect();
+                keys.into_iter().collect::<Vec<_>>().join(" ")
+            }
+            // Nothing in a token tells its key.
+            _ if document.tokens.is_empty() => "-".to_owned(),
+            _ => "?".to_owned(),
+        };
+        [
+            document.name.clone(),
+            document.format().map_or("unknown", TextFormat::name).to_owned(),
+            tokens,
+            oldest.map_or_else(|| "-".to_owned(), |sealed| age(sealed, now)),
+            self.token_value.words().to_owned(),
+            key,
+        ]
+    }
+
     fn in_json(&self) -> serde_json::Value {
         let entry = |(at, token): (usize, &SealedValue)| {
             let mut entry = match token.form {
@@ -188,7 +252,7 @@ impl State {
                 Err(_) => json!({ "pointer": token.pointer, "valid": false }),
             };
             if let (Some(checked), Some(entry)) = (&self.checked, entry.as_object_mut()) {
-                entry.insert("opens".to_owned(), checked.opens(at).map(OpenedBy::name).into());
+                entry.insert("opens".to_owned(), checked.opens(at).map_or("none", OpenedBy::name).into());
             }
             entry
         };

@@ -8,14 +8,15 @@ use std::path::Path;
 use fernseal_core::token::PREFIX;
 use serde_json::json;
 
-use super::{config_or_default, find, look, reason_to_skip};
+use super::{config_or_default, find, look, reason_to_skip, too_old};
 use crate::args::Verify;
 use crate::audit::Verb;
 use crate::config::text::ConfigText;
 use crate::context::Context;
 use crate::error::{self, Result};
-use crate::keys::Keyring;
+use crate::keys::{Keyring, derive};
 use crate::output;
+use crate::output::time::MaxAge;
 use crate::quote::{count, shown};
 use crate::store::ConfigPath;
 use crate::tokens::verify::{OpenedBy, Verification, verify_each};
@@ -39,6 +40,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
             output::result(format_args!("skipped {file}: {reason}"))?;
         }
     }
+    let mut aged = 0;
     let read = |config: &ConfigPath| {
         let document = look(config, context)?;
         context.check_cost(&document)?;
@@ -65,8 +67,9 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
         };
         configs += 1;
         tokens += document.tokens.len();
+        aged += args.max_age.map_or(0, |max_age| document.aged_tokens(max_age).count());
         let entries = args.json.then_some(&mut entries);
-        failures.extend(tell(&config.path, &document, &checked, &keys, entries, context).err());
+        failures.extend(tell(&config.path, &document, &checked, &keys, entries, args.max_age, context).err());
     });
     for (path, failure) in found.unread {
         failed.push((shown(&path), failure.clone()));
@@ -83,6 +86,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
             }),
         )?;
     }
+    failures.extend(args.max_age.filter(|_| aged > 0).map(|max_age| too_old(aged, max_age)));
     if failures.is_empty() && in_directory {
         let skipped =
             if skipped.is_empty() { String::new() } else { format!("; {} skipped", count(skipped.len(), "path")) };
@@ -103,18 +107,30 @@ fn tell(
     checked: &Verification,
     keys: &Keyring,
     entries: Option<&mut Vec<serde_json::Value>>,
+    max_age: Option<MaxAge>,
     context: &Context,
 ) -> Result<()> {
     match entries {
-        Some(entries) => entries.extend(document.tokens.iter().enumerate().map(
-            |(at, token)| json!({ "config": document.name, "pointer": token.pointer, "opens": checked.opens(at).map(OpenedBy::name) }),
-        )),
+        Some(entries) => {
+            let ids = derive::ids(&keys.all().iter().map(|key| &**key).collect::<Vec<_>>(), context.threads);
+            let id = |at| Some(ids.get(checked.master(at)?)?.to_string());
+            entries.extend(document.tokens.iter().enumerate().map(|(at, token)| {
+                json!({
+                    "config": document.name,
+                    "pointer": token.pointer,
+                    "timestamp": token.form.ok().map(|(_, sealed)| sealed),
+                    "opens": checked.opens(at).map_or("none", OpenedBy::name),
+                    "key_id": id(at),
+                })
+            }));
+        }
         None if document.tokens.is_empty() => {
             output::result(format_args!("{}: no encrypted values", document.name))?;
         }
         None => {
             for (at, token) in document.tokens.iter().enumerate() {
-                output::result(format_args!("{} {}: {}", document.name, token.pointer, checked.words(at)))?;
+                let age = super::age_note(token, max_age);
+                output::result(format_args!("{} {}: {}{age}", document.name, token.pointer, checked.words(at)))?;
             }
         }
     }

@@ -2,6 +2,10 @@
 //!
 //! Reading and writing files is in `store`.
 
+pub(crate) mod findings;
+mod likely;
+pub(crate) mod naming;
+pub(crate) mod pattern;
 pub(crate) mod placeholder;
 pub(crate) mod secrets_file;
 mod syntax;

@@ -1,7 +1,7 @@
-//! `.fernseal.toml`, beside configs: which of their values are secrets, besides the guide's.
-//! `check` wants them encrypted, `encrypt` and `edit` encrypt them, without an option for each. And which files of the folder
-//! are configs, beside those that their names tell.
-//! A config of the folder need not have all of them.
+//! `.fernseal.toml`, beside configs or above them: which of their values are secrets, besides the guide's.
+//! `check` wants them encrypted, `encrypt` and `edit` encrypt them, without an option for each. And which values look like
+//! secrets and are none, and which files are configs, beside those that their names tell.
+//! A config of the folder need not have all of them. Of the files above a config the nearest counts alone.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -10,65 +10,90 @@ use std::sync::LazyLock;
 use fernseal_core::config::TOKEN_VALUE;
 use serde::Deserialize;
 
-use crate::error::{FileFailure, Result};
+use crate::config::naming::{NamedPointer, NamedValues};
+use crate::config::pattern::{InvalidPattern, Patterns};
+use crate::error::{Failure, FileFailure, Result};
 use crate::quote::Pointer;
-use crate::store::ConfigPath;
-use crate::store::staged as git;
+use crate::store::staged::Namesakes;
+use crate::store::{self, ConfigPath};
 
 /// The name of the file.
 pub(crate) const NAME: &str = ".fernseal.toml";
 
 /// The pointer of the guide's secret.
-static GUIDES: LazyLock<Pointer> = LazyLock::new(|| TOKEN_VALUE.to_owned().into());
+static GUIDES: LazyLock<NamedPointer> =
+    LazyLock::new(|| NamedPointer { written: TOKEN_VALUE.to_owned().into(), exact: TOKEN_VALUE.to_owned() });
 
-/// The content of the file.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What the file says.
+#[derive(Debug, Default)]
 pub(crate) struct SecretsFile {
-    /// The pointers of the secrets.
-    #[serde(default)]
-    pub(crate) secrets: Vec<Pointer>,
+    /// The values that are secrets.
+    pub(crate) secrets: NamedValues,
+    /// The values that look like secrets and are none.
+    pub(crate) ignore: Patterns,
     /// Whether tokens in the old form are findings.
-    #[serde(default)]
     pub(crate) no_legacy: bool,
-    /// Globs of files that are configs too, below this folder.
-    #[serde(default)]
+    /// Globs of files that are configs too, below the file's directory.
     pub(crate) include: Vec<String>,
     /// Globs of files that are none, whatever their names.
-    #[serde(default)]
     pub(crate) exclude: Vec<String>,
+    /// The way from the file's directory down to that of the configs; empty, if the file lies beside them.
+    pub(crate) way: PathBuf,
+}
+
+/// The content of the file, as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+struct Content {
+    secrets: Vec<Pointer>,
+    ignore: Vec<Pointer>,
+    no_legacy: bool,
+    include: Vec<String>,
+    exclude: Vec<String>,
 }
 
 impl SecretsFile {
-    /// Reads the file beside `config`. If there is none, the list is empty.
-    pub(crate) fn beside(config: &ConfigPath) -> Result<Self> {
-        Self::of(config.beside(NAME)?)
+    /// Reads the file beside `config`, or the nearest above it. If there is none, nothing is named.
+    pub(crate) fn nearest(config: &ConfigPath) -> Result<Self> {
+        if let Some((path, bytes)) = config.beside(NAME)? {
+            return Self::parse(&path, &bytes);
+        }
+        let not_sought = |error: std::io::Error| {
+            Failure::from(FileFailure::SettingsNotSought { config: config.path.clone(), error: error.into() })
+        };
+        let Some((path, way)) = store::nearest_above(&config.path, NAME).map_err(not_sought)? else {
+            return Ok(Self::default());
+        };
+        match config.above(&path)? {
+            Some((path, bytes)) => Ok(Self { way, ..Self::parse(&path, &bytes)? }),
+            // It was removed in this moment.
+            None => Ok(Self::default()),
+        }
     }
 
-    /// Reads the file from git's index, beside a staged config.
-    pub(crate) fn staged_beside(config: &Path) -> Result<Self> {
-        Self::of(git::staged_beside(config, NAME)?)
-    }
-
-    fn of(file: Option<(PathBuf, Vec<u8>)>) -> Result<Self> {
-        file.map_or_else(|| Ok(Self::default()), |(path, bytes)| Self::parse(&path, &bytes))
-    }
-
-    /// Returns the pointers of all secrets: the guide's, those in the file, and those that a command names.
-    pub(crate) fn places<'a>(&'a self, named: &'a [Pointer]) -> impl Iterator<Item = &'a Pointer> {
-        [&*GUIDES].into_iter().chain(&self.secrets).chain(named)
+    /// Returns the pointers that each lead to a secret: the guide's, those in the file, and those that a command names.
+    pub(crate) fn places<'a>(&'a self, named: &'a NamedValues) -> impl Iterator<Item = &'a NamedPointer> {
+        [&*GUIDES].into_iter().chain(&self.secrets.pointers).chain(&named.pointers)
     }
 
     /// Parses the content of the file. `path` is for messages.
     pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(bytes)
             .map_err(|error| FileFailure::SettingsNotUtf8 { path: path.to_owned(), error })?;
-        toml::from_str(text).map_err(|error: toml::de::Error| {
+        let content: Content = toml::from_str(text).map_err(|error: toml::de::Error| {
             let line =
                 error.span().and_then(|span| text.get(..span.start)).map_or(1, |text| text.matches('\n').count() + 1);
             let problem = error.message().to_owned();
-            FileFailure::SettingsInvalid { path: path.to_owned(), line, problem }.into()
-        })
+            FileFailure::SettingsInvalid { path: path.to_owned(), line, problem }
+        })?;
+        let invalid = |InvalidPattern { text, flaw }| {
+            Failure::from(FileFailure::SettingsPattern { path: path.to_owned(), text: text.into(), flaw })
+        };
+        let Content { secrets, ignore, no_legacy, include, exclude } = content;
+        let secrets = NamedValues::parse(&secrets).map_err(invalid)?;
+        let ignore = Patterns::parse(ignore.iter().map(|pattern| &**pattern)).map_err(invalid)?;
+        Ok(Self { secrets, ignore, no_legacy, include, exclude, way: PathBuf::new() })
     }
 }
 
@@ -79,14 +104,17 @@ pub(crate) struct SecretsFiles {
 }
 
 impl SecretsFiles {
-    /// Returns the file beside `config`.
-    pub(crate) fn beside(&mut self, config: &ConfigPath) -> Result<Rc<SecretsFile>> {
-        self.of(&config.path, || SecretsFile::beside(config))
+    /// Returns the file for `config`.
+    pub(crate) fn nearest(&mut self, config: &ConfigPath) -> Result<Rc<SecretsFile>> {
+        self.of(&config.path, || SecretsFile::nearest(config))
     }
 
-    /// Returns the staged file beside a staged config.
-    pub(crate) fn staged_beside(&mut self, config: &Path) -> Result<Rc<SecretsFile>> {
-        self.of(config, || SecretsFile::staged_beside(config))
+    /// Returns the one of the staged files that is for a staged config.
+    pub(crate) fn staged(&mut self, files: &Namesakes, config: &Path) -> Result<Rc<SecretsFile>> {
+        self.of(config, || match files.nearest(config, NAME)? {
+            Some((path, bytes)) => SecretsFile::parse(&path, &bytes),
+            None => Ok(SecretsFile::default()),
+        })
     }
 
     fn of(&mut self, config: &Path, read: impl FnOnce() -> Result<SecretsFile>) -> Result<Rc<SecretsFile>> {
@@ -109,22 +137,56 @@ mod tests {
 
     #[test]
     fn the_pointers_are_read_and_anything_else_is_refused() {
-        let settings =
-            SecretsFile::parse(Path::new("s"), b"# of the database\nsecrets = [\"/db/password\", 'smtp.password']\n")
-                .unwrap();
-        assert_eq!(
-            settings.secrets.iter().map(|secret| &**secret).collect::<Vec<_>>(),
-            ["/db/password", "smtp.password"]
-        );
-        assert!(SecretsFile::parse(Path::new("s"), b"").unwrap().secrets.is_empty());
+        let pointers = |text: &[u8]| -> Vec<String> {
+            let settings = SecretsFile::parse(Path::new("s"), text).unwrap();
+            settings.secrets.pointers.into_iter().map(|pointer| pointer.exact).collect()
+        };
+        let text = b"# of the database\nsecrets = [\"/db/password\", 'smtp.password']\n";
+        assert_eq!(pointers(text), ["/db/password", "/smtp/password"]);
+        assert!(pointers(b"").is_empty());
         assert!(SecretsFile::parse(Path::new("s"), b"no_legacy = true").unwrap().no_legacy);
         for (text, said) in [
             ("secrets = \"/a\"", "line 1: invalid type"),
             ("\n\nsecret = [\"/a\"]", "line 3: unknown field `secret`"),
             ("secrets = [", "line 1: "),
+            ("ignore = [\"/a~b\"]", "\"/a~b\" is not a pointer or pattern: ~ is followed by"),
+            ("secrets = [\"\"]", "\"\" is not a pointer or pattern: it is empty"),
         ] {
             let failure = SecretsFile::parse(Path::new("s"), text.as_bytes()).unwrap_err();
             assert!(failure.what().starts_with(&format!("s cannot be used: {said}")), "{failure:?}");
         }
+    }
+
+    #[test]
+    fn the_schema_for_editors_takes_what_is_read() {
+        let schema: serde_json::Value = serde_json::from_str(include_str!("../../secrets-file.schema.json")).unwrap();
+        let mut schemas = boon::Schemas::new();
+        let mut compiler = boon::Compiler::new();
+        compiler.add_resource("s.json", schema.clone()).unwrap();
+        let index = compiler.compile("s.json", &mut schemas).unwrap();
+        for text in [
+            "",
+            "secrets = [\"/a/*/b\", \"a.b\", \"**/password\", \"/env/*_TOKEN\", \"/~0~1~2\", \"a~b\", \"/a/**\"]",
+            "ignore = [\"**\", \"*\"]",
+            "no_legacy = true",
+            "include = [\"*.tf\"]\nexclude = [\"old/**\"]",
+            "secrets = \"/a\"",
+            "secrets = [1]",
+            "secret = []",
+            "no_legacy = 1",
+            "include = \"*.tf\"",
+            "ignore = [\"\"]",
+            "ignore = [\"/a**\"]",
+            "ignore = [\"**a.b\"]",
+            "ignore = [\"/a~\"]",
+            "ignore = [\"/a~3\"]",
+        ] {
+            let value: serde_json::Value = toml::from_str(text).unwrap();
+            let is_read = SecretsFile::parse(Path::new("s"), text.as_bytes()).is_ok();
+            assert_eq!(schemas.validate(&value, index).is_ok(), is_read, "{text}");
+        }
+        let properties = schema["properties"].as_object().unwrap();
+        let names: Vec<&String> = properties.keys().collect();
+        assert_eq!(names, ["exclude", "ignore", "include", "no_legacy", "secrets"]);
     }
 }

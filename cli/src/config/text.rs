@@ -17,10 +17,10 @@ use zeroize::Zeroizing;
 use super::placeholder;
 use super::syntax::{self, FoundToken, Owner, ReadError, Reading, Spot};
 use crate::error::{Advice, Aim, Bug, ConfigFailure, Failure, JsonFlaw, Namesakes, Result, TextPlace, TokenFailure};
-use crate::output::time;
+use crate::output::time::{self, MaxAge};
 use crate::quote::{Pointer, is_key_text, shown};
 
-pub(crate) use super::syntax::{Edit, FormatSource, Kind, Place, Refusal, TextFormat, ValueError};
+pub(crate) use super::syntax::{Edit, FormatSource, Kind, Place, Refusal, TextFormat, Unescaped, ValueError};
 
 /// A config's text and its tokens.
 pub(crate) struct ConfigText {
@@ -59,6 +59,11 @@ impl SealedValue {
     /// Returns the token's text.
     pub(crate) fn text<'a>(&'a self, document: &'a ConfigText) -> &'a str {
         self.unescaped.as_deref().unwrap_or_else(|| &document.text[self.inside.clone()])
+    }
+
+    /// Where its own characters stand in the text.
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.inside.clone()
     }
 
     /// Whether it lies in this part of the text.
@@ -186,7 +191,12 @@ impl ConfigText {
     /// Returns all strings and scalars with their pointers, in order and in one pass. Calling [`Self::find`] for each
     /// of them would take a pass each.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = Leaf<'_>> {
-        self.reading.leaves().map(|leaf| Leaf { pointer: leaf.pointer.into(), place: leaf.place })
+        self.leaves_where(|_, _| true)
+    }
+
+    /// Returns those of them of which `is_wanted` says so, by their kind and text as it is written.
+    pub(crate) fn leaves_where(&self, is_wanted: fn(Kind, &str) -> bool) -> impl Iterator<Item = Leaf<'_>> {
+        self.reading.leaves(is_wanted).map(|leaf| Leaf { pointer: leaf.pointer.into(), place: leaf.place })
     }
 
     /// Finds the values at `pointers` in one pass, with the same results as [`Self::find`], which takes a pass each.
@@ -283,6 +293,12 @@ impl ConfigText {
     /// The tokens in the old form, which share one salt.
     pub(crate) fn legacy_tokens(&self) -> impl Iterator<Item = &SealedValue> {
         self.tokens.iter().filter(|token| matches!(token.form, Ok((Form::Legacy, _))))
+    }
+
+    /// The tokens that are older than `max_age`.
+    pub(crate) fn aged_tokens(&self, max_age: MaxAge) -> impl Iterator<Item = &SealedValue> {
+        let now = time::now();
+        self.tokens.iter().filter(move |token| token.form.is_ok_and(|(_, sealed)| max_age.is_exceeded(sealed, now)))
     }
 
     /// How many keys are derived, for each master key, to open all tokens.

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use fernseal_core::{Error, json};
 
 use super::{Exit, Message, message};
+use crate::config::secrets_file::NAME as SECRETS_FILE;
 use crate::config::text::Refusal;
+use crate::output::time::MaxAge;
 use crate::quote::{Pointer, count, one_line, quoted, quoted_path, shown};
 
 #[derive(Debug, Clone)]
@@ -22,7 +24,7 @@ pub(crate) enum ConfigFailure {
     IsMasterKey { config: PathBuf },
     /// The text has no format that is known, or is not as its format wants it: at this place, or all of it.
     TextRefused { config: PathBuf, place: Option<TextPlace>, refusal: Refusal },
-    /// The names above the tokens are so long that their pointers would take many times the size of the text.
+    /// The names above the values are so long that their pointers would take many times the size of the text.
     LongNames { config: PathBuf },
     /// To open all tokens costs a derivation for each of so many salts.
     TooManySalts { config: PathBuf, salts: usize, max: usize },
@@ -42,6 +44,8 @@ pub(crate) enum ConfigFailure {
     NoObjectToAddTo { config: PathBuf, pointer: Pointer },
     /// What is to be removed is not the member of an object.
     NotAMember { config: PathBuf, pointer: Pointer },
+    /// The config has other secrets than those that were shown before a question.
+    ChangedSinceShown { config: PathBuf },
     /// The config has no secret that `encrypt` knows of.
     NoTokenValue { config: PathBuf },
     /// A secret is larger than 1 MiB.
@@ -76,8 +80,8 @@ pub(crate) enum ConfigFailure {
     MergeConflicts { config: PathBuf, conflicts: usize, differing: Vec<Pointer> },
 
     // `check`.
-    /// So many secrets are in plain text or damaged, and so many tokens legacy; the flaws that were met.
-    Flawed { secrets: usize, legacy: usize, flaws: Vec<Flaw> },
+    /// Values are flawed: so many of each kind.
+    Flawed { counts: Vec<(Flaw, usize)>, max_age: Option<MaxAge> },
     /// One value is flawed.
     FlawedValue { config: PathBuf, pointer: Pointer, flaw: Flaw },
     /// Not one of the configs that were looked at has a value there.
@@ -112,7 +116,7 @@ impl ConfigFailure {
                 malformed(format!("{}: {}{place}", refusal.what, shown(config)), refusal.next)
             }
             Self::LongNames { config } => malformed(
-                format!("{} has too many tokens below very long names", shown(config)),
+                format!("{} has too many values below very long names", shown(config)),
                 "a config does not look like this; check where the file comes from",
             ),
             Self::TooManySalts { config, salts, max } => message(
@@ -146,7 +150,7 @@ impl ConfigFailure {
             ),
             Self::NoObjectToAddTo { config, pointer } => malformed(
                 format!("the value{} in {} is not an object", at(pointer), shown(config)),
-                "only an object takes a new member; /- behind the pointer of an array adds an item",
+                "--create adds a value to an object, or at the end of an array with /- behind its pointer",
             ),
             Self::NotAMember { config, pointer } => malformed(
                 format!("the value is not a member of an object: {}{}", shown(config), at(pointer)),
@@ -154,7 +158,12 @@ impl ConfigFailure {
             ),
             Self::NoTokenValue { config } => malformed(
                 format!("no auth.token_value in {}", shown(config)),
-                "name the value to encrypt with --field, as in --field /database/password",
+                "name the value to encrypt, as in --field /database/password, or take what looks like a secret: --found",
+            ),
+            Self::ChangedSinceShown { config } => message(
+                Exit::File,
+                format!("{} has changed since its secrets were shown", shown(config)),
+                "nothing was written; run it again",
             ),
             Self::SecretTooLong { config, pointer } => malformed(
                 format!("the secret is longer than 1 MiB: {} {pointer}", shown(config)),
@@ -214,16 +223,7 @@ impl ConfigFailure {
                 )
             }
 
-            Self::Flawed { secrets, legacy, flaws } => {
-                let mut next: Vec<String> = flaws.iter().map(|flaw| flaw.hint("CONFIG", "POINTER")).collect();
-                if flaws.iter().any(|flaw| !matches!(flaw, Flaw::Lookalike | Flaw::Legacy)) {
-                    next.push("if a secret was committed or shared before, change it at its service".to_owned());
-                }
-                let secrets = (*secrets > 0).then(|| format!("{} in plain text or damaged", count(*secrets, "secret")));
-                let legacy = (*legacy > 0).then(|| count(*legacy, "legacy token"));
-                let what: Vec<String> = secrets.into_iter().chain(legacy).collect();
-                message(Exit::PlainText, what.join(", "), next.join("; "))
-            }
+            Self::Flawed { counts, max_age } => flawed(counts, *max_age),
             Self::FlawedValue { config, pointer, flaw } => message(
                 Exit::PlainText,
                 format!("{pointer}: {}", flaw.name()),
@@ -236,6 +236,37 @@ impl ConfigFailure {
             ),
         }
     }
+}
+
+/// Tells how many values have each kind of flaw, and what to do about each kind.
+fn flawed(counts: &[(Flaw, usize)], max_age: Option<MaxAge>) -> Message {
+    let of = |kinds: &[Flaw]| -> usize {
+        counts.iter().filter(|(flaw, _)| kinds.contains(flaw)).map(|(_, number)| number).sum()
+    };
+    let legacy = of(&[Flaw::Legacy]);
+    let likely = of(&[Flaw::LikelyString, Flaw::LikelyScalar]);
+    let secrets = of(&[Flaw::PlainString, Flaw::PlainScalar, Flaw::Group, Flaw::Lookalike]);
+    let aged = of(&[Flaw::Aged]);
+    let what = [
+        (secrets > 0).then(|| format!("{} in plain text or damaged", count(secrets, "secret"))),
+        (likely > 0).then(|| format!("{} in plain text", count(likely, "likely secret"))),
+        (legacy > 0).then(|| count(legacy, "legacy token")),
+        max_age.filter(|_| aged > 0).map(|max_age| format!("{} older than {max_age}", count(aged, "token"))),
+    ];
+    let mut next: Vec<String> = Vec::new();
+    for (flaw, _) in counts {
+        let hint = flaw.hint("CONFIG", "POINTER");
+        if !next.contains(&hint) {
+            next.push(hint);
+        }
+    }
+    if likely > 0 {
+        next.push(format!("what is no secret is listed under ignore in {SECRETS_FILE}"));
+    }
+    if counts.iter().any(|(flaw, _)| !matches!(flaw, Flaw::Lookalike | Flaw::Legacy | Flaw::Aged)) {
+        next.push("if a secret was committed or shared before, change it at its service".to_owned());
+    }
+    message(Exit::PlainText, what.into_iter().flatten().collect::<Vec<_>>().join(", "), next.join("; "))
 }
 
 const CHECK_SPELLING: &str = "check the pointer's spelling";
@@ -429,33 +460,47 @@ pub(crate) enum Flaw {
     PlainString,
     /// A number or boolean.
     PlainScalar,
+    /// An unencrypted string that looks like a secret.
+    LikelyString,
+    /// A number that looks like a secret.
+    LikelyScalar,
     /// An object or an array.
     Group,
     /// It begins almost like a token.
     Lookalike,
     /// A token in the old form, without a salt of its own, where that is not wanted.
     Legacy,
+    /// A token that is older than the caller allows.
+    Aged,
 }
 
 impl Flaw {
+    /// Reports whether nobody named the value: it only looks like a secret.
+    pub(crate) fn is_likely(self) -> bool {
+        matches!(self, Self::LikelyString | Self::LikelyScalar)
+    }
+
     /// Returns the flaw in a few words, as `check` prints it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::PlainString | Self::PlainScalar => "plain text",
+            Self::LikelyString | Self::LikelyScalar => "likely a secret, in plain text",
             Self::Group => "not a string, but an object or array",
             Self::Lookalike => "looks like a token, but is not one",
             Self::Legacy => "legacy token, without a salt of its own",
+            Self::Aged => "old token",
         }
     }
 
     /// Returns what to do about the flaw. `config` and `pointer` are quoted for a shell.
-    fn hint(self, config: &str, pointer: &str) -> String {
+    pub(crate) fn hint(self, config: &str, pointer: &str) -> String {
         match self {
-            Self::PlainString => format!("fernseal encrypt --in-place {config} --field {pointer}"),
-            Self::PlainScalar => format!("fernseal set {config} {pointer}"),
+            Self::PlainString | Self::LikelyString => format!("fernseal encrypt --in-place {config} --field {pointer}"),
+            Self::PlainScalar | Self::LikelyScalar => format!("fernseal set {config} {pointer}"),
             Self::Group => value_hint(Error::NotAString).to_owned(),
             Self::Lookalike => value_hint(Error::Lookalike).to_owned(),
             Self::Legacy => format!("fernseal rotate {config} (it gives each token a salt of its own)"),
+            Self::Aged => format!("fernseal rotate {config} (it gives a new key, and each token the present time)"),
         }
     }
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::str::Utf8Error;
 
 use super::{Cause, Exit, Message, message};
-use crate::quote::{count, one_line, relative_to, shown};
+use crate::config::secrets_file;
+use crate::quote::{Pointer, count, one_line, relative_to, shown};
 
 #[derive(Debug, Clone)]
 pub(crate) enum FileFailure {
@@ -37,6 +38,10 @@ pub(crate) enum FileFailure {
     SettingsNotUtf8 { path: PathBuf, error: Utf8Error },
     /// The settings beside configs are not valid TOML, or have unknown fields.
     SettingsInvalid { path: PathBuf, line: usize, problem: String },
+    /// A pattern in the settings beside configs is none.
+    SettingsPattern { path: PathBuf, text: Pointer, flaw: &'static str },
+    /// The directories above a config cannot be searched for settings.
+    SettingsNotSought { config: PathBuf, error: Cause },
     /// `set` cannot read the secret from stdin.
     StdinUnreadable { error: Cause },
 
@@ -87,6 +92,8 @@ pub(crate) enum FileFailure {
     OutputLeadsNowhere { path: PathBuf },
     /// A line cannot be appended to the audit log.
     AuditLog { path: PathBuf, error: Cause },
+    /// The journal cannot be written, which was named for the audit log.
+    Journal { error: Cause },
     /// A manual page cannot be written.
     ManPage { path: PathBuf, error: Cause },
     /// stdout cannot be written.
@@ -168,6 +175,13 @@ impl FileFailure {
             Self::SettingsInvalid { path, line, problem } => {
                 settings_unusable(path, &format!("line {line}: {}", one_line(problem)))
             }
+            Self::SettingsPattern { path, text, flaw } => {
+                settings_unusable(path, &format!("\"{text}\" is not a pointer or pattern: {flaw}"))
+            }
+            Self::SettingsNotSought { config, error } => file(
+                format!("cannot look for {} above {}: {error}", secrets_file::NAME, shown(config)),
+                "check the permissions of the directories on the way to the config",
+            ),
             Self::StdinUnreadable { error } => {
                 file(format!("stdin cannot be read: {error}"), "nothing was changed; try again")
             }
@@ -271,6 +285,10 @@ impl FileFailure {
                 };
                 file(format!("the audit log {}{from} cannot be written: {error}", shown(path)), next)
             }
+            Self::Journal { error } => file(
+                format!("systemd's journal cannot be written: {error}"),
+                "nothing was changed; see that journald runs here, or name a file for the audit log",
+            ),
             Self::ManPage { path, error } => file(
                 format!("the manual page {} cannot be written: {error}", shown(path)),
                 "name a directory that exists and that you can write to",
@@ -327,7 +345,7 @@ fn settings_unusable(path: &Path, problem: &str) -> Message {
     message(
         Exit::Malformed,
         format!("{} cannot be used: {problem}", shown(path)),
-        "it looks like this: secrets = [\"/database/password\", \"/smtp/password\"]",
+        "it looks like this: secrets = [\"/database/password\", \"**/token\"]",
     )
 }
 

@@ -12,6 +12,7 @@
 
 mod bug;
 mod config;
+mod encryption;
 mod exit;
 mod file;
 mod key;
@@ -30,7 +31,8 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 pub(crate) use bug::Bug;
-pub(crate) use config::{Aim, ConfigFailure, Flaw, JsonFlaw, Namesakes, TextPlace, value_hint};
+pub(crate) use config::{Aim, ConfigFailure, Flaw, JsonFlaw, Namesakes, TextPlace};
+pub(crate) use encryption::EncryptionFailure;
 pub(crate) use exit::Exit;
 pub(crate) use file::{CopyKind, FileFailure, Property, Refused, Step};
 pub(crate) use key::{
@@ -38,8 +40,8 @@ pub(crate) use key::{
 };
 pub(crate) use lock::{Holder, LockFailure, held_by};
 pub(crate) use program::{ProgramFailure, StartFlaw};
-pub(crate) use rotation::{RotationFailure, removal_question};
-pub(crate) use terminal::{Absence, Cut, Otherwise, TerminalFailure};
+pub(crate) use rotation::RotationFailure;
+pub(crate) use terminal::{Absence, Cut, Otherwise, Question, TerminalFailure};
 pub(crate) use token::{Advice, KeyElsewhere, TokenFailure};
 pub(crate) use usage::{SecretFor, UsageFailure};
 
@@ -60,6 +62,8 @@ pub(crate) enum Failure {
     Usage(UsageFailure),
     /// `rotate`, its rollback or `backups prune` did not finish all of its work.
     Rotation(RotationFailure),
+    /// `encrypt` did not finish all of a directory.
+    Encryption(EncryptionFailure),
     /// Another program cannot be started, or failed.
     Program(ProgramFailure),
     /// A prompt at the terminal got no answer.
@@ -161,6 +165,7 @@ impl Failure {
             Self::Lock(failure) => failure.message(),
             Self::Usage(failure) => failure.message(),
             Self::Rotation(failure) => failure.message(),
+            Self::Encryption(failure) => failure.message(),
             Self::Program(failure) => failure.message(),
             Self::Terminal(failure) => failure.message(),
             Self::Bug(bug) => bug.message(),
@@ -259,6 +264,7 @@ topics! {
     Lock(LockFailure),
     Usage(UsageFailure),
     Rotation(RotationFailure),
+    Encryption(EncryptionFailure),
     Program(ProgramFailure),
     Terminal(TerminalFailure),
     Bug(Bug),

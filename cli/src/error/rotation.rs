@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Absence, Exit, Message, message};
+use super::{Exit, Message, message};
 use crate::quote::{count, shown};
 
 #[derive(Debug, Clone)]
@@ -40,10 +40,6 @@ pub(crate) enum RotationFailure {
     // `backups prune`.
     /// A signal arrived, and `left` backups were not removed.
     PruneInterrupted { left: usize },
-    /// The answer to the question was not yes.
-    NotConfirmed,
-    /// The user could not be asked whether to remove this many backups.
-    NotAsked { backups: usize, why: Absence },
     /// The backups of this many configs may still be needed, so they were kept.
     BackupsStay { configs: usize },
     /// A config has no tokens any more, so its backups may contain the last copies.
@@ -55,14 +51,6 @@ fn looked_at(configs: usize, skipped: usize) -> String {
     let skipped = if skipped == 0 { String::new() } else { format!(", and {} skipped", count(skipped, "path")) };
     format!("{}{skipped}", count(configs, "config"))
 }
-
-/// Returns the question before backups are removed.
-pub(crate) fn removal_question(backups: usize) -> String {
-    format!("Remove {}?", count(backups, "backup"))
-}
-
-/// The hint if the answer was not yes.
-pub(super) const NOTHING_REMOVED: &str = "nothing was removed; run it again and answer yes, or add --yes";
 
 const GOES_ON: &str = "run the same command again: it continues where it stopped";
 
@@ -141,12 +129,6 @@ impl RotationFailure {
             Self::PruneInterrupted { left } => {
                 message(Exit::Interrupted, format!("interrupted: {} not removed", count(*left, "backup")), GOES_ON)
             }
-            Self::NotConfirmed => message(Exit::Other, "not confirmed", NOTHING_REMOVED),
-            Self::NotAsked { backups, why } => message(
-                Exit::Other,
-                format!("not confirmed: \"{}\" was not asked because {why}", removal_question(*backups)),
-                NOTHING_REMOVED,
-            ),
             Self::BackupsStay { configs } => message(
                 Exit::Partial,
                 format!("the backups of {} were kept", count(*configs, "config")),

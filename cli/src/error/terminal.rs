@@ -3,9 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::rotation::NOTHING_REMOVED;
 use super::{Cause, Exit, Message, message};
-use crate::quote::shown;
+use crate::quote::{count, shown};
 
 #[derive(Debug, Clone)]
 pub(crate) enum TerminalFailure {
@@ -17,6 +16,10 @@ pub(crate) enum TerminalFailure {
     LineTooLong,
     /// The prompt was cut off. `otherwise` is the consequence.
     Cut { cut: Cut, otherwise: Otherwise },
+    /// The answer to the question was not yes.
+    NotConfirmed { question: Question },
+    /// The question could not be asked.
+    NotAsked { question: Question, why: Absence },
     /// The user discarded the edited text.
     Discarded { config: PathBuf },
 }
@@ -43,6 +46,12 @@ impl TerminalFailure {
                 };
                 message(Exit::Other, what, otherwise.to_string())
             }
+            Self::NotConfirmed { question } => message(Exit::Other, "not confirmed", question.otherwise().to_string()),
+            Self::NotAsked { question, why } => message(
+                Exit::Other,
+                format!("not confirmed: \"{question}\" was not asked, as {why}"),
+                question.otherwise().to_string(),
+            ),
             Self::Discarded { config } => message(
                 Exit::Other,
                 "the changes were discarded",
@@ -61,6 +70,40 @@ pub(crate) enum Cut {
     Signal,
 }
 
+/// A question that is answered with yes, or with anything else for no.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Question {
+    RemoveBackups {
+        number: usize,
+    },
+    /// So many values of so many configs.
+    EncryptInPlace {
+        values: usize,
+        configs: usize,
+    },
+}
+
+impl Question {
+    /// The consequence if the answer is not yes.
+    pub(crate) fn otherwise(self) -> Otherwise {
+        match self {
+            Self::RemoveBackups { .. } => Otherwise::BackupsStay,
+            Self::EncryptInPlace { .. } => Otherwise::NothingEncrypted,
+        }
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RemoveBackups { number } => write!(f, "Remove {}?", count(*number, "backup")),
+            Self::EncryptInPlace { values, configs } => {
+                write!(f, "Encrypt {} of {} in place?", count(*values, "value"), count(*configs, "config"))
+            }
+        }
+    }
+}
+
 /// The consequence of a prompt without an answer, and what to do next.
 #[derive(Debug, Clone)]
 pub(crate) enum Otherwise {
@@ -72,6 +115,8 @@ pub(crate) enum Otherwise {
     NothingSealed,
     /// The prompt asked whether to remove backups.
     BackupsStay,
+    /// The prompt asked whether to encrypt values in place.
+    NothingEncrypted,
     /// A new key was about to be shown.
     KeyNotShown,
     /// A new key was shown, but the user did not confirm that it is stored.
@@ -86,7 +131,8 @@ impl fmt::Display for Otherwise {
             Self::NoKey => "nothing was changed; run it again, or name a key file with --key-file",
             Self::NoSecret => "nothing was changed; run it again when ready",
             Self::NothingSealed => "nothing was printed; run it again when ready",
-            Self::BackupsStay => NOTHING_REMOVED,
+            Self::BackupsStay => "nothing was removed; run it again and answer yes, or add --yes",
+            Self::NothingEncrypted => "nothing was written; run it again and answer yes, or give --yes",
             Self::KeyNotShown => "the key was not shown and is not stored anywhere; run it again, or use -o FILE",
             Self::KeyNotStored => {
                 "the key that was shown is not in any file: if you did not store it, make another one"

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use fernseal_core::{Error, KeyId};
 
 use super::{ConfigFailure, Exit, KeySource, Message, message};
-use crate::quote::{Pointer, exports, quoted_path, shown};
+use crate::quote::{Pointer, count, exports, quoted_path, shown};
 
 #[derive(Debug, Clone)]
 pub(crate) enum TokenFailure {
@@ -14,6 +14,8 @@ pub(crate) enum TokenFailure {
     /// The config's other tokens are under a key other than the one that would seal. `tried` is the token that was
     /// tried.
     OthersUnopened { config: PathBuf, tried: Pointer, key_from: String, elsewhere: Option<Box<KeyElsewhere>> },
+    /// So many tokens of a config open with none of the keys in the usual places.
+    NoKeyAtHand { config: PathBuf, tokens: usize },
     /// What is on stdin is not what `open` opens.
     NotOneToken,
     /// A secret could not be sealed, or the new token did not open.
@@ -94,6 +96,11 @@ impl TokenFailure {
                     ),
                 },
             ),
+            Self::NoKeyAtHand { config, tokens } => message(
+                Exit::Unopened,
+                format!("{} of {} with no key at hand", does_not_open(*tokens), shown(config)),
+                "name the file of their key with --key-file, or restore the config from a backup",
+            ),
             Self::NotOneToken => message(
                 Exit::Malformed,
                 "Invalid encrypted token format: stdin must contain exactly one token",
@@ -106,6 +113,11 @@ impl TokenFailure {
             ),
         }
     }
+}
+
+/// Says of so many tokens that they do not open.
+fn does_not_open(tokens: usize) -> String {
+    format!("Token decryption failed for {}", count(tokens, "token"))
 }
 
 impl Advice {

@@ -3,10 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use fernseal_core::Error;
-
-use super::config::value_problem;
-use super::{Absence, Exit, Message, message, value_hint};
+use super::{Absence, Exit, Message, message};
 use crate::env::Unset;
 use crate::quote::{Pointer, one_line, quoted, quoted_path, shown};
 
@@ -21,8 +18,8 @@ pub(crate) enum UsageFailure {
     NoPointerNamed { config: PathBuf },
     /// The pointer is not UTF-8.
     PointerNotUtf8,
-    /// The value of `--require` is not a pointer.
-    RequiredNotAPointer { pointer: Pointer },
+    /// The value of `option` is neither a pointer nor a pattern.
+    NotAPattern { option: &'static str, text: Pointer, flaw: &'static str },
     /// The output of `encrypt` is its input.
     EncryptedOverInput { path: PathBuf },
     /// The output of `decrypt` is its input.
@@ -33,6 +30,10 @@ pub(crate) enum UsageFailure {
     DashForOutput,
     /// `-` was given as the file for a key.
     DashForKey,
+    /// What was found is to be encrypted in place, and can neither be shown nor agreed to.
+    JsonUnconfirmed,
+    /// `encrypt` was given a directory, and an option for one output.
+    DirectoryWithOutput,
     /// `encrypt --in-place` was given a pipe.
     StreamInPlace,
     /// `--keep-mode` was given for a pipe.
@@ -130,9 +131,10 @@ impl UsageFailure {
             Self::PointerNotUtf8 => {
                 usage("the pointer is not UTF-8 text".to_owned(), "name a value, as in /auth/token_value")
             }
-            Self::RequiredNotAPointer { pointer } => {
-                usage(value_problem("--require", pointer, Error::InvalidPointer), value_hint(Error::InvalidPointer))
-            }
+            Self::NotAPattern { option, text, flaw } => usage(
+                format!("{option}: not a pointer or pattern: \"{text}\": {flaw}"),
+                "it looks like /auth/token_value, /env/* or **/password",
+            ),
             Self::EncryptedOverInput { path } => usage(
                 format!("{} is the input itself", shown(path)),
                 "name another output, or replace the config itself with `fernseal encrypt --in-place`",
@@ -159,6 +161,14 @@ impl UsageFailure {
             Self::StreamHasNoMode => usage(
                 "a pipe has no owner and no mode that could be kept".to_owned(),
                 "leave --keep-mode out: the output is for you alone (mode 600)",
+            ),
+            Self::JsonUnconfirmed => usage(
+                "with --json, what was found is not shown before it is encrypted in place".to_owned(),
+                "look at it with --dry-run, then say --yes",
+            ),
+            Self::DirectoryWithOutput => usage(
+                "the configs of a directory are encrypted in place".to_owned(),
+                "leave -o, --force and --keep-mode out, or name one config",
             ),
             Self::TwoForStdout => usage(
                 "the config and the JSON of --json cannot both go to stdout".to_owned(),

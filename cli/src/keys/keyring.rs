@@ -87,6 +87,13 @@ impl Keyring {
         Ok(Self { keys, previous, source, left_behind: OnceCell::new() })
     }
 
+    /// A keyring of keys that only open, in whatever order; none, if there is no key.
+    pub(crate) fn to_open_with(keys: Vec<Rc<Master>>) -> Option<Self> {
+        let source = ("the keys at hand".to_owned(), KeySource::Home);
+        let previous = keys.len().checked_sub(1)?;
+        Some(Self { keys, previous, source, left_behind: OnceCell::from(Vec::new()) })
+    }
+
     /// Reports whether a master key is set anywhere, so that no prompt is needed.
     pub(crate) fn is_set(options: KeyOptions<'_>) -> bool {
         !sources(options).is_empty()

@@ -205,7 +205,7 @@ fn candidates(options: KeyOptions<'_>) -> [Candidate; 7] {
         Err(error) => error.kind() != std::io::ErrorKind::NotFound,
         Ok(_) => true,
     };
-    let home = variable("HOME").map(|home| Path::new(&home).join(HOME_FILE)).filter(is_there);
+    let home = home_file().filter(is_there);
     let place = |rank, kind, name, source| Candidate { rank, kind, name, source };
     let option_file = options.file.map(|path| file("--key-file", path.to_owned()));
     let credential = credential.map(|path| file("the credential", path));
@@ -312,6 +312,11 @@ fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<Strin
     let mut text = Zeroizing::new(String::with_capacity(256));
     file.take(MAX_KEY_FILE).read_to_string(&mut text).map_err(unreadable)?;
     Ok(text)
+}
+
+/// The key file in the home directory, whether it is there or not.
+pub(super) fn home_file() -> Option<PathBuf> {
+    variable("HOME").map(|home| Path::new(&home).join(HOME_FILE))
 }
 
 /// Reads the master key in the file at `path`.

@@ -3,6 +3,7 @@
 //! Control characters are escaped on the way, so that a file name or a member's name cannot control the terminal.
 
 pub(crate) mod progress;
+pub(crate) mod sarif;
 pub(crate) mod terminal;
 pub(crate) mod time;
 
@@ -20,7 +21,7 @@ use crate::error::{Failure, FileFailure, Result};
 use crate::quote::{clean, json_line};
 
 /// The version of cli/schema.json. It changes when a field is removed or changes its meaning.
-pub(crate) const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 2;
 
 /// Prints to stderr, as much as the user wants.
 pub(crate) struct Report {

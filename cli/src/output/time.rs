@@ -1,5 +1,7 @@
 //! The current time, and times and ages as text.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Returns the current time in Unix seconds.
@@ -33,6 +35,59 @@ fn civil(seconds: u64) -> (u64, u64, u64, u64, u64, u64) {
     (year, month, day, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60)
 }
 
+/// The age that tokens may have. A rotation gives each token the present time, so this is the age of the key as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MaxAge {
+    number: u64,
+    unit: Unit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Hour,
+    Day,
+    Week,
+}
+
+impl MaxAge {
+    /// Reports whether a token that was sealed at `sealed` is older.
+    pub(crate) fn is_exceeded(self, sealed: u64, now: u64) -> bool {
+        let unit = match self.unit {
+            Unit::Hour => 3_600,
+            Unit::Day => 86_400,
+            Unit::Week => 7 * 86_400,
+        };
+        now.saturating_sub(sealed) > self.number.saturating_mul(unit)
+    }
+}
+
+impl FromStr for MaxAge {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let flaw = "an age is a whole number with h, d or w, as in 365d";
+        let number = text.trim_end_matches(|char: char| char.is_ascii_alphabetic());
+        let unit = match &text[number.len()..] {
+            "h" => Unit::Hour,
+            "d" => Unit::Day,
+            "w" => Unit::Week,
+            _ => return Err(flaw),
+        };
+        Ok(Self { number: number.parse().map_err(|_| flaw)?, unit })
+    }
+}
+
+impl fmt::Display for MaxAge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.unit {
+            Unit::Hour => "hour",
+            Unit::Day => "day",
+            Unit::Week => "week",
+        };
+        write!(f, "{} {unit}{}", self.number, if self.number == 1 { "" } else { "s" })
+    }
+}
+
 /// Describes how long ago `then` was.
 pub(crate) fn age(then: u64, now: u64) -> String {
     let Some(seconds) = now.checked_sub(then) else { return "in the future".to_owned() };
@@ -48,6 +103,22 @@ pub(crate) fn age(then: u64, now: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_age_is_exceeded_after_it_and_not_at_it() {
+        for (text, seconds, words) in
+            [("365d", 365 * 86_400, "365 days"), ("1h", 3_600, "1 hour"), ("2w", 14 * 86_400, "2 weeks")]
+        {
+            let max_age: MaxAge = text.parse().unwrap();
+            let now = 2_000_000_000;
+            assert!(!max_age.is_exceeded(now - seconds, now) && max_age.is_exceeded(now - seconds - 1, now));
+            assert!(!max_age.is_exceeded(now + 100, now), "a time in the future is not old");
+            assert_eq!(max_age.to_string(), words);
+        }
+        for text in ["", "d", "365", "1.5d", "-1d", "1y", "99999999999999999999d"] {
+            assert!(text.parse::<MaxAge>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn unix_times_become_the_dates_that_gnu_date_prints() {

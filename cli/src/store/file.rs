@@ -162,7 +162,15 @@ impl ConfigPath {
     /// The file `name` in the config's directory, and what is in it, if there is one. It must be the config's owner's too, or
     /// of somebody who is trusted: others could put one into a directory that they share.
     pub(crate) fn beside(&self, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
-        let beside = Self { path: self.path.with_file_name(name), root: self.root.clone() };
+        self.settings_in(Self { path: self.path.with_file_name(name), root: self.root.clone() })
+    }
+
+    /// As [`Self::beside`], for a file in a directory above the config's.
+    pub(crate) fn above(&self, path: &Path) -> Result<Option<(PathBuf, Vec<u8>)>> {
+        self.settings_in(Self::named(path))
+    }
+
+    fn settings_in(&self, beside: Self) -> Result<Option<(PathBuf, Vec<u8>)>> {
         if !beside.exists()? {
             return Ok(None);
         }

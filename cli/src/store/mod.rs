@@ -8,11 +8,13 @@ mod backups;
 mod durable;
 mod file;
 mod find;
+pub(crate) mod journal;
 mod lasting;
 mod lock;
 mod memory;
 mod merge_file;
 mod names;
+mod nearest;
 pub(crate) mod owners;
 mod search;
 mod selection;
@@ -30,8 +32,9 @@ pub(crate) use lock::{Lock, Notice, lock};
 pub(crate) use memory::{MemoryFile, MemoryFolder, sweep};
 pub(crate) use merge_file::merge_lines;
 pub(crate) use names::backup_stamp;
+pub(crate) use nearest::nearest_above;
 pub(crate) use search::could_hold;
-pub(crate) use selection::Selection;
+pub(crate) use selection::{Glob, Selection};
 pub(crate) use write::{
     BackupPlace, Output, Rights, Unsyncable, append_line, check_backup_dir, check_creatable, create_key, make_durable,
 };

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::names::{backup_parts, temporary_of};
 
@@ -32,9 +32,17 @@ pub(super) fn is_ours(name: &OsStr) -> bool {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Selection<'a> {
     /// Files that are taken in too.
-    pub(crate) include: &'a [String],
+    pub(crate) include: &'a [Glob],
     /// Files that are left out.
-    pub(crate) exclude: &'a [String],
+    pub(crate) exclude: &'a [Glob],
+}
+
+/// A glob of files.
+#[derive(Debug, Clone)]
+pub(crate) struct Glob {
+    pub(crate) text: String,
+    /// The way to the directory that is looked at from the one that the glob is of; empty, if they are the same.
+    pub(crate) way: PathBuf,
 }
 
 impl Selection<'_> {
@@ -52,12 +60,13 @@ impl Selection<'_> {
 }
 
 /// Whether one of `globs` matches the path, or its last part if the glob has no `/`.
-fn matches_any(globs: &[String], below: &Path) -> bool {
-    globs.iter().any(|glob| {
-        let glob = glob.strip_prefix("./").unwrap_or(glob).as_bytes();
-        let whole = below.as_os_str().as_bytes();
-        let name = below.file_name().unwrap_or_default().as_bytes();
-        matches(glob, if glob.contains(&b'/') { whole } else { name })
+fn matches_any(globs: &[Glob], below: &Path) -> bool {
+    globs.iter().any(|Glob { text, way }| {
+        let glob = text.strip_prefix("./").unwrap_or(text).as_bytes();
+        match glob.contains(&b'/') {
+            true => matches(glob, way.join(below).as_os_str().as_bytes()),
+            false => matches(glob, below.file_name().unwrap_or_default().as_bytes()),
+        }
     })
 }
 

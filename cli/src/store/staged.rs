@@ -3,7 +3,8 @@
 //! It runs `git` rather than reading the repository, so that the user's git settings apply. The environment of git
 //! contains no master key.
 
-use std::ffi::{OsStr, OsString};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -53,19 +54,38 @@ pub(crate) fn staged() -> Result<Vec<Staged>> {
     Ok(staged)
 }
 
-/// Reads the file `name` in the directory of a staged config from the index, if it is there.
-pub(crate) fn staged_beside(config: &Path, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
-    let path = config.with_file_name(name);
-    let mut only = OsString::from(":(top,literal)");
-    only.push(&path);
-    let listed = git(&["ls-files".as_ref(), "--stage".as_ref(), "-z".as_ref(), "--".as_ref(), only.as_os_str()])?;
-    // The output is `MODE BLOB STAGE`, a tab and the path.
-    if listed.is_empty() {
-        return Ok(None);
+/// The files in the index that are called `name`, wherever in the repository.
+#[derive(Default)]
+pub(crate) struct Namesakes(BTreeMap<PathBuf, String>);
+
+impl Namesakes {
+    pub(crate) fn list(name: &str) -> Result<Self> {
+        let only = format!(":(top,glob)**/{name}");
+        let listed = git(&["ls-files", "--full-name", "--stage", "-z", "--", &only])?;
+        // Each entry is `MODE BLOB STAGE`, a tab and the path.
+        let mut blobs = BTreeMap::new();
+        for entry in listed.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
+            let invalid = || unknown(&String::from_utf8_lossy(entry));
+            let tab = entry.iter().position(|byte| *byte == b'\t').ok_or_else(invalid)?;
+            let words = String::from_utf8_lossy(&entry[..tab]);
+            let blob = words.split(' ').nth(1).ok_or_else(invalid)?;
+            blobs.insert(PathBuf::from(OsStr::from_bytes(&entry[tab + 1..])), blob.to_owned());
+        }
+        Ok(Self(blobs))
     }
-    let entry = String::from_utf8_lossy(&listed);
-    let blob = entry.split(' ').nth(1).ok_or_else(|| unknown(&entry))?;
-    read(blob).map(|bytes| Some((path, bytes)))
+
+    /// Reads the one in the directory of `config`, or the nearest above it.
+    pub(crate) fn nearest(&self, config: &Path, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
+        let mut paths = config.ancestors().skip(1).map(|directory| directory.join(name));
+        let Some((path, blob)) = paths.find_map(|path| self.0.get_key_value(&path)) else { return Ok(None) };
+        read(blob).map(|bytes| Some((path.clone(), bytes)))
+    }
+}
+
+/// The way from the current directory up to the top of the repository, from where staged paths lead.
+pub(crate) fn way_to_top() -> Result<PathBuf> {
+    let way = git(&["rev-parse", "--show-cdup"])?;
+    Ok(PathBuf::from(OsStr::from_bytes(way.trim_ascii_end())))
 }
 
 /// Returns the failure for output of git that this program cannot parse.

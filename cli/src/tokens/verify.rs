@@ -112,6 +112,11 @@ impl Verification {
         }
     }
 
+    /// Returns the index of the master key that opened the token.
+    pub(crate) fn master(&self, at: usize) -> Option<usize> {
+        self.0.get(at)?.ok()
+    }
+
     pub(crate) fn words(&self, at: usize) -> &'static str {
         match (self.opens(at), self.0.get(at)) {
             (Some(OpenedBy::Current), _) => "opens",

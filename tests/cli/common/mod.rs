@@ -211,6 +211,11 @@ impl Said {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
+
+    /// What `check` prints to stdout, without the lines that say what to do.
+    pub(crate) fn findings(&self) -> String {
+        self.out.split_inclusive('\n').filter(|line| !line.starts_with("  next: ")).collect()
+    }
 }
 
 /// Returns whether a program is installed. Prints SKIPPED if it is not.

@@ -696,11 +696,8 @@ fn unchanged(failure: Failure) -> Failure {
 
 /// Reads a checked config again. Fails if it has changed since.
 fn load_again(file: &VerifiedFile) -> Result<Loaded> {
-    let mut source = file.config.read()?;
-    if source.identity() != file.identity {
-        return Err(FileFailure::ChangedWhileRotated { path: file.config.path.clone() }.into());
-    }
-    let document = ConfigText::parse(&file.config.path, source.take_bytes(), file.format)?;
+    let changed = |path| FileFailure::ChangedWhileRotated { path };
+    let (source, document) = commands::read_again(&file.config, file.identity, file.format, changed)?;
     Ok(Loaded { config: file.config.clone(), source, document })
 }
 

@@ -32,8 +32,8 @@ use zeroize::Zeroizing;
 
 use self::reading::Text;
 pub(crate) use self::reading::{
-    APPENDED, FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, ValueError, is_append, opened, parent,
-    read, steps,
+    APPENDED, FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, Unescaped, ValueError, is_append,
+    opened, parent, read, steps,
 };
 
 /// The supported formats.

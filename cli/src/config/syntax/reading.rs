@@ -201,8 +201,10 @@ pub(crate) trait Reading: Send + Sync {
     /// Checks the text, and finds its tokens.
     fn tokens(&self) -> Result<Tokens, ReadError>;
 
-    /// The strings and scalars, in order.
-    fn leaves<'a>(&'a self) -> Box<dyn Iterator<Item = Leaf<'a>> + 'a>;
+    /// The strings and scalars that are wanted, in order. `is_wanted` gets the kind of each, and its text as far as
+    /// that is known without work: of a string of JSON what is written. A pointer, which costs most, is made for these
+    /// alone.
+    fn leaves<'a>(&'a self, is_wanted: fn(Kind, &str) -> bool) -> Box<dyn Iterator<Item = Leaf<'a>> + 'a>;
 
     /// The value at `pointer`: `/auth/token_value` (RFC 6901) or `auth.token_value`.
     fn find(&self, pointer: &str) -> Result<Place<'_>, ValueError>;
@@ -295,7 +297,7 @@ impl Reading for Plain {
         Ok(tokens)
     }
 
-    fn leaves<'a>(&'a self) -> Box<dyn Iterator<Item = Leaf<'a>> + 'a> {
+    fn leaves<'a>(&'a self, _: fn(Kind, &str) -> bool) -> Box<dyn Iterator<Item = Leaf<'a>> + 'a> {
         Box::new(std::iter::empty())
     }
 
@@ -431,8 +433,10 @@ impl Reading for Document {
         Ok(found)
     }
 
-    fn leaves<'a>(&'a self) -> Box<dyn Iterator<Item = Leaf<'a>> + 'a> {
-        let is_leaf = |(_, value): &(usize, &Value)| value.is_leaf() && value.name != Name::None;
+    fn leaves<'a>(&'a self, is_wanted: fn(Kind, &str) -> bool) -> Box<dyn Iterator<Item = Leaf<'a>> + 'a> {
+        let is_leaf = move |(_, value): &(usize, &Value)| {
+            value.is_leaf() && value.name != Name::None && is_wanted(value.kind, self.raw_text(value))
+        };
         let leaf = |(index, value)| Leaf { pointer: self.pointer(value), place: self.place(index) };
         Box::new(self.values.iter().enumerate().filter(is_leaf).map(leaf))
     }

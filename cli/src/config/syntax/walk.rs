@@ -56,7 +56,7 @@ impl Reading for Walk {
         find_tokens(&self.text)
     }
 
-    fn leaves<'a>(&'a self) -> Box<dyn Iterator<Item = Leaf<'a>> + 'a> {
+    fn leaves<'a>(&'a self, is_wanted: fn(Kind, &str) -> bool) -> Box<dyn Iterator<Item = Leaf<'a>> + 'a> {
         let mut levels = Levels::default();
         // The text is known to be valid JSON, so no event is an error.
         Box::new(Events::new(&self.text).map_while(std::result::Result::ok).filter_map(move |event| {
@@ -66,7 +66,10 @@ impl Reading for Walk {
                 Event::Scalar(span) => (json::Kind::Scalar, span),
                 _ => return None,
             };
-            Some(Leaf { pointer: levels.pointer(), place: place(&self.text, kind, span) })
+            let quote = usize::from(kind == json::Kind::String);
+            let raw = &self.text[span.start + quote..span.end - quote];
+            is_wanted(kind_of(kind, raw), raw)
+                .then(|| Leaf { pointer: levels.pointer(), place: place(&self.text, kind, span) })
         }))
     }
 
@@ -413,7 +416,7 @@ mod tests {
             "\u{feff} \"enc:1\" ",
         ] {
             let walk = Walk::new(Arc::new(Zeroizing::new(text.to_owned())));
-            let pointers: Vec<String> = walk.leaves().map(|leaf| leaf.pointer).collect();
+            let pointers: Vec<String> = walk.leaves(|_, _| true).map(|leaf| leaf.pointer).collect();
             let is_twice = matches!(walk.tokens(), Err(ReadError::NamedTwice(_)));
             assert_eq!((pointers, is_twice), by_core(text), "{text}");
         }

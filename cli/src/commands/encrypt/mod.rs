@@ -3,28 +3,27 @@
 //! Tokens and placeholders stay as they are. A value that looks like a damaged token is refused. Without a usable
 //! master key, nothing is written.
 
-use std::collections::BTreeSet;
+mod secrets;
+mod tree;
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use fernseal_core::Error;
-use fernseal_core::config::ValueKind;
 use serde_json::json;
-use zeroize::Zeroizing;
 
-use super::check::listed;
-use super::{UNINTERRUPTED, check_length, read};
+use self::secrets::{Scope, Secret, Wish, sealed};
+use super::{UNINTERRUPTED, read};
 use crate::args::Encrypt;
 use crate::audit::{Entry, Outcome, Verb};
-use crate::config::placeholder;
+use crate::config::naming::NamedValues;
 use crate::config::secrets_file::SecretsFile;
-use crate::config::text::{ConfigText, Edits, Kind, Place, TextFormat, ValueError, classify};
+use crate::config::text::{ConfigText, TextFormat};
 use crate::context::Context;
-use crate::error::{ConfigFailure, Result, UsageFailure};
+use crate::error::{ConfigFailure, Question, Result, UsageFailure};
 use crate::interrupt;
 use crate::keys::derive;
 use crate::output::{self, time};
-use crate::quote::{Pointer, shown};
+use crate::quote::{Pointer, count, shown};
 use crate::store::{ConfigPath, Output, Rights};
 use crate::tokens;
 
@@ -32,9 +31,13 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     for pointer in &args.fields {
         super::refuse_swapped("encrypt", &args.config, Some("--field"), (**pointer).as_ref())?;
     }
+    let fields = NamedValues::of_option("--field", &args.fields)?;
     let config = ConfigPath::named(&args.config);
     if config.is_stream() {
-        return encrypt_stream(&config, args, context);
+        return encrypt_stream(&config, args, &fields, context);
+    }
+    if args.config.is_dir() {
+        return tree::run(args, &fields, context);
     }
     let (mut source, first) = read(&args.config, context)?;
     let out = args.output.clone().unwrap_or_else(|| default_output(&args.config, first.format()));
@@ -42,32 +45,52 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         super::refuse_same_file(&source, &out, UsageFailure::EncryptedOverInput { path: out.clone() })?;
     }
 
-    let settings = SecretsFile::beside(&ConfigPath::named(&args.config))?;
-    let mut secrets = find_secrets(&first, args, &settings, context)?;
+    let settings = SecretsFile::nearest(&ConfigPath::named(&args.config))?;
+    let wish = Wish {
+        fields: &fields,
+        settings: &settings,
+        found: args.found,
+        placeholders: args.placeholders,
+        scope: Scope::One,
+    };
+    let mut secrets = wish.find(&first, context)?;
     let tell =
         |document: &ConfigText, secrets: &[Secret<'_>], written: Option<&Path>, key_id: Option<String>| match args.json
         {
             true => output::json(
                 "encrypt",
                 json!({
+                    "dry_run": args.dry_run,
                     "config": document.name,
                     "output": written.map(shown),
-                    "encrypted": secrets.iter().map(|secret| secret.pointer).collect::<Vec<_>>(),
+                    "encrypted": secrets.iter().map(|secret| &secret.pointer).collect::<Vec<_>>(),
                     "key_id": key_id,
                 }),
             ),
             false => Ok(()),
         };
+    if args.dry_run {
+        if !args.json {
+            secrets.iter().try_for_each(|secret| secret.show(&first))?;
+        }
+        let number = count(secrets.len(), "value");
+        context.report.note(format_args!("would encrypt {number} of {}; nothing was written", first.name));
+        return tell(&first, &secrets, None, None);
+    }
     if secrets.is_empty() && args.output.is_none() {
-        let looked = settings.places(&args.fields).map(ToString::to_string).collect();
-        context.report.note(format_args!(
-            "Nothing to encrypt in {} at {}; other values were not checked, and nothing was written",
-            first.name,
-            listed(looked, "or")
-        ));
+        context.report.note(format_args!("{}, and nothing was written", wish.nothing_in(&first)));
         return tell(&first, &secrets, None, None);
     }
     let target = if args.in_place { &args.config } else { &out };
+    let asks = args.in_place && args.found && !args.yes;
+    if asks {
+        // Where stdout is for JSON, nothing can be shown before the question.
+        if args.json {
+            return Err(UsageFailure::JsonUnconfirmed.into());
+        }
+        secrets.iter().try_for_each(|secret| secret.show(&first))?;
+        super::confirm(Question::EncryptInPlace { values: secrets.len(), configs: 1 }, context)?;
+    }
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
     // Lock only now: a lock must not be held while the user types a key. From here on, a change to the output by
@@ -79,7 +102,12 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         &first
     } else {
         (source, again) = read(&args.config, context)?;
-        secrets = find_secrets(&again, args, &settings, context)?;
+        let shown: Vec<Pointer> = secrets.iter().map(|secret| secret.pointer.clone()).collect();
+        secrets = wish.find(&again, context)?;
+        // What was agreed to is what was shown.
+        if asks && !shown.iter().eq(secrets.iter().map(|secret| &secret.pointer)) {
+            return Err(ConfigFailure::ChangedSinceShown { config: again.path.clone() }.into());
+        }
         &again
     };
     if !secrets.is_empty() {
@@ -92,16 +120,14 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         interrupt::stop_if_requested()?;
         tokens.extend(tokens::seal(master, part, args.legacy, at, context.threads)?);
     }
-    let edit = |(secret, token): (&Secret<'_>, &String)| document.replace(secret.pointer, &secret.place, token);
-    let edits = secrets.iter().zip(&tokens).map(edit).collect::<Result<_>>()?;
-    let edits = Edits::new(document, edits)?;
+    let edits = sealed(document, &secrets, &tokens)?;
     let pieces = edits.pieces();
 
     let mut entry = Entry {
         verb: Verb::Encrypt,
         outcome: Outcome::Started,
         files: &[&args.config, target],
-        pointers: &secrets.iter().map(|secret| &**secret.pointer).collect::<Vec<_>>(),
+        pointers: &secrets.iter().map(|secret| &*secret.pointer).collect::<Vec<_>>(),
         keys: &[master],
     };
     interrupt::stop_if_requested()?;
@@ -140,7 +166,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
 }
 
 /// Encrypts what a pipe holds, to stdout or a file. No settings lie beside a pipe.
-fn encrypt_stream(config: &ConfigPath, args: &Encrypt, context: &Context) -> Result<()> {
+fn encrypt_stream(config: &ConfigPath, args: &Encrypt, fields: &NamedValues, context: &Context) -> Result<()> {
     if args.in_place {
         return Err(UsageFailure::StreamInPlace.into());
     }
@@ -153,7 +179,12 @@ fn encrypt_stream(config: &ConfigPath, args: &Encrypt, context: &Context) -> Res
     }
     let document = super::look(config, context)?;
     let settings = SecretsFile::default();
-    let secrets = find_secrets(&document, args, &settings, context)?;
+    let wish =
+        Wish { fields, settings: &settings, found: args.found, placeholders: args.placeholders, scope: Scope::One };
+    let secrets = wish.find(&document, context)?;
+    if args.dry_run {
+        return secrets.iter().try_for_each(|secret| secret.show(&document));
+    }
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
     let mut output = None;
@@ -164,10 +195,9 @@ fn encrypt_stream(config: &ConfigPath, args: &Encrypt, context: &Context) -> Res
         tokens::check_fit(&document, document.tokens.iter(), &keys, context.threads)?;
     }
     let texts: Vec<&str> = secrets.iter().map(|secret| secret.text.as_str()).collect();
-    let sealed = tokens::seal(master, &texts, args.legacy, document.sealing_time(time::now()), context.threads)?;
-    let edit = |(secret, token): (&Secret<'_>, &String)| document.replace(secret.pointer, &secret.place, token);
-    let edits = Edits::new(&document, secrets.iter().zip(&sealed).map(edit).collect::<Result<_>>()?)?;
-    let pointers: Vec<&str> = secrets.iter().map(|secret| &**secret.pointer).collect();
+    let tokens = tokens::seal(master, &texts, args.legacy, document.sealing_time(time::now()), context.threads)?;
+    let edits = sealed(&document, &secrets, &tokens)?;
+    let pointers: Vec<&str> = secrets.iter().map(|secret| &*secret.pointer).collect();
     context.audit.record(&Entry {
         verb: Verb::Encrypt,
         outcome: Outcome::Done,
@@ -182,79 +212,9 @@ fn encrypt_stream(config: &ConfigPath, args: &Encrypt, context: &Context) -> Res
     secrets.iter().for_each(|secret| context.report.note(format_args!("encrypted {}", secret.pointer)));
     let Some(out) = out.filter(|_| args.json) else { return Ok(()) };
     let id = derive::id(master, context.threads);
-    let fields = json!({ "config": document.name, "output": shown(out), "encrypted": pointers, "key_id": id });
+    let fields =
+        json!({ "dry_run": false, "config": document.name, "output": shown(out), "encrypted": pointers, "key_id": id });
     output::after_the_work(output::json("encrypt", fields))
-}
-
-/// A value to seal.
-struct Secret<'a> {
-    pointer: &'a Pointer,
-    place: Place<'a>,
-    text: Zeroizing<String>,
-}
-
-/// Finds the values at the guide's pointer and the named ones that are neither tokens nor placeholders. A pointer from
-/// the command line must exist. The guide's value may be missing only if other pointers are named.
-fn find_secrets<'a>(
-    document: &'a ConfigText,
-    args: &'a Encrypt,
-    settings: &'a SecretsFile,
-    context: &Context,
-) -> Result<Vec<Secret<'a>>> {
-    let Encrypt { fields, placeholders, .. } = args;
-    let mut secrets: Vec<Secret<'a>> = Vec::new();
-    let others_named = !fields.is_empty() || !settings.secrets.is_empty();
-    let optional = settings.places(&[]).map(|pointer| (pointer, false));
-    let wanted = fields.iter().map(|pointer| (pointer, true));
-    let wanted: Vec<(&Pointer, bool)> = optional.chain(wanted).collect();
-    let found = document.find_all(&wanted.iter().map(|(pointer, _)| &***pointer).collect::<Vec<_>>());
-    // Two pointers may lead to the same value.
-    let mut starts = BTreeSet::new();
-    for ((pointer, is_wanted), found) in wanted.into_iter().zip(found) {
-        let place = match found {
-            Err(ValueError::Core(Error::NotFound)) if !is_wanted && others_named => continue,
-            Err(ValueError::Core(Error::NotFound)) if !is_wanted => {
-                return Err(ConfigFailure::NoTokenValue { config: document.path.clone() }.into());
-            }
-            found => found.map_err(|error| document.failure(pointer, error))?,
-        };
-        document.check_replaceable(pointer, &place)?;
-        if place.kind != Kind::String {
-            return Err(document.failure(pointer, Error::NotAString));
-        }
-        match classify(&place) {
-            ValueKind::Sealed => context.report.note(format_args!("{pointer} is encrypted already")),
-            ValueKind::Lookalike => {
-                return Err(match document.token_from(place.start()) {
-                    Some(token) => document.refusal(token, Error::Lookalike),
-                    None => document.failure(pointer, Error::Lookalike),
-                });
-            }
-            ValueKind::Placeholder if !*placeholders => {
-                let form = place.text().ok().and_then(|text| placeholder::form(&text));
-                context.report.note(format_args!(
-                    "{pointer} contains a placeholder ({}), not a secret: not changed",
-                    form.unwrap_or("${…}")
-                ));
-            }
-            ValueKind::Plain if place.is_empty_string() => {
-                context.report.note(format_args!("{pointer} is empty: not changed"));
-            }
-            ValueKind::Plain | ValueKind::Placeholder => {
-                let text = place.text().map_err(|error| document.failure(pointer, error))?.into_owned();
-                if text.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("enc")) {
-                    context
-                        .report
-                        .warn(format_args!("{pointer} begins like a token, but is encrypted like any other value"));
-                }
-                check_length(document, pointer, text.len())?;
-                if starts.insert(place.start()) {
-                    secrets.push(Secret { pointer, place, text });
-                }
-            }
-        }
-    }
-    Ok(secrets)
 }
 
 /// `DIR/NAME.json` → `DIR/NAME.encrypted.json`; only the file's name counts. The new name tells the format as the old

@@ -3,6 +3,8 @@
 //! The checks follow the guide's chapter on troubleshooting. It continues after a problem, never asks for a key, and
 //! changes nothing.
 
+mod tree;
+
 use std::io;
 use std::path::Path;
 
@@ -10,10 +12,11 @@ use fernseal_core::Error;
 use fernseal_core::fernet::MAX_CLOCK_SKEW;
 use serde_json::json;
 
-use super::check::{Looked, Wanted, listed};
-use super::config_or_default;
-use crate::args::Doctor as Args;
+use crate::args::{Doctor as Args, Likely};
 use crate::audit::Verb;
+use crate::commands::check::{Looked, Wanted, listed};
+use crate::commands::{self, config_or_default};
+use crate::config::naming::NamedValues;
 use crate::config::secrets_file::{self, SecretsFile};
 use crate::config::text::{ConfigText, TextFormat};
 use crate::context::Context;
@@ -28,6 +31,12 @@ use crate::tokens::verify::{OpenedBy, check};
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let mut doctor = Doctor::default();
     let path = config_or_default(args.config.as_deref());
+    if let Ok(path) = path.as_deref().map(Path::to_owned)
+        && path.is_dir()
+    {
+        doctor.tree(&path, &args.select, context)?;
+        return doctor.tell(args.json);
+    }
     let document = match &path {
         Ok(path) => doctor.config(path, context),
         Err(failure) => {
@@ -102,7 +111,7 @@ impl Doctor {
             let next = format!("chmod 600 {}: whoever can write it can exchange its tokens", quoted_path(path));
             self.note("config file", format!("{name} can be written by others (mode {mode:03o})"), next);
         }
-        let document = ConfigText::parse(path, source.take_bytes(), super::format_source(&config, context));
+        let document = ConfigText::parse(path, source.take_bytes(), commands::format_source(&config, context));
         let document = document.map_err(|failure| self.wrong("JSON", &failure)).ok()?;
         match (document.format(), document.fault()) {
             (Some(TextFormat::Json), _) => self.good("JSON", "the config is valid JSON in UTF-8"),
@@ -115,7 +124,7 @@ impl Doctor {
             self.note("debug mode", "the config asks for debug messages", next);
         }
 
-        match SecretsFile::beside(&config) {
+        match SecretsFile::nearest(&config) {
             Err(failure) => self.wrong("plain text", &failure),
             Ok(settings) => self.plain_text(path, &document, &settings),
         }
@@ -140,10 +149,13 @@ impl Doctor {
     /// Checks that the values that must be secrets are encrypted.
     fn plain_text(&mut self, path: &Path, document: &ConfigText, settings: &SecretsFile) {
         let mut looked = Looked::default();
-        looked.look(document, settings, Wanted::default());
+        let required = NamedValues::default();
+        let (likely, max_age) = (Likely::Warn, None);
+        let wanted = Wanted { required: &required, no_legacy: false, likely, max_age, with_regions: false };
+        looked.look(path, document, settings, wanted);
         // A broken token is reported by another check.
         looked.findings.retain(|finding| document.tokens.iter().all(|token| token.pointer != finding.pointer));
-        if looked.findings.is_empty() && looked.failed.is_empty() {
+        if looked.findings.iter().all(|finding| finding.flaw.is_likely()) && looked.failed.is_empty() {
             let (there, missing): (Vec<_>, Vec<_>) = looked.met.into_iter().partition(|(_, met)| *met > 0);
             let pointers =
                 |met: Vec<(Pointer, usize)>| met.into_iter().map(|(pointer, _)| pointer.to_string()).collect();
@@ -164,7 +176,11 @@ impl Doctor {
         for (_, failure) in &looked.failed {
             self.wrong("plain text", failure);
         }
-        for finding in &looked.findings {
+        let (likely, certain): (Vec<_>, Vec<_>) = looked.findings.iter().partition(|finding| finding.flaw.is_likely());
+        for finding in likely {
+            self.note("plain text", format!("{} {}", finding.pointer, finding.what()), finding.next());
+        }
+        for finding in certain {
             let (config, pointer) = (path.to_owned(), finding.pointer.clone());
             self.wrong("plain text", &ConfigFailure::FlawedValue { config, pointer, flaw: finding.flaw }.into());
         }

@@ -1,0 +1,333 @@
+//! `encrypt DIR`: seals, in place, all secrets of all configs of a directory: those that `check` names.
+//!
+//! First every config is read and all that would be sealed is shown. Nothing is written before a person has agreed, or if
+//! something is in the way. There is no journal and no backup, which would hold the secrets in plain text: each config is
+//! either as it was or completely sealed, and the same command goes on where it stopped.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use fernseal_core::token::PREFIX;
+use serde_json::json;
+
+use super::secrets::{Matches, Scope, Secret, Wish, sealed};
+use crate::args::Encrypt;
+use crate::audit::{Entry, Outcome, Verb};
+use crate::commands::{self, UNINTERRUPTED, reason_to_skip};
+use crate::config::naming::NamedValues;
+use crate::config::secrets_file::{NAME, SecretsFile, SecretsFiles};
+use crate::config::text::{ConfigText, FormatSource};
+use crate::context::Context;
+use crate::env;
+use crate::error::{
+    self, ConfigFailure, EncryptionFailure, Failure, FileFailure, Namesakes, Question, Result, UsageFailure,
+};
+use crate::interrupt;
+use crate::keys::parallel;
+use crate::keys::{Keyring, derive};
+use crate::output::progress::Progress;
+use crate::output::{self, time};
+use crate::quote::{Pointer, count, one_line, shown};
+use crate::store::{self, Caveats, ConfigFile, ConfigPath, Found, Identity};
+use crate::tokens;
+use crate::tokens::batch::next_batch;
+
+/// The number of threads that write: they mostly wait for the disk.
+const WRITERS: usize = 8;
+
+pub(super) fn run(args: &Encrypt, fields: &NamedValues, context: &Context) -> Result<()> {
+    if args.output.is_some() || args.keep_mode {
+        return Err(UsageFailure::DirectoryWithOutput.into());
+    }
+    env::raise_file_limit();
+    let mut found = commands::find(std::slice::from_ref(&args.config), &args.select)?;
+    found.refuse_none()?;
+    let mut tree = Tree { args, fields, context, skipped: Vec::new(), failed: Vec::new(), matches: RefCell::default() };
+    let planned = tree.plan(&mut found)?;
+    let values = planned.iter().map(|config| config.pointers.len()).sum();
+    if args.dry_run {
+        let of = count(planned.len(), "config");
+        context.report.note(format_args!("would encrypt {} of {of}; nothing was written", count(values, "value")));
+        let would: Vec<Done<'_>> = planned.iter().map(Done::of).collect();
+        tree.tell(&would, 0, None)?;
+        return tree.verdict(0);
+    }
+    if planned.is_empty() {
+        context.report.note(format_args!(
+            "Nothing to encrypt in {}: no named value and none that looks like a secret is in plain text",
+            count(found.configs.len(), "config")
+        ));
+        tree.tell(&[], 0, None)?;
+        return tree.verdict(0);
+    }
+    if !args.yes {
+        if args.json {
+            return Err(UsageFailure::JsonUnconfirmed.into());
+        }
+        commands::confirm(Question::EncryptInPlace { values, configs: planned.len() }, context)?;
+    }
+    let keys = context.keys()?;
+    let master = keys.sealing(args.allow_short_key)?;
+    // Not before: a lock is not held while a person types.
+    let tell = |notice| commands::tell_notice(notice, context);
+    let configs: Vec<ConfigPath> = planned.iter().map(|planned| planned.config.clone()).collect();
+    let lock = store::lock(&configs, context.lock_wait, &tell)?;
+    lock.remove_found_leftovers(&found, &tell);
+
+    let files: Vec<PathBuf> = configs.iter().map(|config| config.path.clone()).collect();
+    let pointers: Vec<&str> = planned.iter().flat_map(|config| config.pointers.iter().map(|at| &**at)).collect();
+    let paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let mut entry =
+        Entry { verb: Verb::Encrypt, outcome: Outcome::Started, files: &paths, pointers: &pointers, keys: &[master] };
+    context.audit.record(&entry)?;
+    let (done, left) = tree.seal(&planned, &keys)?;
+    let written: Vec<&Path> = done.iter().map(|done| done.path).collect();
+    entry.outcome = if written.len() == paths.len() { Outcome::Done } else { Outcome::PartlyDone };
+    entry.files = &written;
+    context.audit.record_done(&entry, &context.report);
+    let id = derive::id(master, context.threads).to_string();
+    let told = tree.tell(&done, left, Some(&id));
+    tree.verdict(left)?;
+    let values = done.iter().map(|done| done.pointers.len()).sum();
+    let of = count(done.len(), "config");
+    context.report.note(format_args!("Encrypted {} of {of}; the key's id is {id}", count(values, "value")));
+    output::after_the_work(told)
+}
+
+/// A config with values to seal.
+struct Planned {
+    config: ConfigPath,
+    identity: Identity,
+    format: FormatSource,
+    pointers: Vec<Pointer>,
+}
+
+/// A config that is written.
+struct Done<'p> {
+    path: &'p Path,
+    pointers: &'p [Pointer],
+    caveats: Caveats,
+}
+
+/// A config that was read again, and how it will be.
+struct Loaded {
+    source: ConfigFile,
+    document: ConfigText,
+}
+
+impl<'p> Done<'p> {
+    fn of(planned: &'p Planned) -> Self {
+        Self { path: &planned.config.path, pointers: &planned.pointers, caveats: Caveats::new() }
+    }
+}
+
+struct Tree<'a> {
+    args: &'a Encrypt,
+    fields: &'a NamedValues,
+    context: &'a Context,
+    /// The files that were left as they are, with the reasons.
+    skipped: Vec<(String, String)>,
+    failed: Vec<(String, Failure)>,
+    matches: RefCell<Matches>,
+}
+
+impl Tree<'_> {
+    /// Reads all configs, and shows what would be sealed. What is in the way ends the run, unless it may be left out.
+    fn plan(&mut self, found: &mut Found) -> Result<Vec<Planned>> {
+        let context = self.context;
+        let progress = Progress::new("reading", found.configs.len(), context);
+        let mut planned = Vec::new();
+        let mut settings = SecretsFiles::default();
+        self.skipped.extend(found.skipped.iter().map(|(path, why)| (shown(path), why.clone())));
+        self.failed.extend(found.unread.drain(..).map(|(path, failure)| (shown(&path), failure)));
+        for config in &found.configs {
+            interrupt::stop_if_requested()?;
+            progress.step();
+            match progress.beside(|| self.plan_one(config, &mut settings)) {
+                Ok(config) => planned.extend(config),
+                Err(failure) => match reason_to_skip(config, &failure, &[PREFIX]) {
+                    Some(reason) => self.skipped.push((shown(&config.path), reason)),
+                    None => self.failed.push((shown(&config.path), failure)),
+                },
+            }
+        }
+        let matches = self.matches.borrow();
+        for pattern in matches.unmatched() {
+            let pattern = one_line(pattern);
+            context
+                .report
+                .note(format_args!("{pattern}, under secrets in {NAME}, matches nothing in the configs looked at"));
+        }
+        // A config that cannot be read may be the one that has it.
+        let unmet = self.args.fields.iter().filter(|field| self.failed.is_empty() && !matches.has_met(field));
+        error::check_none(unmet.map(|pointer| {
+            let failure = ConfigFailure::RequiredNowhere { pointer: pointer.clone(), namesakes: Namesakes::none() };
+            Failure::NothingChanged(Box::new(failure.into()))
+        }))?;
+        drop(matches);
+        if self.args.keep_going {
+            return Ok(planned);
+        }
+        let unchanged = |(_, failure)| Failure::OrKeepGoing(Box::new(Failure::NothingChanged(Box::new(failure))));
+        error::check_none(self.failed.drain(..).map(unchanged))?;
+        Ok(planned)
+    }
+
+    /// Reads one config. Returns `None` if nothing in it is to be sealed.
+    fn plan_one(&self, config: &ConfigPath, settings: &mut SecretsFiles) -> Result<Option<Planned>> {
+        let (source, document) = commands::load(config, self.context)?;
+        if let Some(failure) = document.fault() {
+            return Err(failure);
+        }
+        if document.check_values_known().is_err() {
+            return Ok(None);
+        }
+        let settings = settings.nearest(config)?;
+        let secrets = self.wish(&settings, Scope::Many(&self.matches)).find(&document, self.context)?;
+        if secrets.is_empty() {
+            return Ok(None);
+        }
+        source.check_replaceable()?;
+        if !self.args.json && (self.args.dry_run || !self.args.yes) {
+            secrets.iter().try_for_each(|secret| secret.show(&document))?;
+        }
+        let pointers = secrets.into_iter().map(|secret| secret.pointer).collect();
+        Ok(Some(Planned { config: config.clone(), identity: source.identity(), format: document.source, pointers }))
+    }
+
+    fn wish<'w>(&'w self, settings: &'w SecretsFile, scope: Scope<'w>) -> Wish<'w> {
+        Wish { fields: self.fields, settings, found: true, placeholders: self.args.placeholders, scope }
+    }
+
+    /// Seals and writes the configs, batch after batch. Returns those that are written, and how many were not reached.
+    fn seal<'p>(&mut self, planned: &'p [Planned], keys: &Keyring) -> Result<(Vec<Done<'p>>, usize)> {
+        let context = self.context;
+        let progress = Progress::new("encrypting", planned.len(), context);
+        let mut settings = SecretsFiles::default();
+        let (mut done, mut left, mut waiting) = (Vec::new(), 0, planned.iter());
+        while waiting.len() > 0 && !interrupt::requested() {
+            let changed = |path| FileFailure::Changed { path };
+            let load = |planned: &'p Planned| {
+                let loaded = commands::read_again(&planned.config, planned.identity, planned.format, changed);
+                (planned, loaded.map(|(source, document)| Loaded { source, document }))
+            };
+            let group = next_batch(&mut waiting, context.threads, load, |(_, loaded)| {
+                loaded.iter().map(|file| &file.document).collect()
+            });
+            let mut ready = Vec::new();
+            for (planned, loaded) in group {
+                let file = loaded.and_then(|file| {
+                    tokens::check_fit(&file.document, file.document.tokens.iter(), keys, context.threads)?;
+                    Ok(file)
+                });
+                match file {
+                    Ok(file) => ready.push((planned, file)),
+                    Err(failure) => self.failed.push((shown(&planned.config.path), failure)),
+                }
+            }
+            let mut secrets: Vec<(usize, Vec<Secret<'_>>)> = Vec::new();
+            for (at, (planned, file)) in ready.iter().enumerate() {
+                let found = settings
+                    .nearest(&planned.config)
+                    .and_then(|settings| self.wish(&settings, Scope::Again).find(&file.document, context))
+                    .and_then(|found| match found.iter().map(|secret| &secret.pointer).eq(&planned.pointers) {
+                        true => Ok(found),
+                        // What was agreed to is what was shown.
+                        false => Err(ConfigFailure::ChangedSinceShown { config: planned.config.path.clone() }.into()),
+                    });
+                match found {
+                    Ok(found) => secrets.push((at, found)),
+                    Err(failure) => self.failed.push((shown(&planned.config.path), failure)),
+                }
+            }
+            let mut tokens = self.tokens(&secrets, &ready, keys)?.into_iter();
+            let mut writing = Vec::new();
+            for (at, secrets) in &secrets {
+                let (planned, file) = &ready[*at];
+                let tokens: Vec<String> = tokens.by_ref().take(secrets.len()).collect();
+                writing.push((*planned, file, secrets, tokens));
+            }
+            let write = |(planned, file, secrets, tokens): (&'p Planned, &Loaded, &Vec<Secret<'_>>, Vec<String>)| {
+                let written = (!interrupt::requested()).then(|| write(&planned.config, file, secrets, &tokens));
+                progress.step();
+                (planned, written)
+            };
+            let written = thread::scope(|scope| parallel::begin(scope, WRITERS, writing, write).finish());
+            for (planned, written) in written {
+                match written {
+                    None => left += 1,
+                    Some(Ok(caveats)) => done.push(Done { caveats, ..Done::of(planned) }),
+                    Some(Err(failure)) => self.failed.push((shown(&planned.config.path), failure)),
+                }
+            }
+        }
+        for done in &mut done {
+            commands::tell_caveats(std::mem::take(&mut done.caveats), context);
+        }
+        Ok((done, left + waiting.len()))
+    }
+
+    /// A token for each secret, in order. The keys of many are derived at once.
+    fn tokens(
+        &self,
+        secrets: &[(usize, Vec<Secret<'_>>)],
+        files: &[(&Planned, Loaded)],
+        keys: &Keyring,
+    ) -> Result<Vec<String>> {
+        let master = keys.sealing(self.args.allow_short_key)?;
+        let now = time::now();
+        let at = files.iter().map(|(_, file)| file.document.sealing_time(now)).max().unwrap_or(now);
+        let texts: Vec<&str> =
+            secrets.iter().flat_map(|(_, secrets)| secrets.iter().map(|secret| secret.text.as_str())).collect();
+        let mut tokens = Vec::with_capacity(texts.len());
+        for part in texts.chunks(UNINTERRUPTED) {
+            tokens.extend(tokens::seal(master, part, self.args.legacy, at, self.context.threads)?);
+        }
+        Ok(tokens)
+    }
+
+    fn tell(&self, done: &[Done<'_>], left: usize, key_id: Option<&str>) -> Result<()> {
+        if self.args.json {
+            let encrypted = done.iter().map(|done| json!({ "file": shown(done.path), "pointers": done.pointers }));
+            let fields = json!({
+                "dry_run": self.args.dry_run,
+                "encrypted": encrypted.collect::<Vec<_>>(),
+                "skipped": output::skipped_in_json(&self.skipped),
+                "failed": output::failed_in_json(&self.failed),
+                "left": left,
+                "key_id": key_id,
+            });
+            return output::json("encrypt directory", fields);
+        }
+        for (file, reason) in &self.skipped {
+            output::result(format_args!("skipped {file}: {reason}"))?;
+        }
+        for done in done.iter().filter(|_| !self.args.dry_run) {
+            output::result(format_args!("encrypted {}: {}", shown(done.path), count(done.pointers.len(), "value")))?;
+        }
+        for (file, failure) in &self.failed {
+            output::result(format_args!("failed {file}: {}\n  next: {}", failure.what(), failure.next()))?;
+        }
+        Ok(())
+    }
+
+    fn verdict(&self, left: usize) -> Result<()> {
+        match self.failed.len() {
+            _ if left > 0 => Err(EncryptionFailure::Interrupted { left }.into()),
+            0 => Ok(()),
+            files => Err(EncryptionFailure::SomeFailed { files }.into()),
+        }
+    }
+}
+
+/// Puts `tokens` in the places of `secrets`, and replaces the config.
+fn write(config: &ConfigPath, file: &Loaded, secrets: &[Secret<'_>], tokens: &[String]) -> Result<Caveats> {
+    let edits = sealed(&file.document, secrets, tokens)?;
+    let pieces = edits.pieces();
+    let caveats = file.source.replace(&pieces)?;
+    if !config.holds(&pieces)? {
+        return Err(FileFailure::NotWhatWasWritten { path: config.path.clone() }.into());
+    }
+    Ok(caveats)
+}

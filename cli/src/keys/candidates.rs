@@ -1,0 +1,83 @@
+//! All keys that can be found in the usual places, also those that no command would use now: for `doctor DIR`.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use ctutils::CtEq;
+
+use super::keyring::Keyring;
+use super::left_behind;
+use super::source::{Found, KeyOptions, from_file_silently, home_file, parse, places, previous_sources};
+use crate::error::{Failure, KeyFailure};
+use crate::keys::Master;
+use crate::output::Report;
+use crate::quote::shown;
+
+/// A key, and where it was found.
+pub(crate) struct Candidate {
+    pub(crate) master: Rc<Master>,
+    /// The places, for messages.
+    pub(crate) names: Vec<String>,
+    /// The files among them that rotations or users put into the home directory.
+    pub(crate) files: Vec<PathBuf>,
+    /// Whether commands seal with it now.
+    pub(crate) is_current: bool,
+}
+
+/// All keys at hand, each once, and what could not be read. The first is the one that commands seal with, if there is one.
+pub(crate) fn candidates(options: KeyOptions<'_>, report: &Report) -> (Vec<Candidate>, Vec<Failure>) {
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for place in places(options, report) {
+        match place.found {
+            Found::Key(key) => add(&mut found, key, place.name, None, true),
+            Found::Failed(failure) => failures.push(failure),
+            Found::Nothing | Found::Outranked => {}
+        }
+    }
+    for source in previous_sources() {
+        let text = match source.read(report) {
+            Ok(text) => text,
+            Err(failure) => {
+                failures.push(failure);
+                continue;
+            }
+        };
+        for part in text.split([',', '\n']).filter(|part| !part.trim().is_empty()) {
+            match parse(part, &source.name(), source.read_from()) {
+                Ok(key) => add(&mut found, key, source.name(), None, false),
+                Err(failure) => failures.push(failure),
+            }
+        }
+    }
+    let in_home = left_behind::files().unwrap_or_else(|error| {
+        failures.push(KeyFailure::LeftBehindUnreadable { error: error.into() }.into());
+        Vec::new()
+    });
+    for file in home_file().filter(|file| file.is_file()).into_iter().chain(in_home) {
+        match from_file_silently(&file) {
+            Ok(key) => add(&mut found, key, shown(&file), Some(file), false),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    (found, failures)
+}
+
+fn add(found: &mut Vec<Candidate>, key: Rc<Master>, name: String, file: Option<PathBuf>, is_current: bool) {
+    let known = found.iter_mut().find(|known| known.master.ct_eq(&key).into());
+    match known {
+        Some(known) => {
+            if !known.names.contains(&name) {
+                known.names.push(name);
+            }
+            known.files.extend(file);
+        }
+        None => {
+            found.push(Candidate { master: key, names: vec![name], files: file.into_iter().collect(), is_current });
+        }
+    }
+}
+
+/// The keyring that tries all of `candidates`. There must be one at least.
+pub(crate) fn keyring_of(candidates: &[Candidate]) -> Option<Keyring> {
+    Keyring::to_open_with(candidates.iter().map(|candidate| Rc::clone(&candidate.master)).collect())
+}
