@@ -223,7 +223,7 @@ fn long_names_above_many_tokens_are_refused_before_they_cost_memory() {
         assert_eq!(code, 6, "{command} {config}");
         assert!(memory <= least + 8, "{command} {config}: {memory} MiB, {least} for a small one");
         let said = folder.run(&[command, config]);
-        assert!(said.err.contains("too many tokens below very long names"), "{said:?}");
+        assert!(said.err.contains("too many values below very long names"), "{said:?}");
     }
 }
 

@@ -37,7 +37,7 @@ fn nothing_is_sealed_with_a_key_that_does_not_open_the_other_tokens() {
     ] {
         let said = under(&folder, OTHER_KEY, "", line);
         assert_eq!(said.code, Some(4), "{line}: {said:?}");
-        assert!(said.err.contains("this key does not decrypt this key does not decrypt the other tokens of c.json (tried: "), "{said:?}");
+        assert!(said.err.contains("this key does not decrypt the other tokens of c.json (tried: "), "{said:?}");
         let next = "next: replace the key from PROXMOX_MCP_MASTER_KEY with the key that they were encrypted with; ";
         assert!(said.err.contains(next), "{said:?}");
         assert!(said.err.contains("; if that key is lost, first replace each of these tokens with \"\"\n"), "{said:?}");

@@ -111,7 +111,7 @@ impl Step {
             return Ok(Self::Levels);
         }
         if text.contains("**") {
-            return Err("** stands alone between two slashes or dots; within a name it is *");
+            return Err("** must be alone between two slashes or dots; within a name use *");
         }
         let parts: Result<Vec<String>, &'static str> =
             text.split('*').map(|part| if is_escaped { without_escapes(part) } else { Ok(part.to_owned()) }).collect();
@@ -281,7 +281,7 @@ mod tests {
             ("", "it is empty"),
             ("/a~", "~ is followed by 0 (a tilde), 1 (a slash) or 2 (an asterisk)"),
             ("/a~3/b", "~ is followed by 0 (a tilde), 1 (a slash) or 2 (an asterisk)"),
-            ("/a/x**", "** stands alone between two slashes or dots; within a name it is *"),
+            ("/a/x**", "** must be alone between two slashes or dots; within a name use *"),
         ] {
             assert_eq!(Pattern::parse(text), Err(InvalidPattern { text: text.to_owned(), flaw }));
         }

@@ -221,7 +221,7 @@ impl KeyFailure {
             ),
             Self::OldKeyExists { path } => message(
                 Exit::File,
-                format!("{} exists already, and does not hold the old key", shown(path)),
+                format!("{} exists already, and does not contain the old key", shown(path)),
                 "nothing was changed; move it away, or name another place with --new-key-out FILE",
             ),
             Self::LeftBehindUnreadable { error } => message(

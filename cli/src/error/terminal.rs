@@ -49,7 +49,7 @@ impl TerminalFailure {
             Self::NotConfirmed { question } => message(Exit::Other, "not confirmed", question.otherwise().to_string()),
             Self::NotAsked { question, why } => message(
                 Exit::Other,
-                format!("not confirmed: \"{question}\" was not asked, as {why}"),
+                format!("not confirmed: \"{question}\" was not asked because {why}"),
                 question.otherwise().to_string(),
             ),
             Self::Discarded { config } => message(

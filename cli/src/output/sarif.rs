@@ -53,10 +53,10 @@ impl Rule {
 
     fn summary(self) -> &'static str {
         match self {
-            Self::PlainSecret => "A named secret stands in plain text.",
-            Self::LikelySecret => "A value that is likely a secret stands in plain text.",
+            Self::PlainSecret => "A named secret is in plain text.",
+            Self::LikelySecret => "A value that is likely a secret is in plain text.",
             Self::NotAString => "A named secret is an object or an array.",
-            Self::DamagedToken => "A value looks like an encrypted token, but is none.",
+            Self::DamagedToken => "A value looks like an encrypted token, but is not one.",
             Self::LegacyToken => "A token is in the old form, without a salt of its own.",
             Self::AgedToken => "A token, and so its key, is older than --max-age.",
         }
@@ -73,7 +73,7 @@ impl Rule {
                  pointer under ignore in .fernseal.toml."
             }
             Self::NotAString => "Only a string, a number or a truth value can be encrypted: name one inside it.",
-            Self::DamagedToken => "Restore the token from a backup, or encrypt the secret anew.",
+            Self::DamagedToken => "Restore the token from a backup, or encrypt the secret again.",
             Self::LegacyToken => "Rotate the key: fernseal rotate CONFIG. It gives each token a salt of its own.",
             Self::AgedToken => "Rotate the key: fernseal rotate CONFIG. It gives each token the present time.",
         }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use fernseal_core::fernet::MAX_CLOCK_SKEW;
+
 /// Returns the current time in Unix seconds.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
@@ -88,9 +90,12 @@ impl fmt::Display for MaxAge {
     }
 }
 
-/// Describes how long ago `then` was.
+/// Describes how long ago `then` was. Clocks differ a little, so a time that is at most [`MAX_CLOCK_SKEW`] ahead is now.
 pub(crate) fn age(then: u64, now: u64) -> String {
-    let Some(seconds) = now.checked_sub(then) else { return "in the future".to_owned() };
+    if then > now.saturating_add(MAX_CLOCK_SKEW) {
+        return "in the future".to_owned();
+    }
+    let seconds = now.saturating_sub(then);
     let (count, unit) = match seconds {
         0..120 => return "just now".to_owned(),
         120..7_200 => (seconds / 60, "minutes"),
@@ -118,6 +123,14 @@ mod tests {
         for text in ["", "d", "365", "1.5d", "-1d", "1y", "99999999999999999999d"] {
             assert!(text.parse::<MaxAge>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_a_little_ahead_is_not_in_the_future() {
+        let now = 2_000_000_000;
+        assert_eq!([age(now, now), age(now + 1, now), age(now + 60, now)], ["just now"; 3]);
+        assert_eq!(age(now + 61, now), "in the future");
+        assert_eq!(age(now - 120, now), "2 minutes ago");
     }
 
     #[test]

@@ -25,7 +25,7 @@ impl Looked {
     /// Names the patterns of the settings that matched nothing in any config.
     pub(super) fn tell_unmatched(&self, report: &Report) {
         for pattern in unmatched(&self.patterns) {
-            report.note(format_args!("{pattern}, under secrets in {NAME}, matches nothing in the configs looked at"));
+            report.note(format_args!("{pattern}, under secrets in {NAME}, matches nothing in the checked configs"));
         }
         for pattern in unmatched(&self.ignored) {
             report.note(format_args!("{pattern}, under ignore in {NAME}, matches nothing that looks like a secret"));
@@ -46,7 +46,7 @@ impl Looked {
         }
         if !self.met.is_empty() {
             parts.push(match (likely, self.findings.len()) {
-                (Likely::Ignore, _) => "other values were not judged".to_owned(),
+                (Likely::Ignore, _) => "other values were not checked".to_owned(),
                 (_, 0) => "no other value looks like a secret".to_owned(),
                 (_, likely) => count(likely, "likely secret"),
             });
@@ -59,7 +59,7 @@ impl Looked {
         if !self.skipped.is_empty() {
             parts.push(format!("{} skipped", count(self.skipped.len(), "path")));
         }
-        let configs = format!("{} looked at", count(self.configs, config));
+        let configs = format!("{} checked", count(self.configs, config));
         if parts.is_empty() { configs } else { format!("{configs}: {}", parts.join("; ")) }
     }
 

@@ -122,7 +122,7 @@ impl Wish<'_> {
                     let form = place.text().ok().and_then(|text| placeholder::form(&text));
                     let form = form.unwrap_or("${…}");
                     let text =
-                        format_args!("{pointer} is or holds a placeholder ({form}), not a secret: left as it is");
+                        format_args!("{pointer} contains a placeholder ({form}), not a secret: not changed");
                     self.note(document, context, text);
                 }
                 ValueKind::Plain if place.is_empty_string() => {
@@ -132,7 +132,7 @@ impl Wish<'_> {
                     let text = match place.text().map_err(|error| document.failure(&pointer, error)) {
                         Ok(text) => text.into_owned(),
                         Err(failure) if reason.is_some() => {
-                            self.warn(document, context, format_args!("{}: left as it is", failure.what()));
+                            self.warn(document, context, format_args!("{}: not changed", failure.what()));
                             continue;
                         }
                         Err(failure) => return Err(failure),
@@ -173,7 +173,7 @@ impl Wish<'_> {
             [&self.settings.secrets.patterns, &self.fields.patterns].into_iter().flat_map(|list| list.iter());
         let patterns = patterns.map(|(pattern, _)| one_line(pattern.as_str()).into_owned());
         let looked = self.settings.places(self.fields).map(|named| named.written.to_string()).chain(patterns).collect();
-        let others = if self.found { "no other value looks like a secret" } else { "other values were not judged" };
+        let others = if self.found { "no other value looks like a secret" } else { "other values were not checked" };
         format!("Nothing to encrypt in {} at {}; {others}", document.name, listed(looked, "or"))
     }
 
@@ -216,13 +216,13 @@ impl Wish<'_> {
                 (Kind::String, Ok(())) => meant.push(Meant { pointer, place, reason }),
                 (Kind::String, Err(failure)) if reason.is_none() => refused = refused.clone().and(Err(failure)),
                 (Kind::String, Err(failure)) => {
-                    self.warn(document, context, format_args!("{}: left as it is", failure.what()));
+                    self.warn(document, context, format_args!("{}: not changed", failure.what()));
                 }
                 (Kind::Scalar, _) => self.warn(
                     document,
                     context,
                     format_args!(
-                        "{pointer} is a number or a truth value: left as it is; fernseal set makes it a secret"
+                        "{pointer} is a number, true or false: not changed; `fernseal set` replaces it with a secret"
                     ),
                 ),
                 (Kind::Null | Kind::Map | Kind::List, _) => {}

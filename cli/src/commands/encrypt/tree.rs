@@ -157,7 +157,7 @@ impl Tree<'_> {
             let pattern = one_line(pattern);
             context
                 .report
-                .note(format_args!("{pattern}, under secrets in {NAME}, matches nothing in the configs looked at"));
+                .note(format_args!("{pattern}, under secrets in {NAME}, matches nothing in the checked configs"));
         }
         // A config that cannot be read may be the one that has it.
         let unmet = self.args.fields.iter().filter(|field| self.failed.is_empty() && !matches.has_met(field));

@@ -101,7 +101,7 @@ fn merge(args: &Merge, context: &Context) -> Result<Option<Failure>> {
         context.report.warn(format_args!("{}; merge itself: done", failure.what()));
     }
     if merged.sealed > 0 {
-        context.report.note(format_args!("{}: {} encrypted anew", shown(path), count(merged.sealed, "value")));
+        context.report.note(format_args!("{}: {} newly encrypted", shown(path), count(merged.sealed, "value")));
     }
     if merged.conflicts > 0 {
         let (config, Merged { conflicts, differing, .. }) = (path.clone(), merged);

@@ -19,7 +19,7 @@ const MEND_IT: &str = "write it as NAME=value or NAME='value'";
 impl Syntax for Env {
     fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
         if let Some(at) = text.find(['\u{2028}', '\u{2029}', '\0']) {
-            let what = "a character that dotenv takes for a line end and a shell does not";
+            let what = "a character that dotenv, but not a shell, treats as a line break";
             return Err(Refusal::new(at, what, "remove it"));
         }
         let root = found.push(Value::new(None, Name::Root, Kind::Map, 0..text.len()));
@@ -90,7 +90,7 @@ fn written(quotes: Quotes, plain: &str, offset: usize) -> Result<Zeroizing<Strin
 fn bare_fault(value: &str) -> Option<&'static str> {
     value.chars().find_map(|char| match char {
         ' ' | '\t' => Some("a shell ends a value without quotes at a space"),
-        '$' => Some("some of its readers fill in what stands behind a $"),
+        '$' => Some("some of its readers expand what follows a $"),
         '#' => Some("dotenv takes # for the beginning of a comment, others do not"),
         '\\' => Some("a shell takes \\ away, others do not"),
         '\'' | '"' | '`' => Some("a shell takes quotes within a value away, others do not"),
@@ -119,7 +119,7 @@ fn single_fault(value: &str) -> Option<&'static str> {
 fn double_fault(value: &str) -> Option<&'static str> {
     let fault = value.chars().find_map(|char| match char {
         '\\' => Some("dotenv, python-dotenv, Docker Compose and shells each take other escapes between double quotes"),
-        '$' | '`' => Some("some of its readers fill in what stands behind $ or `, others do not"),
+        '$' | '`' => Some("some of its readers expand what follows $ or `, others do not"),
         '"' => Some("its readers disagree on how a double quote is written"),
         _ => None,
     });
@@ -288,7 +288,7 @@ impl<'a> Scan<'a> {
         let line = self.rest_of_line();
         let after = line.trim_start_matches([' ', '\t']);
         if !(after.is_empty() || after.starts_with('#') && after.len() < line.len()) {
-            return self.refuse(self.at, "its readers disagree on what stands behind the closing quote");
+            return self.refuse(self.at, "its readers disagree on what follows the closing quote");
         }
         *unclear = unclear.or(fault);
         let mut value = Value::new(None, Name::Root, Kind::String, start..self.at);

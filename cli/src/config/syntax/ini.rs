@@ -36,7 +36,7 @@ impl Syntax for Ini {
             if line.contains([
                 '\r', '\0', '\u{85}', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}',
             ]) {
-                return refuse("a character that some of its readers take for a line end");
+                return refuse("a character that some readers treat as a line break");
             }
             let content = line.trim_start_matches([' ', '\t']);
             if content.is_empty()

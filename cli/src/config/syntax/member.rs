@@ -59,7 +59,7 @@ pub(super) fn remove(text: &str, is_relaxed: bool, group: &Range<usize>, value: 
     };
     let gaps = [span.start..members[at].name.start, members[at].end..span.end];
     if let Some(gap) = gaps.into_iter().find(|gap| text[gap.clone()] != layout.text()[gap.clone()]) {
-        return Err(Refusal::new(gap.start, "a comment stands beside it", "remove it by hand"));
+        return Err(Refusal::new(gap.start, "a comment is beside it", "remove it by hand"));
     }
     Ok(Edit::new(span, Zeroizing::new(String::new())))
 }

@@ -71,7 +71,7 @@ pub(super) fn remove_between_brackets(document: &Document, index: usize) -> Resu
         (None, None) => (value.name_start..value.span.end, 0..0),
     };
     if document.text()[gap.clone()].contains(['/', '#']) {
-        return Err(Refusal::new(gap.start, "a comment stands beside it", "remove it by hand"));
+        return Err(Refusal::new(gap.start, "a comment is beside it", "remove it by hand"));
     }
     Ok(Edit::new(span, Zeroizing::default()))
 }
