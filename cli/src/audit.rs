@@ -4,7 +4,6 @@
 //! nothing is changed. A command that only reads logs a single line. The log names files, pointers and key ids, and
 //! never contains a secret.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::{env, fmt, fs};
 
@@ -24,7 +23,6 @@ const JOURNALD: &str = "journald:";
 /// The audit log; disabled if it has no path.
 pub(crate) struct Audit {
     path: Option<PathBuf>,
-    threads: NonZeroUsize,
 }
 
 /// What the caller contributes to a line. [`Audit::record`] adds the user, the host and the time.
@@ -133,8 +131,8 @@ fn named_in(passwd: &str, uid: u32) -> String {
 
 impl Audit {
     /// Creates the log at `path`, or else at PROXMOX_MCP_AUDIT_LOG.
-    pub(crate) fn new(path: Option<PathBuf>, threads: NonZeroUsize) -> Self {
-        Self { path: path.or_else(variable), threads }
+    pub(crate) fn new(path: Option<PathBuf>) -> Self {
+        Self { path: path.or_else(variable) }
     }
 
     /// Returns the log's path if the command line gave it and the environment variable does not give the same.
@@ -154,7 +152,7 @@ impl Audit {
         let Some(path) = &self.path else { return Ok(()) };
         let seconds = time::now();
         let uid = rustix::process::getuid().as_raw();
-        let ids = derive::ids(entry.keys, self.threads);
+        let ids = derive::ids(entry.keys);
         let line = json_line(&json!({
             "schema": output::SCHEMA,
             "time": time::date(seconds).replace(' ', "T") + "Z",

@@ -1,9 +1,8 @@
-//! The settings that every command shares: output, audit log, where keys come from, threads and timeouts.
+//! The settings that every command shares: output, audit log, where keys come from, and limits.
 //!
 //! Options of a single command do not belong here.
 
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,7 +27,6 @@ pub(crate) struct Context {
     pub(crate) format: Option<TextFormat>,
     pub(crate) prompts: Prompts,
     pub(crate) key_command: Option<OsString>,
-    pub(crate) threads: NonZeroUsize,
     /// The value of `--max-tokens`.
     pub(crate) max_tokens: Option<usize>,
     /// How long to wait for another run that holds a directory's lock.

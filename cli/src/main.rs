@@ -17,7 +17,6 @@ mod quote;
 mod store;
 mod tokens;
 
-use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use fernseal_core::stack;
@@ -42,20 +41,17 @@ fn run() -> ExitCode {
     let core_limit = env::keep_memory_private();
     interrupt::outlive_size_limit();
     let cli = Cli::from_process();
-    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let threads = cli.command.jobs().unwrap_or(cores);
     let lock_wait = match context::lock_wait(cli.common.lock_wait) {
         Ok(wait) => wait,
         Err(failure) => return fail(&failure),
     };
     let context = Context {
         report: Report::new(cli.common.quiet, cli.common.verbose),
-        audit: Audit::new(cli.common.audit_log, threads),
+        audit: Audit::new(cli.common.audit_log),
         key_file: cli.common.key_file,
         format: cli.common.format.as_deref().and_then(TextFormat::of_option),
         prompts: Prompts::new(cli.common.no_input),
         key_command: cli.common.key_command,
-        threads,
         max_tokens: cli.common.max_tokens,
         lock_wait,
     };

@@ -254,6 +254,7 @@ fn files_are_gone_when_the_program_has_ended_however_it_ends() {
 
     // If the sweeper is killed too, the next run removes the leftovers. Files in use stay.
     let (mut killed, mut alive) = (start(), start());
+    wait_until("the start of both sweepers", || sweepers(&memory.0).len() == 2);
     for sweeper in sweepers(&memory.0) {
         kill_process(sweeper, Signal::KILL).unwrap();
     }

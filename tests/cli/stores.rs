@@ -152,7 +152,10 @@ fn a_rerun_after_the_store_names_the_old_key_or_takes_it() {
     fs::write(folder.path("tree/0000.json"), backup.1).unwrap();
     let refused = said(rotate(&folder, &[], "cat >store", &[]));
     assert_eq!(refused.code, Some(4), "{refused:?}");
-    assert!(refused.err.contains("decrypts it: finish the rotation from that key with: fernseal rotate"), "{refused:?}");
+    assert!(
+        refused.err.contains("decrypts it: finish the rotation from that key with: fernseal rotate"),
+        "{refused:?}"
+    );
     let finished = follow(&folder, &refused);
     assert_eq!(finished.code, Some(0), "{finished:?}");
     assert!(folder.all_open_with("store"));

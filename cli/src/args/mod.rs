@@ -684,16 +684,6 @@ pub(crate) struct Prune {
     pub(crate) yes: bool,
 }
 
-impl Command {
-    /// The number of threads that was asked for.
-    pub(crate) fn jobs(&self) -> Option<NonZeroUsize> {
-        match self {
-            Self::Rotate(args) => args.jobs,
-            _ => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;

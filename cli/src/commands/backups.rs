@@ -136,7 +136,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         Ok(document)
     };
     verify_each(candidates.collect(), read, &keys, context, |candidate, checked| {
-        match checked.and_then(|(document, checked)| verdict(&document, &checked, &keys, context)) {
+        match checked.and_then(|(document, checked)| verdict(&document, &checked, &keys)) {
             Ok(()) => removable.push(candidate),
             Err(failure) => kept.push((candidate.config, failure)),
         }
@@ -245,7 +245,7 @@ impl<'c> Removal<'c> {
         let Candidate { config, backups, judged } = candidate;
         if !judged.get().is_some_and(|identity| config.is_still(identity)) {
             let (_, document) = load_to_open(config, context)?;
-            verdict(&document, &verify::check(&document, keys, context), keys, context)?;
+            verdict(&document, &verify::check(&document, keys), keys)?;
         }
         for backup in backups {
             if interrupt::requested() {
@@ -275,9 +275,9 @@ impl<'c> Removal<'c> {
 
 /// Decides whether the backups of a config may be removed. A config without tokens would pass the check too, but then
 /// its backups may contain the last copies of them.
-fn verdict(document: &ConfigText, checked: &Verification, keys: &Keyring, context: &Context) -> Result<()> {
+fn verdict(document: &ConfigText, checked: &Verification, keys: &Keyring) -> Result<()> {
     if document.tokens.is_empty() {
         return Err(RotationFailure::NoTokensLeft { config: document.path.clone() }.into());
     }
-    checked.verdict(document, keys, context)
+    checked.verdict(document, keys)
 }

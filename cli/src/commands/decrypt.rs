@@ -108,7 +108,7 @@ fn open_what_opens(document: &ConfigText, path: &Path, context: &Context) -> Res
     let keys = context.keys()?;
     let tokens: Vec<_> = document.tokens.iter().map(|token| (document, token)).collect();
     let (mut secrets, mut pointers) = (Vec::new(), Vec::new());
-    for ((_, token), opened) in tokens.iter().zip(tokens::open(&tokens, &keys, context.threads)) {
+    for ((_, token), opened) in tokens.iter().zip(tokens::open(&tokens, &keys)) {
         if let Ok(secret) = opened.and_then(|opened| into_text(opened.plain)) {
             secrets.push((*token, secret));
             pointers.push(&*token.pointer);

@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
             check_length(&saved, &new.leaf.pointer, new.text.len())?;
         }
         let texts: Vec<&str> = new.iter().map(|new| new.text.as_str()).collect();
-        let sealed = tokens::seal(master, &texts, false, document.sealing_time(time::now()), context.threads)?;
+        let sealed = tokens::seal(master, &texts, false, document.sealing_time(time::now()))?;
         let mut edits = kept;
         for (new, token) in new.iter().zip(&sealed) {
             edits.push(saved.replace(&new.leaf.pointer, &new.leaf.place, token)?);
@@ -124,7 +124,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let pointers: Vec<&str> = saved.iter().flatten().map(|sealed| &*sealed.pointer).collect();
     entry.pointers = &pointers;
     context.audit.record_done(&entry, &context.report);
-    let id = (!pointers.is_empty()).then(|| derive::id(master, context.threads));
+    let id = (!pointers.is_empty()).then(|| derive::id(master));
     if args.json {
         let fields = json!({ "config": document.name, "saved": saved.is_some(), "encrypted": pointers, "key_id": id });
         return output::after_the_work(output::json("edit", fields));
@@ -173,9 +173,9 @@ fn check_pasted(saved: &ConfigText, pasted: &[usize], keys: &Keyring, context: &
     if !tokens.is_empty() {
         context.check_cost(saved)?;
     }
-    let opened = tokens::open(&tokens, keys, context.threads);
+    let opened = tokens::open(&tokens, keys);
     let refused = tokens.iter().zip(opened).find_map(|((_, token), opened)| Some((token, opened.err()?)));
-    refused.map_or(Ok(()), |(token, error)| Err(tokens::refusal(saved, token, error, keys, context.threads)))
+    refused.map_or(Ok(()), |(token, error)| Err(tokens::refusal(saved, token, error, keys)))
 }
 
 /// The values that are secrets, whatever stands there.

@@ -24,7 +24,7 @@ fn ids(args: &KeyIds, context: &Context) -> Result<()> {
             Err(failure) => failures.push(failure),
         }
     }
-    let ids = derive::ids(&masters.iter().map(|(_, master)| &**master).collect::<Vec<_>>(), context.threads);
+    let ids = derive::ids(&masters.iter().map(|(_, master)| &**master).collect::<Vec<_>>());
     let told = masters.iter().zip(ids).map(|((file, _), id)| (shown(file), id.to_string()));
     if args.json {
         let keys: Vec<_> = told.map(|(file, id)| json!({ "file": file, "id": id })).collect();

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
     entry.outcome = Outcome::Done;
     context.audit.record_done(&entry, &context.report);
 
-    let id = derive::id(&master, context.threads);
+    let id = derive::id(&master);
     if args.json {
         output::after_the_work(output::json("keygen", json!({ "file": args.output.as_deref().map(shown), "id": id })))?;
     }

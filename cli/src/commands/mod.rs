@@ -232,7 +232,7 @@ fn open(
     let mut opened = Vec::with_capacity(tokens.len());
     for part in tokens.chunks(UNINTERRUPTED) {
         interrupt::stop_if_requested()?;
-        opened.extend(tokens::open(part, keys, context.threads));
+        opened.extend(tokens::open(part, keys));
     }
     tokens
         .iter()
@@ -244,7 +244,7 @@ fn open(
                 token.pointer,
                 if secret.is_ok() { "opened" } else { "refused" }
             ));
-            secret.map_err(|error| tokens::refusal(document, token, error, keys, context.threads))
+            secret.map_err(|error| tokens::refusal(document, token, error, keys))
         })
         .collect()
 }

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Seal, context: &Context) -> Result<()> {
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
     let secret = read_secret(args, context)?;
-    let token = tokens::seal_one(master, &secret, time::now(), context.threads)?;
+    let token = tokens::seal_one(master, &secret, time::now())?;
     context.audit.record(&Entry {
         verb: Verb::Seal,
         outcome: Outcome::Done,

@@ -33,17 +33,17 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     Target::find(&document, args)?;
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
-    check_keys(args, &document, &keys, context)?;
+    check_keys(args, &document, &keys)?;
     let secret = read_secret(args, &document, context)?;
     // Lock only now: a lock must not be held while the user types.
     let _lock = super::lock(&args.config, context)?;
     if !source.is_unchanged()? {
         (source, document) = read(&args.config, context)?;
-        check_keys(args, &document, &keys, context)?;
+        check_keys(args, &document, &keys)?;
     }
     let target = Target::find(&document, args)?;
     let at = document.sealing_time(time::now());
-    let token = tokens::seal_one(master, &secret, at, context.threads)?;
+    let token = tokens::seal_one(master, &secret, at)?;
 
     let edits = Edits::new(&document, vec![target.edit(&document, &args.pointer, &token)?])?;
     let mut entry = Entry {
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     super::tell_caveats(caveats, context);
     entry.outcome = Outcome::Done;
     context.audit.record_done(&entry, &context.report);
-    let id = derive::id(master, context.threads);
+    let id = derive::id(master);
     if args.json {
         let fields = json!({ "config": document.name, "encrypted": [args.pointer], "key_id": id });
         return output::after_the_work(output::json("set", fields));
@@ -106,7 +106,7 @@ impl<'d> Target<'d> {
 
 /// Refuses keys that do not belong to the config. The replaced token must open, because its secret may exist nowhere
 /// else. If no token is replaced, one of the others must open: otherwise no single key would open the whole config.
-fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Context) -> Result<()> {
+fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring) -> Result<()> {
     let target = Target::find(document, args)?;
     let value = match &target {
         Target::Value(value) => Some(value),
@@ -117,9 +117,9 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Conte
         let is_lookalike = |value: &Place<'_>| value.kind == Kind::String && classify(value) == ValueKind::Lookalike;
         let refusal = match replaced {
             Some(token) => {
-                let opened = tokens::open(&[(document, token)], keys, context.threads);
+                let opened = tokens::open(&[(document, token)], keys);
                 let Some(error) = opened.into_iter().find_map(std::result::Result::err) else { return Ok(()) };
-                Some(tokens::refusal(document, token, error, keys, context.threads))
+                Some(tokens::refusal(document, token, error, keys))
             }
             // The user may still be able to repair a damaged token.
             None if value.is_some_and(is_lookalike) => Some(document.failure(&args.pointer, Error::Lookalike)),
@@ -130,7 +130,7 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring, context: &Conte
         }
     }
     let is_other = |token: &&SealedValue| replaced.is_none_or(|replaced| token.pointer != replaced.pointer);
-    tokens::check_fit(document, document.tokens.iter().filter(is_other), keys, context.threads)
+    tokens::check_fit(document, document.tokens.iter().filter(is_other), keys)
 }
 
 /// Reads the secret from a prompt, or from stdin if that is not a terminal.

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     let keys = if args.verify { Some(context.keys()?) } else { None };
     let ids = keys.as_ref().map(|keys| {
         let masters: Vec<_> = keys.all().iter().map(|key| &**key).collect();
-        derive::ids(&masters, context.threads).iter().map(ToString::to_string).collect::<Vec<_>>()
+        derive::ids(&masters).iter().map(ToString::to_string).collect::<Vec<_>>()
     });
     let in_directory = found.configs.iter().any(ConfigPath::was_found);
     let mut rows = Vec::new();
@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
             output::result("")?;
         }
         aged += args.max_age.map_or(0, |max_age| state.document.aged_tokens(max_age).count());
-        failures.extend(state.verdict(keys.as_ref(), context).err());
+        failures.extend(state.verdict(keys.as_ref()).err());
     }
     for (path, failure) in found.unread {
         failed.push((shown(&path), failure.clone()));
@@ -136,7 +136,7 @@ fn of_one(config: &ConfigPath, key_is_set: bool, args: &Status, context: &Contex
     }
     let aged = args.max_age.map_or(0, |max_age| state.document.aged_tokens(max_age).count());
     let too_old = args.max_age.filter(|_| aged > 0).map(|max_age| too_old(aged, max_age));
-    error::check_none(state.verdict(keys.as_ref(), context).err().into_iter().chain(too_old))
+    error::check_none(state.verdict(keys.as_ref()).err().into_iter().chain(too_old))
 }
 
 fn set_or_not(key_is_set: bool) -> &'static str {
@@ -162,17 +162,17 @@ impl State {
             return Ok(());
         }
         context.check_cost(&self.document)?;
-        let checked = check(&self.document, keys, context);
+        let checked = check(&self.document, keys);
         checked.record(Verb::Status, path, &self.document, keys, context)?;
         self.checked = Some(checked);
         Ok(())
     }
 
     /// Returns what is wrong with the config. `keys` are the keys that were used to verify it, if any.
-    fn verdict(&self, keys: Option<&Keyring>, context: &Context) -> Result<()> {
+    fn verdict(&self, keys: Option<&Keyring>) -> Result<()> {
         let document = &self.document;
         if let (Some(checked), Some(keys)) = (&self.checked, keys) {
-            return checked.verdict(document, keys, context);
+            return checked.verdict(document, keys);
         }
         match document.tokens.iter().find(|token| token.form.is_err()) {
             Some(token) => Err(document.refusal(token, Error::Malformed)),

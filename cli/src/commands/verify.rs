@@ -112,7 +112,7 @@ fn tell(
 ) -> Result<()> {
     match entries {
         Some(entries) => {
-            let ids = derive::ids(&keys.all().iter().map(|key| &**key).collect::<Vec<_>>(), context.threads);
+            let ids = derive::ids(&keys.all().iter().map(|key| &**key).collect::<Vec<_>>());
             let id = |at| Some(ids.get(checked.master(at)?)?.to_string());
             entries.extend(document.tokens.iter().enumerate().map(|(at, token)| {
                 json!({
@@ -135,5 +135,5 @@ fn tell(
         }
     }
     checked.record(Verb::Verify, path, document, keys, context)?;
-    checked.verdict(document, keys, context)
+    checked.verdict(document, keys)
 }

@@ -7,8 +7,8 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use fernseal_core::kdf::{self, Salt};
@@ -23,6 +23,19 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 /// Returns the number of derivations since the program started.
 pub(crate) fn count() -> usize {
     COUNT.load(Ordering::Relaxed)
+}
+
+/// The number of threads that derive.
+static THREADS: OnceLock<NonZeroUsize> = OnceLock::new();
+
+/// Returns the number of threads that derive: as many as there are cores, unless `use_threads` says another.
+pub(crate) fn threads() -> NonZeroUsize {
+    *THREADS.get_or_init(|| thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+}
+
+/// Derives on `number` threads. Only the first call counts, and only if nothing asked for the number before.
+pub(crate) fn use_threads(number: NonZeroUsize) {
+    THREADS.get_or_init(|| number);
 }
 
 /// A master key with two cached derivations: its id, and the key of all legacy tokens, which share one salt.
@@ -81,8 +94,8 @@ impl Deref for Derived {
     }
 }
 
-/// Derives the key of each task on `threads` threads. Equal tasks share one derivation.
-pub(crate) fn keys(tasks: &[Job<'_>], threads: NonZeroUsize) -> Vec<Derived> {
+/// Derives the key of each task on all threads. Equal tasks share one derivation.
+pub(crate) fn keys(tasks: &[Job<'_>]) -> Vec<Derived> {
     let mut place_of: BTreeMap<(*const Master, Salt), usize> = BTreeMap::new();
     let mut jobs = Vec::new();
     let mut places: Vec<Result<Derived, usize>> = Vec::with_capacity(tasks.len());
@@ -94,7 +107,7 @@ pub(crate) fn keys(tasks: &[Job<'_>], threads: NonZeroUsize) -> Vec<Derived> {
             })
         }));
     }
-    let batch = Arc::new(run(&jobs, threads));
+    let batch = Arc::new(run(&jobs));
     let derived = |(task, place): (&Job<'_>, Result<Derived, usize>)| {
         let derived = place.unwrap_or_else(|at| Derived { batch: Arc::clone(&batch), at });
         if task.is_legacy() { task.master.legacy.get_or_init(|| derived).clone() } else { derived }
@@ -103,11 +116,11 @@ pub(crate) fn keys(tasks: &[Job<'_>], threads: NonZeroUsize) -> Vec<Derived> {
 }
 
 /// Returns the ids of `masters`. The missing ones are derived in one go.
-pub(crate) fn ids(masters: &[&Master], threads: NonZeroUsize) -> Vec<KeyId> {
+pub(crate) fn ids(masters: &[&Master]) -> Vec<KeyId> {
     let unknown: Vec<&Master> = masters.iter().copied().filter(|master| master.id.get().is_none()).collect();
     let jobs: Vec<kdf::Job<'_>> =
         unknown.iter().map(|master| kdf::Job { master, salt: KeyId::LABEL, iterations: kdf::ITERATIONS }).collect();
-    for (master, key) in unknown.iter().zip(run(&jobs, threads)) {
+    for (master, key) in unknown.iter().zip(run(&jobs)) {
         master.id.get_or_init(|| KeyId::from_derived(&key));
     }
     // The loop above has set every missing id.
@@ -115,22 +128,22 @@ pub(crate) fn ids(masters: &[&Master], threads: NonZeroUsize) -> Vec<KeyId> {
 }
 
 /// Returns the id of `master`.
-pub(crate) fn key_id(master: &Master, threads: NonZeroUsize) -> KeyId {
-    ids(&[master], threads)[0]
+pub(crate) fn key_id(master: &Master) -> KeyId {
+    ids(&[master])[0]
 }
 
 /// Returns the id of `master` as text.
-pub(crate) fn id(master: &Master, threads: NonZeroUsize) -> String {
-    key_id(master, threads).to_string()
+pub(crate) fn id(master: &Master) -> String {
+    key_id(master).to_string()
 }
 
 /// Divides the jobs among the threads as evenly as possible, and fills up each share to a whole number of SIMD lanes,
 /// which costs no time. For example, if 16 jobs take as long as 10, two threads get 16 and 4 of 20 jobs. If no thread
 /// can be started, the calling thread does all.
-fn run(jobs: &[kdf::Job<'_>], threads: NonZeroUsize) -> Vec<Key> {
+fn run(jobs: &[kdf::Job<'_>]) -> Vec<Key> {
     COUNT.fetch_add(jobs.len(), Ordering::Relaxed);
     let mut out: Vec<Key> = jobs.iter().map(|_| Key::from_bytes(&[0; 32])).collect();
-    let share = kdf::full_batch(jobs.len().div_ceil(threads.get())).max(1);
+    let share = kdf::full_batch(jobs.len().div_ceil(threads().get())).max(1);
     let mut shares: Vec<_> = jobs.chunks(share).zip(out.chunks_mut(share)).collect();
     let derive = |(jobs, out): (&[kdf::Job<'_>], &mut [Key])| kdf::derive_many(jobs, out);
     thread::scope(|scope| {

@@ -3,7 +3,6 @@
 //! Where keys come from is defined in `source`.
 
 use std::cell::OnceCell;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -52,7 +51,7 @@ impl Keyring {
             report.trace(format_args!("master key from {name}"));
             match &found {
                 Some((first, (first_name, _))) if !bool::from(first.ct_eq(&key)) => {
-                    let ids = derive::ids(&[first, &key], NonZeroUsize::MIN);
+                    let ids = derive::ids(&[first, &key]);
                     let first = (first_name.clone(), ids[0]);
                     return Err(KeyFailure::Two { first, second: (name, ids[1]) }.into());
                 }

@@ -6,7 +6,6 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::Read;
-use std::num::NonZeroUsize;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -122,7 +121,7 @@ impl Place {
             Found::Nothing if env::is_empty(&self.name) => "empty, which counts as not set".to_owned(),
             Found::Nothing => "not set".to_owned(),
             Found::Outranked => "set, but not used: another source has priority".to_owned(),
-            Found::Key(key) => format!("key {}", derive::id(key, NonZeroUsize::MIN)),
+            Found::Key(key) => format!("key {}", derive::id(key)),
             Found::Failed(_) => "set, but unusable".to_owned(),
         }
     }

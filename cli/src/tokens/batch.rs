@@ -3,12 +3,10 @@
 //! A batch is bounded: each config keeps a directory open and its text in memory. What happens to a batch is up to the
 //! callers (`verify`, `rotate`, `rollback`).
 
-use std::num::NonZeroUsize;
-
 use fernseal_core::Error;
 
 use crate::config::text::ConfigText;
-use crate::keys::Keyring;
+use crate::keys::{Keyring, derive};
 use crate::tokens;
 use crate::tokens::Opened;
 
@@ -24,11 +22,10 @@ pub(crate) const BYTES: usize = 4 << 20;
 /// `documents` returns the documents of a loaded item.
 pub(crate) fn next_batch<T, L>(
     waiting: &mut impl Iterator<Item = T>,
-    threads: NonZeroUsize,
     mut load: impl FnMut(T) -> L,
     documents: impl Fn(&L) -> Vec<&ConfigText>,
 ) -> Vec<L> {
-    let enough = THREAD_TOKENS.saturating_mul(threads.get()).min(TOKENS);
+    let enough = THREAD_TOKENS.saturating_mul(derive::threads().get()).min(TOKENS);
     let (mut tokens, mut bytes) = (0, 0);
     let mut group = Vec::new();
     while tokens < enough
@@ -47,12 +44,8 @@ pub(crate) fn next_batch<T, L>(
 }
 
 /// Opens all tokens of `documents` at once. Returns one list per document, with one result per token.
-pub(crate) fn open_each(
-    documents: &[&ConfigText],
-    keys: &Keyring,
-    threads: NonZeroUsize,
-) -> Vec<Vec<std::result::Result<Opened, Error>>> {
+pub(crate) fn open_each(documents: &[&ConfigText], keys: &Keyring) -> Vec<Vec<std::result::Result<Opened, Error>>> {
     let tokens: Vec<_> = documents.iter().flat_map(|file| file.tokens.iter().map(|token| (*file, token))).collect();
-    let mut opened = tokens::open(&tokens, keys, threads).into_iter();
+    let mut opened = tokens::open(&tokens, keys).into_iter();
     documents.iter().map(|file| opened.by_ref().take(file.tokens.len()).collect()).collect()
 }

@@ -7,8 +7,6 @@ pub(crate) mod batch;
 mod refusal;
 pub(crate) mod verify;
 
-use std::num::NonZeroUsize;
-
 use fernseal_core::token::{self, Format};
 use fernseal_core::{Error, Key};
 use getrandom::SysRng;
@@ -29,11 +27,7 @@ pub(crate) struct Opened {
 }
 
 /// Opens each token with the first key that fits. No key is derived twice.
-pub(crate) fn open(
-    tokens: &[(&ConfigText, &SealedValue)],
-    keys: &Keyring,
-    threads: NonZeroUsize,
-) -> Vec<std::result::Result<Opened, Error>> {
+pub(crate) fn open(tokens: &[(&ConfigText, &SealedValue)], keys: &Keyring) -> Vec<std::result::Result<Opened, Error>> {
     let mut results: Vec<_> =
         tokens.iter().map(|(_, token)| Err(token.form.err().unwrap_or(Error::AuthenticationFailed))).collect();
     for (index, master) in keys.all().iter().enumerate() {
@@ -43,7 +37,7 @@ pub(crate) fn open(
             .filter(|(place, _)| matches!(results.get(*place), Some(Err(Error::AuthenticationFailed))))
             .filter_map(|(place, (_, token))| Some((place, Job { master, salt: *token.form.ok()?.0.salt() })))
             .unzip();
-        for (place, key) in places.into_iter().zip(derive::keys(&tasks, threads)) {
+        for (place, key) in places.into_iter().zip(derive::keys(&tasks)) {
             let Some(((document, token), result)) = tokens.get(place).zip(results.get_mut(place)) else { continue };
             *result = open_with(&key, token.text(document)).map(|plain| Opened { plain, master: index, key });
         }
@@ -58,41 +52,34 @@ pub(crate) fn check_fit<'a>(
     document: &ConfigText,
     mut others: impl Iterator<Item = &'a SealedValue>,
     keys: &Keyring,
-    threads: NonZeroUsize,
 ) -> Result<()> {
     let Some(token) = others.find(|token| token.form.is_ok()) else { return Ok(()) };
-    if open(&[(document, token)], keys, threads).iter().any(std::result::Result::is_ok) {
+    if open(&[(document, token)], keys).iter().any(std::result::Result::is_ok) {
         return Ok(());
     }
     Err(TokenFailure::OthersUnopened {
         config: document.path.clone(),
         tried: token.pointer.clone(),
         key_from: keys.source().to_owned(),
-        elsewhere: found_elsewhere(document, token, keys, threads).map(Box::new),
+        elsewhere: found_elsewhere(document, token, keys).map(Box::new),
     }
     .into())
 }
 
 /// Seals one secret under a random salt.
-pub(crate) fn seal_one(master: &Master, secret: &str, at: u64, threads: NonZeroUsize) -> Result<String> {
-    let sealed: std::result::Result<[String; 1], _> = seal(master, &[secret], false, at, threads)?.try_into();
+pub(crate) fn seal_one(master: &Master, secret: &str, at: u64) -> Result<String> {
+    let sealed: std::result::Result<[String; 1], _> = seal(master, &[secret], false, at)?.try_into();
     sealed.map(|[token]| token).map_err(|sealed| Bug::TokensOfOneSecret { number: sealed.len() }.into())
 }
 
 /// Seals each secret under a random salt of its own, or under the legacy salt. `at` is the time in the tokens. Opens
 /// each token again to check it.
-pub(crate) fn seal(
-    master: &Master,
-    secrets: &[&str],
-    legacy: bool,
-    at: u64,
-    threads: NonZeroUsize,
-) -> Result<Vec<String>> {
+pub(crate) fn seal(master: &Master, secrets: &[&str], legacy: bool, at: u64) -> Result<Vec<String>> {
     let format = |_| if legacy { Ok(Format::Legacy) } else { Format::salted(&mut SysRng) };
     let formats: Vec<Format> =
         secrets.iter().map(format).collect::<std::result::Result<_, _>>().map_err(TokenFailure::SealingFailed)?;
     let tasks: Vec<Job<'_>> = formats.iter().map(|format| Job { master, salt: *format.salt() }).collect();
-    let keys = derive::keys(&tasks, threads);
+    let keys = derive::keys(&tasks);
     let seal_one = |(secret, (format, key)): (&&str, (&Format, Derived))| {
         let mut out = vec![0; token::token_len(secret.len())];
         let sealed = token::seal_with(&key, format, secret.as_bytes(), at, &mut SysRng, &mut out)?.to_owned();

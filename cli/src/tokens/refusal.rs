@@ -2,7 +2,6 @@
 //! message can name the right one.
 
 use std::cell::Cell;
-use std::num::NonZeroUsize;
 
 use fernseal_core::Error;
 use zeroize::Zeroizing;
@@ -30,20 +29,14 @@ enum Search {
 
 /// Returns the failure for a refused token. If no key of `keys` opens it, the failure names a key left by a rotation
 /// that does, if there is one.
-pub(crate) fn refusal(
-    document: &ConfigText,
-    token: &SealedValue,
-    error: Error,
-    keys: &Keyring,
-    threads: NonZeroUsize,
-) -> Failure {
+pub(crate) fn refusal(document: &ConfigText, token: &SealedValue, error: Error, keys: &Keyring) -> Failure {
     if error != Error::AuthenticationFailed {
         return document.refusal(token, error);
     }
-    if opens_decoded_once(document, token, keys, threads) {
+    if opens_decoded_once(document, token, keys) {
         return document.refusal_with(token, error, Advice::EncodedTwice { key_from: keys.source().to_owned() });
     }
-    let tried = match search(document, token, keys, threads) {
+    let tried = match search(document, token, keys) {
         Search::Found(elsewhere) => {
             return document.refusal_with(token, error, Advice::Elsewhere(Box::new(elsewhere)));
         }
@@ -52,7 +45,7 @@ pub(crate) fn refusal(
     };
     let advice = Advice::OtherKey {
         key_from: keys.source().to_owned(),
-        id: derive::key_id(keys.current(), threads),
+        id: derive::key_id(keys.current()),
         has_previous: keys.has_previous(),
         tried,
     };
@@ -60,56 +53,50 @@ pub(crate) fn refusal(
 }
 
 /// Whether the key at hand was encoded twice, and the key in it opens the token.
-fn opens_decoded_once(document: &ConfigText, token: &SealedValue, keys: &Keyring, threads: NonZeroUsize) -> bool {
-    encoded_twice(keys.current()).is_some_and(|key| opens(&key, document, &[token], threads))
+fn opens_decoded_once(document: &ConfigText, token: &SealedValue, keys: &Keyring) -> bool {
+    encoded_twice(keys.current()).is_some_and(|key| opens(&key, document, &[token]))
 }
 
 /// Searches the keys that rotations left for one that opens the token.
-pub(crate) fn found_elsewhere(
-    document: &ConfigText,
-    token: &SealedValue,
-    keys: &Keyring,
-    threads: NonZeroUsize,
-) -> Option<KeyElsewhere> {
-    match search(document, token, keys, threads) {
+pub(crate) fn found_elsewhere(document: &ConfigText, token: &SealedValue, keys: &Keyring) -> Option<KeyElsewhere> {
+    match search(document, token, keys) {
         Search::Found(elsewhere) => Some(elsewhere),
         Search::InVain(_) | Search::Omitted => None,
     }
 }
 
-fn search(document: &ConfigText, token: &SealedValue, keys: &Keyring, threads: NonZeroUsize) -> Search {
+fn search(document: &ConfigText, token: &SealedValue, keys: &Keyring) -> Search {
     if token.form.is_err() || IN_VAIN.get() >= ENOUGH_IN_VAIN {
         return Search::Omitted;
     }
     let left_behind = keys.left_behind();
-    let Some(left) = left_behind.iter().find(|left| opens(&left.master, document, &[token], threads)) else {
+    let Some(left) = left_behind.iter().find(|left| opens(&left.master, document, &[token])) else {
         IN_VAIN.set(IN_VAIN.get() + 1);
         return Search::InVain(left_behind.len());
     };
     let all: Vec<&SealedValue> = document.tokens.iter().collect();
     Search::Found(KeyElsewhere {
         file: left.file.clone(),
-        id: derive::key_id(&left.master, threads),
-        opens_all_of: opens(&left.master, document, &all, threads).then(|| document.path.clone()),
+        id: derive::key_id(&left.master),
+        opens_all_of: opens(&left.master, document, &all).then(|| document.path.clone()),
         present: keys.source_kind(),
     })
 }
 
 /// Reports whether `master` opens all of `tokens`.
-pub(crate) fn opens(master: &Master, document: &ConfigText, tokens: &[&SealedValue], threads: NonZeroUsize) -> bool {
+pub(crate) fn opens(master: &Master, document: &ConfigText, tokens: &[&SealedValue]) -> bool {
     let tokens: Vec<_> = tokens.iter().map(|token| (document, *token)).collect();
-    open_under(master, &tokens, threads).iter().all(std::result::Result::is_ok)
+    open_under(master, &tokens).iter().all(std::result::Result::is_ok)
 }
 
 /// Opens each of `tokens` with `master` alone.
 pub(crate) fn open_under(
     master: &Master,
     tokens: &[(&ConfigText, &SealedValue)],
-    threads: NonZeroUsize,
 ) -> Vec<std::result::Result<Zeroizing<Vec<u8>>, Error>> {
     let salts = tokens.iter().filter_map(|(_, token)| Some(*token.form.ok()?.0.salt()));
     let jobs: Vec<_> = salts.map(|salt| Job { master, salt }).collect();
-    let mut keys = derive::keys(&jobs, threads).into_iter();
+    let mut keys = derive::keys(&jobs).into_iter();
     let open = |(document, token): &(&ConfigText, &SealedValue)| {
         token.form?;
         // `keys` has one entry for each well-formed token, in order.

@@ -31,12 +31,12 @@ pub(crate) fn verify_each<T>(
     let mut waiting = configs.into_iter();
     loop {
         let load = |config| (load(&config), config);
-        let group = next_batch(&mut waiting, context.threads, load, |(document, _)| document.iter().collect());
+        let group = next_batch(&mut waiting, load, |(document, _)| document.iter().collect());
         if group.is_empty() {
             break;
         }
         let documents: Vec<&ConfigText> = group.iter().flat_map(|(document, _)| document).collect();
-        let mut checked = verify_all(&documents, keys, context).into_iter();
+        let mut checked = verify_all(&documents, keys).into_iter();
         group.iter().for_each(|_| progress.step());
         progress.beside(|| {
             for (document, config) in group {
@@ -51,14 +51,14 @@ pub(crate) fn verify_each<T>(
 }
 
 /// Verifies every token of `documents` at once.
-pub(crate) fn verify_all(documents: &[&ConfigText], keys: &Keyring, context: &Context) -> Vec<Verification> {
-    open_each(documents, keys, context.threads).into_iter().map(Verification::of).collect()
+pub(crate) fn verify_all(documents: &[&ConfigText], keys: &Keyring) -> Vec<Verification> {
+    open_each(documents, keys).into_iter().map(Verification::of).collect()
 }
 
 /// Verifies every token of `document`.
-pub(crate) fn check(document: &ConfigText, keys: &Keyring, context: &Context) -> Verification {
+pub(crate) fn check(document: &ConfigText, keys: &Keyring) -> Verification {
     let tokens: Vec<_> = document.tokens.iter().map(|token| (document, token)).collect();
-    Verification::of(tokens::open(&tokens, keys, context.threads))
+    Verification::of(tokens::open(&tokens, keys))
 }
 
 /// Which kind of key opened a token.
@@ -142,8 +142,8 @@ impl Verification {
     }
 
     /// Fails if a token does not open. The failure concerns the first such token.
-    pub(crate) fn verdict(&self, document: &ConfigText, keys: &Keyring, context: &Context) -> Result<()> {
+    pub(crate) fn verdict(&self, document: &ConfigText, keys: &Keyring) -> Result<()> {
         self.first_unopened(document)
-            .map_or(Ok(()), |(token, error)| Err(tokens::refusal(document, token, error, keys, context.threads)))
+            .map_or(Ok(()), |(token, error)| Err(tokens::refusal(document, token, error, keys)))
     }
 }

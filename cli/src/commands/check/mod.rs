@@ -29,6 +29,7 @@ use crate::config::secrets_file::{NAME, SecretsFile, SecretsFiles};
 use crate::config::text::{ConfigText, FormatSource, ValueError};
 use crate::context::Context;
 use crate::error::{self, ConfigFailure, Failure, FileFailure, Flaw, Namesakes, Result};
+use crate::keys::derive;
 use crate::keys::parallel;
 use crate::output::sarif::Region;
 use crate::output::time::{self, MaxAge};
@@ -132,7 +133,7 @@ impl Looked {
         self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
         self.failed.extend(found.unread.into_iter().map(|(path, failure)| (shown(&path), failure)));
         // Debug messages must come in order, so they need a single thread.
-        let threads = if context.report.is_verbose() { 0 } else { context.threads.get() };
+        let threads = if context.report.is_verbose() { 0 } else { derive::threads().get() };
         let work = |configs: &[ConfigPath]| Self::at_configs(configs, wanted, context);
         let parts: Vec<&[ConfigPath]> = found.configs.chunks(PART).collect();
         let threads = if parts.len() > 1 { threads } else { 0 };

@@ -204,7 +204,7 @@ impl Doctor {
         let keys = Keyring::from_places(places, context.prompts, &context.report)
             .map_err(|failure| self.wrong("master key", &failure))
             .ok()?;
-        let id = derive::id(keys.current(), context.threads);
+        let id = derive::id(keys.current());
         let previous = match keys.all().len() - 1 {
             0 => String::new(),
             more => format!(", and {}", count(more, "previous key")),
@@ -237,7 +237,7 @@ impl Doctor {
         if let Err(failure) = context.check_cost(document) {
             return self.wrong("decryption", &failure);
         }
-        let checked = check(document, keys, context);
+        let checked = check(document, keys);
         if let Err(failure) = checked.record(Verb::Doctor, path, document, keys, context) {
             context.report.warn(failure.what());
         }
@@ -262,7 +262,7 @@ impl Doctor {
                 None if token.form.is_ok() => {
                     // Search for another key only once: it is the same for most tokens of a config.
                     let failure = match std::mem::take(&mut is_first) {
-                        true => tokens::refusal(document, token, Error::AuthenticationFailed, keys, context.threads),
+                        true => tokens::refusal(document, token, Error::AuthenticationFailed, keys),
                         false => document.refusal(token, Error::AuthenticationFailed),
                     };
                     self.wrong("decryption", &failure);

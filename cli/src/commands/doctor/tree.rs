@@ -45,7 +45,7 @@ impl Doctor {
             return Ok(());
         };
         let masters: Vec<_> = keys.iter().map(|key| &*key.master).collect();
-        let ids = derive::ids(&masters, context.threads);
+        let ids = derive::ids(&masters);
         let mut opens = vec![Opens::default(); keys.len()];
         let load = |(config, _): &(ConfigPath, bool)| {
             let (_, document) = commands::load(config, context)?;

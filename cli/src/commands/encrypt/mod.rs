@@ -111,14 +111,14 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         &again
     };
     if !secrets.is_empty() {
-        tokens::check_fit(document, document.tokens.iter(), &keys, context.threads)?;
+        tokens::check_fit(document, document.tokens.iter(), &keys)?;
     }
     let texts: Vec<&str> = secrets.iter().map(|secret| secret.text.as_str()).collect();
     let at = document.sealing_time(time::now());
     let mut tokens = Vec::with_capacity(texts.len());
     for part in texts.chunks(UNINTERRUPTED) {
         interrupt::stop_if_requested()?;
-        tokens.extend(tokens::seal(master, part, args.legacy, at, context.threads)?);
+        tokens.extend(tokens::seal(master, part, args.legacy, at)?);
     }
     let edits = sealed(document, &secrets, &tokens)?;
     let pieces = edits.pieces();
@@ -153,7 +153,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     for secret in &secrets {
         context.report.note(format_args!("encrypted {}", secret.pointer));
     }
-    let id = (!secrets.is_empty()).then(|| derive::id(master, context.threads));
+    let id = (!secrets.is_empty()).then(|| derive::id(master));
     let under = id.as_ref().map_or_else(String::new, |id| format!("; the key's id is {id}"));
     context.report.note(format_args!("Encrypted configuration written to {}{under}", shown(target)));
     if !args.in_place && !secrets.is_empty() {
@@ -192,10 +192,10 @@ fn encrypt_stream(config: &ConfigPath, args: &Encrypt, fields: &NamedValues, con
         output = Some((super::lock(out, context)?, Output::at(out, args.force)?));
     }
     if !secrets.is_empty() {
-        tokens::check_fit(&document, document.tokens.iter(), &keys, context.threads)?;
+        tokens::check_fit(&document, document.tokens.iter(), &keys)?;
     }
     let texts: Vec<&str> = secrets.iter().map(|secret| secret.text.as_str()).collect();
-    let tokens = tokens::seal(master, &texts, args.legacy, document.sealing_time(time::now()), context.threads)?;
+    let tokens = tokens::seal(master, &texts, args.legacy, document.sealing_time(time::now()))?;
     let edits = sealed(&document, &secrets, &tokens)?;
     let pointers: Vec<&str> = secrets.iter().map(|secret| &*secret.pointer).collect();
     context.audit.record(&Entry {
@@ -211,7 +211,7 @@ fn encrypt_stream(config: &ConfigPath, args: &Encrypt, fields: &NamedValues, con
     }
     secrets.iter().for_each(|secret| context.report.note(format_args!("encrypted {}", secret.pointer)));
     let Some(out) = out.filter(|_| args.json) else { return Ok(()) };
-    let id = derive::id(master, context.threads);
+    let id = derive::id(master);
     let fields =
         json!({ "dry_run": false, "config": document.name, "output": shown(out), "encrypted": pointers, "key_id": id });
     output::after_the_work(output::json("encrypt", fields))

@@ -121,8 +121,7 @@ impl Wish<'_> {
                 ValueKind::Placeholder if !self.placeholders => {
                     let form = place.text().ok().and_then(|text| placeholder::form(&text));
                     let form = form.unwrap_or("${…}");
-                    let text =
-                        format_args!("{pointer} contains a placeholder ({form}), not a secret: not changed");
+                    let text = format_args!("{pointer} contains a placeholder ({form}), not a secret: not changed");
                     self.note(document, context, text);
                 }
                 ValueKind::Plain if place.is_empty_string() => {

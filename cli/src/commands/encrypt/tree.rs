@@ -86,7 +86,7 @@ pub(super) fn run(args: &Encrypt, fields: &NamedValues, context: &Context) -> Re
     entry.outcome = if written.len() == paths.len() { Outcome::Done } else { Outcome::PartlyDone };
     entry.files = &written;
     context.audit.record_done(&entry, &context.report);
-    let id = derive::id(master, context.threads).to_string();
+    let id = derive::id(master).to_string();
     let told = tree.tell(&done, left, Some(&id));
     tree.verdict(left)?;
     let values = done.iter().map(|done| done.pointers.len()).sum();
@@ -212,13 +212,12 @@ impl Tree<'_> {
                 let loaded = commands::read_again(&planned.config, planned.identity, planned.format, changed);
                 (planned, loaded.map(|(source, document)| Loaded { source, document }))
             };
-            let group = next_batch(&mut waiting, context.threads, load, |(_, loaded)| {
-                loaded.iter().map(|file| &file.document).collect()
-            });
+            let group =
+                next_batch(&mut waiting, load, |(_, loaded)| loaded.iter().map(|file| &file.document).collect());
             let mut ready = Vec::new();
             for (planned, loaded) in group {
                 let file = loaded.and_then(|file| {
-                    tokens::check_fit(&file.document, file.document.tokens.iter(), keys, context.threads)?;
+                    tokens::check_fit(&file.document, file.document.tokens.iter(), keys)?;
                     Ok(file)
                 });
                 match file {
@@ -282,7 +281,7 @@ impl Tree<'_> {
             secrets.iter().flat_map(|(_, secrets)| secrets.iter().map(|secret| secret.text.as_str())).collect();
         let mut tokens = Vec::with_capacity(texts.len());
         for part in texts.chunks(UNINTERRUPTED) {
-            tokens.extend(tokens::seal(master, part, self.args.legacy, at, self.context.threads)?);
+            tokens.extend(tokens::seal(master, part, self.args.legacy, at)?);
         }
         Ok(tokens)
     }

@@ -179,7 +179,7 @@ fn merge_opened(documents: &[ConfigText; 3], marker_size: usize, context: &Conte
         }
     }
     let parts = lines::restore(&merged.text, &marked, &stand_ins, &secrets, &settled, marker_size);
-    let (text, sealed) = written(documents, &parts, &secrets, &keys, context)?;
+    let (text, sealed) = written(documents, &parts, &secrets, &keys)?;
     let differing = if merged.conflicts > 0 { settled.differing } else { Vec::new() };
     Ok(Merged { text, conflicts: merged.conflicts, differing, sealed, keys: Some(keys) })
 }
@@ -191,7 +191,6 @@ fn written<'p>(
     parts: &'p [Part<'_>],
     secrets: &'p Secrets<'_>,
     keys: &Keyring,
-    context: &Context,
 ) -> Result<(Zeroizing<String>, usize)> {
     /// The place of the key that seals.
     const CURRENT: usize = 0;
@@ -214,7 +213,7 @@ fn written<'p>(
     if !new.is_empty() {
         let now = time::now();
         let at = documents.iter().map(|document| document.sealing_time(now)).max().unwrap_or(now);
-        sealed = tokens::seal(keys.sealing(false)?, &new, false, at, context.threads)?;
+        sealed = tokens::seal(keys.sealing(false)?, &new, false, at)?;
     }
     let mut sealed = sealed.iter();
     let mut text = Zeroizing::new(String::new());

@@ -41,14 +41,14 @@ impl<'v> Secrets<'v> {
         let mut opened = Vec::with_capacity(all.len());
         for part in all.chunks(UNINTERRUPTED) {
             interrupt::stop_if_requested()?;
-            opened.extend(tokens::open(part, keys, context.threads));
+            opened.extend(tokens::open(part, keys));
         }
         let any_opened = opened.iter().any(std::result::Result::is_ok);
         let (mut by_token, mut secrets) = (BTreeMap::new(), Vec::<Zeroizing<String>>::new());
         for ((text, (version, token)), opened) in first.into_iter().zip(opened) {
             let opened = opened.and_then(|opened| Ok((opened.master, into_text(opened.plain)?)));
             let (key, secret) = opened.map_err(|error| {
-                let failure = tokens::refusal(&documents[version], token, error, keys, context.threads);
+                let failure = tokens::refusal(&documents[version], token, error, keys);
                 Failure::InVersion { version: NAMES[version], others_open: any_opened, failure: Box::new(failure) }
             })?;
             let number = secrets.iter().position(|known| **known == *secret).unwrap_or(secrets.len());

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::args::Rotate;
 use crate::context::Context;
 use crate::error::{Failure, Result, RotationFailure};
+use crate::keys::derive;
 use crate::output;
 use crate::quote::{count, exports, quoted_path, shown};
 
@@ -19,6 +20,7 @@ use rollback::RollbackOutcome;
 use rotation::{RotationReport, follow_up, resume};
 
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
+    args.jobs.into_iter().for_each(derive::use_threads);
     if args.rollback {
         return roll_back(args, context);
     }

@@ -125,7 +125,7 @@ fn roll_back(
     let mut waiting = configs.iter().take_while(|_| !interrupt::requested());
     loop {
         let load = |config: &ConfigPath| (shown(&config.path), load(config, backups, context));
-        let mut group = next_batch(&mut waiting, context.threads, load, |(_, loaded)| {
+        let mut group = next_batch(&mut waiting, load, |(_, loaded)| {
             let candidate = loaded.as_ref().ok().and_then(|loaded| loaded.as_ref().ok());
             candidate.into_iter().flat_map(|file| [&file.present].into_iter().chain(file.backup_text())).collect()
         });
@@ -134,7 +134,7 @@ fn roll_back(
         }
         let candidates =
             group.iter_mut().flat_map(|(_, loaded)| loaded.as_mut().ok()).flat_map(|loaded| loaded.as_mut().ok());
-        judge(candidates.collect(), keys, context);
+        judge(candidates.collect(), keys);
         for (file, loaded) in group {
             if interrupt::requested() {
                 break;
@@ -200,15 +200,15 @@ fn load(
 }
 
 /// Opens the configs, and the backups of those that do not open.
-fn judge(mut candidates: Vec<&mut Candidate>, keys: &Keyring, context: &Context) {
+fn judge(mut candidates: Vec<&mut Candidate>, keys: &Keyring) {
     let presents: Vec<&ConfigText> = candidates.iter().map(|file| &file.present).collect();
-    let checked = verify_all(&presents, keys, context);
+    let checked = verify_all(&presents, keys);
     for (file, checked) in candidates.iter_mut().zip(checked) {
         file.opens = checked.opens_all(&file.present);
     }
     candidates.retain(|file| !file.opens && file.backup.is_ok());
     let backups: Vec<&ConfigText> = candidates.iter().filter_map(|file| file.backup_text()).collect();
-    let opened = open_each(&backups, keys, context.threads);
+    let opened = open_each(&backups, keys);
     let mut compared: Vec<(&mut Candidate, Vec<Opened>)> = Vec::new();
     for (file, opened) in candidates.into_iter().zip(opened) {
         let Some(backup) = file.backup_text() else { continue };
@@ -216,22 +216,22 @@ fn judge(mut candidates: Vec<&mut Candidate>, keys: &Keyring, context: &Context)
             backup.tokens.iter().zip(&opened).find_map(|(token, opened)| Some((token, *opened.as_ref().err()?)));
         match unopened {
             Some((token, error)) => {
-                file.backup = Err(tokens::refusal(backup, token, error, keys, context.threads));
+                file.backup = Err(tokens::refusal(backup, token, error, keys));
             }
             None => compared.push((file, opened.into_iter().flatten().collect())),
         }
     }
-    compare(compared, keys, context);
+    compare(compared, keys);
 }
 
 /// Compares the secrets of the configs with those of their backups, if a key that a rotation left opens the configs.
 /// This detects two tokens that swapped places: their times are not newer than the backup, and the text around them is
 /// the same.
-fn compare(mut waiting: Vec<(&mut Candidate, Vec<Opened>)>, keys: &Keyring, context: &Context) {
+fn compare(mut waiting: Vec<(&mut Candidate, Vec<Opened>)>, keys: &Keyring) {
     let mut in_vain = 0;
     while let Some((first, _)) = waiting.first() {
         let tokens: Vec<&SealedValue> = first.present.tokens.iter().collect();
-        let opens = |left: &&LeftBehind| tokens::opens(&left.master, &first.present, &tokens, context.threads);
+        let opens = |left: &&LeftBehind| tokens::opens(&left.master, &first.present, &tokens);
         let Some(left) = keys.left_behind().iter().find(opens) else {
             in_vain += 1;
             if in_vain == ENOUGH_IN_VAIN {
@@ -244,7 +244,7 @@ fn compare(mut waiting: Vec<(&mut Candidate, Vec<Opened>)>, keys: &Keyring, cont
         let sealed =
             waiting.iter().flat_map(|(file, _)| file.present.tokens.iter().map(|token| (&file.present, token)));
         let sealed: Vec<_> = sealed.collect();
-        let mut opened = tokens::open_under(&left.master, &sealed, context.threads).into_iter();
+        let mut opened = tokens::open_under(&left.master, &sealed).into_iter();
         waiting.retain_mut(|(file, before)| {
             let present: Vec<_> = opened.by_ref().take(file.present.tokens.len()).collect();
             if present.iter().any(std::result::Result::is_err) {

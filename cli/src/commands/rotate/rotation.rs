@@ -124,7 +124,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     };
     // The old key is the first key that is not the new one, because the environment may already name the new one.
     let old_at = usize::from(new_at == 0);
-    let ids = derive::ids(&[&keys.all()[old_at], &keys.all()[new_at]], context.threads);
+    let ids = derive::ids(&[&keys.all()[old_at], &keys.all()[new_at]]);
     (outcome.old_id, outcome.new_id) = (ids[0].to_string(), ids[1].to_string());
     if key_store.is_some() {
         outcome.old_key_file = Some(left_behind::place_of_old(&outcome.key_file, &outcome.old_id));
@@ -235,8 +235,8 @@ impl NewKey {
             Some(path) => path.clone(),
             None => {
                 // The old key's id is needed later: deriving both at once takes no longer.
-                derive::ids(&[&master, keys.current()], context.threads);
-                left_behind::default_place(&derive::id(&master, context.threads))?
+                derive::ids(&[&master, keys.current()]);
+                left_behind::default_place(&derive::id(&master))?
             }
         };
         Ok(Self { master, text: Some(text), path })
@@ -319,7 +319,7 @@ impl Rotation<'_> {
                 progress.step();
                 (shown(&config.path), self.load(config, backup))
             };
-            let read = next_batch(&mut waiting, context.threads, load, |(_, loaded)| {
+            let read = next_batch(&mut waiting, load, |(_, loaded)| {
                 loaded.iter().flatten().map(|file| &file.document).collect()
             });
             if read.is_empty() {
@@ -374,7 +374,7 @@ impl Rotation<'_> {
 
     fn check_group(&mut self, group: &[Loaded], checked: &mut Vec<VerifiedFile>) -> Result<()> {
         let documents: Vec<&ConfigText> = group.iter().map(|file| &file.document).collect();
-        for (file, opened) in group.iter().zip(open_each(&documents, &self.keys, self.context.threads)) {
+        for (file, opened) in group.iter().zip(open_each(&documents, &self.keys)) {
             let name = &file.document.name;
             let mut keys = Vec::with_capacity(opened.len());
             let mut failure = None;
@@ -445,15 +445,14 @@ impl Rotation<'_> {
     /// `--keep-going`: the tree would be under three keys.
     fn refusal(&self, document: &ConfigText, token: &SealedValue, error: Error) -> Result<Failure> {
         let candidates = if error == Error::AuthenticationFailed { unfinished(self.args)? } else { Vec::new() };
-        let threads = self.context.threads;
-        let is_the_one = |left: &LeftBehind| tokens::opens(&left.master, document, &[token], threads);
+        let is_the_one = |left: &LeftBehind| tokens::opens(&left.master, document, &[token]);
         // Backwards: of two files with one key the name of the old key's is the longer one.
         if let Some(left) = left_behind::keys(candidates).into_iter().rev().find(is_the_one)
             && let Some(advice) = self.advice(left.file)
         {
             return Err(unchanged(document.refusal_with(token, error, advice)));
         }
-        Ok(tokens::refusal(document, token, error, &self.keys, threads))
+        Ok(tokens::refusal(document, token, error, &self.keys))
     }
 
     /// Returns how to finish the rotation that left `key_file`.
@@ -545,9 +544,7 @@ impl Rotation<'_> {
     /// Reads the next configs again, and derives the keys to seal their tokens with.
     fn next_batch(&self, waiting: &mut vec::IntoIter<VerifiedFile>) -> Vec<InFlight> {
         let load = |checked| InFlight { loaded: load_again(&checked), checked, sealing: Vec::new() };
-        let mut group = next_batch(waiting, self.context.threads, load, |file| {
-            file.loaded.iter().map(|loaded| &loaded.document).collect()
-        });
+        let mut group = next_batch(waiting, load, |file| file.loaded.iter().map(|loaded| &loaded.document).collect());
         let mut formats = Vec::new();
         for file in group.iter().filter(|file| file.loaded.is_ok()) {
             for _ in file.checked.keys.iter().flatten() {
@@ -556,7 +553,7 @@ impl Rotation<'_> {
         }
         let salts = formats.iter().flatten().map(|format| *format.salt());
         let tasks: Vec<Job<'_>> = salts.map(|salt| Job { master: &self.keys.all()[self.new_at], salt }).collect();
-        let derived = derive::keys(&tasks, self.context.threads);
+        let derived = derive::keys(&tasks);
         let mut sealing = formats.into_iter().flatten().zip(derived);
         for file in group.iter_mut().filter(|file| file.loaded.is_ok()) {
             file.sealing = sealing.by_ref().take(file.checked.keys.iter().flatten().count()).collect();
