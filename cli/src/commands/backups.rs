@@ -13,7 +13,7 @@ use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::ConfigText;
 use crate::context::Context;
 use crate::env;
-use crate::error::{self, Failure, Question, Result, RotationFailure};
+use crate::error::{self, Failure, Question, Result, RotationFailure, SkipReason};
 use crate::interrupt;
 use crate::keys::Keyring;
 use crate::output;
@@ -36,7 +36,7 @@ struct Listed {
     /// The number of configs that were found.
     looked_at: usize,
     /// The files that do not count as configs, with the reasons.
-    skipped: Vec<(String, String)>,
+    skipped: Vec<(String, SkipReason)>,
     /// The paths that could not be read, with the failures.
     unread: Vec<(String, Failure)>,
 }

@@ -29,7 +29,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
-use fernseal_core::token::Format;
+use fernseal_core::token::{Format, PREFIX};
 use zeroize::Zeroizing;
 
 use crate::args::Select;
@@ -37,7 +37,9 @@ use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, FormatSource, Place, SealedValue};
 use crate::context::Context;
 use crate::env::{self, CONFIG};
-use crate::error::{Bug, ConfigFailure, Failure, FileFailure, Flaw, Question, Result, TerminalFailure, UsageFailure};
+use crate::error::{
+    Bug, ConfigFailure, Failure, FileFailure, Flaw, Question, Result, SkipReason, TerminalFailure, UsageFailure,
+};
 use crate::interrupt;
 use crate::keys::Keyring;
 use crate::output::terminal::Answer;
@@ -212,10 +214,10 @@ fn tell_tokens(document: &ConfigText, context: &Context) {
 
 /// Returns why a file found in a directory can be skipped although reading it failed: it contains none of `words`, and
 /// so nothing that the command needs. Returns `None` if it may contain one.
-pub(crate) fn reason_to_skip(config: &ConfigPath, failure: &Failure, words: &[&str]) -> Option<String> {
+pub(crate) fn reason_to_skip(config: &ConfigPath, failure: &Failure) -> Option<SkipReason> {
     // If the search fails, the file could contain them.
-    let could_hold = config.could_hold(words).unwrap_or(true);
-    (!could_hold).then(|| format!("{}; nothing in it looks like {}", failure.what(), words.join(" or ")))
+    let could_hold = config.could_hold(&[PREFIX]).unwrap_or(true);
+    (!could_hold).then(|| SkipReason::NoToken(Box::new(failure.clone())))
 }
 
 /// Opens `tokens`. Returns their secrets, or the first failure.

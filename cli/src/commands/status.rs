@@ -8,7 +8,6 @@ use std::path::Path;
 
 use fernseal_core::Error;
 use fernseal_core::config::{TOKEN_VALUE, ValueKind};
-use fernseal_core::token::PREFIX;
 use serde_json::json;
 
 use super::{config_or_default, find, format_name, look, reason_to_skip, too_old};
@@ -51,7 +50,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
         let mut state = match State::of(config, context) {
             Ok(state) => state,
             Err(failure) => {
-                match config.was_found().then(|| reason_to_skip(config, &failure, &[PREFIX])).flatten() {
+                match config.was_found().then(|| reason_to_skip(config, &failure)).flatten() {
                     Some(reason) => skipped.push((shown(&config.path), reason)),
                     None => {
                         failed.push((shown(&config.path), failure.clone()));

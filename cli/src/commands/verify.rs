@@ -5,7 +5,6 @@
 
 use std::path::Path;
 
-use fernseal_core::token::PREFIX;
 use serde_json::json;
 
 use super::{config_or_default, find, look, reason_to_skip, too_old};
@@ -50,7 +49,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
         let (document, checked) = match checked {
             Ok(checked) => checked,
             Err(failure) => {
-                match config.was_found().then(|| reason_to_skip(&config, &failure, &[PREFIX])).flatten() {
+                match config.was_found().then(|| reason_to_skip(&config, &failure)).flatten() {
                     Some(reason) if args.json => skipped.push((shown(&config.path), reason)),
                     Some(reason) => {
                         failures

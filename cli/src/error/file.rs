@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::Utf8Error;
 
-use super::{Cause, Exit, Message, message};
+use super::{Cause, Exit, Message, SkipReason, message};
 use crate::config::secrets_file;
 use crate::quote::{Pointer, count, one_line, relative_to, shown};
 
@@ -27,7 +27,7 @@ pub(crate) enum FileFailure {
     /// The type of a directory entry is unknown.
     EntryUnreadable { path: PathBuf, error: Cause },
     /// A directory has no config. `left_out` entries were left out; `first` are the first of them, with the reasons.
-    NoConfig { directory: PathBuf, left_out: usize, first: Vec<(PathBuf, String)> },
+    NoConfig { directory: PathBuf, left_out: usize, first: Vec<(PathBuf, SkipReason)> },
     /// All files found were skipped.
     NoConfigLookedAt { skipped: usize },
     /// The path in `--backup-dir` is not a directory, or cannot be opened.
@@ -321,7 +321,7 @@ impl FileFailure {
 const NO_CONFIG_NAME: &str =
     "check the path; configs end in .json, .yaml, .toml, .env, .ini and the like, others need --include";
 
-fn no_config(directory: &Path, left_out: usize, first: &[(PathBuf, String)]) -> Message {
+fn no_config(directory: &Path, left_out: usize, first: &[(PathBuf, SkipReason)]) -> Message {
     let directory = shown(directory);
     if left_out == 0 {
         return message(

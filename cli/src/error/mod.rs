@@ -19,6 +19,7 @@ mod key;
 mod lock;
 mod program;
 mod rotation;
+mod skip;
 mod terminal;
 mod token;
 mod usage;
@@ -41,6 +42,7 @@ pub(crate) use key::{
 pub(crate) use lock::{Holder, LockFailure, held_by};
 pub(crate) use program::{ProgramFailure, StartFlaw};
 pub(crate) use rotation::RotationFailure;
+pub(crate) use skip::{NotSelected, SkipReason};
 pub(crate) use terminal::{Absence, Cut, Otherwise, Question, TerminalFailure};
 pub(crate) use token::{Advice, KeyElsewhere, TokenFailure};
 pub(crate) use usage::{SecretFor, UsageFailure};
@@ -383,7 +385,7 @@ mod tests {
     #[test]
     fn numbers_agree_with_their_nouns() {
         let no_config = |left_out| {
-            let first = vec![("d/x".into(), "a backup".to_owned())];
+            let first = vec![("d/x".into(), SkipReason::Backup)];
             Failure::from(FileFailure::NoConfig { directory: "d".into(), left_out, first }).what()
         };
         assert_eq!(no_config(0), "no config in d: no file in it has a config's name");

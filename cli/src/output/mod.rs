@@ -17,7 +17,7 @@ use anstream::{AutoStream, ColorChoice};
 use clap::builder::styling::{AnsiColor, Style};
 use serde_json::{Value, json};
 
-use crate::error::{Failure, FileFailure, Result};
+use crate::error::{Failure, FileFailure, Result, SkipReason};
 use crate::quote::{clean, json_line};
 
 /// The version of cli/schema.json. It changes when a field is removed or changes its meaning.
@@ -141,8 +141,8 @@ pub(crate) fn json(command: &str, fields: Value) -> Result<()> {
 }
 
 /// Formats skipped files with their reasons, for JSON output.
-pub(crate) fn skipped_in_json(skipped: &[(String, String)]) -> Vec<Value> {
-    skipped.iter().map(|(file, reason)| json!({ "file": file, "reason": reason })).collect()
+pub(crate) fn skipped_in_json(skipped: &[(String, SkipReason)]) -> Vec<Value> {
+    skipped.iter().map(|(file, reason)| json!({ "file": file, "reason": reason.to_string() })).collect()
 }
 
 /// Formats failed files, for JSON output.

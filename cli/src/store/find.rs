@@ -16,7 +16,7 @@ use super::names::{BACKUP_MARK, shortened, temporary_of};
 use super::selection::{Selection, is_ours};
 use super::tree::{Entry, Tree};
 use super::{ConfigPath, owners, parent};
-use crate::error::{self, Failure, FileFailure, Result};
+use crate::error::{self, Failure, FileFailure, NotSelected, Result, SkipReason};
 use crate::platform;
 
 /// The result of a search.
@@ -24,7 +24,7 @@ use crate::platform;
 pub(crate) struct Found {
     pub(crate) configs: Vec<ConfigPath>,
     /// The files that were left out, each with the reason.
-    pub(crate) skipped: Vec<(PathBuf, String)>,
+    pub(crate) skipped: Vec<(PathBuf, SkipReason)>,
     /// The paths that could not be read, with the failure, and named directories without a config.
     pub(crate) unread: Vec<(PathBuf, Failure)>,
     /// The real paths of the named directories, and of the directories of named files.
@@ -34,7 +34,7 @@ pub(crate) struct Found {
     /// The real paths of the named files.
     named: Vec<PathBuf>,
     /// Other files below directories: no name of a config, or left out by the user.
-    others: Vec<(ConfigPath, &'static str)>,
+    others: Vec<(ConfigPath, NotSelected)>,
 }
 
 /// Finds the configs that `paths` name: files themselves, and directories with everything below them. Each config is
@@ -142,7 +142,7 @@ impl Found {
                 depth -= 1;
             }
             if kind == FileType::Directory && name.as_bytes().starts_with(b".") {
-                self.skipped.push((here.join(name), "hidden directory".to_owned()));
+                self.skipped.push((here.join(name), SkipReason::HiddenDirectory));
             } else if kind == FileType::Directory {
                 here.push(name);
                 depth += 1;
@@ -185,7 +185,7 @@ impl Found {
             self.leftovers.push(config);
         } else if taken.is_ok() || kind == FileType::Symlink && leads_to_directory(&config) {
             match left_out(name, kind) {
-                Some(reason) => self.skipped.push((config.path, reason.to_owned())),
+                Some(reason) => self.skipped.push((config.path, reason)),
                 None => self.configs.push(config),
             }
         } else if let Err(reason) = taken
@@ -203,7 +203,7 @@ impl Found {
         for (other, reason) in std::mem::take(&mut self.others) {
             // What cannot be read is nobody's config.
             if other.holds_token(LARGE).unwrap_or(false) {
-                self.skipped.push((other.path, format!("it contains a token, but {reason}")));
+                self.skipped.push((other.path, SkipReason::NotSelected(reason)));
             }
         }
     }
@@ -223,16 +223,16 @@ fn directory_unreadable(path: &Path, error: io::Error) -> Failure {
 }
 
 /// Why a file with the name of a config is none unless it is named itself; nothing, if it is one.
-pub(crate) fn left_out(name: &OsStr, kind: FileType) -> Option<&'static str> {
+pub(crate) fn left_out(name: &OsStr, kind: FileType) -> Option<SkipReason> {
     let name = name.as_bytes();
     if kind == FileType::Symlink {
-        Some("a symbolic link: name it directly to include its target")
+        Some(SkipReason::Symlink)
     } else if kind != FileType::RegularFile {
-        Some("not a regular file")
+        Some(SkipReason::NotRegular)
     } else if is_example(name) {
-        Some("an example")
+        Some(SkipReason::Example)
     } else if name.windows(BACKUP_MARK.len()).any(|part| part == BACKUP_MARK.as_bytes()) {
-        Some("a backup")
+        Some(SkipReason::Backup)
     } else {
         None
     }

@@ -1,6 +1,7 @@
 //! Which files of a directory are configs: those whose names end as configs' names do, and what the user says beside
 //! that.
 
+use crate::error::NotSelected;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -47,14 +48,14 @@ pub(crate) struct Glob {
 
 impl Selection<'_> {
     /// Whether a file is a config, by its path below the directory that was asked for; if not, why it is left out.
-    pub(super) fn check(self, below: &Path) -> Result<(), &'static str> {
+    pub(super) fn check(self, below: &Path) -> Result<(), NotSelected> {
         let name = below.file_name().unwrap_or_default();
         if matches_any(self.exclude, below) {
-            Err("--exclude excludes it")
+            Err(NotSelected::Excluded)
         } else if is_config_name(name) || matches_any(self.include, below) {
             Ok(())
         } else {
-            Err("its name is not a config's name: name it directly, or use --include")
+            Err(NotSelected::OtherName)
         }
     }
 }

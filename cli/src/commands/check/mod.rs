@@ -28,7 +28,7 @@ use crate::config::pattern::{Pattern, Patterns};
 use crate::config::secrets_file::{NAME, SecretsFile, SecretsFiles};
 use crate::config::text::{ConfigText, FormatSource, ValueError};
 use crate::context::Context;
-use crate::error::{self, ConfigFailure, Failure, FileFailure, Flaw, Namesakes, Result};
+use crate::error::{self, ConfigFailure, Failure, FileFailure, Flaw, Namesakes, Result, SkipReason};
 use crate::keys::derive;
 use crate::keys::parallel;
 use crate::output::sarif::Region;
@@ -111,7 +111,7 @@ pub(super) struct Looked {
     configs: usize,
     pub(super) findings: Vec<Finding>,
     /// The files that were skipped, with the reasons.
-    skipped: Vec<(String, String)>,
+    skipped: Vec<(String, SkipReason)>,
     /// The number of configs in which legacy tokens are findings.
     without_legacy: usize,
     /// The files that could not be examined.
@@ -187,12 +187,12 @@ impl Looked {
             let path = &staged.path;
             let mut folders = path.parent().into_iter().flatten();
             let reason = if folders.any(|name| name.as_bytes().starts_with(b".")) {
-                Some("in a hidden directory")
+                Some(SkipReason::InHiddenDirectory)
             } else {
                 store::left_out(path.file_name().unwrap_or_default(), staged.kind)
             };
             match reason {
-                Some(reason) => self.skipped.push((shown(path), reason.to_owned())),
+                Some(reason) => self.skipped.push((shown(path), reason)),
                 None => {
                     let document = ConfigText::parse(path, staged.read()?, FormatSource::Name);
                     // If the search fails, the file could contain them.
@@ -254,8 +254,7 @@ impl Looked {
         });
         match holds_none {
             true => {
-                let reason = format!("{}; it contains no token and no name of a secret", failure.what());
-                self.skipped.push((shown(path), reason));
+                self.skipped.push((shown(path), SkipReason::NoTokenAndNoName(Box::new(failure))));
             }
             false => self.failed.push((shown(path), failure)),
         }

@@ -4,8 +4,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use fernseal_core::token::PREFIX;
-
 use super::Doctor;
 use crate::args::Select;
 use crate::commands::{self, check::listed, reason_to_skip};
@@ -54,7 +52,7 @@ impl Doctor {
         };
         verify_each(files, load, &keyring, context, |(config, is_backup), checked| match checked {
             Ok((document, checked)) => self.take_note(&document, &checked, is_backup, &mut opens),
-            Err(failure) if reason_to_skip(&config, &failure, &[PREFIX]).is_some() => {}
+            Err(failure) if reason_to_skip(&config, &failure).is_some() => {}
             Err(failure) => self.wrong("config file", &failure),
         });
         let is_needed = |opens: &Opens| opens.tokens > 0 || opens.backups > 0;

@@ -8,7 +8,6 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use fernseal_core::token::PREFIX;
 use serde_json::json;
 
 use super::secrets::{Matches, Scope, Secret, Wish, sealed};
@@ -21,7 +20,7 @@ use crate::config::text::{ConfigText, FormatSource};
 use crate::context::Context;
 use crate::env;
 use crate::error::{
-    self, ConfigFailure, EncryptionFailure, Failure, FileFailure, Namesakes, Question, Result, UsageFailure,
+    self, ConfigFailure, EncryptionFailure, Failure, FileFailure, Namesakes, Question, Result, SkipReason, UsageFailure,
 };
 use crate::interrupt;
 use crate::keys::parallel;
@@ -127,7 +126,7 @@ struct Tree<'a> {
     fields: &'a NamedValues,
     context: &'a Context,
     /// The files that were left as they are, with the reasons.
-    skipped: Vec<(String, String)>,
+    skipped: Vec<(String, SkipReason)>,
     failed: Vec<(String, Failure)>,
     matches: RefCell<Matches>,
 }
@@ -146,7 +145,7 @@ impl Tree<'_> {
             progress.step();
             match progress.beside(|| self.plan_one(config, &mut settings)) {
                 Ok(config) => planned.extend(config),
-                Err(failure) => match reason_to_skip(config, &failure, &[PREFIX]) {
+                Err(failure) => match reason_to_skip(config, &failure) {
                     Some(reason) => self.skipped.push((shown(&config.path), reason)),
                     None => self.failed.push((shown(&config.path), failure)),
                 },

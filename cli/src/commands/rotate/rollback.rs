@@ -3,17 +3,13 @@
 //! It does so only if the current keys open the backup, and nothing but the rotation has changed the config since. If
 //! the new key is still where the rotation left it, the secrets themselves are compared. The backups stay.
 
-use std::fmt;
-
-use fernseal_core::token::PREFIX;
-
 use crate::args::Rotate;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::commands;
 use crate::config::text::{ConfigText, SealedValue};
 use crate::context::Context;
 use crate::env;
-use crate::error::{self, Bug, Result, RotationFailure};
+use crate::error::{self, Bug, Result, RotationFailure, SkipReason};
 use crate::interrupt;
 use crate::keys::Keyring;
 use crate::keys::left_behind::LeftBehind;
@@ -29,7 +25,7 @@ pub(crate) struct RollbackReport {
     /// The result for each config that was reached, in order.
     pub(crate) files: Vec<(String, Result<RollbackOutcome>)>,
     /// The files that do not count as configs, with the reasons.
-    pub(crate) skipped: Vec<(String, String)>,
+    pub(crate) skipped: Vec<(String, SkipReason)>,
     /// The number of configs that were not reached because of an interruption.
     pub(crate) left: usize,
 }
@@ -42,8 +38,9 @@ impl RollbackReport {
 
     /// Reports whether no config has a backup or needs one.
     pub(crate) fn has_nothing(&self) -> bool {
-        let is_nothing =
-            |done: &Result<_>| matches!(done, Ok(RollbackOutcome::Skipped(Skipped::NoBackup | Skipped::Foreign(_))));
+        let is_nothing = |done: &Result<_>| {
+            matches!(done, Ok(RollbackOutcome::Skipped(SkipReason::NoBackup | SkipReason::NoToken(_))))
+        };
         self.left == 0 && self.files.iter().all(|(_, done)| is_nothing(done))
     }
 }
@@ -52,26 +49,7 @@ impl RollbackReport {
 pub(crate) enum RollbackOutcome {
     /// The config was replaced with this backup.
     PutBack(String),
-    Skipped(Skipped),
-}
-
-/// Why a config was left unchanged.
-pub(crate) enum Skipped {
-    OpensAlready,
-    /// It has no backup, and no token that would need one.
-    NoBackup,
-    /// It is not a config, for this reason.
-    Foreign(String),
-}
-
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::OpensAlready => "the current keys already decrypt it",
-            Self::NoBackup => "no backup",
-            Self::Foreign(reason) => reason,
-        })
-    }
+    Skipped(SkipReason),
 }
 
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
@@ -174,20 +152,19 @@ fn load(
     config: &ConfigPath,
     backups: &mut store::Backups,
     context: &Context,
-) -> Result<std::result::Result<Candidate, Skipped>> {
+) -> Result<std::result::Result<Candidate, SkipReason>> {
     let backups = backups.of(config)?;
     let loaded = commands::load_to_open(config, context);
     let Some(newest) = backups.last() else {
         let (source, present) = match loaded {
             Ok(loaded) => loaded,
             Err(failure) => {
-                let reason =
-                    config.was_found().then(|| commands::reason_to_skip(config, &failure, &[PREFIX])).flatten();
-                return reason.map(|reason| Err(Skipped::Foreign(reason))).ok_or(failure);
+                let reason = config.was_found().then(|| commands::reason_to_skip(config, &failure)).flatten();
+                return reason.map(Err).ok_or(failure);
             }
         };
         if present.tokens.is_empty() {
-            return Ok(Err(Skipped::NoBackup));
+            return Ok(Err(SkipReason::NoBackup));
         }
         let backup = Err(RotationFailure::NoBackup { config: present.path.clone() }.into());
         return Ok(Ok(Candidate { source, present, opens: false, has_other_secrets: false, backup }));
@@ -268,7 +245,7 @@ impl Candidate {
     /// Replaces the config with its backup. All configs of the batch were checked before.
     fn put_back(self, dry_run: bool, context: &Context) -> Result<RollbackOutcome> {
         if self.opens {
-            return Ok(RollbackOutcome::Skipped(Skipped::OpensAlready));
+            return Ok(RollbackOutcome::Skipped(SkipReason::Decryptable));
         }
         let (present, Backup { text: before, stamp }) = (self.present, self.backup?);
         if !present.differs_only_in_tokens(&before) {

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::{thread, vec};
 
 use ctutils::CtEq;
-use fernseal_core::token::{self, Format, PREFIX};
+use fernseal_core::token::{self, Format};
 use fernseal_core::{Error, KeyText};
 use getrandom::SysRng;
 
@@ -25,7 +25,7 @@ use crate::commands::{self, keygen};
 use crate::config::text::{ConfigText, Edit, Edits, FormatSource, SealedValue};
 use crate::context::Context;
 use crate::env;
-use crate::error::{self, Advice, Failure, FileFailure, KeyFailure, Result, RotationFailure, lies_on};
+use crate::error::{self, Advice, Failure, FileFailure, KeyFailure, Result, RotationFailure, SkipReason, lies_on};
 use crate::interrupt;
 use crate::keys::derive::{self, Derived, Job, Master};
 use crate::keys::left_behind::{self, LeftBehind};
@@ -43,7 +43,7 @@ use crate::tokens::batch::{self, next_batch, open_each};
 pub(crate) struct RotationReport {
     pub(crate) rotated: Vec<Rotated>,
     /// The files that were left unchanged, with the reasons.
-    pub(crate) skipped: Vec<(String, String)>,
+    pub(crate) skipped: Vec<(String, SkipReason)>,
     /// The files that failed: first those that did not pass the check and were left out, then those that failed while
     /// being replaced.
     pub(crate) failed: Vec<(String, Failure)>,
@@ -355,7 +355,7 @@ impl Rotation<'_> {
             Err(failure) => return self.skip_foreign(config, failure),
         };
         if document.tokens.is_empty() {
-            self.outcome.skipped.push((document.name, "no encrypted values".to_owned()));
+            self.outcome.skipped.push((document.name, SkipReason::NothingEncrypted));
             return Ok(None);
         }
         self.context.check_cost(&document)?;
@@ -365,7 +365,7 @@ impl Rotation<'_> {
 
     /// Skips a file that is not a config and cannot contain a token. Otherwise, fails with `failure`.
     fn skip_foreign<T>(&mut self, config: &ConfigPath, failure: Failure) -> Result<Option<T>> {
-        match config.was_found().then(|| commands::reason_to_skip(config, &failure, &[PREFIX])).flatten() {
+        match config.was_found().then(|| commands::reason_to_skip(config, &failure)).flatten() {
             Some(reason) => self.outcome.skipped.push((shown(&config.path), reason)),
             None => return Err(failure),
         }
@@ -392,7 +392,7 @@ impl Rotation<'_> {
                         commands::tell_caveats(file.source.make_durable()?, self.context);
                     }
                     self.outcome.new_key_in_use = true;
-                    self.outcome.skipped.push((name.clone(), "already under the new key".to_owned()));
+                    self.outcome.skipped.push((name.clone(), SkipReason::UnderNewKey));
                 }
                 None => {
                     self.context.report.trace(format_args!("{name}: all {} tokens open", keys.len()));
