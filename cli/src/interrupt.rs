@@ -47,24 +47,24 @@ pub(crate) fn listen() {
 }
 
 /// A guard that keeps signals from ending the process. Dropping it restores the previous behaviour.
-pub(crate) struct Meanwhile {
+pub(crate) struct SignalGuard {
     ended_at_once: [bool; 2],
     forgets_interrupts: bool,
 }
 
 /// Like [`listen`], but only while the returned guard exists. Used for prompts.
-pub(crate) fn listen_meanwhile() -> Meanwhile {
+pub(crate) fn listen_until_dropped() -> SignalGuard {
     let ended_at_once = signals().each_ref().map(|flags| flags.ends_at_once.swap(false, Ordering::Relaxed));
-    Meanwhile { ended_at_once, forgets_interrupts: false }
+    SignalGuard { ended_at_once, forgets_interrupts: false }
 }
 
 /// Keeps SIGINT from ending this process while the returned guard exists, because another program has the terminal. The
 /// guard discards an interrupt when it is dropped: it was meant for that program.
-pub(crate) fn leave_interrupts_to_another() -> Meanwhile {
+pub(crate) fn leave_interrupts_to_another() -> SignalGuard {
     let [interrupt, others] = signals();
     let ended_at_once =
         [interrupt.ends_at_once.swap(false, Ordering::Relaxed), others.ends_at_once.load(Ordering::Relaxed)];
-    Meanwhile { ended_at_once, forgets_interrupts: true }
+    SignalGuard { ended_at_once, forgets_interrupts: true }
 }
 
 /// Calls `wait`, which waits for another program. Meanwhile an interrupt at the terminal is meant for that program and
@@ -74,7 +74,7 @@ pub(crate) fn while_waiting<T>(wait: impl FnOnce(&dyn Fn() -> bool) -> T) -> T {
     wait(&requested)
 }
 
-impl Drop for Meanwhile {
+impl Drop for SignalGuard {
     fn drop(&mut self) {
         let [interrupt, _] = signals();
         if self.forgets_interrupts {

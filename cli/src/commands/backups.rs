@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use serde_json::json;
 
-use super::{find, load_to_open, tell_caveats, tell_notice};
+use super::{find, read_to_open, tell_caveats, tell_notice};
 use crate::args::{Backups, BackupsAt, BackupsVerb, Prune};
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::ConfigText;
@@ -131,7 +131,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
     let mut removable = Vec::new();
     let mut kept = Vec::new();
     let read = |candidate: &Candidate| {
-        let (source, document) = load_to_open(&candidate.config, context)?;
+        let (source, document) = read_to_open(&candidate.config, context)?;
         candidate.judged.set(Some(source.identity()));
         Ok(document)
     };
@@ -244,7 +244,7 @@ impl<'c> Removal<'c> {
     fn remove(&mut self, candidate: &'c Candidate, keys: &Keyring, names_each: bool, context: &Context) -> Result<()> {
         let Candidate { config, backups, judged } = candidate;
         if !judged.get().is_some_and(|identity| config.is_still(identity)) {
-            let (_, document) = load_to_open(config, context)?;
+            let (_, document) = read_to_open(config, context)?;
             verdict(&document, &verify::check(&document, keys), keys)?;
         }
         for backup in backups {

@@ -24,7 +24,7 @@ use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, Edit, Edits, Kind, Leaf, SealedValue, ValueError, classify};
 use crate::context::Context;
 use crate::env::KEY_VARIABLES;
-use crate::error::{Exit, FileFailure, Otherwise, ProgramFailure, Result, TerminalFailure};
+use crate::error::{Consequence, Exit, FileFailure, ProgramFailure, Result, TerminalFailure};
 use crate::interrupt;
 use crate::keys::{Keyring, derive};
 use crate::output::terminal::Answer;
@@ -154,7 +154,7 @@ enum Saving {
 /// Asks whether to edit the text again. Only the word "discard" declines, because it throws the changes away.
 fn edit_again(config: &Path, context: &Context) -> Result<()> {
     let question = "Edit it again? Press Enter, or type discard to throw the changes away: ";
-    let otherwise = Otherwise::ChangesGone { config: config.to_owned() };
+    let otherwise = Consequence::ChangesGone { config: config.to_owned() };
     loop {
         match context.prompts.ask(question, &otherwise)? {
             Ok((Answer::Other, word)) if word == "discard" => {

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
         Some(path) => {
             super::tell_caveats(store::create_key(path, &text, Unsyncable::Tell)?, context);
             context.report.note(format_args!("New master key written to {} (mode 600)", shown(path)));
-            if keys::is_found_in(path) {
+            if keys::is_default_key_file(path) {
                 "Every command reads it from there.".to_owned()
             } else {
                 format!("To use it:\n{}", exports(path))

@@ -174,7 +174,7 @@ pub(crate) fn read_again(
 }
 
 /// Reads a config as [`load`] does, before all its tokens are opened. Fails if that takes too many derivations.
-pub(crate) fn load_to_open(config: &ConfigPath, context: &Context) -> Result<(ConfigFile, ConfigText)> {
+pub(crate) fn read_to_open(config: &ConfigPath, context: &Context) -> Result<(ConfigFile, ConfigText)> {
     let (source, document) = load(config, context)?;
     context.check_cost(&document)?;
     Ok((source, document))

@@ -10,7 +10,7 @@ use super::set::read_stdin;
 use crate::args::Seal;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::context::Context;
-use crate::error::{ConfigFailure, Otherwise, Result, SecretFor, UsageFailure};
+use crate::error::{ConfigFailure, Consequence, Result, SecretFor, UsageFailure};
 use crate::output::{self, time};
 use crate::tokens;
 
@@ -39,7 +39,7 @@ fn read_secret(args: &Seal, context: &Context) -> Result<Zeroizing<String>> {
     let secret = if io::stdin().is_terminal() {
         let [first, second] = context
             .prompts
-            .ask_secret_twice("Secret: ", &Otherwise::NothingSealed)?
+            .ask_secret_twice("Secret: ", &Consequence::NothingSealed)?
             .map_err(|why| UsageFailure::SecretMissing { secret: SecretFor::Token, why })?;
         if first != second {
             return Err(UsageFailure::SecretsDiffer { secret: SecretFor::Token }.into());

@@ -14,7 +14,7 @@ use crate::args::Set;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, Edit, Edits, Kind, Place, SealedValue, ValueError, classify};
 use crate::context::Context;
-use crate::error::{Aim, ConfigFailure, Failure, FileFailure, Otherwise, Result, SecretFor, UsageFailure};
+use crate::error::{Aim, ConfigFailure, Consequence, Failure, FileFailure, Result, SecretFor, UsageFailure};
 use crate::interrupt;
 use crate::keys::{Keyring, derive};
 use crate::output::{self, time};
@@ -151,7 +151,7 @@ fn ask(args: &Set, context: &Context) -> Result<Zeroizing<String>> {
     let question = format!("Secret for {}: ", args.pointer);
     let [first, second] = context
         .prompts
-        .ask_secret_twice(&question, &Otherwise::NoSecret)?
+        .ask_secret_twice(&question, &Consequence::NoSecret)?
         .map_err(|why| UsageFailure::SecretMissing { secret: secret_for(args), why })?;
     if first != second {
         return Err(UsageFailure::SecretsDiffer { secret: secret_for(args) }.into());

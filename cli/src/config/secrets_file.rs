@@ -14,7 +14,7 @@ use crate::config::naming::{NamedPointer, NamedValues};
 use crate::config::pattern::{InvalidPattern, Patterns};
 use crate::error::{Failure, FileFailure, Result};
 use crate::quote::Pointer;
-use crate::store::staged::Namesakes;
+use crate::store::staged::Suggestions;
 use crate::store::{self, ConfigPath};
 
 /// The name of the file.
@@ -110,7 +110,7 @@ impl SecretsFiles {
     }
 
     /// Returns the one of the staged files that is for a staged config.
-    pub(crate) fn staged(&mut self, files: &Namesakes, config: &Path) -> Result<Rc<SecretsFile>> {
+    pub(crate) fn staged(&mut self, files: &Suggestions, config: &Path) -> Result<Rc<SecretsFile>> {
         self.of(config, || match files.nearest(config, NAME)? {
             Some((path, bytes)) => SecretsFile::parse(&path, &bytes),
             None => Ok(SecretsFile::default()),

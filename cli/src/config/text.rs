@@ -16,7 +16,9 @@ use zeroize::Zeroizing;
 
 use super::placeholder;
 use super::syntax::{self, FoundToken, Owner, ReadError, Reading, Spot};
-use crate::error::{Advice, Aim, Bug, ConfigFailure, Failure, JsonFlaw, Namesakes, Result, TextPlace, TokenFailure};
+use crate::error::{
+    Advice, Aim, Bug, ConfigFailure, Failure, JsonFlaw, Result, Suggestions, TextPosition, TokenFailure,
+};
 use crate::output::time::{self, MaxAge};
 use crate::quote::{Pointer, is_key_text, shown};
 
@@ -145,13 +147,13 @@ impl ConfigText {
     }
 
     /// The values whose name is `pointer`, which says nothing of the objects that it is in.
-    pub(crate) fn namesakes(&self, pointer: &str) -> Namesakes {
+    pub(crate) fn namesakes(&self, pointer: &str) -> Suggestions {
         let name = pointer.strip_prefix('/').unwrap_or(pointer);
         if name.is_empty() || name.contains(['/', '.']) {
-            return Namesakes::none();
+            return Suggestions::none();
         }
         let is_meant = |leaf: &Leaf<'_>| leaf.pointer.rsplit_once('/').is_some_and(|(_, last)| last == name);
-        Namesakes::from_iter(self.leaves().filter(is_meant).map(|leaf| leaf.pointer))
+        Suggestions::from_iter(self.leaves().filter(is_meant).map(|leaf| leaf.pointer))
     }
 
     /// What the format has against the whole text.
@@ -387,7 +389,7 @@ fn value_failure(file: &Path, pointer: Pointer, error: Error) -> Failure {
 
 /// What a format has against a text.
 fn refused(file: &Path, text: &str, refusal: &Refusal) -> Failure {
-    let place = TextPlace::of(text, refusal.offset);
+    let place = TextPosition::of(text, refusal.offset);
     ConfigFailure::TextRefused { config: file.to_owned(), place, refusal: refusal.clone() }.into()
 }
 
@@ -397,7 +399,7 @@ fn unreadable(file: &Path, text: &str, error: ReadError) -> Failure {
     match error {
         ReadError::InvalidJson(_) if is_key_text(text) => ConfigFailure::IsMasterKey { config }.into(),
         ReadError::InvalidJson(offset) => {
-            ConfigFailure::InvalidJson { config, place: TextPlace::in_text(text, offset), flaw: flaw(text, offset) }
+            ConfigFailure::InvalidJson { config, place: TextPosition::in_text(text, offset), flaw: flaw(text, offset) }
                 .into()
         }
         ReadError::TooDeep(offset) => ConfigFailure::TooDeep { config, offset }.into(),

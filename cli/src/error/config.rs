@@ -17,13 +17,13 @@ pub(crate) enum ConfigFailure {
     /// The bytes are not UTF-8 at this offset.
     NotUtf8 { config: PathBuf, offset: usize },
     /// It is not JSON from this place on.
-    InvalidJson { config: PathBuf, place: TextPlace, flaw: JsonFlaw },
+    InvalidJson { config: PathBuf, place: TextPosition, flaw: JsonFlaw },
     /// The nesting exceeds the limit of fernseal-core.
     TooDeep { config: PathBuf, offset: usize },
     /// The file contains a master key.
     IsMasterKey { config: PathBuf },
     /// The text has no format that is known, or is not as its format wants it: at this place, or all of it.
-    TextRefused { config: PathBuf, place: Option<TextPlace>, refusal: Refusal },
+    TextRefused { config: PathBuf, place: Option<TextPosition>, refusal: Refusal },
     /// The names above the values are so long that their pointers would take many times the size of the text.
     LongNames { config: PathBuf },
     /// To open all tokens costs a derivation for each of so many salts.
@@ -37,7 +37,7 @@ pub(crate) enum ConfigFailure {
     /// A token outside of all values opens to a secret that cannot stand there.
     OutsideOfValues { config: PathBuf, pointer: Pointer },
     /// There is no value; some others may have the name that stands for the pointer.
-    NoValue { config: PathBuf, pointer: Pointer, aim: Aim, namesakes: Namesakes },
+    NoValue { config: PathBuf, pointer: Pointer, aim: Aim, namesakes: Suggestions },
     /// A member is to be added to an object that is not there.
     NoObject { config: PathBuf, pointer: Pointer },
     /// A member is to be added to a value that is no object.
@@ -85,7 +85,7 @@ pub(crate) enum ConfigFailure {
     /// One value is flawed.
     FlawedValue { config: PathBuf, pointer: Pointer, flaw: Flaw },
     /// Not one of the configs that were looked at has a value there.
-    RequiredNowhere { pointer: Pointer, namesakes: Namesakes },
+    RequiredNowhere { pointer: Pointer, namesakes: Suggestions },
 }
 
 impl ConfigFailure {
@@ -140,7 +140,7 @@ impl ConfigFailure {
                 value_problem(&shown(config), pointer, Error::NotFound),
                 match (namesakes.hint(), aim) {
                     (Some(meant), Aim::Read) => meant,
-                    (Some(meant), aim) => format!("{meant} Otherwise {}", aim.hint()),
+                    (Some(meant), aim) => format!("{meant} Consequence {}", aim.hint()),
                     (None, aim) => aim.hint().to_owned(),
                 },
             ),
@@ -299,9 +299,9 @@ impl Aim {
 
 /// The pointers of values whose name stands where a pointer should: the first few, and one more if there are more.
 #[derive(Debug, Clone)]
-pub(crate) struct Namesakes(Vec<Pointer>);
+pub(crate) struct Suggestions(Vec<Pointer>);
 
-impl Namesakes {
+impl Suggestions {
     /// So many are told.
     const FEW: usize = 3;
 
@@ -327,7 +327,7 @@ impl Namesakes {
     }
 }
 
-impl FromIterator<Pointer> for Namesakes {
+impl FromIterator<Pointer> for Suggestions {
     fn from_iter<T: IntoIterator<Item = Pointer>>(pointers: T) -> Self {
         Self(pointers.into_iter().take(Self::FEW + 1).collect())
     }
@@ -391,14 +391,14 @@ fn variable(name: &str, problem: &str, next: &'static str) -> Message {
 
 /// A place in a text; lines and columns are counted from 1.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct TextPlace {
+pub(crate) struct TextPosition {
     line: usize,
     column: usize,
     /// In bytes.
     offset: usize,
 }
 
-impl TextPlace {
+impl TextPosition {
     /// The place at `offset`; none, if that is outside of `text`.
     pub(crate) fn of(text: &str, offset: usize) -> Option<Self> {
         text.get(..offset).map(|_| Self::in_text(text, offset))
@@ -413,7 +413,7 @@ impl TextPlace {
     }
 }
 
-impl fmt::Display for TextPlace {
+impl fmt::Display for TextPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {} (byte {})", self.line, self.column, self.offset)
     }

@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 use fernseal_core::KeyId;
 
 use super::file::LINK_HINT;
-use super::{Absence, Cause, Exit, Failure, Message, Refused, message};
+use super::{Cause, Exit, Failure, Message, NoPrompt, Refused, message};
 use crate::env::{KEY_FILE, PREVIOUS, PREVIOUS_FILE, Unset};
 use crate::quote::{quoted_path, relative_to, shown};
 
@@ -16,7 +16,7 @@ use crate::quote::{quoted_path, relative_to, shown};
 pub(crate) enum KeyFailure {
     // The key that a command works with.
     /// No key is set, and the user was not asked. If an option forbids asking, the message says so.
-    NoneSet { variable: Unset, unasked: Option<Absence> },
+    NoneSet { variable: Unset, unasked: Option<NoPrompt> },
     /// The same as [`Self::NoneSet`], for `doctor`, which never asks.
     NoneFound { variable: Unset },
     /// Two places contain different keys: the name of each place, with the key's id.
@@ -44,7 +44,7 @@ pub(crate) enum KeyFailure {
     /// The system's random source failed.
     RandomFailed,
     /// There is no terminal to show a new key on.
-    NowhereToShow { why: Absence },
+    NowhereToShow { why: NoPrompt },
     /// HOME is not set, so a rotation has no default place for its new key.
     NoHome { variable: Unset },
     /// The directory for the new key of a rotation is not one.
@@ -61,7 +61,7 @@ pub(crate) enum KeyFailure {
     DirectoryNotFound { path: PathBuf, error: Cause },
     /// The new key's file is on a file system that loses its files while the configs stay. `is_made` tells whether this
     /// run makes the key.
-    Forgetful { path: PathBuf, place: Forgetful, is_made: bool },
+    OnVolatile { path: PathBuf, place: VolatileFileSystem, is_made: bool },
     /// The file for the new key contains the current one.
     NotNew { path: PathBuf },
     /// The key in the file for the new key is too short to seal.
@@ -193,11 +193,11 @@ impl KeyFailure {
                 format!("the directory of {} cannot be found: {error}", shown(path)),
                 "nothing was changed; name a file in a directory without configs with --new-key-out FILE",
             ),
-            Self::Forgetful { path, place, is_made } => {
+            Self::OnVolatile { path, place, is_made } => {
                 let option = if *is_made { "--new-key-out" } else { "--new-key-file" };
                 message(
                     Exit::Usage,
-                    format!("{}; without backups the secrets would be lost", lies_on(path, *place)),
+                    format!("{}; without backups the secrets would be lost", volatile_warning(path, *place)),
                     format!("nothing was changed; name a file on a disk with {option} FILE, or leave --no-backup out"),
                 )
             }
@@ -250,14 +250,14 @@ pub(crate) enum KeySource {
 
 /// A file system that does not keep its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Forgetful {
+pub(crate) enum VolatileFileSystem {
     Tmpfs,
     Ramfs,
     /// The writable layer of a container, or of a live system.
     Overlay,
 }
 
-impl Forgetful {
+impl VolatileFileSystem {
     fn name(self) -> &'static str {
         match self {
             Self::Tmpfs => "tmpfs",
@@ -276,7 +276,7 @@ impl Forgetful {
 }
 
 /// Returns a sentence saying that the new key's file will be lost while the configs stay. Warnings use it too.
-pub(crate) fn lies_on(path: &Path, place: Forgetful) -> String {
+pub(crate) fn volatile_warning(path: &Path, place: VolatileFileSystem) -> String {
     format!(
         "the new key's file {} is on {}: {} deletes it, but not the configs",
         shown(path),

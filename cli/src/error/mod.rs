@@ -32,18 +32,19 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 pub(crate) use bug::Bug;
-pub(crate) use config::{Aim, ConfigFailure, Flaw, JsonFlaw, Namesakes, TextPlace};
+pub(crate) use config::{Aim, ConfigFailure, Flaw, JsonFlaw, Suggestions, TextPosition};
 pub(crate) use encryption::EncryptionFailure;
 pub(crate) use exit::Exit;
 pub(crate) use file::{CopyKind, FileFailure, Property, Refused, Step};
 pub(crate) use key::{
-    CommandFlaw, Forgetful, HomeFileFlaw, KeyFailure, KeySource, KeyTextFlaw, NamedBy, ReadFrom, StoreFlaw, lies_on,
+    CommandFlaw, HomeFileFlaw, KeyFailure, KeySource, KeyTextFlaw, NamedBy, ReadFrom, StoreFlaw, VolatileFileSystem,
+    volatile_warning,
 };
 pub(crate) use lock::{Holder, LockFailure, held_by};
 pub(crate) use program::{ProgramFailure, StartFlaw};
 pub(crate) use rotation::RotationFailure;
 pub(crate) use skip::{NotSelected, SkipReason};
-pub(crate) use terminal::{Absence, Cut, Otherwise, Question, TerminalFailure};
+pub(crate) use terminal::{Consequence, Cut, NoPrompt, Question, TerminalFailure};
 pub(crate) use token::{Advice, KeyElsewhere, TokenFailure};
 pub(crate) use usage::{SecretFor, UsageFailure};
 

@@ -15,11 +15,11 @@ pub(crate) enum TerminalFailure {
     /// The answer is longer than the prompt's buffer.
     LineTooLong,
     /// The prompt was cut off. `otherwise` is the consequence.
-    Cut { cut: Cut, otherwise: Otherwise },
+    Cut { cut: Cut, otherwise: Consequence },
     /// The answer to the question was not yes.
     NotConfirmed { question: Question },
     /// The question could not be asked.
-    NotAsked { question: Question, why: Absence },
+    NotAsked { question: Question, why: NoPrompt },
     /// The user discarded the edited text.
     Discarded { config: PathBuf },
 }
@@ -55,7 +55,7 @@ impl TerminalFailure {
             Self::Discarded { config } => message(
                 Exit::Other,
                 "the changes were discarded",
-                Otherwise::ChangesGone { config: config.clone() }.to_string(),
+                Consequence::ChangesGone { config: config.clone() }.to_string(),
             ),
         }
     }
@@ -85,10 +85,10 @@ pub(crate) enum Question {
 
 impl Question {
     /// The consequence if the answer is not yes.
-    pub(crate) fn otherwise(self) -> Otherwise {
+    pub(crate) fn otherwise(self) -> Consequence {
         match self {
-            Self::RemoveBackups { .. } => Otherwise::BackupsStay,
-            Self::EncryptInPlace { .. } => Otherwise::NothingEncrypted,
+            Self::RemoveBackups { .. } => Consequence::BackupsStay,
+            Self::EncryptInPlace { .. } => Consequence::NothingEncrypted,
         }
     }
 }
@@ -106,7 +106,7 @@ impl fmt::Display for Question {
 
 /// The consequence of a prompt without an answer, and what to do next.
 #[derive(Debug, Clone)]
-pub(crate) enum Otherwise {
+pub(crate) enum Consequence {
     /// The prompt asked for the master key.
     NoKey,
     /// The prompt asked for the secret of `set`.
@@ -125,7 +125,7 @@ pub(crate) enum Otherwise {
     ChangesGone { config: PathBuf },
 }
 
-impl fmt::Display for Otherwise {
+impl fmt::Display for Consequence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoKey => "nothing was changed; run it again, or name a key file with --key-file",
@@ -146,7 +146,7 @@ impl fmt::Display for Otherwise {
 
 /// Why the user is not asked, or why a key cannot be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Absence {
+pub(crate) enum NoPrompt {
     Forbidden,
     NoTerminal,
     /// Only for showing a key: stdout is not a terminal.
@@ -155,7 +155,7 @@ pub(crate) enum Absence {
     Scrollback,
 }
 
-impl fmt::Display for Absence {
+impl fmt::Display for NoPrompt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Forbidden => "--no-input is given",

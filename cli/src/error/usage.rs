@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::{Absence, Exit, Message, message};
+use super::{Exit, Message, NoPrompt, message};
 use crate::env::Unset;
 use crate::quote::{Pointer, one_line, quoted, quoted_path, shown};
 
@@ -47,7 +47,7 @@ pub(crate) enum UsageFailure {
     /// The secret was given as an argument, which other users can see.
     SecretAsArgument { secret: SecretFor },
     /// No secret is on stdin, and the user cannot be asked.
-    SecretMissing { secret: SecretFor, why: Absence },
+    SecretMissing { secret: SecretFor, why: NoPrompt },
     /// The secret is empty.
     SecretEmpty { secret: SecretFor },
     /// The two answers of the prompt differ.

@@ -31,7 +31,7 @@ pub(crate) fn candidates(options: KeyOptions<'_>, report: &Report) -> (Vec<Candi
         match place.found {
             Found::Key(key) => add(&mut found, key, place.name, None, true),
             Found::Failed(failure) => failures.push(failure),
-            Found::Nothing | Found::Outranked => {}
+            Found::Nothing | Found::Overridden => {}
         }
     }
     for source in previous_sources() {

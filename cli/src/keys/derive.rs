@@ -61,18 +61,18 @@ impl Deref for Master {
 
 /// A request for one key.
 #[derive(Clone, Copy)]
-pub(crate) struct Job<'a> {
+pub(crate) struct KeyRequest<'a> {
     pub(crate) master: &'a Master,
     pub(crate) salt: Salt,
 }
 
-impl Job<'_> {
+impl KeyRequest<'_> {
     fn is_legacy(&self) -> bool {
         self.salt == LEGACY_SALT
     }
 
     /// Returns the key if this run has derived it before.
-    fn known(&self) -> Option<Derived> {
+    fn cached(&self) -> Option<Derived> {
         self.master.legacy.get().filter(|_| self.is_legacy()).cloned()
     }
 }
@@ -95,12 +95,12 @@ impl Deref for Derived {
 }
 
 /// Derives the key of each task on all threads. Equal tasks share one derivation.
-pub(crate) fn keys(tasks: &[Job<'_>]) -> Vec<Derived> {
+pub(crate) fn keys(tasks: &[KeyRequest<'_>]) -> Vec<Derived> {
     let mut place_of: BTreeMap<(*const Master, Salt), usize> = BTreeMap::new();
     let mut jobs = Vec::new();
     let mut places: Vec<Result<Derived, usize>> = Vec::with_capacity(tasks.len());
     for task in tasks {
-        places.push(task.known().ok_or_else(|| {
+        places.push(task.cached().ok_or_else(|| {
             *place_of.entry((task.master, task.salt)).or_insert_with(|| {
                 jobs.push(kdf::Job { master: task.master, salt: &task.salt, iterations: kdf::ITERATIONS });
                 jobs.len() - 1
@@ -108,7 +108,7 @@ pub(crate) fn keys(tasks: &[Job<'_>]) -> Vec<Derived> {
         }));
     }
     let batch = Arc::new(run(&jobs));
-    let derived = |(task, place): (&Job<'_>, Result<Derived, usize>)| {
+    let derived = |(task, place): (&KeyRequest<'_>, Result<Derived, usize>)| {
         let derived = place.unwrap_or_else(|at| Derived { batch: Arc::clone(&batch), at });
         if task.is_legacy() { task.master.legacy.get_or_init(|| derived).clone() } else { derived }
     };

@@ -10,10 +10,10 @@ use ctutils::CtEq;
 use fernseal_core::MasterKey;
 
 use crate::env::{self, KEY, KEY_COMMAND, KEY_FILE, Unset};
-use crate::error::{Absence, KeyFailure, KeySource, Otherwise, ReadFrom, Result};
+use crate::error::{Consequence, KeyFailure, KeySource, NoPrompt, ReadFrom, Result};
 use crate::keys::double_encoding::warn_if_encoded_twice;
 use crate::keys::left_behind::{self, LeftBehind};
-use crate::keys::source::{Found, KeyOptions, Place, Source, parse, places, previous_sources, sources};
+use crate::keys::source::{Found, KeyOptions, KeyPlace, Source, parse, places, previous_sources, sources};
 use crate::keys::{Master, derive};
 use crate::output::Report;
 use crate::output::terminal::Prompts;
@@ -40,11 +40,11 @@ impl Keyring {
 
     /// Loads the master key from what was found in `places`, and the previous keys. If no place has a master key, asks
     /// for it at the terminal.
-    pub(crate) fn from_places(places: Vec<Place>, prompts: Prompts, report: &Report) -> Result<Self> {
+    pub(crate) fn from_places(places: Vec<KeyPlace>, prompts: Prompts, report: &Report) -> Result<Self> {
         let mut found: Option<(Rc<Master>, (String, KeySource))> = None;
-        for Place { name, kind, found: here } in places {
+        for KeyPlace { name, kind, found: here } in places {
             let key = match here {
-                Found::Nothing | Found::Outranked => continue,
+                Found::Nothing | Found::Overridden => continue,
                 Found::Failed(failure) => return Err(failure),
                 Found::Key(key) => key,
             };
@@ -62,9 +62,9 @@ impl Keyring {
         let (current, source) = match found {
             Some(found) => found,
             None => {
-                let text = prompts.ask_secret("Master key: ", &Otherwise::NoKey)?.map_err(|why| {
+                let text = prompts.ask_secret("Master key: ", &Consequence::NoKey)?.map_err(|why| {
                     // The absence of a terminal is not mentioned: it is normal for a service.
-                    let unasked = (why == Absence::Forbidden).then_some(why);
+                    let unasked = (why == NoPrompt::Forbidden).then_some(why);
                     KeyFailure::NoneSet { variable: unset_variable(), unasked }
                 })?;
                 (parse(&text, "the prompt", ReadFrom::Prompt)?, ("the prompt".to_owned(), KeySource::Prompt))

@@ -14,8 +14,8 @@ mod source;
 
 pub(crate) use candidates::{Candidate, candidates, keyring_of};
 pub(crate) use command::run_bound;
-pub(crate) use derive::{Derived, Job, Master};
+pub(crate) use derive::{Derived, KeyRequest, Master};
 pub(crate) use double_encoding::encoded_twice;
 pub(crate) use handover::{KeyStore, text_of};
 pub(crate) use keyring::{Keyring, unset_variable};
-pub(crate) use source::{KeyOptions, Place, from_file, is_found_in, places};
+pub(crate) use source::{KeyOptions, KeyPlace, from_file, is_default_key_file, places};

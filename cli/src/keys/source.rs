@@ -48,7 +48,7 @@ impl KeyOptions<'_> {
 
 /// The precedence of places. If a place of one rank has a key, later ranks are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
+enum Precedence {
     Option,
     /// A variable or systemd's credential. Two of them with different keys are an error.
     Environment,
@@ -107,20 +107,20 @@ impl Source {
 }
 
 /// A place that a master key can come from, with what was found there.
-pub(crate) struct Place {
+pub(crate) struct KeyPlace {
     pub(crate) name: String,
     pub(super) kind: KeySource,
     pub(crate) found: Found,
 }
 
-impl Place {
+impl KeyPlace {
     /// Describes what was found.
     pub(crate) fn words(&self) -> String {
         match &self.found {
             Found::Nothing if matches!(self.kind, KeySource::Credential | KeySource::Home) => "not there".to_owned(),
             Found::Nothing if env::is_empty(&self.name) => "empty, which counts as not set".to_owned(),
             Found::Nothing => "not set".to_owned(),
-            Found::Outranked => "set, but not used: another source has priority".to_owned(),
+            Found::Overridden => "set, but not used: another source has priority".to_owned(),
             Found::Key(key) => format!("key {}", derive::id(key)),
             Found::Failed(_) => "set, but unusable".to_owned(),
         }
@@ -136,31 +136,31 @@ pub(crate) enum Found {
     /// Nothing is set there.
     Nothing,
     /// Something is set there, but another place takes precedence, so it was not read.
-    Outranked,
+    Overridden,
     Key(Rc<Master>),
     Failed(Failure),
 }
 
 /// Reads all places, in order of precedence. Runs a key command only if no place takes precedence over it.
-pub(crate) fn places(options: KeyOptions<'_>, report: &Report) -> Vec<Place> {
+pub(crate) fn places(options: KeyOptions<'_>, report: &Report) -> Vec<KeyPlace> {
     let candidates = candidates(options);
     let first = candidates.iter().filter(|candidate| candidate.source.is_some()).map(|candidate| candidate.rank).min();
     let look = |Candidate { rank, kind, name, source }: Candidate| {
-        let Some(source) = source else { return Place { name: name.to_owned(), kind, found: Found::Nothing } };
+        let Some(source) = source else { return KeyPlace { name: name.to_owned(), kind, found: Found::Nothing } };
         let (name, read_from) = (source.name(), source.read_from());
         let found = if first.is_some_and(|first| first < rank) {
-            Found::Outranked
+            Found::Overridden
         } else {
             source.read(report).and_then(|text| parse(&text, &name, read_from)).map_or_else(Found::Failed, Found::Key)
         };
-        Place { name, kind, found }
+        KeyPlace { name, kind, found }
     };
     candidates.into_iter().map(look).collect()
 }
 
 /// Returns the sources that apply: all that are set in the first rank that has any.
 pub(super) fn sources(options: KeyOptions<'_>) -> Vec<Source> {
-    let set: Vec<(Rank, Source)> =
+    let set: Vec<(Precedence, Source)> =
         candidates(options).into_iter().filter_map(|candidate| Some((candidate.rank, candidate.source?))).collect();
     let first = set.first().map(|(rank, _)| *rank);
     set.into_iter().filter(|(rank, _)| Some(*rank) == first).map(|(_, source)| source).collect()
@@ -168,7 +168,7 @@ pub(super) fn sources(options: KeyOptions<'_>) -> Vec<Source> {
 
 /// Reports whether commands read the key in `path` without being told: it is `~/.proxmox_mcp_key`, and no variable
 /// outranks that.
-pub(crate) fn is_found_in(path: &Path) -> bool {
+pub(crate) fn is_default_key_file(path: &Path) -> bool {
     let same = |home: &Path| matches!((home.canonicalize(), path.canonicalize()), (Ok(home), Ok(path)) if home == path);
     let no_options = KeyOptions { file: None, command: None };
     matches!(sources(no_options).as_slice(), [Source::HomeFile(home)] if same(home))
@@ -182,7 +182,7 @@ pub(super) fn key_command(options: KeyOptions<'_>) -> Option<Source> {
 
 /// A place that a master key can come from, before it is read.
 struct Candidate {
-    rank: Rank,
+    rank: Precedence,
     kind: KeySource,
     /// The name of the place, for messages if nothing is set there.
     name: &'static str,
@@ -209,13 +209,18 @@ fn candidates(options: KeyOptions<'_>) -> [Candidate; 7] {
     let option_file = options.file.map(|path| file("--key-file", path.to_owned()));
     let credential = credential.map(|path| file("the credential", path));
     [
-        place(Rank::Option, KeySource::Option, "--key-file", option_file),
-        place(Rank::Option, KeySource::Command, "--key-command", option),
-        place(Rank::Environment, KeySource::Variable, KEY, text_variable(KEY)),
-        place(Rank::Environment, KeySource::Variable, KEY_FILE, file_variable(KEY_FILE)),
-        place(Rank::Environment, KeySource::Command, KEY_COMMAND, command_variable(KEY_COMMAND)),
-        place(Rank::Environment, KeySource::Credential, "$CREDENTIALS_DIRECTORY/proxmox_mcp_master_key", credential),
-        place(Rank::Home, KeySource::Home, "~/.proxmox_mcp_key", home.map(Source::HomeFile)),
+        place(Precedence::Option, KeySource::Option, "--key-file", option_file),
+        place(Precedence::Option, KeySource::Command, "--key-command", option),
+        place(Precedence::Environment, KeySource::Variable, KEY, text_variable(KEY)),
+        place(Precedence::Environment, KeySource::Variable, KEY_FILE, file_variable(KEY_FILE)),
+        place(Precedence::Environment, KeySource::Command, KEY_COMMAND, command_variable(KEY_COMMAND)),
+        place(
+            Precedence::Environment,
+            KeySource::Credential,
+            "$CREDENTIALS_DIRECTORY/proxmox_mcp_master_key",
+            credential,
+        ),
+        place(Precedence::Home, KeySource::Home, "~/.proxmox_mcp_key", home.map(Source::HomeFile)),
     ]
 }
 
@@ -331,7 +336,7 @@ pub(super) fn from_file_silently(path: &Path) -> Result<Rc<Master>> {
 }
 
 /// What stands in the place of the key's text, if it is known.
-fn slip(text: &str) -> Option<KeyTextFlaw> {
+fn common_mistake(text: &str) -> Option<KeyTextFlaw> {
     let named = |line: &str| {
         let line = line.trim().trim_start_matches("export ");
         let (name, value) = line.split_once('=')?;
@@ -380,7 +385,7 @@ pub(super) fn parse(text: &str, place: &str, read_from: ReadFrom) -> Result<Rc<M
     });
     // A short path can be read as base64.
     if !matches!(parsed, Ok((false, _)))
-        && let Some(flaw) = slip(text.trim())
+        && let Some(flaw) = common_mistake(text.trim())
     {
         return Err(invalid(flaw));
     }

@@ -15,8 +15,8 @@ use rustix::process::{Signal, kill_current_process_group};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use zeroize::Zeroizing;
 
-use crate::error::{Absence, Cause, Cut, Failure, Otherwise, Result, TerminalFailure};
-use crate::interrupt::{self, Meanwhile};
+use crate::error::{Cause, Consequence, Cut, Failure, NoPrompt, Result, TerminalFailure};
+use crate::interrupt::{self, SignalGuard};
 
 const ENTER_ALTERNATE_SCREEN: &str = "\x1b[?1049h\x1b[2J\x1b[H";
 /// Clear the alternate screen before leaving it, as some terminals keep its content.
@@ -39,7 +39,7 @@ pub(crate) struct Prompts {
 }
 
 /// The answer to a question, or why none was asked.
-pub(crate) type Asked<T> = std::result::Result<T, Absence>;
+pub(crate) type Asked<T> = std::result::Result<T, NoPrompt>;
 
 /// The answer to a yes-or-no question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,16 +58,16 @@ impl Prompts {
     }
 
     /// Returns why the user cannot be asked, or `None` if the user can.
-    pub(crate) fn absence(self) -> Option<Absence> {
+    pub(crate) fn absence(self) -> Option<NoPrompt> {
         if self.no_input {
-            return Some(Absence::Forbidden);
+            return Some(NoPrompt::Forbidden);
         }
         let is_there = io::stdin().is_terminal() && io::stderr().is_terminal();
-        if is_there { None } else { Some(Absence::NoTerminal) }
+        if is_there { None } else { Some(NoPrompt::NoTerminal) }
     }
 
     /// Asks for a secret, without echo.
-    pub(crate) fn ask_secret(self, question: &str, otherwise: &Otherwise) -> Result<Asked<Zeroizing<String>>> {
+    pub(crate) fn ask_secret(self, question: &str, otherwise: &Consequence) -> Result<Asked<Zeroizing<String>>> {
         if let Some(absence) = self.absence() {
             return Ok(Err(absence));
         }
@@ -78,7 +78,7 @@ impl Prompts {
     pub(crate) fn ask_secret_twice(
         self,
         question: &str,
-        otherwise: &Otherwise,
+        otherwise: &Consequence,
     ) -> Result<Asked<[Zeroizing<String>; 2]>> {
         if let Some(absence) = self.absence() {
             return Ok(Err(absence));
@@ -90,7 +90,7 @@ impl Prompts {
     }
 
     /// Asks a question with echo. Returns the answer, and its text in lower case.
-    pub(crate) fn ask(self, question: &str, otherwise: &Otherwise) -> Result<Asked<(Answer, String)>> {
+    pub(crate) fn ask(self, question: &str, otherwise: &Consequence) -> Result<Asked<(Answer, String)>> {
         if let Some(absence) = self.absence() {
             return Ok(Err(absence));
         }
@@ -99,11 +99,11 @@ impl Prompts {
     }
 
     /// Returns why a key cannot be shown on the screen, or `None` if it can.
-    pub(crate) fn cannot_show_key(self) -> Option<Absence> {
+    pub(crate) fn cannot_show_key(self) -> Option<NoPrompt> {
         if !io::stdout().is_terminal() {
-            return Some(Absence::StdoutIsNoTerminal);
+            return Some(NoPrompt::StdoutIsNoTerminal);
         }
-        self.absence().or((!has_escape_codes()).then_some(Absence::Scrollback))
+        self.absence().or((!has_escape_codes()).then_some(NoPrompt::Scrollback))
     }
 }
 
@@ -121,12 +121,12 @@ impl Answer {
 pub(crate) fn show_key_once(key: &str) -> Result<()> {
     let mut tty = Tty::open()?;
     let question = "A new master key has been made. It is shown once. Press Enter to see it: ";
-    tty.ask(question, false, &Otherwise::KeyNotShown)?;
+    tty.ask(question, false, &Consequence::KeyNotShown)?;
     tty.show(format!(
         "The new master key:\n\n    {key}\n\nStore it now, in a password manager or a file of mode 600. \
          It cannot be shown again.\n"
     ))?;
-    while Answer::of(&tty.ask("Is it stored? Type yes: ", true, &Otherwise::KeyNotStored)?) != Answer::Yes {}
+    while Answer::of(&tty.ask("Is it stored? Type yes: ", true, &Consequence::KeyNotStored)?) != Answer::Yes {}
     Ok(())
 }
 
@@ -138,7 +138,7 @@ struct Tty {
     screen: Option<Zeroizing<String>>,
     /// Set by SIGCONT, when the process continues after a stop.
     continued: Arc<AtomicBool>,
-    _listening: Meanwhile,
+    _listening: SignalGuard,
 }
 
 /// Why a prompt got no answer.
@@ -150,7 +150,7 @@ enum Unanswered {
 impl Tty {
     fn open() -> Result<Self> {
         static CONTINUED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-        let listening = interrupt::listen_meanwhile();
+        let listening = interrupt::listen_until_dropped();
         let file = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(failed)?;
         let before = termios::tcgetattr(&file).map_err(failed)?;
         let continued = CONTINUED.get_or_init(|| {
@@ -191,7 +191,7 @@ impl Tty {
     }
 
     /// Shows `question` and reads a line.
-    fn ask(&mut self, question: &str, echo: bool, otherwise: &Otherwise) -> Result<Zeroizing<String>> {
+    fn ask(&mut self, question: &str, echo: bool, otherwise: &Consequence) -> Result<Zeroizing<String>> {
         let line = self.write(question).map_err(Unanswered::Failed).and_then(|()| self.read_line(question, echo));
         // End the line after a cancellation too, so that the message starts on its own line. A write error counts only
         // after an answer: otherwise the terminal may be gone.

@@ -9,7 +9,6 @@ mod durable;
 mod file;
 mod find;
 pub(crate) mod journal;
-mod lasting;
 mod lock;
 mod memory;
 mod merge_file;
@@ -21,13 +20,13 @@ mod selection;
 pub(crate) mod staged;
 mod temporary;
 mod tree;
+mod volatile;
 mod write;
 
 pub(crate) use backups::Backups;
 pub(crate) use durable::Caveats;
 pub(crate) use file::{ConfigFile, ConfigPath, Identity};
 pub(crate) use find::{Found, find, left_out};
-pub(crate) use lasting::goes_before;
 pub(crate) use lock::{Lock, Notice, lock};
 pub(crate) use memory::{MemoryFile, MemoryFolder, sweep};
 pub(crate) use merge_file::merge_lines;
@@ -35,6 +34,7 @@ pub(crate) use names::backup_stamp;
 pub(crate) use nearest::nearest_above;
 pub(crate) use search::could_hold;
 pub(crate) use selection::{Glob, Selection};
+pub(crate) use volatile::goes_before;
 pub(crate) use write::{
     BackupPlace, Output, Rights, Unsyncable, append_line, check_backup_dir, check_creatable, create_key, make_durable,
 };

@@ -34,7 +34,7 @@ pub(super) enum Replaced {
     Changed,
     /// Another program saved the file meanwhile, and exchanging back failed. That version is kept under the name
     /// `save`.
-    Torn { save: OsString },
+    Displaced { save: OsString },
 }
 
 /// The number of attempts to exchange back. Each failed attempt means that another program saved the file within the
@@ -134,7 +134,7 @@ impl<'d> Temporary<'d> {
             self.name = Some(waiting);
             return Ok(Replaced::Changed);
         }
-        Ok(Replaced::Torn { save: waiting })
+        Ok(Replaced::Displaced { save: waiting })
     }
 
     /// Gives the complete file a temporary name with these digits.

@@ -137,14 +137,14 @@ impl Way {
             let end = if path[..end].ends_with(b"/") { end - 1 } else { end };
             self.path.extend_from_slice(&path[self.path.len()..end]);
             self.held.push((end, Arc::clone(&directory)));
-            self.let_one_go();
+            self.close_oldest();
         }
         Ok(directory)
     }
 
     /// Closes one descriptor if there are too many. It picks the one with the smallest gap in relation to its distance
     /// from the end, so that the descriptors are denser towards the end.
-    fn let_one_go(&mut self) {
+    fn close_oldest(&mut self) {
         if self.held.len() <= HELD {
             return;
         }

@@ -46,7 +46,7 @@ impl ConfigFile {
             Replaced::Done { old: Some(left) } => caveats.push(left_behind(&self.config.path, &left)),
             Replaced::Done { old: None } => {}
             Replaced::Changed => return Err(self.changed()),
-            Replaced::Torn { save } => return Err(saved_while_replaced(&self.config.path, &save)),
+            Replaced::Displaced { save } => return Err(saved_while_replaced(&self.config.path, &save)),
         }
         caveats.extend(sync_directory(&self.dir, Some(&file.file), &self.config.path)?);
         Ok(caveats)
@@ -351,7 +351,7 @@ impl Output {
                 Replaced::Done { old: Some(left) } => caveats.push(left_behind(&self.path, &left)),
                 Replaced::Done { old: None } => {}
                 Replaced::Changed => return Err(FileFailure::Changed { path: self.path.clone() }.into()),
-                Replaced::Torn { save } => return Err(saved_while_replaced(&self.path, &save)),
+                Replaced::Displaced { save } => return Err(saved_while_replaced(&self.path, &save)),
             }
         } else {
             file.put_new(&self.name).map_err(|error| match error.kind() {

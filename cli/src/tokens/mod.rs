@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::config::text::{ConfigText, SealedValue};
 use crate::error::{Bug, Result, TokenFailure};
-use crate::keys::{Derived, Job, Keyring, Master, derive};
+use crate::keys::{Derived, KeyRequest, Keyring, Master, derive};
 
 pub(crate) use refusal::{found_elsewhere, open_under, opens, refusal};
 
@@ -31,11 +31,11 @@ pub(crate) fn open(tokens: &[(&ConfigText, &SealedValue)], keys: &Keyring) -> Ve
     let mut results: Vec<_> =
         tokens.iter().map(|(_, token)| Err(token.form.err().unwrap_or(Error::AuthenticationFailed))).collect();
     for (index, master) in keys.all().iter().enumerate() {
-        let (places, tasks): (Vec<usize>, Vec<Job<'_>>) = tokens
+        let (places, tasks): (Vec<usize>, Vec<KeyRequest<'_>>) = tokens
             .iter()
             .enumerate()
             .filter(|(place, _)| matches!(results.get(*place), Some(Err(Error::AuthenticationFailed))))
-            .filter_map(|(place, (_, token))| Some((place, Job { master, salt: *token.form.ok()?.0.salt() })))
+            .filter_map(|(place, (_, token))| Some((place, KeyRequest { master, salt: *token.form.ok()?.0.salt() })))
             .unzip();
         for (place, key) in places.into_iter().zip(derive::keys(&tasks)) {
             let Some(((document, token), result)) = tokens.get(place).zip(results.get_mut(place)) else { continue };
@@ -78,7 +78,7 @@ pub(crate) fn seal(master: &Master, secrets: &[&str], legacy: bool, at: u64) -> 
     let format = |_| if legacy { Ok(Format::Legacy) } else { Format::salted(&mut SysRng) };
     let formats: Vec<Format> =
         secrets.iter().map(format).collect::<std::result::Result<_, _>>().map_err(TokenFailure::SealingFailed)?;
-    let tasks: Vec<Job<'_>> = formats.iter().map(|format| Job { master, salt: *format.salt() }).collect();
+    let tasks: Vec<KeyRequest<'_>> = formats.iter().map(|format| KeyRequest { master, salt: *format.salt() }).collect();
     let keys = derive::keys(&tasks);
     let seal_one = |(secret, (format, key)): (&&str, (&Format, Derived))| {
         let mut out = vec![0; token::token_len(secret.len())];

@@ -8,15 +8,15 @@ use zeroize::Zeroizing;
 
 use crate::config::text::{ConfigText, SealedValue};
 use crate::error::{Advice, Failure, KeyElsewhere};
-use crate::keys::{Job, Keyring, Master, derive, encoded_twice};
+use crate::keys::{KeyRequest, Keyring, Master, derive, encoded_twice};
 use crate::tokens::open_with;
 
 thread_local! {
-    /// The number of tokens for which no key was found in this run. The search stops at [`ENOUGH_IN_VAIN`]: if the key
+    /// The number of tokens for which no key was found in this run. The search stops at [`MAX_FAILURES`]: if the key
     /// of a whole tree is lost, each further file would cost one derivation per key.
     static IN_VAIN: Cell<u32> = const { Cell::new(0) };
 }
-const ENOUGH_IN_VAIN: u32 = 8;
+const MAX_FAILURES: u32 = 8;
 
 /// The result of searching the keys that rotations left.
 enum Search {
@@ -66,7 +66,7 @@ pub(crate) fn found_elsewhere(document: &ConfigText, token: &SealedValue, keys: 
 }
 
 fn search(document: &ConfigText, token: &SealedValue, keys: &Keyring) -> Search {
-    if token.form.is_err() || IN_VAIN.get() >= ENOUGH_IN_VAIN {
+    if token.form.is_err() || IN_VAIN.get() >= MAX_FAILURES {
         return Search::Omitted;
     }
     let left_behind = keys.left_behind();
@@ -95,7 +95,7 @@ pub(crate) fn open_under(
     tokens: &[(&ConfigText, &SealedValue)],
 ) -> Vec<std::result::Result<Zeroizing<Vec<u8>>, Error>> {
     let salts = tokens.iter().filter_map(|(_, token)| Some(*token.form.ok()?.0.salt()));
-    let jobs: Vec<_> = salts.map(|salt| Job { master, salt }).collect();
+    let jobs: Vec<_> = salts.map(|salt| KeyRequest { master, salt }).collect();
     let mut keys = derive::keys(&jobs).into_iter();
     let open = |(document, token): &(&ConfigText, &SealedValue)| {
         token.form?;

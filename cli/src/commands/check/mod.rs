@@ -28,7 +28,7 @@ use crate::config::pattern::{Pattern, Patterns};
 use crate::config::secrets_file::{NAME, SecretsFile, SecretsFiles};
 use crate::config::text::{ConfigText, FormatSource, ValueError};
 use crate::context::Context;
-use crate::error::{self, ConfigFailure, Failure, FileFailure, Flaw, Namesakes, Result, SkipReason};
+use crate::error::{self, ConfigFailure, Failure, FileFailure, Flaw, Result, SkipReason, Suggestions};
 use crate::keys::derive;
 use crate::keys::parallel;
 use crate::output::sarif::Region;
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     for pointer in
         args.required.iter().filter(|pointer| is_known && looked.met.get(*pointer).is_none_or(|met| *met == 0))
     {
-        let namesakes = looked.meant.remove(pointer).unwrap_or_else(Namesakes::none);
+        let namesakes = looked.meant.remove(pointer).unwrap_or_else(Suggestions::none);
         let failure = Failure::from(ConfigFailure::RequiredNowhere { pointer: pointer.clone(), namesakes });
         if !args.staged {
             failures.push(failure);
@@ -119,7 +119,7 @@ pub(super) struct Looked {
     /// For each pointer that was searched for, the number of configs that have a value there.
     pub(super) met: BTreeMap<Pointer, usize>,
     /// For each pointer of the command line that has no value: the pointers that the user may have meant.
-    meant: BTreeMap<Pointer, Namesakes>,
+    meant: BTreeMap<Pointer, Suggestions>,
     /// For each pattern under `secrets` in the settings, and each under `ignore`, in how many configs it matched.
     patterns: BTreeMap<Pointer, usize>,
     ignored: BTreeMap<Pointer, usize>,
@@ -181,7 +181,7 @@ impl Looked {
     /// Examines the staged configs. Fails if git fails; a failure of one file is only recorded.
     fn at_staged(&mut self, wanted: Wanted<'_>) -> Result<()> {
         let mut settings = SecretsFiles::default();
-        let files = git::Namesakes::list(NAME)?;
+        let files = git::Suggestions::list(NAME)?;
         let way = git::way_to_top()?;
         for staged in git::staged()? {
             let path = &staged.path;

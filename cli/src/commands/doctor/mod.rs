@@ -21,7 +21,7 @@ use crate::config::secrets_file::{self, SecretsFile};
 use crate::config::text::{ConfigText, TextFormat};
 use crate::context::Context;
 use crate::error::{ConfigFailure, Exit, Failure, KeyFailure, Result};
-use crate::keys::{self, Keyring, Place, derive};
+use crate::keys::{self, KeyPlace, Keyring, derive};
 use crate::output::{self, time};
 use crate::quote::{Pointer, count, quoted_path, shown};
 use crate::store::{self, ConfigPath};
@@ -192,7 +192,7 @@ impl Doctor {
         let places = keys::places(options, &context.report);
         let listed: Vec<String> = places.iter().map(|place| format!("{}: {}", place.name, place.words())).collect();
         self.good("key places", format!("in order of priority:\n        {}", listed.join("\n        ")));
-        if !places.iter().any(Place::is_set) {
+        if !places.iter().any(KeyPlace::is_set) {
             let failure = Failure::from(KeyFailure::NoneFound { variable: keys::unset_variable() });
             if document.is_some_and(|document| document.tokens.is_empty()) {
                 self.note("master key", failure.what(), "`fernseal keygen` makes one");

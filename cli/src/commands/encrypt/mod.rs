@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use self::secrets::{Scope, Secret, Wish, sealed};
+use self::secrets::{Request, Scope, Secret, sealed};
 use super::{UNINTERRUPTED, read};
 use crate::args::Encrypt;
 use crate::audit::{Entry, Outcome, Verb};
@@ -46,14 +46,14 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     }
 
     let settings = SecretsFile::nearest(&ConfigPath::named(&args.config))?;
-    let wish = Wish {
+    let request = Request {
         fields: &fields,
         settings: &settings,
         found: args.found,
         placeholders: args.placeholders,
         scope: Scope::One,
     };
-    let mut secrets = wish.find(&first, context)?;
+    let mut secrets = request.find(&first, context)?;
     let tell =
         |document: &ConfigText, secrets: &[Secret<'_>], written: Option<&Path>, key_id: Option<String>| match args.json
         {
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         return tell(&first, &secrets, None, None);
     }
     if secrets.is_empty() && args.output.is_none() {
-        context.report.note(format_args!("{}, and nothing was written", wish.nothing_in(&first)));
+        context.report.note(format_args!("{}, and nothing was written", request.nothing_in(&first)));
         return tell(&first, &secrets, None, None);
     }
     let target = if args.in_place { &args.config } else { &out };
@@ -103,7 +103,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     } else {
         (source, again) = read(&args.config, context)?;
         let shown: Vec<Pointer> = secrets.iter().map(|secret| secret.pointer.clone()).collect();
-        secrets = wish.find(&again, context)?;
+        secrets = request.find(&again, context)?;
         // What was agreed to is what was shown.
         if asks && !shown.iter().eq(secrets.iter().map(|secret| &secret.pointer)) {
             return Err(ConfigFailure::ChangedSinceShown { config: again.path.clone() }.into());
@@ -179,9 +179,9 @@ fn encrypt_stream(config: &ConfigPath, args: &Encrypt, fields: &NamedValues, con
     }
     let document = super::look(config, context)?;
     let settings = SecretsFile::default();
-    let wish =
-        Wish { fields, settings: &settings, found: args.found, placeholders: args.placeholders, scope: Scope::One };
-    let secrets = wish.find(&document, context)?;
+    let request =
+        Request { fields, settings: &settings, found: args.found, placeholders: args.placeholders, scope: Scope::One };
+    let secrets = request.find(&document, context)?;
     if args.dry_run {
         return secrets.iter().try_for_each(|secret| secret.show(&document));
     }

@@ -81,7 +81,7 @@ impl Matches {
 
 /// What is to be sealed.
 #[derive(Clone, Copy)]
-pub(super) struct Wish<'a> {
+pub(super) struct Request<'a> {
     pub(super) fields: &'a NamedValues,
     pub(super) settings: &'a SecretsFile,
     /// Whether what looks like a secret is meant too.
@@ -97,7 +97,7 @@ struct Meant<'d> {
     reason: Option<String>,
 }
 
-impl Wish<'_> {
+impl Request<'_> {
     /// Finds the values in `document` that are neither tokens nor placeholders.
     pub(super) fn find<'d>(&self, document: &'d ConfigText, context: &Context) -> Result<Vec<Secret<'d>>> {
         let mut secrets: Vec<Secret<'d>> = Vec::new();

@@ -10,7 +10,7 @@ use std::thread;
 
 use serde_json::json;
 
-use super::secrets::{Matches, Scope, Secret, Wish, sealed};
+use super::secrets::{Matches, Request, Scope, Secret, sealed};
 use crate::args::Encrypt;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::commands::{self, UNINTERRUPTED, reason_to_skip};
@@ -20,7 +20,8 @@ use crate::config::text::{ConfigText, FormatSource};
 use crate::context::Context;
 use crate::env;
 use crate::error::{
-    self, ConfigFailure, EncryptionFailure, Failure, FileFailure, Namesakes, Question, Result, SkipReason, UsageFailure,
+    self, ConfigFailure, EncryptionFailure, Failure, FileFailure, Question, Result, SkipReason, Suggestions,
+    UsageFailure,
 };
 use crate::interrupt;
 use crate::keys::parallel;
@@ -161,7 +162,7 @@ impl Tree<'_> {
         // A config that cannot be read may be the one that has it.
         let unmet = self.args.fields.iter().filter(|field| self.failed.is_empty() && !matches.has_met(field));
         error::check_none(unmet.map(|pointer| {
-            let failure = ConfigFailure::RequiredNowhere { pointer: pointer.clone(), namesakes: Namesakes::none() };
+            let failure = ConfigFailure::RequiredNowhere { pointer: pointer.clone(), namesakes: Suggestions::none() };
             Failure::NothingChanged(Box::new(failure.into()))
         }))?;
         drop(matches);
@@ -183,7 +184,7 @@ impl Tree<'_> {
             return Ok(None);
         }
         let settings = settings.nearest(config)?;
-        let secrets = self.wish(&settings, Scope::Many(&self.matches)).find(&document, self.context)?;
+        let secrets = self.request(&settings, Scope::Many(&self.matches)).find(&document, self.context)?;
         if secrets.is_empty() {
             return Ok(None);
         }
@@ -195,8 +196,8 @@ impl Tree<'_> {
         Ok(Some(Planned { config: config.clone(), identity: source.identity(), format: document.source, pointers }))
     }
 
-    fn wish<'w>(&'w self, settings: &'w SecretsFile, scope: Scope<'w>) -> Wish<'w> {
-        Wish { fields: self.fields, settings, found: true, placeholders: self.args.placeholders, scope }
+    fn request<'w>(&'w self, settings: &'w SecretsFile, scope: Scope<'w>) -> Request<'w> {
+        Request { fields: self.fields, settings, found: true, placeholders: self.args.placeholders, scope }
     }
 
     /// Seals and writes the configs, batch after batch. Returns those that are written, and how many were not reached.
@@ -228,7 +229,7 @@ impl Tree<'_> {
             for (at, (planned, file)) in ready.iter().enumerate() {
                 let found = settings
                     .nearest(&planned.config)
-                    .and_then(|settings| self.wish(&settings, Scope::Again).find(&file.document, context))
+                    .and_then(|settings| self.request(&settings, Scope::Again).find(&file.document, context))
                     .and_then(|found| match found.iter().map(|secret| &secret.pointer).eq(&planned.pointers) {
                         true => Ok(found),
                         // What was agreed to is what was shown.

@@ -112,7 +112,7 @@ fn roll_back(
         }
         let candidates =
             group.iter_mut().flat_map(|(_, loaded)| loaded.as_mut().ok()).flat_map(|loaded| loaded.as_mut().ok());
-        judge(candidates.collect(), keys);
+        check_candidates(candidates.collect(), keys);
         for (file, loaded) in group {
             if interrupt::requested() {
                 break;
@@ -154,7 +154,7 @@ fn load(
     context: &Context,
 ) -> Result<std::result::Result<Candidate, SkipReason>> {
     let backups = backups.of(config)?;
-    let loaded = commands::load_to_open(config, context);
+    let loaded = commands::read_to_open(config, context);
     let Some(newest) = backups.last() else {
         let (source, present) = match loaded {
             Ok(loaded) => loaded,
@@ -172,12 +172,12 @@ fn load(
     let (source, present) = loaded?;
     // The backup was found by the stamp in its name, so there is one.
     let stamp = store::backup_stamp(&newest.path).ok_or(Bug::BackupWithoutStamp)?.to_owned();
-    let backup = commands::load_to_open(newest, context).map(|(_, text)| Backup { text, stamp });
+    let backup = commands::read_to_open(newest, context).map(|(_, text)| Backup { text, stamp });
     Ok(Ok(Candidate { source, present, opens: false, has_other_secrets: false, backup }))
 }
 
 /// Opens the configs, and the backups of those that do not open.
-fn judge(mut candidates: Vec<&mut Candidate>, keys: &Keyring) {
+fn check_candidates(mut candidates: Vec<&mut Candidate>, keys: &Keyring) {
     let presents: Vec<&ConfigText> = candidates.iter().map(|file| &file.present).collect();
     let checked = verify_all(&presents, keys);
     for (file, checked) in candidates.iter_mut().zip(checked) {
@@ -211,7 +211,7 @@ fn compare(mut waiting: Vec<(&mut Candidate, Vec<Opened>)>, keys: &Keyring) {
         let opens = |left: &&LeftBehind| tokens::opens(&left.master, &first.present, &tokens);
         let Some(left) = keys.left_behind().iter().find(opens) else {
             in_vain += 1;
-            if in_vain == ENOUGH_IN_VAIN {
+            if in_vain == MAX_FAILURES {
                 return;
             }
             waiting.remove(0);
@@ -235,7 +235,7 @@ fn compare(mut waiting: Vec<(&mut Candidate, Vec<Opened>)>, keys: &Keyring) {
 }
 
 /// The comparison stops after this many configs that no key opens, because each of them costs a derivation per key.
-const ENOUGH_IN_VAIN: usize = 8;
+const MAX_FAILURES: usize = 8;
 
 impl Candidate {
     fn backup_text(&self) -> Option<&ConfigText> {

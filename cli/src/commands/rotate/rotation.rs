@@ -25,9 +25,11 @@ use crate::commands::{self, keygen};
 use crate::config::text::{ConfigText, Edit, Edits, FormatSource, SealedValue};
 use crate::context::Context;
 use crate::env;
-use crate::error::{self, Advice, Failure, FileFailure, KeyFailure, Result, RotationFailure, SkipReason, lies_on};
+use crate::error::{
+    self, Advice, Failure, FileFailure, KeyFailure, Result, RotationFailure, SkipReason, volatile_warning,
+};
 use crate::interrupt;
-use crate::keys::derive::{self, Derived, Job, Master};
+use crate::keys::derive::{self, Derived, KeyRequest, Master};
 use crate::keys::left_behind::{self, LeftBehind};
 use crate::keys::parallel::{self, Pending};
 use crate::keys::{self, KeyStore, Keyring};
@@ -252,10 +254,10 @@ impl NewKey {
     fn check_lasting(&self, configs: &[ConfigPath], args: &Rotate, context: &Context) -> Result<()> {
         let Some(place) = store::goes_before(&self.path, configs) else { return Ok(()) };
         if !args.no_backup {
-            context.report.warn(format_args!("{}; copy it to a disk first", lies_on(&self.path, place)));
+            context.report.warn(format_args!("{}; copy it to a disk first", volatile_warning(&self.path, place)));
             return Ok(());
         }
-        Err(KeyFailure::Forgetful { path: self.path.clone(), place, is_made: self.text.is_some() }.into())
+        Err(KeyFailure::OnVolatile { path: self.path.clone(), place, is_made: self.text.is_some() }.into())
     }
 
     /// Refuses to write the new key beside the configs, as it would be stolen together with them.
@@ -552,7 +554,8 @@ impl Rotation<'_> {
             }
         }
         let salts = formats.iter().flatten().map(|format| *format.salt());
-        let tasks: Vec<Job<'_>> = salts.map(|salt| Job { master: &self.keys.all()[self.new_at], salt }).collect();
+        let tasks: Vec<KeyRequest<'_>> =
+            salts.map(|salt| KeyRequest { master: &self.keys.all()[self.new_at], salt }).collect();
         let derived = derive::keys(&tasks);
         let mut sealing = formats.into_iter().flatten().zip(derived);
         for file in group.iter_mut().filter(|file| file.loaded.is_ok()) {

@@ -41,13 +41,13 @@ use crate::store::ConfigPath;
 pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
     let document = look(&ConfigPath::named(&path), context)?;
-    let wishes = wishes(args, &document)?;
+    let handovers = handovers(args, &document)?;
     let wants_config = args.config_env.is_some() || args.config_fd.is_some();
     let keys = context.keys()?;
     let [program, arguments @ ..] = &*args.program else {
         return Err(UsageFailure::NoProgram.into());
     };
-    if wishes.is_empty() && !wants_config {
+    if handovers.is_empty() && !wants_config {
         context.report.warn(format_args!(
             "{} gets no secret from {}: pass some with --env, --env-all, --file, --config-env or --config-fd",
             one_line(&program.to_string_lossy()),
@@ -55,8 +55,11 @@ pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<(
         ));
     }
     let opened = {
-        let named: BTreeSet<&str> =
-            wishes.iter().flat_map(|wish| document.tokens_of(&wish.value)).map(|token| &*token.pointer).collect();
+        let named: BTreeSet<&str> = handovers
+            .iter()
+            .flat_map(|handover| document.tokens_of(&handover.value))
+            .map(|token| &*token.pointer)
+            .collect();
         let wanted = |token: &&SealedValue| wants_config || named.contains(&*token.pointer);
         let tokens: Vec<&SealedValue> = document.tokens.iter().filter(wanted).collect();
         let secrets = open(&document, &tokens, &keys, context)?;
@@ -81,18 +84,18 @@ pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<(
             command.env(variable, files.add_descriptor(name, &pieces)?.to_string());
         }
     }
-    for wish in &wishes {
-        let value = wish.text(&document, args.expand, &opened)?;
-        if wish.in_file {
-            let name = name_for(&wish.pointer, &wish.variable);
-            command.env(&wish.variable, files.add(&name, &[value.as_bytes()], &context.report)?);
+    for handover in &handovers {
+        let value = handover.text(&document, args.expand, &opened)?;
+        if handover.in_file {
+            let name = name_for(&handover.pointer, &handover.variable);
+            command.env(&handover.variable, files.add(&name, &[value.as_bytes()], &context.report)?);
         } else if value.contains('\0') {
-            return Err(ConfigFailure::HoldsNul { pointer: wish.pointer.clone() }.into());
+            return Err(ConfigFailure::HoldsNul { pointer: handover.pointer.clone() }.into());
         } else {
-            command.env(&wish.variable, &*value);
+            command.env(&handover.variable, &*value);
         }
     }
-    let mut pointers: Vec<&str> = wishes.iter().map(|wish| &*wish.pointer).collect();
+    let mut pointers: Vec<&str> = handovers.iter().map(|handover| &*handover.pointer).collect();
     if wants_config {
         pointers.extend(document.pointers());
     }
@@ -161,7 +164,7 @@ fn not_started(program: &OsStr, error: io::Error) -> Failure {
 }
 
 /// A value that the caller wants to hand over.
-struct Wish<'d> {
+struct Handover<'d> {
     variable: String,
     pointer: Pointer,
     value: Place<'d>,
@@ -169,7 +172,7 @@ struct Wish<'d> {
     in_file: bool,
 }
 
-impl<'d> Wish<'d> {
+impl<'d> Handover<'d> {
     fn new(variable: &str, pointer: Pointer, in_file: bool, document: &'d ConfigText) -> Result<Self> {
         let value = document.find(&pointer)?;
         if value.is_group() {
@@ -204,34 +207,34 @@ impl<'d> Wish<'d> {
 
 /// Returns all values to hand over besides the whole config. Fails if one does not exist or a variable would be set
 /// twice.
-fn wishes<'d>(args: &Run, document: &'d ConfigText) -> Result<Vec<Wish<'d>>> {
-    let mut wishes = Vec::new();
+fn handovers<'d>(args: &Run, document: &'d ConfigText) -> Result<Vec<Handover<'d>>> {
+    let mut handovers = Vec::new();
     for (list, in_file) in [(&args.variables, false), (&args.files, true)] {
-        for wish in list {
-            wishes.push(Wish::parse(wish, in_file, document)?);
+        for handover in list {
+            handovers.push(Handover::parse(handover, in_file, document)?);
         }
     }
     for pointer in &args.objects {
-        wishes.extend(members(document, pointer)?);
+        handovers.extend(members(document, pointer)?);
     }
     let mut variables = BTreeSet::new();
-    let named = wishes.iter().map(|wish| &wish.variable).chain(&args.config_env).chain(&args.config_fd);
+    let named = handovers.iter().map(|handover| &handover.variable).chain(&args.config_env).chain(&args.config_fd);
     for name in named {
         if !variables.insert(name) {
             return Err(UsageFailure::VariableTwice { name: name.clone() }.into());
         }
     }
-    Ok(wishes)
+    Ok(handovers)
 }
 
 /// Returns the members of the object at `pointer`, each with its name as the variable.
-fn members<'d>(document: &'d ConfigText, pointer: &str) -> Result<Vec<Wish<'d>>> {
+fn members<'d>(document: &'d ConfigText, pointer: &str) -> Result<Vec<Handover<'d>>> {
     let object = document.find(pointer)?;
     let config = || document.path.clone();
     if object.kind != Kind::Map {
         return Err(ConfigFailure::NotAnObject { config: config(), pointer: pointer.to_owned().into() }.into());
     }
-    let mut wishes = Vec::new();
+    let mut handovers = Vec::new();
     let above = normalized(pointer).map_err(|error| document.failure(pointer, error))?;
     let is_below = |leaf: &Leaf<'_>| leaf.pointer.strip_prefix(&*above).is_some_and(|rest| rest.starts_with('/'));
     for leaf in document.leaves().filter(is_below) {
@@ -247,9 +250,9 @@ fn members<'d>(document: &'d ConfigText, pointer: &str) -> Result<Vec<Wish<'d>>>
         if !bytes.next().is_some_and(is_first) || !bytes.all(|byte| is_first(byte) || byte.is_ascii_digit()) {
             return Err(ConfigFailure::NotAVariableName { config: config(), pointer: leaf.pointer }.into());
         }
-        wishes.push(Wish::new(name, leaf.pointer.clone(), false, document)?);
+        handovers.push(Handover::new(name, leaf.pointer.clone(), false, document)?);
     }
-    Ok(wishes)
+    Ok(handovers)
 }
 
 /// Returns the edits that decrypt the whole config and, with `expand`, fill in its placeholders.

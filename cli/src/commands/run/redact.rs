@@ -64,7 +64,7 @@ impl Patterns {
     }
 
     /// Returns the length of the longest suffix of `bytes` that is a proper prefix of a pattern.
-    fn open_end(&self, bytes: &[u8]) -> usize {
+    fn partial_match_len(&self, bytes: &[u8]) -> usize {
         let reach = bytes.len().min(self.longest.saturating_sub(1));
         let tail = &bytes[bytes.len() - reach..];
         let begins = |rest: &[u8]| {
@@ -115,7 +115,7 @@ impl<'p> Redactor<'p> {
     /// Reads the next chunk, and appends to `out` everything that is safe to print.
     pub(super) fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         self.buffer.extend_from_slice(chunk);
-        let held = self.patterns.open_end(&self.buffer);
+        let held = self.patterns.partial_match_len(&self.buffer);
         self.go_on(self.buffer.len() - held, out);
     }
 

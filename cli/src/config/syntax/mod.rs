@@ -425,11 +425,11 @@ impl Document {
         };
         let after = self.read_again(std::slice::from_ref(&edit))?;
         let added: Vec<_> = (len + 1..=steps.len()).map(|len| after.index_of(&steps[..len])).collect();
-        let says_it = added.last().copied().flatten().is_some_and(|index| {
+        let has_new_value = added.last().copied().flatten().is_some_and(|index| {
             let value = &after.values[index];
             value.kind == Kind::String && !value.repeated && after.text_of(value) == Ok(plain)
         });
-        if says_it && self.equals(&after, |_| false, |index| added.contains(&Some(index))) {
+        if has_new_value && self.equals(&after, |_| false, |index| added.contains(&Some(index))) {
             return Ok(Edit { is_checked: true, ..edit });
         }
         Err(Refusal::new(edit.span.start, "adding it there could change other values", "add it by hand"))
@@ -485,7 +485,7 @@ impl Document {
             let first = edits.partition_point(|edit| edit.span.start < value.span.start);
             edits.get(first).filter(|edit| value.is_leaf() && edit.span.end <= value.span.end)
         };
-        let says_it = |(index, new): (usize, &Value)| match edit_of(index) {
+        let has_new_value = |(index, new): (usize, &Value)| match edit_of(index) {
             None => true,
             Some(Edit { says: Some(says), .. }) => {
                 new.kind == Kind::String && after.text_of(new) == Ok(says) && new.name == self.values[index].name
@@ -495,7 +495,7 @@ impl Document {
         };
         let is_changed = |index: usize| edit_of(index).is_some();
         let is_well = self.values.len() == after.values.len()
-            && after.values.iter().enumerate().all(says_it)
+            && after.values.iter().enumerate().all(has_new_value)
             && self.equals(&after, is_changed, is_changed);
         if is_well { Ok(after) } else { Err(doubt()) }
     }

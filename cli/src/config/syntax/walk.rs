@@ -57,7 +57,7 @@ impl Reading for Walk {
     }
 
     fn leaves<'a>(&'a self, is_wanted: fn(Kind, &str) -> bool) -> Box<dyn Iterator<Item = Leaf<'a>> + 'a> {
-        let mut levels = Levels::default();
+        let mut levels = OpenLevels::default();
         // The text is known to be valid JSON, so no event is an error.
         Box::new(Events::new(&self.text).map_while(std::result::Result::ok).filter_map(move |event| {
             levels.follow(&self.text, &event);
@@ -80,7 +80,7 @@ impl Reading for Walk {
 
     /// Finds all pointers in one walk through the text, instead of one walk for each.
     fn find_all(&self, pointers: &[&str]) -> Vec<Result<Place<'_>, ValueError>> {
-        let mut wanted = Wanted::new(pointers);
+        let mut wanted = PointerTree::new(pointers);
         wanted.walk(&self.text);
         wanted.places()
     }
@@ -145,10 +145,10 @@ enum Level<'a> {
 
 /// The objects and arrays that are open at the current position, outermost first.
 #[derive(Default)]
-struct Levels<'a>(Vec<Level<'a>>);
+struct OpenLevels<'a>(Vec<Level<'a>>);
 
 /// The pointers that one walk searches for, as a tree of their steps.
-struct Wanted<'a> {
+struct PointerTree<'a> {
     /// Parents come before their children. The first node is the root value.
     nodes: Vec<Node<'a>>,
     /// For each pointer, its node, or the error of an invalid pointer.
@@ -162,11 +162,11 @@ struct Node<'a> {
     children: BTreeMap<String, usize>,
     place: Option<Place<'a>>,
     /// Whether the name of this step was seen, and whether it was seen twice in its object.
-    is_met: bool,
-    is_doubled: bool,
+    was_seen: bool,
+    is_repeated: bool,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> PointerTree<'a> {
     fn new(pointers: &[&str]) -> Self {
         let mut wanted = Self { nodes: vec![Node::default()], ends: Vec::with_capacity(pointers.len()) };
         for pointer in pointers {
@@ -203,7 +203,7 @@ impl<'a> Wanted<'a> {
                 let raw = &text[span.start + 1..span.end - 1];
                 next = self.child(level, || unescaped(raw).ok().map(|name| name.to_owned()));
                 if let Some(node) = next.map(|node| &mut self.nodes[node]) {
-                    node.is_doubled |= std::mem::replace(&mut node.is_met, true);
+                    node.is_repeated |= std::mem::replace(&mut node.was_seen, true);
                 }
                 continue;
             }
@@ -240,10 +240,10 @@ impl<'a> Wanted<'a> {
     /// Returns what was found for each pointer.
     fn places(mut self) -> Vec<Result<Place<'a>, ValueError>> {
         for at in 1..self.nodes.len() {
-            self.nodes[at].is_doubled |= self.nodes[self.nodes[at].parent].is_doubled;
+            self.nodes[at].is_repeated |= self.nodes[self.nodes[at].parent].is_repeated;
         }
         let place = |node: usize| match &self.nodes[node] {
-            Node { is_doubled: true, .. } => Err(Error::DuplicateKey),
+            Node { is_repeated: true, .. } => Err(Error::DuplicateKey),
             Node { place: Some(place), .. } => Ok(place.clone()),
             Node { place: None, .. } => Err(Error::NotFound),
         };
@@ -261,20 +261,20 @@ pub(super) fn unescaped(raw: &str) -> Result<Unescaped<'_>, Error> {
 }
 
 /// The names on the way to a token: (start of the object, name), and whether the second walk has seen the name.
-type Ways<'a> = BTreeMap<(usize, Cow<'a, str>), bool>;
+type NamesAboveTokens<'a> = BTreeMap<(usize, Cow<'a, str>), bool>;
 
 /// Finds the tokens of `text`, and the pointers of values that only look like tokens.
 fn find_tokens(text: &str) -> Result<Tokens, ReadError> {
     let mut found = Tokens::default();
-    let mut ways = Ways::new();
+    let mut ways = NamesAboveTokens::new();
     // With long names above many tokens, the pointers could take many times the memory of the text.
     let mut room = text.len().saturating_mul(4) + (1 << 20);
-    let mut told = |levels: &Levels<'_>| {
+    let mut told = |levels: &OpenLevels<'_>| {
         let pointer = levels.pointer();
         room = room.checked_sub(pointer.len()).ok_or(ReadError::LongNames)?;
         Ok::<_, ReadError>(pointer)
     };
-    let mut levels = Levels::default();
+    let mut levels = OpenLevels::default();
     let mut events = Events::new(text);
     while let Some(event) = events.next() {
         let event = event.map_err(|error| broken(events.offset(), error))?;
@@ -294,28 +294,28 @@ fn find_tokens(text: &str) -> Result<Tokens, ReadError> {
         let Some(form) = form else { continue };
         for level in &levels.0 {
             if let Level::Object { start, name } = level {
-                ways.insert((*start, said_by(name)), false);
+                ways.insert((*start, unescaped_name(name)), false);
             }
         }
         let unescaped = matches!(said, Unescaped::Copy(_)).then(|| said.to_owned());
         let owner = Owner::Value(Spot::new(Kind::String, span));
         found.tokens.push(FoundToken { pointer: told(&levels)?, inside, unescaped, form, owner });
     }
-    refuse_equal_names(text, ways)?;
+    check_names_unique(text, ways)?;
     Ok(found)
 }
 
 /// Walks through the text again, and fails if a name in the pointer of a token occurs twice in its object. Only the
 /// first walk shows which names to look for; remembering all names would take more memory than the text.
-fn refuse_equal_names<'a>(text: &'a str, mut ways: Ways<'a>) -> Result<(), ReadError> {
+fn check_names_unique<'a>(text: &'a str, mut ways: NamesAboveTokens<'a>) -> Result<(), ReadError> {
     if ways.is_empty() {
         return Ok(());
     }
-    let mut levels = Levels::default();
+    let mut levels = OpenLevels::default();
     for event in Events::new(text).map_while(std::result::Result::ok) {
         levels.follow(text, &event);
         if let (Event::Name(_), Some(Level::Object { start, name })) = (event, levels.0.last())
-            && let Some(met) = ways.get_mut(&(*start, said_by(name)))
+            && let Some(met) = ways.get_mut(&(*start, unescaped_name(name)))
             && std::mem::replace(met, true)
         {
             return Err(ReadError::NamedTwice(levels.pointer()));
@@ -325,14 +325,14 @@ fn refuse_equal_names<'a>(text: &'a str, mut ways: Ways<'a>) -> Result<(), ReadE
 }
 
 /// Returns a name without its escapes.
-fn said_by(name: &str) -> Cow<'_, str> {
+fn unescaped_name(name: &str) -> Cow<'_, str> {
     match unescaped(name) {
         Ok(Unescaped::Copy(text)) => Cow::Owned(text.to_string()),
         Ok(Unescaped::AsWritten(_)) | Err(_) => Cow::Borrowed(name),
     }
 }
 
-impl<'a> Levels<'a> {
+impl<'a> OpenLevels<'a> {
     /// Updates the open levels for an event.
     fn follow(&mut self, text: &'a str, event: &Event) {
         if let Event::String(_) | Event::Scalar(_) | Event::ObjectStart(_) | Event::ArrayStart(_) = event

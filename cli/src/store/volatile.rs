@@ -8,21 +8,21 @@ use std::path::Path;
 use rustix::fs::StatVfsMountFlags;
 
 use super::{ConfigPath, parent};
-use crate::error::Forgetful;
+use crate::error::VolatileFileSystem;
 use crate::platform::{self, FileSystem};
 
-fn kind_of(path: &Path) -> io::Result<Option<Forgetful>> {
+fn kind_of(path: &Path) -> io::Result<Option<VolatileFileSystem>> {
     Ok(match platform::file_system(path)? {
-        FileSystem::Tmpfs => Some(Forgetful::Tmpfs),
-        FileSystem::Ramfs => Some(Forgetful::Ramfs),
-        FileSystem::Overlay => Some(Forgetful::Overlay),
+        FileSystem::Tmpfs => Some(VolatileFileSystem::Tmpfs),
+        FileSystem::Ramfs => Some(VolatileFileSystem::Ramfs),
+        FileSystem::Overlay => Some(VolatileFileSystem::Overlay),
         FileSystem::Other => None,
     })
 }
 
 /// Returns the volatile file system of `path`, if the file there would be lost while one of `configs` stays. The file
 /// need not exist yet. Errors count as "not volatile": whatever cannot be read fails later, before anything is written.
-pub(crate) fn goes_before(path: &Path, configs: &[ConfigPath]) -> Option<Forgetful> {
+pub(crate) fn goes_before(path: &Path, configs: &[ConfigPath]) -> Option<VolatileFileSystem> {
     let real = path.canonicalize();
     let place = real.as_deref().unwrap_or(parent(path));
     let forgetful = kind_of(place).ok().flatten()?;
@@ -40,7 +40,8 @@ pub(crate) fn goes_before(path: &Path, configs: &[ConfigPath]) -> Option<Forgetf
         if last.as_ref() == Some(&directory) {
             return false;
         }
-        let is_in_memory = matches!(kind_of(&directory), Ok(Some(Forgetful::Tmpfs | Forgetful::Ramfs)));
+        let is_in_memory =
+            matches!(kind_of(&directory), Ok(Some(VolatileFileSystem::Tmpfs | VolatileFileSystem::Ramfs)));
         let is_elsewhere = device(&directory) != own && !is_in_memory;
         last = Some(directory);
         is_elsewhere
