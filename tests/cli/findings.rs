@@ -422,19 +422,19 @@ fn the_doctor_says_which_key_file_can_be_retired() {
     let said = folder.run(&["doctor", "tree"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.out.contains("ok    needed keys: one: "), "{said:?}");
-    assert!(said.out.contains("(PROXMOX_MCP_MASTER_KEY) opens 3 tokens of 3 configs; it is the one"), "{said:?}");
-    assert!(said.out.contains("0ld) opens 0 tokens of 0 configs\n"), "{said:?}");
+    assert!(said.out.contains("(PROXMOX_MCP_MASTER_KEY) decrypts 3 tokens of 3 configs; it is the one"), "{said:?}");
+    assert!(said.out.contains("0ld) decrypts 0 tokens of 0 configs\n"), "{said:?}");
     assert!(said.out.contains("next: retire it, unless other configs need it: rm "), "{said:?}");
     // After a rotation the backups need the old key.
     assert_eq!(folder.run(&["rotate", "tree"]).code, Some(0));
     let said = folder.run(&["doctor", "tree"]);
-    assert!(said.out.contains("needed keys: 2: ") && said.out.contains("opens 3 tokens of 3 configs\n"), "{said:?}");
-    assert!(said.out.contains("opens 0 tokens of 0 configs, and is needed for 3 backups"), "{said:?}");
+    assert!(said.out.contains("needed keys: 2: ") && said.out.contains("decrypts 3 tokens of 3 configs\n"), "{said:?}");
+    assert!(said.out.contains("decrypts 0 tokens of 0 configs, and is needed for 3 backups"), "{said:?}");
     fs::remove_dir_all(folder.path("home")).unwrap();
     fs::create_dir(folder.path("home")).unwrap();
     let said = folder.run(&["doctor", "tree"]);
     assert!(
-        said.code == Some(4) && said.out.contains("Token decryption failed for 1 token of tree/0000.json with no key"),
+        said.code == Some(4) && said.out.contains("Token decryption failed for 1 token of tree/0000.json: no available key fits"),
         "{said:?}"
     );
 }

@@ -324,8 +324,8 @@ fn include_and_exclude_choose_the_files_of_directories() {
     std::fs::create_dir(folder.path("tree/sub")).unwrap();
     folder.write("tree/sub/notes.txt", &token);
     let verified = folder.out(&["verify", "tree", "--include", "sub/*.txt", "--exclude", "c.*"]);
-    assert!(verified.contains("tree/sub/notes.txt line 1, column 1: opens\n"), "{verified}");
-    assert!(verified.contains("tree/.env /DB_PASSWORD: opens\n"), "{verified}");
+    assert!(verified.contains("tree/sub/notes.txt line 1, column 1: can be decrypted\n"), "{verified}");
+    assert!(verified.contains("tree/.env /DB_PASSWORD: can be decrypted\n"), "{verified}");
     // What is left out is told where it holds a token.
     assert!(verified.contains("skipped tree/c.yaml: it contains a token"), "{verified}");
     let said = folder.run(&["rotate", "tree", "--include", "*.txt", "--new-key-out", "new"]);

@@ -140,7 +140,7 @@ impl ConfigFailure {
                 value_problem(&shown(config), pointer, Error::NotFound),
                 match (namesakes.hint(), aim) {
                     (Some(meant), Aim::Read) => meant,
-                    (Some(meant), aim) => format!("{meant} Consequence {}", aim.hint()),
+                    (Some(meant), aim) => format!("{meant} Otherwise {}", aim.hint()),
                     (None, aim) => aim.hint().to_owned(),
                 },
             ),

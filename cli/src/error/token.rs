@@ -98,7 +98,7 @@ impl TokenFailure {
             ),
             Self::NoKeyAtHand { config, tokens } => message(
                 Exit::Unopened,
-                format!("{} of {} with no key at hand", does_not_open(*tokens), shown(config)),
+                format!("{} of {}: no available key fits", does_not_open(*tokens), shown(config)),
                 "name the file of their key with --key-file, or restore the config from a backup",
             ),
             Self::NotOneToken => message(

@@ -88,7 +88,7 @@ impl Keyring {
 
     /// A keyring of keys that only open, in whatever order; none, if there is no key.
     pub(crate) fn to_open_with(keys: Vec<Rc<Master>>) -> Option<Self> {
-        let source = ("the keys at hand".to_owned(), KeySource::Home);
+        let source = ("the available keys".to_owned(), KeySource::Home);
         let previous = keys.len().checked_sub(1)?;
         Some(Self { keys, previous, source, left_behind: OnceCell::from(Vec::new()) })
     }

@@ -119,8 +119,8 @@ impl Verification {
 
     pub(crate) fn words(&self, at: usize) -> &'static str {
         match (self.opens(at), self.0.get(at)) {
-            (Some(OpenedBy::Current), _) => "opens",
-            (Some(OpenedBy::Previous), _) => "opens with a previous key only: rotate before that key is retired",
+            (Some(OpenedBy::Current), _) => "can be decrypted",
+            (Some(OpenedBy::Previous), _) => "only a previous key decrypts it: rotate before that key is retired",
             (None, Some(Err(Error::Malformed))) => "Invalid encrypted token format",
             (None, _) => "Token decryption failed",
         }

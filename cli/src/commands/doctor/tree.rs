@@ -59,7 +59,7 @@ impl Doctor {
         let needed: Vec<String> =
             ids.iter().zip(&opens).filter(|(_, opens)| is_needed(opens)).map(|(id, _)| id.to_string()).collect();
         match needed.len() {
-            0 => self.good("needed keys", "none of those at hand"),
+            0 => self.good("needed keys", "none of the available keys"),
             1 => self.good("needed keys", format!("one: {}", needed.concat())),
             keys => self.good("needed keys", format!("{keys}: {}", listed(needed, "and"))),
         }
@@ -108,7 +108,7 @@ impl Doctor {
             let (config, tokens) = (document.path.clone(), unopened);
             self.wrong("decryption", &TokenFailure::NoKeyAtHand { config, tokens }.into());
         } else if unopened > 0 {
-            let what = format!("no key at hand opens {} of the backup {}", count(unopened, "token"), document.name);
+            let what = format!("no available key decrypts {} of the backup {}", count(unopened, "token"), document.name);
             self.note("backups", what, "remove it if it is not needed any more");
         }
     }
@@ -121,7 +121,7 @@ impl Doctor {
             backups => format!(", and is needed for {}", count(backups, "backup")),
         };
         let what = format!(
-            "{id} ({place}) opens {} of {}{backups}",
+            "{id} ({place}) decrypts {} of {}{backups}",
             count(opens.tokens, "token"),
             count(opens.configs, "config")
         );
