@@ -11,10 +11,11 @@ use serde_json::json;
 
 use crate::error::{Failure, FileFailure, Refused, Result};
 use crate::keys::derive::{self, Master};
-use crate::output::{self, Report, time};
+use crate::output::{self, Report};
 use crate::quote::{json_line, one_line};
 use crate::store;
 use crate::store::journal::{self, JOURNAL};
+use crate::time;
 
 const VARIABLE: &str = "PROXMOX_MCP_AUDIT_LOG";
 /// The path that stands for systemd's journal.

@@ -22,6 +22,8 @@ pub(crate) const PREVIOUS_FILE: &str = "PROXMOX_MCP_MASTER_KEY_PREVIOUS_FILE";
 pub(crate) const PREVIOUS_COMMAND: &str = "PROXMOX_MCP_MASTER_KEY_PREVIOUS_COMMAND";
 /// The variable that names the config of a command that only reads.
 pub(crate) const CONFIG: &str = "PROXMOX_MCP_CONFIG";
+/// The file with the settings of the configs beside and below it.
+pub(crate) const SECRETS_FILE: &str = ".fernseal.toml";
 /// All variables that contain a master key or lead to one. Programs that this one starts do not get them, except with
 /// `run --keep-key`.
 pub(crate) const KEY_VARIABLES: [&str; 6] = [KEY, KEY_FILE, KEY_COMMAND, PREVIOUS, PREVIOUS_FILE, PREVIOUS_COMMAND];

@@ -15,6 +15,7 @@ mod output;
 mod platform;
 mod quote;
 mod store;
+mod time;
 mod tokens;
 
 use std::process::ExitCode;

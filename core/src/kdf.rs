@@ -15,6 +15,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::key::{Key, MasterKey};
 use crate::mac::{self, Suffix};
+use crate::sha256::State;
 #[cfg(feature = "simd")]
 use simd::advance;
 #[cfg(feature = "simd")]
@@ -219,7 +220,7 @@ impl Chain {
     }
 
     /// Starts the output block with the given number, from the hash states after the key, and runs its first iteration.
-    fn start(states: &[mac::State; 2], salt: &[u8], number: Suffix, iterations: NonZeroU32) -> Self {
+    fn start(states: &[State; 2], salt: &[u8], number: Suffix, iterations: NonZeroU32) -> Self {
         // U1 = HMAC(key, salt ‖ number). The salt may have any length.
         let u = mac::compute(states, salt, number);
         let [inner, outer] = *states;

@@ -10,7 +10,8 @@ use rand_core::TryCryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::Error;
-use crate::mac::{self, BLOCK_LEN, State, Suffix};
+use crate::mac::{self, BLOCK_LEN, Suffix};
+use crate::sha256::State;
 use crate::{base64, random};
 
 /// A master key with fewer bytes than this opens tokens but seals none.

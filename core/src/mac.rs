@@ -9,10 +9,7 @@ use sha2::block_api::compress256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::compact::COMPACT;
-use crate::sha256;
-
-/// A state of SHA-256. The last state of a message is its digest.
-pub(crate) type State = [u32; 8];
+use crate::sha256::{self, State};
 
 /// The block length of SHA-256 in bytes, and so the length that HMAC pads or hashes every key to (RFC 2104 §2).
 pub(crate) const BLOCK_LEN: usize = 64;

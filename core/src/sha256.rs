@@ -6,7 +6,9 @@
 #![allow(clippy::indexing_slicing)] // only arrays are indexed, by counters that stay below their lengths
 
 use crate::compact::COMPACT;
-use crate::mac::State;
+
+/// A state of SHA-256. The last state of a message is its digest.
+pub(crate) type State = [u32; 8];
 
 /// A block of a message, as big-endian words.
 pub(crate) type Block = [u32; 16];

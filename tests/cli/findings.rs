@@ -434,7 +434,8 @@ fn the_doctor_says_which_key_file_can_be_retired() {
     fs::create_dir(folder.path("home")).unwrap();
     let said = folder.run(&["doctor", "tree"]);
     assert!(
-        said.code == Some(4) && said.out.contains("Token decryption failed for 1 token of tree/0000.json: no available key fits"),
+        said.code == Some(4)
+            && said.out.contains("Token decryption failed for 1 token of tree/0000.json: no available key fits"),
         "{said:?}"
     );
 }

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::output::time::MaxAge;
 use crate::quote::Pointer;
+use crate::time::MaxAge;
 
 /// Keeps the secrets of configs encrypted at rest.
 #[derive(Debug, Parser)]

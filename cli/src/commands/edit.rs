@@ -28,9 +28,10 @@ use crate::error::{Consequence, Exit, FileFailure, ProgramFailure, Result, Termi
 use crate::interrupt;
 use crate::keys::{Keyring, derive};
 use crate::output::terminal::Answer;
-use crate::output::{self, say_failure, time};
+use crate::output::{self, say_failure};
 use crate::quote::{Pointer, count};
 use crate::store::{ConfigPath, MemoryFile};
+use crate::time;
 use crate::tokens;
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {

@@ -43,9 +43,9 @@ use crate::error::{
 use crate::interrupt;
 use crate::keys::Keyring;
 use crate::output::terminal::Answer;
-use crate::output::time::{self, MaxAge};
 use crate::quote::{is_key_text, shown};
 use crate::store::{self, Caveats, ConfigFile, ConfigPath, Found, Glob, Identity, Lock, Notice, Selection};
+use crate::time::{self, MaxAge};
 use crate::tokens;
 
 /// The size limit of a secret, in bytes.

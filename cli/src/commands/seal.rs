@@ -11,7 +11,8 @@ use crate::args::Seal;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::context::Context;
 use crate::error::{ConfigFailure, Consequence, Result, SecretFor, UsageFailure};
-use crate::output::{self, time};
+use crate::output;
+use crate::time;
 use crate::tokens;
 
 pub(crate) fn run(args: &Seal, context: &Context) -> Result<()> {

@@ -17,7 +17,8 @@ use crate::context::Context;
 use crate::error::{Aim, ConfigFailure, Consequence, Failure, FileFailure, Result, SecretFor, UsageFailure};
 use crate::interrupt;
 use crate::keys::{Keyring, derive};
-use crate::output::{self, time};
+use crate::output;
+use crate::time;
 use crate::tokens;
 
 /// The characters that a token has.

@@ -17,10 +17,11 @@ use crate::config::text::{ConfigText, Kind, SealedValue, TextFormat, ValueError,
 use crate::context::Context;
 use crate::error::{self, Result};
 use crate::keys::{self, Keyring, derive};
-use crate::output::time::{MaxAge, age, date};
-use crate::output::{self, time};
+use crate::output;
 use crate::quote::{count, shown};
 use crate::store::ConfigPath;
+use crate::time;
+use crate::time::{MaxAge, age, date};
 use crate::tokens::verify::{OpenedBy, Verification, check};
 
 pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {

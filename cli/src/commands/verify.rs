@@ -15,9 +15,9 @@ use crate::context::Context;
 use crate::error::{self, Result};
 use crate::keys::{Keyring, derive};
 use crate::output;
-use crate::output::time::MaxAge;
 use crate::quote::{count, shown};
 use crate::store::ConfigPath;
+use crate::time::MaxAge;
 use crate::tokens::verify::{OpenedBy, Verification, verify_each};
 
 pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {

@@ -12,13 +12,11 @@ use serde::Deserialize;
 
 use crate::config::naming::{NamedPointer, NamedValues};
 use crate::config::pattern::{InvalidPattern, Patterns};
+use crate::env::SECRETS_FILE;
 use crate::error::{Failure, FileFailure, Result};
 use crate::quote::Pointer;
-use crate::store::staged::Suggestions;
+use crate::store::staged::FilesNamed;
 use crate::store::{self, ConfigPath};
-
-/// The name of the file.
-pub(crate) const NAME: &str = ".fernseal.toml";
 
 /// The pointer of the guide's secret.
 static GUIDES: LazyLock<NamedPointer> =
@@ -56,13 +54,13 @@ struct Content {
 impl SecretsFile {
     /// Reads the file beside `config`, or the nearest above it. If there is none, nothing is named.
     pub(crate) fn nearest(config: &ConfigPath) -> Result<Self> {
-        if let Some((path, bytes)) = config.beside(NAME)? {
+        if let Some((path, bytes)) = config.beside(SECRETS_FILE)? {
             return Self::parse(&path, &bytes);
         }
         let not_sought = |error: std::io::Error| {
             Failure::from(FileFailure::SettingsNotSought { config: config.path.clone(), error: error.into() })
         };
-        let Some((path, way)) = store::nearest_above(&config.path, NAME).map_err(not_sought)? else {
+        let Some((path, way)) = store::nearest_above(&config.path, SECRETS_FILE).map_err(not_sought)? else {
             return Ok(Self::default());
         };
         match config.above(&path)? {
@@ -110,8 +108,8 @@ impl SecretsFiles {
     }
 
     /// Returns the one of the staged files that is for a staged config.
-    pub(crate) fn staged(&mut self, files: &Suggestions, config: &Path) -> Result<Rc<SecretsFile>> {
-        self.of(config, || match files.nearest(config, NAME)? {
+    pub(crate) fn staged(&mut self, files: &FilesNamed, config: &Path) -> Result<Rc<SecretsFile>> {
+        self.of(config, || match files.nearest(config, SECRETS_FILE)? {
             Some((path, bytes)) => SecretsFile::parse(&path, &bytes),
             None => Ok(SecretsFile::default()),
         })

@@ -19,8 +19,8 @@ use super::syntax::{self, FoundToken, Owner, ReadError, Reading, Spot};
 use crate::error::{
     Advice, Aim, Bug, ConfigFailure, Failure, JsonFlaw, Result, Suggestions, TextPosition, TokenFailure,
 };
-use crate::output::time::{self, MaxAge};
 use crate::quote::{Pointer, is_key_text, shown};
+use crate::time::{self, MaxAge};
 
 pub(crate) use super::syntax::{Edit, FormatSource, Kind, Place, Refusal, TextFormat, Unescaped, ValueError};
 

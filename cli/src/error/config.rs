@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use fernseal_core::{Error, json};
 
 use super::{Exit, Message, message};
-use crate::config::secrets_file::NAME as SECRETS_FILE;
 use crate::config::text::Refusal;
-use crate::output::time::MaxAge;
+use crate::env::SECRETS_FILE;
 use crate::quote::{Pointer, count, one_line, quoted, quoted_path, shown};
+use crate::time::MaxAge;
 
 #[derive(Debug, Clone)]
 pub(crate) enum ConfigFailure {

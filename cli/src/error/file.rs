@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::Utf8Error;
 
 use super::{Cause, Exit, Message, SkipReason, message};
-use crate::config::secrets_file;
+use crate::env::SECRETS_FILE;
 use crate::quote::{Pointer, count, one_line, relative_to, shown};
 
 #[derive(Debug, Clone)]
@@ -179,7 +179,7 @@ impl FileFailure {
                 settings_unusable(path, &format!("\"{text}\" is not a pointer or pattern: {flaw}"))
             }
             Self::SettingsNotSought { config, error } => file(
-                format!("cannot look for {} above {}: {error}", secrets_file::NAME, shown(config)),
+                format!("cannot look for {SECRETS_FILE} above {}: {error}", shown(config)),
                 "check the permissions of the directories on the way to the config",
             ),
             Self::StdinUnreadable { error } => {

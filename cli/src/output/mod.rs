@@ -5,7 +5,6 @@
 pub(crate) mod progress;
 pub(crate) mod sarif;
 pub(crate) mod terminal;
-pub(crate) mod time;
 
 use std::fmt::Display;
 use std::fs::File;

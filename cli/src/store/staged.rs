@@ -56,9 +56,9 @@ pub(crate) fn staged() -> Result<Vec<Staged>> {
 
 /// The files in the index that are called `name`, wherever in the repository.
 #[derive(Default)]
-pub(crate) struct Suggestions(BTreeMap<PathBuf, String>);
+pub(crate) struct FilesNamed(BTreeMap<PathBuf, String>);
 
-impl Suggestions {
+impl FilesNamed {
     pub(crate) fn list(name: &str) -> Result<Self> {
         let only = format!(":(top,glob)**/{name}");
         let listed = git(&["ls-files", "--full-name", "--stage", "-z", "--", &only])?;

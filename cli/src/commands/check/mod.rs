@@ -25,17 +25,18 @@ use crate::args::{Check, Likely, Select};
 use crate::config::findings::Why;
 use crate::config::naming::{NamedValues, find_leaves};
 use crate::config::pattern::{Pattern, Patterns};
-use crate::config::secrets_file::{NAME, SecretsFile, SecretsFiles};
+use crate::config::secrets_file::{SecretsFile, SecretsFiles};
 use crate::config::text::{ConfigText, FormatSource, ValueError};
 use crate::context::Context;
+use crate::env::SECRETS_FILE;
 use crate::error::{self, ConfigFailure, Failure, FileFailure, Flaw, Result, SkipReason, Suggestions};
 use crate::keys::derive;
 use crate::keys::parallel;
 use crate::output::sarif::Region;
-use crate::output::time::{self, MaxAge};
 use crate::quote::{Pointer, shown};
 use crate::store::staged as git;
 use crate::store::{self, ConfigPath, Selection};
+use crate::time::{self, MaxAge};
 
 /// The number of configs that a thread takes at a time.
 const PART: usize = 256;
@@ -181,7 +182,7 @@ impl Looked {
     /// Examines the staged configs. Fails if git fails; a failure of one file is only recorded.
     fn at_staged(&mut self, wanted: Wanted<'_>) -> Result<()> {
         let mut settings = SecretsFiles::default();
-        let files = git::Suggestions::list(NAME)?;
+        let files = git::FilesNamed::list(SECRETS_FILE)?;
         let way = git::way_to_top()?;
         for staged in git::staged()? {
             let path = &staged.path;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Finding, Looked};
 use crate::args::Likely;
-use crate::config::secrets_file::NAME;
+use crate::env::SECRETS_FILE;
 use crate::error::{Exit, Flaw, Result};
 use crate::output::sarif::{self, Level, Rule};
 use crate::output::{self, Report};
@@ -25,10 +25,14 @@ impl Looked {
     /// Names the patterns of the settings that matched nothing in any config.
     pub(super) fn tell_unmatched(&self, report: &Report) {
         for pattern in unmatched(&self.patterns) {
-            report.note(format_args!("{pattern}, under secrets in {NAME}, matches nothing in the checked configs"));
+            report.note(format_args!(
+                "{pattern}, under secrets in {SECRETS_FILE}, matches nothing in the checked configs"
+            ));
         }
         for pattern in unmatched(&self.ignored) {
-            report.note(format_args!("{pattern}, under ignore in {NAME}, matches nothing that looks like a secret"));
+            report.note(format_args!(
+                "{pattern}, under ignore in {SECRETS_FILE}, matches nothing that looks like a secret"
+            ));
         }
     }
 

@@ -17,14 +17,16 @@ use crate::audit::Verb;
 use crate::commands::check::{Looked, Wanted, listed};
 use crate::commands::{self, config_or_default};
 use crate::config::naming::NamedValues;
-use crate::config::secrets_file::{self, SecretsFile};
+use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, TextFormat};
 use crate::context::Context;
+use crate::env::SECRETS_FILE;
 use crate::error::{ConfigFailure, Exit, Failure, KeyFailure, Result};
 use crate::keys::{self, KeyPlace, Keyring, derive};
-use crate::output::{self, time};
+use crate::output;
 use crate::quote::{Pointer, count, quoted_path, shown};
 use crate::store::{self, ConfigPath};
+use crate::time;
 use crate::tokens;
 use crate::tokens::verify::{OpenedBy, check};
 
@@ -163,8 +165,7 @@ impl Doctor {
             if there.is_empty() {
                 let what =
                     format!("the config has no value at {}, and other values were not checked", listed(missing, "or"));
-                let next =
-                    format!("name its secrets beside it in {}: secrets = [\"/database/password\"]", secrets_file::NAME);
+                let next = format!("name its secrets beside it in {SECRETS_FILE}: secrets = [\"/database/password\"]");
                 self.note("plain text", what, next);
             } else if missing.is_empty() {
                 self.good("plain text", format!("none at {}", listed(pointers(there), "or")));

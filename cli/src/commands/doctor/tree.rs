@@ -108,7 +108,8 @@ impl Doctor {
             let (config, tokens) = (document.path.clone(), unopened);
             self.wrong("decryption", &TokenFailure::NoKeyAtHand { config, tokens }.into());
         } else if unopened > 0 {
-            let what = format!("no available key decrypts {} of the backup {}", count(unopened, "token"), document.name);
+            let what =
+                format!("no available key decrypts {} of the backup {}", count(unopened, "token"), document.name);
             self.note("backups", what, "remove it if it is not needed any more");
         }
     }

@@ -22,9 +22,10 @@ use crate::context::Context;
 use crate::error::{ConfigFailure, Question, Result, UsageFailure};
 use crate::interrupt;
 use crate::keys::derive;
-use crate::output::{self, time};
+use crate::output;
 use crate::quote::{Pointer, count, shown};
 use crate::store::{ConfigPath, Output, Rights};
+use crate::time;
 use crate::tokens;
 
 pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {

@@ -14,9 +14,10 @@ use crate::commands::check_length;
 use crate::config::findings::Why;
 use crate::config::naming::{NamedValues, find_leaves};
 use crate::config::placeholder;
-use crate::config::secrets_file::{NAME, SecretsFile};
+use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, Edits, Kind, Place, ValueError, classify};
 use crate::context::Context;
+use crate::env::SECRETS_FILE;
 use crate::error::{ConfigFailure, Result};
 use crate::output;
 use crate::quote::{Pointer, one_line};
@@ -252,7 +253,7 @@ impl Request<'_> {
         }
         for (pattern, _) in of_settings.iter().filter(|(_, is_met)| !is_met) {
             context.report.note(format_args!(
-                "{}, under secrets in {NAME}, matches nothing in {}",
+                "{}, under secrets in {SECRETS_FILE}, matches nothing in {}",
                 one_line(pattern.as_str()),
                 document.name
             ));

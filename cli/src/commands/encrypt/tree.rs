@@ -15,10 +15,11 @@ use crate::args::Encrypt;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::commands::{self, UNINTERRUPTED, reason_to_skip};
 use crate::config::naming::NamedValues;
-use crate::config::secrets_file::{NAME, SecretsFile, SecretsFiles};
+use crate::config::secrets_file::{SecretsFile, SecretsFiles};
 use crate::config::text::{ConfigText, FormatSource};
 use crate::context::Context;
 use crate::env;
+use crate::env::SECRETS_FILE;
 use crate::error::{
     self, ConfigFailure, EncryptionFailure, Failure, FileFailure, Question, Result, SkipReason, Suggestions,
     UsageFailure,
@@ -26,10 +27,11 @@ use crate::error::{
 use crate::interrupt;
 use crate::keys::parallel;
 use crate::keys::{Keyring, derive};
+use crate::output;
 use crate::output::progress::Progress;
-use crate::output::{self, time};
 use crate::quote::{Pointer, count, one_line, shown};
 use crate::store::{self, Caveats, ConfigFile, ConfigPath, Found, Identity};
+use crate::time;
 use crate::tokens;
 use crate::tokens::batch::next_batch;
 
@@ -155,9 +157,9 @@ impl Tree<'_> {
         let matches = self.matches.borrow();
         for pattern in matches.unmatched() {
             let pattern = one_line(pattern);
-            context
-                .report
-                .note(format_args!("{pattern}, under secrets in {NAME}, matches nothing in the checked configs"));
+            context.report.note(format_args!(
+                "{pattern}, under secrets in {SECRETS_FILE}, matches nothing in the checked configs"
+            ));
         }
         // A config that cannot be read may be the one that has it.
         let unmet = self.args.fields.iter().filter(|field| self.failed.is_empty() && !matches.has_met(field));

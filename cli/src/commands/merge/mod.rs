@@ -26,9 +26,9 @@ use crate::context::Context;
 use crate::error::{Bug, ConfigFailure, Failure, Result};
 use crate::interrupt;
 use crate::keys::Keyring;
-use crate::output::time;
 use crate::quote::{Pointer, count, shown};
 use crate::store::{ConfigPath, merge_lines};
+use crate::time;
 use crate::tokens;
 
 /// The names of the versions in messages and conflicts. Every array of three has this order.

@@ -34,9 +34,9 @@ use crate::keys::left_behind::{self, LeftBehind};
 use crate::keys::parallel::{self, Pending};
 use crate::keys::{self, KeyStore, Keyring};
 use crate::output::progress::Progress;
-use crate::output::time;
 use crate::quote::{Pointer, quoted, quoted_path, shown};
 use crate::store::{self, BackupPlace, Caveats, ConfigFile, ConfigPath, Identity, Unsyncable};
+use crate::time;
 use crate::tokens;
 use crate::tokens::batch::{self, next_batch, open_each};
 

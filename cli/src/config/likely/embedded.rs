@@ -1,10 +1,11 @@
 //! Secrets within a value: in command lines, headers, assignments and connection strings.
 
-use super::names::{by_name, smell_of, smells_at_all, words};
+use super::names::{by_name, smell_of, smells_at_all};
 use super::placeholders::{is_placeholder, is_word_of_config};
 use super::shapes::may_be_secret;
 use super::values::{has_digits, is_made};
 use super::words::Smell;
+use super::words::words;
 use super::{Reason, step};
 
 /// `NAME=secret`, `--token=secret`, `--token secret`, `Authorization: Bearer secret`, `Server=…;Password=secret`.

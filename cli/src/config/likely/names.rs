@@ -1,8 +1,7 @@
 //! Secrets that the names on the way to them give away: `db_password`, `x-api-key`, `tokens: {github: …}`.
 
-use super::randomness::is_key_text;
-use super::values::{has_digits, is_chosen, is_made, is_pair};
-use super::words::{ABOUT, BLANK, ENDS, FLAGS, KEYWORDS, NEUTRAL, NEVER, OPEN, RANDOM_PLACES, Smell};
+use super::values::{has_digits, is_chosen, is_key_text, is_made, is_pair};
+use super::words::{ABOUT, BLANK, ENDS, FLAGS, KEYWORDS, NEUTRAL, NEVER, OPEN, RANDOM_PLACES, Smell, words};
 use super::{Reason, is_index, unescaped};
 
 /// Nobody names a member in more bytes. Without a limit, a long name above many values would be taken apart for each.
@@ -171,30 +170,4 @@ pub(super) fn smells_at_all(name: &str) -> bool {
                 .iter()
                 .any(|part| rest.get(..part.len()).is_some_and(|start| start.eq_ignore_ascii_case(part.as_bytes())))
     })
-}
-
-/// The words of a name, in lower case: of `dbPassword`, `DB_PASSWORD` and `db-password` these are `db` and `password`.
-pub(super) fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut word = String::new();
-    let chars: Vec<char> = name.chars().collect();
-    for (at, char) in chars.iter().enumerate() {
-        let before = at.checked_sub(1).and_then(|at| chars.get(at));
-        let next = chars.get(at + 1);
-        let begins = before.is_some_and(|before| {
-            before.is_lowercase() && char.is_uppercase()
-                || before.is_ascii_digit() != char.is_ascii_digit()
-                || before.is_uppercase() && char.is_uppercase() && next.is_some_and(|next| next.is_lowercase())
-        });
-        if (begins || !char.is_alphanumeric()) && !word.is_empty() {
-            words.push(std::mem::take(&mut word));
-        }
-        if char.is_alphanumeric() {
-            word.extend(char.to_lowercase());
-        }
-    }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    words
 }

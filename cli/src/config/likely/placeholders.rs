@@ -1,7 +1,7 @@
 //! Values that stand for a secret and are none: placeholders, references, names, words of configs.
 
-use super::names::words;
 use super::randomness::is_random;
+use super::words::words;
 
 /// Whether something else is meant to stand here: `${X}`, `{{ x }}`, `<your-token>`, `op://…`, `xxxx`.
 pub(super) fn is_placeholder(value: &str) -> bool {

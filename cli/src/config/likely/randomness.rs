@@ -1,24 +1,5 @@
 //! Whether a text is random, as keys are, or made of words, as names are.
 
-use super::placeholders::{is_placeholder, is_reference};
-
-/// At least 20 characters of base64, base64url or the like, of 3.5 bits each, that are no hash, no UUID and no public key.
-pub(super) fn is_key_text(value: &str) -> bool {
-    let in_key = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_.~!".contains(&byte);
-    let has = |kind: fn(&u8) -> bool| value.bytes().any(|byte| kind(&byte));
-    (20..=256).contains(&value.len())
-        && value.bytes().all(in_key)
-        && has(u8::is_ascii_digit)
-        && has(u8::is_ascii_alphabetic)
-        && bits_a_character(value) >= 3.5
-        && !is_hash(value)
-        && !is_uuid(value)
-        && !["MII", "MIG", "MFk", "MCo", "AAAA", "ssh-"].iter().any(|start| value.starts_with(start))
-        && !is_placeholder(value)
-        && !is_reference(value)
-        && is_random(value, 0.45)
-}
-
 /// Hexadecimal of a length that hashes have, or `sha512-…`.
 pub(super) fn is_hash(value: &str) -> bool {
     let is_hex = value.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -1,7 +1,7 @@
 //! What a value may be: chosen by a person, made by a machine, or a pair of user and password.
 
 use super::placeholders::{is_placeholder, is_reference, is_word_of_config};
-use super::randomness::{is_named_hash, is_random};
+use super::randomness::{bits_a_character, is_hash, is_named_hash, is_random, is_uuid};
 
 /// Whether a person would choose the value as a password. `changeme` is one: it is what the program takes.
 pub(super) fn is_chosen(value: &str, is_prose: bool, name: &[String]) -> bool {
@@ -114,4 +114,21 @@ pub(super) fn decoded_base64(value: &str) -> Option<String> {
         }
     }
     value.len().is_multiple_of(4).then_some(text)
+}
+
+/// At least 20 characters of base64, base64url or the like, of 3.5 bits each, that are no hash, no UUID and no public key.
+pub(super) fn is_key_text(value: &str) -> bool {
+    let in_key = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_.~!".contains(&byte);
+    let has = |kind: fn(&u8) -> bool| value.bytes().any(|byte| kind(&byte));
+    (20..=256).contains(&value.len())
+        && value.bytes().all(in_key)
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_alphabetic)
+        && bits_a_character(value) >= 3.5
+        && !is_hash(value)
+        && !is_uuid(value)
+        && !["MII", "MIG", "MFk", "MCo", "AAAA", "ssh-"].iter().any(|start| value.starts_with(start))
+        && !is_placeholder(value)
+        && !is_reference(value)
+        && is_random(value, 0.45)
 }

@@ -114,3 +114,29 @@ pub(super) const NEVER: &[&str] = &[
     "etag", "fingerprint", "thumbprint", "signature", "sig", "cert", "certificate", "ca", "url", "name", "kid",
     "description", "content", "image", "icon",
 ];
+
+/// The words of a name, in lower case: of `dbPassword`, `DB_PASSWORD` and `db-password` these are `db` and `password`.
+pub(super) fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut word = String::new();
+    let chars: Vec<char> = name.chars().collect();
+    for (at, char) in chars.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| chars.get(at));
+        let next = chars.get(at + 1);
+        let begins = before.is_some_and(|before| {
+            before.is_lowercase() && char.is_uppercase()
+                || before.is_ascii_digit() != char.is_ascii_digit()
+                || before.is_uppercase() && char.is_uppercase() && next.is_some_and(|next| next.is_lowercase())
+        });
+        if (begins || !char.is_alphanumeric()) && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+        if char.is_alphanumeric() {
+            word.extend(char.to_lowercase());
+        }
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}

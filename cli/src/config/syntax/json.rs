@@ -63,7 +63,7 @@ impl Syntax for Json {
     }
 
     fn write(&self, _: &str, _: &Value, plain: &str) -> Result<Zeroizing<String>, Refusal> {
-        Ok(quoted(plain))
+        Ok(member::quoted(plain))
     }
 
     fn insert(&self, document: &Document, parent: usize, names: &[String], plain: &str) -> Result<Edit, Refusal> {
@@ -101,14 +101,4 @@ fn unescaped(text: &str, span: &Range<usize>) -> Result<Option<Zeroizing<String>
         Ok(text) => Ok(Some(Zeroizing::new(text.to_owned()))),
         Err(_) => Err(Refusal::new(span.start, "a string holds a lone surrogate", "write it as a whole character")),
     }
-}
-
-/// `plain` as a JSON string.
-pub(super) fn quoted(plain: &str) -> Zeroizing<String> {
-    let mut buf = Zeroizing::new(vec![0; json::escaped_len(plain)]);
-    let escaped = json::escape(plain, &mut buf).expect("the buffer has the length that core asks for");
-    // Room for all of it: a text that grows leaves copies behind.
-    let mut quoted = Zeroizing::new(String::with_capacity(escaped.len() + 2));
-    ["\"", escaped, "\""].iter().for_each(|part| quoted.push_str(part));
-    quoted
 }

@@ -7,10 +7,9 @@
 
 use std::ops::Range;
 
-use fernseal_core::json::{Event, Events};
+use fernseal_core::json::{self, Event, Events};
 use zeroize::Zeroizing;
 
-use super::json::quoted;
 use super::{Edit, Refusal};
 
 /// The indentation of a level where a text shows none.
@@ -254,6 +253,16 @@ fn space_before(text: &str, end: usize) -> &str {
 fn last_line(space: &str) -> &str {
     let at = space.rfind('\n').map(|at| if space[..at].ends_with('\r') { at - 1 } else { at });
     at.map_or(space, |at| &space[at..])
+}
+
+/// Returns `plain` as a JSON string.
+pub(super) fn quoted(plain: &str) -> Zeroizing<String> {
+    let mut buf = Zeroizing::new(vec![0; json::escaped_len(plain)]);
+    let escaped = json::escape(plain, &mut buf).expect("the buffer has the length that core asks for");
+    // Room for all of it: a text that grows leaves copies behind.
+    let mut quoted = Zeroizing::new(String::with_capacity(escaped.len() + 2));
+    ["\"", escaped, "\""].iter().for_each(|part| quoted.push_str(part));
+    quoted
 }
 
 #[cfg(test)]

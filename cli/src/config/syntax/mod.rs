@@ -30,11 +30,36 @@ use std::sync::Arc;
 use fernseal_core::Error;
 use zeroize::Zeroizing;
 
-use self::reading::Text;
 pub(crate) use self::reading::{
     APPENDED, FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, Unescaped, ValueError, is_append,
-    opened, parent, read, steps,
+    opened, parent, steps,
 };
+use self::reading::{Obstacle, Plain, Text, WHOLE};
+use self::walk::Walk;
+
+/// Reads `text`, the content of the file `name`. A text that no format fits has tokens all the same.
+pub(crate) fn read(name: &str, source: FormatSource, text: &Text) -> Box<dyn Reading> {
+    let plain = |refusal, is_fault| -> Box<dyn Reading> {
+        Box::new(Plain { text: Arc::clone(text), obstacle: Obstacle { refusal, is_fault } })
+    };
+    let format = match source {
+        FormatSource::Given(format) => Ok(Some(format)),
+        FormatSource::Name => TextFormat::of_file(name, text),
+        FormatSource::Content => TextFormat::of_content(text).map(Some),
+    };
+    match format {
+        Ok(Some(TextFormat::Json)) => Box::new(Walk::new(Arc::clone(text))),
+        Ok(Some(TextFormat::Text)) => {
+            plain(Refusal::new(WHOLE, "as plain text it has no values, only tokens", "name another --format"), false)
+        }
+        Ok(Some(format)) => match Document::parse(format, Arc::clone(text)) {
+            Ok(document) => Box::new(document),
+            Err(refusal) => plain(refusal, true),
+        },
+        Ok(None) => plain(Refusal::new(WHOLE, "its format was not recognized", "name the format with --format"), false),
+        Err(refusal) => plain(refusal, true),
+    }
+}
 
 /// The supported formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use fernseal_core::config::{self, ValueKind};
 use fernseal_core::token::{self, Format as Form, Token};
-use fernseal_core::{Error, text};
+use fernseal_core::{Error, json, text};
 use zeroize::Zeroizing;
 
-use super::walk::Walk;
 use super::{Document, Edit, Kind, Name, Refusal, TextFormat, Value};
 
 /// The offset of what is the matter with all of a text.
@@ -81,7 +80,7 @@ impl<'a> Place<'a> {
         match self.written {
             Written::Read(Ok(text)) => Ok(Unescaped::AsWritten(text)),
             Written::Read(Err(refusal)) => Err(refusal.clone().into()),
-            Written::Raw(raw) if self.kind == Kind::String => Ok(super::walk::unescaped(raw)?),
+            Written::Raw(raw) if self.kind == Kind::String => Ok(unescaped(raw)?),
             Written::Raw(raw) => Ok(Unescaped::AsWritten(raw)),
         }
     }
@@ -259,35 +258,11 @@ pub(crate) enum FormatSource {
     Content,
 }
 
-/// Reads `text`, the content of the file `name`. A text that no format fits has tokens all the same.
-pub(crate) fn read(name: &str, source: FormatSource, text: &Text) -> Box<dyn Reading> {
-    let plain = |refusal, is_fault| -> Box<dyn Reading> {
-        Box::new(Plain { text: Arc::clone(text), obstacle: Obstacle { refusal, is_fault } })
-    };
-    let format = match source {
-        FormatSource::Given(format) => Ok(Some(format)),
-        FormatSource::Name => TextFormat::of_file(name, text),
-        FormatSource::Content => TextFormat::of_content(text).map(Some),
-    };
-    match format {
-        Ok(Some(TextFormat::Json)) => Box::new(Walk::new(Arc::clone(text))),
-        Ok(Some(TextFormat::Text)) => {
-            plain(Refusal::new(WHOLE, "as plain text it has no values, only tokens", "name another --format"), false)
-        }
-        Ok(Some(format)) => match Document::parse(format, Arc::clone(text)) {
-            Ok(document) => Box::new(document),
-            Err(refusal) => plain(refusal, true),
-        },
-        Ok(None) => plain(Refusal::new(WHOLE, "its format was not recognized", "name the format with --format"), false),
-        Err(refusal) => plain(refusal, true),
-    }
-}
-
 /// A text of which only the tokens are known.
 #[derive(Debug)]
 pub(super) struct Plain {
-    text: Text,
-    obstacle: Obstacle,
+    pub(super) text: Text,
+    pub(super) obstacle: Obstacle,
 }
 
 impl Reading for Plain {
@@ -527,4 +502,13 @@ pub(crate) fn opened<'s>(text: &str, mut secret: impl FnMut(&str) -> Option<&'s 
     }
     out.push_str(&text[read..]);
     Some(out)
+}
+
+/// Returns the text of a string value without its escapes.
+pub(super) fn unescaped(raw: &str) -> Result<Unescaped<'_>, Error> {
+    if !raw.contains('\\') {
+        return Ok(Unescaped::AsWritten(raw));
+    }
+    let mut buf = Zeroizing::new(vec![0; raw.len()]);
+    json::unescape(raw, &mut buf).map(|text| Unescaped::Copy(Zeroizing::new(text.to_owned())))
 }

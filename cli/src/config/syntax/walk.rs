@@ -14,11 +14,10 @@ use fernseal_core::Error;
 use fernseal_core::config::{self, ValueKind};
 use fernseal_core::json::{self, Event, Events};
 use fernseal_core::token;
-use zeroize::Zeroizing;
 
 use super::reading::{
     APPENDED, FoundToken, Leaf, Owner, Place, ReadError, Reading, Spot, Text, Tokens, Unescaped, ValueError, Written,
-    parent, steps,
+    parent, steps, unescaped,
 };
 use super::{Edit, Kind, Refusal, TextFormat, member};
 
@@ -96,7 +95,7 @@ impl Reading for Walk {
     }
 
     fn replace(&self, spot: &Spot, plain: &str) -> Result<Edit, Refusal> {
-        Ok(Edit::new(spot.span.clone(), super::json::quoted(plain)))
+        Ok(Edit::new(spot.span.clone(), member::quoted(plain)))
     }
 
     fn format(&self) -> Option<TextFormat> {
@@ -251,15 +250,6 @@ impl<'a> PointerTree<'a> {
     }
 }
 
-/// Returns the text of a string value without its escapes.
-pub(super) fn unescaped(raw: &str) -> Result<Unescaped<'_>, Error> {
-    if !raw.contains('\\') {
-        return Ok(Unescaped::AsWritten(raw));
-    }
-    let mut buf = Zeroizing::new(vec![0; raw.len()]);
-    json::unescape(raw, &mut buf).map(|text| Unescaped::Copy(Zeroizing::new(text.to_owned())))
-}
-
 /// The names on the way to a token: (start of the object, name), and whether the second walk has seen the name.
 type NamesAboveTokens<'a> = BTreeMap<(usize, Cow<'a, str>), bool>;
 
@@ -378,6 +368,8 @@ fn broken(offset: usize, error: Error) -> ReadError {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use zeroize::Zeroizing;
 
     use super::*;
 
