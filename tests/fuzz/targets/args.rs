@@ -11,6 +11,9 @@ mod env;
 #[path = "../../../cli/src/quote.rs"]
 #[allow(dead_code)] // the arguments need pointers only
 mod quote;
+#[path = "../../../cli/src/time.rs"]
+#[allow(dead_code)] // the arguments need ages only
+mod time;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
