@@ -12,13 +12,15 @@ use serde_json::json;
 use crate::error::{Failure, FileFailure, Refused, Result};
 use crate::keys::derive::{self, Master};
 use crate::output::{self, Report};
+use crate::platform;
 use crate::quote::{json_line, one_line};
 use crate::store;
-use crate::store::journal::{self, JOURNAL};
 use crate::time;
 
 const VARIABLE: &str = "PROXMOX_MCP_AUDIT_LOG";
-/// The path that stands for systemd's journal.
+/// Where journald listens.
+const JOURNAL: &str = "/run/systemd/journal/socket";
+/// The name of systemd's journal in the place of a path.
 const JOURNALD: &str = "journald:";
 
 /// The audit log; disabled if it has no path.
@@ -168,7 +170,7 @@ impl Audit {
             "outcome": entry.outcome.to_string(),
         }));
         let written = match path.as_os_str() == JOURNALD {
-            true => journal::send(
+            true => platform::send_to_journal(
                 Path::new(JOURNAL),
                 &[
                     ("MESSAGE", &line),

@@ -1,5 +1,8 @@
 //! Linux: what the kernel offers beyond POSIX. Each function has a twin in `portable.rs`.
 
+#[path = "journal.rs"]
+mod journal;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
@@ -24,6 +27,8 @@ use rustix::process::{
 use rustix::pty::{OpenptFlags, openpt};
 
 use super::{Attributes, FileSystem, Listed};
+
+pub(crate) use journal::send as send_to_journal;
 
 /// How a directory is opened to reach files in it. With O_PATH it need not be readable: search permission is enough.
 pub(crate) const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);

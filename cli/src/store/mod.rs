@@ -8,7 +8,6 @@ mod backups;
 mod durable;
 mod file;
 mod find;
-pub(crate) mod journal;
 mod lock;
 mod memory;
 mod merge_file;

@@ -12,9 +12,6 @@ use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
 };
 
-/// Where journald listens.
-pub(crate) const JOURNAL: &str = "/run/systemd/journal/socket";
-
 /// Sends an entry to the journal that listens at `socket`. No value holds a line end.
 pub(crate) fn send(socket: &Path, fields: &[(&str, &str)]) -> io::Result<()> {
     let entry: String = fields.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
