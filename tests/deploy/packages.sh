@@ -87,10 +87,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# The crates contain their source and metadata, and two of them one more file each. They build without other files.
-for crate in fernseal-core= fernseal=schema.json fernseal-ffi=fernseal.h; do
-    cargo package --list --allow-dirty --offline --quiet -p "${crate%=*}" | grep -v '^src/.*\.rs$' | sort >"$work/is"
-    printf '%s\n' .cargo_vcs_info.json Cargo.lock Cargo.toml Cargo.toml.orig LICENSE README.md ${crate#*=} | sort >"$work/wanted"
+# The crates contain their source and metadata, and what their manuals refer to. They build without other files.
+for crate in fernseal-core= "fernseal=schema.json secrets-file.schema.json json-versions.md" fernseal-ffi=fernseal.h; do
+    cargo package --list --allow-dirty --offline --quiet -p "${crate%=*}" | grep -v '^src/.*\.rs$' | LC_ALL=C sort >"$work/is"
+    printf '%s\n' .cargo_vcs_info.json Cargo.lock Cargo.toml Cargo.toml.orig LICENSE README.md ${crate#*=} | LC_ALL=C sort >"$work/wanted"
     diff "$work/wanted" "$work/is" >&2 || fail "${crate%=*} should hold (<) and holds (>)"
 done
 # cargo keeps the sources of each crate that it unpacks by name and version, also those of an older fernseal-core that
