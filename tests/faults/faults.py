@@ -442,8 +442,8 @@ def main():
     if count := sum(fault.scenario.name == "careless" for fault in faults):
         print(f"(a careless rotation, for comparison: {count} faults, secrets lost at {careless.total()})")
     print(f"{time.monotonic() - begun:.0f} seconds")
-    is_whole = not only and "EVERY" not in os.environ
-    if lost or missed > ours.total() // 50 or is_whole and not (careless["killed"] and careless["failing once"]):
+    is_much = not only and int(os.environ.get("EVERY", 1)) <= 4
+    if lost or missed > ours.total() // 50 or is_much and not (careless["killed"] and careless["failing once"]):
         sys.exit(1)
 
 
