@@ -8,13 +8,14 @@ use super::words::Smell;
 use super::words::words;
 use super::{Reason, step};
 
-/// `NAME=secret`, `--token=secret`, `--token secret`, `Authorization: Bearer secret`, `Server=…;Password=secret`.
+/// Finds a secret within `value` and returns the reason: `NAME=secret`, `--token=secret`, `--token secret`,
+/// `Authorization: Bearer secret`, `Server=…;Password=secret`.
 pub(super) fn embedded(value: &str) -> Option<Reason> {
     if value.len() > 64 * 1024 || !value.contains(['=', ':', ' ']) || !smells_at_all(value) {
         return None;
     }
     let is_line = !value.contains('\n');
-    // A whole value that is one assignment or header.
+    // The whole value is one assignment or header.
     let in_name = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
     for mark in ["=", ": "] {
         if let Some((name, secret)) = value.split_once(mark)
@@ -66,7 +67,7 @@ pub(super) fn embedded(value: &str) -> Option<Reason> {
         if ["bearer", "basic", "token"].iter().any(|scheme| next.eq_ignore_ascii_case(scheme)) {
             next = pieces.clone().nth(1).unwrap_or_default().trim_matches(['"', '\'']);
         }
-        // In a sentence the next word is any word.
+        // In a sentence the next word can be any word, so it counts only if it looks generated.
         let is_made_for = is_made(next) && by_name(&step(name), next, true).is_some();
         let is_option = is_line && piece.starts_with("--") && has_digits(next, 1) && !next.starts_with('-');
         let is_chosen_for = is_option && by_name(&step(name), next, false).is_some();
@@ -77,7 +78,7 @@ pub(super) fn embedded(value: &str) -> Option<Reason> {
     None
 }
 
-/// What of a Kubernetes Secret's data is worth sealing.
+/// Reports whether a value in the data of a Kubernetes Secret is worth sealing.
 pub(super) fn is_secret_data(name: &str, value: &str) -> bool {
     #[rustfmt::skip] // a table
     const NO_SECRETS: &[&str] = &[

@@ -1,14 +1,14 @@
 //! Likely secrets: values of a config that nobody named, but that look like secrets.
 //!
-//! A value is likely a secret by its own form (a private key, a JWT, a service's prefix, a URL with a password), by the name
-//! of its member (`db_password`, `x-api-key`), or because it is random text in a place where keys are kept. A guess is no
-//! proof: what is found here can be listed as no secret. The two errors cost differently. A secret that is missed leaks; a
-//! false alarm in many files makes people turn the search off. So a name alone is not enough: the value must also be one
-//! that a person or a machine would choose as a secret, and not a placeholder, a path, a label or a flag.
+//! A value is likely a secret by its own form (a private key, a JWT, a service's prefix, a URL with a password), by the
+//! name of its member (`db_password`, `x-api-key`), or because it is random text in a place where keys are kept. These
+//! are guesses: the user can list a value as not a secret. A missed secret leaks; false alarms in many files make
+//! people turn the search off. So a name alone is not enough: the value must also be one that a person or a machine
+//! would choose as a secret, and not a placeholder, a path, a label or a flag.
 //!
-//! What this module is not for: values that `.fernseal.toml` or the command line names, which are certain.
-//! It knows no file and no format, and needs std alone, so that `tests/findings` can measure it by itself.
-//! After a change run `tests/findings/corpus.py`: it counts what is found and what is a false alarm.
+//! This module is not for values that `.fernseal.toml` or the command line names: those are certain. It depends on no
+//! file and no format, and uses only std, so that `tests/findings` can build and measure it alone. After a change, run
+//! `tests/findings/corpus.py`: it counts the secrets that are found and the false alarms.
 
 mod embedded;
 mod names;
@@ -33,18 +33,18 @@ use self::shapes::{by_form, may_be_secret};
 /// Why a value is likely a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// The name of its member, or of the option or variable before it.
+    /// The name of its member, or of the option or variable in front of it.
     Name(String),
-    /// It begins as the tokens of a service do.
+    /// It begins with the prefix of a service's tokens.
     Service(&'static str),
     PrivateKey,
     Jwt,
     UrlPassword,
     /// `Server=…;Password=…`
     ConnectionString,
-    /// It stands in the data of a Kubernetes Secret.
+    /// It is in the data of a Kubernetes Secret.
     KubernetesSecret,
-    /// Random text of so many characters where keys are kept.
+    /// Random text of this many characters, in a place where keys are kept.
     Random(usize),
 }
 
@@ -63,11 +63,11 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A value of a config that holds no others, of any format.
+/// A string or scalar of a config in any format.
 pub(crate) trait JudgedLeaf {
-    /// Where it is (RFC 6901).
+    /// Returns its pointer (RFC 6901).
     fn pointer(&self) -> &str;
-    /// The text of a string, escapes taken off, or a number as it is written.
+    /// Returns the text of a string without escapes, or a number as it is written.
     fn value(&self) -> &str;
 }
 
@@ -91,8 +91,8 @@ impl<L: JudgedLeaf> JudgedLeaf for &L {
     }
 }
 
-/// Why the value at `pointer` (RFC 6901) is likely a secret. `value` is the text of a string, escapes taken off, or a number
-/// as it is written. In a text of messages (`is_prose`) a name alone says little.
+/// Returns why the value at `pointer` (RFC 6901) is likely a secret, if it is. `value` is the text of a string without
+/// escapes, or a number as it is written. In a list of messages (`is_prose`), a name alone is weak evidence.
 fn likely(pointer: &str, value: &str, is_prose: bool) -> Option<Reason> {
     let value = value.trim();
     if !may_be_secret(value) {
@@ -104,17 +104,18 @@ fn likely(pointer: &str, value: &str, is_prose: bool) -> Option<Reason> {
         .or_else(|| random(pointer, value))
 }
 
-/// What a text says of its leaves as a whole.
+/// Properties of a whole text that matter for each of its leaves.
 #[derive(Default)]
 pub(crate) struct Surroundings {
-    /// It is a list of messages, in which `"password": "Passwort"` is a label.
+    /// Whether the text is a list of messages, in which `"password": "Passwort"` is a label.
     is_prose: bool,
     /// The pointers of the Kubernetes Secrets in it.
     secrets: HashSet<String>,
 }
 
 impl Surroundings {
-    /// Looks at a text: at the first of its `strings`, and at those leaves that say [`KIND`], which may stand among others.
+    /// Examines the first `ENOUGH` of the `strings` of a text, and those of `kinds` that equal [`KIND`]. `kinds` may
+    /// contain other leaves too.
     pub(crate) fn of<L: JudgedLeaf>(strings: impl Iterator<Item = L>, kinds: impl Iterator<Item = L>) -> Self {
         let mut prose = Prose::default();
         strings.take(ENOUGH).for_each(|leaf| prose.add(leaf.value()));
@@ -123,9 +124,9 @@ impl Surroundings {
         Self { is_prose: prose.is_most(), secrets }
     }
 
-    /// Why a leaf is likely a secret: that at `index` of `leaves`, which are those of the text in their order, [`NEAR`] or all
-    /// before it and behind it. Beside [`likely`] of the leaf this sees what stands around it:
-    /// `{"name": "TOKEN", "value": …}`, `["--token", …]`, the data of a Kubernetes Secret.
+    /// Returns why the leaf at `index` is likely a secret, if it is. `leaves` are in text order and include at least
+    /// [`NEAR`] leaves on each side of it, or all. In addition to what [`likely`] checks, this considers the leaf's
+    /// surroundings: `{"name": "TOKEN", "value": …}`, `["--token", …]`, the data of a Kubernetes Secret.
     pub(crate) fn reason<L: JudgedLeaf>(&self, leaves: &[L], index: usize) -> Option<Reason> {
         let pointer = |index: usize| leaves.get(index).map_or("", |leaf| leaf.pointer());
         let value = |index: usize| leaves.get(index).map_or("", |leaf| leaf.value());
@@ -164,13 +165,13 @@ impl Surroundings {
     }
 }
 
-/// What the `kind` of a Kubernetes Secret says.
+/// The value of `kind` in a Kubernetes Secret.
 pub(crate) const KIND: &str = "Secret";
 
-/// So many strings tell whether a text is a list of messages.
+/// The number of strings that is enough to decide whether a text is a list of messages.
 const ENOUGH: usize = 10_000;
 
-/// How far a `name` may stand from its `value`, in leaves.
+/// The maximum distance between a `name` and its `value`, in leaves.
 pub(crate) const NEAR: usize = 4;
 const NAME_NAMES: [&str; 10] =
     ["name", "key", "Name", "Key", "variable", "header", "type", "ParameterKey", "OptionName", "parameterName"];
@@ -180,12 +181,12 @@ fn is_index(step: &str) -> bool {
     !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A step of a pointer, escapes taken off.
+/// Returns a step of a pointer without escapes.
 fn unescaped(step: &str) -> Cow<'_, str> {
     if step.contains('~') { Cow::Owned(step.replace("~1", "/").replace("~0", "~")) } else { Cow::Borrowed(step) }
 }
 
-/// The pointer of one step that leads to `name`.
+/// Returns the pointer that has `name` as its only step.
 fn step(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }

@@ -1,13 +1,15 @@
-//! Secrets that the names on the way to them give away: `db_password`, `x-api-key`, `tokens: {github: …}`.
+//! Secrets that are recognized by the names in their pointers: `db_password`, `x-api-key`, `tokens: {github: …}`.
 
 use super::values::{has_digits, is_chosen, is_key_text, is_made, is_pair};
 use super::words::{ABOUT, BLANK, ENDS, FLAGS, KEYWORDS, NEUTRAL, NEVER, OPEN, RANDOM_PLACES, Smell, words};
 use super::{Reason, is_index, unescaped};
 
-/// Nobody names a member in more bytes. Without a limit, a long name above many values would be taken apart for each.
+/// The maximum length of a name, in bytes; real names are shorter. Without a limit, a long name above many values would
+/// be split into words once for each value.
 const LONGEST: usize = 256;
 
-/// The value by the names on the way to it. In a text of messages (`is_prose`) a name alone says little.
+/// Returns why the value is likely a secret by the names in its pointer. In a list of messages (`is_prose`), a name
+/// alone is weak evidence.
 pub(super) fn by_name(pointer: &str, value: &str, is_prose: bool) -> Option<Reason> {
     let (name, above, is_child) = names(pointer)?;
     if name.len().max(above.len()) > LONGEST {
@@ -19,7 +21,7 @@ pub(super) fn by_name(pointer: &str, value: &str, is_prose: bool) -> Option<Reas
     }
     let words = words(&name);
     let smell = smell_of(&words, &unescaped(above)).map(|smell| match smell {
-        // A list of secrets is often one of names.
+        // A list with such a name often contains the names of secrets.
         Smell::Chosen if is_child => Smell::Made,
         Smell::Made | Smell::Either if is_child => Smell::Perhaps,
         other => other,
@@ -55,9 +57,9 @@ pub(super) fn by_name(pointer: &str, value: &str, is_prose: bool) -> Option<Reas
     is_likely.then(|| Reason::Name(name.into_owned()))
 }
 
-/// Random text where keys are kept: at least 20 characters of 3.5 bits each.
+/// Finds random text in places where keys are kept: at least 20 characters with 3.5 bits each.
 pub(super) fn random(pointer: &str, value: &str) -> Option<Reason> {
-    // First what costs least, and tells of most values.
+    // The cheapest check comes first. It rejects most values.
     if !is_key_text(value) {
         return None;
     }
@@ -74,7 +76,7 @@ pub(super) fn random(pointer: &str, value: &str) -> Option<Reason> {
     smells.then(|| Reason::Random(value.chars().count()))
 }
 
-/// The last name of a pointer that says something, the name above it, and whether the value is an item of a list below it.
+/// Returns the last meaningful name of a pointer, the name above it, and whether the value is a list item.
 pub(super) fn names(pointer: &str) -> Option<(&str, &str, bool)> {
     let (mut rest, mut last) = pointer.rsplit_once('/')?;
     let is_child = is_index(last);
@@ -86,7 +88,7 @@ pub(super) fn names(pointer: &str) -> Option<(&str, &str, bool)> {
     Some((last, above, is_child))
 }
 
-/// What the words of a name say; `above` is the name above it.
+/// Returns what the words of a name tell about the value. `above` is the name above it.
 pub(super) fn smell_of(words: &[String], above: &str) -> Option<Smell> {
     // The last keyword counts: `token_secret` is a secret, `secret_token_file` is about a token.
     let (start, len, smell) = (0..words.len()).rev().find_map(|end| keyword_at(&words[..=end]))?;
@@ -118,7 +120,7 @@ pub(super) fn words_about(words: &[String]) -> bool {
     words.iter().any(|word| ABOUT.contains(&word.as_str()))
 }
 
-/// The keyword at the end of `words`: where it begins, how many words it has, what it says.
+/// Finds the keyword at the end of `words`. Returns its start, its number of words, and its meaning.
 pub(super) fn keyword_at(words: &[String]) -> Option<(usize, usize, Smell)> {
     let ends = |keyword: &[&str]| {
         words.len() >= keyword.len()
@@ -133,7 +135,7 @@ pub(super) fn keyword_at(words: &[String]) -> Option<(usize, usize, Smell)> {
     if let Some((_, smell)) = ENDS.iter().rev().find(|(end, _)| last.ends_with(end)) {
         return Some((words.len() - 1, 1, *smell));
     }
-    // A plural may be a list of names, so its value must look made.
+    // A plural may be a list of names, so its value must look generated.
     let singular = last.strip_suffix('s')?;
     let is_plural = ["password", "secret", "token", "credential", "key", "cred", "apikey"].contains(&singular);
     let mut words = words.to_vec();
@@ -155,7 +157,7 @@ pub(super) fn keyword_at(words: &[String]) -> Option<(usize, usize, Smell)> {
     None
 }
 
-/// A cheap test that most names fail: whether a keyword may be in it.
+/// Reports whether `name` may contain a keyword. The test is cheap, and most names fail it.
 pub(super) fn smells_at_all(name: &str) -> bool {
     #[rustfmt::skip] // a table
     const PARTS: &[&str] = &[

@@ -1,9 +1,9 @@
-//! Values that stand for a secret and are none: placeholders, references, names, words of configs.
+//! Values that take the place of a secret but are not one: placeholders, references, names, words of configs.
 
 use super::randomness::is_random;
 use super::words::words;
 
-/// Whether something else is meant to stand here: `${X}`, `{{ x }}`, `<your-token>`, `op://…`, `xxxx`.
+/// Reports whether the value is to be replaced by something else: `${X}`, `{{ x }}`, `<your-token>`, `op://…`, `xxxx`.
 pub(super) fn is_placeholder(value: &str) -> bool {
     #[rustfmt::skip] // a table
     const REFERENCES: &[&str] = &[
@@ -42,7 +42,8 @@ pub(super) fn is_placeholder(value: &str) -> bool {
         || PARTS.iter().any(|part| lower.contains(part))
 }
 
-/// Whether the value says where a secret is, or names something: a path, a file, a URL, an expression, an identifier.
+/// Reports whether the value refers to a secret, or names something else: a path, a file, a URL, an expression, an
+/// identifier.
 pub(super) fn is_reference(value: &str) -> bool {
     is_path(value) || is_file_name(value) || is_url(value) || is_expression(value) || is_identifier(value)
 }
@@ -71,7 +72,7 @@ pub(super) fn is_url(value: &str) -> bool {
     !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
-/// `getenv("X")`, `secrets.DB_PASSWORD`
+/// Reports whether the value is an expression: `getenv("X")`, `secrets.DB_PASSWORD`.
 pub(super) fn is_expression(value: &str) -> bool {
     let in_name = |char: char| char.is_ascii_alphanumeric() || "_.".contains(char);
     let is_call = value.ends_with(')')
@@ -87,10 +88,11 @@ pub(super) fn is_expression(value: &str) -> bool {
     is_call || parts.len() >= 2 && parts.iter().all(is_name)
 }
 
-/// An identifier that names a secret (`db_password`, `MYSQL_ROOT_PASSWORD`), or a keyword itself.
+/// Reports whether the value is an identifier that names a secret (`db_password`, `MYSQL_ROOT_PASSWORD`) or a keyword
+/// itself.
 pub(super) fn is_identifier(value: &str) -> bool {
     let is_name = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_- ".contains(&byte));
-    // A digit within a word stands for a letter: `s3cret`.
+    // A digit within a word replaces a letter: `s3cret`.
     let bytes = value.as_bytes();
     let is_leet = bytes
         .windows(3)
@@ -118,7 +120,7 @@ pub(super) fn is_keyword(word: &str) -> bool {
     WORDS.iter().any(|keyword| keyword.eq_ignore_ascii_case(word))
 }
 
-/// Words that stand for any name or password in examples.
+/// Reports whether the word is a dummy name or password, as in examples.
 pub(super) fn is_dummy(word: &str) -> bool {
     #[rustfmt::skip] // a table
     const WORDS: &[&str] = &[
@@ -128,7 +130,7 @@ pub(super) fn is_dummy(word: &str) -> bool {
     is_keyword(word) || WORDS.iter().any(|dummy| dummy.eq_ignore_ascii_case(word))
 }
 
-/// Words that a config says of a secret instead of the secret: `none`, `required`, `string`.
+/// Reports whether the value is a word that configs contain instead of a secret: `none`, `required`, `string`.
 pub(super) fn is_word_of_config(value: &str) -> bool {
     #[rustfmt::skip] // a table
     const WORDS: &[&str] = &[

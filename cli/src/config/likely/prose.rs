@@ -1,6 +1,6 @@
-//! Whether a text is a list of messages, in which `"password": "Passwort"` is a label.
+//! Detects lists of messages, in which `"password": "Passwort"` is a label.
 
-/// How many of the values are sentences.
+/// Counts the values of a text, and how many of them are sentences.
 #[derive(Default)]
 pub(super) struct Prose {
     all: usize,
@@ -9,7 +9,7 @@ pub(super) struct Prose {
 
 impl Prose {
     pub(super) fn add(&mut self, value: &str) {
-        // Most values are one word, and the first character tells.
+        // The fast path: most values are a single word.
         if !value.contains(' ') {
             self.all += usize::from(value.contains(char::is_alphabetic));
             return;
@@ -21,7 +21,7 @@ impl Prose {
         self.prose += usize::from(has_letters && words.nth(1).is_some());
     }
 
-    /// Whether most of them are: the text is a list of messages.
+    /// Reports whether at least a third of the values are sentences: the text is then a list of messages.
     pub(super) fn is_most(&self) -> bool {
         self.all >= 10 && self.prose * 3 >= self.all
     }

@@ -1,6 +1,6 @@
-//! Whether a text is random, as keys are, or made of words, as names are.
+//! Distinguishes random texts such as keys from texts of words such as names.
 
-/// Hexadecimal of a length that hashes have, or `sha512-…`.
+/// Reports whether the value looks like a hash: hexadecimal of a hash's length, or `sha512-…`.
 pub(super) fn is_hash(value: &str) -> bool {
     let is_hex = value.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_named_hash(value) || is_hex && [32, 40, 56, 64, 96, 128].contains(&value.len())
@@ -18,7 +18,7 @@ pub(super) fn is_uuid(value: &str) -> bool {
         })
 }
 
-/// Shannon's entropy of the characters.
+/// Returns the Shannon entropy in bits per character.
 pub(super) fn bits_a_character(value: &str) -> f64 {
     let mut counts = [0_u32; 256];
     value.bytes().for_each(|byte| counts[usize::from(byte)] += 1);
@@ -36,9 +36,9 @@ pub(super) const PAIRS: &[&str] = &[
     "acefhiklmnoprstuy", "acdefhilmnoprstuwy", "abcdefgilmnprst", "aeio", "aehinors", "ceipt", "aemnpst", "aei",
 ];
 
-/// Whether the text is no word or name that a person would write: of its pairs of neighbours, a smaller share than `most`
-/// are pairs of letters as words have them. Words and names have about 0.9, random text has 0.25, random letters of one case
-/// 0.47. Digits beside digits do not count, so that a date is not random.
+/// Reports whether the text is random rather than words or names: the share of its character pairs that are common in
+/// words is below `most`. The share is about 0.9 in words and names, 0.25 in random text, and 0.47 in random letters of
+/// one case. Pairs of digits do not count, so that a date is not random.
 pub(super) fn is_random(text: &str, most: f64) -> bool {
     let bytes = text.as_bytes();
     let is_pair = |pair: &[u8]| {

@@ -1,11 +1,12 @@
-//! Secrets that their own form gives away: private keys, JWTs, URLs with a password, the tokens of services.
+//! Secrets that are recognized by their own form: private keys, JWTs, URLs with a password, the tokens of services.
 
 use super::Reason;
 use super::placeholders::{is_dummy, is_keyword, is_placeholder};
 use super::randomness::{is_random, is_uuid};
 use super::values::decoded_base64;
 
-/// What cannot be a secret, whatever its place: it is too short, a token of ours, or encrypted by another tool.
+/// Reports whether the value can be a secret at all. A value that is too short, a Fernseal token, or encrypted by
+/// another tool cannot.
 pub(super) fn may_be_secret(value: &str) -> bool {
     #[rustfmt::skip] // a table
     const SEALED: &[&str] = &[
@@ -17,7 +18,7 @@ pub(super) fn may_be_secret(value: &str) -> bool {
 }
 
 pub(super) fn by_form(value: &str, is_prose: bool) -> Option<Reason> {
-    // A PEM block may be in base64 once more, as in the config of kubectl.
+    // A PEM block may be base64-encoded once more, as in kubectl's config.
     let is_pem = |value: &str| {
         value.starts_with("LS0tLS1CRUdJTi") && decoded_base64(value).is_some_and(|text| is_private_key(&text))
     };
@@ -30,20 +31,22 @@ pub(super) fn by_form(value: &str, is_prose: bool) -> Option<Reason> {
     service(value).map(Reason::Service).or_else(|| has_jwt(value).then_some(Reason::Jwt))
 }
 
-/// A PEM block of a private key with a body. An encrypted one is no secret in plain text.
+/// Reports whether the value contains a PEM block of a private key with a body. An encrypted private key is not a
+/// plaintext secret.
 pub(super) fn is_private_key(value: &str) -> bool {
     value.match_indices("-----BEGIN ").any(|(at, begin)| {
         let rest = &value[at + begin.len()..];
         let Some((label, body)) = rest.split_once("-----") else { return false };
         let is_private = label.ends_with("PRIVATE KEY") || label == "PGP PRIVATE KEY BLOCK";
-        // Up to the next line of dashes, whatever it is: a body has none, and each is read once so.
+        // The body ends at the next dashes, as it contains none itself. So each part of the text is read only once.
         let body = body.split("-----").next().unwrap_or(body);
         let is_encrypted = label.starts_with("ENCRYPTED") || body.contains("ENCRYPTED");
         is_private && !is_encrypted && body.bytes().filter(|byte| byte.is_ascii_alphanumeric()).count() >= 40
     })
 }
 
-/// `scheme://user:password@host`. In a sentence a plain word is the name of the part, in whatever language.
+/// Reports whether the value contains `scheme://user:password@host`. In a sentence, a plain word in the place of the
+/// password is a label in some language.
 pub(super) fn has_url_password(value: &str, is_prose: bool) -> bool {
     value.match_indices("://").any(|(at, mark)| {
         let scheme = &value[..at];
@@ -63,8 +66,8 @@ pub(super) fn has_url_password(value: &str, is_prose: bool) -> bool {
     })
 }
 
-/// The prefixes of the tokens that services hand out: the prefix, how many more characters of the alphabet `A-Z a-z 0-9 - _`
-/// there are at least, and whose it is. Those that are public by design (Stripe's `pk_`, Sentry's DSN) are not among them.
+/// The prefixes of services' tokens: the prefix, the minimum number of further characters (`A-Z a-z 0-9 - _`), and the
+/// service. Tokens that are public by design (Stripe's `pk_`, Sentry's DSN) are not listed.
 pub(super) const SERVICES: &[(&str, usize, &str)] = &[
     ("ghp_", 30, "a GitHub token"),
     ("gho_", 30, "a GitHub token"),
@@ -151,12 +154,13 @@ pub(super) const SERVICES: &[(&str, usize, &str)] = &[
     ("ATATT3", 40, "an Atlassian token"),
 ];
 
-/// More of a token need not be looked at, so that a long run of prefixes costs no more than its length.
+/// The maximum number of characters of a token that are examined. It keeps the time linear for a long run of prefixes.
 const LONGEST: usize = 512;
 
-/// Whose token stands anywhere in the value. One walk: a prefix is looked for only where a word begins.
+/// Returns the service whose token the value contains, if any. One pass: prefixes are compared only at the start of
+/// words.
 pub(super) fn service(value: &str) -> Option<&'static str> {
-    // A token is one long word, and most values have none.
+    // A token is one long word, and most values contain no long word.
     if value.split(' ').all(|word| word.len() < 12) {
         return None;
     }
@@ -173,7 +177,7 @@ pub(super) fn service(value: &str) -> Option<&'static str> {
                 token.len() == 16 && token.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
             }
             "SG." => token.contains('.') && token.len() >= 40,
-            // Short prefixes are also the beginning of words: only what has no further word in it.
+            // Short prefixes can also begin ordinary words, so a separator in the rest rules the token out.
             "sk-" | "key-" | "hf_" | "r8_" => !token.contains(['-', '.', '_']),
             _ => true,
         };
@@ -187,7 +191,7 @@ pub(super) fn service(value: &str) -> Option<&'static str> {
     found.or_else(|| bot_token(value))
 }
 
-/// Tokens that are known by their shape.
+/// Finds tokens that are recognized by their form rather than by a prefix.
 pub(super) fn bot_token(value: &str) -> Option<&'static str> {
     let in_token = |char: char| char.is_ascii_alphanumeric() || "-_".contains(char);
     for (at, _) in value.match_indices(':') {
@@ -204,11 +208,11 @@ pub(super) fn bot_token(value: &str) -> Option<&'static str> {
     uuid.get(..36).is_some_and(is_uuid).then_some("a Proxmox API token")
 }
 
-/// Three parts of base64url, the first two of them JSON objects.
+/// Reports whether the value contains a JWT: three parts in base64url, the first two of them JSON objects.
 pub(super) fn has_jwt(value: &str) -> bool {
     value.match_indices("eyJ").any(|(at, _)| {
         let in_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
-        // A part ends at the next dot or earlier, so that each is read a few times at most.
+        // A part ends at the next dot or earlier, so each part is read only a few times.
         let mut rest = &value.as_bytes()[at..];
         let mut is_long = |start: &[u8]| {
             let len = rest.iter().take_while(|byte| in_part(byte)).count();
