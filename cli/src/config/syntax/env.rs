@@ -3,7 +3,7 @@
 //! The format has no standard. Docker Compose, npm's dotenv, python-dotenv and shells read it, and this scanner accepts
 //! what these four read alike. If they disagree about a value, the value is unclear and has the reason. If they
 //! disagree about where a value ends, the whole text is refused. On lines that end in CR LF the shell does not count,
-//! because it takes the CR as part of every value. `tests/formats/dialects.py` holds the scanner against all four.
+//! because it takes the CR as part of every value. `tests/formats/dialects.py` compares the scanner with all four.
 
 use zeroize::Zeroizing;
 
@@ -174,7 +174,7 @@ impl<'a> Scan<'a> {
         } else {
             self.assignment()?
         };
-        // What is behind it was looked at.
+        // The rest of the line was checked already.
         self.at += self.rest().find('\n').map_or(self.rest().len(), |end| end + 1);
         Ok(value)
     }

@@ -1,4 +1,5 @@
-//! JSON and JSONC, by the reader of core. All readers of JSON read a text alike, so that only invalid texts are refused.
+//! Reads and writes JSONC, and JSON as a [`Document`], with core's parser. All readers of JSON agree on a valid text,
+//! so only invalid texts are refused.
 
 use std::ops::Range;
 
@@ -8,7 +9,7 @@ use zeroize::Zeroizing;
 use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, member};
 
 pub(super) struct Json {
-    /// Whether comments and trailing commas may stand in it.
+    /// Whether comments and trailing commas are allowed.
     pub(super) relaxed: bool,
 }
 
@@ -85,12 +86,12 @@ fn invalid(offset: usize) -> Refusal {
     Refusal::new(offset, "invalid JSON", "check the file with a JSON validator")
 }
 
-/// What stands between the quotes of the string at `span`.
+/// Returns the source text between the quotes of the string at `span`.
 fn inside<'a>(text: &'a str, span: &Range<usize>) -> &'a str {
     &text[span.start + 1..span.end - 1]
 }
 
-/// The text of the string at `span`, if it is not as it is written.
+/// Returns the text of the string at `span`, if it contains escapes.
 fn unescaped(text: &str, span: &Range<usize>) -> Result<Option<Zeroizing<String>>, Refusal> {
     let raw = inside(text, span);
     if !raw.contains('\\') {

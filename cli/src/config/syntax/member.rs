@@ -1,9 +1,9 @@
 //! Adds a member to an object of JSON or JSONC and an item to an array, and removes a member. Everything else stays byte for
 //! byte.
 //!
-//! What is new is written as its neighbours are: their line ends, their indentation, their space behind the colon. Which
-//! values a text has is core's to say; here is only where the bytes go. Flow collections of YAML and inline tables of TOML
-//! are for [`splice`](super::splice).
+//! New members follow the style of their neighbours: the same line ends, indentation, and space after the colon. Core
+//! decides which values a text has; this module only decides where the bytes go. For flow collections of YAML and
+//! inline tables of TOML, see [`splice`](super::splice).
 
 use std::ops::Range;
 
@@ -12,12 +12,12 @@ use zeroize::Zeroizing;
 
 use super::{Edit, Refusal};
 
-/// The indentation of a level where a text shows none.
+/// The indentation of a level if the text has none.
 const INDENTATION: &str = "  ";
 
-/// Returns the edit that adds the string `plain` to the object at `group`, as its member `names[0]`; further names are those of
-/// objects in between, which are new too. Without a name it adds an item to the array at `group`. `is_relaxed` allows comments
-/// and trailing commas.
+/// Returns the edit that adds the string `plain` to the object at `group`, as its member `names[0]`. Further names are
+/// new objects inside it, and the last name is that of the string. Without a name, the edit adds an item to the array
+/// at `group`. `is_relaxed` allows comments and trailing commas.
 pub(super) fn insert(text: &str, is_relaxed: bool, group: &Range<usize>, names: &[String], plain: &str) -> Edit {
     let layout = Layout::of(text, is_relaxed, group);
     let example = layout.members.last().filter(|_| !names.is_empty()).or(layout.example.as_ref());
@@ -44,8 +44,8 @@ pub(super) fn insert(text: &str, is_relaxed: bool, group: &Range<usize>, names: 
     Edit::new(last.end..behind, Zeroizing::new(text))
 }
 
-/// Returns the edit that removes the member of the object at `group` whose value begins at `value`, with its comma and the
-/// whitespace that parts it from its neighbour.
+/// Returns the edit that removes the member of the object at `group` whose value begins at `value`, with its comma and
+/// the whitespace between it and its neighbour.
 pub(super) fn remove(text: &str, is_relaxed: bool, group: &Range<usize>, value: usize) -> Result<Edit, Refusal> {
     let layout = Layout::of(text, is_relaxed, group);
     let members = &layout.members;
@@ -63,7 +63,7 @@ pub(super) fn remove(text: &str, is_relaxed: bool, group: &Range<usize>, value: 
     Ok(Edit::new(span, Zeroizing::new(String::new())))
 }
 
-/// The text with a space for each byte of a comment, if it has comments.
+/// Returns the text with each byte of a comment except line feeds replaced by a space, or `None` if it has no comments.
 fn without_comments(text: &str) -> Option<Zeroizing<String>> {
     let bytes = text.as_bytes();
     let mut blank: Option<Zeroizing<String>> = None;
@@ -94,9 +94,9 @@ fn without_comments(text: &str) -> Option<Zeroizing<String>> {
     blank
 }
 
-/// Where the parts of a member are. Those of an item are its value alone.
+/// The offsets of the parts of a member. An item has only a value.
 struct Member {
-    /// Its name, with the quotes; of an item the empty range before its value.
+    /// Its name including quotes; for an item, the empty range before its value.
     name: Range<usize>,
     /// Where its value begins.
     value: usize,
@@ -104,24 +104,24 @@ struct Member {
     end: usize,
 }
 
-/// How an object or array is laid out.
+/// The layout of an object or array.
 struct Layout<'t> {
     written: &'t str,
     /// The text without its comments, if it has some.
     blank: Option<Zeroizing<String>>,
     members: Vec<Member>,
-    /// The object or array that it is in.
+    /// The object or array that contains it.
     around: Option<Range<usize>>,
-    /// Some member of the text.
+    /// Any member of the text, as an example of the style.
     example: Option<Member>,
 }
 
 impl<'t> Layout<'t> {
-    /// The layout of the object or array at `group` in `text`, which was read to its end before.
+    /// Returns the layout of the object or array at `group` in `text`, which was already checked to be valid.
     fn of(text: &'t str, is_relaxed: bool, group: &Range<usize>) -> Self {
         let blank = if is_relaxed { without_comments(text) } else { None };
         let mut layout = Self { written: text, blank, members: Vec::new(), around: None, example: None };
-        // Where the open levels begin.
+        // The starts of the open levels.
         let mut levels: Vec<usize> = Vec::new();
         let mut name = None;
         let events = if is_relaxed { Events::relaxed(text) } else { Events::new(text) };
@@ -164,12 +164,12 @@ impl<'t> Layout<'t> {
         layout
     }
 
-    /// The text, with spaces in the places of comments.
+    /// Returns the text with spaces in place of comments.
     fn text(&self) -> &str {
         self.blank.as_deref().map_or(self.written, String::as_str)
     }
 
-    /// Takes note of a value, with its name if it has one.
+    /// Records a value, with its name if it has one.
     fn begins(&mut self, is_member: bool, name: Option<Range<usize>>, value: usize) {
         if let Some(name) = name.clone().filter(|_| self.example.is_none()) {
             self.example = Some(Member { name, value, end: value });
@@ -179,8 +179,8 @@ impl<'t> Layout<'t> {
         }
     }
 
-    /// Where a new last member goes: behind the last one, behind its comma if it has one, and behind a comment on the same
-    /// line. Tells whether there is a comma.
+    /// Returns the offset for a new last member, which is after the last one, its comma and a comment on the same line,
+    /// and whether that comma exists.
     fn behind(&self, end: usize, group: &Range<usize>) -> (usize, bool) {
         let comma = self.text()[end..group.end - 1].find(',').map(|at| end + at + 1);
         let after = comma.unwrap_or(end);
@@ -190,7 +190,7 @@ impl<'t> Layout<'t> {
         (if has_comment { after + blanks } else { after }, comma.is_some())
     }
 
-    /// What stands before and behind the comma that parts a new last member from the present one.
+    /// Returns the whitespace before and after the comma between a new last member and the present last one.
     fn separator(&self) -> (&str, &str) {
         let text = self.text();
         let [.., before, last] = &*self.members else {
@@ -215,7 +215,7 @@ impl<'t> Layout<'t> {
         (last_line(before_comma), last_line(after_comma))
     }
 
-    /// What stands before and behind the first member of a group that is empty.
+    /// Returns the whitespace before and after the first member of an empty group.
     fn padding(&self, group: &Range<usize>) -> (String, String) {
         let text = self.text();
         let inside = &text[group.start + 1..group.end - 1];
@@ -224,7 +224,7 @@ impl<'t> Layout<'t> {
             let space = &behind[..behind.len() - behind.trim_start().len()];
             (last_line(space), last_line(space_before(text, around.end - 1)))
         });
-        // The line end and the indentation of the group's own line, and one level.
+        // The line end and indentation of the group's own line, and the indentation of one level.
         let (line, level) = match around {
             Some((line, outer)) if line.contains('\n') => {
                 let level = line.strip_prefix(outer).filter(|level| !level.is_empty() && outer.contains('\n'));
@@ -236,20 +236,21 @@ impl<'t> Layout<'t> {
         (format!("{line}{level}"), line.to_owned())
     }
 
-    /// The colon of a member, with the whitespace around it; without line ends.
+    /// Returns the colon of a member with the whitespace around it, without line ends.
     fn colon_of(&self, member: &Member) -> String {
         let colon = &self.text()[member.name.end..member.value];
         if colon.contains('\n') { ": ".to_owned() } else { colon.to_owned() }
     }
 }
 
-/// The whitespace before `end`.
+/// Returns the whitespace before `end`.
 fn space_before(text: &str, end: usize) -> &str {
     let before = &text[..end];
     &before[before.trim_end_matches([' ', '\t', '\n', '\r']).len()..]
 }
 
-/// The last line end in whitespace and what is behind it: blank lines stand between groups, not between all members.
+/// Returns the last line end in whitespace and the text after it. Blank lines separate groups of members, so they are
+/// not copied.
 fn last_line(space: &str) -> &str {
     let at = space.rfind('\n').map(|at| if space[..at].ends_with('\r') { at - 1 } else { at });
     at.map_or(space, |at| &space[at..])
@@ -259,7 +260,7 @@ fn last_line(space: &str) -> &str {
 pub(super) fn quoted(plain: &str) -> Zeroizing<String> {
     let mut buf = Zeroizing::new(vec![0; json::escaped_len(plain)]);
     let escaped = json::escape(plain, &mut buf).expect("the buffer has the length that core asks for");
-    // Room for all of it: a text that grows leaves copies behind.
+    // Allocate everything at once: a growing string would leave copies of the secret in memory.
     let mut quoted = Zeroizing::new(String::with_capacity(escaped.len() + 2));
     ["\"", escaped, "\""].iter().for_each(|part| quoted.push_str(part));
     quoted

@@ -5,9 +5,9 @@
 //! disagree on the text of a value, the value is not changed, and a [`Refusal`] names the disagreement. This module
 //! never guesses.
 //!
-//! Strict JSON has a reading of its own, [`walk`]. Each other format is a file here with an implementation of
-//! [`Syntax`], which fills a [`Document`]. To add one: write that, name it in [`TextFormat`], and give it to the proof
-//! in `tests/formats`. Files, keys and the messages of commands do not belong here.
+//! Strict JSON has its own [`Reading`] in [`walk`]. Each other format has a file here with an implementation of
+//! [`Syntax`], which fills a [`Document`]. To add a format, implement [`Syntax`], add a variant to [`TextFormat`], and
+//! add the format to the tests in `tests/formats`. Files, keys and the messages of commands do not belong here.
 
 mod detect;
 mod env;
@@ -37,7 +37,7 @@ pub(crate) use self::reading::{
 use self::reading::{Obstacle, Plain, Text, WHOLE};
 use self::walk::Walk;
 
-/// Reads `text`, the content of the file `name`. A text that no format fits has tokens all the same.
+/// Reads `text`, the content of the file `name`. A text of unknown format has tokens too.
 pub(crate) fn read(name: &str, source: FormatSource, text: &Text) -> Box<dyn Reading> {
     let plain = |refusal, is_fault| -> Box<dyn Reading> {
         Box::new(Plain { text: Arc::clone(text), obstacle: Obstacle { refusal, is_fault } })
@@ -72,18 +72,18 @@ pub(crate) enum TextFormat {
     Yaml,
     /// Sections with `name = value`, as in systemd's units.
     Ini,
-    /// As [`TextFormat::Ini`], without sections.
+    /// The same as [`TextFormat::Ini`], without sections.
     Properties,
     /// Any text: it has no values, only tokens.
     Text,
 }
 
 impl TextFormat {
-    /// All formats.
+    /// Every format.
     pub(crate) const ALL: [Self; 8] =
         [Self::Json, Self::Jsonc, Self::Env, Self::Toml, Self::Yaml, Self::Ini, Self::Properties, Self::Text];
 
-    /// The name for `--format` and for messages.
+    /// Returns the name for `--format` and for messages.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -97,7 +97,7 @@ impl TextFormat {
         }
     }
 
-    /// The name as people write it.
+    /// Returns the name as people write it.
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Json => "JSON",
@@ -137,7 +137,7 @@ trait Syntax {
     /// names are new containers inside it, and the last name is that of the string.
     fn insert(&self, document: &Document, parent: usize, names: &[String], plain: &str) -> Result<Edit, Refusal>;
 
-    /// An edit that adds the string `plain` behind the last item of the list at `parent`.
+    /// Returns an edit that adds the string `plain` after the last item of the list at `parent`.
     fn append(&self, document: &Document, parent: usize, plain: &str) -> Result<Edit, Refusal>;
 
     /// Returns an edit that removes the value at `index` and its name.
@@ -325,12 +325,12 @@ impl Document {
         Ok(Self { format, text, values: found.0 })
     }
 
-    /// The format that it was read as.
+    /// Returns the format that it was read as.
     pub(crate) const fn format(&self) -> TextFormat {
         self.format
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -340,7 +340,8 @@ impl Document {
         self.values.iter().filter(|value| value.is_leaf() && value.name != Name::None)
     }
 
-    /// The text that `value` stands for: of a string its text without quotes and escapes, of a scalar what is written.
+    /// Returns the text of `value`: for a string, its text without quotes and escapes; for a scalar, the text as it is
+    /// written.
     ///
     /// # Errors
     /// The readers of the format disagree on the text.
@@ -352,7 +353,7 @@ impl Document {
         value.decoded.as_deref().map_or(&self.text[value.inside()], String::as_str)
     }
 
-    /// The pointer of `value` (RFC 6901).
+    /// Returns the pointer of `value` (RFC 6901).
     pub(crate) fn pointer(&self, value: &Value) -> String {
         let mut steps = Vec::new();
         let mut here = Some(value);
@@ -368,10 +369,11 @@ impl Document {
         steps.iter().rev().map(String::as_str).collect()
     }
 
-    /// The value at `pointer`: `/auth/token_value` (RFC 6901) or `auth.token_value`.
+    /// Returns the value at `pointer`: `/auth/token_value` (RFC 6901) or `auth.token_value`.
     ///
     /// # Errors
-    /// [`Error::InvalidPointer`], [`Error::NotFound`]; [`Error::DuplicateKey`] if a name on the way occurs twice.
+    /// [`Error::InvalidPointer`], [`Error::NotFound`]; [`Error::DuplicateKey`] if a name in the pointer occurs twice in
+    /// its object.
     pub(crate) fn find(&self, pointer: &str) -> Result<&Value, Error> {
         self.find_index(pointer).map(|index| &self.values[index])
     }

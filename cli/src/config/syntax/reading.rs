@@ -1,8 +1,8 @@
-//! What the commands ask of a text, whatever its format: its tokens, its values, and edits of one of them.
+//! The interface between the commands and a text of any format: its tokens, its values, and edits of a value.
 //!
-//! Three kinds of texts answer. Strict JSON is walked through for each question, so that a large config costs no table
-//! of its values ([`walk`](super::walk)). The other formats have such a table ([`Document`]). Of any other text only
-//! the tokens are known ([`Plain`]).
+//! There are three implementations. Strict JSON is walked through for each query, so that a large config needs no table
+//! of its values ([`walk`](super::walk)). The other formats have such a table ([`Document`]). For a text of unknown
+//! format, only the tokens are known ([`Plain`]).
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use zeroize::Zeroizing;
 
 use super::{Document, Edit, Kind, Name, Refusal, TextFormat, Value};
 
-/// The offset of what is the matter with all of a text.
+/// The offset of a refusal that concerns the whole text.
 pub(super) const WHOLE: usize = usize::MAX;
 
-/// A text that several share. Secrets may stand in it.
+/// A shared text. It may contain secrets.
 pub(crate) type Text = Arc<Zeroizing<String>>;
 
-/// Where a value lies.
+/// The place of a value in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spot {
     pub(crate) kind: Kind,
-    /// Quotes included.
+    /// Its bytes, including quotes.
     pub(crate) span: Range<usize>,
-    /// Its number among the values of a [`Document`].
+    /// Its index among the values of a [`Document`].
     index: usize,
 }
 
@@ -49,10 +49,10 @@ pub(crate) struct Place<'a> {
     written: Written<'a>,
 }
 
-/// How the text of a value is known.
+/// The text of a value, decoded or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Written<'a> {
-    /// As the inside of a JSON string, or as a scalar of JSON.
+    /// The source text of a JSON scalar, or of a JSON string without its quotes.
     Raw(&'a str),
     Read(Result<&'a str, &'a Refusal>),
 }
@@ -62,20 +62,20 @@ impl<'a> Place<'a> {
         Self { kind: spot.kind, spot, written }
     }
 
-    /// Where it begins in the text.
+    /// Returns its offset in the text.
     pub(crate) fn start(&self) -> usize {
         self.spot.span.start
     }
 
-    /// Whether it holds other values.
+    /// Reports whether it is a container.
     pub(crate) fn is_group(&self) -> bool {
         matches!(self.kind, Kind::Map | Kind::List)
     }
 
-    /// Of a string its text without quotes and escapes; of a number, a truth value or nothing what is written.
+    /// Returns the text of a string without quotes and escapes, and of any other scalar the text as it is written.
     ///
     /// # Errors
-    /// Why nobody can say what it is.
+    /// Fails if the text is ambiguous or invalid.
     pub(crate) fn text(&self) -> Result<Unescaped<'a>, ValueError> {
         match self.written {
             Written::Read(Ok(text)) => Ok(Unescaped::AsWritten(text)),
@@ -85,7 +85,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Whether it is a string without a character.
+    /// Reports whether it is an empty string.
     pub(crate) fn is_empty_string(&self) -> bool {
         self.kind == Kind::String && self.text().is_ok_and(|text| text.is_empty())
     }
@@ -98,7 +98,7 @@ pub(crate) struct Leaf<'a> {
     pub(crate) place: Place<'a>,
 }
 
-/// A string value's text, its escapes taken off: as it is written, or a copy that is wiped in the end.
+/// The text of a string value without escapes: borrowed from the source, or a copy that is wiped when dropped.
 #[derive(Debug)]
 pub(crate) enum Unescaped<'a> {
     AsWritten(&'a str),
@@ -125,7 +125,7 @@ impl Unescaped<'_> {
     }
 }
 
-/// Why there is no value at a pointer, or nobody can say what its text is.
+/// The reason why there is no value at a pointer, or why its text is ambiguous.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ValueError {
     Core(Error),
@@ -144,48 +144,48 @@ impl From<Refusal> for ValueError {
     }
 }
 
-/// Why a text cannot be read at all.
+/// The reason why a text cannot be read at all.
 #[derive(Debug)]
 pub(crate) enum ReadError {
-    /// It is not JSON from this byte on.
+    /// It is invalid JSON from this byte on.
     InvalidJson(usize),
     /// It is nested too deeply, at this byte.
     TooDeep(usize),
-    /// A name on the way to a token, which this pointer leads to, occurs twice.
+    /// A name in the pointer of a token, which is given here, occurs twice in its object.
     NamedTwice(String),
     /// The pointers of its tokens would take up too much memory.
     LongNames,
 }
 
-/// The tokens of a text, in order, and where something merely looks like one.
+/// The tokens of a text in order, and the places of values that only look like tokens.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
     pub(crate) tokens: Vec<FoundToken>,
     pub(crate) lookalikes: Vec<String>,
 }
 
-/// A token, or what begins like one.
+/// A token, or a text that begins like one.
 #[derive(Debug)]
 pub(crate) struct FoundToken {
-    /// Of a value its pointer; elsewhere line and column.
+    /// The pointer of a value; outside of values, the line and column.
     pub(crate) pointer: String,
-    /// Where its own characters stand.
+    /// The place of its own characters, without quotes.
     pub(crate) inside: Range<usize>,
-    /// Its text, where escapes make that another than what is written.
+    /// Its text, if that differs from the source because of escapes.
     pub(crate) unescaped: Option<String>,
     /// The token's format and timestamp, or why it is not a token.
     pub(crate) form: Result<(Form, u64), Error>,
     pub(crate) owner: Owner,
 }
 
-/// What a token stands in.
+/// What contains a token.
 #[derive(Debug, Clone)]
 pub(crate) enum Owner {
     /// It is a whole value.
     Value(Spot),
     /// It is a part of a value's text.
     Within(Spot),
-    /// It is no part of a value: it stands in a comment, or the format is not known.
+    /// It is outside of all values: in a comment, or in a text of unknown format.
     Nothing,
 }
 
@@ -195,66 +195,67 @@ impl FoundToken {
     }
 }
 
-/// What the commands ask of a text.
+/// A text that was read, for queries and edits.
 pub(crate) trait Reading: Send + Sync {
-    /// Checks the text, and finds its tokens.
+    /// Checks the text and finds its tokens.
     fn tokens(&self) -> Result<Tokens, ReadError>;
 
-    /// The strings and scalars that are wanted, in order. `is_wanted` gets the kind of each, and its text as far as
-    /// that is known without work: of a string of JSON what is written. A pointer, which costs most, is made for these
-    /// alone.
+    /// Returns the strings and scalars that `is_wanted` selects, in order. It gets the kind of each value, and its text
+    /// as far as that is known without decoding: for a JSON string, the source text. Only the selected values get a
+    /// pointer, as making one costs most.
     fn leaves<'a>(&'a self, is_wanted: fn(Kind, &str) -> bool) -> Box<dyn Iterator<Item = Leaf<'a>> + 'a>;
 
-    /// The value at `pointer`: `/auth/token_value` (RFC 6901) or `auth.token_value`.
+    /// Returns the value at `pointer`: `/auth/token_value` (RFC 6901) or `auth.token_value`.
     fn find(&self, pointer: &str) -> Result<Place<'_>, ValueError>;
 
-    /// The values at `pointers`, each as [`Self::find`] finds it.
+    /// Returns the values at `pointers`, with the same results as [`Self::find`].
     fn find_all(&self, pointers: &[&str]) -> Vec<Result<Place<'_>, ValueError>>;
 
-    /// The text of the value at `spot`.
+    /// Returns the text of the value at `spot`.
     fn text_at(&self, spot: &Spot) -> Result<Unescaped<'_>, ValueError>;
 
-    /// Whether the value at `spot` may become another one.
+    /// Fails if the value at `spot` must not be replaced.
     fn check_replaceable(&self, spot: &Spot) -> Result<(), Refusal>;
 
-    /// An edit that makes the value at `spot` the string `plain`.
+    /// Returns an edit that replaces the value at `spot` with the string `plain`.
     fn replace(&self, spot: &Spot, plain: &str) -> Result<Edit, Refusal>;
 
-    /// An edit that adds the string `plain` at `pointer`, where nothing is yet, and the containers on the way to it.
+    /// Returns an edit that adds the string `plain` at `pointer`, where no value exists yet, and the missing containers
+    /// above it.
     fn insert(&self, pointer: &str, plain: &str) -> Result<Edit, Refusal>;
 
-    /// An edit that removes the value at `pointer` and its name.
+    /// Returns an edit that removes the value at `pointer` and its name.
     fn remove(&self, pointer: &str) -> Result<Edit, ValueError>;
 
-    /// Checks that `edits`, which are in order, change what they are to change and nothing else.
+    /// Fails if `edits`, which are sorted, change anything except the values that they are for.
     fn check(&self, edits: &[Edit]) -> Result<(), Refusal>;
 
-    /// The format, if it is known.
+    /// Returns the format, if it is known.
     fn format(&self) -> Option<TextFormat>;
 
-    /// Why values of the text are not known.
+    /// Returns the reason why the values of the text are not known, if they are not.
     fn obstacle(&self) -> Option<&Obstacle> {
         None
     }
 }
 
-/// Why nothing but the tokens of a text is known.
+/// The reason why only the tokens of a text are known, not its values.
 #[derive(Debug, Clone)]
 pub(crate) struct Obstacle {
     pub(crate) refusal: Refusal,
-    /// Whether the text has a format, or may have one, that cannot be read: then it is not known how a secret is
-    /// written there.
+    /// Whether the text has, or may have, a format that cannot be read. Then it is unknown how that format writes a
+    /// secret.
     pub(crate) is_fault: bool,
 }
 
-/// Where the format of a text is known from.
+/// The source from which the format of a text is known.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FormatSource {
-    /// The user has named it.
+    /// The user named it.
     Given(TextFormat),
-    /// The name of its file tells it.
+    /// The name of the file determines it.
     Name,
-    /// It comes from a pipe: its content tells it.
+    /// The text comes from a pipe, and its content determines the format.
     Content,
 }
 
@@ -317,7 +318,8 @@ impl Reading for Plain {
     }
 }
 
-/// Adds the tokens of `text` by their grammar. `owner` tells what each stands in, or that it is known already.
+/// Adds the tokens that the grammar of tokens finds in `text`. `owner` returns what contains a token, or `None` if the
+/// token was added already.
 fn apart(text: &str, found: &mut Tokens, owner: impl Fn(&Range<usize>) -> Option<Owner>) {
     let (mut line, mut line_start, mut counted) = (1, 0, 0);
     for token in text::tokens(text) {
@@ -346,11 +348,11 @@ impl Document {
         Place::new(Spot::of(self, index), Written::Read(written))
     }
 
-    /// The token that the value at `index` is, or what looks like one.
+    /// Returns the value at `index` as a token, if it is one or looks like one.
     fn whole_token(&self, index: usize) -> Option<FoundToken> {
         let value = &self.values[index];
         let said = self.text_of(value).ok().filter(|said| value.kind == Kind::String && token::is_sealed(said))?;
-        // In a text over several lines the token may stand as it is.
+        // A string of several lines may contain the token as it is.
         let written = &self.text[value.span.clone()];
         let inside = match written.find(said).filter(|_| written.matches(said).count() == 1) {
             Some(at) => value.span.start + at..value.span.start + at + said.len(),
@@ -365,7 +367,7 @@ impl Document {
 impl Reading for Document {
     fn tokens(&self) -> Result<Tokens, ReadError> {
         let mut found = Tokens::default();
-        // The values that are tokens or look like one, and all strings and scalars, by their places.
+        // The places of the values that are tokens or look like one, and the indices of all strings and scalars.
         let mut known: Vec<Range<usize>> = Vec::new();
         let mut leaves: Vec<usize> = Vec::new();
         for (index, value) in self.values.iter().enumerate().filter(|(_, value)| value.is_leaf()) {
@@ -437,7 +439,7 @@ impl Reading for Document {
     }
 
     fn check(&self, edits: &[Edit]) -> Result<(), Refusal> {
-        // Each value that is added or removed was checked by itself.
+        // An edit that adds or removes a value was checked when it was made.
         if let [edit] = edits
             && edit.is_checked
         {
@@ -459,15 +461,15 @@ impl Reading for Document {
     }
 }
 
-/// The last step of a pointer to the item that is to be added behind the last one of an array (RFC 6901).
+/// The last step of a pointer to a new item after the last one of an array (RFC 6901).
 pub(crate) const APPENDED: &str = "-";
 
-/// Whether the pointer leads behind the last item of an array.
+/// Reports whether the pointer is for a new item after the last one of an array.
 pub(crate) fn is_append(pointer: &str) -> bool {
     steps(pointer).is_ok_and(|steps| steps.last().is_some_and(|step| step == APPENDED))
 }
 
-/// The steps of a pointer: those of RFC 6901 with their escapes taken off, or names that are joined by dots.
+/// Returns the steps of a pointer: those of RFC 6901 without escapes, or names joined by dots.
 pub(crate) fn steps(pointer: &str) -> Result<Vec<String>, Error> {
     let Some(rest) = pointer.strip_prefix('/') else {
         return Ok(if pointer.is_empty() { Vec::new() } else { pointer.split('.').map(str::to_owned).collect() });
@@ -479,19 +481,19 @@ pub(crate) fn steps(pointer: &str) -> Result<Vec<String>, Error> {
     rest.split('/').map(unescape).collect()
 }
 
-/// The pointer of the object that the value at `pointer` is in; none, if it is in none.
+/// Returns the pointer of the container of the value at `pointer`, or `None` for the root value.
 pub(crate) fn parent(pointer: &str) -> Option<&str> {
     let separator = if pointer.starts_with('/') { '/' } else { '.' };
     match pointer.rsplit_once(separator) {
         _ if pointer.is_empty() => None,
-        // Names joined by dots cannot say that there is one name, and that it is empty.
+        // Names joined by dots cannot express a single empty name.
         Some(("", _)) if separator == '.' => Some("/"),
         parent => Some(parent.map_or("", |(parent, _)| parent)),
     }
 }
 
-/// `text` with its tokens opened: `secret` has that of each token, which are asked for in order. Returns nothing if it
-/// lacks one.
+/// Returns `text` with each token replaced by its secret. `secret` is called for each token in order. Returns `None` if
+/// `secret` does.
 pub(crate) fn opened<'s>(text: &str, mut secret: impl FnMut(&str) -> Option<&'s str>) -> Option<Zeroizing<String>> {
     let mut out = Zeroizing::new(String::with_capacity(text.len()));
     let mut read = 0;

@@ -3,8 +3,8 @@
 //!
 //! Core has a walk too ([`json::Walk`], [`json::find_duplicate`]). It needs no heap, and pays for that: it finds one
 //! pointer at a time, and compares names by their hashes, one SHA-256 for each name. With a heap, this walk finds many
-//! pointers in one pass and compares the names themselves. Two tests below compare the two walks: one the values, their
-//! pointers and repeated names, the other what each pointer leads to.
+//! pointers in one pass and compares the names themselves. Two tests below compare the two walks: one compares the
+//! values, their pointers and repeated names, the other the value at each pointer.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ fn kind_of(kind: json::Kind, raw: &str) -> Kind {
     }
 }
 
-/// The value of this kind at `span` of `text`.
+/// Returns the value of this kind at `span` of `text`.
 fn place(text: &str, kind: json::Kind, span: Range<usize>) -> Place<'_> {
     let quote = usize::from(kind == json::Kind::String);
     let raw = &text[span.start + quote..span.end - quote];
@@ -123,7 +123,7 @@ impl Reading for Walk {
         Ok(member::remove(&self.text, false, &object.span(), value.span().start)?)
     }
 
-    /// Which string an edit gives is core's to say, so that there is nothing to check.
+    /// Nothing needs to be checked: core writes the string of each edit.
     fn check(&self, _: &[Edit]) -> Result<(), Refusal> {
         Ok(())
     }
@@ -250,7 +250,7 @@ impl<'a> PointerTree<'a> {
     }
 }
 
-/// The names on the way to a token: (start of the object, name), and whether the second walk has seen the name.
+/// The names in the pointers of tokens: (start of the object, name), and whether the second walk has seen the name.
 type NamesAboveTokens<'a> = BTreeMap<(usize, Cow<'a, str>), bool>;
 
 /// Finds the tokens of `text`, and the pointers of values that only look like tokens.
@@ -373,8 +373,8 @@ mod tests {
 
     use super::*;
 
-    /// The pointers of the strings and scalars, and whether a name on the way to a token occurs twice, as core has
-    /// them.
+    /// Returns what core's walk finds: the pointers of the strings and scalars, and whether a name in the pointer of a
+    /// token occurs twice.
     fn by_core(text: &str) -> (Vec<String>, bool) {
         let mut levels = vec![json::Level::default(); json::MAX_DEPTH];
         let mut walk = json::Walk::new(text, &mut levels);

@@ -206,7 +206,7 @@ impl Syntax for Yaml {
     }
 }
 
-/// Where the value at `index` ends, if a line can stand below it.
+/// Returns the end of the value at `index`. Fails if no line can be added below it.
 fn end_to_add_below(document: &Document, index: usize) -> Result<usize, Refusal> {
     let at = splice::end(document, index);
     if document.values.iter().any(|value| value.unclear.is_some() && value.span.end == at) {
