@@ -1,35 +1,36 @@
-//! Which values of a text are secrets, and by what: because a pattern names them, or because they look like secrets.
+//! Decides which values of a text are secrets: those that a pattern names, and those that look like secrets.
 //!
-//! `check` tells what is found here, `encrypt --found` encrypts it: so both mean the same. The leaves may come from any
-//! format. Whether a value is encrypted already is not judged here.
+//! `check` reports these values and `encrypt --found` seals them, so both commands agree. The leaves may come from any
+//! format. This module does not check whether a value is encrypted already.
 
 pub(crate) use super::likely::{JudgedLeaf, KIND, Reason};
 use super::likely::{NEAR, Surroundings};
 use super::pattern::Patterns;
 
-/// Why a value is a secret.
+/// The reason why a value is a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// This pattern names it: that is certain.
+    /// This pattern names it, which is certain.
     Named(String),
     /// It looks like one.
     Likely(Reason),
 }
 
-/// Which leaves of a text are asked for.
+/// Selects leaves of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Which {
-    /// The strings at least.
+    /// At least the strings.
     Strings,
-    /// Those at least that say [`KIND`].
+    /// At least the strings that equal [`KIND`].
     Kinds,
-    /// All that may be secrets.
+    /// All leaves that may be secrets.
     All,
 }
 
-/// Finds the secrets among the leaves of one text, in their order, and hands on each with the reason. `leaves` gives them from
-/// the first on, each time that it is called: no more than a few are held at once. What `secrets` name is a secret whatever
-/// `ignored` says; that speaks of likely ones alone. Without `ignored`, likely secrets are not looked for.
+/// Calls `found` with each secret among the leaves of one text, in order, and with the reason. Each call of `leaves`
+/// starts again from the first leaf, so that only a few are in memory at once. A value that `secrets` name is a secret
+/// even if `ignored` matches it: `ignored` is for likely secrets only. Without `ignored`, there is no search for likely
+/// secrets.
 pub(crate) fn find<L: JudgedLeaf, I: Iterator<Item = L>>(
     leaves: impl Fn(Which) -> I,
     secrets: &mut [Patterns],
@@ -52,7 +53,7 @@ pub(crate) fn find<L: JudgedLeaf, I: Iterator<Item = L>>(
             here = NEAR;
         }
         window.extend(waiting.by_ref().take(WINDOW - window.len()));
-        // At the end of the text nothing is behind the last leaves.
+        // At the end of the text, no leaves follow the last ones.
         let is_end = window.len() < WINDOW;
         let end = if is_end { window.len() } else { WINDOW - NEAR };
         for at in here..end {
@@ -73,10 +74,11 @@ pub(crate) fn find<L: JudgedLeaf, I: Iterator<Item = L>>(
     }
 }
 
-/// So many leaves are held at once: some before and behind those that are judged.
+/// The number of leaves in memory at once: those that are checked, and [`NEAR`] on each side of them.
 const WINDOW: usize = 64 + 2 * NEAR;
 
-/// The first pattern that names the value at `pointer`. All of them are asked, so that each knows that it was used.
+/// Returns the first pattern that names the value at `pointer`. It tries all of them, so that each one that matches
+/// counts as used.
 fn named(pointer: &str, secrets: &mut [Patterns]) -> Option<Why> {
     let found = secrets.iter_mut().map(|patterns| patterns.find(pointer).map(|pattern| pattern.as_str().to_owned()));
     found.fold(None, Option::or).map(Why::Named)
@@ -118,7 +120,7 @@ mod tests {
         assert_eq!(found, [(leaves[0], Why::Named("/a/*".into())), (leaves[1], likely)]);
         let all = secrets.iter().chain([&ignored]).flat_map(Patterns::iter);
         let unused: Vec<&str> = all.filter(|(_, is_used)| !is_used).map(|(pattern, _)| pattern.as_str()).collect();
-        // A pattern that ignores what is no likely secret has no use.
+        // A pattern under `ignore` counts as used only if it matches a likely secret.
         assert_eq!(unused, ["**/never", "/a/x", "/old"]);
     }
 

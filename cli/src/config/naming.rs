@@ -1,7 +1,7 @@
-//! What names values of configs: pointers, each of which leads to one value, and patterns, which match any number.
+//! Names of values in configs: a pointer leads to one value, and a pattern matches any number of values.
 //!
-//! The two differ in cost and in meaning. A pointer is looked up, may lead to an object, and tells of a name that occurs
-//! twice. A pattern is tried on each string, number and truth value.
+//! They differ in cost and in meaning. A pointer is looked up, may lead to an object, and detects a name that occurs
+//! twice. A pattern is matched against every string and scalar.
 
 use std::cell::Cell;
 
@@ -11,14 +11,14 @@ use super::text::{ConfigText, Kind, Leaf, Unescaped};
 use crate::error::{ConfigFailure, Result, UsageFailure};
 use crate::quote::Pointer;
 
-/// A pointer: as the user wrote it, and in the form of RFC 6901.
+/// A pointer as the user wrote it, and in the form of RFC 6901.
 #[derive(Debug, Clone)]
 pub(crate) struct NamedPointer {
     pub(crate) written: Pointer,
     pub(crate) exact: String,
 }
 
-/// What a settings file or a command line names.
+/// The pointers and patterns in a settings file or on a command line.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NamedValues {
     pub(crate) pointers: Vec<NamedPointer>,
@@ -38,7 +38,7 @@ impl NamedValues {
         Ok(Self { pointers, patterns: Patterns::new(patterns) })
     }
 
-    /// Parses what `option` of the command line names.
+    /// Parses the values of `option` on the command line.
     pub(crate) fn of_option(option: &'static str, texts: &[Pointer]) -> Result<Self> {
         let invalid =
             |error: InvalidPattern| UsageFailure::NotAPattern { option, text: error.text.into(), flaw: error.flaw };
@@ -50,7 +50,7 @@ impl NamedValues {
     }
 }
 
-/// A leaf of a config, and its text.
+/// A string or scalar of a config, with its text.
 pub(crate) struct LeafText<'d> {
     pub(crate) leaf: Leaf<'d>,
     text: Unescaped<'d>,
@@ -69,7 +69,7 @@ impl findings::JudgedLeaf for LeafText<'_> {
 /// Finds the leaves of `document` that patterns name or that are likely secrets; see [`findings::find`].
 ///
 /// # Errors
-/// Fails if a few long names stand above many values: their pointers would be many times the text.
+/// Fails if long names are above many values: the pointers would take many times the size of the text.
 pub(crate) fn find_leaves<'d>(
     document: &'d ConfigText,
     secrets: &mut [Patterns],
@@ -78,7 +78,7 @@ pub(crate) fn find_leaves<'d>(
 ) -> Result<()> {
     let is_too_long = Cell::new(false);
     let is_too_long = &is_too_long;
-    // What no pattern names is a likely secret only if it is a string or a long number.
+    // Without patterns, only strings and long numbers can be secrets.
     let all = secrets.iter().any(|patterns| !patterns.is_empty());
     let leaves = |which: Which| {
         let mut room = document.text.len().saturating_mul(4) + (1 << 20);
@@ -91,7 +91,7 @@ pub(crate) fn find_leaves<'d>(
         document.leaves_where(is_wanted).map_while(move |leaf| {
             is_too_long.set(is_too_long.get() || leaf.pointer.len() > room);
             room = room.saturating_sub(leaf.pointer.len());
-            // Where readers disagree on the text, it is judged as it is written.
+            // If readers disagree on the text, the source text is checked.
             let written = || document.text[leaf.place.spot.span.clone()].trim_matches(['"', '\'']);
             let text = leaf.place.text().unwrap_or_else(|_| Unescaped::AsWritten(written()));
             (!is_too_long.get()).then_some(LeafText { leaf, text })

@@ -1,20 +1,20 @@
-//! Patterns over JSON Pointers: which of a config's values a user means by `/mcpServers/*/env/*` or `**/password`.
+//! Patterns over JSON Pointers: which values of a config a user means by `/mcpServers/*/env/*` or `**/password`.
 //!
 //! A pattern is a pointer (`/a/b`), or names joined by dots (`a.b`), of which a step may be
 //! - `*`: any one step, or a part of a name (`/env/*_TOKEN`, `/*_PASSWORD`);
-//! - `**`: any number of steps, also none.
+//! - `**`: any number of steps, including none.
 //!
-//! In the form with slashes `~1` is a slash, `~0` a tilde (RFC 6901) and `~2` an asterisk that means itself; the first
-//! slash may be left out before `*` and `**`. The dotted form has no escapes, as everywhere in Fernseal.
+//! In the form with slashes, `~1` is a slash, `~0` a tilde (RFC 6901), and `~2` a literal asterisk. The first slash may
+//! be omitted before `*` and `**`. The dotted form has no escapes, as everywhere in Fernseal.
 //!
-//! Matching backtracks to the last `**` and, within a name, to the last `*` only, so that its time is bounded by the
-//! product of the lengths, whatever the pattern. This module knows no file and no format; it needs std alone.
+//! Matching backtracks to the last `**` and, within a name, to the last `*` only, so its time is bounded by the product
+//! of the lengths for every pattern. This module depends on no file and no format, and uses only std.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A pattern that says which pointers are meant.
+/// A pattern that matches pointers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern {
     /// As the user wrote it.
@@ -26,11 +26,11 @@ pub(crate) struct Pattern {
 enum Step {
     /// `**`
     Levels,
-    /// A name. The parts between its `*`, escapes taken off; a name without `*` has one part.
+    /// A name: the parts between its `*`, without escapes. A name without `*` has one part.
     Name(Vec<String>),
 }
 
-/// A text that is not a pattern, and why.
+/// A text that is not a pattern, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InvalidPattern {
     pub(crate) text: String,
@@ -50,12 +50,12 @@ impl Pattern {
         Ok(Self { text: text.to_owned(), steps: steps.map_err(invalid)? })
     }
 
-    /// The pattern as the user wrote it.
+    /// Returns the pattern as the user wrote it.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The one pointer (RFC 6901) that a pattern without wildcards matches.
+    /// Returns the only pointer (RFC 6901) that a pattern without wildcards matches, or `None` if it has wildcards.
     pub(crate) fn pointer(&self) -> Option<String> {
         let name = |step: &Step| match step {
             Step::Name(parts) => match parts.as_slice() {
@@ -67,7 +67,7 @@ impl Pattern {
         self.steps.iter().map(name).collect()
     }
 
-    /// A text that stands in every config in which the pattern matches something: the last part of a name in it.
+    /// Returns a text that every config with a match contains: the last part of a name in the pattern.
     pub(crate) fn word(&self) -> &str {
         let parts = self.steps.iter().rev().filter_map(|step| match step {
             Step::Name(parts) => parts.iter().max_by_key(|part| part.len()),
@@ -76,10 +76,10 @@ impl Pattern {
         parts.map(String::as_str).find(|part| !part.is_empty()).unwrap_or("")
     }
 
-    /// Whether the pattern matches the value at `pointer` (RFC 6901).
+    /// Reports whether the pattern matches the value at `pointer` (RFC 6901).
     pub(crate) fn matches(&self, pointer: &str) -> bool {
-        // What is left of the pointer, with the slash before each step; and where to go on if a later step does not fit:
-        // the last `**` takes one step more.
+        // `rest` is the unmatched rest of the pointer, with the slash before each step. `last` is where to continue if
+        // a later step does not match: the last `**` then takes one more step.
         let (mut step, mut rest) = (0, pointer);
         let mut last: Option<(usize, &str)> = None;
         loop {
@@ -136,25 +136,25 @@ fn without_escapes(part: &str) -> Result<String, &'static str> {
     Ok(name)
 }
 
-/// A pattern's text that matches `pointer` (RFC 6901) alone: for commands that a message suggests.
+/// Returns the text of a pattern that matches only `pointer` (RFC 6901), for commands that a message suggests.
 pub(crate) fn literal(pointer: &str) -> Cow<'_, str> {
     if pointer.contains('*') { Cow::Owned(pointer.replace('*', "~2")) } else { Cow::Borrowed(pointer) }
 }
 
-/// The first step of a pointer, and what follows it.
+/// Returns the first step of a pointer, and the rest.
 fn split_step(pointer: &str) -> Option<(&str, &str)> {
     let rest = pointer.strip_prefix('/')?;
     Some(rest.split_at(rest.find('/').unwrap_or(rest.len())))
 }
 
-/// A step of a pointer, escapes taken off.
+/// Returns a step of a pointer without escapes.
 fn unescaped(step: &str) -> Cow<'_, str> {
-    // In this order: `~01` is a tilde and a 1.
+    // The order matters: `~01` is a tilde and a 1.
     if step.contains('~') { Cow::Owned(step.replace("~1", "/").replace("~0", "~")) } else { Cow::Borrowed(step) }
 }
 
-/// Whether `name` consists of the parts in their order, with anything between two of them. To take the first place of each
-/// part is enough: any later place leaves less of the name to those that follow.
+/// Reports whether `name` consists of the parts in order, with any text between two of them. It is enough to take the
+/// first occurrence of each part: a later one would leave less of the name for the parts that follow.
 fn parts_match(parts: &[String], name: &str) -> bool {
     let (first, last, middle) = match parts {
         [] => return false,
@@ -171,21 +171,21 @@ fn parts_match(parts: &[String], name: &str) -> bool {
     true
 }
 
-/// Several patterns, and which of them have matched anything. Pointers without wildcards are looked up, not tried.
+/// Several patterns, and which of them have matched anything. Patterns without wildcards are looked up in a table.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Patterns {
     parsed: Arc<Parsed>,
-    /// For each pattern.
+    /// For each pattern, whether it has matched anything.
     is_used: Vec<bool>,
 }
 
-/// The patterns themselves, which clones share.
+/// The parsed patterns, which clones share.
 #[derive(Debug, Default)]
 struct Parsed {
     all: Vec<Pattern>,
-    /// Which of them match one pointer alone.
+    /// The indices of the patterns without wildcards, by pointer.
     literal: HashMap<String, Vec<usize>>,
-    /// Which of them have wildcards.
+    /// The indices of the patterns with wildcards.
     wild: Vec<usize>,
 }
 
@@ -209,7 +209,7 @@ impl Patterns {
         Self { parsed: Arc::new(Parsed { all, literal, wild }), is_used }
     }
 
-    /// The first pattern that matches the value at `pointer`. All that match count as used.
+    /// Returns the first pattern that matches the value at `pointer`. Every pattern that matches counts as used.
     pub(crate) fn find(&mut self, pointer: &str) -> Option<&Pattern> {
         let Self { parsed, is_used } = self;
         let mut first = None;
@@ -218,7 +218,7 @@ impl Patterns {
             first.get_or_insert(*at);
         }
         for at in &parsed.wild {
-            // A pattern that was used and would not be the first need not be tried again.
+            // A pattern that is already used and could not be the first match need not be tried.
             let is_first = first.is_none_or(|first| *at < first);
             if (is_first || !is_used[*at]) && parsed.all[*at].matches(pointer) {
                 is_used[*at] = true;
@@ -232,7 +232,7 @@ impl Patterns {
         self.parsed.all.is_empty()
     }
 
-    /// Each of them, and whether it has matched anything so far.
+    /// Returns each pattern, and whether it has matched anything so far.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Pattern, bool)> {
         self.parsed.all.iter().zip(self.is_used.iter().copied())
     }
@@ -309,7 +309,7 @@ mod tests {
         }
     }
 
-    /// Matches by trying everything: slow, and evidently right.
+    /// Matches by trying every possibility: slow, but obviously correct.
     fn matches_slowly(steps: &[Step], pointer: &str) -> bool {
         match (steps.split_first(), split_step(pointer)) {
             (None, rest) => rest.is_none(),
@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_chain_of_wildcards_does_not_multiply_the_work() {
-        // A search that tries everything takes more steps than there are atoms for each of these.
+        // A search that tries every possibility would never finish on these.
         let deep = "/a".repeat(1000);
         assert!(!Pattern::parse(&format!("/{}b", "**/a/".repeat(100))).unwrap().matches(&deep));
         assert!(!Pattern::parse(&format!("{}/b", "/**".repeat(200))).unwrap().matches(&deep));

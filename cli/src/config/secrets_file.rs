@@ -1,7 +1,7 @@
-//! `.fernseal.toml`, beside configs or above them: which of their values are secrets, besides the guide's.
-//! `check` wants them encrypted, `encrypt` and `edit` encrypt them, without an option for each. And which values look like
-//! secrets and are none, and which files are configs, beside those that their names tell.
-//! A config of the folder need not have all of them. Of the files above a config the nearest counts alone.
+//! `.fernseal.toml`, in the directory of configs or above it. It names the values that are secrets, in addition to the
+//! guide's: `check` requires them to be encrypted, and `encrypt` and `edit` seal them. It also names values that look
+//! like secrets but are not, and files that are configs although their names do not show it. A config need not have all
+//! of the named values. Only the nearest file at or above a config's directory counts.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -22,24 +22,24 @@ use crate::store::{self, ConfigPath};
 static GUIDES: LazyLock<NamedPointer> =
     LazyLock::new(|| NamedPointer { written: TOKEN_VALUE.to_owned().into(), exact: TOKEN_VALUE.to_owned() });
 
-/// What the file says.
+/// The parsed content of the file.
 #[derive(Debug, Default)]
 pub(crate) struct SecretsFile {
     /// The values that are secrets.
     pub(crate) secrets: NamedValues,
-    /// The values that look like secrets and are none.
+    /// The values that look like secrets but are not.
     pub(crate) ignore: Patterns,
-    /// Whether tokens in the old form are findings.
+    /// Whether `check` reports tokens in the old form.
     pub(crate) no_legacy: bool,
-    /// Globs of files that are configs too, below the file's directory.
+    /// Globs of additional config files below the file's directory.
     pub(crate) include: Vec<String>,
-    /// Globs of files that are none, whatever their names.
+    /// Globs of files that are not configs, whatever their names.
     pub(crate) exclude: Vec<String>,
-    /// The way from the file's directory down to that of the configs; empty, if the file lies beside them.
+    /// The path from the file's directory down to that of the configs; empty if they are the same.
     pub(crate) way: PathBuf,
 }
 
-/// The content of the file, as it is written.
+/// The content of the file as TOML.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[derive(Default)]
@@ -52,7 +52,7 @@ struct Content {
 }
 
 impl SecretsFile {
-    /// Reads the file beside `config`, or the nearest above it. If there is none, nothing is named.
+    /// Reads the file in the directory of `config`, or the nearest one above it. Without a file, the result is empty.
     pub(crate) fn nearest(config: &ConfigPath) -> Result<Self> {
         if let Some((path, bytes)) = config.beside(SECRETS_FILE)? {
             return Self::parse(&path, &bytes);
@@ -65,7 +65,7 @@ impl SecretsFile {
         };
         match config.above(&path)? {
             Some((path, bytes)) => Ok(Self { way, ..Self::parse(&path, &bytes)? }),
-            // It was removed in this moment.
+            // The file was removed after the search found it.
             None => Ok(Self::default()),
         }
     }

@@ -1,7 +1,6 @@
-//! A config as the commands see it: its text, the tokens in it with their pointers, and edits of its values.
-//! Everything outside an edited value stays byte for byte.
-//! [`Edits`] are the only way to a changed text: they are in order, and none overlaps another.
-//! Which format a text has, and what its bytes mean, is for [`syntax`] to know: nothing here depends on it.
+//! A config as the commands see it: its text, the tokens in it with their pointers, and edits of its values. Everything
+//! outside an edited value stays byte for byte. [`Edits`] are the only way to change a text: they are sorted and do not
+//! overlap. The formats are in [`syntax`]: nothing here depends on them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -36,14 +35,14 @@ pub(crate) struct ConfigText {
     /// The pointers of all values that look like tokens but are not.
     pub(crate) lookalikes: Vec<Pointer>,
     reading: Box<dyn Reading>,
-    /// Where its format is known from, for what is made of it.
+    /// The source from which its format is known, for reading a changed text in the same format.
     pub(crate) source: FormatSource,
 }
 
-/// What begins with `enc:`.
+/// A text that begins with `enc:`.
 pub(crate) struct SealedValue {
     pub(crate) pointer: Pointer,
-    /// Where its own characters stand.
+    /// The place of its own characters, without quotes.
     inside: Range<usize>,
     /// Its text without JSON escapes, if there are any.
     unescaped: Option<String>,
@@ -63,27 +62,27 @@ impl SealedValue {
         self.unescaped.as_deref().unwrap_or_else(|| &document.text[self.inside.clone()])
     }
 
-    /// Where its own characters stand in the text.
+    /// Returns the place of its own characters in the text.
     pub(crate) fn span(&self) -> Range<usize> {
         self.inside.clone()
     }
 
-    /// Whether it lies in this part of the text.
+    /// Reports whether it is inside this part of the text.
     pub(crate) fn is_within(&self, span: &Range<usize>) -> bool {
         span.start <= self.inside.start && self.inside.end <= span.end
     }
 
-    /// An edit that puts another token in its place.
+    /// Returns an edit that replaces it with another token.
     pub(crate) fn resealed(&self, token: &str) -> Edit {
         Edit::as_is(self.inside.clone(), token)
     }
 
-    /// Whether it is a part of the text of the value at `place`.
+    /// Reports whether it is a part of the text of the value at `place`.
     pub(crate) fn is_part_of(&self, place: &Place<'_>) -> bool {
         matches!(&self.owner, Owner::Within(spot) if spot.span == place.spot.span)
     }
 
-    /// Whether it is a value of its own, and no part of another text.
+    /// Reports whether it is a whole value, not part of another text.
     pub(crate) fn is_value(&self) -> bool {
         matches!(self.owner, Owner::Value(_))
     }
@@ -96,7 +95,7 @@ pub(crate) struct Leaf<'a> {
 }
 
 impl ConfigText {
-    /// Reads a config's bytes. `path` is the file, for messages and for its format.
+    /// Reads the bytes of a config. `path` is the file, for messages and for the format.
     pub(crate) fn parse(path: impl Into<PathBuf>, bytes: Vec<u8>, source: FormatSource) -> Result<Self> {
         let path = path.into();
         let text = Zeroizing::new(String::from_utf8(bytes).map_err(|error| {
@@ -115,17 +114,17 @@ impl ConfigText {
         Ok(Self { name: shown(&path), path, text, tokens, lookalikes, reading, source })
     }
 
-    /// Its format, if that is known.
+    /// Returns its format, if that is known.
     pub(crate) fn format(&self) -> Option<TextFormat> {
         self.reading.format()
     }
 
-    /// Fails if the values of the text are not known, but only its tokens.
+    /// Fails if only the tokens of the text are known, not its values.
     pub(crate) fn check_values_known(&self) -> Result<()> {
         self.reading.obstacle().map_or(Ok(()), |obstacle| Err(self.refused(&obstacle.refusal)))
     }
 
-    /// Why the values of the text are not known, although it has a format, or seems to.
+    /// Returns the failure if the values of the text are not known although it has a format, or seems to have one.
     pub(crate) fn fault(&self) -> Option<Failure> {
         self.reading.obstacle().filter(|obstacle| obstacle.is_fault).map(|obstacle| self.refused(&obstacle.refusal))
     }
@@ -140,13 +139,13 @@ impl ConfigText {
         }
     }
 
-    /// No value is at `pointer`.
+    /// Returns the failure for a pointer without a value.
     pub(crate) fn missing(&self, pointer: &str, aim: Aim) -> Failure {
         let (config, namesakes) = (self.path.clone(), self.namesakes(pointer));
         ConfigFailure::NoValue { config, pointer: pointer.to_owned().into(), aim, namesakes }.into()
     }
 
-    /// The values whose name is `pointer`, which says nothing of the objects that it is in.
+    /// Returns suggestions: values whose last name is `pointer`, for a user who gave only a name.
     pub(crate) fn namesakes(&self, pointer: &str) -> Suggestions {
         let name = pointer.strip_prefix('/').unwrap_or(pointer);
         if name.is_empty() || name.contains(['/', '.']) {
@@ -156,12 +155,12 @@ impl ConfigText {
         Suggestions::from_iter(self.leaves().filter(is_meant).map(|leaf| leaf.pointer))
     }
 
-    /// What the format has against the whole text.
+    /// Returns the failure if the format refuses the whole text.
     fn refused(&self, refusal: &Refusal) -> Failure {
         refused(&self.path, &self.text, refusal)
     }
 
-    /// What the format has against the value at `pointer`, or against another one in its place.
+    /// Returns the failure if the format refuses the value at `pointer`, or a replacement for it.
     pub(crate) fn refused_at(&self, pointer: &str, refusal: &Refusal) -> Failure {
         let (config, pointer) = (self.path.clone(), pointer.to_owned().into());
         ConfigFailure::ValueRefused { config, pointer, refusal: refusal.clone() }.into()
@@ -185,7 +184,7 @@ impl ConfigText {
         self.reading.find(pointer).map_err(|error| self.failure(pointer, error))
     }
 
-    /// The value at `pointer`, or why there is none.
+    /// Returns the value at `pointer`, or the reason why there is none.
     pub(crate) fn look_up(&self, pointer: &str) -> std::result::Result<Place<'_>, ValueError> {
         self.reading.find(pointer)
     }
@@ -196,7 +195,7 @@ impl ConfigText {
         self.leaves_where(|_, _| true)
     }
 
-    /// Returns those of them of which `is_wanted` says so, by their kind and text as it is written.
+    /// Returns the strings and scalars that `is_wanted` selects by their kind and source text.
     pub(crate) fn leaves_where(&self, is_wanted: fn(Kind, &str) -> bool) -> impl Iterator<Item = Leaf<'_>> {
         self.reading.leaves(is_wanted).map(|leaf| Leaf { pointer: leaf.pointer.into(), place: leaf.place })
     }
@@ -206,12 +205,12 @@ impl ConfigText {
         self.reading.find_all(pointers)
     }
 
-    /// Fails if the format does not let another value stand at `place`, which is at `pointer`.
+    /// Fails if the format does not allow replacing the value at `place`, which is at `pointer`.
     pub(crate) fn check_replaceable(&self, pointer: &str, place: &Place<'_>) -> Result<()> {
         self.reading.check_replaceable(&place.spot).map_err(|refusal| self.refused_at(pointer, &refusal))
     }
 
-    /// An edit that makes the value at `place`, which is at `pointer`, the string `plain`.
+    /// Returns an edit that replaces the value at `place`, which is at `pointer`, with the string `plain`.
     pub(crate) fn replace(&self, pointer: &str, place: &Place<'_>, plain: &str) -> Result<Edit> {
         self.reading.replace(&place.spot, plain).map_err(|refusal| self.refused_at(pointer, &refusal))
     }
@@ -224,7 +223,7 @@ impl ConfigText {
         newest.map_or(now, |newest| newest.saturating_add(1).clamp(now, now.saturating_add(MAX_CLOCK_SKEW / 2)))
     }
 
-    /// An edit that adds the string `plain` at `pointer`, where nothing is yet, to an object that is there.
+    /// Returns an edit that adds the string `plain` at `pointer`, where no value exists yet, to an existing container.
     pub(crate) fn insert(&self, pointer: &str, plain: &str) -> Result<Edit> {
         let parent = syntax::parent(pointer).ok_or_else(|| self.failure(pointer, Error::InvalidPointer))?;
         let (config, object) = (self.path.clone(), parent.to_owned().into());
@@ -232,7 +231,7 @@ impl ConfigText {
             Ok(parent) if parent.kind == Kind::Map => {}
             Ok(parent) if parent.kind == Kind::List && syntax::is_append(pointer) => {}
             Ok(_) => return Err(ConfigFailure::NoObjectToAddTo { config, pointer: object }.into()),
-            // An empty text has no value at all: some formats can begin with one.
+            // An empty text has no root value, and some formats allow adding one.
             Err(ValueError::Core(Error::NotFound)) if parent.is_empty() => {}
             Err(ValueError::Core(Error::NotFound)) => {
                 return Err(ConfigFailure::NoObject { config, pointer: object }.into());
@@ -242,7 +241,7 @@ impl ConfigText {
         self.reading.insert(pointer, plain).map_err(|refusal| self.refused_at(pointer, &refusal))
     }
 
-    /// An edit that removes the value at `pointer` and its name.
+    /// Returns an edit that removes the value at `pointer` and its name.
     pub(crate) fn remove(&self, pointer: &str) -> Result<Edit> {
         match self.look_up(pointer) {
             Err(ValueError::Core(Error::NotFound)) => return Err(self.missing(pointer, Aim::Remove)),
@@ -256,12 +255,12 @@ impl ConfigText {
         self.reading.remove(pointer).map_err(|error| self.failure(pointer, error))
     }
 
-    /// The token that the value at `place` is, if it is one.
+    /// Returns the value at `place` as a token, if it is one.
     pub(crate) fn token_at(&self, place: &Place<'_>) -> Option<&SealedValue> {
         self.token_from(place.start())
     }
 
-    /// The tokens that the value at `place` is or holds.
+    /// Returns the tokens that the value at `place` is or contains.
     pub(crate) fn tokens_of(&self, place: &Place<'_>) -> Vec<&SealedValue> {
         match self.token_at(place) {
             Some(token) => vec![token],
@@ -269,7 +268,8 @@ impl ConfigText {
         }
     }
 
-    /// `text`, that of the value at `pointer`, with the tokens in it opened. `opened` has those of the config.
+    /// Returns `text`, which is that of the value at `pointer`, with its tokens replaced by their secrets. `opened`
+    /// contains the secrets of the config.
     pub(crate) fn opened_within(
         &self,
         pointer: &str,
@@ -286,24 +286,24 @@ impl ConfigText {
         syntax::opened(&text, secret).ok_or_else(|| self.outside_of_values(&pointer.to_owned().into()))
     }
 
-    /// The token that is the value that begins at `start`, if there is one.
+    /// Returns the token that is the value at offset `start`, if there is one.
     pub(crate) fn token_from(&self, start: usize) -> Option<&SealedValue> {
         let token = self.tokens.get(self.tokens.partition_point(|token| token.inside.start < start))?;
         matches!(&token.owner, Owner::Value(spot) if spot.span.start == start).then_some(token)
     }
 
-    /// The tokens in the old form, which share one salt.
+    /// Returns the tokens in the old form, which share one salt.
     pub(crate) fn legacy_tokens(&self) -> impl Iterator<Item = &SealedValue> {
         self.tokens.iter().filter(|token| matches!(token.form, Ok((Form::Legacy, _))))
     }
 
-    /// The tokens that are older than `max_age`.
+    /// Returns the tokens that are older than `max_age`.
     pub(crate) fn aged_tokens(&self, max_age: MaxAge) -> impl Iterator<Item = &SealedValue> {
         let now = time::now();
         self.tokens.iter().filter(move |token| token.form.is_ok_and(|(_, sealed)| max_age.is_exceeded(sealed, now)))
     }
 
-    /// How many keys are derived, for each master key, to open all tokens.
+    /// Returns the number of keys to derive for each master key to open all tokens.
     pub(crate) fn salts(&self) -> usize {
         let salts = self.tokens.iter().filter_map(|token| Some(*token.form.ok()?.0.salt()));
         salts.collect::<BTreeSet<_>>().len()
@@ -314,8 +314,8 @@ impl ConfigText {
         self.tokens.iter().map(|token| &*token.pointer).collect()
     }
 
-    /// The edits that put `secrets` in the places of `tokens`, one for each: as the format writes a string where the token
-    /// is a value or a part of one, as they are elsewhere.
+    /// Returns the edits that replace `tokens` with `secrets`. In a value, the format's rules for strings apply;
+    /// outside of values, the secrets are written as they are.
     pub(crate) fn opened_to<'t>(
         &self,
         secrets: impl IntoIterator<Item = (&'t SealedValue, &'t str)>,
@@ -324,7 +324,7 @@ impl ConfigText {
             return Err(Failure::OrAsText(Box::new(failure)));
         }
         let mut edits = Vec::new();
-        // Values of which tokens are a part, with the secrets of these.
+        // The values that contain tokens, with the secrets of these tokens.
         let mut filled: BTreeMap<usize, (&Pointer, &Spot, Vec<&str>)> = BTreeMap::new();
         for (token, secret) in secrets {
             match &token.owner {
@@ -387,13 +387,13 @@ fn value_failure(file: &Path, pointer: Pointer, error: Error) -> Failure {
     ConfigFailure::Value { config: file.to_owned(), pointer, error }.into()
 }
 
-/// What a format has against a text.
+/// Returns the failure for a text that its format refuses.
 fn refused(file: &Path, text: &str, refusal: &Refusal) -> Failure {
     let place = TextPosition::of(text, refusal.offset);
     ConfigFailure::TextRefused { config: file.to_owned(), place, refusal: refusal.clone() }.into()
 }
 
-/// Why a text cannot be read.
+/// Returns the failure for a text that cannot be read.
 fn unreadable(file: &Path, text: &str, error: ReadError) -> Failure {
     let config = file.to_owned();
     match error {
@@ -408,7 +408,7 @@ fn unreadable(file: &Path, text: &str, error: ReadError) -> Failure {
     }
 }
 
-/// Recognizes common mistakes in a text that is not JSON from `offset` on.
+/// Recognizes common mistakes in a text that is invalid JSON from `offset` on.
 fn flaw(text: &str, offset: usize) -> JsonFlaw {
     let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
     let line = before.rsplit('\n').next().unwrap_or(before).to_owned() + after.lines().next().unwrap_or("");
@@ -439,14 +439,14 @@ pub(crate) struct Edits<'d> {
 }
 
 impl<'d> Edits<'d> {
-    /// Puts edits of `document` in order. Two that overlap would give a broken text: they are refused. So is what changes
-    /// more than it says.
+    /// Sorts edits of `document`. Fails if two of them overlap, as the text would be broken, or if one changes more
+    /// than its own value.
     pub(crate) fn new(document: &'d ConfigText, mut edits: Vec<Edit>) -> Result<Self> {
         let text = document.text.as_str();
         edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
         let mut end = 0;
         for (at, edit) in edits.iter().enumerate() {
-            // There is at least a quote or a comma between two values, even if a string is empty.
+            // Two values have at least a quote or a comma between them, even if one is an empty string.
             let is_apart = at == 0 || edit.span.start > end;
             if !is_apart || text.get(edit.span.clone()).is_none() {
                 return Err(Bug::EditsOverlap { config: document.path.clone(), offset: edit.span.start }.into());
@@ -476,13 +476,13 @@ impl<'d> Edits<'d> {
     }
 }
 
-/// A pointer as RFC 6901 has it, which names that are joined by dots are not.
+/// Returns a pointer in the form of RFC 6901. Names joined by dots are converted.
 pub(crate) fn normalized(pointer: &str) -> std::result::Result<String, Error> {
     let steps = syntax::steps(pointer)?;
     Ok(steps.iter().map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1"))).collect())
 }
 
-/// What the string value at `place` is, by its looks.
+/// Classifies the string value at `place`.
 pub(crate) fn classify(place: &Place<'_>) -> ValueKind {
     let Ok(text) = place.text() else { return ValueKind::Plain };
     match config::classify(&text) {
@@ -542,7 +542,7 @@ mod tests {
         let text = "\u{feff}{ \"a\" : \"enc:1\",\r\n\t\"b\":[1.50,\"enc:2\"] }\n";
         let document = document(text);
         let expected = text.replace("enc:1", "q\\\"\\n").replace("enc:2", "q\\\"\\n");
-        // In whichever order they come.
+        // The order of the edits does not matter.
         for order in [[0, 1], [1, 0]] {
             let secrets = order.map(|at| (&document.tokens[at], "q\"\n"));
             let edits = document.opened_to(secrets).unwrap();
