@@ -1,4 +1,4 @@
-//! Puts stand-ins in the places of tokens, and tokens back in the places of stand-ins.
+//! Replaces tokens with stand-ins, and stand-ins with tokens again.
 //!
 //! Equal secrets have equal stand-ins, so that git merges the texts as it would merge the opened ones. A stand-in looks
 //! like a token, so that each format writes it as it writes tokens.
@@ -14,7 +14,7 @@ use crate::config::text::{ConfigText, Edit};
 
 /// The stand-ins of one merge.
 pub(super) struct StandIns {
-    /// What each of them begins with. It is in none of the texts.
+    /// The prefix of each stand-in. None of the texts contains it.
     prefix: String,
 }
 
@@ -27,22 +27,23 @@ impl StandIns {
         while texts.iter().any(|text| text.contains(&prefix)) {
             prefix.push('x');
         }
-        // What follows must not be taken for a part of the prefix.
+        // The digits after the prefix must not be read as a part of it.
         prefix.push('-');
         Self { prefix }
     }
 
-    /// The stand-in of this number.
+    /// Returns the stand-in with this number.
     fn text(&self, number: usize) -> String {
         format!("{}{number:0DIGITS$}", self.prefix)
     }
 
-    /// The labels for conflicts: texts that no line of a version has.
+    /// Returns the labels for conflicts. No version contains them.
     pub(super) fn labels(&self) -> [String; 3] {
         NAMES.map(|name| format!("{}{name}", self.prefix))
     }
 
-    /// Splits a text at its stand-ins: what is before each of them with its number, and what is behind the last one.
+    /// Splits a text at its stand-ins. Returns the text before each stand-in with its number, and the text after the
+    /// last one.
     fn split<'t>(&self, text: &'t str) -> (Vec<(&'t str, usize)>, &'t str) {
         let (mut found, mut rest) = (Vec::new(), text);
         while let Some((before, after)) = rest.split_once(&self.prefix) {
@@ -58,7 +59,7 @@ impl StandIns {
 /// A version with stand-ins.
 pub(super) struct Marked<'v> {
     pub(super) text: Zeroizing<String>,
-    /// The tokens that the stand-ins take the places of, in order; none where it is a settled value.
+    /// The tokens that the stand-ins replace, in order; `None` for a settled value.
     tokens: Vec<Option<&'v str>>,
 }
 
@@ -78,7 +79,7 @@ impl<'v> Marked<'v> {
                 None => (token.resealed(&stand_ins.text(secrets.number_of(text))), Some(text)),
             });
         }
-        // Settled values that are plain text in this version.
+        // Some settled values are plain text in this version.
         for (pointer, number) in &settled.by_pointer {
             let plain = document.look_up(pointer).ok().filter(|place| document.token_at(place).is_none());
             let edit = plain.and_then(|place| document.replace(pointer, &place, &settled_at(*number)).ok());
@@ -96,12 +97,12 @@ impl<'v> Marked<'v> {
         Self { text, tokens: edits.into_iter().map(|(_, token)| token).collect() }
     }
 
-    /// The tokens that stand-ins take the places of.
+    /// Returns the tokens that stand-ins replace.
     fn tokens(&self) -> BTreeSet<&'v str> {
         self.tokens.iter().copied().flatten().collect()
     }
 
-    /// The tokens of each line that has some, for each time that the line occurs.
+    /// Returns the tokens of each line that contains any, once for each occurrence of the line.
     fn lines(&self, stand_ins: &StandIns) -> Lines<'_, 'v> {
         let mut lines: Lines<'_, 'v> = BTreeMap::new();
         let mut tokens = self.tokens.iter().copied();
@@ -136,8 +137,8 @@ impl<'v> Part<'v> {
     }
 }
 
-/// The merged text with tokens in the places of stand-ins. Each line comes from a version, and takes its tokens from
-/// there: from ours where ours has it, unless only theirs has sealed the secret anew.
+/// Returns the merged text with tokens in place of stand-ins. Each line gets the tokens of a version that contains it:
+/// those of ours if possible, unless only theirs has sealed the secret again.
 pub(super) fn restore<'v>(
     merged: &'v str,
     marked: &[Marked<'v>; 3],
@@ -148,9 +149,9 @@ pub(super) fn restore<'v>(
 ) -> Vec<Part<'v>> {
     let lines = marked.each_ref().map(|marked| marked.lines(stand_ins));
     let labels = stand_ins.labels();
-    // How often each line was met in each version.
+    // The number of times that each line occurred so far, by version.
     let mut met: [BTreeMap<&str, usize>; 3] = Default::default();
-    // The version whose lines stand here in a conflict.
+    // The version that the current lines of a conflict come from.
     let mut conflict: Option<usize> = None;
     let tokens = marked.each_ref().map(Marked::tokens);
     let mut used: BTreeSet<&str> = BTreeSet::new();
@@ -187,7 +188,7 @@ pub(super) fn restore<'v>(
                 continue;
             }
             let token = |version: usize| from[version].and_then(|tokens: &Vec<Option<&'v str>>| *tokens.get(at)?);
-            // Equal lines may stand for each other. What nobody has touched stays.
+            // Equal lines are interchangeable. A token that neither side has changed stays.
             let untouched = |token: &&str| tokens.iter().all(|tokens| tokens.contains(token)) && !used.contains(token);
             let untouched = [OURS, THEIRS].into_iter().filter_map(token).find(untouched);
             let token = untouched.filter(|_| conflict.is_none()).unwrap_or_else(|| {
@@ -206,8 +207,8 @@ pub(super) fn restore<'v>(
     parts
 }
 
-/// Replaces tokens of the base that a side has sealed anew by those of that side. They stand in lines that the other side has
-/// changed otherwise: without this, a rotation of one side would be lost there.
+/// Replaces tokens of the base with those of a side that has sealed their secrets again. The other side has changed
+/// something else in the same lines: without this step, a rotation of one side would be lost there.
 fn renew<'v>(parts: &mut [Part<'v>], marked: &[Marked<'v>; 3], secrets: &Secrets<'v>) {
     let [base, ours, theirs] = marked.each_ref().map(Marked::tokens);
     let mut used: BTreeSet<&str> = parts.iter().filter_map(Part::token).collect();

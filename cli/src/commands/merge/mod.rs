@@ -3,7 +3,7 @@
 //! Two tokens of one secret differ in every character, so git alone finds conflicts where no secret changed. Here each
 //! token becomes a stand-in, the same for equal secrets, and git merges the lines ([`lines`]). Where that leaves
 //! conflicts, the secrets are merged by their pointers first ([`values`]), so that two neighbours can change. Then each
-//! stand-in becomes a token of its secret again. A secret is sealed anew only if no token fits: the versions are under
+//! stand-in becomes a token of its secret again. A secret is sealed again only if no token fits: the versions are under
 //! different keys, or one of them has encrypted a value that the other has changed.
 
 mod lines;
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Merge, context: &Context) -> Result<()> {
         Ok(left) => left.map_or(Ok(()), Err),
         Err(failure) => {
             if args.path.is_some() {
-                // If this fails, the first failure is still the one to tell.
+                // If this fails too, the first failure is still the one to report.
                 let _ = leave_to_git(args, context);
             }
             Err(Failure::NotMerged(Box::new(failure)))
@@ -50,9 +50,9 @@ pub(crate) fn run(args: &Merge, context: &Context) -> Result<()> {
     }
 }
 
-/// Gives OURS, the temporary file that git has handed over, the content that it has without a driver. Git leaves it
-/// unread after this exit code, but older versions, such as 2.39, take any code for conflicts: without marks in the file
-/// the other side's changes would be lost.
+/// Writes to OURS, git's temporary file, the content that it would have without a merge driver. Git ignores it after
+/// this exit code. But older versions such as 2.39 take every exit code for conflicts: without conflict markers in the
+/// file, the other side's changes would be lost.
 fn leave_to_git(args: &Merge, context: &Context) -> Result<()> {
     let read = |path: &Path| {
         let mut file = ConfigPath::named(path).read()?;
@@ -71,9 +71,9 @@ fn leave_to_git(args: &Merge, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Merges, and writes the result to OURS. Returns what is left for the user to resolve.
+/// Merges, and writes the result to OURS. Returns the conflicts or errors that the user must resolve.
 fn merge(args: &Merge, context: &Context) -> Result<Option<Failure>> {
-    // Git gives the versions temporary names, which tell nothing about the format.
+    // Git gives the versions temporary names, which do not show the format.
     let path = args.path.as_ref().unwrap_or(&args.ours);
     let format = format_source(&ConfigPath::named(path), context);
     let mut source = ConfigPath::named(&args.ours).read()?;
@@ -114,9 +114,9 @@ fn merge(args: &Merge, context: &Context) -> Result<Option<Failure>> {
 struct Merged {
     text: Zeroizing<String>,
     conflicts: usize,
-    /// The pointers of the secrets that each side has set to another one.
+    /// The pointers of the secrets that the two sides have changed differently.
     differing: Vec<Pointer>,
-    /// The number of secrets that were sealed anew.
+    /// The number of secrets that were sealed again.
     sealed: usize,
     /// The keys, if any were needed.
     keys: Option<Keyring>,
@@ -128,16 +128,16 @@ impl Merged {
     }
 }
 
-/// Reads a version. What has not its format has tokens all the same: the base may be empty, or hold the marks of a
-/// conflict that git has made itself.
+/// Reads a version. If the text is invalid in its format, only its tokens are read: the base may be empty, or contain
+/// conflict markers that git itself added.
 fn parse(path: &Path, bytes: Vec<u8>, format: FormatSource) -> Result<ConfigText> {
     let bytes = Zeroizing::new(bytes);
     ConfigText::parse(path, bytes.to_vec(), format)
         .or_else(|_| ConfigText::parse(path, bytes.to_vec(), FormatSource::Given(TextFormat::Text)))
 }
 
-/// Merges the texts with the tokens as they are, if one side has those of the base: then every token of the result is
-/// the other side's, and no key is needed. Returns nothing if that gives conflicts.
+/// Merges the texts without opening their tokens, if one side has the same tokens as the base. Then every token of the
+/// result is the other side's, and no key is needed. Returns `None` if this is not the case or gives conflicts.
 fn merge_tokens(documents: &[ConfigText; 3], marker_size: usize) -> Result<Option<Zeroizing<String>>> {
     let tokens = documents.each_ref().map(|document| {
         let mut tokens: Vec<_> = document.tokens.iter().map(|token| token.text(document)).collect();
@@ -184,7 +184,7 @@ fn merge_opened(documents: &[ConfigText; 3], marker_size: usize, context: &Conte
     Ok(Merged { text, conflicts: merged.conflicts, differing, sealed, keys: Some(keys) })
 }
 
-/// The text of `parts`, in which all tokens are under one key, and the number of secrets that were sealed for that.
+/// Returns the text of `parts` with all tokens under one key, and the number of secrets that were sealed for that.
 /// Tokens in conflicts stay as they are.
 fn written<'p>(
     documents: &[ConfigText; 3],
@@ -192,7 +192,7 @@ fn written<'p>(
     secrets: &'p Secrets<'_>,
     keys: &Keyring,
 ) -> Result<(Zeroizing<String>, usize)> {
-    /// The place of the key that seals.
+    /// The index of the key that seals.
     const CURRENT: usize = 0;
     let key_of = |part: &Part<'_>| match part {
         Part::Token(token) | Part::Value(Value::Token(token)) => Some(secrets.key_of(token)),
@@ -200,7 +200,7 @@ fn written<'p>(
         Part::Text(_) | Part::InConflict(_) => None,
     };
     let is_mixed = parts.iter().filter_map(key_of).collect::<BTreeSet<_>>().len() > 1;
-    // The secret of a part that gets a new token.
+    // Returns the secret of a part that needs a new token.
     let to_seal = |part: &'p Part<'_>| match part {
         Part::Value(Value::New(secret)) => Some(secret.as_str()),
         Part::Token(token) | Part::Value(Value::Token(token)) if is_mixed && secrets.key_of(token) != CURRENT => {
@@ -230,7 +230,8 @@ fn written<'p>(
     Ok((text, new.len()))
 }
 
-/// Why the merged text is not a config, if its versions are: lines that fit each by itself need not fit together.
+/// Returns the failure if the merged text is not a valid config although its versions are: lines that are valid in
+/// their versions may be invalid together.
 fn unreadable(path: &Path, documents: &[ConfigText; 3], text: &str) -> Option<Failure> {
     let format = documents[OURS].source;
     documents[OURS].format()?;

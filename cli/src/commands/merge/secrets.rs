@@ -1,4 +1,4 @@
-//! The secrets of all versions, by the texts of their tokens.
+//! The secrets of all versions, indexed by the texts of their tokens.
 
 use std::collections::BTreeMap;
 
@@ -21,9 +21,9 @@ pub(super) struct Secrets<'v> {
 }
 
 struct Opened {
-    /// The number of its secret.
+    /// The index of its secret.
     secret: usize,
-    /// The number of the master key in the keyring.
+    /// The index of the master key in the keyring.
     key: usize,
 }
 
@@ -60,20 +60,20 @@ impl<'v> Secrets<'v> {
         Ok(Self { by_token, secrets })
     }
 
-    /// How many secrets there are.
+    /// Returns the number of distinct secrets.
     pub(super) fn count(&self) -> usize {
         self.secrets.len()
     }
 
-    /// The number of a token's secret: equal secrets have the same.
+    /// Returns the index of a token's secret. Equal secrets have the same index.
     pub(super) fn number_of(&self, token: &str) -> usize {
         self.by_token[token].secret
     }
 
-    /// A token of this secret.
+    /// Returns a token of this secret.
     pub(super) fn token_of(&self, number: usize) -> &'v str {
         let found = self.by_token.iter().find(|(_, opened)| opened.secret == number);
-        // A stand-in has the number of a secret, and each secret comes from a token.
+        // A stand-in has the index of a secret, and each secret comes from a token.
         found.map(|(token, _)| *token).expect("a stand-in that was made")
     }
 
@@ -81,7 +81,7 @@ impl<'v> Secrets<'v> {
         &self.secrets[self.number_of(token)]
     }
 
-    /// The number of the master key that a token is under, in the keyring.
+    /// Returns the index, in the keyring, of the master key that a token is under.
     pub(super) fn key_of(&self, token: &str) -> usize {
         self.by_token[token].key
     }

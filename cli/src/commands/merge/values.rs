@@ -1,7 +1,8 @@
-//! Merges secrets by their pointers. Lines that touch each other conflict in git, also if each side has changed another
-//! value. A value that one side alone has changed gets one stand-in in all versions, so that no line differs by it.
+//! Merges secrets by their pointers. Changes to adjacent lines conflict in git, even if each side has changed a
+//! different value. A value that only one side has changed gets the same stand-in in all versions, so that it makes no
+//! line differ.
 //!
-//! It is done for values in objects only: the number of an item may mean another one in each version.
+//! This is done for values in objects only: the same index may refer to different items in each version.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use crate::config::placeholder;
 use crate::config::text::{ConfigText, Kind, Place};
 use crate::quote::Pointer;
 
-/// What a value becomes.
+/// The merged form of a value.
 #[derive(Clone)]
 pub(super) enum Value<'v> {
     Token(&'v str),
@@ -24,9 +25,9 @@ pub(super) enum Value<'v> {
 #[derive(Default)]
 pub(super) struct Settled<'v> {
     pub(super) values: Vec<Value<'v>>,
-    /// The number of each value, by its pointer.
+    /// The index of each value, by its pointer.
     pub(super) by_pointer: BTreeMap<Pointer, usize>,
-    /// The pointers of the secrets that each side has set to another one.
+    /// The pointers of the secrets that the two sides have changed differently.
     pub(super) differing: Vec<Pointer>,
 }
 
@@ -51,19 +52,19 @@ impl<'v> Settled<'v> {
     }
 }
 
-/// Whether a step of the pointer may be the number of an item.
+/// Reports whether a step of the pointer may be the index of an item.
 fn has_index(pointer: &str) -> bool {
     pointer.split('/').skip(1).any(|step| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A value in one version.
 struct State<'v> {
-    /// Its text, opened.
+    /// Its text; for a token, the opened secret.
     said: Zeroizing<String>,
     token: Option<&'v str>,
 }
 
-/// The values at `pointers` that are strings or scalars.
+/// Returns the state of each value at `pointers` that is a string or scalar.
 fn states<'v>(document: &'v ConfigText, pointers: &[&str], secrets: &Secrets<'_>) -> Vec<Option<State<'v>>> {
     let state = |place: Place<'_>| {
         if let Some(token) = document.token_at(&place) {
@@ -76,13 +77,13 @@ fn states<'v>(document: &'v ConfigText, pointers: &[&str], secrets: &Secrets<'_>
     document.find_all(pointers).into_iter().map(|place| place.ok().and_then(state)).collect()
 }
 
-/// What a value becomes that at most one side has changed; nothing, if it is plain text then, which the lines have as
-/// it is to be written.
+/// Merges a value that at most one side has changed. Returns `None` if the result is plain text: the merge by lines
+/// then writes it.
 fn merged<'v>(base: &State<'v>, ours: &State<'v>, theirs: &State<'v>) -> Option<Value<'v>> {
     if *ours.said == *theirs.said {
         return match (ours.token, theirs.token) {
             (Some(ours), Some(theirs)) => Some(Value::Token(if Some(ours) == base.token { theirs } else { ours })),
-            // One side has it in plain text: as it was, or because that side has decrypted it.
+            // One side has the value in plain text: it was plain text before, or that side has decrypted it.
             (Some(token), None) | (None, Some(token)) if Some(token) != base.token => Some(Value::Token(token)),
             _ => None,
         };
@@ -90,7 +91,7 @@ fn merged<'v>(base: &State<'v>, ours: &State<'v>, theirs: &State<'v>) -> Option<
     let (changed, other) = if *base.said == *ours.said { (theirs, ours) } else { (ours, theirs) };
     match (changed.token, other.token) {
         (Some(token), _) => Some(Value::Token(token)),
-        // The other side has encrypted the value: it must not become plain text by the change.
+        // The other side has encrypted the value: the change must not make it plain text again.
         (None, Some(_)) if base.token.is_none() && !changed.said.is_empty() && !is_placeholder(&changed.said) => {
             Some(Value::New(changed.said.clone()))
         }
