@@ -15,28 +15,28 @@ use crate::error::Flaw;
 use crate::output::sarif::Region;
 use crate::quote::{Pointer, quoted, quoted_path};
 
-/// A value with a flaw. There may be many of them: it is small.
+/// A value with a flaw. The type is small, because there may be many findings.
 pub(in crate::commands) struct Finding {
     pub(super) file: Arc<File>,
     pub(in crate::commands) pointer: Pointer,
     pub(in crate::commands) flaw: Flaw,
     /// Why it is likely a secret, or how old it is.
     pub(super) reason: Option<Box<str>>,
-    /// Where it stands in the text, if that is known and wanted.
+    /// Its place in the text, if that is known and needed.
     pub(super) place: Option<Box<FoundAt>>,
 }
 
 /// The file of a finding.
 pub(super) struct File {
-    /// In the form for messages.
+    /// The path in the form for messages.
     pub(super) name: String,
-    /// As the user can name it.
+    /// The path as the user can name it.
     pub(super) path: PathBuf,
 }
 
-/// Where a finding stands in its text.
+/// The place of a finding in its text.
 pub(super) enum FoundAt {
-    /// In bytes, while the text is at hand.
+    /// In bytes, while the text is in memory.
     Bytes(Range<usize>),
     /// In lines and columns.
     Lines(Region),
@@ -52,7 +52,7 @@ impl Finding {
         }
     }
 
-    /// Returns the command that mends it, or what to do.
+    /// Returns the command that fixes it, or other advice.
     pub(in crate::commands) fn next(&self) -> String {
         // An asterisk in a name is not a wildcard.
         let pointer = pattern::literal(&self.pointer);

@@ -1,7 +1,7 @@
 //! `check`: searches configs for secrets in plain text, for git hooks and CI. It needs no key.
 //!
 //! It examines the guide's secret, the values that `.fernseal.toml` or the command line names, values that look like
-//! secrets, and values that look like damaged tokens; if so asked, tokens that are old or in the old form too. It
+//! secrets, and values that look like damaged tokens; on request, also tokens that are old or in the old form. It
 //! always examines all configs, and exits with code 3 if it finds anything.
 
 mod finding;
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
         (_, true) => looked.tell_in_sarif(args.likely)?,
         _ => looked.tell()?,
     }
-    // Of what is staged few configs are: a pattern for the others is in order.
+    // Only a few configs may be staged, so a pattern that matches none of them is not a mistake.
     if !args.staged {
         looked.tell_unmatched(&context.report);
     }
@@ -102,7 +102,7 @@ pub(super) struct Wanted<'a> {
     pub(super) no_legacy: bool,
     pub(super) likely: Likely,
     pub(super) max_age: Option<MaxAge>,
-    /// Whether each finding is to have its lines and columns.
+    /// Whether each finding needs its lines and columns.
     pub(super) with_regions: bool,
 }
 
@@ -236,7 +236,8 @@ impl Looked {
         }
     }
 
-    /// Records a file that cannot be read: as skipped if it holds no secret's name and no token, otherwise as failed.
+    /// Records a file that cannot be read: as skipped if it contains no secret's name and no token, otherwise as
+    /// failed.
     fn failed_or_foreign(
         &mut self,
         path: &Path,
@@ -262,7 +263,7 @@ impl Looked {
     }
 
     /// Examines the values that must not be plain text, those that look like secrets, and those that look like tokens
-    /// but are not. `path` is the file, as the user can name it.
+    /// but are not. `path` is the file as the user can name it.
     pub(super) fn look(&mut self, path: &Path, document: &ConfigText, settings: &SecretsFile, wanted: Wanted<'_>) {
         if let Err(failure) = document.check_values_known() {
             self.look_at_tokens(path, document, settings, wanted);
@@ -356,8 +357,8 @@ impl Looked {
         Ok(())
     }
 
-    /// Takes note of all that looks like a token and is none, and of tokens that are in the old form or too old where
-    /// that is not wanted.
+    /// Records values that look like tokens but are not, and, if that is not allowed, tokens in the old form and tokens
+    /// that are too old.
     fn look_at_tokens(&mut self, path: &Path, document: &ConfigText, settings: &SecretsFile, wanted: Wanted<'_>) {
         let no_legacy = wanted.no_legacy || settings.no_legacy;
         self.without_legacy += usize::from(no_legacy && document.fault().is_none());
@@ -386,7 +387,7 @@ impl Looked {
     }
 }
 
-/// The findings, and the file that more of them are added of.
+/// Collects the findings of one file.
 struct Adding {
     file: Arc<File>,
     with_places: bool,
@@ -414,7 +415,7 @@ fn place_in_lines(findings: &mut [Finding], text: &str) {
     placed.zip(regions).for_each(|(place, region)| *place = FoundAt::Lines(region));
 }
 
-/// Counts a config for `pointer`, if it has a value there.
+/// Counts a config for `pointer` if it has a value there.
 fn count_in(met: &mut BTreeMap<Pointer, usize>, pointer: &Pointer, is_there: bool) {
     match met.get_mut(pointer) {
         Some(met) => *met += usize::from(is_there),

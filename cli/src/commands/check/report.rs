@@ -1,4 +1,4 @@
-//! What `check` prints: lines, JSON or SARIF, and a summary where nothing was found.
+//! The output of `check`: lines, JSON or SARIF, and a summary if nothing was found.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ impl Looked {
         counts.into_iter().collect()
     }
 
-    /// Names the patterns of the settings that matched nothing in any config.
+    /// Prints a note for each pattern of the settings that matched nothing in any config.
     pub(super) fn tell_unmatched(&self, report: &Report) {
         for pattern in unmatched(&self.patterns) {
             report.note(format_args!(
@@ -132,7 +132,7 @@ impl Looked {
     }
 }
 
-/// The patterns that matched in no config.
+/// Returns the patterns that matched in no config.
 fn unmatched(patterns: &BTreeMap<Pointer, usize>) -> impl Iterator<Item = &Pointer> {
     patterns.iter().filter(|(_, met)| **met == 0).map(|(pattern, _)| pattern)
 }
