@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     let target = if args.in_place { &args.config } else { &out };
     let asks = args.in_place && args.found && !args.yes;
     if asks {
-        // Where stdout is for JSON, nothing can be shown before the question.
+        // If stdout is for JSON, the values cannot be shown before the question.
         if args.json {
             return Err(UsageFailure::JsonUnconfirmed.into());
         }
@@ -105,7 +105,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
         (source, again) = read(&args.config, context)?;
         let shown: Vec<Pointer> = secrets.iter().map(|secret| secret.pointer.clone()).collect();
         secrets = request.find(&again, context)?;
-        // What was agreed to is what was shown.
+        // The user agreed only to the values that were shown.
         if asks && !shown.iter().eq(secrets.iter().map(|secret| &secret.pointer)) {
             return Err(ConfigFailure::ChangedSinceShown { config: again.path.clone() }.into());
         }
@@ -166,7 +166,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     output::after_the_work(tell(document, &secrets, Some(target), id))
 }
 
-/// Encrypts what a pipe holds, to stdout or a file. No settings lie beside a pipe.
+/// Encrypts a config from a pipe, to stdout or a file. A pipe has no settings file.
 fn encrypt_stream(config: &ConfigPath, args: &Encrypt, fields: &NamedValues, context: &Context) -> Result<()> {
     if args.in_place {
         return Err(UsageFailure::StreamInPlace.into());
@@ -218,8 +218,8 @@ fn encrypt_stream(config: &ConfigPath, args: &Encrypt, fields: &NamedValues, con
     output::after_the_work(output::json("encrypt", fields))
 }
 
-/// `DIR/NAME.json` → `DIR/NAME.encrypted.json`; only the file's name counts. The new name tells the format as the old
-/// one does; where that tells none, by the format's ending.
+/// Returns the default output: `DIR/NAME.encrypted.json` for `DIR/NAME.json`. The new name shows the format as the old
+/// one does; if the old one does not, the new name gets the format's extension.
 fn default_output(config: &Path, format: Option<TextFormat>) -> PathBuf {
     // A path without a file name cannot be read as a config, so it never comes here.
     let name = config.file_name().unwrap_or(config.as_os_str());
@@ -233,7 +233,7 @@ fn default_output(config: &Path, format: Option<TextFormat>) -> PathBuf {
         None => (name, OsStr::new(ending)),
     };
     let mut out = OsString::from(stem);
-    // A .env has no ending, and what begins with its name is one.
+    // `.env` has no extension. A name that begins with `.env` is recognized as this format.
     if format == Some(TextFormat::Env) && name.as_encoded_bytes().starts_with(b".env") {
         out = name.to_owned();
         out.push(".encrypted");

@@ -1,5 +1,5 @@
-//! Which values of a config `encrypt` seals: those at the guide's pointer, those that are named, and, if so asked,
-//! those that look like secrets.
+//! Finds the values that `encrypt` seals: those at the guide's pointer, those that are named, and, on request, those
+//! that look like secrets.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,59 +39,59 @@ impl Secret<'_> {
     }
 }
 
-/// The text of `document` with `tokens` in the places of `secrets`.
+/// Returns the edits of `document` that replace `secrets` with `tokens`.
 ///
 /// # Errors
-/// Fails if a token cannot stand there.
+/// Fails if the format does not allow a token there.
 pub(super) fn sealed<'d>(document: &'d ConfigText, secrets: &[Secret<'_>], tokens: &[String]) -> Result<Edits<'d>> {
     let edit = |(secret, token): (&Secret<'_>, &String)| document.replace(&secret.pointer, &secret.place, token);
     Edits::new(document, secrets.iter().zip(tokens).map(edit).collect::<Result<_>>()?)
 }
 
-/// In how many configs the values are looked for.
+/// The number of configs in which the values are searched for.
 #[derive(Clone, Copy)]
 pub(super) enum Scope<'a> {
-    /// One, which must have what the command line names.
+    /// One config. It must have the values that the command line names.
     One,
-    /// Many, of which one at least must have it.
+    /// Many configs. At least one of them must have these values.
     Many(&'a RefCell<Matches>),
-    /// Those again that were looked at before: nothing is told twice.
+    /// Configs that were checked before. No message is printed twice.
     Again,
 }
 
-/// Which pointers and patterns were looked for, and which of them have led to a value.
+/// The pointers and patterns of a search in many configs, and which of them have led to a value.
 #[derive(Default)]
 pub(super) struct Matches {
-    /// Patterns of the settings.
+    /// The patterns of the settings, and whether each has matched anything.
     patterns: BTreeMap<String, bool>,
-    /// What the command line names.
+    /// The pointers and patterns of the command line that have led to a value.
     fields: BTreeSet<String>,
 }
 
 impl Matches {
-    /// Whether `field` of the command line has led to a value.
+    /// Reports whether `field` of the command line has led to a value.
     pub(super) fn has_met(&self, field: &str) -> bool {
         self.fields.contains(field)
     }
 
-    /// The patterns of the settings that have matched nothing.
+    /// Returns the patterns of the settings that have matched nothing.
     pub(super) fn unmatched(&self) -> impl Iterator<Item = &str> {
         self.patterns.iter().filter(|(_, is_met)| !**is_met).map(|(pattern, _)| &**pattern)
     }
 }
 
-/// What is to be sealed.
+/// The values that the user wants to seal.
 #[derive(Clone, Copy)]
 pub(super) struct Request<'a> {
     pub(super) fields: &'a NamedValues,
     pub(super) settings: &'a SecretsFile,
-    /// Whether what looks like a secret is meant too.
+    /// Whether to include values that look like secrets.
     pub(super) found: bool,
     pub(super) placeholders: bool,
     pub(super) scope: Scope<'a>,
 }
 
-/// A value that is meant.
+/// A value that the user wants to seal, before its state is checked.
 struct Meant<'d> {
     pointer: Pointer,
     place: Place<'d>,
@@ -99,7 +99,7 @@ struct Meant<'d> {
 }
 
 impl Request<'_> {
-    /// Finds the values in `document` that are neither tokens nor placeholders.
+    /// Finds the requested values in `document` that are neither tokens nor placeholders.
     pub(super) fn find<'d>(&self, document: &'d ConfigText, context: &Context) -> Result<Vec<Secret<'d>>> {
         let mut secrets: Vec<Secret<'d>> = Vec::new();
         // Two pointers may lead to the same value.
@@ -149,7 +149,8 @@ impl Request<'_> {
         Ok(secrets)
     }
 
-    /// Tells of a value that is left as it is, and of no concern. Of many configs that would be too much.
+    /// Prints a note about a value that is left as it is. For many configs it is only a debug message, as there would
+    /// be too many notes.
     fn note(&self, document: &ConfigText, context: &Context, text: Arguments<'_>) {
         match self.scope {
             Scope::One => context.report.note(text),
@@ -158,7 +159,7 @@ impl Request<'_> {
         }
     }
 
-    /// Tells of a value that a person should look at.
+    /// Prints a warning about a value that the user should check.
     fn warn(&self, document: &ConfigText, context: &Context, text: Arguments<'_>) {
         match self.scope {
             Scope::One => context.report.warn(text),
@@ -167,7 +168,7 @@ impl Request<'_> {
         }
     }
 
-    /// Says that there is nothing to seal, and where that was looked for.
+    /// Returns the message that there is nothing to seal, with the pointers and patterns that were searched for.
     pub(super) fn nothing_in(&self, document: &ConfigText) -> String {
         let patterns =
             [&self.settings.secrets.patterns, &self.fields.patterns].into_iter().flat_map(|list| list.iter());
@@ -177,7 +178,8 @@ impl Request<'_> {
         format!("Nothing to encrypt in {} at {}; {others}", document.name, listed(looked, "or"))
     }
 
-    /// The values that are meant: first those that pointers lead to, then those that patterns match or that are likely.
+    /// Returns the requested values: first those that pointers lead to, then those that patterns match or that are
+    /// likely secrets.
     fn meant<'d>(&self, document: &'d ConfigText, context: &Context) -> Result<Vec<Meant<'d>>> {
         let others_named = self.found || !self.fields.is_empty() || !self.settings.secrets.is_empty();
         let none = NamedValues::default();
@@ -229,7 +231,7 @@ impl Request<'_> {
             }
         })?;
         refused?;
-        // A name that occurs twice is an error once a token lies below it.
+        // A name that occurs twice becomes an error once a token is below it.
         let pointers: Vec<&str> = meant[named..].iter().map(|meant| &*meant.pointer).collect();
         for (pointer, found) in pointers.iter().zip(document.find_all(&pointers)) {
             found.map_err(|error| document.failure(pointer, error))?;

@@ -1,8 +1,8 @@
-//! `encrypt DIR`: seals, in place, all secrets of all configs of a directory: those that `check` names.
+//! `encrypt DIR`: seals, in place, all secrets that `check` reports in the configs of a directory.
 //!
-//! First every config is read and all that would be sealed is shown. Nothing is written before a person has agreed, or if
-//! something is in the way. There is no journal and no backup, which would hold the secrets in plain text: each config is
-//! either as it was or completely sealed, and the same command goes on where it stopped.
+//! First it reads every config and shows the values that it would seal. It writes nothing before the user has agreed,
+//! or if a config has a problem. There is no journal and no backup, because they would contain the secrets in plain
+//! text: each config is either unchanged or completely sealed, and the same command continues after an interruption.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ pub(super) fn run(args: &Encrypt, fields: &NamedValues, context: &Context) -> Re
     }
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
-    // Not before: a lock is not held while a person types.
+    // Lock only now: a lock must not be held while the user types.
     let tell = |notice| commands::tell_notice(notice, context);
     let configs: Vec<ConfigPath> = planned.iter().map(|planned| planned.config.clone()).collect();
     let lock = store::lock(&configs, context.lock_wait, &tell)?;
@@ -105,14 +105,14 @@ struct Planned {
     pointers: Vec<Pointer>,
 }
 
-/// A config that is written.
+/// A config that was written.
 struct Done<'p> {
     path: &'p Path,
     pointers: &'p [Pointer],
     caveats: Caveats,
 }
 
-/// A config that was read again, and how it will be.
+/// A config that was read again for writing.
 struct Loaded {
     source: ConfigFile,
     document: ConfigText,
@@ -135,7 +135,8 @@ struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    /// Reads all configs, and shows what would be sealed. What is in the way ends the run, unless it may be left out.
+    /// Reads all configs and shows the values that would be sealed. Fails if a config has a problem, unless that config
+    /// may be left out.
     fn plan(&mut self, found: &mut Found) -> Result<Vec<Planned>> {
         let context = self.context;
         let progress = Progress::new("reading", found.configs.len(), context);
@@ -161,7 +162,7 @@ impl Tree<'_> {
                 "{pattern}, under secrets in {SECRETS_FILE}, matches nothing in the checked configs"
             ));
         }
-        // A config that cannot be read may be the one that has it.
+        // A config that cannot be read may be the one with the value.
         let unmet = self.args.fields.iter().filter(|field| self.failed.is_empty() && !matches.has_met(field));
         error::check_none(unmet.map(|pointer| {
             let failure = ConfigFailure::RequiredNowhere { pointer: pointer.clone(), namesakes: Suggestions::none() };
@@ -202,7 +203,8 @@ impl Tree<'_> {
         Request { fields: self.fields, settings, found: true, placeholders: self.args.placeholders, scope }
     }
 
-    /// Seals and writes the configs, batch after batch. Returns those that are written, and how many were not reached.
+    /// Seals and writes the configs, batch after batch. Returns the configs that were written, and the number of those
+    /// that were not reached.
     fn seal<'p>(&mut self, planned: &'p [Planned], keys: &Keyring) -> Result<(Vec<Done<'p>>, usize)> {
         let context = self.context;
         let progress = Progress::new("encrypting", planned.len(), context);
@@ -234,7 +236,7 @@ impl Tree<'_> {
                     .and_then(|settings| self.request(&settings, Scope::Again).find(&file.document, context))
                     .and_then(|found| match found.iter().map(|secret| &secret.pointer).eq(&planned.pointers) {
                         true => Ok(found),
-                        // What was agreed to is what was shown.
+                        // The user agreed only to the values that were shown.
                         false => Err(ConfigFailure::ChangedSinceShown { config: planned.config.path.clone() }.into()),
                     });
                 match found {
@@ -269,7 +271,7 @@ impl Tree<'_> {
         Ok((done, left + waiting.len()))
     }
 
-    /// A token for each secret, in order. The keys of many are derived at once.
+    /// Returns a token for each secret, in order. It derives the keys of many tokens at once.
     fn tokens(
         &self,
         secrets: &[(usize, Vec<Secret<'_>>)],
@@ -322,7 +324,7 @@ impl Tree<'_> {
     }
 }
 
-/// Puts `tokens` in the places of `secrets`, and replaces the config.
+/// Replaces `secrets` with `tokens`, and writes the config.
 fn write(config: &ConfigPath, file: &Loaded, secrets: &[Secret<'_>], tokens: &[String]) -> Result<Caveats> {
     let edits = sealed(&file.document, secrets, tokens)?;
     let pieces = edits.pieces();
