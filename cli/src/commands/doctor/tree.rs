@@ -1,5 +1,5 @@
-//! `doctor DIR`: which keys the configs of a directory and their backups need, which of the keys in the usual places opens
-//! what, and which key file is needed no more.
+//! `doctor DIR`: reports which keys the configs of a directory and their backups need, what each key in the usual
+//! places opens, and which key files are no longer needed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::quote::{count, quoted_path, shown};
 use crate::store::{self, ConfigPath};
 use crate::tokens::verify::{Verification, verify_each};
 
-/// What one key opens.
+/// The numbers of tokens, configs and backups that one key opens.
 #[derive(Default, Clone)]
 struct Opens {
     tokens: usize,
@@ -24,7 +24,7 @@ struct Opens {
 }
 
 impl Doctor {
-    /// Tries all keys at hand on all configs below `directory`.
+    /// Tries all available keys on all configs below `directory`.
     pub(super) fn tree(&mut self, directory: &Path, select: &Select, context: &Context) -> Result<()> {
         let mut found = commands::find(&[directory.to_owned()], select)?;
         found.look_at_others();
@@ -69,7 +69,7 @@ impl Doctor {
         Ok(())
     }
 
-    /// The configs, and beside them their backups.
+    /// Returns the configs, each followed by its backups, and whether each file is a backup.
     fn with_backups(&mut self, configs: Vec<ConfigPath>) -> Vec<(ConfigPath, bool)> {
         let mut files = Vec::with_capacity(configs.len());
         let mut finder = store::Backups::new(None).map_err(|failure| self.wrong("backups", &failure)).ok();
@@ -114,7 +114,7 @@ impl Doctor {
         }
     }
 
-    /// Tells what a key is for.
+    /// Reports what a key is needed for.
     fn key(&mut self, key: &Candidate, id: &str, opens: &Opens, directory: &Path) {
         let place = listed(key.names.clone(), "and");
         let backups = match opens.backups {
