@@ -41,12 +41,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let fields = NamedValues::of_option("--field", &args.fields)?;
     let (source, document) = read(&args.config, context)?;
     source.check_replaceable()?;
-    // Before the person types anything.
+    // Check this before the user types anything.
     document.check_values_known()?;
     let settings = SecretsFile::nearest(&ConfigPath::named(&args.config))?;
     let keys = context.keys()?;
     let master = keys.sealing(args.allow_short_key)?;
-    // What is no value of its own stays encrypted in the text: it could not be found again.
+    // A token that is not a whole value stays encrypted in the text, because its secret could not be found again after
+    // the edit.
     let tokens: Vec<&SealedValue> = document.tokens.iter().filter(|token| token.is_value()).collect();
     let secrets = open(&document, &tokens, &keys, context)?;
     let with_secrets = || tokens.iter().copied().zip(secrets.iter().map(|secret| secret.as_str()));
@@ -83,7 +84,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         let edits = Edits::new(&saved, edits)?;
         let pieces = edits.pieces();
         // Parse the result before writing it, as it must be readable. For example, a repeated name becomes an error
-        // once a token lies below it.
+        // once a token is below it.
         ConfigText::parse(&document.path, pieces.concat(), document.source)?;
         // Lock only now: the editor may be open for hours, and other runs must not wait for it.
         let _lock = super::lock(&args.config, context)?;
@@ -179,7 +180,7 @@ fn check_pasted(saved: &ConfigText, pasted: &[usize], keys: &Keyring, context: &
     refused.map_or(Ok(()), |(token, error)| Err(tokens::refusal(saved, token, error, keys)))
 }
 
-/// The values that are secrets, whatever stands there.
+/// The values that are secrets because they are named, whatever they contain.
 struct Named<'a> {
     pointers: Vec<&'a str>,
     patterns: [Patterns; 2],
@@ -206,8 +207,8 @@ struct Plan<'s> {
     kept: Vec<Edit>,
     /// The offsets of strings that are tokens now and were not before.
     pasted: Vec<usize>,
-    /// Secrets to seal. A moved or copied secret is sealed anew: if two secrets swapped places and kept their tokens, a
-    /// rollback could not notice that.
+    /// Secrets to seal. A moved or copied secret is sealed again: if two secrets swapped places and kept their tokens,
+    /// a rollback could not notice that.
     new: Vec<New<'s>>,
 }
 
@@ -266,11 +267,11 @@ impl<'s> Before<'s> {
                 }
                 continue;
             }
-            // What is no string stays as it is, where only a pattern names it.
+            // A value that is not a string stays as it is if only a pattern names it.
             let is_named = is_named || patterns.iter_mut().any(|patterns| patterns.find(&leaf.pointer).is_some());
             let text = match leaf.place.text() {
                 Ok(text) => text,
-                // It may hold a secret, and nobody can say so.
+                // The text is ambiguous, so it may contain a secret.
                 Err(error) if own.is_some() || is_named => return Err(saved.failure(&leaf.pointer, error)),
                 Err(_) => continue,
             };
@@ -313,7 +314,7 @@ fn start_editor(path: &Path, is_json: bool) -> Result<()> {
     let _interrupts = interrupt::leave_interrupts_to_another();
     let mut command = Command::new("sh");
     command.arg("-c").arg(script).arg(&editor).arg(path);
-    // Temporary files of the editor go to the folder in memory and vanish with it.
+    // The editor's temporary files go to the folder in memory and are removed with it.
     command.env("TMPDIR", path.parent().unwrap_or(path));
     KEY_VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
     if is_json && !io::stdout().is_terminal() {

@@ -1,6 +1,5 @@
-//! `set`: one value of a config becomes a sealed secret, in place; with `--create` also one that is not there yet.
-//! The secret comes from stdin or a prompt without echo, never from an argument.
-//! Only the value's own span changes, or a member is added.
+//! `set`: replaces one value of a config with a sealed secret, in place. With `--create` it adds a missing value. The
+//! secret comes from stdin or a prompt without echo, never from an argument. All bytes outside the value stay.
 
 use std::io::{self, IsTerminal, Read};
 
@@ -21,7 +20,7 @@ use crate::output;
 use crate::time;
 use crate::tokens;
 
-/// The characters that a token has.
+/// A text with all kinds of characters that tokens contain.
 const SAMPLE: &str = "enc:AA";
 
 pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
@@ -69,11 +68,11 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Where the secret goes.
+/// The place for the secret.
 enum Target<'d> {
-    /// In the place of a value.
+    /// An existing value, which is replaced.
     Value(Place<'d>),
-    /// Into a member that is not there yet.
+    /// A new member.
     New,
 }
 
@@ -82,7 +81,7 @@ impl<'d> Target<'d> {
         let pointer = &*args.pointer;
         let value = match document.look_up(pointer) {
             Err(ValueError::Core(Error::NotFound)) if args.create => {
-                // Every format says a token alike: where this can stand, the secret's token can.
+                // Each format writes all tokens alike, so where this sample is allowed, the real token is too.
                 document.insert(pointer, SAMPLE)?;
                 return Ok(Self::New);
             }
@@ -96,7 +95,7 @@ impl<'d> Target<'d> {
         Ok(Self::Value(value))
     }
 
-    /// The edit that puts `token` there.
+    /// Returns the edit that writes `token` there.
     fn edit(&self, document: &ConfigText, pointer: &str, token: &str) -> Result<Edit> {
         match self {
             Self::Value(value) => document.replace(pointer, value, token),
@@ -160,8 +159,8 @@ fn ask(args: &Set, context: &Context) -> Result<Zeroizing<String>> {
     Ok(first)
 }
 
-/// The secret on stdin. One line loses the line end that `echo` put there; a text of several lines, as a private key
-/// is, keeps it. `check` refuses what is too long.
+/// Reads the secret from stdin. A single line loses the line end that `echo` adds; a text of several lines, such as a
+/// private key, keeps it. `check` refuses a secret that is too long.
 pub(super) fn read_stdin(
     raw: bool,
     check: impl Fn(usize) -> Result<()>,

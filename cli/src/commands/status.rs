@@ -103,7 +103,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
 /// The columns of the table of a directory.
 const COLUMNS: [&str; 6] = ["CONFIG", "FORMAT", "TOKENS", "OLDEST", "TOKEN VALUE", "KEY"];
 
-/// Prints the table of a directory, its columns as wide as they must be.
+/// Prints the table of a directory. Each column is as wide as its longest cell.
 fn tell_rows(rows: Vec<[String; 6]>) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
@@ -156,7 +156,7 @@ impl State {
         Ok(Self { token_value: TokenValue::of(&document), document, checked: None })
     }
 
-    /// Verifies every token too.
+    /// Also verifies every token.
     fn verify(&mut self, path: &Path, keys: &Keyring, context: &Context) -> Result<()> {
         if self.document.tokens.is_empty() {
             return Ok(());
@@ -212,7 +212,7 @@ impl State {
         Ok(())
     }
 
-    /// The state as a row of a table. `ids` are those of the keys, if the tokens were opened.
+    /// Returns the state as a row of the table. `ids` are the ids of the keys, if the tokens were opened.
     fn in_row(&self, ids: Option<&[String]>) -> [String; 6] {
         let document = &self.document;
         let now = time::now();
@@ -229,7 +229,7 @@ impl State {
                 let keys: BTreeSet<&str> = (0..document.tokens.len()).map(key).collect();
                 keys.into_iter().collect::<Vec<_>>().join(" ")
             }
-            // Nothing in a token tells its key.
+            // A token does not show its key.
             _ if document.tokens.is_empty() => "-".to_owned(),
             _ => "?".to_owned(),
         };

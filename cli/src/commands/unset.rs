@@ -1,5 +1,5 @@
-//! `unset`: removes one member of a config, with its comma; everything else stays byte for byte.
-//! It needs no key, as nothing is opened: a secret that is removed is lost, unless a backup has it.
+//! `unset`: removes one member of a config, with its comma. Everything else stays byte for byte. It needs no key, as it
+//! opens nothing. The removed secret is lost, unless a backup contains it.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use crate::quote::count;
 
 pub(crate) fn run(args: &Unset, context: &Context) -> Result<()> {
     super::refuse_swapped("unset", &args.config, None, (*args.pointer).as_ref())?;
-    // Before anything is waited for.
+    // Fail early: do not wait for a lock if the value cannot be removed.
     read(&args.config, context)?.1.remove(&args.pointer)?;
     let _lock = super::lock(&args.config, context)?;
     let (source, document) = read(&args.config, context)?;
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Unset, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// The pointers of the encrypted values that the value at `pointer` is or holds.
+/// Returns the pointers of the tokens that the value at `pointer` is or contains.
 fn tokens_at<'d>(document: &'d ConfigText, pointer: &str) -> Result<Vec<&'d str>> {
     let span = document.find(pointer)?.spot.span;
     Ok(document.tokens.iter().filter(|token| token.is_within(&span)).map(|token| &*token.pointer).collect())
