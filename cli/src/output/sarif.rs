@@ -1,7 +1,8 @@
-//! Findings as SARIF 2.1.0 (OASIS, errata 01), the format in which CI shows them as annotations of lines.
+//! Writes findings as SARIF 2.1.0 (OASIS, errata 01), which CI systems show as annotations on lines.
 //!
-//! A log has one run, with a rule for each kind of finding. A place is a file's URI, a line and a column, and the pointer as
-//! a logical location. No value and no snippet of a file goes in. This module knows no command: it turns a list into JSON.
+//! A log has one run, with a rule for each kind of finding. A location is a file's URI, a line and a column, with the
+//! pointer as a logical location. The log contains no value and no snippet of a file. This module does not depend on
+//! any command: it turns a list into JSON.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-/// What kind of finding it is: a rule of SARIF.
+/// The kind of a finding: a rule in SARIF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// A named secret in plain text.
@@ -21,7 +22,7 @@ pub(crate) enum Rule {
     LikelySecret,
     /// A named secret that is an object or an array.
     NotAString,
-    /// What looks like a token, but is none.
+    /// A value that looks like a token but is not one.
     DamagedToken,
     /// A token in the old form.
     LegacyToken,
@@ -39,7 +40,7 @@ impl Rule {
         Self::AgedToken,
     ];
 
-    /// The rule's id: it never changes, since alerts that were closed are known by it.
+    /// Returns the rule's id. It must never change: CI systems identify closed alerts by it.
     fn id(self) -> &'static str {
         match self {
             Self::PlainSecret => "plain-secret",
@@ -80,12 +81,12 @@ impl Rule {
     }
 }
 
-/// How serious a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     /// It fails the command.
     Error,
-    /// It is only told.
+    /// It is only reported.
     Warning,
 }
 
@@ -98,7 +99,7 @@ impl Level {
     }
 }
 
-/// Where in a text something stands: lines and columns from 1, columns in characters, the end exclusive.
+/// A region of a text. Lines and columns count from 1, columns are in characters, and the end is exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Region {
     start: (usize, usize),
@@ -106,19 +107,20 @@ pub(crate) struct Region {
 }
 
 impl Region {
-    /// The regions of the bytes `spans` of `text`, in one pass: a file may have many findings in one long line.
+    /// Returns the regions of the byte ranges `spans` of `text`, in one pass: a file may have many findings in one long
+    /// line.
     pub(crate) fn of_each(text: &str, spans: &[Range<usize>]) -> Vec<Self> {
         let mut offsets: Vec<usize> = spans.iter().flat_map(|span| [span.start, span.end]).collect();
         offsets.sort_unstable();
         let mut places = HashMap::with_capacity(offsets.len());
-        // A byte order mark has no column.
+        // A byte order mark does not count as a column.
         let mut read = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         let (mut line, mut column) = (1, 1);
         for offset in offsets {
             for byte in text.as_bytes().get(read..offset).unwrap_or(&[]) {
                 match *byte {
                     b'\n' => (line, column) = (line + 1, 1),
-                    // Each character has one byte that does not continue another.
+                    // Count each character once: skip UTF-8 continuation bytes.
                     byte => column += usize::from(byte & 0xc0 != 0x80),
                 }
             }
@@ -137,20 +139,21 @@ pub(crate) struct Finding {
     pub(crate) file: PathBuf,
     pub(crate) pointer: String,
     pub(crate) region: Option<Region>,
-    /// What was found and what to do, in a sentence each. Never the value.
+    /// Two sentences: what was found, and what to do. It never contains the value.
     pub(crate) message: String,
 }
 
-/// A file that was left out or could not be read, and why.
+/// A file that was left out or could not be read, with the reason.
 #[derive(Debug, Clone)]
 pub(crate) struct Notice {
-    /// A file that failed may hold a secret; one that was left out is only told.
+    /// An error for a file that failed, as it may contain a secret; a warning for a file that was left out.
     pub(crate) level: Level,
     pub(crate) file: PathBuf,
     pub(crate) message: String,
 }
 
-/// The log of one run. `exit` is the command's exit code: the run was successful if nothing but findings made it other than 0.
+/// Returns the log of one run. `exit` is the command's exit code. The run counts as successful if findings are the only
+/// reason for an exit code other than 0.
 pub(crate) fn log(findings: &[Finding], notices: &[Notice], exit: u8) -> Value {
     let rules: Vec<Value> = Rule::ALL
         .into_iter()
@@ -212,12 +215,12 @@ fn result(finding: &Finding) -> Value {
             "physicalLocation": physical,
             "logicalLocations": [{ "fullyQualifiedName": finding.pointer, "kind": "member" }],
         }],
-        // The same finding, also when lines above it come and go.
+        // The fingerprint stays the same when lines above the finding are added or removed.
         "partialFingerprints": { "filePointer/v1": format!("{uri}#{}", finding.pointer) },
     })
 }
 
-/// A path as a URI reference (RFC 3986): a relative one stays relative, to the root of the repository in CI.
+/// Returns a path as a URI reference (RFC 3986). A relative path stays relative: in CI, to the root of the repository.
 fn uri(path: &Path) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let encoded = |bytes: &[u8]| -> String {
