@@ -89,7 +89,7 @@ pub(crate) fn sync_directory(dir: &OwnedFd) -> rustix::io::Result<()> {
     rustix::fs::fsync(dir)
 }
 
-/// Makes all of the file system durable that `file` is on.
+/// Makes the whole file system of `file` durable.
 pub(crate) fn sync_file_system(file: &File) -> rustix::io::Result<()> {
     rustix::fs::syncfs(file)
 }
@@ -167,8 +167,8 @@ pub(crate) fn create_for_inheritance(name: &OsStr) -> io::Result<File> {
     Ok(file)
 }
 
-/// Returns a path of an open file. It is valid for this process, for what takes its place, and for other processes of the
-/// same user.
+/// Returns a path of an open file. It is valid for this process, for a program that replaces it (exec), and for other
+/// processes of the same user.
 pub(crate) fn path_of_descriptor(descriptor: RawFd) -> PathBuf {
     format!("/proc/{}/fd/{descriptor}", std::process::id()).into()
 }
@@ -194,10 +194,10 @@ pub(crate) fn forbid_debugging() {
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
-/// Runs a program that does not outlive the process `parent`, in the place of this one: the kernel kills it then. Returns
-/// only if that fails.
+/// Replaces this process with a program that does not outlive the process `parent`: the kernel kills it when `parent`
+/// ends. Returns only on failure.
 ///
-/// A process must ask for that for itself; the setting survives exec.
+/// A process can request this only for itself; the setting survives exec.
 pub(crate) fn run_until_parent_ends(parent: Pid, command: &mut Command) -> io::Result<ExitStatus> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // A race: the parent may have ended before the call above, and then no signal would ever come.
@@ -207,7 +207,7 @@ pub(crate) fn run_until_parent_ends(parent: Pid, command: &mut Command) -> io::R
     Err(command.exec())
 }
 
-/// Kills a program that runs by [`run_until_parent_ends`].
+/// Kills a program that was started by [`run_until_parent_ends`].
 pub(crate) fn kill_bound(child: &mut Child) -> io::Result<()> {
     child.kill()
 }

@@ -1,8 +1,9 @@
-//! What Linux alone has, and what takes its place on macOS and the BSDs: two files with the same functions.
+//! Functions that differ between systems, in two files with the same functions: `linux` for Linux, and `portable` for
+//! macOS and the BSDs.
 //!
-//! A system call, a flag or a path that other systems lack belongs in `linux`, and its twin in `portable`; here is what both
-//! share. The rest of the command calls neither directly. With `--cfg fernseal_portable` Linux takes the twin too, which is
-//! how it is tested (`tests/platforms.sh`).
+//! A system call, a flag or a path that other systems lack belongs in `linux`, with a replacement in `portable`. This
+//! file has what both share. The rest of the command calls neither directly. With `--cfg fernseal_portable` Linux uses
+//! `portable` too, which is how it is tested (`tests/platforms.sh`).
 
 #[cfg(all(target_os = "linux", not(fernseal_portable)))]
 #[path = "linux.rs"]
@@ -21,22 +22,22 @@ use rustix::io::Errno;
 
 pub(crate) use system::*;
 
-/// What the system says of a file beside its mode, as far as it says anything.
+/// The properties of a file besides its mode, as far as the system reports them.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Attributes {
-    /// It is mounted by itself.
+    /// Whether it is a mount point.
     pub(crate) is_mount_root: bool,
-    /// It is immutable, or may only be appended to.
+    /// Whether it is immutable or append-only.
     pub(crate) is_fixed: bool,
 }
 
-/// A name in a directory, with its type if the system tells that along with it, or `Unknown`.
+/// A directory entry, with its type if the system returns that with the name, otherwise `Unknown`.
 pub(crate) struct Listed {
     pub(crate) name: OsString,
     pub(crate) kind: FileType,
 }
 
-/// The kind of a file system, as far as it matters where a file lies.
+/// The kind of a file system, as far as this program must distinguish them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(dead_code, reason = "some systems do not have all of them")]
 pub(crate) enum FileSystem {
@@ -46,7 +47,8 @@ pub(crate) enum FileSystem {
     Other,
 }
 
-/// Renames a file. Fails if the new name exists. Returns whether the old name is gone, which can fail alone.
+/// Renames a file. Fails if the new name exists. Returns whether the old name was removed: this step can fail although
+/// the new name exists by then.
 pub(crate) fn move_to_new(dir: &OwnedFd, from: &OsStr, to: &OsStr) -> rustix::io::Result<bool> {
     match rename_to_new(dir, from, to) {
         // The file system does not support it. A hard link also fails if the name exists.
@@ -93,7 +95,7 @@ mod fields {
         Mode::from_raw_mode(mode as RawMode)
     }
 
-    /// Returns the type of a file from the mode of a `struct stat`, or from what git says.
+    /// Returns the type of a file from the mode in a `struct stat` or in git's output.
     pub(crate) fn file_type(mode: u32) -> super::FileType {
         super::FileType::from_raw_mode(mode as RawMode)
     }

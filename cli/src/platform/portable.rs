@@ -1,6 +1,8 @@
-//! macOS, the BSDs and, to test this file, Linux: the twin of `linux.rs`, of what POSIX and these systems have.
+//! macOS, the BSDs and, to test this file, Linux: the counterpart of `linux.rs`, with what POSIX and these systems
+//! have.
 //!
-//! What is weaker than on Linux stands at each function. Only `tests/platforms.sh` has run this file, on Linux.
+//! The comment of each function says where it is weaker than on Linux. This file was only run on Linux so far, by
+//! `tests/platforms.sh`.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -53,18 +55,18 @@ pub(crate) fn attributes(at: impl AsFd, name: &OsStr) -> Attributes {
     Attributes { is_mount_root: false, is_fixed: stat.is_ok_and(|stat| stat.st_flags & FIXED != 0) }
 }
 
-/// Knows of no attributes.
+/// Returns no attributes, as none are known on these systems.
 #[cfg(not(any(target_vendor = "apple", target_os = "freebsd")))]
 pub(crate) fn attributes(_at: impl AsFd, _name: &OsStr) -> Attributes {
     Attributes::default()
 }
 
-/// There are no files without a name here.
+/// Returns `None`: these systems have no files without a name.
 pub(crate) fn create_nameless(_dir: &OwnedFd) -> rustix::io::Result<Option<File>> {
     Ok(None)
 }
 
-/// Fails, as [`create_nameless`] has created no file.
+/// Always fails: [`create_nameless`] never returns a file.
 pub(crate) fn link_nameless(_file: &File, _dir: &OwnedFd, _name: &OsStr) -> rustix::io::Result<()> {
     Err(Errno::NOSYS)
 }
@@ -75,7 +77,7 @@ pub(crate) fn rename_to_new(dir: &OwnedFd, from: &OsStr, to: &OsStr) -> rustix::
     rustix::fs::renameat_with(dir, from, dir, to, rustix::fs::RenameFlags::NOREPLACE)
 }
 
-/// Fails: the caller then makes a hard link, which fails if the name exists, and removes the old name.
+/// Always fails. The caller then makes a hard link, which fails if the name exists, and removes the old name.
 #[cfg(not(target_vendor = "apple"))]
 pub(crate) fn rename_to_new(_dir: &OwnedFd, _from: &OsStr, _to: &OsStr) -> rustix::io::Result<()> {
     Err(Errno::NOSYS)
@@ -87,7 +89,8 @@ pub(crate) fn exchange(dir: &OwnedFd, one: &OsStr, other: &OsStr) -> rustix::io:
     rustix::fs::renameat_with(dir, one, dir, other, rustix::fs::RenameFlags::EXCHANGE)
 }
 
-/// Fails: the caller then compares the old file and renames. A save by another program between the two is lost.
+/// Always fails. The caller then compares the old file and renames. A save by another program between these two steps
+/// is lost.
 #[cfg(not(target_vendor = "apple"))]
 pub(crate) fn exchange(_dir: &OwnedFd, _one: &OsStr, _other: &OsStr) -> rustix::io::Result<()> {
     Err(Errno::NOSYS)
@@ -98,7 +101,7 @@ pub(crate) fn exchange(_dir: &OwnedFd, _one: &OsStr, _other: &OsStr) -> rustix::
 #[cfg(target_vendor = "apple")]
 pub(crate) fn sync_directory(dir: &OwnedFd) -> rustix::io::Result<()> {
     match rustix::fs::fcntl_fullfsync(dir) {
-        // The file system, of a server for example, does not know it.
+        // The file system, for example that of a server, does not support it.
         Err(Errno::NOTSUP | Errno::OPNOTSUPP | Errno::NOTTY | Errno::INVAL) => rustix::fs::fsync(dir),
         synced => synced,
     }
@@ -110,7 +113,7 @@ pub(crate) fn sync_directory(dir: &OwnedFd) -> rustix::io::Result<()> {
     rustix::fs::fsync(dir)
 }
 
-/// Fails: one file system alone cannot be synced here.
+/// Always fails: these systems cannot sync a single file system.
 pub(crate) fn sync_file_system(_file: &File) -> rustix::io::Result<()> {
     Err(Errno::NOSYS)
 }
@@ -138,7 +141,7 @@ pub(crate) fn attribute_names(file: impl AsFd) -> io::Result<Vec<OsString>> {
             let names = buf.split(|byte| *byte == 0);
             Ok(names.filter(|name| !name.is_empty()).map(|name| OsString::from_vec(name.to_vec())).collect())
         }
-        // One number on Linux, two on macOS.
+        // These are one error number on Linux and two on macOS.
         Err(error) if [Errno::OPNOTSUPP, Errno::NOTSUP].contains(&error) => Ok(Vec::new()),
         Err(error) => Err(error.into()),
     }
@@ -159,19 +162,19 @@ pub(crate) fn set_attribute(file: impl AsFd, name: &OsStr, value: &[u8]) -> rust
     rustix::fs::fsetxattr(file, name, value, rustix::fs::XattrFlags::empty())
 }
 
-/// Knows of no extended attributes: the BSDs have other calls for them, which are not bound.
+/// Returns no extended attributes: the BSDs have other calls for them, which rustix does not have.
 #[cfg(not(any(target_vendor = "apple", target_os = "linux")))]
 pub(crate) fn attribute_names(_file: impl AsFd) -> io::Result<Vec<OsString>> {
     Ok(Vec::new())
 }
 
-/// Fails, as there are no names.
+/// Always fails: [`attribute_names`] returns no names.
 #[cfg(not(any(target_vendor = "apple", target_os = "linux")))]
 pub(crate) fn attribute(_file: impl AsFd, _name: &OsStr) -> io::Result<Vec<u8>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Fails, as there are no names.
+/// Always fails: [`attribute_names`] returns no names.
 #[cfg(not(any(target_vendor = "apple", target_os = "linux")))]
 pub(crate) fn set_attribute(_file: impl AsFd, _name: &OsStr, _value: &[u8]) -> rustix::io::Result<()> {
     Err(Errno::OPNOTSUPP)
@@ -185,7 +188,7 @@ pub(crate) fn file_system(path: &Path) -> io::Result<FileSystem> {
     Ok(if name == b"tmpfs" { FileSystem::Tmpfs } else { FileSystem::Other })
 }
 
-/// Knows of no kinds.
+/// Returns an unknown kind of file system.
 #[cfg(not(any(target_vendor = "apple", target_os = "freebsd")))]
 pub(crate) fn file_system(path: &Path) -> io::Result<FileSystem> {
     path.metadata()?;
@@ -204,7 +207,7 @@ pub(crate) fn places_for_plaintext() -> Vec<PathBuf> {
     named.into_iter().chain([env::temp_dir()]).filter(|path| path.is_absolute()).filter(is_safe).collect()
 }
 
-/// Creates an empty file of mode 0600 and takes its name away at once. A program that is started inherits it.
+/// Creates an empty file of mode 0600 and removes its name at once. A program that is started inherits the file.
 pub(crate) fn create_for_inheritance(_name: &OsStr) -> io::Result<File> {
     let name = format!("fernseal-{:016x}", getrandom::u64().map_err(io::Error::other)?);
     let path = env::temp_dir().join(name);
@@ -214,8 +217,8 @@ pub(crate) fn create_for_inheritance(_name: &OsStr) -> io::Result<File> {
     Ok(file)
 }
 
-/// Returns a path of an open file. It is valid for this process, for what takes its place, and for processes that inherit
-/// the file.
+/// Returns a path of an open file. It is valid for this process, for a program that replaces it (exec), and for
+/// processes that inherit the file.
 pub(crate) fn path_of_descriptor(descriptor: RawFd) -> PathBuf {
     format!("/dev/fd/{descriptor}").into()
 }
@@ -238,15 +241,15 @@ pub(crate) fn this_program() -> io::Result<PathBuf> {
     env::current_exe()
 }
 
-/// Does nothing: what these systems have for it needs unsafe code. Core dumps are off by their limit.
+/// Does nothing: the calls of these systems need unsafe code. The resource limit disables core dumps.
 pub(crate) fn forbid_debugging() {}
 
-/// How often this process looks whether another one has ended.
+/// The interval at which this process checks whether another one has ended.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Runs a program that does not outlive the process `parent`, and returns how it ended. This process stays, looks for its
-/// parent, and kills the program when that has ended, or when it is asked to end itself. Nobody does so if this process is
-/// killed.
+/// Runs a program that does not outlive the process `parent`, and returns how it ended. This process stays, watches its
+/// parent, and kills the program when the parent has ended or when this process gets SIGTERM. If this process itself is
+/// killed, the program goes on.
 pub(crate) fn run_until_parent_ends(parent: Pid, command: &mut Command) -> io::Result<ExitStatus> {
     // The program gets the signals of the terminal too, and decides what they mean.
     let (asked, ignored) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
@@ -255,7 +258,7 @@ pub(crate) fn run_until_parent_ends(parent: Pid, command: &mut Command) -> io::R
         signal_hook::flag::register(signal, Arc::clone(&ignored))?;
     }
     let mut child = command.spawn()?;
-    // What the parent waits for is the program's end of the pipe, and not that of this process.
+    // The parent waits for the program to close the pipe, so this process must not keep it open.
     close_streams()?;
     loop {
         if let Some(status) = child.try_wait()? {
@@ -269,7 +272,7 @@ pub(crate) fn run_until_parent_ends(parent: Pid, command: &mut Command) -> io::R
     }
 }
 
-/// Puts /dev/null in the place of stdin and stdout.
+/// Replaces stdin and stdout with /dev/null.
 fn close_streams() -> io::Result<()> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     rustix::stdio::dup2_stdin(&null)?;
@@ -277,12 +280,13 @@ fn close_streams() -> io::Result<()> {
     Ok(())
 }
 
-/// Kills a program that runs by [`run_until_parent_ends`].
+/// Kills a program that was started by [`run_until_parent_ends`].
 pub(crate) fn kill_bound(child: &mut Child) -> io::Result<()> {
     Ok(kill_process(Pid::from_child(child), Signal::TERM)?)
 }
 
-/// Reports whether two results of [`start_of`] are of one process. Some systems compute it from a clock that runs on.
+/// Reports whether two results of [`start_of`] are of one process. Some systems compute the start time from a running
+/// clock, so it may differ by a little.
 pub(crate) fn is_same_start(one: u64, other: u64) -> bool {
     one.abs_diff(other) <= 2
 }
@@ -291,7 +295,7 @@ pub(crate) fn is_same_start(one: u64, other: u64) -> bool {
 pub(crate) fn start_of(pid: Pid) -> Option<u64> {
     let mut ps = Command::new("/bin/ps");
     ps.args(["-o", "stat=", "-o", "lstart=", "-p"]).arg(pid.as_raw_pid().to_string());
-    // The time is local, and its names are those of a language.
+    // ps prints local time and translated names, so set the time zone and the language.
     ps.env_clear().env("TZ", "UTC0").env("LC_ALL", "C").stdin(Stdio::null()).stderr(Stdio::null());
     parse_start(std::str::from_utf8(&ps.output().ok()?.stdout).ok()?)
 }
@@ -314,13 +318,13 @@ fn parse_start(text: &str) -> Option<u64> {
     (parts.len() == 3).then_some(seconds)
 }
 
-/// There are no PID namespaces here.
+/// Returns 0, as these systems have no PID namespaces.
 pub(crate) fn pid_namespace() -> u64 {
     0
 }
 
-/// Waits for the end of a process. `is_alive` reports whether it still runs, which costs a process; so it is asked less and
-/// less often, and each time that the process has no number any more.
+/// Waits for the end of a process. `is_alive` reports whether it still runs. Each call starts a process, so the calls
+/// become less frequent; it is also called as soon as no process has this id any more.
 pub(crate) fn wait_for_end(pid: Pid, is_alive: impl Fn() -> bool) {
     const MOST: u32 = 200;
     let mut looks = 1;
@@ -335,7 +339,8 @@ pub(crate) fn wait_for_end(pid: Pid, is_alive: impl Fn() -> bool) {
     }
 }
 
-/// Knows of no ignored signals: to ask for them needs unsafe code. So `run --redact` passes on a hangup that nohup ignores.
+/// Returns no signals: a query for the ignored ones needs unsafe code. So `run --redact` passes on a hangup even under
+/// nohup.
 pub(crate) fn ignored_signals() -> u64 {
     0
 }
