@@ -1,4 +1,4 @@
-//! All keys that can be found in the usual places, also those that no command would use now: for `doctor DIR`.
+//! Finds all keys in the usual places, including those that no command would use now. `doctor DIR` uses it.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::keys::Master;
 use crate::output::Report;
 use crate::quote::shown;
 
-/// A key, and where it was found.
+/// A key, with the places where it was found.
 pub(crate) struct Candidate {
     pub(crate) master: Rc<Master>,
     /// The places, for messages.
@@ -24,7 +24,8 @@ pub(crate) struct Candidate {
     pub(crate) is_current: bool,
 }
 
-/// All keys at hand, each once, and what could not be read. The first is the one that commands seal with, if there is one.
+/// Returns all available keys, each once, and the failures of the places that could not be read. The first key is the
+/// one that commands seal with, if there is one.
 pub(crate) fn candidates(options: KeyOptions<'_>, report: &Report) -> (Vec<Candidate>, Vec<Failure>) {
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for place in places(options, report) {
@@ -77,7 +78,7 @@ fn add(found: &mut Vec<Candidate>, key: Rc<Master>, name: String, file: Option<P
     }
 }
 
-/// The keyring that tries all of `candidates`. There must be one at least.
+/// Returns a keyring that tries all of `candidates`, or `None` if there is none.
 pub(crate) fn keyring_of(candidates: &[Candidate]) -> Option<Keyring> {
     Keyring::to_open_with(candidates.iter().map(|candidate| Rc::clone(&candidate.master)).collect())
 }

@@ -1,7 +1,7 @@
 //! Hands a new master key to a key store, and checks that the store gives it back.
 //!
-//! How the commands run is in `command`. When a rotation does this, and which files hold both keys by then, is in
-//! `commands/rotate`.
+//! `command` runs the commands. `commands/rotate` decides when a rotation does this, and which files contain both keys
+//! by then.
 
 use std::ffi::{OsStr, OsString};
 use std::rc::Rc;
@@ -41,7 +41,7 @@ impl KeyStore {
     }
 }
 
-/// Returns a text of a key. It reads back as an equal key: bytes of zero at a key's end do not count (see [`MasterKey`]).
+/// Returns a text that parses as an equal key. Zero bytes at the end of a key do not count (see [`MasterKey`]).
 pub(crate) fn text_of(key: &MasterKey) -> Result<Zeroizing<String>> {
     const USUAL: usize = 32;
     let block = key.as_bytes();
