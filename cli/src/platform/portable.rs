@@ -188,7 +188,7 @@ pub(crate) fn file_system(path: &Path) -> io::Result<FileSystem> {
     Ok(if name == b"tmpfs" { FileSystem::Tmpfs } else { FileSystem::Other })
 }
 
-/// Returns an unknown kind of file system.
+/// Returns [`FileSystem::Other`], as the kind is unknown on these systems.
 #[cfg(not(any(target_vendor = "apple", target_os = "freebsd")))]
 pub(crate) fn file_system(path: &Path) -> io::Result<FileSystem> {
     path.metadata()?;
