@@ -1,5 +1,6 @@
-//! Writes an entry to systemd's journal, by its native protocol: a datagram of `FIELD=value` lines. What is too long for a
-//! datagram goes through a sealed file in memory, whose descriptor is sent (systemd, `docs/JOURNAL_NATIVE_PROTOCOL.md`).
+//! Writes an entry to systemd's journal by its native protocol: a datagram of `FIELD=value` lines. An entry that is too
+//! long for a datagram is written to a memory file with seals (memfd), whose descriptor is sent (systemd,
+//! `docs/JOURNAL_NATIVE_PROTOCOL.md`).
 
 use std::io::{self, IoSlice, Write};
 use std::mem::MaybeUninit;
@@ -12,7 +13,7 @@ use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
 };
 
-/// Sends an entry to the journal that listens at `socket`. No value holds a line end.
+/// Sends an entry to the journal at `socket`. No value may contain a line end.
 pub(crate) fn send(socket: &Path, fields: &[(&str, &str)]) -> io::Result<()> {
     let entry: String = fields.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
     let address = SocketAddrUnix::new(socket)?;

@@ -1,7 +1,7 @@
-//! Which configs there are: a named file, or all below a directory that the names tell, in a stable order. No link is
-//! followed below the directory. What is left out is told, with the reason, and so is what cannot be looked at: a
-//! config there would be missed. Only names are kept, and few directories are open at a time, so that ten thousand
-//! files cost little.
+//! Finds configs: a named file, or the files below a named directory whose names are those of configs, in a stable
+//! order. It follows no link below the directory. The result contains the files that were left out, with the reasons,
+//! and the paths that could not be read, because a config there would be missed. It keeps only names, and few
+//! directories are open at a time, so that ten thousand files cost little.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -33,7 +33,7 @@ pub(crate) struct Found {
     pub(super) leftovers: Vec<ConfigPath>,
     /// The real paths of the named files.
     named: Vec<PathBuf>,
-    /// Other files below directories: no name of a config, or left out by the user.
+    /// Other files below directories: their names are not those of configs, or the user left them out.
     others: Vec<(ConfigPath, NotSelected)>,
 }
 
@@ -86,7 +86,7 @@ impl Found {
             backup_dir.into_iter().flat_map(|dir| self.configs.iter().map(move |config| (config, dir)))
         {
             match config.backup_place() {
-                // A rotation tries the last directory on the way that is there.
+                // A rotation tries the deepest directory of the path that exists.
                 Ok((below, name)) => below.ancestors().for_each(|above| expect(backup_dir.join(above), &name)),
                 Err(error) => self.unread.push((config.path.clone(), config.unreadable(error))),
             }
@@ -101,7 +101,7 @@ impl Found {
         }
     }
 
-    /// Looks at what was named: a stream, a file, or a directory with all below it.
+    /// Adds the configs of a named path: a stream, a file, or a directory with everything below it.
     fn look_at(&mut self, path: &Path, selection: Selection<'_>) -> io::Result<()> {
         if ConfigPath::named(path).is_stream() {
             self.configs.push(ConfigPath::named(path));
@@ -153,7 +153,7 @@ impl Found {
         }
     }
 
-    /// Pushes the entries of a directory that may be configs, or may contain some.
+    /// Pushes the entries of a directory.
     fn read_directory(
         &mut self,
         tree: &Arc<Tree>,
@@ -196,12 +196,12 @@ impl Found {
         }
     }
 
-    /// Takes note of the files that were left out for their names and hold a token all the same: whoever rotates would
-    /// lose it. Large files are not looked into, as none that a person writes is large.
+    /// Records the files that contain a token but were left out because of their names: a rotation would not include
+    /// such a token, and it could be lost. Large files are not read, as people do not write large files by hand.
     pub(crate) fn look_at_others(&mut self) {
         const LARGE: usize = 1 << 20;
         for (other, reason) in std::mem::take(&mut self.others) {
-            // What cannot be read is nobody's config.
+            // A file that cannot be read does not count as a config.
             if other.holds_token(LARGE).unwrap_or(false) {
                 self.skipped.push((other.path, SkipReason::NotSelected(reason)));
             }
@@ -222,7 +222,7 @@ fn directory_unreadable(path: &Path, error: io::Error) -> Failure {
     FileFailure::DirectoryUnreadable { path: path.to_owned(), error: error.into() }.into()
 }
 
-/// Why a file with the name of a config is none unless it is named itself; nothing, if it is one.
+/// Returns why a file with the name of a config does not count as one unless the user names it, or `None` if it counts.
 pub(crate) fn left_out(name: &OsStr, kind: FileType) -> Option<SkipReason> {
     let name = name.as_bytes();
     if kind == FileType::Symlink {
@@ -238,7 +238,7 @@ pub(crate) fn left_out(name: &OsStr, kind: FileType) -> Option<SkipReason> {
     }
 }
 
-/// Whether a file of this name shows how a config looks, and holds no secret.
+/// Reports whether the name is that of an example, which contains no secret.
 fn is_example(name: &[u8]) -> bool {
     let holds = |mark: &[u8]| name.windows(mark.len()).any(|part| part == mark);
     name.starts_with(b"config.example")

@@ -1,7 +1,7 @@
-//! Merges three texts by lines: `git merge-file` does it, so that the result, the conflicts and their style are git's.
+//! Merges three texts by lines. It runs `git merge-file`, so that the result, the conflicts and their style are git's.
 //!
-//! Git reads the texts from files. They are in a folder in memory and are removed at once. The caller has replaced the
-//! secrets in them.
+//! Git reads the texts from files in a folder in memory, which are removed right afterwards. The caller must have
+//! replaced the secrets in the texts.
 
 use std::ffi::OsStr;
 use std::io;
@@ -28,7 +28,7 @@ pub(crate) fn merge_lines(texts: [&str; 3], labels: [&str; 3], marker_size: usiz
     let mut git = Command::new("git");
     KEY_VARIABLES.iter().for_each(|name| _ = git.env_remove(name));
     git.args(["merge-file", "-p", "-q", &format!("--marker-size={marker_size}")]);
-    // Git wants ours first.
+    // Git expects ours first.
     for at in [1, 0, 2] {
         git.args(["-L", labels[at]]);
     }

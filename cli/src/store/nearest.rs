@@ -1,21 +1,21 @@
-//! Which file of settings counts for a config: the nearest one, from the config's directory upwards.
+//! Finds the settings file for a config: the nearest one, from the config's directory upwards.
 //!
-//! The search ends at the top of the repository, so that nothing outside it changes what CI finds; without a repository it
-//! ends at the root. Who owns the file is not judged here.
+//! The search ends at the top of the repository, so that files outside it do not change what CI finds. Without a
+//! repository it ends at the root. This module does not check the owner of the file.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The file `name` in the nearest directory above that of `config`, if that is inside a repository or there is none. The
-/// file beside the config comes before all of these and is not looked for here. With the file comes the way from its
-/// directory down to that of the config.
+/// Returns the file `name` in the nearest directory above that of `config`, and the path from there down to the
+/// config's directory. In a repository, the search ends at its top. The caller checks the config's own directory first:
+/// it is not searched here.
 pub(crate) fn nearest_above(config: &Path, name: &str) -> io::Result<Option<(PathBuf, PathBuf)>> {
     let directory = config.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // `..` and links would lead elsewhere than the names say.
+    // With `..` or links, the names in the path would not be those of the directories above.
     let real = directory.canonicalize()?;
     let mut below = &*real;
     for directory in real.ancestors().skip(1) {
-        // A directory, or a file in worktrees and submodules.
+        // `.git` is a directory, or a file in worktrees and submodules.
         if exists(&below.join(".git"))? {
             return Ok(None);
         }
@@ -28,7 +28,7 @@ pub(crate) fn nearest_above(config: &Path, name: &str) -> io::Result<Option<(Pat
     Ok(None)
 }
 
-/// Whether something has this name, if only a link that leads nowhere.
+/// Reports whether the name exists, even as a dangling symlink.
 fn exists(path: &Path) -> io::Result<bool> {
     match path.symlink_metadata() {
         Ok(_) => Ok(true),
@@ -54,12 +54,12 @@ mod tests {
         assert_eq!(found("repo/a/b/c.json"), at("s.toml", "repo/a/b"));
         fs::write(top.join("repo/s.toml"), "").unwrap();
         assert_eq!(found("repo/a/b/c.json"), at("repo/s.toml", "a/b"));
-        // The one beside a config is not above it.
+        // The file in the config's own directory does not count as above it.
         assert_eq!(found("repo/c.json"), at("s.toml", "repo"));
         fs::create_dir(top.join("repo/.git")).unwrap();
         assert_eq!(found("repo/c.json"), None);
         assert_eq!(found("repo/a/b/c.json"), at("repo/s.toml", "a/b"));
-        // A worktree within the repository has a top of its own.
+        // A worktree within the repository has its own top.
         fs::write(top.join("repo/a/.git"), "gitdir: x").unwrap();
         assert_eq!(found("repo/a/b/c.json"), None);
         assert_eq!(found("repo/a/b/../../c.json"), None);

@@ -1,13 +1,15 @@
-//! Whose files count, and whose links are followed: the rules of ssh, sudo and the kernel, for every reader of key files,
-//! `.fernseal.toml` and the audit log, and for every path that the user names.
+//! Decides whose files are trusted and whose links are followed, by the rules of ssh, sudo and the kernel. These rules
+//! are for every reader of key files, `.fernseal.toml` and the audit log, and for every path that the user names.
 //!
-//! A file that decides something must be root's or the user's own, as ssh and sudo have it. Under sudo it may be that of the
-//! user who called it, as git has it: that user has chosen the command and all its arguments. What root has mounted, file by
-//! file or read-only, was handed over by whoever runs the container, and counts whatever its owner's number is in there.
+//! A file that controls the program must belong to root or to the user, as with ssh and sudo. Under sudo, it may also
+//! belong to the user who called sudo, as with git: that user has chosen the command and its arguments. A file that
+//! root has mounted, by itself or on a read-only file system, comes from whoever runs the container. It is trusted
+//! whatever its owner is inside the container.
 //!
-//! A link in a directory where everybody may write, as /tmp, is followed as the kernel does under fs.protected_symlinks: if it
-//! is the user's own or that of the directory's owner. (The kernel sees to it only where it follows the link itself, and only
-//! where that is switched on.) Root follows another user's link only to a file of that same user, wherever it is.
+//! A link in a directory where everybody may write, such as /tmp, is followed only if it belongs to the user or to the
+//! directory's owner, as the kernel does with fs.protected_symlinks. (The kernel's check covers only links that it
+//! follows itself, and only if it is enabled.) Root follows another user's link only to a file of that same user, in
+//! any directory.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
@@ -24,11 +26,11 @@ use super::{open_dir, parent};
 use crate::error::Refused;
 use crate::platform::{self, names_descriptor};
 
-/// As many links as the kernel follows on one path.
+/// The maximum number of links on one path, which is the kernel's.
 const MAX_LINKS: usize = 40;
 
-/// Refuses a regular file that belongs to somebody who is not trusted. A pipe, a terminal or a device was opened by whoever
-/// started the command.
+/// Fails for a regular file of a user who is not trusted. Pipes, terminals and devices are not checked: whoever started
+/// the command opened them.
 pub(crate) fn check_owner(file: &File, path: &Path) -> io::Result<()> {
     let meta = file.metadata()?;
     if !meta.is_file() || is_trusted(meta.uid()) || is_handed_over(file) || names_descriptor(path) {
@@ -37,24 +39,24 @@ pub(crate) fn check_owner(file: &File, path: &Path) -> io::Result<()> {
     Err(Refused::File { owner: meta.uid() }.into())
 }
 
-/// Whether files of this user count.
+/// Reports whether files of this user are trusted.
 fn is_trusted(uid: u32) -> bool {
     uid == 0 || uid == geteuid().as_raw() || Some(uid) == caller_of_sudo()
 }
 
-/// The user who has called sudo, as sudo says.
+/// Returns the user who called sudo, from sudo's variable.
 fn caller_of_sudo() -> Option<u32> {
     crate::env::variable("SUDO_UID")?.to_str()?.parse().ok()
 }
 
-/// Whether root has mounted the file: by itself, as Compose does with secrets, or with all that is beside it, read-only.
+/// Reports whether root has mounted the file: by itself, as Compose does with secrets, or on a read-only file system.
 fn is_handed_over(file: &File) -> bool {
     platform::attributes(file, OsStr::new("")).is_mount_root
         || rustix::fs::fstatvfs(file).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
-/// Refuses a path on which another user has put a link that must not be followed. What cannot be looked at is met by
-/// whoever opens it.
+/// Fails if the path contains another user's link that must not be followed. Other errors are ignored here: opening the
+/// file reports them.
 pub(crate) fn check_links(path: &Path) -> io::Result<()> {
     match resolve(path) {
         Err(error) if Refused::of(&error).is_some() => Err(error),
@@ -62,11 +64,11 @@ pub(crate) fn check_links(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The path without links. Fails if one of them must not be followed, or where there is no such file.
+/// Returns the path without links. Fails if one of them must not be followed, or if the file does not exist.
 pub(super) fn resolve(path: &Path) -> io::Result<PathBuf> {
     let mut real = PathBuf::new();
     let mut waiting: Vec<OsString> = names(path);
-    // The links of others, which root follows to their own files.
+    // The links of other users, which root follows only to those users' own files.
     let mut foreign: Vec<(PathBuf, u32)> = Vec::new();
     let mut followed = 0;
     while let Some(name) = waiting.pop() {
@@ -111,12 +113,12 @@ pub(super) fn resolve(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// The names on a path, the first last.
+/// Returns the names of a path in reverse order.
 fn names(path: &Path) -> Vec<OsString> {
     path.components().rev().map(|name| name.as_os_str().to_owned()).collect()
 }
 
-/// The kernel's rule for links in directories where everybody may write.
+/// Checks a link by the kernel's rule for directories where everybody may write.
 fn check_link(link: &Path, meta: &Metadata) -> io::Result<()> {
     const STICKY_FOR_ALL: u32 = 0o1002;
     let directory = parent(link).metadata()?;
@@ -127,7 +129,7 @@ fn check_link(link: &Path, meta: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a directory at a path that [`resolve`] has found, and follows no link that was put there since.
+/// Opens a directory at a path that [`resolve`] returned, and follows no link that was created since.
 pub(super) fn open_dir_without_links(path: &Path) -> io::Result<OwnedFd> {
     match platform::open_without_links(path)? {
         Some(directory) => Ok(directory),

@@ -1,5 +1,4 @@
-//! Which files of a directory are configs: those whose names end as configs' names do, and what the user says beside
-//! that.
+//! Decides which files of a directory are configs: by the endings of their names, and by the user's globs.
 
 use crate::error::NotSelected;
 use std::ffi::OsStr;
@@ -8,17 +7,17 @@ use std::path::{Path, PathBuf};
 
 use super::names::{backup_parts, temporary_of};
 
-/// The endings of configs.
+/// The endings of configs' names.
 const ENDINGS: [&str; 9] = [".json", ".jsonc", ".yaml", ".yml", ".toml", ".env", ".ini", ".conf", ".properties"];
 
-/// Whether a file of this name is a config: by its ending, or as a `.env` or `.env.*`.
+/// Reports whether the name is that of a config: by its ending, or as `.env` or `.env.*`.
 pub(super) fn is_config_name(name: &OsStr) -> bool {
     let name = name.as_bytes();
     let has_ending = || ENDINGS.iter().any(|ending| name.ends_with(ending.as_bytes()));
     !is_ours(OsStr::from_bytes(name)) && (name.starts_with(b".env.") || has_ending())
 }
 
-/// Whether a file of this name is one that this program makes, or its settings.
+/// Reports whether the name is that of a file that this program creates, or of its settings.
 pub(super) fn is_ours(name: &OsStr) -> bool {
     let bytes = name.as_bytes();
     let holds = |mark: &str| bytes.windows(mark.len()).any(|part| part == mark.as_bytes());
@@ -29,12 +28,12 @@ pub(super) fn is_ours(name: &OsStr) -> bool {
         || bytes.starts_with(b".fernseal.")
 }
 
-/// What the user says beside the endings.
+/// The user's globs, which complement the endings.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Selection<'a> {
-    /// Files that are taken in too.
+    /// Files to include in addition.
     pub(crate) include: &'a [Glob],
-    /// Files that are left out.
+    /// Files to leave out.
     pub(crate) exclude: &'a [Glob],
 }
 
@@ -42,12 +41,13 @@ pub(crate) struct Selection<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Glob {
     pub(crate) text: String,
-    /// The way to the directory that is looked at from the one that the glob is of; empty, if they are the same.
+    /// The path from the glob's directory to the one that is searched; empty if they are the same.
     pub(crate) way: PathBuf,
 }
 
 impl Selection<'_> {
-    /// Whether a file is a config, by its path below the directory that was asked for; if not, why it is left out.
+    /// Checks whether a file is a config, by its path below the searched directory. The error is the reason why it is
+    /// left out.
     pub(super) fn check(self, below: &Path) -> Result<(), NotSelected> {
         let name = below.file_name().unwrap_or_default();
         if matches_any(self.exclude, below) {
@@ -60,7 +60,7 @@ impl Selection<'_> {
     }
 }
 
-/// Whether one of `globs` matches the path, or its last part if the glob has no `/`.
+/// Reports whether one of `globs` matches the path, or only its last part if the glob has no `/`.
 fn matches_any(globs: &[Glob], below: &Path) -> bool {
     globs.iter().any(|Glob { text, way }| {
         let glob = text.strip_prefix("./").unwrap_or(text).as_bytes();
@@ -71,10 +71,10 @@ fn matches_any(globs: &[Glob], below: &Path) -> bool {
     })
 }
 
-/// Whether `glob` matches `text`: `?` is one byte but `/`, `*` any number of such bytes, `**` any number of bytes, and
-/// `**/` nothing too.
+/// Reports whether `glob` matches `text`. `?` matches one byte except `/`, `*` any number of such bytes, and `**` any
+/// number of bytes. `**/` also matches nothing.
 fn matches(glob: &[u8], text: &[u8]) -> bool {
-    // The places of the text that the glob has come to so far: each byte of the glob is looked at once for each.
+    // The offsets of the text up to which the glob matches so far. The time is the product of the two lengths.
     let mut places = vec![false; text.len() + 1];
     places[0] = true;
     let mut rest = glob;
@@ -91,7 +91,7 @@ fn matches(glob: &[u8], text: &[u8]) -> bool {
                 is_open &= is_deep || text.get(at) != Some(&b'/');
             }
             if is_levels {
-                // No level at all, or whole ones.
+                // `**/` matches nothing, or whole directory names.
                 let ends_level = |at: usize| places[at] || at > 0 && text[at - 1] == b'/' && next[at];
                 places = (0..=text.len()).map(ends_level).collect();
                 rest = &rest[1..];

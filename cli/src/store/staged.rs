@@ -31,7 +31,7 @@ impl Staged {
     }
 }
 
-/// The configs that are staged, wherever in the repository.
+/// Returns the configs that are staged, anywhere in the repository.
 pub(crate) fn staged() -> Result<Vec<Staged>> {
     // Outside of a repository, `git diff` would compare two files instead of failing.
     git(&["rev-parse", "--git-dir"])?;
@@ -54,7 +54,7 @@ pub(crate) fn staged() -> Result<Vec<Staged>> {
     Ok(staged)
 }
 
-/// The files in the index that are called `name`, wherever in the repository.
+/// The files in the index with a given name, anywhere in the repository: path and object id.
 #[derive(Default)]
 pub(crate) struct FilesNamed(BTreeMap<PathBuf, String>);
 
@@ -74,7 +74,7 @@ impl FilesNamed {
         Ok(Self(blobs))
     }
 
-    /// Reads the one in the directory of `config`, or the nearest above it.
+    /// Reads the file in the directory of `config`, or the nearest one above it.
     pub(crate) fn nearest(&self, config: &Path, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
         let mut paths = config.ancestors().skip(1).map(|directory| directory.join(name));
         let Some((path, blob)) = paths.find_map(|path| self.0.get_key_value(&path)) else { return Ok(None) };
@@ -82,7 +82,7 @@ impl FilesNamed {
     }
 }
 
-/// The way from the current directory up to the top of the repository, from where staged paths lead.
+/// Returns the relative path from the current directory to the top of the repository. Staged paths start there.
 pub(crate) fn way_to_top() -> Result<PathBuf> {
     let way = git(&["rev-parse", "--show-cdup"])?;
     Ok(PathBuf::from(OsStr::from_bytes(way.trim_ascii_end())))
