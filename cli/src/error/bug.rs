@@ -9,7 +9,7 @@ use crate::quote::shown;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Bug {
-    /// Two edits of a config overlap, or one lies outside the text.
+    /// Two edits of a config overlap, or one is outside the text.
     EditsOverlap { config: PathBuf, offset: usize },
     /// Sealing one secret returned another number of tokens.
     TokensOfOneSecret { number: usize },

@@ -16,41 +16,41 @@ pub(crate) enum ConfigFailure {
     // The text.
     /// The bytes are not UTF-8 at this offset.
     NotUtf8 { config: PathBuf, offset: usize },
-    /// It is not JSON from this place on.
+    /// The text is invalid JSON from this place on.
     InvalidJson { config: PathBuf, place: TextPosition, flaw: JsonFlaw },
     /// The nesting exceeds the limit of fernseal-core.
     TooDeep { config: PathBuf, offset: usize },
     /// The file contains a master key.
     IsMasterKey { config: PathBuf },
-    /// The text has no format that is known, or is not as its format wants it: at this place, or all of it.
+    /// The text has no known format, or is invalid in its format: at this place, or as a whole.
     TextRefused { config: PathBuf, place: Option<TextPosition>, refusal: Refusal },
     /// The names above the values are so long that their pointers would take many times the size of the text.
     LongNames { config: PathBuf },
-    /// To open all tokens costs a derivation for each of so many salts.
+    /// The tokens have too many salts. Each salt costs a key derivation.
     TooManySalts { config: PathBuf, salts: usize, max: usize },
 
     // One value.
     /// fernseal-core refused the value, which may be a token.
     Value { config: PathBuf, pointer: Pointer, error: Error },
-    /// A value that its format leaves as it is, or that cannot become what it is to be.
+    /// The format does not allow changing the value, or does not allow the new value.
     ValueRefused { config: PathBuf, pointer: Pointer, refusal: Refusal },
     /// A token outside of all values opens to a secret that cannot stand there.
     OutsideOfValues { config: PathBuf, pointer: Pointer },
-    /// There is no value; some others may have the name that stands for the pointer.
+    /// There is no value at the pointer. `namesakes` are values with that name elsewhere.
     NoValue { config: PathBuf, pointer: Pointer, aim: Aim, namesakes: Suggestions },
-    /// A member is to be added to an object that is not there.
+    /// A member cannot be added, because its object does not exist.
     NoObject { config: PathBuf, pointer: Pointer },
-    /// A member is to be added to a value that is no object.
+    /// A member cannot be added, because the value above it is not an object.
     NoObjectToAddTo { config: PathBuf, pointer: Pointer },
-    /// What is to be removed is not the member of an object.
+    /// A value cannot be removed, because it is not a member of an object.
     NotAMember { config: PathBuf, pointer: Pointer },
-    /// The config has other secrets than those that were shown before a question.
+    /// The secrets of the config are not those that were shown before the question.
     ChangedSinceShown { config: PathBuf },
     /// The config has no secret that `encrypt` knows of.
     NoTokenValue { config: PathBuf },
     /// A secret is larger than 1 MiB.
     SecretTooLong { config: PathBuf, pointer: Pointer },
-    /// The same, of one that goes into no config.
+    /// The same for a secret that is not for a config.
     SecretOnStdinTooLong,
     /// The secret on stdin is not text.
     SecretNotUtf8,
@@ -76,15 +76,16 @@ pub(crate) enum ConfigFailure {
     PlaceholderForm { name: String },
 
     // `merge`.
-    /// So many conflicts are marked in the file. Secrets at these pointers are in them: each side has set another one.
+    /// The file has this many marked conflicts. The two sides have changed the secrets at the `differing` pointers
+    /// differently.
     MergeConflicts { config: PathBuf, conflicts: usize, differing: Vec<Pointer> },
 
     // `check`.
-    /// Values are flawed: so many of each kind.
+    /// Values are flawed, with the number of each kind.
     Flawed { counts: Vec<(Flaw, usize)>, max_age: Option<MaxAge> },
     /// One value is flawed.
     FlawedValue { config: PathBuf, pointer: Pointer, flaw: Flaw },
-    /// Not one of the configs that were looked at has a value there.
+    /// None of the examined configs has a value there.
     RequiredNowhere { pointer: Pointer, namesakes: Suggestions },
 }
 
@@ -238,7 +239,7 @@ impl ConfigFailure {
     }
 }
 
-/// Tells how many values have each kind of flaw, and what to do about each kind.
+/// Returns the message about the number of values with each kind of flaw, and what to do about each kind.
 fn flawed(counts: &[(Flaw, usize)], max_age: Option<MaxAge>) -> Message {
     let of = |kinds: &[Flaw]| -> usize {
         counts.iter().filter(|(flaw, _)| kinds.contains(flaw)).map(|(_, number)| number).sum()
@@ -271,12 +272,12 @@ fn flawed(counts: &[(Flaw, usize)], max_age: Option<MaxAge>) -> Message {
 
 const CHECK_SPELLING: &str = "check the pointer's spelling";
 
-/// The place of a value, behind a word; nothing, if it is the whole config.
+/// Returns the place of a value as the end of a phrase, or an empty text for the whole config.
 fn at(pointer: &Pointer) -> String {
     if pointer.is_empty() { String::new() } else { format!(" at {pointer}") }
 }
 
-/// What a value is looked for to do with it.
+/// The purpose of a search for a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Aim {
     Read,
@@ -287,7 +288,7 @@ pub(crate) enum Aim {
 }
 
 impl Aim {
-    /// What to do where it is not there.
+    /// Returns what to do if the value does not exist.
     fn hint(self) -> &'static str {
         match self {
             Self::Read => value_hint(Error::NotFound),
@@ -297,12 +298,13 @@ impl Aim {
     }
 }
 
-/// The pointers of values whose name stands where a pointer should: the first few, and one more if there are more.
+/// The pointers of values that the user may have meant by a name: at most one more than are printed, to show that there
+/// are more.
 #[derive(Debug, Clone)]
 pub(crate) struct Suggestions(Vec<Pointer>);
 
 impl Suggestions {
-    /// So many are told.
+    /// The number of pointers that are printed.
     const FEW: usize = 3;
 
     pub(crate) fn none() -> Self {
@@ -313,7 +315,7 @@ impl Suggestions {
         self.0.is_empty()
     }
 
-    /// Asks whether one of them is meant.
+    /// Returns a question whether one of them is meant.
     fn hint(&self) -> Option<String> {
         let first = self.0.first()?;
         if self.0.len() > Self::FEW {
@@ -389,7 +391,7 @@ fn variable(name: &str, problem: &str, next: &'static str) -> Message {
     message(Exit::Other, format!("the config's variable {} {problem}", one_line(name)), next)
 }
 
-/// A place in a text; lines and columns are counted from 1.
+/// A place in a text. Lines and columns count from 1.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TextPosition {
     line: usize,
@@ -399,12 +401,12 @@ pub(crate) struct TextPosition {
 }
 
 impl TextPosition {
-    /// The place at `offset`; none, if that is outside of `text`.
+    /// Returns the place at `offset`, or `None` if that is outside of `text`.
     pub(crate) fn of(text: &str, offset: usize) -> Option<Self> {
         text.get(..offset).map(|_| Self::in_text(text, offset))
     }
 
-    /// The place at `offset`, or at the end of `text`.
+    /// Returns the place at `offset`, or the end of `text` if that is outside.
     pub(crate) fn in_text(text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
@@ -468,7 +470,7 @@ pub(crate) enum Flaw {
     Group,
     /// It begins almost like a token.
     Lookalike,
-    /// A token in the old form, without a salt of its own, where that is not wanted.
+    /// A token in the old form, without its own salt, where that is not allowed.
     Legacy,
     /// A token that is older than the caller allows.
     Aged,

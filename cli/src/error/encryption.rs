@@ -1,4 +1,4 @@
-//! Failures of `encrypt` with a directory: what was not done, and how to go on.
+//! Failures of `encrypt` with a directory: what was not done, and how to continue.
 
 use super::{Exit, Message, message};
 use crate::quote::count;

@@ -1,4 +1,4 @@
-//! The exit codes, which scripts go by. `args/reference.rs` lists them for the help and the manual.
+//! The exit codes, which scripts rely on. `args/reference.rs` lists them for the help and the manual.
 
 /// The exit codes of the command (0 is success).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ pub(crate) enum FileFailure {
     // Reading.
     /// A config cannot be found or read. `is_default` says whether it is the one in PROXMOX_MCP_CONFIG.
     Unreadable { path: PathBuf, is_default: bool, error: Cause },
-    /// A config is another user's, or a link of another user leads to it.
+    /// A config belongs to another user, or a link of another user leads to it.
     NotUsed { path: PathBuf, refused: Refused },
     /// A config is larger than 64 MiB.
     TooLarge { path: PathBuf },
@@ -26,7 +26,8 @@ pub(crate) enum FileFailure {
     DirectoryUnreadable { path: PathBuf, error: Cause },
     /// The type of a directory entry is unknown.
     EntryUnreadable { path: PathBuf, error: Cause },
-    /// A directory has no config. `left_out` entries were left out; `first` are the first of them, with the reasons.
+    /// A directory has no config. `left_out` is the number of entries that were left out, and `first` are some of them,
+    /// with the reasons.
     NoConfig { directory: PathBuf, left_out: usize, first: Vec<(PathBuf, SkipReason)> },
     /// All files found were skipped.
     NoConfigLookedAt { skipped: usize },
@@ -38,7 +39,7 @@ pub(crate) enum FileFailure {
     SettingsNotUtf8 { path: PathBuf, error: Utf8Error },
     /// The settings beside configs are not valid TOML, or have unknown fields.
     SettingsInvalid { path: PathBuf, line: usize, problem: String },
-    /// A pattern in the settings beside configs is none.
+    /// A pattern in the settings beside configs is invalid.
     SettingsPattern { path: PathBuf, text: Pointer, flaw: &'static str },
     /// The directories above a config cannot be searched for settings.
     SettingsNotSought { config: PathBuf, error: Cause },
@@ -60,15 +61,15 @@ pub(crate) enum FileFailure {
     HardLinks { path: PathBuf, number: u64 },
     /// The directory of a config that should be replaced is not writable.
     DirectoryOfUnwritable { path: PathBuf, error: Cause },
-    /// Something is mounted at a config that is to be replaced, as containers have it.
+    /// A config that should be replaced is a mount point, as in containers.
     MountPoint { path: PathBuf },
-    /// The attributes of a config that is to be replaced forbid it.
+    /// The attributes of a config that should be replaced forbid it.
     Immutable { path: PathBuf },
-    /// The attributes of the directory of a config that is to be replaced forbid it.
+    /// The attributes of the directory of a config that should be replaced forbid it.
     DirectoryOfImmutable { path: PathBuf },
-    /// A config that is to be replaced is another user's, and its directory is sticky.
+    /// A config that should be replaced belongs to another user, and its directory is sticky.
     AnothersInSticky { path: PathBuf },
-    /// The backup of a config would have a name of more bytes than its directory takes.
+    /// The name of a config's backup would be longer than the file system allows.
     BackupNameTooLong { path: PathBuf, max: u64 },
     /// A step of writing a file failed.
     CannotWrite { step: Step, path: PathBuf, error: Cause },
@@ -92,7 +93,7 @@ pub(crate) enum FileFailure {
     OutputLeadsNowhere { path: PathBuf },
     /// A line cannot be appended to the audit log.
     AuditLog { path: PathBuf, error: Cause },
-    /// The journal cannot be written, which was named for the audit log.
+    /// The systemd journal, which was named for the audit log, cannot be written.
     Journal { error: Cause },
     /// A manual page cannot be written.
     ManPage { path: PathBuf, error: Cause },
@@ -317,7 +318,7 @@ impl FileFailure {
     }
 }
 
-/// What to do where no name is that of a config.
+/// The hint if no file has the name of a config.
 const NO_CONFIG_NAME: &str =
     "check the path; configs end in .json, .yaml, .toml, .env, .ini and the like, others need --include";
 
@@ -349,7 +350,7 @@ fn settings_unusable(path: &Path, problem: &str) -> Message {
     )
 }
 
-/// A file cannot be written; `step` says what was tried.
+/// Returns the message for a file that cannot be written. `step` says what was tried.
 fn cannot(step: &str, path: &Path, error: &Cause) -> Message {
     let next = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room and run it again; nothing was changed",
@@ -390,7 +391,7 @@ impl From<Refused> for io::Error {
 }
 
 impl Refused {
-    /// The refusal that an error was made from, if it was.
+    /// Returns the refusal inside an error, if there is one.
     pub(crate) fn of(error: &io::Error) -> Option<Self> {
         error.get_ref()?.downcast_ref().cloned()
     }

@@ -27,7 +27,7 @@ pub(crate) enum KeyFailure {
     Invalid { place: String, read_from: ReadFrom, flaw: KeyTextFlaw },
     /// A named key file cannot be found or read.
     FileUnreadable { path: PathBuf, error: Cause },
-    /// A key file is another user's, or a link of another user leads to it.
+    /// A key file belongs to another user, or a link of another user leads to it.
     FileNotUsed { path: PathBuf, refused: Refused },
     /// The user gave a key where the path of a key file belongs.
     KeyForFile,
@@ -47,7 +47,7 @@ pub(crate) enum KeyFailure {
     NowhereToShow { why: NoPrompt },
     /// HOME is not set, so a rotation has no default place for its new key.
     NoHome { variable: Unset },
-    /// The directory for the new key of a rotation is not one.
+    /// The directory for the new key of a rotation is not a directory.
     HomeNotADirectory { home: PathBuf },
     /// The file for a new key exists already.
     Exists { path: PathBuf },
@@ -66,7 +66,7 @@ pub(crate) enum KeyFailure {
     NotNew { path: PathBuf },
     /// The key in the file for the new key is too short to seal.
     NewTooShort { path: PathBuf },
-    /// A store did not take the new key, or does not give it back. `old` and `new` are the files with the old and the
+    /// A store did not accept the new key, or does not return it. `old` and `new` are the files with the old and the
     /// new key, and `resume` is the command that rotates without the store.
     NotStored { flaw: StoreFlaw, old: PathBuf, new: PathBuf, resume: String },
     /// The file for the old key of a rotation contains something else.
@@ -233,7 +233,7 @@ impl KeyFailure {
     }
 }
 
-/// What kind of place the master key came from.
+/// The kind of place that the master key came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeySource {
     /// `--key-file`.
@@ -266,7 +266,7 @@ impl VolatileFileSystem {
         }
     }
 
-    /// When the files go.
+    /// Returns when the files are lost.
     fn end(self) -> &'static str {
         match self {
             Self::Tmpfs | Self::Ramfs => "a restart",
@@ -298,7 +298,7 @@ pub(crate) enum KeyTextFlaw {
         characters: usize,
     },
     NotBase64,
-    /// A line of an environment file; none where the name is not that of a variable for keys.
+    /// A line of an environment file. `variable` is `None` if the name is not that of a variable for keys.
     Line {
         variable: Option<&'static str>,
     },
@@ -306,16 +306,16 @@ pub(crate) enum KeyTextFlaw {
     SeveralKeys {
         number: usize,
     },
-    /// The path of a file that is there.
+    /// The path of an existing file.
     PathOfFile,
-    /// It begins as a path does.
+    /// It begins like a path.
     LikePath,
 }
 
-/// What a text that is to be a key was read from.
+/// The source of a text that should be a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadFrom {
-    /// The variable that holds the text itself.
+    /// The variable that contains the text itself.
     Variable(&'static str),
     File,
     Command,
@@ -345,7 +345,7 @@ impl fmt::Display for KeyTextFlaw {
     }
 }
 
-/// Stands for the name of a variable that is not told.
+/// The placeholder for the name of a variable that is unknown.
 const NAME: &str = "NAME";
 
 impl KeyTextFlaw {
@@ -420,11 +420,11 @@ pub(crate) enum CommandFlaw {
     Interrupted,
     PrintedNul,
     PrintedNothing,
-    /// It does not take what is written to its stdin.
+    /// It does not read its stdin.
     Unwritable(Cause),
 }
 
-/// Why a store does not have the new key, as far as the key command tells.
+/// Why a store does not have the new key, as far as the key command shows.
 #[derive(Debug, Clone)]
 pub(crate) enum StoreFlaw {
     Command(CommandFlaw),

@@ -46,7 +46,7 @@ impl LockFailure {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Holder {
     Process(Pid),
-    /// The lock of this user, which cannot be read.
+    /// The owner of the lock file, if the file cannot be read.
     User(Uid),
 }
 

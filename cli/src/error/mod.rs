@@ -1,11 +1,12 @@
 //! Every message that a person sees when a command fails: what happened, what to do next, and the exit code.
 //!
-//! A failure holds paths, pointers, offsets, key ids and causes; never a secret, and never a sentence. The sentences
-//! are here: one file for each topic, one enum in it, and for each variant all three parts in one place (`message`). To
-//! change a message, find its words in this folder. To add a failure, add a variant and its message.
+//! A failure contains paths, pointers, offsets, key ids and causes, but never a secret and never a sentence. The
+//! sentences are in this folder: each topic has a file with one enum, and each variant has all three parts of its
+//! message in one place (`message`). To change a message, search this folder for its words. To add a failure, add a
+//! variant and its message.
 //!
-//! One exception: what a format has against a text or a value stands beside the rule of that format, in
-//! [`config::syntax`](crate::config), as a [`Refusal`](crate::config::text::Refusal). `tests/formats` builds that
+//! There is one exception. The reasons why a format refuses a text or a value are beside the rules of that format, in
+//! [`config::syntax`](crate::config), as a [`Refusal`](crate::config::text::Refusal): `tests/formats` builds that
 //! folder without this one, and counts the refusals by their words.
 //!
 //! Some failures say more about another one, for example that nothing was changed. They wrap it: see [`Failure`].
@@ -53,7 +54,7 @@ pub(crate) use usage::{SecretFor, UsageFailure};
 pub(crate) enum Failure {
     /// A file or directory cannot be found, read or written.
     File(FileFailure),
-    /// The content of a config is not as required.
+    /// The content of a config is invalid or does not meet a requirement.
     Config(ConfigFailure),
     /// A token does not open, or a secret cannot be sealed.
     Token(TokenFailure),
@@ -65,7 +66,7 @@ pub(crate) enum Failure {
     Usage(UsageFailure),
     /// `rotate`, its rollback or `backups prune` did not finish all of its work.
     Rotation(RotationFailure),
-    /// `encrypt` did not finish all of a directory.
+    /// `encrypt` did not finish a directory.
     Encryption(EncryptionFailure),
     /// Another program cannot be started, or failed.
     Program(ProgramFailure),
@@ -90,7 +91,7 @@ pub(crate) enum Failure {
     OrAsText(Box<Failure>),
     /// `set` can replace the old token without opening it.
     OrDiscardOld(Box<Failure>),
-    /// It is what a rotation of a config would meet: a step was tried before anything was changed.
+    /// A rotation of a config would fail like this. The step was tried before anything was changed.
     Obstacle(Box<Failure>),
     /// The work is done; only printing the result failed.
     WorkDone(Box<Failure>),
@@ -98,7 +99,7 @@ pub(crate) enum Failure {
     OneOfMany(Box<Failure>),
     /// `merge` failed before it wrote its result.
     NotMerged(Box<Failure>),
-    /// The failure is about one of the versions that `merge` reads. Tokens of these may open while another does not.
+    /// The failure is about one of the versions that `merge` reads. `others_open` says whether other tokens opened.
     InVersion { version: &'static str, others_open: bool, failure: Box<Failure> },
     /// `merge` has merged the lines, and their text is not a config.
     MergedUnreadable(Box<Failure>),
@@ -136,7 +137,7 @@ impl Failure {
         }
     }
 
-    /// The failures that a person is told of, one by one.
+    /// Returns the failures that are reported to the user, one by one.
     pub(crate) fn told(&self) -> Vec<&Self> {
         match self {
             Self::Several(failures) => failures.iter().flat_map(Self::told).collect(),
@@ -150,7 +151,7 @@ impl Failure {
         self.exit() == Exit::Unopened
     }
 
-    /// The failures in `others`, if there are any, and this one after them.
+    /// Returns the failures in `others`, if there are any, followed by this one.
     pub(crate) fn after(self, mut others: Vec<Self>) -> Self {
         if others.is_empty() {
             return self;
@@ -301,7 +302,7 @@ impl Cause {
         self.0.kind()
     }
 
-    /// As [`Refused::of`].
+    /// Does the same as [`Refused::of`].
     pub(crate) fn refused(&self) -> Option<Refused> {
         Refused::of(&self.0)
     }

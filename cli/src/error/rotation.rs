@@ -1,4 +1,4 @@
-//! Failures of `rotate`, its rollback and `backups prune`: what was not done, and how to go on.
+//! Failures of `rotate`, its rollback and `backups prune`: what was not done, and how to continue.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ pub(crate) enum RotationFailure {
     InterruptedWhileChecking,
     /// `left` files are not rotated yet. The command `resume` finishes the rotation.
     Interrupted { left: usize, resume: String },
-    /// None of so many configs has a token; so many paths were not looked at.
+    /// None of the configs has a token. `skipped` paths were not examined.
     NothingToRotate { configs: usize, skipped: usize },
     /// A dry run found files that would fail.
     WouldFail,
@@ -24,11 +24,11 @@ pub(crate) enum RotationFailure {
     // `rotate --rollback`.
     /// A signal arrived, and `left` files were not reached.
     RollbackInterrupted { left: usize },
-    /// None of so many configs has a backup, beside it or in the directory; so many paths were not looked at.
+    /// None of the configs has a backup, beside it or in the backup directory. `skipped` paths were not examined.
     NothingToPutBack { configs: usize, skipped: usize, backup_dir: Option<PathBuf> },
     /// This many files failed and are unchanged.
     SomeNotPutBack { files: usize },
-    /// This many files would fail in a rollback, which was only rehearsed.
+    /// A dry run of a rollback found this many files that would fail.
     SomeWouldNotGoBack { files: usize },
     /// A config does not open and has no backup.
     NoBackup { config: PathBuf },
@@ -46,7 +46,7 @@ pub(crate) enum RotationFailure {
     NoTokensLeft { config: PathBuf },
 }
 
-/// How much was looked at, and what was not.
+/// Returns how many configs were examined, and how many paths were not.
 fn looked_at(configs: usize, skipped: usize) -> String {
     let skipped = if skipped == 0 { String::new() } else { format!(", and {} skipped", count(skipped, "path")) };
     format!("{}{skipped}", count(configs, "config"))
@@ -79,7 +79,7 @@ impl RotationFailure {
             Self::SomeFailed { left_out, failed, resume } => {
                 let left_out =
                     (*left_out > 0).then(|| format!("{} left out and not changed", count(*left_out, "file")));
-                // What another program saved meanwhile may be under any key, or under none.
+                // A file that another program saved meanwhile may contain tokens under any key.
                 let failed = (*failed > 0)
                     .then(|| format!("{} failed; keep the old key and the new one", count(*failed, "file")));
                 let what: Vec<String> = left_out.into_iter().chain(failed).collect();

@@ -76,7 +76,7 @@ pub(crate) enum Question {
     RemoveBackups {
         number: usize,
     },
-    /// So many values of so many configs.
+    /// Asks whether to encrypt this many values of this many configs.
     EncryptInPlace {
         values: usize,
         configs: usize,
@@ -111,7 +111,7 @@ pub(crate) enum Consequence {
     NoKey,
     /// The prompt asked for the secret of `set`.
     NoSecret,
-    /// The secret for `seal` was asked for.
+    /// The prompt asked for the secret of `seal`.
     NothingSealed,
     /// The prompt asked whether to remove backups.
     BackupsStay,

@@ -14,9 +14,9 @@ pub(crate) enum TokenFailure {
     /// The config's other tokens are under a key other than the one that would seal. `tried` is the token that was
     /// tried.
     OthersUnopened { config: PathBuf, tried: Pointer, key_from: String, elsewhere: Option<Box<KeyElsewhere>> },
-    /// So many tokens of a config open with none of the keys in the usual places.
+    /// This many tokens of a config open with none of the keys in the usual places.
     NoKeyAtHand { config: PathBuf, tokens: usize },
-    /// What is on stdin is not what `open` opens.
+    /// The text on stdin is not a single token, so `open` cannot open it.
     NotOneToken,
     /// A secret could not be sealed, or the new token did not open.
     SealingFailed(Error),
@@ -115,7 +115,7 @@ impl TokenFailure {
     }
 }
 
-/// Says of so many tokens that they do not open.
+/// Returns the message that this many tokens do not open.
 fn does_not_open(tokens: usize) -> String {
     format!("Token decryption failed for {}", count(tokens, "token"))
 }

@@ -11,8 +11,8 @@ use crate::quote::{Pointer, one_line, quoted, quoted_path, shown};
 pub(crate) enum UsageFailure {
     /// Neither the command line nor the environment names a config.
     NoConfigNamed { variable: Unset },
-    /// The config and the pointer stand in each other's place; `config` is what stands in the config's, and `option` is
-    /// what stands before the pointer.
+    /// The config and the pointer are swapped. `config` and `pointer` are the two arguments in the given order, and
+    /// `option` is the option before the pointer, if any.
     Swapped { verb: &'static str, option: Option<&'static str>, config: PathBuf, pointer: PathBuf },
     /// The only argument is a file, so the pointer is missing.
     NoPointerNamed { config: PathBuf },
@@ -30,7 +30,7 @@ pub(crate) enum UsageFailure {
     DashForOutput,
     /// `-` was given as the file for a key.
     DashForKey,
-    /// What was found is to be encrypted in place, and can neither be shown nor agreed to.
+    /// Found values should be encrypted in place, but with `--json` they can neither be shown nor confirmed.
     JsonUnconfirmed,
     /// `encrypt` was given a directory, and an option for one output.
     DirectoryWithOutput,
