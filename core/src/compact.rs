@@ -9,7 +9,8 @@
 /// Whether the feature `compact` is on. Code tests this constant; only where types differ does it use `#[cfg]`.
 pub(crate) const COMPACT: bool = cfg!(feature = "compact");
 
-// Without this, a build for a Cortex-M3 or later would be larger and say nothing. ARMv7-M is told by its 32-bit atomics.
+// Without this check, a build for a Cortex-M3 or later would silently be larger. ARMv7-M is detected by its 32-bit
+// atomics.
 #[cfg(all(
     feature = "compact",
     target_os = "none",

@@ -14,7 +14,7 @@ use crate::mac::{self, BLOCK_LEN, Suffix};
 use crate::sha256::State;
 use crate::{base64, random};
 
-/// A master key with fewer bytes than this opens tokens but seals none.
+/// A master key with fewer bytes than this opens tokens but does not seal.
 pub const MIN_SEALING_LEN: usize = 16;
 
 /// The text of a new 32-byte key: 44 characters of base64url. It is wiped when dropped.
@@ -23,7 +23,7 @@ pub type KeyText = Zeroizing<String<44>>;
 /// The key that the user holds. [`kdf::derive`](crate::kdf::derive) makes the key of each token from it.
 ///
 /// It is stored in the form that HMAC uses (RFC 2104 §2): HMAC pads a key of up to 64 bytes with zeros and hashes a
-/// longer one, so a 64-byte block stands for a master key of any length. Two keys that differ only in trailing zero
+/// longer one, so a 64-byte block represents a master key of any length. Two keys that differ only in trailing zero
 /// bytes are therefore equal.
 #[derive(Zeroize, ZeroizeOnDrop)]
 #[repr(transparent)]

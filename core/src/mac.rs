@@ -18,10 +18,10 @@ pub(crate) const BLOCK_LEN: usize = 64;
 pub(crate) const INITIAL: State =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// Runs the compression function of `sha2`; a compact build, that of [`sha256`]. It is out of line on x86-64: a build with SHA instructions enabled
-/// (`-C target-cpu=native`) would otherwise inline them between AVX instructions, which makes them a hundred times
-/// slower on Intel (`kdf/simd/sha_ni.rs` explains why). Before a call, the compiler zeroes the upper halves of the
-/// vector registers.
+/// Runs the compression function of `sha2`, or in a compact build that of [`sha256`]. It is out of line on x86-64: a
+/// build with SHA instructions enabled (`-C target-cpu=native`) would otherwise inline them between AVX instructions,
+/// which makes them a hundred times slower on Intel (`kdf/simd/sha_ni.rs` explains why). Before a call, the compiler
+/// zeroes the upper halves of the vector registers.
 #[cfg_attr(target_arch = "x86_64", inline(never))]
 fn compress(state: &mut State, blocks: &[[u8; BLOCK_LEN]]) {
     if COMPACT {
@@ -188,7 +188,7 @@ fn flush(state: &mut State, block: &mut [u8; 64]) {
 pub(crate) fn finish(state: &State, digest: &State) -> State {
     let mut state = *state;
     if COMPACT {
-        // As below, without the way through bytes.
+        // The same as below, but without a conversion to bytes.
         let mut block = [0; 16];
         block.iter_mut().zip(digest).for_each(|(slot, word)| *slot = *word);
         [block[8], block[15]] = [0x8000_0000, (64 + 32) * 8];

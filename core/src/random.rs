@@ -5,7 +5,7 @@ use rand_core::TryCryptoRng;
 use crate::compact::COMPACT;
 use crate::error::Error;
 
-/// Fills `out` with random bytes. Zeroes `out` first, because it may hold a secret that the source must not see.
+/// Fills `out` with random bytes. Zeroes `out` first, because it may contain a secret that the source must not see.
 ///
 /// Returns an error if all bytes are zero: then the source has written nothing, because 16 random bytes are all zero
 /// only once in 2^128 times. A compact build skips this check.

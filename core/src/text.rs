@@ -4,8 +4,9 @@
 //! stays byte for byte. This module does not know the format: it writes a secret as it is, without quotes or escapes.
 //! [`config`](crate::config) writes JSON.
 //!
-//! A token begins with `enc:` and has as many of the characters after it as the structure of a token takes. A letter, a
-//! digit, `-` or `_` beside it makes it part of a longer word. What begins like a token but is none is a lookalike.
+//! A token begins with `enc:` and extends as far as the structure of a token allows. With a letter, a digit, `-` or `_`
+//! directly before or after it, it is part of a longer word. Text that begins like a token but is not one is a
+//! lookalike.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -16,11 +17,11 @@ use rand_core::TryCryptoRng;
 use crate::token::{self, Format, Opener, PREFIX, SALT_TEXT_LEN, Token};
 use crate::{Error, MasterKey, buffer};
 
-/// How many characters make a lookalike. Shorter ones are words, as the `enc:` of an XML name space has them; the shortest
-/// token has 140.
+/// The minimum number of characters of a lookalike. Shorter texts are words, such as names with the XML namespace
+/// prefix `enc:`; the shortest token has 140 characters.
 const LOOKALIKE_LEN: usize = 20;
 
-/// A token in a text, or what looks like one. `Debug` shows nothing of the text.
+/// A token in a text, or a lookalike. `Debug` shows nothing of the text.
 #[derive(Clone, Copy)]
 pub struct Found<'a> {
     start: usize,
@@ -35,35 +36,36 @@ impl fmt::Debug for Found<'_> {
 }
 
 impl<'a> Found<'a> {
-    /// Where it lies, in bytes of the text.
+    /// Returns its range in the text, in bytes.
     #[must_use]
     pub const fn span(&self) -> Range<usize> {
         self.start..self.start + self.text.len()
     }
 
-    /// As it is written.
+    /// Returns its text, as it is written.
     #[must_use]
     pub const fn text(&self) -> &'a str {
         self.text
     }
 
-    /// The token.
+    /// Returns the token.
     ///
     /// # Errors
-    /// [`Error::Malformed`] if it begins with `enc:` and is no token; [`Error::Lookalike`] if it begins nearly so (`ENC:`),
-    /// or if it is a token but for a word that it is part of.
+    /// [`Error::Malformed`] if it begins with `enc:` but is not a token; [`Error::Lookalike`] if it begins almost like
+    /// a token (`ENC:`), or if a token is part of a longer word.
     pub const fn token(&self) -> Result<Token<'a>, Error> {
         self.token
     }
 }
 
-/// Returns the tokens of `text` and what looks like one, in order. They never overlap. Linear in the text.
+/// Returns the tokens and lookalikes of `text`, in order. They never overlap. Takes time linear in `text.len()`.
 #[must_use]
 pub const fn tokens(text: &str) -> Tokens<'_> {
     Tokens { text, offset: 0 }
 }
 
-/// Returns the tokens of `text` as [`tokens`] does, from `offset` on: the end of the last one, to continue after it.
+/// Returns the tokens of `text` as [`tokens`] does, from `offset` on. To continue after a token, pass the end of its
+/// span.
 #[must_use]
 pub const fn tokens_from(text: &str, offset: usize) -> Tokens<'_> {
     Tokens { text, offset }
@@ -92,7 +94,7 @@ impl<'a> Iterator for Tokens<'a> {
             let colon = self.offset + rest.iter().position(|byte| *byte == b':')?;
             let before = self.offset;
             self.offset = colon + 1;
-            // A prefix does not begin in what was read before.
+            // A prefix does not begin in the text that was read before.
             let Some(start) = (colon + 1).checked_sub(PREFIX.len()).filter(|start| *start >= before) else { continue };
             if let Some(found) = self.at(start) {
                 self.offset = found.span().end;
@@ -105,7 +107,7 @@ impl<'a> Iterator for Tokens<'a> {
 impl FusedIterator for Tokens<'_> {}
 
 impl<'a> Tokens<'a> {
-    /// What begins at `start`, if a prefix does.
+    /// Returns the token or lookalike at `start`, if a prefix begins there.
     fn at(&self, start: usize) -> Option<Found<'a>> {
         let bytes = self.text.as_bytes();
         let prefix = bytes.get(start..start + PREFIX.len())?;
@@ -119,7 +121,7 @@ impl<'a> Tokens<'a> {
         let after = bytes.get(start + len);
         let token = if prefix == PREFIX.as_bytes() { Token::parse(text) } else { Err(Error::Lookalike) };
         if token.is_ok() {
-            // A further = is one too many.
+            // One more `=` is too much padding.
             let stands_free = starts_free && is_free(after) && after != Some(&b'=');
             let token = if stands_free { token } else { Err(Error::Lookalike) };
             return Some(Found { start, text, token });
@@ -127,15 +129,15 @@ impl<'a> Tokens<'a> {
         if !starts_free {
             return None;
         }
-        // All that may have been meant for one token: what is read here is not looked at again.
+        // Take all characters that may be meant as one token. They are not read again, which keeps the search linear.
         let run = bytes.get(start..)?.iter().take_while(|byte| is_word(**byte) || matches!(byte, b'=' | b':')).count();
         let text = self.text.get(start..start + run)?;
         (run >= LOOKALIKE_LEN).then_some(Found { start, text, token })
     }
 }
 
-/// How many of `bytes`, which begin with a prefix, the structure of a token takes: a salt with its colon, if it can be one,
-/// and a body.
+/// Returns how many of `bytes`, which begin with a prefix, belong to the structure of a token: a salt and its colon, if
+/// the first part can be a salt, and a body.
 fn token_len(bytes: &[u8]) -> usize {
     let part = |from: usize| {
         let rest = bytes.get(from..).unwrap_or(&[]);
@@ -147,18 +149,18 @@ fn token_len(bytes: &[u8]) -> usize {
     if first == SALT_TEXT_LEN && bytes.get(end) == Some(&b':') { end + 1 + part(end + 1) } else { end }
 }
 
-/// Whether a token can hold it, besides `=` and `:`.
+/// Returns whether a token can contain `byte`. It can also contain `=` and `:`.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
-/// Opens every token of `text` with the first of `keys` that fits: the secret stands in its place as it is, without any
-/// quotes or escapes. Costs a derivation for each token and key; neighbours that share a salt, as legacy tokens do, share
-/// it. `out` takes `text.len()` bytes.
+/// Opens every token of `text` with the first of `keys` that sealed it. The secret replaces the token as it is, without
+/// quotes or escapes. Costs one derivation for each token and each key that is tried; consecutive tokens with the same
+/// salt, such as legacy tokens, share it. `out` needs `text.len()` bytes.
 ///
 /// # Errors
-/// For the first that is at fault: what [`Found::token`] says of a lookalike, [`Error::AuthenticationFailed`], [`Error::NotUtf8`];
-/// [`Error::BufferTooSmall`]. `out` is zeroed then.
+/// For the first token or lookalike that fails: the errors of [`Found::token`], [`Error::AuthenticationFailed`] or
+/// [`Error::NotUtf8`]. Also [`Error::BufferTooSmall`]. On error, `out` is zeroed.
 pub fn open<'o>(text: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
     let mut opener = Opener::new(keys);
     rewrite(text, out, |len, buf| {
@@ -167,12 +169,13 @@ pub fn open<'o>(text: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o
     })
 }
 
-/// Seals every token of `text` anew: opened with the first of `old` that fits, sealed under `new` at `now` (Unix seconds)
-/// with a salt of its own. Two derivations for each token, as [`open`] counts them. `out` takes `text.len()` bytes and 25
-/// for each legacy token, which becomes a salted one.
+/// Rotates every token of `text`: opens it with the first of `old` that sealed it, and seals the secret with `new` and
+/// a new salt. `now` is the time in Unix seconds. It takes the time of [`open`] and one more derivation for each token.
+/// `out` needs `text.len()` bytes, and 25 more for each legacy token, because it becomes a salted one.
 ///
 /// # Errors
-/// As [`open`], but for [`Error::NotUtf8`]; [`Error::KeyShort`], [`Error::RandomFailed`]. `out` is zeroed then.
+/// Those of [`open`], except [`Error::NotUtf8`]; also [`Error::KeyShort`] and [`Error::RandomFailed`]. On error, `out`
+/// is zeroed.
 pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
     text: &str,
     old: &[MasterKey],
@@ -188,8 +191,8 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
     })
 }
 
-/// Copies `text` to `out`, but for the tokens: `replace` finds one at the front of the buffer that it is given, of the
-/// length that it is given, puts there what takes its place and returns the length of that.
+/// Copies `text` to `out` and replaces the tokens. `replace` gets the length of a token and a buffer with the token at
+/// its front. It writes the replacement to the front of the buffer and returns its length.
 fn rewrite<'o>(
     text: &str,
     out: &'o mut [u8],

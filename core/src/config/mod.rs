@@ -111,7 +111,7 @@ pub fn get_with<'o>(json: &str, pointer: &str, key: &Key, out: &'o mut [u8]) -> 
 /// Returns the string at `pointer` without opening it: a token as its text.
 ///
 /// # Errors
-/// As [`get`] for values that are no tokens; [`Error::NotAString`] for every value that is not a string.
+/// As [`get`] for values that are not tokens; [`Error::NotAString`] for every value that is not a string.
 pub fn find<'o>(json: &str, pointer: &str, out: &'o mut [u8]) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
         let value = json::find(json, pointer)?;
@@ -174,8 +174,8 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     })
 }
 
-/// The values at `pointers`, in the order of the text. They are found [`BATCH`] at a time, because there is no heap for
-/// all of them.
+/// The values at `pointers`, in the order of the text. They are searched for [`BATCH`] at a time, because there is no
+/// heap for all of them.
 struct Upcoming<'a, 'p> {
     json: &'a str,
     pointers: &'p [&'p str],

@@ -13,7 +13,7 @@ use super::walk::{Level, Walk};
 use crate::compact::COMPACT;
 use crate::error::Error;
 
-/// One value of a JSON text. `Debug` shows its kind and place, but not the text, which may hold secrets.
+/// One value of a JSON text. `Debug` shows its kind and place, but not the text, which may contain secrets.
 #[derive(Clone)]
 pub struct Value<'a> {
     text: &'a str,
