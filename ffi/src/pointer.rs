@@ -194,7 +194,8 @@ impl Output<'_> {
         // Core zeroes the rest of the buffer that it gets. It does not get the last byte, which is already zero.
         let (_, buffer) = self.buffer.split_last_mut().ok_or(Error::BufferTooSmall)?;
         let used = fill(&mut *buffer)?.len();
-        // C would read such a text only up to its NUL. All bytes are looked at, so that time does not tell where one is.
+        // C would read such a text only up to its NUL. All bytes are checked, so that the time does not reveal where
+        // one is.
         if buffer.iter().take(used).fold(false, |found, byte| found | (*byte == 0)) {
             buffer.zeroize();
             return Err(Error::Malformed.into());
