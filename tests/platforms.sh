@@ -1,12 +1,12 @@
 #!/bin/sh
-# Checks the other systems as far as Linux can.
+# Checks the code for other systems, as far as that is possible on Linux.
 #   tests/platforms.sh [check|portable]      without arguments: both
-# check: type-checks the command for macOS and FreeBSD, and core and the C library for Windows too. rustup brings the
-#   standard library of each (tests/setup.sh platforms); without rustup it is built from Debian's rust-web-src
-#   (tests/setup.sh mcu), which takes two minutes for each. Nothing runs there.
-# portable: builds the command with `--cfg fernseal_portable`, so that it does without what Linux alone has
-#   (cli/src/platform/portable.rs), and runs on it the tests of files, keys, stores and programs, and a part of the faults.
-#   Two minutes.
+# check: type-checks the command for macOS and FreeBSD, and core and the C library also for Windows. It runs nothing.
+#   The standard library of each system comes from rustup (tests/setup.sh platforms). Without rustup it is built from
+#   Debian's rust-web-src (tests/setup.sh mcu), which takes two minutes for each system.
+# portable: builds the command with `--cfg fernseal_portable`, so that it uses nothing that only Linux has
+#   (cli/src/platform/portable.rs). Then it runs the tests of files, keys, stores and programs, and a part of the fault
+#   tests. Takes two minutes.
 set -eu
 cd "$(dirname "$0")/.."
 out=target/platforms
@@ -36,13 +36,13 @@ built() { # PATTERN COMMAND…
 
 portable() {
     tests=$(built /deps/cli- cargo test -p fernseal --test cli --no-run --locked --quiet --message-format=json)
-    # The tests start target/debug/fernseal. Only this one package is built once more, and once again at the end.
+    # The tests start target/debug/fernseal, so that file is rebuilt with the cfg now, and without it at the end.
     trap 'cargo build -p fernseal --locked --quiet' EXIT
     program=$(built /fernseal$ cargo rustc -p fernseal --bin fernseal --locked --quiet --message-format=json \
         -- --cfg fernseal_portable -D warnings)
     grep -q /bin/ps "$program" || { echo "this is not the portable build"; exit 1; }
     cp "$program" "$out/fernseal"
-    # Two tests are about what the twin lacks: paths of descriptors that others can open, and what nohup ignores.
+    # Two tests need what portable.rs lacks: descriptor paths that other processes can open, and the ignored signals.
     (cd cli && "$tests" --quiet run:: keys:: stores:: edit:: redact:: writing:: \
         --skip signals_reach_the_program --skip without_a_memory_file_system_files_are_descriptors)
     EVERY=${EVERY:-40} FERNSEAL_PORTABLE=$PWD/$out/fernseal tests/faults/faults.py

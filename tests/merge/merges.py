@@ -1,21 +1,22 @@
 #!/usr/bin/env python3
-"""Merges random configs by `fernseal merge`, and compares with git's merge of the opened texts.
+"""Merges random configs with `fernseal merge`, and compares the result with git's merge of the opened texts.
 
     tests/merge/merges.py [MERGES [SEED]]
 
-Each merge has a base and two versions of it, in a random format, with secrets and plain values. Each version sets secrets,
-seals secrets anew without changing them, and changes, adds, removes and moves lines. The tokens are made here, not by the
-command, under a few salts and two keys. The model:
+Each merge has a base and two versions of it, in a random format, with secrets and plain values. Each version sets
+secrets, seals secrets again without changing them, and changes, adds, removes and moves lines. This program makes the
+tokens, not the command, with a few salts. The model:
 
-- Where git merges the opened texts, the command merges, and its result opens to git's.
-- Where git finds conflicts, secrets that one version alone has changed are set in all three opened texts, and git merges
-  these. The command's result opens to that text, or to git's own, whichever has fewer conflicts. With conflicts the exit
-  code is 1.
-- Every token of the result is one of the three versions. A token that both versions have left as it was stays as it was. Of a
-  secret that nobody changed, the token is that of the version that has sealed it anew, or of either if both have.
-- Nothing on stderr, in the folder or in the result is a secret in plain text.
+- If git merges the opened texts without conflicts, so does the command, and its result opens to git's result.
+- If git finds conflicts, secrets that only one version has changed are set in all three opened texts, and git merges
+  these. The command's result opens to that merge or to git's first one, whichever has fewer conflicts. With conflicts
+  the exit code is 1.
+- Every token of the result is from one of the three versions. A token that neither version has changed stays. If nobody
+  has changed a secret, its token is that of the version that has sealed it again, or of either version if both have.
+- There is no plaintext secret on stderr or in the result, and no file is left in the folder.
 
-FERNSEAL names the command (target/release/fernseal otherwise, which is built). Exit code 1 if anything is otherwise.
+FERNSEAL names the command; without it, target/release/fernseal is built and used. The exit code is 1 if anything
+differs.
 """
 import base64
 import collections
@@ -52,7 +53,7 @@ def derive(salt):
 
 
 def sealed(secret, pick):
-    """Returns a token of `secret`. `secret` is found again in OPENED."""
+    """Returns a token of `secret`. The caller records which secret it has."""
     salt, iv = pick.choice(SALTS), pick.randbytes(16)
     key, pad = derive(salt), 16 - len(secret) % 16
     encryptor = Cipher(algorithms.AES(key[16:]), modes.CBC(iv)).encryptor()
@@ -137,7 +138,7 @@ def git_merge(folder, texts):
 
 
 def settled(kind, versions, opened):
-    """The versions, in which secrets that one side alone has changed have one value in all."""
+    """Returns copies of the versions in which secrets that only one side has changed have the same value."""
     new = [version.copy() for version in versions]
     if kind in ("list", "text"):
         return new
@@ -155,7 +156,7 @@ def settled(kind, versions, opened):
 
 
 def one(seed):
-    """Makes a merge. Returns its kind of outcome, and what is wrong with it."""
+    """Runs one merge. Returns the kind of its outcome, and the differences from the model."""
     pick = random.Random(seed)
     kind, opened = pick.choice(list(FILES)), {}
     names = pick.sample(NAMES, pick.randrange(2, len(NAMES)))
@@ -164,7 +165,7 @@ def one(seed):
         is_secret = pick.random() < 0.6
         value = f"plain{pick.randrange(100)}"
         if is_secret:
-            # Few enough that two are equal now and then.
+            # So few different secrets that two of them are sometimes equal.
             plain = f"secret{pick.randrange(20):06}"
             value = sealed(plain, pick)
             opened[value] = plain
@@ -210,9 +211,10 @@ def one(seed):
         if None in values or conflicts or len({opened[value] for value in values}) > 1:
             continue
         if sum(opened[value] == opened[values[0]] for value in by_name[0].values()) > 1:
-            # Equal secrets have equal stand-ins, and may take each other's tokens.
+            # Equal secrets have equal stand-ins, so their tokens may be exchanged.
             continue
-        # Nobody changed the secret: the token of the one who has sealed it anew is kept, or of either if both have.
+        # Nobody changed the secret. The result has the token of the side that has sealed it again, or of either side if
+        # both have.
         new = {value for value in values[1:] if value != values[0]} or {values[0]}
         if not any(token in found for token in new):
             wrong.append(f"{name} has not the token that was made last: {new}")
