@@ -18,9 +18,9 @@ use crate::store;
 use crate::time;
 
 const VARIABLE: &str = "PROXMOX_MCP_AUDIT_LOG";
-/// Where journald listens.
+/// The socket of journald.
 const JOURNAL: &str = "/run/systemd/journal/socket";
-/// The name of systemd's journal in the place of a path.
+/// The name that selects systemd's journal instead of a file.
 const JOURNALD: &str = "journald:";
 
 /// The audit log; disabled if it has no path.

@@ -1,6 +1,6 @@
-//! `fernseal`: keeps the secrets of configs encrypted at rest.
-//! Here: what is done before and after a command. The commands are in `commands/`, one file a verb.
-//! What tokens and JSON mean is decided in fernseal-core, how files stay whole in `store`.
+//! `fernseal`: keeps the secrets of configs encrypted at rest. This file has the steps before and after a command. The
+//! commands are in `commands/`, one file for each verb. fernseal-core defines tokens and JSON, and `store` replaces
+//! files safely.
 
 mod args;
 mod audit;

@@ -74,7 +74,7 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     escaped(text, |char| char != '\n' && is_escaped(char))
 }
 
-/// The JSON Pointer or dotted name of a value, exactly as it stands in the file or on the command line. Code and JSON
+/// The JSON Pointer or dotted name of a value, exactly as it is in the file or on the command line. Code and JSON
 /// output see the exact text; `Display` escapes it for people.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -141,7 +141,7 @@ pub(crate) fn shown(path: &Path) -> String {
     one_line(&path).into_owned()
 }
 
-/// Where a relative path leads from, to stand behind it; nothing behind an absolute one.
+/// Returns a suffix that says what a relative path is relative to; empty for an absolute path.
 pub(crate) fn relative_to(path: &Path) -> String {
     if path.is_absolute() || path.to_str().is_some_and(is_key_text) {
         return String::new();

@@ -180,7 +180,7 @@ pub(crate) fn read_to_open(config: &ConfigPath, context: &Context) -> Result<(Co
     Ok((source, document))
 }
 
-/// Tells what determines the format of `config`. `--format` applies only to configs that the user named.
+/// Returns what determines the format of `config`. `--format` applies only to configs that the user named.
 pub(crate) fn format_source(config: &ConfigPath, context: &Context) -> FormatSource {
     let by_itself = if config.is_stream() { FormatSource::Content } else { FormatSource::Name };
     context.format.filter(|_| !config.was_found()).map_or(by_itself, FormatSource::Given)
@@ -281,7 +281,7 @@ fn unsealed(document: &ConfigText, value: &Place<'_>, pointer: &str) -> Result<Z
     Ok(value.text().map_err(|error| document.failure(pointer, error))?.into_owned())
 }
 
-/// Returns a value as text, with the tokens that it is or holds opened: `opened` has those.
+/// Returns a value as text. Tokens that it is or contains are replaced by their secrets, which are in `opened`.
 fn opened_value(
     document: &ConfigText,
     value: &Place<'_>,
@@ -315,14 +315,14 @@ fn check_length(document: &ConfigText, pointer: &str, len: usize) -> Result<()> 
     Err(ConfigFailure::SecretTooLong { config: document.path.clone(), pointer }.into())
 }
 
-/// What is said behind a token that is older than `max_age`.
+/// Returns the note after a token that is older than `max_age`.
 fn age_note(token: &SealedValue, max_age: Option<MaxAge>) -> String {
     let sealed = token.form.ok().map(|(_, sealed)| sealed);
     let exceeded = max_age.filter(|max_age| sealed.is_some_and(|sealed| max_age.is_exceeded(sealed, time::now())));
     exceeded.map_or_else(String::new, |max_age| format!(", older than {max_age}"))
 }
 
-/// The failure for so many tokens that are older than `max_age`.
+/// Returns the failure for this many tokens that are older than `max_age`.
 fn too_old(tokens: usize, max_age: MaxAge) -> Failure {
     ConfigFailure::Flawed { counts: vec![(Flaw::Aged, tokens)], max_age: Some(max_age) }.into()
 }

@@ -1,4 +1,5 @@
-//! `open`: the secret of one token, which is on stdin. The counterpart of `seal`, for tokens that stand in no config.
+//! `open`: prints the secret of one token from stdin. It is the counterpart of `seal`, for tokens that are not in a
+//! config.
 
 use std::io::{self, Read};
 

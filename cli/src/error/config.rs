@@ -34,7 +34,7 @@ pub(crate) enum ConfigFailure {
     Value { config: PathBuf, pointer: Pointer, error: Error },
     /// The format does not allow changing the value, or does not allow the new value.
     ValueRefused { config: PathBuf, pointer: Pointer, refusal: Refusal },
-    /// A token outside of all values opens to a secret that cannot stand there.
+    /// A token outside of all values opens to a secret that is not allowed there.
     OutsideOfValues { config: PathBuf, pointer: Pointer },
     /// There is no value at the pointer. `namesakes` are values with that name elsewhere.
     NoValue { config: PathBuf, pointer: Pointer, aim: Aim, namesakes: Suggestions },

@@ -29,7 +29,7 @@ pub(crate) enum Advice {
     Usual,
     /// It contains a Fernet token that was not base64-encoded a second time.
     BareFernet,
-    /// The key at hand was encoded twice, and the key that it decodes to opens the token.
+    /// The available key was encoded twice, and the key that it decodes to opens the token.
     EncodedTwice { key_from: String },
     /// Another key opens it.
     Elsewhere(Box<KeyElsewhere>),

@@ -98,7 +98,7 @@ impl SecretFor {
     }
 }
 
-/// The message for `-` as a file name. A user who writes it means stdout, and would leave behind a file of that name.
+/// The message for `-` as a file name. A user who writes it means stdout, and would get a file of that name.
 const DASH: &str = "\"-\" is not a file name here; use ./- for a file of that name";
 
 impl UsageFailure {

@@ -10,7 +10,7 @@ use crate::keys::Master;
 use crate::output::Report;
 use crate::quote::is_key_text;
 
-/// Warns if `key` was encoded twice. The key is used all the same, because configs may be encrypted with it.
+/// Warns if `key` was encoded twice. The key is still used, because configs may be encrypted with it.
 pub(super) fn warn_if_encoded_twice(key: &MasterKey, source: &str, report: &Report) {
     if encoded_twice(key).is_some() {
         report.warn(format_args!(

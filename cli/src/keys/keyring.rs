@@ -86,7 +86,7 @@ impl Keyring {
         Ok(Self { keys, previous, source, left_behind: OnceCell::new() })
     }
 
-    /// A keyring of keys that only open, in whatever order; none, if there is no key.
+    /// Returns a keyring of keys that only open, in any order, or `None` if there is no key.
     pub(crate) fn to_open_with(keys: Vec<Rc<Master>>) -> Option<Self> {
         let source = ("the available keys".to_owned(), KeySource::Home);
         let previous = keys.len().checked_sub(1)?;

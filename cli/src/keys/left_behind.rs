@@ -1,7 +1,7 @@
-//! Finds the key files that rotations left in the home directory: `~/.proxmox_mcp_key.ID`, and `~/.proxmox_mcp_key.ID.old`
-//! with an old key whose place in a store the new one has taken.
+//! Finds the key files that rotations left in the home directory: `~/.proxmox_mcp_key.ID`, and
+//! `~/.proxmox_mcp_key.ID.old` with an old key that a new one has replaced in a key store.
 //!
-//! Messages use them: a user who still has the old key is told which file contains the key that opens a config.
+//! Messages use them: they name the file with the key that opens a config, for a user who still has the old key.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -39,7 +39,7 @@ pub(crate) fn place_of_old(new: &Path, id: &str) -> PathBuf {
     new.with_file_name(format!("{PREFIX}{id}{OLD}"))
 }
 
-/// Reports whether `file` holds the old key of a rotation.
+/// Reports whether `file` contains the old key of a rotation.
 pub(crate) fn is_old(file: &Path) -> bool {
     file.as_os_str().as_bytes().ends_with(OLD.as_bytes())
 }

@@ -166,8 +166,8 @@ pub(super) fn sources(options: KeyOptions<'_>) -> Vec<Source> {
     set.into_iter().filter(|(rank, _)| Some(*rank) == first).map(|(_, source)| source).collect()
 }
 
-/// Reports whether commands read the key in `path` without being told: it is `~/.proxmox_mcp_key`, and no variable
-/// outranks that.
+/// Reports whether commands read the key in `path` by default: it is `~/.proxmox_mcp_key`, and no variable outranks
+/// that.
 pub(crate) fn is_default_key_file(path: &Path) -> bool {
     let same = |home: &Path| matches!((home.canonicalize(), path.canonicalize()), (Ok(home), Ok(path)) if home == path);
     let no_options = KeyOptions { file: None, command: None };
@@ -335,7 +335,7 @@ pub(super) fn from_file_silently(path: &Path) -> Result<Rc<Master>> {
     parse(&read_key_file(path, None)?, &shown(path), ReadFrom::File)
 }
 
-/// What stands in the place of the key's text, if it is known.
+/// Recognizes a text that is not a key by a common mistake.
 fn common_mistake(text: &str) -> Option<KeyTextFlaw> {
     let named = |line: &str| {
         let line = line.trim().trim_start_matches("export ");
@@ -367,7 +367,8 @@ fn common_mistake(text: &str) -> Option<KeyTextFlaw> {
     looks_like_path(text).then_some(KeyTextFlaw::LikePath)
 }
 
-/// Whether a text that is no key begins as a path does. Base64 may begin with `/`, but hardly with a directory's name.
+/// Reports whether a text that is not a key begins like a path. Base64 may begin with `/`, but hardly with the name of
+/// a directory.
 fn looks_like_path(text: &str) -> bool {
     let root = || text.strip_prefix('/').and_then(|rest| rest.split_once('/'));
     ["./", "../", "~/"].iter().any(|start| text.starts_with(start))

@@ -60,7 +60,7 @@ impl Report {
         say_marked(&[(Mark::Warning, &text.to_string())]);
     }
 
-    /// What should be otherwise, but is no reason to speak where only what went wrong is to be said.
+    /// Prints a warning that `--quiet` suppresses: advice to change something that is not an error.
     pub(crate) fn advise(&self, text: impl Display) {
         if !self.quiet {
             self.warn(text);

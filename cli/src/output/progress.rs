@@ -66,7 +66,7 @@ impl Progress {
     }
 }
 
-/// The terminal behind stderr, opened again in non-blocking mode. A terminal whose output nobody reads fills up after a
+/// The terminal at stderr, opened again in non-blocking mode. A terminal whose output nobody reads fills up after a
 /// while; without this mode it would block the work.
 #[derive(Debug)]
 struct Unhurried(File);

@@ -62,8 +62,8 @@ impl Backups {
     }
 }
 
-/// Lists the backups in `directory`, which lies in `tree` or else becomes a tree of its own. The list is empty if there
-/// is no such directory.
+/// Lists the backups in `directory`, which is in `tree` or otherwise becomes its own tree. The list is empty if the
+/// directory does not exist.
 fn backup_files(tree: Option<Arc<Tree>>, directory: &Path) -> io::Result<(Option<Arc<Tree>>, BackupFiles)> {
     let read = || -> io::Result<_> {
         let tree = tree.map_or_else(|| Tree::open(directory), Ok)?;

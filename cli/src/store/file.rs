@@ -159,13 +159,13 @@ impl ConfigPath {
         }
     }
 
-    /// The file `name` in the config's directory, and what is in it, if there is one. It must be the config's owner's too, or
-    /// of somebody who is trusted: others could put one into a directory that they share.
+    /// Returns the file `name` in the config's directory with its content, if it exists. It must belong to the config's
+    /// owner or to a trusted user, because other users could create one in a shared directory.
     pub(crate) fn beside(&self, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>> {
         self.settings_in(Self { path: self.path.with_file_name(name), root: self.root.clone() })
     }
 
-    /// As [`Self::beside`], for a file in a directory above the config's.
+    /// Does the same as [`Self::beside`], for a file in a directory above the config's.
     pub(crate) fn above(&self, path: &Path) -> Result<Option<(PathBuf, Vec<u8>)>> {
         self.settings_in(Self::named(path))
     }
@@ -345,7 +345,7 @@ impl ConfigFile {
         self.obstacles().into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// All that is in the way of replacing the config, as far as a look tells.
+    /// Returns all problems with replacing the config that can be detected without writing.
     pub(super) fn obstacles(&self) -> Vec<Failure> {
         let path = || self.config.path.clone();
         let mut obstacles = Vec::new();

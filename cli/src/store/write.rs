@@ -86,7 +86,8 @@ impl ConfigFile {
         self.hand_on_attributes(&file).map(|_caveats| ()).map_err(obstacle)
     }
 
-    /// The directory below `backup_dir` that the config's backup goes to, or the last on the way to it that is there.
+    /// Opens the directory below `backup_dir` for the config's backup, or the deepest directory of that path that
+    /// exists.
     fn existing_below(&self, backup_dir: &Path) -> io::Result<OwnedFd> {
         let mut directory = open_dir(backup_dir)?;
         let (below, _) = self.config.backup_place()?;
@@ -99,7 +100,7 @@ impl ConfigFile {
         Ok(directory)
     }
 
-    /// Refuses a config whose backup has too long a name for `directory`.
+    /// Fails if the name of the config's backup would be too long for `directory`.
     fn check_backup_name(&self, directory: &OwnedFd) -> Result<()> {
         // As in `.backup.20261124_040929`.
         const MORE: usize = BACKUP_MARK.len() + STAMP_LEN;
@@ -382,7 +383,7 @@ fn refuse_irregular(path: &Path) -> Result<()> {
     }
 }
 
-/// Refuses the path `-`. A user who writes it means stdout, and would leave behind a file of that name.
+/// Fails for the path `-`. A user who writes it means stdout, and would get a file of that name.
 fn refuse_dash(path: &Path, failure: UsageFailure) -> Result<()> {
     if path == Path::new("-") { Err(failure.into()) } else { Ok(()) }
 }
@@ -433,7 +434,7 @@ fn create_at_once(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<bool>
 }
 
 /// Does the same under the final name, for systems without nameless files. On failure it removes the file. With
-/// `may_be_empty`, the file may exist and be empty: a killed run left it, and it holds no key.
+/// `may_be_empty`, the file may exist and be empty: a killed run left it, and it contains no key.
 ///
 /// The lock keeps two runs apart that make the same file: one must not remove what the other is about to write.
 fn create_by_name(dir: &OwnedFd, name: &OsStr, bytes: &[u8], may_be_empty: bool) -> io::Result<()> {
@@ -510,9 +511,9 @@ pub(crate) fn check_creatable(path: &Path) -> Result<()> {
     can_write_in(&dir).map_err(failed)
 }
 
-/// Appends `line` in one write, durably; a file that is made for it has mode 0600. Behind a line that was torn, by a full
-/// disk or the power, it begins anew. The directory is synced each time: a run that was killed may have made the file and
-/// not more.
+/// Appends `line` durably, in one write. A new file gets mode 0600. If the last line is incomplete, because of a full
+/// disk or a power failure, `line` begins on a new line. The directory is synced each time, because a killed run may
+/// have created the file without syncing.
 pub(crate) fn append_line(path: &Path, line: &str) -> io::Result<()> {
     owners::check_links(path)?;
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOCTTY;

@@ -52,7 +52,7 @@ pub(crate) fn refusal(document: &ConfigText, token: &SealedValue, error: Error, 
     document.refusal_with(token, error, advice)
 }
 
-/// Whether the key at hand was encoded twice, and the key in it opens the token.
+/// Reports whether the current key was encoded twice and the key that it decodes to opens the token.
 fn opens_decoded_once(document: &ConfigText, token: &SealedValue, keys: &Keyring) -> bool {
     encoded_twice(keys.current()).is_some_and(|key| opens(&key, document, &[token]))
 }

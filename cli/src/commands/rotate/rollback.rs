@@ -89,8 +89,8 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
     Ok(outcome)
 }
 
-/// Rolls back the configs in batches. Each config is judged before it is changed, and a batch is judged together,
-/// because deriving the keys takes most of the time.
+/// Rolls back the configs in batches. Each config is checked before it is changed, and the configs of a batch are
+/// checked together, because deriving the keys takes most of the time.
 fn roll_back(
     configs: &[ConfigPath],
     backups: &mut store::Backups,

@@ -55,7 +55,7 @@ pub(crate) struct RotationReport {
     pub(crate) left: usize,
     /// The number of files that were found.
     pub(crate) configs: usize,
-    /// How many files and directories were not looked at.
+    /// The number of files and directories that were not examined.
     pub(crate) paths_skipped: usize,
     /// Whether any config is under the new key, from this run or an earlier one.
     pub(crate) new_key_in_use: bool,
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     let mut found = commands::find(&args.paths, &args.select)?;
     found.look_at_others();
     found.refuse_none()?;
-    // What is in the way of all configs is told together with what is in the way of each.
+    // Problems that concern all configs are reported together with those of each config.
     let backup_dir = args.backup_dir.as_deref();
     let no_backups = backup_dir.and_then(|dir| store::check_backup_dir(dir).err());
     let backup = match (args.no_backup || no_backups.is_some(), backup_dir) {
@@ -420,8 +420,8 @@ impl Rotation<'_> {
         self.outcome.left_out += 1;
     }
 
-    /// What is in the way ends the run, unless it may be left out. All of it is told, so that it can be mended at once.
-    /// `in_the_way` is what is in the way of all configs: without them nothing goes.
+    /// Fails if there are problems, unless the affected configs may be left out. All problems are reported, so that the
+    /// user can fix them at once. `in_the_way` are problems that concern all configs: these cannot be left out.
     fn refuse_obstacles(&mut self, checked: &[VerifiedFile], in_the_way: Vec<Failure>) -> Result<()> {
         if self.args.keep_going && in_the_way.is_empty() {
             return Ok(());

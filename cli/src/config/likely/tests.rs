@@ -174,7 +174,7 @@ fn a_default_password_is_a_secret_in_plain_text() {
     ] {
         assert_eq!(reason("/db/password", value).as_deref(), Some("name `password`"), "{value}");
     }
-    // A token is made by a machine: a word is none.
+    // A machine generates a token, so a word is not one.
     assert_eq!(reason("/token", "identifier"), None);
 }
 
