@@ -48,7 +48,7 @@ pub(crate) struct Unset {
     is_empty: bool,
 }
 
-/// Tells whether the variable `name`, which has no value, is unset or empty.
+/// Returns whether the variable `name`, which has no value, is unset or empty.
 pub(crate) fn unset(name: &'static str) -> Unset {
     Unset { name, is_empty: is_empty(name) }
 }

@@ -52,7 +52,7 @@ pub(crate) struct SignalGuard {
     forgets_interrupts: bool,
 }
 
-/// Like [`listen`], but only while the returned guard exists. Used for prompts.
+/// Does the same as [`listen`], but only while the returned guard exists. Prompts use it.
 pub(crate) fn listen_until_dropped() -> SignalGuard {
     let ended_at_once = signals().each_ref().map(|flags| flags.ends_at_once.swap(false, Ordering::Relaxed));
     SignalGuard { ended_at_once, forgets_interrupts: false }

@@ -174,8 +174,8 @@ pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
     }
 }
 
-/// The lines with which a shell takes the key in `file` for the master key: where a variable names a key file already it
-/// must name the new one, as two keys that differ are refused.
+/// Returns the shell lines that make the key in `file` the master key. If a variable already names a key file, it must
+/// name the new one, because two different keys are refused.
 pub(crate) fn exports(file: &Path) -> String {
     let as_text = format!("  export {KEY}=\"$(cat {})\"", quoted_path(file));
     if variable(KEY_FILE).is_none() {

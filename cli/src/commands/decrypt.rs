@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     let Some((out, _lock, output)) = output else {
         return output::result_bytes(&pieces);
     };
-    // Plain text is never for everybody, whoever may read the tokens.
+    // Plain text must never be readable by everybody, even if the tokens are.
     let rights = source.filter(|_| args.keep_mode).map_or(Rights::PRIVATE, |source| Rights::kept_from(&source, 0o660));
     super::tell_caveats(output.write(rights, &pieces)?, context);
     context.report.note(format_args!(

@@ -1,7 +1,7 @@
 //! `get`: opens one value and prints it to stdout.
 //!
-//! A number or boolean is printed as written. In a text with tokens in it, as `Bearer enc:…`, these are opened where
-//! `decrypt` would open them. No key is derived for other tokens.
+//! A number or boolean is printed as written. Tokens inside a text, such as `Bearer enc:…`, are opened if `decrypt`
+//! would open them too. No key is derived for other tokens.
 
 use std::path::Path;
 

@@ -139,7 +139,7 @@ pub(crate) fn look(config: &ConfigPath, context: &Context) -> Result<ConfigText>
     if !config.is_stream() {
         return load(config, context).map(|(_, document)| document);
     }
-    // A file of the name `-` is named `./-`.
+    // A file with the name `-` is given as `./-`.
     let path = if config.path.as_os_str() == "-" { Path::new("stdin") } else { &*config.path };
     let document = ConfigText::parse(path, config.read_stream()?, format_source(config, context))?;
     tell_tokens(&document, context);

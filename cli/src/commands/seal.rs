@@ -1,5 +1,5 @@
-//! `seal`: one secret becomes one token, on stdout. For texts that another program makes: a template, a variable, a column of
-//! a database. The secret comes from stdin or a prompt without echo, never from an argument.
+//! `seal`: seals one secret and prints the token to stdout, for texts of other programs such as a template, a variable
+//! or a database column. The secret comes from stdin or a prompt without echo, never from an argument.
 
 use std::io::{self, IsTerminal};
 

@@ -84,7 +84,7 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    /// The consequence if the answer is not yes.
+    /// Returns the consequence if the answer is not yes.
     pub(crate) fn otherwise(self) -> Consequence {
         match self {
             Self::RemoveBackups { .. } => Consequence::BackupsStay,

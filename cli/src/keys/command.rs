@@ -54,15 +54,16 @@ pub(super) fn read(named_by: NamedBy, command: &OsStr) -> Result<Zeroizing<Strin
     Ok(Zeroizing::new(String::from_utf8_lossy(&output).into_owned()))
 }
 
-/// Runs `command` with `input` on its stdin, and drops what it prints on stdout: that may be the key, as of `tee`.
+/// Runs `command` with `input` on its stdin, and discards its stdout, because some commands, such as `tee`, print the
+/// key there.
 pub(super) fn write(command: &OsStr, input: &[u8]) -> std::result::Result<(), CommandFlaw> {
     let started = start(command, Stdio::piped(), Stdio::null());
     let mut child = started.map_err(|error| CommandFlaw::NotStarted(error.into()))?;
     let unwritable = |error: io::Error| CommandFlaw::Unwritable(error.into());
-    // A key is smaller than the buffer of a pipe, so this waits for nobody.
+    // A key is smaller than the buffer of a pipe, so this does not block.
     let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(input));
     match written {
-        // The command did not read all of it. Whether it has the key is seen when the key is read back.
+        // The command did not read all of it. Reading the key back will show whether the store has it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         written => written.map_err(unwritable)?,
     }
@@ -128,7 +129,8 @@ fn wait(child: &mut Child, is_asked_to_end: &dyn Fn() -> bool) -> io::Result<End
     })
 }
 
-/// Waits for the command's end. Returns `None` after an interrupt, at `deadline` if one has begun to run.
+/// Waits for the command's end. After an interrupt it returns `None`, and kills the command at `deadline`, or after
+/// [`GRACE`] if there is none.
 fn wait_for_end(
     child: &mut Child,
     is_asked_to_end: &dyn Fn() -> bool,
@@ -148,7 +150,7 @@ fn wait_for_end(
     Ok((!is_asked_to_end()).then_some(status))
 }
 
-/// Waits up to 100 ms for output or the end of it. Reports whether either has come.
+/// Waits up to 100 ms for output or its end. Reports whether either has arrived.
 fn is_readable(stdout: &ChildStdout) -> io::Result<bool> {
     let timeout = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
     match poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&timeout)) {
@@ -158,7 +160,8 @@ fn is_readable(stdout: &ChildStdout) -> io::Result<bool> {
     }
 }
 
-/// Runs `program`, which is killed when the process `parent` ends, and ends as it does.
+/// Runs `program`, which is killed when the process `parent` ends. Then ends this process in the same way as the
+/// program.
 pub(crate) fn run_bound(parent: i32, program: &[OsString]) -> Result<()> {
     let failed = |error: io::Error| KeyFailure::ShellNotStarted { error: error.into() };
     let ([program, arguments @ ..], Some(parent)) = (program, Pid::from_raw(parent)) else {

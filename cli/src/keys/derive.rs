@@ -28,7 +28,7 @@ pub(crate) fn count() -> usize {
 /// The number of threads that derive.
 static THREADS: OnceLock<NonZeroUsize> = OnceLock::new();
 
-/// Returns the number of threads that derive: as many as there are cores, unless `use_threads` says another.
+/// Returns the number of threads that derive: one for each core, unless `use_threads` has set another number.
 pub(crate) fn threads() -> NonZeroUsize {
     *THREADS.get_or_init(|| thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
 }

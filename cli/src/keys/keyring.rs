@@ -165,7 +165,7 @@ impl Keyring {
     }
 }
 
-/// The variable that names no master key: the first that is empty, if one is.
+/// Returns the variable for the message that no master key is set: the first empty one, or PROXMOX_MCP_MASTER_KEY.
 pub(crate) fn unset_variable() -> Unset {
     let empty = [KEY, KEY_FILE, KEY_COMMAND].into_iter().map(env::unset).find(Unset::is_empty);
     empty.unwrap_or_else(|| env::unset(KEY))

@@ -84,7 +84,7 @@ impl Source {
         }
     }
 
-    /// What the key's text is read from.
+    /// Returns what the key's text is read from.
     pub(super) fn read_from(&self) -> ReadFrom {
         match self {
             Self::Text { variable, .. } => ReadFrom::Variable(variable),
@@ -244,7 +244,7 @@ fn command_variable(name: &'static str) -> Option<Source> {
     variable(name).map(|command| Source::Command { named_by: NamedBy::Variable(name), command })
 }
 
-/// Refuses a key file that others can use. Whose it may be is the same for every key file.
+/// Fails if other users can access a key file. The rules about its owner are those for every key file.
 fn check_private(path: &Path) -> Result<()> {
     let refused = |flaw| Err(KeyFailure::HomeFile { path: path.to_owned(), flaw }.into());
     let meta = match path.metadata() {
@@ -264,9 +264,9 @@ fn check_private(path: &Path) -> Result<()> {
 /// The directories in which Docker, Compose and Kubernetes put secrets.
 const SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
 
-/// Whether others can only read a key file, and its mode is not for the user to change, as of the files that systemd,
-/// Kubernetes and Compose make (0440 or 0444): root's, those in a directory of secrets, and all on a read-only file
-/// system.
+/// Reports whether a key file needs no warning about its mode: other users can only read it, and the user cannot change
+/// its mode. This is so for the files that systemd, Kubernetes and Compose create (0440 or 0444): files of root, files
+/// in a directory of secrets, and files on a read-only file system.
 fn is_handed_over(path: &Path, file: &File, meta: &Metadata) -> bool {
     if meta.permissions().mode() & 0o022 != 0 {
         return false;
@@ -318,7 +318,7 @@ fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<Strin
     Ok(text)
 }
 
-/// The key file in the home directory, whether it is there or not.
+/// Returns the path of the key file in the home directory, which need not exist.
 pub(super) fn home_file() -> Option<PathBuf> {
     variable("HOME").map(|home| Path::new(&home).join(HOME_FILE))
 }

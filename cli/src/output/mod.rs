@@ -97,7 +97,7 @@ impl Mark {
         }
     }
 
-    /// As clap shows its errors and tips.
+    /// Returns the style, which is that of clap's errors and tips.
     const fn style(self) -> Style {
         match self {
             Self::Error => AnsiColor::Red.on_default().bold(),
@@ -107,8 +107,9 @@ impl Mark {
     }
 }
 
-/// Whether messages on stderr have colors: where clap's have them, on a terminal that is not dumb unless NO_COLOR is set,
-/// and wherever CLICOLOR_FORCE is set. A terminal without a name (`TERM=`) gets none, as it gets no other escape codes.
+/// Reports whether messages on stderr have colors, by the same rules as clap's: on a terminal that is not dumb, unless
+/// NO_COLOR is set, and everywhere if CLICOLOR_FORCE is set. A terminal without a name (`TERM=`) gets no colors, as it
+/// gets no other escape codes.
 fn has_colors() -> bool {
     let is_forced = || crate::env::variable("CLICOLOR_FORCE").is_some_and(|value| value != "0");
     AutoStream::choice(&io::stderr()) != ColorChoice::Never && (terminal::has_escape_codes() || is_forced())

@@ -52,7 +52,7 @@ pub(crate) enum Answer {
 }
 
 impl Prompts {
-    /// With `no_input`, the user is never asked.
+    /// Creates the prompts. With `no_input`, the user is never asked.
     pub(crate) fn new(no_input: bool) -> Self {
         Self { no_input }
     }

@@ -1,7 +1,7 @@
 //! A config's location, and a config that was read.
 //!
 //! Reading keeps the directory open and remembers size, times and inode, so that a later write can detect a change by
-//! another program. How a file is replaced is in `write`.
+//! another program. `write` replaces files.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -44,7 +44,8 @@ impl ConfigPath {
         Self { path: path.to_owned(), root: None }
     }
 
-    /// Whether it is stdin (`-`), or a pipe that a shell made for the command (`<(…)`): what can only be read, and once.
+    /// Reports whether it is a stream, which can only be read, and only once: stdin (`-`), or a pipe that a shell made
+    /// for the command (`<(…)`).
     pub(crate) fn is_stream(&self) -> bool {
         let is_pipe = || self.path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
         self.root.is_none() && (self.path.as_os_str() == "-" || names_descriptor(&self.path) && is_pipe())

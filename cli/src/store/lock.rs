@@ -113,8 +113,8 @@ impl Lock {
         }
     }
 
-    /// Does the same as [`Self::remove_leftovers`], and removes the temporary files that `find` met elsewhere, where no
-    /// other run is writing.
+    /// Does the same as [`Self::remove_leftovers`], and removes the temporary files that `find` found elsewhere, where
+    /// no other run is writing.
     pub(crate) fn remove_found_leftovers(&self, found: &Found, tell: &dyn Fn(Notice)) {
         self.remove_leftovers(tell);
         for leftover in &found.leftovers {

@@ -1,8 +1,7 @@
 //! Reads, finds, locks and writes files so that none is ever half-written.
 //!
 //! After a crash or a power failure each file is either the old one or the new one. Everything that the program writes
-//! goes through this module: configs, keys, backups, logs and outputs. What a config's text means is not decided here,
-//! but in `config`.
+//! goes through this module: configs, keys, backups, logs and outputs. `config` defines what a config's text means.
 
 mod backups;
 mod durable;

@@ -1,7 +1,7 @@
 //! Searches a file of any size and format for signs of a token, without parsing it.
 //!
-//! It serves files that are not JSON or exceed the size limit. It prefers false positives: in doubt a file could hold a
-//! token.
+//! It serves files that are not JSON or exceed the size limit. It prefers false positives: in doubt a file could
+//! contain a token.
 
 use std::io::{self, Read};
 
@@ -23,7 +23,8 @@ impl ConfigPath {
         could_hold(file, words).map_err(|error| self.unreadable(error))
     }
 
-    /// Whether the file is text with a token in it, if it has at most `limit` bytes.
+    /// Reports whether the file contains a token. A file of more than `limit` bytes is not read and counts as one
+    /// without.
     pub(crate) fn holds_token(&self, limit: usize) -> Result<bool> {
         let (_, _, file, stat) = self.open()?;
         if !usize::try_from(stat.st_size).is_ok_and(|size| size <= limit) {

@@ -52,9 +52,9 @@ impl ConfigFile {
         Ok(caveats)
     }
 
-    /// Returns all that would make a replacement of the config, or its backup, fail. It tries each step that can be
-    /// tried, on files without names, which are gone at once. Where the file system has none, they get names unless
-    /// `is_dry`.
+    /// Returns every reason why replacing the config or writing its backup would fail. It tries each possible step on
+    /// files without names, which vanish at once. If the file system does not support these, the files get names,
+    /// unless `is_dry`.
     pub(crate) fn obstacles_to_replacing(&self, backup: BackupPlace<'_>, is_dry: bool) -> Vec<Failure> {
         let mut obstacles = self.obstacles();
         if obstacles.is_empty() {
@@ -76,7 +76,7 @@ impl ConfigFile {
         obstacles
     }
 
-    /// Makes a file in `directory` with the owner, attributes and mode of the config, and lets it go.
+    /// Creates a file in `directory` with the owner, attributes and mode of the config, and removes it again.
     fn rehearse(&self, directory: &OwnedFd, is_dry: bool) -> Result<()> {
         let failed = |error: io::Error| obstacle(cannot_write(&self.config.path, Step::WriteBeside, error));
         if is_dry && !matches!(create_nameless(directory), Ok(Some(_))) {
@@ -246,25 +246,25 @@ fn set_mode(file: &File, mode: u32) -> io::Result<()> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rights {
     mode: u32,
-    /// User and group, if they are not those of whoever runs the command.
+    /// The user and group, if they are not those of the user who runs the command.
     owner: Option<(u32, u32)>,
 }
 
 impl Rights {
-    /// The user alone.
+    /// Only the user may read and write.
     pub(crate) const PRIVATE: Self = Self { mode: 0o600, owner: None };
 
-    /// The user alone, with no more rights than the owner of `config` has.
+    /// Returns rights for the user alone, with no more permissions than the owner of `config` has.
     pub(crate) fn of_owner(config: &ConfigFile) -> Self {
         Self { mode: config.mode() & 0o600, owner: None }
     }
 
-    /// Those who may use `config`, as far as `mask` lets them.
+    /// Returns the mode of `config`, limited by `mask`, and its owner and group.
     pub(crate) fn kept_from(config: &ConfigFile, mask: u32) -> Self {
         Self { mode: config.mode() & mask, owner: Some((config.stat.st_uid, config.stat.st_gid)) }
     }
 
-    /// The permission bits.
+    /// Returns the permission bits.
     pub(crate) fn mode(&self) -> u32 {
         self.mode
     }
@@ -279,12 +279,12 @@ pub(crate) enum BackupPlace<'a> {
     Below(&'a Path),
 }
 
-/// A step that will be taken was tried, and failed.
+/// Marks a failure of a step that was only tried in advance.
 fn obstacle(failure: Failure) -> Failure {
     Failure::Obstacle(Box::new(failure))
 }
 
-/// Whether files can be made in a directory.
+/// Fails if the user may not create files in a directory.
 fn can_write_in(directory: &OwnedFd) -> io::Result<()> {
     Ok(rustix::fs::accessat(directory, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
 }
@@ -321,7 +321,8 @@ impl Output {
         Ok(Self { path: path.to_owned(), dir, name, before })
     }
 
-    /// Writes `pieces` to the file, which gets `rights`, durably. The file has no name before all is in it.
+    /// Writes `pieces` to the file, which gets `rights`, durably. The file gets its name only when its content is
+    /// complete.
     pub(crate) fn write(self, rights: Rights, pieces: &[&[u8]]) -> Result<Caveats> {
         let failed = |step, error: io::Error| cannot_write(&self.path, step, error);
         let mut file = Temporary::create(&self.dir, &self.name).map_err(|error| failed(Step::Create, error))?;
@@ -390,9 +391,8 @@ fn refuse_dash(path: &Path, failure: UsageFailure) -> Result<()> {
 
 /// Writes a key durably to a new file of mode 0600. It never overwrites a file.
 ///
-/// The file either contains the whole key or does not exist, or is empty where the system has no nameless files; no temporary
-/// file ever contains a key. `unsyncable`
-/// decides what to do if the file system cannot sync a directory.
+/// The file contains the whole key or does not exist; on a system without nameless files it may also be empty. No
+/// temporary file ever contains a key. `unsyncable` decides what to do if the file system cannot sync a directory.
 pub(crate) fn create_key(path: &Path, text: &str, unsyncable: Unsyncable) -> Result<Caveats> {
     refuse_dash(path, UsageFailure::DashForKey)?;
     let failed = |step, error: io::Error| cannot_write(path, step, error);
@@ -436,7 +436,8 @@ fn create_at_once(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> io::Result<bool>
 /// Does the same under the final name, for systems without nameless files. On failure it removes the file. With
 /// `may_be_empty`, the file may exist and be empty: a killed run left it, and it contains no key.
 ///
-/// The lock keeps two runs apart that make the same file: one must not remove what the other is about to write.
+/// The lock separates two runs that create the same file: one must not remove the file that the other is about to
+/// write.
 fn create_by_name(dir: &OwnedFd, name: &OsStr, bytes: &[u8], may_be_empty: bool) -> io::Result<()> {
     let mut file = match create_exclusively(dir, name) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && may_be_empty && remove_empty(dir, name)? => {
@@ -444,7 +445,7 @@ fn create_by_name(dir: &OwnedFd, name: &OsStr, bytes: &[u8], may_be_empty: bool)
         }
         created => created?,
     };
-    // Where files cannot be locked, `remove_empty` removes none.
+    // If files cannot be locked, `remove_empty` removes none.
     let _ = rustix::fs::flock(&file, FlockOperation::LockExclusive);
     file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| remove_unused(dir, name))?;
     let there = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;

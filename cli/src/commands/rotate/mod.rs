@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
     let outcome = rotation::run(args, context)?;
     let told =
         if args.json { output::json("rotate", in_json(&outcome, args)) } else { in_words(&outcome, args, context) };
-    // How to go on matters more than an error on stdout.
+    // How to continue matters more than an error on stdout.
     verdict(&outcome, args, context)?;
     if args.dry_run { told } else { output::after_the_work(told) }
 }
@@ -83,7 +83,7 @@ fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Resul
         output::result(format_args!("To go back{condition}: {back}"))?;
     }
     match (is_whole, has_backups) {
-        // The rest still needs the old key, and the failure that follows says how to go on.
+        // The rest still needs the old key, and the failure that follows says how to continue.
         (false, _) => Ok(()),
         (true, false) => output::result("If the old key leaked, change the secrets themselves at the service."),
         (true, true) => {

@@ -222,8 +222,8 @@ impl NewKey {
     fn choose(args: &Rotate, keys: &Keyring, context: &Context) -> Result<Self> {
         if let Some(path) = &args.new_key_file {
             let master = keys::from_file(path, &context.report)?;
-            // If the new key is among several keys, the environment has already been switched to it, and the rest is to
-            // follow. Refuse it only if there is no other key.
+            // If the new key is one of several keys, the environment already names it, and this run rotates the rest.
+            // Refuse it only if there is no other key.
             if keys.all().iter().all(|key| key.ct_eq(&master).into()) {
                 return Err(KeyFailure::NotNew { path: path.clone() }.into());
             }
@@ -244,7 +244,7 @@ impl NewKey {
         Ok(Self { master, text: Some(text), path })
     }
 
-    /// Whether the key can be written to its file, if it is to be.
+    /// Fails if the key must be written to its file and cannot be.
     fn check_creatable(&self) -> Result<()> {
         self.text.as_ref().map_or(Ok(()), |_| store::check_creatable(&self.path))
     }
@@ -414,7 +414,8 @@ impl Rotation<'_> {
         Ok(())
     }
 
-    /// Records a config that cannot be rotated. [`Self::refuse_obstacles`] decides whether the run goes on without it.
+    /// Records a config that cannot be rotated. [`Self::refuse_obstacles`] decides whether the run continues without
+    /// it.
     fn leave_out(&mut self, name: String, failure: Failure) {
         self.outcome.failed.push((name, failure));
         self.outcome.left_out += 1;
@@ -448,7 +449,7 @@ impl Rotation<'_> {
     fn refusal(&self, document: &ConfigText, token: &SealedValue, error: Error) -> Result<Failure> {
         let candidates = if error == Error::AuthenticationFailed { unfinished(self.args)? } else { Vec::new() };
         let is_the_one = |left: &LeftBehind| tokens::opens(&left.master, document, &[token]);
-        // Backwards: of two files with one key the name of the old key's is the longer one.
+        // In reverse order, so that of two files with the same key the one for the old key (`.old`) comes first.
         if let Some(left) = left_behind::keys(candidates).into_iter().rev().find(is_the_one)
             && let Some(advice) = self.advice(left.file)
         {
@@ -463,7 +464,7 @@ impl Rotation<'_> {
             let command = resume(self.args, None, &key_file, self.context);
             return Some(Advice::Unfinished { key_file, command });
         }
-        // The present key is then the new one of that rotation.
+        // The current key is then the new key of that rotation.
         let new = key_file.with_file_name(left_behind::name(&self.outcome.old_id));
         let command = resume(self.args, Some(&key_file), &new, self.context);
         new.is_file().then_some(Advice::UnfinishedFrom { key_file, command })
@@ -497,7 +498,7 @@ impl Rotation<'_> {
         stored.map_err(|flaw| KeyFailure::NotStored { flaw, old: old.to_owned(), new: key_file.clone(), resume }.into())
     }
 
-    /// Writes the old key to `path`, unless it is there.
+    /// Writes the old key to `path`, unless the file already contains it.
     fn keep_old_key(&self, path: &Path) -> Result<()> {
         let old = &self.keys.all()[self.old_at];
         if path.symlink_metadata().is_err() {
@@ -510,9 +511,9 @@ impl Rotation<'_> {
         }
     }
 
-    /// Replaces the configs. If a file fails, it is either unchanged or completely under the new key, and the others go
-    /// on. With threads, one batch is written while the next one is read and its keys are derived. No more than two
-    /// batches are in memory.
+    /// Replaces the configs. If a file fails, it is either unchanged or completely under the new key, and the other
+    /// files are still rotated. With threads, one batch is written while the next one is read and its keys are derived.
+    /// No more than two batches are in memory.
     fn reseal(&mut self, checked: Vec<VerifiedFile>) {
         let progress = Progress::new("rotating", checked.len(), self.context);
         let new_key_in_use = AtomicBool::new(false);
@@ -674,7 +675,7 @@ fn replace(
     };
     let replaced = loaded.source.replace(&content);
     let held = loaded.config.holds(&content);
-    // Even if syncing the directory failed after the replacement.
+    // The new key is in use even if syncing the directory failed after the replacement.
     if replaced.is_ok() || matches!(held, Ok(true)) {
         new_key_in_use.store(true, Ordering::Relaxed);
     }

@@ -1,7 +1,8 @@
 //! Replaces secrets in a stream of bytes.
 //!
 //! The end of a chunk may split a secret anywhere. So a possible beginning of a secret is held back until the next
-//! chunk or the end of the stream; everything before it goes on at once. Overlapping occurrences get one replacement.
+//! chunk or the end of the stream; everything before it is forwarded at once. Overlapping occurrences get one
+//! replacement.
 //!
 //! Most output contains no secret, so skipping a byte must be fast. Three bytes are hashed and looked
 //! up in a bit set of 8 KiB, and only a hit is compared with the patterns. That processes 1 GB/s with ten secrets. An
