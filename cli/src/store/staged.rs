@@ -1,4 +1,4 @@
-//! Reads the JSON files in git's index, whose contents may differ from those in the working tree.
+//! Reads the configs in git's index, whose contents may differ from those in the working tree.
 //!
 //! It runs `git` rather than reading the repository, so that the user's git settings apply. The environment of git
 //! contains no master key.
