@@ -75,8 +75,8 @@ message(FATAL_ERROR "suitable")
 endif()' >"$work/pointer.cmake"
 cmake -P "$work/pointer.cmake" || fail "CMake takes a library of 64 bits for a project of 32"
 
-# The libraries are those that cargo names, wherever they lie; those of another machine are refused (22 is s390x). What was
-# installed can be removed.
+# The script installs the libraries that cargo reports, wherever they are, and refuses those of another machine (22 is
+# s390x). An installation can be removed again.
 mkdir -p "$work/elsewhere"
 cp "$lib/libfernseal.a" "$work/elsewhere/libfernseal.a"
 cp "$lib/libfernseal.so.$version" "$work/elsewhere/libfernseal.so"
@@ -100,8 +100,8 @@ done
 (TARGET=s390x-unknown-linux-gnu CARGO=$work/cargo DESTDIR=$work/again PREFIX=/usr "$root/ffi/install.sh" >/dev/null) ||
     fail "TARGET is not the one that counts"
 
-# Without std, every test of the functions passes, an old glibc is enough, and a program can hold a second static library that
-# Rust made.
+# Without std, every test of the functions passes, an old glibc is enough, and a program can link a second static
+# library from Rust.
 (STD=no DESTDIR=$work/small PREFIX=/usr CARGOFLAGS=--quiet "$root/ffi/install.sh" >/dev/null)
 small=$work/small/usr
 gcc -std=c99 functions.c -I"$small/include" "$small/lib/libfernseal.a" -o "$bin/functions-small"

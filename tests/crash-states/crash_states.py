@@ -110,7 +110,7 @@ class Disk:
 
 
 def unescaped(text):
-    """What stands between the quotes of a string of strace's."""
+    """Returns the bytes of a string that strace printed, given the text between the quotes."""
     return re.sub(rb"\\(x[0-9a-f]{2}|[0-7]{1,3}|.)", lambda escape: {
         b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f", b'"': b'"', b"\\": b"\\",
     }.get(escape[1]) or bytes([int(escape[1], 8)]), text.encode("latin-1"))
@@ -310,11 +310,11 @@ def states_ext4(operations):
 MODELS = {"ext4": states_ext4, "weakest": states_weakest}
 
 
-# What must hold.
+# The checks of a state.
 
 @functools.lru_cache(maxsize=None)
 def opens(token, key):
-    """Whether a token's MAC is that of the key."""
+    """Returns whether the MAC of a token matches the key."""
     *salt, body = token.removeprefix("enc:").split(":")
     salt = base64.urlsafe_b64decode(salt[0]) if salt else b"proxmox_mcp_salt"
     raw = base64.urlsafe_b64decode(base64.urlsafe_b64decode(body))

@@ -23,8 +23,8 @@ CONFIGS = {
     "sub/legacy.json": (0o640, '{"auth":{"token_value":"legacy-secret-0003"}}', [], True),
     "sub/deeper/third.json": (0o400, '\ufeff{ "auth" : { "token_value" : "third-secret-0004" } }\n', [], False),
 }
-# One config of each format, for which no other reader is needed: a token stands in the place of its secret. The last one
-# has no values, so that its token is made by `seal`.
+# One config of each format. They are checked without another reader, by putting each secret in place of its token. The
+# last config has no values, so `seal` makes its token.
 FORMATS = {
     "a.json": (0o600, '{"free": "as it is",\r\n "auth": {"token_value": "json-secret-0010"}}\n', [], False),
     "b.jsonc": (0o640, '{ // note\n  "free": "as it is",\n  "token": "jsonc-secret-0011", }\n', ["/token"], False),

@@ -1,7 +1,8 @@
-"""Texts of .env files in the dialects of Docker Compose, dotenv, python-dotenv and shells: what their own tests look at, in
-our words. Each shape of a value stands alone, among others, exported, with comments, with CR LF, with a byte order mark."""
+"""Texts of .env files in the dialects of Docker Compose, dotenv, python-dotenv and shells. They cover what the tests of these
+programs cover, in our words. Each form of a value occurs alone, among others, exported, with comments, with CR LF, and with
+a byte order mark."""
 
-# What stands behind the equals sign; some of it is for refusal.
+# Texts after the equals sign. Some of them must be refused.
 VALUES = [
     "", "basic", "basic   ", "with-dash", "with.dot", "with_underscore", "1234", "true", "null", "a:b", "a=b", "a==", "=a",
     "http://host:80/path?x=1", "http://host/?a=1&b=2", "user@host.example", "*", "{}", "{\"a\":1}", "[1,2]", "[a]*?", "!x",
@@ -19,14 +20,14 @@ VALUES = [
     "postgres://user:pass@db:5432/app", "\"postgres://user:pa ss@db/app\"", "redis://:p%40ss@h:6379/0", "a/b+c==", "sk-live_0123",
 ]
 
-# What may stand in place of `A=value`.
+# Beginnings of an assignment, in place of `A=`.
 NAMES = ["A=", "export A=", "export  A=", "  A=", "A =", "A= ", "a.b=", "a-b=", "_A1=", "1A=", "Ä=", "A:", "A: "]
 
-# What is no assignment of a value.
+# Lines that are not a plain assignment of a value.
 LINES = ["A", "export A", "export", "=a", "A B=c", "a b c", "# A=b", "   # c", "", "   ", "\t", "if true; then A=b; fi", "[section]", "A+=b", "A[0]=b", "A=b=c"]
 
 
-# What stands behind the equals sign in an INI file; some of it is for refusal.
+# Texts after the equals sign in an INI file. Some of them must be refused.
 INI_VALUES = [value for value in VALUES if "\n" not in value] + [
     "a ; b", "a;b", "; b", "a\\", "%(x)s", "50%%", "%n", "yes", "on", "a   b", "a\tb", "\"a b\"", "a \"b\" c", "a, b", "/usr/bin/x --y z", "a: b",
 ]
@@ -34,7 +35,7 @@ INI_LINES = ["a", "a:", "a: b", "[s]", "[t", "[t] # c", "[t] c", '[t "u"]', "  i
 
 
 def ini_files():
-    """Yields names and texts. Names as git has them: letters, digits and -."""
+    """Yields file names and texts. Names in the texts follow git's rules: letters, digits and -."""
     for at, value in enumerate(INI_VALUES):
         yield f"among-{at}.ini", f"; it's\n[s]\nfirst = 1\na = {value}\n# c\n\n[t-u]\na-b={value}\nlast=2\n"
         if at % 4 == 0:

@@ -16,8 +16,8 @@ STRING = "tag:yaml.org,2002:str"
 
 
 def flat_nodes(documents):
-    """Each scalar as (tag, text), each container as its kind, in order; what an alias repeats counts once."""
-    # All of them stay until the end: a node that is gone leaves its id to another.
+    """Returns each scalar as (tag, text) and each container as its kind, in order. What an alias repeats counts once."""
+    # Keep all nodes until the end: the id of a freed node may be reused.
     flat, seen, documents = [], set(), list(documents)
 
     def add(node):
@@ -65,7 +65,7 @@ def toml(text):
             for index, item in enumerate(value):
                 add((*path, index), item)
         else:
-            # Of a float or date what is printed, so that nan equals nan.
+            # A float or date is compared as printed text, so that nan equals nan.
             flat.append((STRING if isinstance(value, str) else type(value).__name__, str(value), path))
 
     add((), tomllib.loads(text.removeprefix("\ufeff")))
@@ -83,8 +83,8 @@ def bash(text):
         path = os.path.join(directory, "text")
         with open(path, "w", newline="") as file:
             file.write(text)
-        # No program can be found, so that a line which is a command does nothing. What is behind a > in it is made a file
-        # in the temporary directory.
+        # With this PATH no program is found, so a line that is a command does nothing. A redirection (>) in it creates a
+        # file in the temporary directory.
         done = subprocess.run(
             ["/bin/bash", "--norc", "--noprofile", "-c", 'PATH=/; HOME=/; set -a; . "$0" >/dev/null; exec /usr/bin/env -0', path],
             env={}, capture_output=True, check=False, cwd=directory,
@@ -119,7 +119,7 @@ READERS = {
 
 
 def fault(before, after, case, wanted):
-    """What is wrong with `after`, which must be `before` but for one scalar, which is the string `wanted`."""
+    """Returns what is wrong with `after`, or None. It must equal `before`, except for one scalar, the string `wanted`."""
     if len(before) != len(after):
         return "another number of values"
     other = [(old, new) for old, new in zip(before, after) if old != new]
@@ -138,12 +138,12 @@ def fault(before, after, case, wanted):
 
 
 def fault_of_added(before, after, token):
-    """What is wrong with `after`, which must be `before` with one more member, the token."""
+    """Returns what is wrong with `after`, or None. It must equal `before` with one more member, the token."""
     places = [at for at, part in enumerate(after) if part[:2] == (STRING, token)]
     if len(places) != 1:
         return f"the token is there {len(places)} times"
     at = places[0]
-    # In YAML its name is a value too.
+    # In YAML, its name also counts as a scalar.
     is_before = any(after[:start] + after[at + 1 :] == before for start in (at, at - 1))
     return None if is_before else "another value changed"
 

@@ -19,7 +19,8 @@ import awkward
 import peers
 
 HERE = pathlib.Path(__file__).parent
-# In pure Python: it reads every fifth file, and of each the first cases, of so many bytes together.
+# Readers in pure Python, which are slow. They get every fifth file, and of each file only the first cases, up to this
+# many bytes in all.
 SLOW = {"ruamel.yaml": 12_000}
 
 

@@ -257,7 +257,7 @@ EXAMPLES = {
 
 
 def self_test():
-    """Returns whether the examples are judged correctly."""
+    """Returns whether an example gives a wrong result."""
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         for name, (expected, lines) in EXAMPLES.items():

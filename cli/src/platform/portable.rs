@@ -249,7 +249,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs a program that does not outlive the process `parent`, and returns how it ended. This process stays, watches its
 /// parent, and kills the program when the parent has ended or when this process gets SIGTERM. If this process itself is
-/// killed, the program goes on.
+/// killed, the program continues.
 pub(crate) fn run_until_parent_ends(parent: Pid, command: &mut Command) -> io::Result<ExitStatus> {
     // The program gets the signals of the terminal too, and decides what they mean.
     let (asked, ignored) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
@@ -345,7 +345,7 @@ pub(crate) fn ignored_signals() -> u64 {
     0
 }
 
-/// systemd's journal exists on Linux alone.
+/// Always fails: systemd's journal exists only on Linux.
 pub(crate) fn send_to_journal(_socket: &Path, _fields: &[(&str, &str)]) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
