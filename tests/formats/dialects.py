@@ -1,6 +1,6 @@
-"""Texts of .env files in the dialects of Docker Compose, dotenv, python-dotenv and shells. They cover what the tests of these
-programs cover, in our words. Each form of a value occurs alone, among others, exported, with comments, with CR LF, and with
-a byte order mark."""
+"""Texts of .env files in the dialects of Docker Compose, dotenv, python-dotenv and shells. They cover what the tests of
+these programs cover, in our words. Each form of a value occurs alone, among others, exported, with comments, with CR
+LF, and with a byte order mark."""
 
 # Texts after the equals sign. Some of them must be refused.
 VALUES = [

@@ -16,7 +16,7 @@ STRING = "tag:yaml.org,2002:str"
 
 
 def flat_nodes(documents):
-    """Returns each scalar as (tag, text) and each container as its kind, in order. What an alias repeats counts once."""
+    """Returns each scalar as (tag, text) and each container as its kind, in order. Aliased nodes count once."""
     # Keep all nodes until the end: the id of a freed node may be reused.
     flat, seen, documents = [], set(), list(documents)
 
@@ -83,8 +83,8 @@ def bash(text):
         path = os.path.join(directory, "text")
         with open(path, "w", newline="") as file:
             file.write(text)
-        # With this PATH no program is found, so a line that is a command does nothing. A redirection (>) in it creates a
-        # file in the temporary directory.
+        # With this PATH no program is found, so a line that is a command does nothing. A redirection (>) in it creates
+        # a file in the temporary directory.
         done = subprocess.run(
             ["/bin/bash", "--norc", "--noprofile", "-c", 'PATH=/; HOME=/; set -a; . "$0" >/dev/null; exec /usr/bin/env -0', path],
             env={}, capture_output=True, check=False, cwd=directory,
@@ -119,7 +119,7 @@ READERS = {
 
 
 def fault(before, after, case, wanted):
-    """Returns what is wrong with `after`, or None. It must equal `before`, except for one scalar, the string `wanted`."""
+    """Returns what is wrong with `after`, or None. It must equal `before` except for one scalar, now `wanted`."""
     if len(before) != len(after):
         return "another number of values"
     other = [(old, new) for old, new in zip(before, after) if old != new]
