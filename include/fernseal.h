@@ -5,7 +5,9 @@
  * Rules for all functions:
  *   - Order: outputs come first, as (out, cap, out_len), then inputs, as (pointer, length). Inputs need no final NUL.
  *   - Text: text outputs end in a NUL. cap includes it, out_len does not.
- *   - Failure: FERNSEAL_OK is 0. After any other status, *out_len is 0 and all of out is zero: no plaintext.
+ *   - Failure: FERNSEAL_OK is 0. After any other status, all of out is zero: no plaintext. *out_len is 0, except after
+ *     FERNSEAL_BUFFER_TOO_SMALL: then it is the capacity that the function's comment calls enough, with the NUL of a text.
+ *     A second call with that cap and the same inputs is not FERNSEAL_BUFFER_TOO_SMALL again.
  *   - Checks: a pointer may be NULL only if its length is 0. An output must not overlap another argument. Pointers must
  *     be aligned, and lengths must be possible. If a check fails, the function returns FERNSEAL_INVALID_ARGUMENT and
  *     does not write to the output that failed it. If out_len fails it, out is not written either; if out and out_len
@@ -142,7 +144,8 @@ typedef struct {
 /** The call succeeded. */
 #define FERNSEAL_OK 0
 
-/** The output buffer is too short. The function's comment says which capacity is enough. */
+/** The output buffer, or a field of fernseal_config, is too short. If the function has an out_len, it is now a capacity
+ *  that is enough. */
 #define FERNSEAL_BUFFER_TOO_SMALL 1
 
 /** The text is not a token; or a value looks like a damaged token; or a value that is returned as text is not UTF-8 or
@@ -170,7 +173,7 @@ typedef struct {
 /** The library contains a fault. Please report it. */
 #define FERNSEAL_INTERNAL 9
 
-/** There is no value at the pointer, or the config lacks a required field. */
+/** There is no value at the pointer, the text has no further token, or the config lacks a required field. */
 #define FERNSEAL_NOT_FOUND 10
 
 /** The text is not JSON, or the name of a field of fernseal_config is written with escapes. */
@@ -357,13 +360,13 @@ FERNSEAL_MUST_USE fernseal_status fernseal_config_get_with(char *out, size_t cap
     const fernseal_key *key, const char *json, size_t json_len, const char *pointer, size_t pointer_len);
 
 /** Writes the string at pointer without opening it: a token as its text, from which its key can be derived. cap is at
- *  least the length of the string as it is written, and 1. Feature config. */
+ *  least the length of the string as it is written, and 1; json_len + 1 is always enough. Feature config. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_find(char *out, size_t cap, size_t *out_len, const char *json,
     size_t json_len, const char *pointer, size_t pointer_len);
 
 /** Seals the string at pointer and copies all other bytes unchanged. A token or a placeholder (${NAME}) stays as it
- *  is. now is the time in Unix seconds. cap is at least json_len + FERNSEAL_TOKEN_SEAL_CAP(the string's length).
- *  Features config and seal. */
+ *  is. now is the time in Unix seconds. cap is at least json_len + FERNSEAL_TOKEN_SEAL_CAP(the string's length);
+ *  json_len + FERNSEAL_TOKEN_SEAL_CAP(json_len) is always enough. Features config and seal. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_seal(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len, const char *pointer, size_t pointer_len,
     uint64_t now, fernseal_random_fn random, void *ctx);
@@ -371,7 +374,7 @@ FERNSEAL_MUST_USE fernseal_status fernseal_config_seal(char *out, size_t cap, si
 /** Opens every token of a config with the first of count old master keys that sealed it, seals its secret with the
  *  new master key, and copies all other bytes unchanged. now is the time in Unix seconds. Costs two derivations for
  *  each token. cap is at least json_len + 1, and 25 more for each legacy token. For tokens below more than 20
- *  levels it is more, as in fernseal_config_open. Features config and seal. */
+ *  levels it is more; 4 * json_len + 1 is always enough. Features config and seal. */
 FERNSEAL_MUST_USE fernseal_status fernseal_config_rotate(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *old_masters, size_t count, const fernseal_master_key *new_master, const char *json,
     size_t json_len, uint64_t now, fernseal_random_fn random, void *ctx);

@@ -225,7 +225,7 @@ pub unsafe extern "C" fn fernseal_random_os(ctx: *mut c_void, buf: *mut u8, len:
     let mut used = 0;
     let status = guard(|| {
         // SAFETY: the caller ensures it, see # Safety.
-        unsafe { output(buf, len, &raw mut used, &[]) }?.bytes(|out| {
+        unsafe { output(buf, len, &raw mut used, &[]) }?.bytes(len, |out| {
             getrandom::fill(out).map_err(|_| Error::RandomFailed)?;
             Ok(out)
         })
@@ -274,7 +274,7 @@ pub unsafe extern "C" fn fernseal_master_key_generate(
     guard(|| {
         // SAFETY: the caller ensures it, see # Safety.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &[])?, Random::new(random, ctx)) };
-        out.text(|out| {
+        out.text(fernseal_master_key_cap(), |out| {
             let text = MasterKey::generate_text(&mut rng)?;
             let out = out.get_mut(..text.len()).ok_or(Error::BufferTooSmall)?;
             out.copy_from_slice(text.as_bytes());
@@ -301,7 +301,8 @@ pub unsafe extern "C" fn fernseal_master_key_id(
         let out = unsafe { output(out, cap, out_len, &[Extent::of(master, 1)]) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let master = unsafe { master_key(master) }?;
-        out.text(|out| {
+        let enough = 9; // FERNSEAL_KEY_ID_CAP
+        out.text(enough, |out| {
             let out = out.get_mut(..8).ok_or(Error::BufferTooSmall)?;
             let key = kdf::derive(master, KeyId::LABEL, kdf::ITERATIONS);
             let digits = key.as_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]);
@@ -363,7 +364,7 @@ pub unsafe extern "C" fn fernseal_token_seal(
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
         // SAFETY: the caller ensures it, see # Safety.
         let (master, plain) = unsafe { (master_key(master)?, input(plain, plain_len)?) };
-        out.text(|out| token::seal(master, plain, now, &mut rng, out))
+        out.text(fernseal_token_seal_cap(plain.len()), |out| token::seal(master, plain, now, &mut rng, out))
     })
 }
 
@@ -394,7 +395,9 @@ pub unsafe extern "C" fn fernseal_token_seal_with(
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
         // SAFETY: the caller ensures it, see # Safety.
         let (key, salt, plain) = unsafe { (derived_key(key)?, input_one(salt)?, input(plain, plain_len)?) };
-        out.text(|out| token::seal_with(key, &Format::Salted(*salt), plain, now, &mut rng, out))
+        out.text(fernseal_token_seal_cap(plain.len()), |out| {
+            token::seal_with(key, &Format::Salted(*salt), plain, now, &mut rng, out)
+        })
     })
 }
 
@@ -440,7 +443,7 @@ pub unsafe extern "C" fn fernseal_token_open_any(
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let (masters, token) = unsafe { (master_keys(masters, count)?, pointer::token(token, token_len)?) };
-        out.bytes(|out| token::open_any(masters, token, out))
+        out.bytes(fernseal_token_open_cap(token.len()), |out| token::open_any(masters, token, out))
     })
 }
 
@@ -645,7 +648,7 @@ pub unsafe extern "C" fn fernseal_token_open_with(
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let (key, token) = unsafe { (derived_key(key)?, pointer::token(token, token_len)?) };
-        out.bytes(|out| token::open_with(key, token, out))
+        out.bytes(fernseal_token_open_cap(token.len()), |out| token::open_with(key, token, out))
     })
 }
 
@@ -674,7 +677,7 @@ pub unsafe extern "C" fn fernseal_pbkdf2(
         // SAFETY: the caller ensures it, see # Safety.
         let (password, salt) = unsafe { (input(password, password_len)?, input(salt, salt_len)?) };
         let iterations = NonZeroU32::new(iterations).ok_or(CallError::InvalidArgument)?;
-        out.bytes(|out| {
+        out.bytes(out_len, |out| {
             kdf::pbkdf2(password, salt, iterations, out);
             Ok(out)
         })
@@ -720,7 +723,7 @@ pub unsafe extern "C" fn fernseal_fernet_seal(
         // SAFETY: the caller ensures it, see # Safety.
         let (key, plain) = unsafe { (text(key_text, key_len, Error::KeyCharacter)?, input(plain, plain_len)?) };
         let key = Key::from_text(key)?;
-        out.text(|out| fernet::seal(&key, plain, now, &mut rng, out))
+        out.text(fernseal_fernet_seal_cap(plain.len()), |out| fernet::seal(&key, plain, now, &mut rng, out))
     })
 }
 
@@ -752,7 +755,7 @@ pub unsafe extern "C" fn fernseal_fernet_open(
             unsafe { (text(key_text, key_len, Error::KeyCharacter)?, pointer::token(token, token_len)?) };
         let key = Key::from_text(key)?;
         let freshness = if ttl == 0 { Freshness::Any } else { Freshness::Within { now, ttl } };
-        out.bytes(|out| fernet::open(&key, token, freshness, out))
+        out.bytes(fernseal_fernet_open_cap(token.len()), |out| fernet::open(&key, token, freshness, out))
     })
 }
 
@@ -804,7 +807,7 @@ pub unsafe extern "C" fn fernseal_config_open_any(
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
-        out.text(|out| config::open(json, masters, out))
+        out.text(rewritten_cap(json), |out| config::open(json, masters, out))
     })
 }
 
@@ -856,7 +859,7 @@ pub unsafe extern "C" fn fernseal_config_get_any(
         let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller ensures it, see # Safety.
         let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
-        out.text(|out| config::get(json, pointer, masters, out))
+        out.text(json.len() + 1, |out| config::get(json, pointer, masters, out))
     })
 }
 
@@ -886,12 +889,12 @@ pub unsafe extern "C" fn fernseal_config_get_with(
         let (key, json) = unsafe { (derived_key(key)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller ensures it, see # Safety.
         let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
-        out.text(|out| config::get_with(json, pointer, key, out))
+        out.text(json.len() + 1, |out| config::get_with(json, pointer, key, out))
     })
 }
 
 /// Writes the string at `pointer` without opening it: a token as its text, from which its key can be derived. `cap` is at
-/// least the length of the string as it is written, and 1. Feature `config`.
+/// least the length of the string as it is written, and 1; `json_len` + 1 is always enough. Feature `config`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -915,13 +918,13 @@ pub unsafe extern "C" fn fernseal_config_find(
         let json = unsafe { text(json, json_len, Error::InvalidJson) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
-        out.text(|out| config::find(json, pointer, out))
+        out.text(json.len() + 1, |out| config::find(json, pointer, out))
     })
 }
 
 /// Seals the string at `pointer` and copies all other bytes unchanged. A token or a placeholder (`${NAME}`) stays as it
-/// is. `now` is the time in Unix seconds. `cap` is at least `json_len` + FERNSEAL_TOKEN_SEAL_CAP(the string's length).
-/// Features `config` and `seal`.
+/// is. `now` is the time in Unix seconds. `cap` is at least `json_len` + FERNSEAL_TOKEN_SEAL_CAP(the string's length);
+/// `json_len` + FERNSEAL_TOKEN_SEAL_CAP(`json_len`) is always enough. Features `config` and `seal`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -949,14 +952,15 @@ pub unsafe extern "C" fn fernseal_config_seal(
         let (master, json) = unsafe { (master_key(master)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller ensures it, see # Safety.
         let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
-        out.text(|out| config::seal(json, &[pointer], master, now, &mut rng, out))
+        let enough = json.len().saturating_add(fernseal_token_seal_cap(json.len()));
+        out.text(enough, |out| config::seal(json, &[pointer], master, now, &mut rng, out))
     })
 }
 
 /// Opens every token of a config with the first of `count` old master keys that sealed it, seals its secret with the
 /// new master key, and copies all other bytes unchanged. `now` is the time in Unix seconds. Costs two derivations for
 /// each token. `cap` is at least `json_len` + 1, and 25 more for each legacy token. For tokens below more than 20
-/// levels it is more, as in `fernseal_config_open`. Features `config` and `seal`.
+/// levels it is more; 4 * `json_len` + 1 is always enough. Features `config` and `seal`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -984,7 +988,7 @@ pub unsafe extern "C" fn fernseal_config_rotate(
         let (old, new) = unsafe { (master_keys(old_masters, count)?, master_key(new_master)?) };
         // SAFETY: the caller ensures it, see # Safety.
         let json = unsafe { text(json, json_len, Error::InvalidJson) }?;
-        out.text(|out| config::rotate(json, old, new, now, &mut rng, out))
+        out.text(rewritten_cap(json), |out| config::rotate(json, old, new, now, &mut rng, out))
     })
 }
 
@@ -1028,6 +1032,12 @@ pub unsafe extern "C" fn fernseal_config_read(
         out.keep();
         Ok(())
     })
+}
+
+/// Returns a capacity that is enough to open or rotate any config of the length of `json`.
+#[cfg(feature = "config")]
+const fn rewritten_cap(json: &str) -> usize {
+    json.len().saturating_mul(4).saturating_add(1)
 }
 
 /// Returns the derivation at `pointer`, to run it on.

@@ -128,14 +128,15 @@ pub(crate) unsafe fn output_one<'a, T>(pointer: *mut T, initial: T, inputs: &[Ex
     }
 }
 
-/// An output buffer and the place for its used length. The buffer is zeroed first, and again if the call fails.
+/// An output buffer and the place for its used length. The buffer is zeroed first, and again if the call fails. The length
+/// is then 0, or what is enough if the buffer is too short.
 pub(crate) struct Output<'a> {
     buffer: &'a mut [u8],
     len: &'a mut usize,
 }
 
 /// Returns an output buffer of `cap` bytes at `pointer`. Its used length is written to `len`, which is 0 until the call
-/// succeeds. Neither may overlap the other or an input. An argument that breaks a rule is not written to.
+/// ends. Neither may overlap the other or an input. An argument that breaks a rule is not written to.
 ///
 /// # Safety
 /// If `pointer` is not NULL, `cap` bytes there are writable, and nothing else accesses them during `'a`. The same holds for `len`.
@@ -176,38 +177,58 @@ impl Output<'_> {
         self.buffer.zeroize();
     }
 
-    /// Calls `fill` to write bytes to the front of the buffer. `fill` returns the used part.
+    /// Calls `fill` to write bytes to the front of the buffer. `fill` returns the used part. If the buffer is too short, the
+    /// length becomes `enough`, a capacity with which the call does not fail so.
     pub(crate) fn bytes(
         self,
+        enough: usize,
         fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Error>,
     ) -> Result<(), CallError> {
-        let used = fill(self.buffer)?.len();
-        self.keep(used);
-        Ok(())
+        let used = fill(self.buffer).map(<[u8]>::len);
+        self.finish(used, enough)
     }
 
-    /// Calls `fill` to write text, as [`Output::bytes`] does. A NUL follows the text; the length does not count it.
+    /// Calls `fill` to write text, as [`Output::bytes`] does. A NUL follows the text; the length does not count it, but
+    /// `enough` does.
     pub(crate) fn text(
         self,
+        enough: usize,
         fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Error>,
     ) -> Result<(), CallError> {
         // Core zeroes the rest of the buffer that it gets. It does not get the last byte, which is already zero.
-        let (_, buffer) = self.buffer.split_last_mut().ok_or(Error::BufferTooSmall)?;
-        let used = fill(&mut *buffer)?.len();
-        // C would read such a text only up to its NUL. All bytes are checked, so that the time does not reveal where
-        // one is.
-        if buffer.iter().take(used).fold(false, |found, byte| found | (*byte == 0)) {
-            buffer.zeroize();
-            return Err(Error::Malformed.into());
-        }
-        self.keep(used);
-        Ok(())
+        let used = match self.buffer.split_last_mut() {
+            Some((_, buffer)) => fill(&mut *buffer).map(str::len).and_then(|used| check_no_nul(buffer, used)),
+            None => Err(Error::BufferTooSmall),
+        };
+        self.finish(used, enough)
     }
 
-    fn keep(self, used: usize) {
-        *self.len = used;
-        mem::forget(self);
+    #[inline(never)] // out of line: inlined, each function would have a copy in flash
+    fn finish(self, used: Result<usize, Error>, enough: usize) -> Result<(), CallError> {
+        match used {
+            Ok(used) => {
+                *self.len = used;
+                mem::forget(self);
+                Ok(())
+            }
+            Err(error) => {
+                if matches!(error, Error::BufferTooSmall) {
+                    *self.len = enough;
+                }
+                Err(error.into())
+            }
+        }
     }
+}
+
+/// Returns `used` if the first `used` bytes of `buffer` contain no NUL, because C would read a text only up to it. All bytes
+/// are checked, so that the time does not reveal where one is.
+fn check_no_nul(buffer: &mut [u8], used: usize) -> Result<usize, Error> {
+    if buffer.iter().take(used).fold(false, |found, byte| found | (*byte == 0)) {
+        buffer.zeroize();
+        return Err(Error::Malformed);
+    }
+    Ok(used)
 }
 
 /// Zeroes the buffer if the call fails or panics. On bare metal a panic does not return, and core zeroes the buffer on

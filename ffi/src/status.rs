@@ -12,7 +12,8 @@ pub type fernseal_status = i32;
 
 /// The call succeeded.
 pub const FERNSEAL_OK: fernseal_status = 0;
-/// The output buffer is too short. The function's comment says which capacity is enough.
+/// The output buffer, or a field of `fernseal_config`, is too short. If the function has an out_len, it is now a capacity
+/// that is enough.
 pub const FERNSEAL_BUFFER_TOO_SMALL: fernseal_status = 1;
 /// The text is not a token; or a value looks like a damaged token; or a value that is returned as text is not UTF-8 or
 /// contains a NUL.
@@ -31,7 +32,7 @@ pub const FERNSEAL_INVALID_ARGUMENT: fernseal_status = 7;
 pub const FERNSEAL_CANCELLED: fernseal_status = 8;
 /// The library contains a fault. Please report it.
 pub const FERNSEAL_INTERNAL: fernseal_status = 9;
-/// There is no value at the pointer, or the config lacks a required field.
+/// There is no value at the pointer, the text has no further token, or the config lacks a required field.
 pub const FERNSEAL_NOT_FOUND: fernseal_status = 10;
 /// The text is not JSON, or the name of a field of `fernseal_config` is written with escapes.
 pub const FERNSEAL_INVALID_JSON: fernseal_status = 11;

@@ -28,12 +28,17 @@ static char out[4096];
 static size_t out_len;
 
 /* Checks that the call, which uses `out` and `out_len`, fails with a status and leaves only zeros. */
-#define REFUSES(status, capacity, call) \
+#define REFUSES(status, capacity, call) FAILS(status, 0, capacity, call)
+
+/* Checks that the buffer of the call is too short, that only zeros are left, and that out_len says what is enough. */
+#define TOO_SMALL(enough, capacity, call) FAILS(FERNSEAL_BUFFER_TOO_SMALL, enough, capacity, call)
+
+#define FAILS(status, wanted_len, capacity, call) \
     do { \
         memset(out, 0xa5, sizeof out); \
         out_len = 77; \
         CHECK((call) == (status)); \
-        CHECK(out_len == 0); \
+        CHECK(out_len == (wanted_len)); \
         CHECK(is_all(out, capacity, 0)); \
         CHECK(is_all(out + (capacity), sizeof out - (capacity), 0xa5)); \
     } while (0)

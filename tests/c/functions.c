@@ -59,8 +59,8 @@ static void master_keys(void)
 
     YIELDS("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", FERNSEAL_MASTER_KEY_CAP,
            fernseal_master_key_generate(out, FERNSEAL_MASTER_KEY_CAP, &out_len, count_up, &next));
-    REFUSES(FERNSEAL_BUFFER_TOO_SMALL, FERNSEAL_MASTER_KEY_CAP - 1,
-            fernseal_master_key_generate(out, FERNSEAL_MASTER_KEY_CAP - 1, &out_len, count_up, &next));
+    TOO_SMALL(FERNSEAL_MASTER_KEY_CAP, FERNSEAL_MASTER_KEY_CAP - 1,
+              fernseal_master_key_generate(out, FERNSEAL_MASTER_KEY_CAP - 1, &out_len, count_up, &next));
     REFUSES(FERNSEAL_RANDOM_FAILED, 64, fernseal_master_key_generate(out, 64, &out_len, no_random, NULL));
     CHECK(fernseal_master_key_generate(out, sizeof out, &out_len, fernseal_random_os, NULL) == FERNSEAL_OK);
     CHECK(out_len == 44 && strlen(out) == 44);
@@ -114,8 +114,8 @@ static void tokens(void)
 
     YIELDS(SEALED, SEAL_CAP,
            fernseal_token_seal(out, SEAL_CAP, &out_len, master, secret, LEN(SECRET), NOW, count_up, &next));
-    REFUSES(FERNSEAL_BUFFER_TOO_SMALL, SEAL_CAP - 1,
-            fernseal_token_seal(out, SEAL_CAP - 1, &out_len, master, secret, LEN(SECRET), NOW, count_up, &next));
+    TOO_SMALL(SEAL_CAP, SEAL_CAP - 1,
+              fernseal_token_seal(out, SEAL_CAP - 1, &out_len, master, secret, LEN(SECRET), NOW, count_up, &next));
     REFUSES(FERNSEAL_RANDOM_FAILED, SEAL_CAP,
             fernseal_token_seal(out, SEAL_CAP, &out_len, master, secret, LEN(SECRET), NOW, no_random, NULL));
     REFUSES(FERNSEAL_INVALID_KEY, SEAL_CAP,
@@ -139,9 +139,9 @@ static void tokens(void)
             fernseal_token_open_with(bytes, OPEN_CAP, &out_len, &key, TAMPERED, LEN(TAMPERED)));
     /* Opening needs room for the Fernet token inside both layers of base64: 1 + 8 + 16 + 48 + 32 bytes. */
     YIELDS(SECRET, 105, fernseal_token_open_with(bytes, 105, &out_len, &key, SALTED, LEN(SALTED)));
-    REFUSES(FERNSEAL_BUFFER_TOO_SMALL, 104,
-            fernseal_token_open_with(bytes, 104, &out_len, &key, SALTED, LEN(SALTED)));
-    REFUSES(FERNSEAL_BUFFER_TOO_SMALL, 0, fernseal_token_open_with(NULL, 0, &out_len, &key, SALTED, LEN(SALTED)));
+    TOO_SMALL(OPEN_CAP, 104,
+              fernseal_token_open_with(bytes, 104, &out_len, &key, SALTED, LEN(SALTED)));
+    TOO_SMALL(OPEN_CAP, 0, fernseal_token_open_with(NULL, 0, &out_len, &key, SALTED, LEN(SALTED)));
 
     ticks = 0;
     memset(&key, 0xa5, sizeof key);
@@ -234,7 +234,7 @@ static void key_id(void)
     CHECK(fernseal_master_key_id(id, sizeof id, &out_len, master) == FERNSEAL_OK && out_len == 8);
     /* Source: PBKDF2 of Python's hashlib over the label "fernseal master key id". */
     CHECK(strcmp(id, KEY_ID) == 0);
-    REFUSES(FERNSEAL_BUFFER_TOO_SMALL, 8, fernseal_master_key_id(out, 8, &out_len, master));
+    TOO_SMALL(FERNSEAL_KEY_ID_CAP, 8, fernseal_master_key_id(out, 8, &out_len, master));
 }
 
 static void pbkdf2(void)
@@ -265,9 +265,9 @@ static void fernet(void)
     YIELDS(FERNET_TOKEN, SEAL_CAP,
            fernseal_fernet_seal(out, SEAL_CAP, &out_len, FERNET_KEY, LEN(FERNET_KEY), hello, 5, FERNET_NOW, count_up,
                                 &next));
-    REFUSES(FERNSEAL_BUFFER_TOO_SMALL, SEAL_CAP - 1,
-            fernseal_fernet_seal(out, SEAL_CAP - 1, &out_len, FERNET_KEY, LEN(FERNET_KEY), hello, 5, FERNET_NOW,
-                                 count_up, &next));
+    TOO_SMALL(SEAL_CAP, SEAL_CAP - 1,
+              fernseal_fernet_seal(out, SEAL_CAP - 1, &out_len, FERNET_KEY, LEN(FERNET_KEY), hello, 5, FERNET_NOW,
+                                   count_up, &next));
     REFUSES(FERNSEAL_RANDOM_FAILED, SEAL_CAP,
             fernseal_fernet_seal(out, SEAL_CAP, &out_len, FERNET_KEY, LEN(FERNET_KEY), hello, 5, FERNET_NOW, no_random,
                                  NULL));
@@ -302,8 +302,8 @@ static void configs_open(void)
     REFUSES(FERNSEAL_INVALID_JSON, 8, fernseal_config_open(out, 8, &out_len, master, "[\"\xff\"]", 5));
     REFUSES(FERNSEAL_MALFORMED, 32, fernseal_config_open(out, 32, &out_len, master, "[\"enc:x\"]", 9));
     YIELDS("{}", 3, fernseal_config_open(out, 3, &out_len, master, "{}", 2));
-    REFUSES(FERNSEAL_BUFFER_TOO_SMALL, 2, fernseal_config_open(out, 2, &out_len, master, "{}", 2));
-    REFUSES(FERNSEAL_BUFFER_TOO_SMALL, 0, fernseal_config_open(NULL, 0, &out_len, master, "{}", 2));
+    TOO_SMALL(4 * 2 + 1, 2, fernseal_config_open(out, 2, &out_len, master, "{}", 2));
+    TOO_SMALL(4 * 2 + 1, 0, fernseal_config_open(NULL, 0, &out_len, master, "{}", 2));
 }
 
 static void configs_get(void)
@@ -316,8 +316,8 @@ static void configs_get(void)
     YIELDS("8006", 5, GET(5, "/proxmox/port"));
     YIELDS("root@pam", 9, GET(9, "auth.user"));
     YIELDS("5", 2, fernseal_config_get(out, 2, &out_len, master, "5", 1, "", 0));
-    REFUSES(FERNSEAL_BUFFER_TOO_SMALL, 1, fernseal_config_get(out, 1, &out_len, master, "5", 1, "", 0));
-    REFUSES(FERNSEAL_BUFFER_TOO_SMALL, 8, GET(8, "auth.user"));
+    TOO_SMALL(1 + 1, 1, fernseal_config_get(out, 1, &out_len, master, "5", 1, "", 0));
+    TOO_SMALL(LEN(CONFIG) + 1, 8, GET(8, "auth.user"));
     REFUSES(FERNSEAL_NOT_FOUND, CAP, GET(CAP, "/auth/nothing"));
     REFUSES(FERNSEAL_INVALID_ARGUMENT, CAP, GET(CAP, "/~2"));
     REFUSES(FERNSEAL_INVALID_ARGUMENT, CAP, GET(CAP, "\xff"));
@@ -342,7 +342,8 @@ static void configs_seal_and_rotate(void)
     YIELDS(PLAIN_SEALED, CAP_SAID, SEAL(CAP_SAID, master, PLAIN, POINTER, count_up));
     YIELDS(PLAIN_SEALED, CAP, SEAL(CAP, master, PLAIN_SEALED, POINTER, no_random));
     YIELDS("[\"${A}\"]", 9, SEAL(9, master, "[\"${A}\"]", "/0", no_random));
-    REFUSES(FERNSEAL_BUFFER_TOO_SMALL, CAP - 1, SEAL(CAP - 1, master, PLAIN, POINTER, count_up));
+    TOO_SMALL(LEN(PLAIN) + FERNSEAL_TOKEN_SEAL_CAP(LEN(PLAIN)), CAP - 1,
+              SEAL(CAP - 1, master, PLAIN, POINTER, count_up));
     REFUSES(FERNSEAL_RANDOM_FAILED, CAP_SAID, SEAL(CAP_SAID, master, PLAIN, POINTER, no_random));
     REFUSES(FERNSEAL_INVALID_KEY, CAP_SAID, SEAL(CAP_SAID, &short_key, PLAIN, POINTER, count_up));
     REFUSES(FERNSEAL_NOT_FOUND, CAP_SAID, SEAL(CAP_SAID, master, PLAIN, "/auth/user", count_up));
@@ -360,7 +361,7 @@ static void configs_seal_and_rotate(void)
     REFUSES(FERNSEAL_UNAUTHENTIC, CAP, fernseal_config_open(out, CAP, &out_len, master, rotated, CAP - 1));
     CHECK(ROTATE(CAP, 2, count_up) == FERNSEAL_OK && out_len == CAP - 1);
     REFUSES(FERNSEAL_UNAUTHENTIC, CAP, ROTATE(CAP, 0, count_up));
-    REFUSES(FERNSEAL_BUFFER_TOO_SMALL, CAP - 1, ROTATE(CAP - 1, 1, count_up));
+    TOO_SMALL(4 * LEN(PLAIN_SEALED) + 1, CAP - 1, ROTATE(CAP - 1, 1, count_up));
     REFUSES(FERNSEAL_RANDOM_FAILED, CAP, ROTATE(CAP, 1, no_random));
     REFUSES(FERNSEAL_INVALID_KEY, CAP,
             fernseal_config_rotate(out, CAP, &out_len, master, 1, &short_key, PLAIN_SEALED, LEN(PLAIN_SEALED), NOW,
@@ -413,6 +414,46 @@ static void configs_read(void)
            "{\"proxmox\":{\"host\":\"h\"}," AUTH "v\"},\"logging\":{\"level\":\"1234567890123456\"}}");
 }
 
+/* A caller that knows no capacity asks with none, and calls again with what out_len says. */
+static void twice(void)
+{
+    static const uint8_t salt[FERNSEAL_SALT_LEN] = {0};
+    const uint8_t *const secret = (const uint8_t *)SECRET;
+    fernseal_key key;
+    uint8_t next = 0;
+#define ASK_TWICE(type, call) \
+    do { \
+        type *place = NULL; \
+        size_t cap = 0; \
+        CHECK((call) == FERNSEAL_BUFFER_TOO_SMALL && out_len > 0 && out_len <= sizeof out); \
+        place = (type *)(void *)out, cap = out_len; \
+        CHECK((call) == FERNSEAL_OK && out_len > 0 && out_len <= cap); \
+    } while (0)
+    CHECK(fernseal_derive(&key, master, SALTED, LEN(SALTED), NULL, NULL) == FERNSEAL_OK);
+    ASK_TWICE(char, fernseal_master_key_generate(place, cap, &out_len, count_up, &next));
+    ASK_TWICE(char, fernseal_master_key_id(place, cap, &out_len, master));
+    ASK_TWICE(char, fernseal_token_seal(place, cap, &out_len, master, secret, 0, NOW, count_up, &next));
+    ASK_TWICE(char, fernseal_token_seal_with(place, cap, &out_len, &key, salt, secret, 1, NOW, count_up, &next));
+    ASK_TWICE(uint8_t, fernseal_token_open(place, cap, &out_len, master, SALTED, LEN(SALTED)));
+    ASK_TWICE(uint8_t, fernseal_token_open_any(place, cap, &out_len, keys, 2, LEGACY, LEN(LEGACY)));
+    ASK_TWICE(uint8_t, fernseal_token_open_with(place, cap, &out_len, &key, SALTED, LEN(SALTED)));
+    ASK_TWICE(char, fernseal_fernet_seal(place, cap, &out_len, FERNET_KEY, LEN(FERNET_KEY), secret, 15, FERNET_NOW,
+                                         count_up, &next));
+    ASK_TWICE(uint8_t, fernseal_fernet_open(place, cap, &out_len, FERNET_KEY, LEN(FERNET_KEY), FERNET_TOKEN,
+                                            LEN(FERNET_TOKEN), 0, 0));
+    ASK_TWICE(char, fernseal_config_open(place, cap, &out_len, master, CONFIG, LEN(CONFIG)));
+    ASK_TWICE(char, fernseal_config_open_any(place, cap, &out_len, keys, 2, CONFIG, LEN(CONFIG)));
+    ASK_TWICE(char, fernseal_config_get(place, cap, &out_len, master, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)));
+    ASK_TWICE(char, fernseal_config_get_any(place, cap, &out_len, keys, 2, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)));
+    ASK_TWICE(char, fernseal_config_get_with(place, cap, &out_len, &key, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)));
+    ASK_TWICE(char, fernseal_config_find(place, cap, &out_len, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)));
+    ASK_TWICE(char, fernseal_config_seal(place, cap, &out_len, master, "[\"\"]", 4, "/0", 2, NOW, count_up, &next));
+    ASK_TWICE(char, fernseal_config_seal(place, cap, &out_len, master, PLAIN, LEN(PLAIN), POINTER, LEN(POINTER), NOW,
+                                         count_up, &next));
+    ASK_TWICE(char, fernseal_config_rotate(place, cap, &out_len, keys, 2, &keys[0], "[\"" LEGACY "\"]", LEN(LEGACY) + 4,
+                                           NOW, count_up, &next));
+}
+
 int main(void)
 {
     version_and_words();
@@ -429,5 +470,6 @@ int main(void)
     configs_get();
     configs_seal_and_rotate();
     configs_read();
+    twice();
     return checked("functions");
 }

@@ -24,9 +24,12 @@ static uint8_t next;
         CHECK(out_len == (len)); \
     } while (0)
 
-/* Checks all invalid outputs of a function with (out, cap, out_len), which CALL calls. */
-#define BAD_OUTPUTS(type, CALL) \
+/* Checks all invalid outputs of a function with (out, cap, out_len), which CALL calls; and an output that is valid and too
+ * short, after which out_len says what is enough. */
+#define BAD_OUTPUTS(type, CALL, enough) \
     do { \
+        TOO_SMALL(enough, 0, CALL((type *)NULL, 0, &out_len)); \
+        TOO_SMALL(enough, 1, CALL((type *)out, 1, &out_len)); \
         BAD_OUT(0, CALL((type *)NULL, 512, &out_len)); \
         BAD_OUT(77, CALL((type *)out, 512, NULL)); \
         BAD_OUT(77, CALL((type *)out, 512, (size_t *)(void *)(overlapped.bytes + 1))); \
@@ -46,6 +49,7 @@ static struct {
 
 static void outputs(void)
 {
+    enum { OPEN_CAP = FERNSEAL_TOKEN_OPEN_CAP(LEN(SALTED)), REWRITTEN_CAP = 4 * LEN(CONFIG) + 1 };
     static fernseal_config config;
     static fernseal_derivation derivation;
     static const uint8_t salt[FERNSEAL_SALT_LEN] = {0};
@@ -73,23 +77,23 @@ static void outputs(void)
 #define KEY_ID(out, cap, len) fernseal_master_key_id(out, cap, len, &master)
 #define CONFIG_ROTATE(out, cap, len) \
     fernseal_config_rotate(out, cap, len, &master, 1, &master, CONFIG, LEN(CONFIG), NOW, count_up, &next)
-    BAD_OUTPUTS(char, GENERATE);
-    BAD_OUTPUTS(char, TOKEN_SEAL);
-    BAD_OUTPUTS(uint8_t, TOKEN_OPEN);
-    BAD_OUTPUTS(uint8_t, TOKEN_OPEN_ANY);
-    BAD_OUTPUTS(uint8_t, TOKEN_OPEN_WITH);
-    BAD_OUTPUTS(char, FERNET_SEAL);
-    BAD_OUTPUTS(uint8_t, FERNET_OPEN);
-    BAD_OUTPUTS(char, CONFIG_OPEN);
-    BAD_OUTPUTS(char, CONFIG_OPEN_ANY);
-    BAD_OUTPUTS(char, CONFIG_GET);
-    BAD_OUTPUTS(char, CONFIG_GET_ANY);
-    BAD_OUTPUTS(char, CONFIG_SEAL);
-    BAD_OUTPUTS(char, CONFIG_ROTATE);
-    BAD_OUTPUTS(char, CONFIG_GET_WITH);
-    BAD_OUTPUTS(char, CONFIG_FIND);
-    BAD_OUTPUTS(char, TOKEN_SEAL_WITH);
-    BAD_OUTPUTS(char, KEY_ID);
+    BAD_OUTPUTS(char, GENERATE, FERNSEAL_MASTER_KEY_CAP);
+    BAD_OUTPUTS(char, TOKEN_SEAL, FERNSEAL_TOKEN_SEAL_CAP(36));
+    BAD_OUTPUTS(uint8_t, TOKEN_OPEN, OPEN_CAP);
+    BAD_OUTPUTS(uint8_t, TOKEN_OPEN_ANY, OPEN_CAP);
+    BAD_OUTPUTS(uint8_t, TOKEN_OPEN_WITH, OPEN_CAP);
+    BAD_OUTPUTS(char, FERNET_SEAL, FERNSEAL_FERNET_SEAL_CAP(5));
+    BAD_OUTPUTS(uint8_t, FERNET_OPEN, FERNSEAL_FERNET_OPEN_CAP(4));
+    BAD_OUTPUTS(char, CONFIG_OPEN, REWRITTEN_CAP);
+    BAD_OUTPUTS(char, CONFIG_OPEN_ANY, REWRITTEN_CAP);
+    BAD_OUTPUTS(char, CONFIG_GET, LEN(CONFIG) + 1);
+    BAD_OUTPUTS(char, CONFIG_GET_ANY, LEN(CONFIG) + 1);
+    BAD_OUTPUTS(char, CONFIG_SEAL, LEN(CONFIG) + FERNSEAL_TOKEN_SEAL_CAP(LEN(CONFIG)));
+    BAD_OUTPUTS(char, CONFIG_ROTATE, REWRITTEN_CAP);
+    BAD_OUTPUTS(char, CONFIG_GET_WITH, LEN(CONFIG) + 1);
+    BAD_OUTPUTS(char, CONFIG_FIND, LEN(CONFIG) + 1);
+    BAD_OUTPUTS(char, TOKEN_SEAL_WITH, FERNSEAL_TOKEN_SEAL_CAP(36));
+    BAD_OUTPUTS(char, KEY_ID, FERNSEAL_KEY_ID_CAP);
     CHECK(fernseal_derivation_begin(NULL, &master, salt, 16) == FERNSEAL_INVALID_ARGUMENT);
     CHECK(fernseal_derivation_advance(NULL, &derivation, 1) == FERNSEAL_INVALID_ARGUMENT);
     CHECK(fernseal_derivation_advance(&derivation.words[3], &derivation, 1) == FERNSEAL_INVALID_ARGUMENT);
@@ -132,6 +136,9 @@ static void inputs(void)
     BAD(OPEN_WITH(&master, SALTED, HUGE_LEN));
     BAD(OPEN_WITH(&master, SALTED, SIZE_MAX));
     REFUSES(FERNSEAL_MALFORMED, 512, OPEN_WITH(&master, NULL, 0));
+    /* An invalid input comes before a buffer that is too short: out_len is 0. */
+    REFUSES(FERNSEAL_INVALID_ARGUMENT, 0, fernseal_token_open(NULL, 0, &out_len, NULL, SALTED, LEN(SALTED)));
+    REFUSES(FERNSEAL_INVALID_ARGUMENT, 1, fernseal_config_open(out, 1, &out_len, &master, NULL, 1));
     BAD(fernseal_token_open_any(bytes, 512, &out_len, NULL, 1, SALTED, LEN(SALTED)));
     BAD(fernseal_token_open_any(bytes, 512, &out_len, &master, SIZE_MAX / 64, SALTED, LEN(SALTED)));
     BAD(fernseal_token_open_any(bytes, 512, &out_len, &master, SIZE_MAX, SALTED, LEN(SALTED)));

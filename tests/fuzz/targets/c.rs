@@ -131,12 +131,14 @@ struct Output {
     buffer: Arg,
     /// The place of the length, for functions that return one.
     len: Option<Arg>,
+    /// The capacity that the header calls enough, which the length says if the buffer is too short.
+    enough: usize,
     align: usize,
 }
 
 impl From<Arg> for Output {
     fn from(buffer: Arg) -> Self {
-        Self { buffer, len: None, align: 1 }
+        Self { buffer, len: None, enough: 0, align: 1 }
     }
 }
 
@@ -315,13 +317,18 @@ impl<'a> Sequence<'a> {
 
     /// Returns an output and the place of its length; `wanted` bytes are enough.
     fn output(&mut self, wanted: usize) -> Output {
+        self.output_within(wanted, wanted)
+    }
+
+    /// Returns an output and the place of its length. Often `wanted` bytes are enough, and `enough` bytes always.
+    fn output_within(&mut self, wanted: usize, enough: usize) -> Output {
         let mut buffer = self.buffer();
         if self.byte() >= 128 {
-            let enough = wanted.saturating_add(self.byte() % 3).saturating_sub(1);
+            let about = wanted.saturating_add(self.byte() % 3).saturating_sub(1);
             // An impossible length stays impossible, because the library trusts all other lengths.
-            buffer.len = if buffer.len > isize::MAX as usize { buffer.len } else { buffer.len.min(enough) };
+            buffer.len = if buffer.len > isize::MAX as usize { buffer.len } else { buffer.len.min(about) };
         }
-        Output { len: Some(self.object(Piece::Len, 8)), ..buffer.into() }
+        Output { len: Some(self.object(Piece::Len, 8)), enough, ..buffer.into() }
     }
 
     fn buffer(&mut self) -> Arg {
@@ -346,9 +353,9 @@ impl<'a> Sequence<'a> {
     fn hold(
         &mut self,
         status: fernseal_status,
-        Output { buffer, len, align }: Output,
+        Output { buffer, len, enough, align }: Output,
         inputs: &[Arg],
-        model: impl FnOnce(&Shadow, &mut [u8]) -> Result<usize, fernseal_status>,
+        mut model: impl FnMut(&Shadow, &mut [u8]) -> Result<usize, fernseal_status>,
     ) {
         let apart = |arg: Arg| !inputs.iter().any(|input| input.overlaps(arg));
         let len_is_sound = len.is_none_or(|len| {
@@ -369,7 +376,12 @@ impl<'a> Sequence<'a> {
             self.copy.put(buffer, &out);
         }
         if let Some(len) = len.filter(|_| len_is_sound) {
-            self.copy.put(len, &used.unwrap_or(0).to_ne_bytes());
+            let mut said = used.unwrap_or(0);
+            if status == FERNSEAL_BUFFER_TOO_SMALL {
+                said = enough;
+                assert_ne!(model(&self.copy, &mut vec![0; enough]), Err(status), "{enough} bytes are not enough");
+            }
+            self.copy.put(len, &said.to_ne_bytes());
         }
         if let Some(range) = self.copy.range(Arg { len: used.unwrap_or(0), ..buffer }).filter(|_| used.is_some()) {
             self.pieces[Piece::Last as usize] = range;
@@ -503,7 +515,8 @@ impl<'a> Sequence<'a> {
             }
             10 => {
                 let ((one, masters), json) = (self.masters(), self.arg(Piece::Json));
-                let out = self.output(json.len.saturating_add(1));
+                let enough = json.len.saturating_mul(4).saturating_add(1);
+                let out = self.output_within(json.len.saturating_add(1), enough);
                 let ((to, cap, len), (from, json_len)) = (out.parts(), json.parts());
                 let (keys, count) = (masters.ptr(), masters.count());
                 let status = match one {
@@ -517,7 +530,8 @@ impl<'a> Sequence<'a> {
             }
             11 => {
                 let ((one, masters), json) = (self.masters(), self.arg(Piece::Json));
-                let (pointer, out) = (self.arg(Piece::SecretPointer), self.output(json.len));
+                let (pointer, out) =
+                    (self.arg(Piece::SecretPointer), self.output_within(json.len, json.len.saturating_add(1)));
                 let ((to, cap, len), (from, json_len)) = (out.parts(), json.parts());
                 let ((keys, count), (at, at_len)) = ((masters.ptr(), masters.count()), pointer.parts());
                 let status = match one {
@@ -533,7 +547,8 @@ impl<'a> Sequence<'a> {
             12 => {
                 let (master, json) = (self.object(Piece::Masters, 64), self.arg(Piece::Json));
                 let (pointer, now) = (self.arg(Piece::PlainPointer), self.time());
-                let out = self.output(json.len.saturating_add(token::token_len(1)));
+                let enough = json.len.saturating_add(fernseal_token_seal_cap(json.len));
+                let out = self.output_within(json.len.saturating_add(token::token_len(1)), enough);
                 let ((to, cap, len), (from, json_len), (at, at_len)) = (out.parts(), json.parts(), pointer.parts());
                 let ((source, ctx, mut rng), key) = (self.random(), master.ptr());
                 let status =
@@ -547,7 +562,8 @@ impl<'a> Sequence<'a> {
             13 => {
                 let ((_, old), new) = (self.masters(), self.object(Piece::Masters, 64));
                 let (json, now) = (self.arg(Piece::Json), self.time());
-                let out = self.output(json.len.saturating_add(26));
+                let enough = json.len.saturating_mul(4).saturating_add(1);
+                let out = self.output_within(json.len.saturating_add(26), enough);
                 let ((to, cap, len), (from, json_len)) = (out.parts(), json.parts());
                 let ((source, ctx, mut rng), (keys, count), key) = (self.random(), (old.ptr(), old.count()), new.ptr());
                 let status =
