@@ -15,8 +15,8 @@
 # CARGO       another cargo (cargo)
 # CARGOFLAGS  more options for cargo, such as --offline
 #
-# Installs the header, libfernseal.a, libfernseal.so with its two links, fernseal.pc for pkg-config, and the CMake
-# package `fernseal` with the targets fernseal::fernseal (shared) and fernseal::static.
+# Installs the header, libfernseal.a, libfernseal.so with its two links, fernseal.pc for pkg-config, the CMake package
+# `fernseal` with the targets fernseal::fernseal (shared) and fernseal::static, and, with python3, the manual pages.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -27,6 +27,7 @@ target=${TARGET:-${CARGO_BUILD_TARGET:-}}
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 soname=libfernseal.so.${version%%.*}
 lib=$destdir$libdir
+man=$destdir$prefix/share/man/man3
 # The system libraries that the static library needs, as `rustc --print native-static-libs` lists them. libc and libgcc
 # are left out, because the C compiler adds them in the form that fits a static or a dynamic program.
 private="-lutil -lrt -lpthread -lm -ldl"
@@ -42,7 +43,7 @@ case ${1:-} in
     uninstall)
         rm -f "$destdir$prefix/include/fernseal.h" "$lib/libfernseal.a" "$lib/libfernseal.so" "$lib/$soname" \
             "$lib/libfernseal.so.$version" "$lib/pkgconfig/fernseal.pc" "$lib/cmake/fernseal/fernseal-config.cmake" \
-            "$lib/cmake/fernseal/fernseal-config-version.cmake"
+            "$lib/cmake/fernseal/fernseal-config-version.cmake" "$man/fernseal.3" "$man"/fernseal_*.3
         rmdir "$lib/cmake/fernseal" 2>/dev/null || true
         echo "fernseal $version is no longer in $destdir$prefix and $lib"
         exit ;;
@@ -90,6 +91,12 @@ fi
 umask 022 # everyone may read the installed files
 install -d "$destdir$prefix/include" "$lib/pkgconfig" "$lib/cmake/fernseal"
 install -m 644 include/fernseal.h "$destdir$prefix/include/fernseal.h"
+if command -v python3 >/dev/null; then
+    install -d "$man"
+    ffi/man.py "$man"
+else
+    echo "install: there is no python3, which writes the manual pages: they are left out" >&2
+fi
 install -m 644 "$static" "$lib/libfernseal.a"
 install -m 755 "$shared" "$lib/libfernseal.so.$version"
 ln -sf "libfernseal.so.$version" "$lib/$soname"

@@ -39,7 +39,7 @@ cp target/release/fernseal "$fernseal"
 "$fernseal" completions bash >"$share/bash-completion/completions/fernseal"
 "$fernseal" completions fish >"$share/fish/vendor_completions.d/fernseal.fish"
 "$fernseal" completions zsh >"$share/zsh/vendor-completions/_fernseal"
-CARGOFLAGS="--quiet ${CARGOFLAGS:-}" DESTDIR=$work PREFIX=/usr LIBDIR=$libdir ffi/install.sh >/dev/null
+SOURCE_DATE_EPOCH=$date CARGOFLAGS="--quiet ${CARGOFLAGS:-}" DESTDIR=$work PREFIX=/usr LIBDIR=$libdir ffi/install.sh >/dev/null
 
 mkdir "$work/command" "$work/library"
 cli/deploy/notices.py fernseal ${CARGOFLAGS:-} >"$work/command/NOTICES"

@@ -37,6 +37,22 @@ nm -D --defined-only "$lib/libfernseal.so" | awk '{ print $NF }' | sort >"$work/
 grep -o 'fernseal_[a-z0-9_]*(' "$root/include/fernseal.h" | tr -d '(' | grep -v '^fernseal_panic$' | sort -u >"$work/declared"
 diff "$work/declared" "$work/exported" >&2 || fail "the header (<) and the shared library (>) differ"
 
+# Each function has a manual page that names it. mandoc finds nothing to complain of.
+man=$tree$prefix/share/man/man3
+while read -r name; do
+    sed -n '/^\.SH NAME/,/^\.SH SYNOPSIS/p' "$man/$name.3" | grep -qx "$name,*" || fail "no manual page for $name"
+    sed -n '/^\.SH SYNOPSIS/,/^\.SH DESCRIPTION/p' "$man/$name.3" | grep -qF "\\fB$name\\fP(" || fail "no synopsis of $name"
+done <"$work/declared"
+for page in "$man"/fernseal*.3; do
+    [ -L "$page" ] || [ "$(grep -c '^\.SH \(NAME\|SYNOPSIS\|DESCRIPTION\|RETURN VALUES\|SEE ALSO\)$' "$page")" = 5 ] ||
+        fail "$page lacks a section"
+done
+if command -v mandoc >/dev/null; then
+    mandoc -T lint "$man"/*.3 >"$work/log" || { cat "$work/log" >&2; fail "mandoc -T lint"; }
+else
+    echo "SKIPPED: no mandoc: run tests/setup.sh packages"
+fi
+
 # All programs open the same config, which Python's cryptography made.
 define() { sed -n "s/^#define $1 \"\(.*\)\"\$/\1/p" "$root/tests/firmware/vectors.h"; }
 opens() { # PROGRAM
