@@ -87,7 +87,7 @@ class Header:
                 name = re.search(r"\(\*(\w+)\)|(\w+);$", item)
                 self.types.append((name[1] or name[2], item, comment))
             else:
-                declaration = " ".join(item.removeprefix("FERNSEAL_MUST_USE ").split())
+                declaration = " ".join(re.sub("FERNSEAL_(API|MUST_USE) ", "", item).split())
                 self.functions.append((re.search(r"(\w+)\(", declaration)[1], declaration, comment))
         for comment, name, arguments in re.findall(r"^/\* ([^*]*) \*/\n#define (\w+)(\([^)]*\))?", self.body, re.M):
             if not comment.startswith("Helpers"):

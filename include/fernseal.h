@@ -7,7 +7,8 @@
  *   - Text: text outputs end in a NUL. cap includes it, out_len does not.
  *   - Failure: FERNSEAL_OK is 0. After any other status, all of out is zero: no plaintext. *out_len is 0, except after
  *     FERNSEAL_BUFFER_TOO_SMALL: then it is the capacity that the function's comment calls enough, with the NUL of a text.
- *     A second call with that cap and the same inputs is not FERNSEAL_BUFFER_TOO_SMALL again.
+ *     A second call with that cap and the same inputs is not FERNSEAL_BUFFER_TOO_SMALL again. (In a build with the feature
+ *     compact it is 0 here too.)
  *   - Checks: a pointer may be NULL only if its length is 0. An output must not overlap another argument. Pointers must
  *     be aligned, and lengths must be possible. If a check fails, the function returns FERNSEAL_INVALID_ARGUMENT and
  *     does not write to the output that failed it. If out_len fails it, out is not written either; if out and out_len
@@ -30,7 +31,7 @@
  * "Feature" in a comment names a Cargo feature of fernseal-ffi. Only a library built with that feature contains the
  * function. A build for an operating system has all features.
  *
- * C99 or C++11. MIT OR Apache-2.0.
+ * C99 (or C90 with stdint.h and stdbool.h) or C++11. MIT OR Apache-2.0.
  */
 
 #ifndef FERNSEAL_H
@@ -49,6 +50,15 @@
 /* One number, for comparisons: 1 002 003 is version 1.2.3. */
 #define FERNSEAL_VERSION_NUMBER \
     (FERNSEAL_VERSION_MAJOR * 1000000 + FERNSEAL_VERSION_MINOR * 1000 + FERNSEAL_VERSION_PATCH)
+
+/* A program for Windows that links the DLL may define FERNSEAL_DLL: then its calls go without a detour. */
+#ifndef FERNSEAL_API
+#if defined(_WIN32) && defined(FERNSEAL_DLL)
+#define FERNSEAL_API __declspec(dllimport)
+#else
+#define FERNSEAL_API
+#endif
+#endif
 
 #ifndef FERNSEAL_MUST_USE
 #if defined(__GNUC__)
@@ -71,16 +81,21 @@
     (FERNSEAL_BASE64_LEN(FERNSEAL_BASE64_LEN(FERNSEAL_FERNET_RAW_LEN(plain_len))) + 30)
 /* The secret of any token of token_len characters. */
 #define FERNSEAL_TOKEN_OPEN_CAP(token_len) \
-    (((size_t)(token_len) < 4 ? 0 : (size_t)(token_len) - 4) / 4 * 3 / 4 * 3)
+    ((FERNSEAL_SIZE(token_len) < 4 ? 0 : FERNSEAL_SIZE(token_len) - 4) / 4 * 3 / 4 * 3)
 /* The Fernet token of a secret of plain_len bytes, with its NUL. */
 #define FERNSEAL_FERNET_SEAL_CAP(plain_len) \
     (FERNSEAL_BASE64_LEN(FERNSEAL_FERNET_RAW_LEN(plain_len)) + 1)
 /* The secret of any Fernet token of token_len characters. */
-#define FERNSEAL_FERNET_OPEN_CAP(token_len) ((size_t)(token_len) / 4 * 3)
+#define FERNSEAL_FERNET_OPEN_CAP(token_len) (FERNSEAL_SIZE(token_len) / 4 * 3)
 
 /* Helpers of the macros above. */
 #define FERNSEAL_BASE64_LEN(len) (((len) + 2) / 3 * 4)
-#define FERNSEAL_FERNET_RAW_LEN(plain_len) ((size_t)(plain_len) / 16 * 16 + 73)
+#define FERNSEAL_FERNET_RAW_LEN(plain_len) (FERNSEAL_SIZE(plain_len) / 16 * 16 + 73)
+#ifdef __cplusplus
+#define FERNSEAL_SIZE(len) static_cast<size_t>(len)
+#else
+#define FERNSEAL_SIZE(len) ((size_t)(len))
+#endif
 
 /* ---- Types ---- */
 
@@ -144,8 +159,8 @@ typedef struct {
 /** The call succeeded. */
 #define FERNSEAL_OK 0
 
-/** The output buffer, or a field of fernseal_config, is too short. If the function has an out_len, it is now a capacity
- *  that is enough. */
+/** The output buffer, or a field of fernseal_config, is too short. If the function has an out_len, it is a capacity
+ *  that is enough, except in a build with the feature compact. */
 #define FERNSEAL_BUFFER_TOO_SMALL 1
 
 /** The text is not a token; or a value looks like a damaged token; or a value that is returned as text is not UTF-8 or
@@ -190,144 +205,148 @@ typedef struct {
 
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif /* __cplusplus */
 
 /* ---- The library ---- */
 
 /** Returns the version of the library as a number. FERNSEAL_VERSION_NUMBER is that of the header. */
-uint32_t fernseal_version_number(void);
+FERNSEAL_API uint32_t fernseal_version_number(void);
 
 /** Returns the version of the library as text. FERNSEAL_VERSION_STRING is that of the header. */
-const char *fernseal_version_string(void);
+FERNSEAL_API const char *fernseal_version_string(void);
 
 /** Returns the size of a fernseal_master_key in bytes, for languages that do not read this header; as the next ones. */
-size_t fernseal_master_key_size(void);
+FERNSEAL_API size_t fernseal_master_key_size(void);
 
 /** Returns the size of a fernseal_key in bytes. */
-size_t fernseal_key_size(void);
+FERNSEAL_API size_t fernseal_key_size(void);
 
 /** Returns the size of a fernseal_derivation in bytes. */
-size_t fernseal_derivation_size(void);
+FERNSEAL_API size_t fernseal_derivation_size(void);
 
 /** Returns the size of a fernseal_config in bytes. Feature config. */
-size_t fernseal_config_size(void);
+FERNSEAL_API size_t fernseal_config_size(void);
 
 /** Returns FERNSEAL_MASTER_KEY_CAP. */
-size_t fernseal_master_key_cap(void);
+FERNSEAL_API size_t fernseal_master_key_cap(void);
 
 /** Returns a short description of a status, for logs. It is never NULL and must not be freed. */
-const char *fernseal_status_str(int32_t status);
+FERNSEAL_API const char *fernseal_status_str(int32_t status);
 
 /** Zeroes len bytes in a way that the compiler cannot remove. Use it on keys and secrets after use. */
-void fernseal_wipe(void *bytes, size_t len);
+FERNSEAL_API void fernseal_wipe(void *bytes, size_t len);
 
 /** Fills buf from the operating system's random source. Returns 0, or another value on failure. It is a
  *  fernseal_random_fn and ignores ctx. Feature os. */
-FERNSEAL_MUST_USE int fernseal_random_os(void *ctx, uint8_t *buf, size_t len);
+FERNSEAL_API FERNSEAL_MUST_USE int fernseal_random_os(void *ctx, uint8_t *buf, size_t len);
 
 /* ---- Master keys ---- */
 
 /** Reads the text of a master key: padded base64url or base64 of one or more bytes. Whitespace around it is ignored. */
-FERNSEAL_MUST_USE fernseal_status fernseal_master_key_parse(fernseal_master_key *out, const char *text, size_t len);
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_master_key_parse(fernseal_master_key *out, const char *text,
+    size_t len);
 
 /** Generates a 32-byte master key and writes its text. cap is at least FERNSEAL_MASTER_KEY_CAP. Feature seal. */
-FERNSEAL_MUST_USE fernseal_status fernseal_master_key_generate(char *out, size_t cap, size_t *out_len,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_master_key_generate(char *out, size_t cap, size_t *out_len,
     fernseal_random_fn random, void *ctx);
 
 /** Writes the public ID of a master key: 8 hex digits, as the command shows it. Costs a derivation. cap is at least
  *  FERNSEAL_KEY_ID_CAP. */
-FERNSEAL_MUST_USE fernseal_status fernseal_master_key_id(char *out, size_t cap, size_t *out_len,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_master_key_id(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master);
 
 /* ---- Tokens ---- */
 
 /** Returns 1 if the text begins with enc:, as tokens do, otherwise 0. */
-int fernseal_token_is_sealed(const char *text, size_t len);
+FERNSEAL_API int fernseal_token_is_sealed(const char *text, size_t len);
 
 /** Returns the capacity for the token of a secret of plain_len bytes: FERNSEAL_TOKEN_SEAL_CAP. */
-size_t fernseal_token_seal_cap(size_t plain_len);
+FERNSEAL_API size_t fernseal_token_seal_cap(size_t plain_len);
 
 /** Returns the capacity for the secret of any token of token_len characters: FERNSEAL_TOKEN_OPEN_CAP. */
-size_t fernseal_token_open_cap(size_t token_len);
+FERNSEAL_API size_t fernseal_token_open_cap(size_t token_len);
 
 /** Seals a secret as a token with a new salt. now is the time in Unix seconds. Costs a derivation.
  *  cap is at least FERNSEAL_TOKEN_SEAL_CAP(plain_len). Feature seal. */
-FERNSEAL_MUST_USE fernseal_status fernseal_token_seal(char *out, size_t cap, size_t *out_len,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_token_seal(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const uint8_t *plain, size_t plain_len, uint64_t now, fernseal_random_fn random,
     void *ctx);
 
 /** Seals a secret as a token with a key that was derived from the 16 bytes of salt, which fernseal_token_salt returns.
  *  Takes microseconds. cap is at least FERNSEAL_TOKEN_SEAL_CAP(plain_len). Feature seal. */
-FERNSEAL_MUST_USE fernseal_status fernseal_token_seal_with(char *out, size_t cap, size_t *out_len,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_token_seal_with(char *out, size_t cap, size_t *out_len,
     const fernseal_key *key, const uint8_t *salt, const uint8_t *plain, size_t plain_len, uint64_t now,
     fernseal_random_fn random, void *ctx);
 
 /** Opens a token. Costs a derivation. cap is at least FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature open. */
-FERNSEAL_MUST_USE fernseal_status fernseal_token_open(uint8_t *out, size_t cap, size_t *out_len,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_token_open(uint8_t *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *token, size_t token_len);
 
 /** Opens a token as fernseal_token_open does, with the first of count master keys that sealed it: the current key, then
  *  previous ones. Costs a derivation for each key that is tried. Feature open. */
-FERNSEAL_MUST_USE fernseal_status fernseal_token_open_any(uint8_t *out, size_t cap, size_t *out_len,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_token_open_any(uint8_t *out, size_t cap, size_t *out_len,
     const fernseal_master_key *masters, size_t count, const char *token, size_t token_len);
 
 /** Derives the key of a token in slices. Calls tick with ctx between two slices, unless tick is NULL. Feature
  *  open. */
-FERNSEAL_MUST_USE fernseal_status fernseal_derive(fernseal_key *out, const fernseal_master_key *master,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derive(fernseal_key *out, const fernseal_master_key *master,
     const char *token, size_t token_len, fernseal_tick_fn tick, void *ctx);
 
 /** Begins to derive a key from a salt of any length, as fernseal_token_salt returns it. Runs one of 100 000 iterations. */
-FERNSEAL_MUST_USE fernseal_status fernseal_derivation_begin(fernseal_derivation *out, const fernseal_master_key *master,
-    const uint8_t *salt, size_t salt_len);
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derivation_begin(fernseal_derivation *out,
+    const fernseal_master_key *master, const uint8_t *salt, size_t salt_len);
 
 /** Runs at most iterations iterations and sets left to the number that is left. On a Cortex-M0 at 48 MHz, 250 take
  *  65 ms. After it is 0, call fernseal_derivation_finish. */
-FERNSEAL_MUST_USE fernseal_status fernseal_derivation_advance(uint32_t *left, fernseal_derivation *derivation,
-    uint32_t iterations);
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derivation_advance(uint32_t *left,
+    fernseal_derivation *derivation, uint32_t iterations);
 
 /** Returns the key of a derivation of which no iteration is left, and wipes the derivation. If some are left, or if none was
  *  begun, it is FERNSEAL_INVALID_ARGUMENT, and the derivation stays as it is. */
-FERNSEAL_MUST_USE fernseal_status fernseal_derivation_finish(fernseal_key *out, fernseal_derivation *derivation);
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derivation_finish(fernseal_key *out,
+    fernseal_derivation *derivation);
 
 /** Returns the salt of a token: 16 bytes, from which fernseal_derivation_begin derives its key. A device with SHA-256 in
  *  hardware can also compute PBKDF2 (100 000 iterations, 32 bytes) itself and fill a fernseal_key. */
-FERNSEAL_MUST_USE fernseal_status fernseal_token_salt(uint8_t *out, const char *token, size_t token_len);
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_token_salt(uint8_t *out, const char *token, size_t token_len);
 
 /** Returns when a token was sealed, in Unix seconds. Only opening the token shows that this is authentic. */
-FERNSEAL_MUST_USE fernseal_status fernseal_token_timestamp(uint64_t *out, const char *token, size_t token_len);
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_token_timestamp(uint64_t *out, const char *token,
+    size_t token_len);
 
 /** Finds the first token of a text in any format that begins at offset or later. Continue at start + len. After the
  *  last one it is FERNSEAL_NOT_FOUND. Something that looks like a token and is none is FERNSEAL_MALFORMED; then, unlike
  *  after other failures, start and len say where it lies. The text is UTF-8, which each call checks from the beginning. */
-FERNSEAL_MUST_USE fernseal_status fernseal_text_next(size_t *start, size_t *len, const char *text, size_t text_len,
-    size_t offset);
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_text_next(size_t *start, size_t *len, const char *text,
+    size_t text_len, size_t offset);
 
 /** Opens a token with the key that fernseal_derive derived for it. Takes microseconds. cap is at least
  *  FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature open. */
-FERNSEAL_MUST_USE fernseal_status fernseal_token_open_with(uint8_t *out, size_t cap, size_t *out_len,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_token_open_with(uint8_t *out, size_t cap, size_t *out_len,
     const fernseal_key *key, const char *token, size_t token_len);
 
 /* ---- PBKDF2 and bare Fernet tokens ---- */
 
 /** Computes PBKDF2-HMAC-SHA256 (RFC 8018, section 5.2) and fills all out_len bytes. iterations is at least 1. */
-FERNSEAL_MUST_USE fernseal_status fernseal_pbkdf2(uint8_t *out, size_t out_len, const uint8_t *password,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_pbkdf2(uint8_t *out, size_t out_len, const uint8_t *password,
     size_t password_len, const uint8_t *salt, size_t salt_len, uint32_t iterations);
 
 /** Returns the capacity for the Fernet token of a secret of plain_len bytes: FERNSEAL_FERNET_SEAL_CAP. */
-size_t fernseal_fernet_seal_cap(size_t plain_len);
+FERNSEAL_API size_t fernseal_fernet_seal_cap(size_t plain_len);
 
 /** Returns the capacity for the secret of any Fernet token of token_len characters: FERNSEAL_FERNET_OPEN_CAP. */
-size_t fernseal_fernet_open_cap(size_t token_len);
+FERNSEAL_API size_t fernseal_fernet_open_cap(size_t token_len);
 
 /** Seals a secret as a Fernet token. key_text is the base64url of 32 bytes, and now is the time in Unix seconds.
  *  cap is at least FERNSEAL_FERNET_SEAL_CAP(plain_len). Feature seal. */
-FERNSEAL_MUST_USE fernseal_status fernseal_fernet_seal(char *out, size_t cap, size_t *out_len, const char *key_text,
-    size_t key_len, const uint8_t *plain, size_t plain_len, uint64_t now, fernseal_random_fn random, void *ctx);
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_fernet_seal(char *out, size_t cap, size_t *out_len,
+    const char *key_text, size_t key_len, const uint8_t *plain, size_t plain_len, uint64_t now,
+    fernseal_random_fn random, void *ctx);
 
 /** Opens a Fernet token that is at most ttl seconds old at the time now (Unix seconds). If ttl is 0, the token
  *  may be of any age. cap is at least FERNSEAL_FERNET_OPEN_CAP(token_len). Feature open. */
-FERNSEAL_MUST_USE fernseal_status fernseal_fernet_open(uint8_t *out, size_t cap, size_t *out_len, const char *key_text,
-    size_t key_len, const char *token, size_t token_len, uint64_t now, uint64_t ttl);
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_fernet_open(uint8_t *out, size_t cap, size_t *out_len,
+    const char *key_text, size_t key_len, const char *token, size_t token_len, uint64_t now, uint64_t ttl);
 
 /* ---- Configs ---- */
 
@@ -336,38 +355,38 @@ FERNSEAL_MUST_USE fernseal_status fernseal_fernet_open(uint8_t *out, size_t cap,
  *  linear in json_len. cap is at least json_len + 1. It is more if secrets contain many characters that JSON
  *  escapes, or if tokens lie below more than 20 levels: 4 * json_len + 1 is always enough. In a build with the
  *  feature compact, a token below more than 64 levels is FERNSEAL_TOO_DEEP. Feature config. */
-FERNSEAL_MUST_USE fernseal_status fernseal_config_open(char *out, size_t cap, size_t *out_len,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_open(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len);
 
 /** Opens a config as fernseal_config_open does, each token with the first of count master keys that sealed it. Costs a
  *  derivation for each key that is tried. Feature config. */
-FERNSEAL_MUST_USE fernseal_status fernseal_config_open_any(char *out, size_t cap, size_t *out_len,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_open_any(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *masters, size_t count, const char *json, size_t json_len);
 
 /** Writes the value at pointer ("/auth/token_value" or "auth.token_value"). Opens it if it is a token. cap is at
  *  least the length of the value as it is written, and 1; json_len + 1 is always enough. Feature config. */
-FERNSEAL_MUST_USE fernseal_status fernseal_config_get(char *out, size_t cap, size_t *out_len,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_get(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len, const char *pointer, size_t pointer_len);
 
 /** Writes a value as fernseal_config_get does, opened with the first of count master keys that sealed it. Feature config. */
-FERNSEAL_MUST_USE fernseal_status fernseal_config_get_any(char *out, size_t cap, size_t *out_len,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_get_any(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *masters, size_t count, const char *json, size_t json_len, const char *pointer,
     size_t pointer_len);
 
 /** Writes a value as fernseal_config_get does. If it is a token, key opens it, which was derived for it. Takes
  *  microseconds for each kilobyte. Feature config. */
-FERNSEAL_MUST_USE fernseal_status fernseal_config_get_with(char *out, size_t cap, size_t *out_len,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_get_with(char *out, size_t cap, size_t *out_len,
     const fernseal_key *key, const char *json, size_t json_len, const char *pointer, size_t pointer_len);
 
 /** Writes the string at pointer without opening it: a token as its text, from which its key can be derived. cap is at
  *  least the length of the string as it is written, and 1; json_len + 1 is always enough. Feature config. */
-FERNSEAL_MUST_USE fernseal_status fernseal_config_find(char *out, size_t cap, size_t *out_len, const char *json,
-    size_t json_len, const char *pointer, size_t pointer_len);
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_find(char *out, size_t cap, size_t *out_len,
+    const char *json, size_t json_len, const char *pointer, size_t pointer_len);
 
 /** Seals the string at pointer and copies all other bytes unchanged. A token or a placeholder (${NAME}) stays as it
  *  is. now is the time in Unix seconds. cap is at least json_len + FERNSEAL_TOKEN_SEAL_CAP(the string's length);
  *  json_len + FERNSEAL_TOKEN_SEAL_CAP(json_len) is always enough. Features config and seal. */
-FERNSEAL_MUST_USE fernseal_status fernseal_config_seal(char *out, size_t cap, size_t *out_len,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_seal(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len, const char *pointer, size_t pointer_len,
     uint64_t now, fernseal_random_fn random, void *ctx);
 
@@ -375,7 +394,7 @@ FERNSEAL_MUST_USE fernseal_status fernseal_config_seal(char *out, size_t cap, si
  *  new master key, and copies all other bytes unchanged. now is the time in Unix seconds. Costs two derivations for
  *  each token. cap is at least json_len + 1, and 25 more for each legacy token. For tokens below more than 20
  *  levels it is more; 4 * json_len + 1 is always enough. Features config and seal. */
-FERNSEAL_MUST_USE fernseal_status fernseal_config_rotate(char *out, size_t cap, size_t *out_len,
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_rotate(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *old_masters, size_t count, const fernseal_master_key *new_master, const char *json,
     size_t json_len, uint64_t now, fernseal_random_fn random, void *ctx);
 
@@ -383,8 +402,8 @@ FERNSEAL_MUST_USE fernseal_status fernseal_config_rotate(char *out, size_t cap, 
  *  sealed it. count may be 0 if nothing is sealed. The config may be nested 16 levels. A value or token that is
  *  longer than its field is FERNSEAL_BUFFER_TOO_SMALL. A value that contains a NUL is FERNSEAL_MALFORMED. Feature
  *  config. */
-FERNSEAL_MUST_USE fernseal_status fernseal_config_read(fernseal_config *out, const fernseal_master_key *masters,
-    size_t count, const char *json, size_t json_len);
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_read(fernseal_config *out,
+    const fernseal_master_key *masters, size_t count, const char *json, size_t json_len);
 
 /* ---- What the firmware defines, in a build without the feature os ---- */
 
@@ -393,7 +412,7 @@ FERNSEAL_MUST_USE fernseal_status fernseal_config_read(fernseal_config *out, con
 extern void fernseal_panic(void);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+} /* extern "C" */
+#endif /* __cplusplus */
 
 #endif  /* FERNSEAL_H */

@@ -224,8 +224,9 @@ pub unsafe extern "C" fn fernseal_random_os(ctx: *mut c_void, buf: *mut u8, len:
     let _ = ctx;
     let mut used = 0;
     let status = guard(|| {
+        let enough = || len;
         // SAFETY: the caller ensures it, see # Safety.
-        unsafe { output(buf, len, &raw mut used, &[]) }?.bytes(len, |out| {
+        unsafe { output(buf, len, &raw mut used, &[]) }?.bytes(enough, |out| {
             getrandom::fill(out).map_err(|_| Error::RandomFailed)?;
             Ok(out)
         })
@@ -274,7 +275,8 @@ pub unsafe extern "C" fn fernseal_master_key_generate(
     guard(|| {
         // SAFETY: the caller ensures it, see # Safety.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &[])?, Random::new(random, ctx)) };
-        out.text(fernseal_master_key_cap(), |out| {
+        let enough = || fernseal_master_key_cap();
+        out.text(enough, |out| {
             let text = MasterKey::generate_text(&mut rng)?;
             let out = out.get_mut(..text.len()).ok_or(Error::BufferTooSmall)?;
             out.copy_from_slice(text.as_bytes());
@@ -301,7 +303,7 @@ pub unsafe extern "C" fn fernseal_master_key_id(
         let out = unsafe { output(out, cap, out_len, &[Extent::of(master, 1)]) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let master = unsafe { master_key(master) }?;
-        let enough = 9; // FERNSEAL_KEY_ID_CAP
+        let enough = || 9; // FERNSEAL_KEY_ID_CAP
         out.text(enough, |out| {
             let out = out.get_mut(..8).ok_or(Error::BufferTooSmall)?;
             let key = kdf::derive(master, KeyId::LABEL, kdf::ITERATIONS);
@@ -364,7 +366,7 @@ pub unsafe extern "C" fn fernseal_token_seal(
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
         // SAFETY: the caller ensures it, see # Safety.
         let (master, plain) = unsafe { (master_key(master)?, input(plain, plain_len)?) };
-        out.text(fernseal_token_seal_cap(plain.len()), |out| token::seal(master, plain, now, &mut rng, out))
+        out.text(|| fernseal_token_seal_cap(plain.len()), |out| token::seal(master, plain, now, &mut rng, out))
     })
 }
 
@@ -395,9 +397,8 @@ pub unsafe extern "C" fn fernseal_token_seal_with(
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
         // SAFETY: the caller ensures it, see # Safety.
         let (key, salt, plain) = unsafe { (derived_key(key)?, input_one(salt)?, input(plain, plain_len)?) };
-        out.text(fernseal_token_seal_cap(plain.len()), |out| {
-            token::seal_with(key, &Format::Salted(*salt), plain, now, &mut rng, out)
-        })
+        let enough = || fernseal_token_seal_cap(plain.len());
+        out.text(enough, |out| token::seal_with(key, &Format::Salted(*salt), plain, now, &mut rng, out))
     })
 }
 
@@ -443,7 +444,7 @@ pub unsafe extern "C" fn fernseal_token_open_any(
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let (masters, token) = unsafe { (master_keys(masters, count)?, pointer::token(token, token_len)?) };
-        out.bytes(fernseal_token_open_cap(token.len()), |out| token::open_any(masters, token, out))
+        out.bytes(|| fernseal_token_open_cap(token.len()), |out| token::open_any(masters, token, out))
     })
 }
 
@@ -648,7 +649,7 @@ pub unsafe extern "C" fn fernseal_token_open_with(
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let (key, token) = unsafe { (derived_key(key)?, pointer::token(token, token_len)?) };
-        out.bytes(fernseal_token_open_cap(token.len()), |out| token::open_with(key, token, out))
+        out.bytes(|| fernseal_token_open_cap(token.len()), |out| token::open_with(key, token, out))
     })
 }
 
@@ -677,7 +678,8 @@ pub unsafe extern "C" fn fernseal_pbkdf2(
         // SAFETY: the caller ensures it, see # Safety.
         let (password, salt) = unsafe { (input(password, password_len)?, input(salt, salt_len)?) };
         let iterations = NonZeroU32::new(iterations).ok_or(CallError::InvalidArgument)?;
-        out.bytes(out_len, |out| {
+        let enough = || out_len;
+        out.bytes(enough, |out| {
             kdf::pbkdf2(password, salt, iterations, out);
             Ok(out)
         })
@@ -723,7 +725,7 @@ pub unsafe extern "C" fn fernseal_fernet_seal(
         // SAFETY: the caller ensures it, see # Safety.
         let (key, plain) = unsafe { (text(key_text, key_len, Error::KeyCharacter)?, input(plain, plain_len)?) };
         let key = Key::from_text(key)?;
-        out.text(fernseal_fernet_seal_cap(plain.len()), |out| fernet::seal(&key, plain, now, &mut rng, out))
+        out.text(|| fernseal_fernet_seal_cap(plain.len()), |out| fernet::seal(&key, plain, now, &mut rng, out))
     })
 }
 
@@ -755,7 +757,7 @@ pub unsafe extern "C" fn fernseal_fernet_open(
             unsafe { (text(key_text, key_len, Error::KeyCharacter)?, pointer::token(token, token_len)?) };
         let key = Key::from_text(key)?;
         let freshness = if ttl == 0 { Freshness::Any } else { Freshness::Within { now, ttl } };
-        out.bytes(fernseal_fernet_open_cap(token.len()), |out| fernet::open(&key, token, freshness, out))
+        out.bytes(|| fernseal_fernet_open_cap(token.len()), |out| fernet::open(&key, token, freshness, out))
     })
 }
 
@@ -807,7 +809,7 @@ pub unsafe extern "C" fn fernseal_config_open_any(
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
-        out.text(rewritten_cap(json), |out| config::open(json, masters, out))
+        out.text(|| rewritten_cap(json), |out| config::open(json, masters, out))
     })
 }
 
@@ -859,7 +861,7 @@ pub unsafe extern "C" fn fernseal_config_get_any(
         let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller ensures it, see # Safety.
         let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
-        out.text(json.len() + 1, |out| config::get(json, pointer, masters, out))
+        out.text(|| json.len() + 1, |out| config::get(json, pointer, masters, out))
     })
 }
 
@@ -889,7 +891,7 @@ pub unsafe extern "C" fn fernseal_config_get_with(
         let (key, json) = unsafe { (derived_key(key)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller ensures it, see # Safety.
         let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
-        out.text(json.len() + 1, |out| config::get_with(json, pointer, key, out))
+        out.text(|| json.len() + 1, |out| config::get_with(json, pointer, key, out))
     })
 }
 
@@ -918,7 +920,7 @@ pub unsafe extern "C" fn fernseal_config_find(
         let json = unsafe { text(json, json_len, Error::InvalidJson) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
-        out.text(json.len() + 1, |out| config::find(json, pointer, out))
+        out.text(|| json.len() + 1, |out| config::find(json, pointer, out))
     })
 }
 
@@ -952,7 +954,7 @@ pub unsafe extern "C" fn fernseal_config_seal(
         let (master, json) = unsafe { (master_key(master)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller ensures it, see # Safety.
         let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
-        let enough = json.len().saturating_add(fernseal_token_seal_cap(json.len()));
+        let enough = || json.len().saturating_add(fernseal_token_seal_cap(json.len()));
         out.text(enough, |out| config::seal(json, &[pointer], master, now, &mut rng, out))
     })
 }
@@ -988,7 +990,7 @@ pub unsafe extern "C" fn fernseal_config_rotate(
         let (old, new) = unsafe { (master_keys(old_masters, count)?, master_key(new_master)?) };
         // SAFETY: the caller ensures it, see # Safety.
         let json = unsafe { text(json, json_len, Error::InvalidJson) }?;
-        out.text(rewritten_cap(json), |out| config::rotate(json, old, new, now, &mut rng, out))
+        out.text(|| rewritten_cap(json), |out| config::rotate(json, old, new, now, &mut rng, out))
     })
 }
 

@@ -178,10 +178,10 @@ impl Output<'_> {
     }
 
     /// Calls `fill` to write bytes to the front of the buffer. `fill` returns the used part. If the buffer is too short, the
-    /// length becomes `enough`, a capacity with which the call does not fail so.
+    /// length becomes what `enough` returns, a capacity with which the call does not fail so.
     pub(crate) fn bytes(
         self,
-        enough: usize,
+        enough: impl FnOnce() -> usize,
         fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b [u8], Error>,
     ) -> Result<(), CallError> {
         let used = fill(self.buffer).map(<[u8]>::len);
@@ -192,7 +192,7 @@ impl Output<'_> {
     /// `enough` does.
     pub(crate) fn text(
         self,
-        enough: usize,
+        enough: impl FnOnce() -> usize,
         fill: impl for<'b> FnOnce(&'b mut [u8]) -> Result<&'b str, Error>,
     ) -> Result<(), CallError> {
         // Core zeroes the rest of the buffer that it gets. It does not get the last byte, which is already zero.
@@ -203,8 +203,7 @@ impl Output<'_> {
         self.finish(used, enough)
     }
 
-    #[inline(never)] // out of line: inlined, each function would have a copy in flash
-    fn finish(self, used: Result<usize, Error>, enough: usize) -> Result<(), CallError> {
+    fn finish(self, used: Result<usize, Error>, enough: impl FnOnce() -> usize) -> Result<(), CallError> {
         match used {
             Ok(used) => {
                 *self.len = used;
@@ -212,8 +211,9 @@ impl Output<'_> {
                 Ok(())
             }
             Err(error) => {
-                if matches!(error, Error::BufferTooSmall) {
-                    *self.len = enough;
+                // Not in a compact build: to compute what is enough takes up to 250 bytes of flash.
+                if matches!(error, Error::BufferTooSmall) && cfg!(not(feature = "compact")) {
+                    *self.len = enough();
                 }
                 Err(error.into())
             }

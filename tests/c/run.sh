@@ -38,21 +38,33 @@ for cc in gcc clang; do
             $cc -std=c99 $warnings $flags $program.c -L"$lib" -lfernseal -o "$bin/$program-$cc"
             run "$cc$kind" "$bin/$program-$cc"
         done
-        $(plusplus $cc) -std=c++11 $warnings $flags plusplus.cpp -L"$lib" -lfernseal -o "$bin/plusplus-$cc"
+        $(plusplus $cc) -std=c++11 $warnings -Wold-style-cast $flags plusplus.cpp -L"$lib" -lfernseal -o "$bin/plusplus-$cc"
         run "$(plusplus $cc)$kind" "$bin/plusplus-$cc"
         # (With a sanitizer, its own stack would be measured too.)
         if [ -z "$flags" ]; then
             $cc -std=c99 $warnings stack.c -L"$lib" -lfernseal -lpthread -o "$bin/stack-$cc"
             run "$cc" "$bin/stack-$cc"
         fi
-        # The header compiles on its own in C and in C++.
+        # The header compiles on its own in C, also in C90 with the types of C99, and in C++.
         echo '#include <fernseal.h>' | $cc -x c -std=c99 $warnings -fsyntax-only -
-        echo '#include <fernseal.h>' | $cc -x c++ -std=c++11 $warnings -fsyntax-only -
+        echo '#include <fernseal.h>' | $cc -x c -std=c90 $warnings -Wno-c99-extensions -fsyntax-only -
+        echo '#include <fernseal.h>' | $cc -x c++ -std=c++11 $warnings -Wold-style-cast -fsyntax-only -
     done
     # The compiler warns about an ignored result.
     printf '#include <fernseal.h>\nvoid f(void) { fernseal_random_os(NULL, NULL, 0); }\n' >"$work/ignore.c"
     if $cc -std=c99 $warnings -c "$work/ignore.c" -o "$work/ignore.o" 2>/dev/null; then fail "$cc lets a result be ignored"; fi
 done
+
+# On Windows, FERNSEAL_DLL makes the functions those of a DLL.
+if has clang c; then
+    printf '#include <fernseal.h>\nuint32_t f(void) { return fernseal_version_number(); }\n' >"$work/dll.c"
+    for define in DLL NOTHING; do
+        clang --target=x86_64-pc-windows-gnu -ffreestanding -std=c99 $warnings -DFERNSEAL_$define -S -emit-llvm "$work/dll.c" -o "$work/$define.ll"
+    done
+    grep -q 'dllimport.*@fernseal_version_number' "$work/DLL.ll" || fail "FERNSEAL_DLL imports nothing"
+    ! grep -q dllimport "$work/NOTHING.ll" || fail "it imports without FERNSEAL_DLL"
+    echo "PASS header for Windows"
+fi
 
 # Valgrind finds no error and no leak. As the programs themselves use no heap, it finds no allocation at all.
 if has valgrind c; then

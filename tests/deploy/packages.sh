@@ -15,7 +15,7 @@ if [ "${1:-}" = "on the copy" ]; then
     cd /tmp/try
     dpkg -i ./*.deb >log 2>&1 || { cat log >&2; fail "dpkg -i"; }
     [ "$(fernseal --version)" = "fernseal $2" ] || fail "the command"
-    for page in fernseal fernseal-rotate; do
+    for page in fernseal fernseal-rotate fernseal_config_get; do
         man "$page" 2>log | grep -q '^NAME' || { cat log >&2; fail "man $page"; }
     done
     cat >complete.bash <<'BASH'

@@ -53,7 +53,11 @@ fn finish(text: &str, mut sections: Vec<(&str, &str)>) -> String {
     while let Some(line) = lines.next() {
         if line.trim() != "/**" {
             if !(line.is_empty() && out.ends_with("\n\n")) {
-                out += &format!("{line}\n");
+                // C90 has no such comments.
+                match line.split_once(" // ") {
+                    Some((code, comment)) => out += &format!("{} /* {comment} */\n", code.trim_end()),
+                    None => out += &format!("{line}\n"),
+                }
             }
             continue;
         }
@@ -65,8 +69,7 @@ fn finish(text: &str, mut sections: Vec<(&str, &str)>) -> String {
         let comment = format!("{indent}/** {said} */\n");
 
         let follows = lines.clone().next().unwrap_or_default();
-        let item = if follows.starts_with("FERNSEAL_MUST_USE") || follows.contains('(') && !follows.contains("typedef")
-        {
+        let item = if follows.starts_with("FERNSEAL_API") || follows.contains('(') && !follows.contains("typedef") {
             let mut ended = false;
             let ends = |line: &&str| !std::mem::replace(&mut ended, line.ends_with(';'));
             wrapped(&lines.by_ref().take_while(ends).collect::<Vec<_>>().join(" "))
