@@ -11,7 +11,7 @@
 //! of the lengths for every pattern. This module depends on no file and no format, and uses only std.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A pattern that matches pointers.
@@ -184,7 +184,7 @@ pub(crate) struct Patterns {
 struct Parsed {
     all: Vec<Pattern>,
     /// The indices of the patterns without wildcards, by pointer.
-    literal: HashMap<String, Vec<usize>>,
+    literal: BTreeMap<String, Vec<usize>>,
     /// The indices of the patterns with wildcards.
     wild: Vec<usize>,
 }
@@ -197,7 +197,7 @@ impl Patterns {
     }
 
     pub(crate) fn new(all: Vec<Pattern>) -> Self {
-        let mut literal: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut literal: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let mut wild = Vec::new();
         for (at, pattern) in all.iter().enumerate() {
             match pattern.pointer() {

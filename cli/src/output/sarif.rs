@@ -4,7 +4,7 @@
 //! pointer as a logical location. The log contains no value and no snippet of a file. This module does not depend on
 //! any command: it turns a list into JSON.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -112,7 +112,7 @@ impl Region {
     pub(crate) fn of_each(text: &str, spans: &[Range<usize>]) -> Vec<Self> {
         let mut offsets: Vec<usize> = spans.iter().flat_map(|span| [span.start, span.end]).collect();
         offsets.sort_unstable();
-        let mut places = HashMap::with_capacity(offsets.len());
+        let mut places = BTreeMap::new();
         // A byte order mark does not count as a column.
         let mut read = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         let (mut line, mut column) = (1, 1);

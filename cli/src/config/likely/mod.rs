@@ -22,7 +22,7 @@ mod values;
 mod words;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use self::embedded::{embedded, is_secret_data};
@@ -110,7 +110,7 @@ pub(crate) struct Surroundings {
     /// Whether the text is a list of messages, in which `"password": "Passwort"` is a label.
     is_prose: bool,
     /// The pointers of the Kubernetes Secrets in it.
-    secrets: HashSet<String>,
+    secrets: BTreeSet<String>,
 }
 
 impl Surroundings {
