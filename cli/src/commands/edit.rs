@@ -64,7 +64,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     let opened = Zeroizing::new(Edits::new(&document, document.opened_to(with_secrets())?)?.pieces().concat());
     // A config that was read has a file name.
     let name = args.config.file_name().unwrap_or(OsStr::new("config.json"));
+    // A signal must not end this process between the creation of the folder and the start of its sweeper.
+    let signals = interrupt::listen_until_dropped();
     let file = MemoryFile::create(name, &[&opened])?;
+    drop(signals);
+    interrupt::stop_if_requested()?;
     let named = Named::new(&settings, &fields);
     let before = Before::new(&document, &with_secrets().collect::<Vec<_>>());
     let save = |text: &[u8]| -> Result<Saving> {
