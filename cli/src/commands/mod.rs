@@ -212,12 +212,12 @@ fn tell_tokens(document: &ConfigText, context: &Context) {
     }
 }
 
-/// Returns why a file found in a directory can be skipped although reading it failed: it contains none of `words`, and
-/// so nothing that the command needs. Returns `None` if it may contain one.
+/// Returns why a config can be skipped although reading it failed: nobody named it, and it contains no token. Returns
+/// `None` if it was named or may contain one.
 pub(crate) fn reason_to_skip(config: &ConfigPath, failure: &Failure) -> Option<SkipReason> {
-    // If the search fails, the file could contain them.
-    let could_hold = config.could_hold(&[PREFIX]).unwrap_or(true);
-    (!could_hold).then(|| SkipReason::NoToken(Box::new(failure.clone())))
+    // If the search fails, the file could contain one.
+    let may_have_token = || config.could_hold(&[PREFIX]).unwrap_or(true);
+    (config.was_found() && !may_have_token()).then(|| SkipReason::NoToken(Box::new(failure.clone())))
 }
 
 /// Opens `tokens`. Returns their secrets, or the first failure.

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
         let mut state = match State::of(config, context) {
             Ok(state) => state,
             Err(failure) => {
-                match config.was_found().then(|| reason_to_skip(config, &failure)).flatten() {
+                match reason_to_skip(config, &failure) {
                     Some(reason) => skipped.push((shown(&config.path), reason)),
                     None => {
                         failed.push((shown(&config.path), failure.clone()));

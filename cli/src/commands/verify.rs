@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
         let (document, checked) = match checked {
             Ok(checked) => checked,
             Err(failure) => {
-                match config.was_found().then(|| reason_to_skip(&config, &failure)).flatten() {
+                match reason_to_skip(&config, &failure) {
                     Some(reason) if args.json => skipped.push((shown(&config.path), reason)),
                     Some(reason) => {
                         failures

@@ -159,7 +159,7 @@ fn load(
         let (source, present) = match loaded {
             Ok(loaded) => loaded,
             Err(failure) => {
-                let reason = config.was_found().then(|| commands::reason_to_skip(config, &failure)).flatten();
+                let reason = commands::reason_to_skip(config, &failure);
                 return reason.map(Err).ok_or(failure);
             }
         };

@@ -367,7 +367,7 @@ impl Rotation<'_> {
 
     /// Skips a file that is not a config and cannot contain a token. Otherwise, fails with `failure`.
     fn skip_foreign<T>(&mut self, config: &ConfigPath, failure: Failure) -> Result<Option<T>> {
-        match config.was_found().then(|| commands::reason_to_skip(config, &failure)).flatten() {
+        match commands::reason_to_skip(config, &failure) {
             Some(reason) => self.outcome.skipped.push((shown(&config.path), reason)),
             None => return Err(failure),
         }
