@@ -44,6 +44,17 @@ fn what_was_skipped_stands_beside_what_was_not_found() {
 }
 
 #[test]
+fn a_broken_file_is_said_to_be_searched_for_what_it_was() {
+    let folder = plain_tree("broken");
+    // This name is one of a likely secret, which is searched for only in texts that can be read.
+    folder.write("tree/d.yaml", "DB_PASSWORD: [hunter2-97,\n");
+    let searched = "; searched only for tokens and the names of listed secrets: none found\n";
+    says(&folder.run(&["check", "tree"]), 0, searched);
+    let said = folder.run(&["check", "tree", "--require", "/DB_PASSWORD"]);
+    says(&said, 6, "invalid YAML: tree/d.yaml");
+}
+
+#[test]
 fn backups_are_said_to_be_where_they_were_looked_for() {
     let folder = Folder::new("claims-backups");
     folder.make_configs(1);

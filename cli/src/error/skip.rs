@@ -17,7 +17,7 @@ pub(crate) enum SkipReason {
     /// It cannot be read as a config, and it contains no token.
     NoToken(Box<Failure>),
     /// It cannot be read as a config, and it contains neither a token nor the name of a secret.
-    NoTokenAndNoName(Box<Failure>),
+    NoTokenAndNoListedName(Box<Failure>),
     /// It is a config without tokens.
     NothingEncrypted,
     UnderNewKey,
@@ -48,8 +48,12 @@ impl fmt::Display for SkipReason {
                 "it contains a token, but its name is not a config's name: name it directly, or use --include"
             }
             Self::NoToken(failure) => return write!(f, "{}; it contains no token", failure.what()),
-            Self::NoTokenAndNoName(failure) => {
-                return write!(f, "{}; it contains no token and no name of a secret", failure.what());
+            Self::NoTokenAndNoListedName(failure) => {
+                return write!(
+                    f,
+                    "{}; searched only for tokens and the names of listed secrets: none found",
+                    failure.what()
+                );
             }
             Self::NothingEncrypted => "no encrypted values",
             Self::UnderNewKey => "already under the new key",

@@ -256,7 +256,7 @@ impl Looked {
         });
         match holds_none {
             true => {
-                self.skipped.push((shown(path), SkipReason::NoTokenAndNoName(Box::new(failure))));
+                self.skipped.push((shown(path), SkipReason::NoTokenAndNoListedName(Box::new(failure))));
             }
             false => self.failed.push((shown(path), failure)),
         }
