@@ -1,0 +1,34 @@
+//! The arguments of `decrypt`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Write a config with its secrets in plain text
+#[derive(Debug, Args)]
+#[command(after_help = TEXTCONV_HELP)]
+pub(crate) struct Decrypt {
+    /// The config to read [default: $PROXMOX_MCP_CONFIG]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to write; only you can read the file [default: stdout]
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite OUT if it exists
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
+    /// Give OUT the owner and group of CONFIG, and its mode without permissions for others
+    #[arg(long, requires = "output")]
+    pub(crate) keep_mode: bool,
+    /// For `git diff`: print a token unchanged if it cannot be decrypted, and do not fail
+    #[arg(long, conflicts_with_all = ["output", "force"])]
+    pub(crate) textconv: bool,
+    /// Print JSON: what was decrypted into OUT
+    #[arg(long, requires = "output", conflicts_with = "textconv")]
+    pub(crate) json: bool,
+}
+
+const TEXTCONV_HELP: &str = "\
+To see in `git diff` which secrets changed, in plain text and only on your terminal:
+  echo '*.encrypted.json diff=fernseal' >> .gitattributes
+  git config diff.fernseal.textconv 'fernseal decrypt --textconv'
+Leave diff.fernseal.cachetextconv off: git would keep the secrets in the repository.";

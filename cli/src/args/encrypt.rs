@@ -1,0 +1,66 @@
+//! The arguments of `encrypt`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{HELP, Select};
+use crate::quote::Pointer;
+
+/// Encrypt the secrets of a config
+#[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "\
+Examples:
+  fernseal encrypt config.json                 write config.encrypted.json
+  fernseal encrypt --in-place config.json --field /database/password
+  fernseal encrypt --in-place config.json --found --dry-run
+  fernseal encrypt configs/                    show what would be encrypted, and ask
+
+Secrets can be named once for all configs of a directory: in .fernseal.toml, see
+the section FILES of fernseal(1).")]
+pub(crate) struct Encrypt {
+    /// The config to read; or a directory, all of whose configs are encrypted in place: what is named, and what looks
+    /// like a secret
+    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Where to write [default: beside CONFIG, with the ending .encrypted.json]
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite OUT if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Replace CONFIG itself, which keeps its owner, group and mode
+    #[arg(long, conflicts_with_all = ["output", "force", "keep_mode"])]
+    pub(crate) in_place: bool,
+    /// Give OUT the owner, group and mode of CONFIG; without this option only you can read OUT
+    #[arg(long)]
+    pub(crate) keep_mode: bool,
+    /// Take the values at POINTER for secrets too, as in /proxmox/password or /env/* (can be repeated)
+    #[arg(long = "field", value_name = "POINTER")]
+    pub(crate) fields: Vec<Pointer>,
+    /// Take values for secrets too that look like secrets, as check finds them
+    #[arg(long)]
+    pub(crate) found: bool,
+    /// Say what would be encrypted; write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask before what was found is encrypted in place
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// In a directory, leave out configs that cannot be encrypted, and encrypt the others (exit code 8)
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    /// Also encrypt values that contain placeholders, such as ${VAR} or {{ name }}
+    #[arg(long)]
+    pub(crate) placeholders: bool,
+    /// Write legacy tokens, which share one salt
+    #[arg(long)]
+    pub(crate) legacy: bool,
+    /// Encrypt even with a master key of fewer than 16 bytes
+    #[arg(long)]
+    pub(crate) allow_short_key: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

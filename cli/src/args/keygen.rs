@@ -1,0 +1,19 @@
+//! The arguments of `keygen`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Make a new master key
+#[derive(Debug, Args)]
+pub(crate) struct Keygen {
+    /// Write the key to FILE, which only you can read; FILE must not exist
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the key to stdout, where it may end up in a log
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) print: bool,
+    /// Print JSON: the key's id and file
+    #[arg(long, requires = "output", conflicts_with = "print")]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,25 @@
+//! The arguments of `verify`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Select;
+use crate::time::MaxAge;
+
+/// Check that every token can be decrypted with the current keys
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Configs, or directories: all their files with a config's name [default: $PROXMOX_MCP_CONFIG]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Fail (exit code 3) if a token is older than AGE, as in 365d; as a rotation renews their time, this is the age of
+    /// the key
+    #[arg(long, value_name = "AGE")]
+    pub(crate) max_age: Option<MaxAge>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
