@@ -135,7 +135,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         candidate.judged.set(Some(source.identity()));
         Ok(document)
     };
-    verify_each(candidates.collect(), read, &keys, context, |candidate, checked| {
+    verify_each(candidates.collect(), read, &keys, &context.report, |candidate, checked| {
         match checked.and_then(|(document, checked)| verdict(&document, &checked, &keys)) {
             Ok(()) => removable.push(candidate),
             Err(failure) => kept.push((candidate.config, failure)),

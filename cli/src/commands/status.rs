@@ -163,7 +163,7 @@ impl State {
         }
         context.check_cost(&self.document)?;
         let checked = check(&self.document, keys);
-        checked.record(Verb::Status, path, &self.document, keys, context)?;
+        checked.record(Verb::Status, path, &self.document, keys, &context.audit)?;
         self.checked = Some(checked);
         Ok(())
     }

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
         context.check_cost(&document)?;
         Ok(document)
     };
-    verify_each(found.configs, read, &keys, context, |config, checked| {
+    verify_each(found.configs, read, &keys, &context.report, |config, checked| {
         let (document, checked) = match checked {
             Ok(checked) => checked,
             Err(failure) => {
@@ -133,6 +133,6 @@ fn tell(
             }
         }
     }
-    checked.record(Verb::Verify, path, document, keys, context)?;
+    checked.record(Verb::Verify, path, document, keys, &context.audit)?;
     checked.verdict(document, keys)
 }

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use rustix::fs::OFlags;
 use rustix::termios;
 
-use crate::context::Context;
+use crate::output::Report;
 use crate::output::terminal::has_escape_codes;
 use crate::platform;
 
@@ -33,8 +33,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(what: &'static str, files: usize, context: &Context) -> Self {
-        let wanted = io::stderr().is_terminal() && has_escape_codes() && !context.report.is_quiet();
+    pub(crate) fn new(what: &'static str, files: usize, report: &Report) -> Self {
+        let wanted = io::stderr().is_terminal() && has_escape_codes() && !report.is_quiet();
         Self { what, files, wanted, begun: Instant::now(), done: AtomicU64::new(0), bar: OnceLock::new() }
     }
 

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use fernseal_core::Error;
 
-use crate::audit::{Entry, Outcome, Verb};
+use crate::audit::{Audit, Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, SealedValue};
-use crate::context::Context;
 use crate::error::{Bug, Result};
 use crate::keys::Keyring;
+use crate::output::Report;
 use crate::output::progress::Progress;
 use crate::tokens::batch::{next_batch, open_each};
 use crate::tokens::{self, Opened};
@@ -24,10 +24,10 @@ pub(crate) fn verify_each<T>(
     configs: Vec<T>,
     load: impl Fn(&T) -> Result<ConfigText>,
     keys: &Keyring,
-    context: &Context,
+    report: &Report,
     mut then: impl FnMut(T, Result<(ConfigText, Verification)>),
 ) {
-    let progress = Progress::new("checking", configs.len(), context);
+    let progress = Progress::new("checking", configs.len(), report);
     let mut waiting = configs.into_iter();
     loop {
         let load = |config| (load(&config), config);
@@ -92,10 +92,10 @@ impl Verification {
         path: &Path,
         document: &ConfigText,
         keys: &Keyring,
-        context: &Context,
+        audit: &Audit,
     ) -> Result<()> {
         let failure = self.first_unopened(document).map(|(token, error)| document.refusal(token, error));
-        context.audit.record(&Entry {
+        audit.record(&Entry {
             verb,
             outcome: failure.map_or(Outcome::Done, Outcome::Refused),
             files: &[path],

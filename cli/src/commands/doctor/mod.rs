@@ -239,7 +239,7 @@ impl Doctor {
             return self.wrong("decryption", &failure);
         }
         let checked = check(document, keys);
-        if let Err(failure) = checked.record(Verb::Doctor, path, document, keys, context) {
+        if let Err(failure) = checked.record(Verb::Doctor, path, document, keys, &context.audit) {
             context.report.warn(failure.what());
         }
         let opened = (0..document.tokens.len()).filter(|at| checked.opens(*at).is_some()).count();

@@ -50,7 +50,7 @@ impl Doctor {
             context.check_cost(&document)?;
             Ok(document)
         };
-        verify_each(files, load, &keyring, context, |(config, is_backup), checked| match checked {
+        verify_each(files, load, &keyring, &context.report, |(config, is_backup), checked| match checked {
             Ok((document, checked)) => self.take_note(&document, &checked, is_backup, &mut opens),
             Err(failure) if reason_to_skip(&config, &failure).is_some() => {}
             Err(failure) => self.wrong("config file", &failure),

@@ -139,7 +139,7 @@ impl Tree<'_> {
     /// may be left out.
     fn plan(&mut self, found: &mut Found) -> Result<Vec<Planned>> {
         let context = self.context;
-        let progress = Progress::new("reading", found.configs.len(), context);
+        let progress = Progress::new("reading", found.configs.len(), &context.report);
         let mut planned = Vec::new();
         let mut settings = SecretsFiles::default();
         self.skipped.extend(found.skipped.iter().map(|(path, why)| (shown(path), why.clone())));
@@ -207,7 +207,7 @@ impl Tree<'_> {
     /// that were not reached.
     fn seal<'p>(&mut self, planned: &'p [Planned], keys: &Keyring) -> Result<(Vec<Done<'p>>, usize)> {
         let context = self.context;
-        let progress = Progress::new("encrypting", planned.len(), context);
+        let progress = Progress::new("encrypting", planned.len(), &context.report);
         let mut settings = SecretsFiles::default();
         let (mut done, mut left, mut waiting) = (Vec::new(), 0, planned.iter());
         while waiting.len() > 0 && !interrupt::requested() {

@@ -98,7 +98,7 @@ fn roll_back(
     args: &Rotate,
     context: &Context,
 ) -> Vec<(String, Result<RollbackOutcome>)> {
-    let progress = Progress::new("rolling back", configs.len(), context);
+    let progress = Progress::new("rolling back", configs.len(), &context.report);
     let mut files = Vec::with_capacity(configs.len());
     let mut waiting = configs.iter().take_while(|_| !interrupt::requested());
     loop {

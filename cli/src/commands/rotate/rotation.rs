@@ -313,7 +313,7 @@ impl Rotation<'_> {
     /// report.
     fn check(&mut self, configs: &[ConfigPath], backup: BackupPlace<'_>) -> Result<Vec<VerifiedFile>> {
         let context = self.context;
-        let progress = Progress::new("checking", configs.len(), context);
+        let progress = Progress::new("checking", configs.len(), &context.report);
         let mut checked = Vec::new();
         let mut waiting = configs.iter().take_while(|_| !interrupt::requested());
         loop {
@@ -515,7 +515,7 @@ impl Rotation<'_> {
     /// files are still rotated. With threads, one batch is written while the next one is read and its keys are derived.
     /// No more than two batches are in memory.
     fn reseal(&mut self, checked: Vec<VerifiedFile>) {
-        let progress = Progress::new("rotating", checked.len(), self.context);
+        let progress = Progress::new("rotating", checked.len(), &self.context.report);
         let new_key_in_use = AtomicBool::new(false);
         let writers = if self.args.jobs == Some(NonZeroUsize::MIN) { 0 } else { WRITERS };
         let args = self.args;
