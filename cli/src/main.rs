@@ -24,11 +24,12 @@ use fernseal_core::stack;
 
 use args::{Cli, Command};
 use audit::Audit;
+use commands::Reading;
 use config::text::TextFormat;
 use context::Context;
 use env::USED_STACK;
 use error::Failure;
-use keys::derive;
+use keys::{KeyOptions, derive};
 use output::Report;
 use output::terminal::Prompts;
 
@@ -49,11 +50,15 @@ fn run() -> ExitCode {
     let context = Context {
         report: Report::new(cli.common.quiet, cli.common.verbose),
         audit: Audit::new(cli.common.audit_log),
-        key_file: cli.common.key_file,
-        format: cli.common.format.as_deref().and_then(TextFormat::of_option),
-        prompts: Prompts::new(cli.common.no_input),
-        key_command: cli.common.key_command,
-        max_tokens: cli.common.max_tokens,
+        keys: KeyOptions {
+            file: cli.common.key_file,
+            command: cli.common.key_command,
+            prompts: Prompts::new(cli.common.no_input),
+        },
+        reading: Reading {
+            format: cli.common.format.as_deref().and_then(TextFormat::of_option),
+            max_tokens: cli.common.max_tokens,
+        },
         lock_wait,
     };
     let done = match &cli.command {

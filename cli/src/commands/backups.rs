@@ -127,11 +127,11 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
     }
     let candidates = std::mem::take(&mut listed.configs).into_iter();
     let candidates = candidates.map(|(config, backups)| Candidate { config, backups, judged: Cell::new(None) });
-    let keys = context.keys()?;
+    let keys = Keyring::load(&context.keys, &context.report)?;
     let mut removable = Vec::new();
     let mut kept = Vec::new();
     let read = |candidate: &Candidate| {
-        let (source, document) = read_to_open(&candidate.config, context)?;
+        let (source, document) = read_to_open(&candidate.config, context.reading, &context.report)?;
         candidate.judged.set(Some(source.identity()));
         Ok(document)
     };
@@ -148,7 +148,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
             if !args.at.json {
                 backups().try_for_each(|backup| output::result(shown(&backup.path)))?;
             }
-            super::confirm(Question::RemoveBackups { number: backups().count() }, context)?;
+            super::confirm(Question::RemoveBackups { number: backups().count() }, context.keys.prompts)?;
         }
         // Lock only now: a lock must not be held while a prompt waits for an answer.
         let configs: Vec<_> = removable.iter().map(|candidate| candidate.config.clone()).collect();
@@ -244,7 +244,7 @@ impl<'c> Removal<'c> {
     fn remove(&mut self, candidate: &'c Candidate, keys: &Keyring, names_each: bool, context: &Context) -> Result<()> {
         let Candidate { config, backups, judged } = candidate;
         if !judged.get().is_some_and(|identity| config.is_still(identity)) {
-            let (_, document) = read_to_open(config, context)?;
+            let (_, document) = read_to_open(config, context.reading, &context.report)?;
             verdict(&document, &verify::check(&document, keys), keys)?;
         }
         for backup in backups {

@@ -32,22 +32,22 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
     let config = ConfigPath::named(&path);
     let (source, document) = match config.is_stream() {
         true if args.keep_mode => return Err(UsageFailure::StreamHasNoMode.into()),
-        true => (None, look(&config, context)?),
-        false => load(&config, context).map(|(source, document)| (Some(source), document))?,
+        true => (None, look(&config, context.reading, &context.report)?),
+        false => load(&config, context.reading, &context.report).map(|(source, document)| (Some(source), document))?,
     };
     if let (Some(out), Some(source)) = (out, &source) {
         super::refuse_same_file(source, out, UsageFailure::DecryptedOverInput { path: out.clone() })?;
     }
-    let keys = if document.tokens.is_empty() { None } else { Some(context.keys()?) };
+    let keys = if document.tokens.is_empty() { None } else { Some(Keyring::load(&context.keys, &context.report)?) };
     // Lock only now: a lock must not be held while the user types a key. From here on, a change to OUT by another
     // program is detected and kept.
     let mut output = None;
     if let Some(out) = out {
-        output = Some((out, super::lock(out, context)?, Output::at(out, args.force)?));
+        output = Some((out, super::lock(out, context.lock_wait, context)?, Output::at(out, args.force)?));
     }
     let mut edits = Vec::new();
     if let Some(keys) = keys {
-        let secrets = open_all(&document, &keys, context)?;
+        let secrets = open_all(&document, &keys, context.reading, &context.report)?;
         edits = document.opened_to(document.tokens.iter().zip(secrets.iter().map(|secret| secret.as_str())))?;
         context.audit.record(&Entry {
             verb: Verb::Decrypt,
@@ -89,10 +89,10 @@ pub(crate) fn run(args: &Decrypt, context: &Context) -> Result<()> {
 fn textconv(path: &Path, context: &Context) -> Result<()> {
     let config = ConfigPath::named(path);
     let bytes = if config.is_stream() { config.read_stream()? } else { config.read()?.take_bytes() };
-    let Ok(document) = ConfigText::parse(path, bytes.clone(), super::format_source(&config, context)) else {
+    let Ok(document) = ConfigText::parse(path, bytes.clone(), context.reading.format_source(&config)) else {
         return output::result_bytes(&[&bytes]);
     };
-    let edits = match document.tokens.is_empty() || !Keyring::is_set(context.key_options()) {
+    let edits = match document.tokens.is_empty() || !Keyring::is_set(&context.keys) {
         true => Vec::new(),
         false => open_what_opens(&document, path, context).unwrap_or_else(|failure| {
             context.report.warn(format_args!("{}; the tokens are shown as they are", failure.what()));
@@ -104,8 +104,8 @@ fn textconv(path: &Path, context: &Context) -> Result<()> {
 
 /// Returns the edits for the tokens that the keys open.
 fn open_what_opens(document: &ConfigText, path: &Path, context: &Context) -> Result<Vec<Edit>> {
-    context.check_cost(document)?;
-    let keys = context.keys()?;
+    context.reading.check_cost(document)?;
+    let keys = Keyring::load(&context.keys, &context.report)?;
     let tokens: Vec<_> = document.tokens.iter().map(|token| (document, token)).collect();
     let (mut secrets, mut pointers) = (Vec::new(), Vec::new());
     for ((_, token), opened) in tokens.iter().zip(tokens::open(&tokens, &keys)) {

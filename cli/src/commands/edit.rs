@@ -39,17 +39,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         super::refuse_swapped("edit", &args.config, Some("--field"), (**pointer).as_ref())?;
     }
     let fields = NamedValues::of_option("--field", &args.fields)?;
-    let (source, document) = read(&args.config, context)?;
+    let (source, document) = read(&args.config, context.reading, &context.report)?;
     source.check_replaceable()?;
     // Check this before the user types anything.
     document.check_values_known()?;
     let settings = SecretsFile::nearest(&ConfigPath::named(&args.config))?;
-    let keys = context.keys()?;
+    let keys = Keyring::load(&context.keys, &context.report)?;
     let master = keys.sealing(args.allow_short_key)?;
     // A token that is not a whole value stays encrypted in the text, because its secret could not be found again after
     // the edit.
     let tokens: Vec<&SealedValue> = document.tokens.iter().filter(|token| token.is_value()).collect();
-    let secrets = open(&document, &tokens, &keys, context)?;
+    let secrets = open(&document, &tokens, &keys, context.reading, &context.report)?;
     let with_secrets = || tokens.iter().copied().zip(secrets.iter().map(|secret| secret.as_str()));
     let pointers = document.pointers();
     let mut entry = Entry {
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         // once a token is below it.
         ConfigText::parse(&document.path, pieces.concat(), document.source)?;
         // Lock only now: the editor may be open for hours, and other runs must not wait for it.
-        let _lock = super::lock(&args.config, context)?;
+        let _lock = super::lock(&args.config, context.lock_wait, context)?;
         interrupt::stop_if_requested()?;
         match source.replace(&pieces) {
             Ok(caveats) => super::tell_caveats(caveats, context),
@@ -119,7 +119,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
                 return Err(FileFailure::ChangedWhileEdited { path: document.path, edited: path }.into());
             }
             Err(failure) if failure.exit() == Exit::Interrupted => return Err(failure),
-            Err(failure) if context.prompts.absence().is_none() => {
+            Err(failure) if context.keys.prompts.absence().is_none() => {
                 say_failure(&failure);
                 edit_again(&document.path, context)?;
             }
@@ -162,7 +162,7 @@ fn edit_again(config: &Path, context: &Context) -> Result<()> {
     let question = "Edit it again? Press Enter, or type discard to throw the changes away: ";
     let otherwise = Consequence::ChangesGone { config: config.to_owned() };
     loop {
-        match context.prompts.ask(question, &otherwise)? {
+        match context.keys.prompts.ask(question, &otherwise)? {
             Ok((Answer::Other, word)) if word == "discard" => {
                 return Err(TerminalFailure::Discarded { config: config.to_owned() }.into());
             }
@@ -177,7 +177,7 @@ fn check_pasted(saved: &ConfigText, pasted: &[usize], keys: &Keyring, context: &
     let tokens: Vec<_> =
         pasted.iter().filter_map(|start| saved.token_from(*start)).map(|token| (saved, token)).collect();
     if !tokens.is_empty() {
-        context.check_cost(saved)?;
+        context.reading.check_cost(saved)?;
     }
     let opened = tokens::open(&tokens, keys);
     let refused = tokens.iter().zip(opened).find_map(|((_, token), opened)| Some((token, opened.err()?)));

@@ -12,6 +12,7 @@ use crate::args::Get;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::context::Context;
 use crate::error::{Result, UsageFailure};
+use crate::keys::Keyring;
 use crate::output;
 use crate::store::ConfigPath;
 
@@ -29,14 +30,15 @@ pub(crate) fn run(args: &Get, context: &Context) -> Result<()> {
     };
     let path = config_or_default(config).map_err(or_no_pointer)?;
     super::refuse_swapped("get", &path, None, pointer.as_ref())?;
-    let document = look(&ConfigPath::named(&path), context)?;
+    let document = look(&ConfigPath::named(&path), context.reading, &context.report)?;
     let value = document.find(pointer).map_err(or_no_pointer)?;
     let tokens = document.tokens_of(&value);
     let text = if tokens.is_empty() {
         unsealed(&document, &value, pointer)?
     } else {
-        let keys = context.keys()?;
-        let opened: Vec<_> = tokens.iter().copied().zip(open(&document, &tokens, &keys, context)?).collect();
+        let keys = Keyring::load(&context.keys, &context.report)?;
+        let opened: Vec<_> =
+            tokens.iter().copied().zip(open(&document, &tokens, &keys, context.reading, &context.report)?).collect();
         let text = opened_value(&document, &value, pointer, &opened)?;
         context.audit.record(&Entry {
             verb: Verb::Get,

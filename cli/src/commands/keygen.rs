@@ -23,7 +23,7 @@ use crate::store::{self, Unsyncable};
 pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
     if args.output.is_none()
         && !args.print
-        && let Some(why) = context.prompts.cannot_show_key()
+        && let Some(why) = context.keys.prompts.cannot_show_key()
     {
         return Err(KeyFailure::NowhereToShow { why }.into());
     }

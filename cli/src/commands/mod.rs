@@ -17,6 +17,7 @@ pub(crate) mod keygen;
 pub(crate) mod man;
 pub(crate) mod merge;
 pub(crate) mod open;
+mod reading;
 pub(crate) mod rotate;
 pub(crate) mod run;
 pub(crate) mod seal;
@@ -27,11 +28,13 @@ pub(crate) mod verify;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fernseal_core::Error;
 use fernseal_core::token::{Format, PREFIX};
 use zeroize::Zeroizing;
 
+pub(crate) use self::reading::Reading;
 use crate::args::Select;
 use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, FormatSource, Place, SealedValue};
@@ -42,7 +45,8 @@ use crate::error::{
 };
 use crate::interrupt;
 use crate::keys::Keyring;
-use crate::output::terminal::Answer;
+use crate::output::Report;
+use crate::output::terminal::{Answer, Prompts};
 use crate::quote::{is_key_text, shown};
 use crate::store::{self, Caveats, ConfigFile, ConfigPath, Found, Glob, Identity, Lock, Notice, Selection};
 use crate::time::{self, MaxAge};
@@ -78,10 +82,10 @@ pub(crate) fn find(paths: &[PathBuf], select: &Select) -> Result<Found> {
 }
 
 /// Takes the lock for writing `config`, and removes temporary files that killed runs left beside it.
-fn lock(config: &Path, context: &Context) -> Result<Lock> {
+fn lock(config: &Path, wait: Duration, context: &Context) -> Result<Lock> {
     let config = ConfigPath::named(config);
     let tell = |notice| tell_notice(notice, context);
-    let lock = store::lock(&[config], context.lock_wait, &tell)?;
+    let lock = store::lock(&[config], wait, &tell)?;
     lock.remove_leftovers(&tell);
     Ok(lock)
 }
@@ -126,8 +130,8 @@ fn refuse_swapped(verb: &'static str, config: &Path, option: Option<&'static str
 }
 
 /// Asks a question. Any answer but yes, including Enter, means no.
-fn confirm(question: Question, context: &Context) -> Result<()> {
-    match context.prompts.ask(&format!("{question} Type yes: "), &question.otherwise())? {
+fn confirm(question: Question, prompts: Prompts) -> Result<()> {
+    match prompts.ask(&format!("{question} Type yes: "), &question.otherwise())? {
         Ok((Answer::Yes, _)) => Ok(()),
         Ok(_) => Err(TerminalFailure::NotConfirmed { question }.into()),
         Err(why) => Err(TerminalFailure::NotAsked { question, why }.into()),
@@ -135,26 +139,26 @@ fn confirm(question: Question, context: &Context) -> Result<()> {
 }
 
 /// Reads a config for a command that does not write it. The config may be a stream.
-pub(crate) fn look(config: &ConfigPath, context: &Context) -> Result<ConfigText> {
+pub(crate) fn look(config: &ConfigPath, reading: Reading, report: &Report) -> Result<ConfigText> {
     if !config.is_stream() {
-        return load(config, context).map(|(_, document)| document);
+        return load(config, reading, report).map(|(_, document)| document);
     }
     // A file with the name `-` is given as `./-`.
     let path = if config.path.as_os_str() == "-" { Path::new("stdin") } else { &*config.path };
-    let document = ConfigText::parse(path, config.read_stream()?, format_source(config, context))?;
-    tell_tokens(&document, context);
+    let document = ConfigText::parse(path, config.read_stream()?, reading.format_source(config))?;
+    tell_tokens(&document, report);
     Ok(document)
 }
 
 /// Reads the config that the user named.
-fn read(path: &Path, context: &Context) -> Result<(ConfigFile, ConfigText)> {
-    load(&ConfigPath::named(path), context)
+fn read(path: &Path, reading: Reading, report: &Report) -> Result<(ConfigFile, ConfigText)> {
+    load(&ConfigPath::named(path), reading, report)
 }
 
 /// Reads a config. Turns on debug messages if the config asks for them.
-pub(crate) fn load(config: &ConfigPath, context: &Context) -> Result<(ConfigFile, ConfigText)> {
+pub(crate) fn load(config: &ConfigPath, reading: Reading, report: &Report) -> Result<(ConfigFile, ConfigText)> {
     let mut source = config.read()?;
-    let document = parse(config, &mut source, context)?;
+    let document = parse(config, &mut source, reading, report)?;
     Ok((source, document))
 }
 
@@ -174,31 +178,30 @@ pub(crate) fn read_again(
 }
 
 /// Reads a config as [`load`] does, before all its tokens are opened. Fails if that takes too many derivations.
-pub(crate) fn read_to_open(config: &ConfigPath, context: &Context) -> Result<(ConfigFile, ConfigText)> {
-    let (source, document) = load(config, context)?;
-    context.check_cost(&document)?;
+pub(crate) fn read_to_open(config: &ConfigPath, reading: Reading, report: &Report) -> Result<(ConfigFile, ConfigText)> {
+    let (source, document) = load(config, reading, report)?;
+    reading.check_cost(&document)?;
     Ok((source, document))
 }
 
-/// Returns what determines the format of `config`. `--format` applies only to configs that the user named.
-pub(crate) fn format_source(config: &ConfigPath, context: &Context) -> FormatSource {
-    let by_itself = if config.is_stream() { FormatSource::Content } else { FormatSource::Name };
-    context.format.filter(|_| !config.was_found()).map_or(by_itself, FormatSource::Given)
-}
-
 /// Parses a config that was read: the second half of [`load`].
-pub(crate) fn parse(config: &ConfigPath, source: &mut ConfigFile, context: &Context) -> Result<ConfigText> {
-    let document = ConfigText::parse(&config.path, source.take_bytes(), format_source(config, context))?;
-    tell_tokens(&document, context);
+pub(crate) fn parse(
+    config: &ConfigPath,
+    source: &mut ConfigFile,
+    reading: Reading,
+    report: &Report,
+) -> Result<ConfigText> {
+    let document = ConfigText::parse(&config.path, source.take_bytes(), reading.format_source(config))?;
+    tell_tokens(&document, report);
     Ok(document)
 }
 
 /// Turns debug mode on if the config asks for it, and then prints its tokens as debug messages.
-fn tell_tokens(document: &ConfigText, context: &Context) {
+fn tell_tokens(document: &ConfigText, report: &Report) {
     if document.wants_debug() {
-        context.report.be_verbose();
+        report.be_verbose();
     }
-    context.report.trace(format_args!(
+    report.trace(format_args!(
         "{}: {} bytes, {} values that begin with enc:",
         document.name,
         document.text.len(),
@@ -206,8 +209,8 @@ fn tell_tokens(document: &ConfigText, context: &Context) {
     ));
     for token in &document.tokens {
         match token.form {
-            Ok((format, _)) => context.report.trace(format_args!("{}: {}", token.pointer, format_name(&format))),
-            Err(_) => context.report.trace(format_args!("{}: not a token", token.pointer)),
+            Ok((format, _)) => report.trace(format_args!("{}: {}", token.pointer, format_name(&format))),
+            Err(_) => report.trace(format_args!("{}: not a token", token.pointer)),
         }
     }
 }
@@ -225,11 +228,22 @@ fn open(
     document: &ConfigText,
     tokens: &[&SealedValue],
     keys: &Keyring,
-    context: &Context,
+    reading: Reading,
+    report: &Report,
 ) -> Result<Vec<Zeroizing<String>>> {
     if tokens.len() > 1 {
-        context.check_cost(document)?;
+        reading.check_cost(document)?;
     }
+    open_unlimited(document, tokens, keys, report)
+}
+
+/// Does the same as [`open`], whatever it costs.
+fn open_unlimited(
+    document: &ConfigText,
+    tokens: &[&SealedValue],
+    keys: &Keyring,
+    report: &Report,
+) -> Result<Vec<Zeroizing<String>>> {
     let tokens: Vec<_> = tokens.iter().map(|token| (document, *token)).collect();
     let mut opened = Vec::with_capacity(tokens.len());
     for part in tokens.chunks(UNINTERRUPTED) {
@@ -241,24 +255,15 @@ fn open(
         .zip(opened)
         .map(|((_, token), opened)| {
             let secret = opened.and_then(|opened| into_text(opened.plain));
-            context.report.trace(format_args!(
-                "{}: {}",
-                token.pointer,
-                if secret.is_ok() { "opened" } else { "refused" }
-            ));
+            report.trace(format_args!("{}: {}", token.pointer, if secret.is_ok() { "opened" } else { "refused" }));
             secret.map_err(|error| tokens::refusal(document, token, error, keys))
         })
         .collect()
 }
 
 /// Opens one token.
-fn open_one(
-    document: &ConfigText,
-    token: &SealedValue,
-    keys: &Keyring,
-    context: &Context,
-) -> Result<Zeroizing<String>> {
-    only(open(document, &[token], keys, context)?)
+fn open_one(document: &ConfigText, token: &SealedValue, keys: &Keyring, report: &Report) -> Result<Zeroizing<String>> {
+    only(open_unlimited(document, &[token], keys, report)?)
 }
 
 /// Returns the only element of a list.
@@ -269,8 +274,13 @@ fn only<T>(things: Vec<T>) -> Result<T> {
 }
 
 /// Opens all tokens of a config. Returns their secrets, or the first failure.
-fn open_all(document: &ConfigText, keys: &Keyring, context: &Context) -> Result<Vec<Zeroizing<String>>> {
-    open(document, &document.tokens.iter().collect::<Vec<_>>(), keys, context)
+fn open_all(
+    document: &ConfigText,
+    keys: &Keyring,
+    reading: Reading,
+    report: &Report,
+) -> Result<Vec<Zeroizing<String>>> {
+    open(document, &document.tokens.iter().collect::<Vec<_>>(), keys, reading, report)
 }
 
 /// Returns a value that is not a token as text: a string without its escapes, a number or boolean as written.

@@ -11,6 +11,7 @@ use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, FormatSource, TextFormat};
 use crate::context::Context;
 use crate::error::{FileFailure, Result, TokenFailure, UsageFailure};
+use crate::keys::Keyring;
 use crate::output;
 
 pub(crate) fn run(args: &Open, context: &Context) -> Result<()> {
@@ -27,8 +28,8 @@ pub(crate) fn run(args: &Open, context: &Context) -> Result<()> {
     if token.text(&document) != document.text.as_str() {
         return Err(TokenFailure::NotOneToken.into());
     }
-    let keys = context.keys()?;
-    let secret = open_one(&document, token, &keys, context)?;
+    let keys = Keyring::load(&context.keys, &context.report)?;
+    let secret = open_one(&document, token, &keys, &context.report)?;
     context.audit.record(&Entry {
         verb: Verb::Open,
         outcome: Outcome::Done,

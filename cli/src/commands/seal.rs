@@ -11,6 +11,7 @@ use crate::args::Seal;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::context::Context;
 use crate::error::{ConfigFailure, Consequence, Result, SecretFor, UsageFailure};
+use crate::keys::Keyring;
 use crate::output;
 use crate::time;
 use crate::tokens;
@@ -19,7 +20,7 @@ pub(crate) fn run(args: &Seal, context: &Context) -> Result<()> {
     if !args.surplus.is_empty() {
         return Err(UsageFailure::SecretAsArgument { secret: SecretFor::Token }.into());
     }
-    let keys = context.keys()?;
+    let keys = Keyring::load(&context.keys, &context.report)?;
     let master = keys.sealing(args.allow_short_key)?;
     let secret = read_secret(args, context)?;
     let token = tokens::seal_one(master, &secret, time::now())?;
@@ -39,6 +40,7 @@ fn read_secret(args: &Seal, context: &Context) -> Result<Zeroizing<String>> {
     };
     let secret = if io::stdin().is_terminal() {
         let [first, second] = context
+            .keys
             .prompts
             .ask_secret_twice("Secret: ", &Consequence::NothingSealed)?
             .map_err(|why| UsageFailure::SecretMissing { secret: SecretFor::Token, why })?;

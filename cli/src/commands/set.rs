@@ -28,17 +28,17 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
         return Err(UsageFailure::SecretAsArgument { secret: secret_for(args) }.into());
     }
     super::refuse_swapped("set", &args.config, None, (*args.pointer).as_ref())?;
-    let (mut source, mut document) = read(&args.config, context)?;
+    let (mut source, mut document) = read(&args.config, context.reading, &context.report)?;
     // Check the pointer before asking for a key or a secret.
     Target::find(&document, args)?;
-    let keys = context.keys()?;
+    let keys = Keyring::load(&context.keys, &context.report)?;
     let master = keys.sealing(args.allow_short_key)?;
     check_keys(args, &document, &keys)?;
     let secret = read_secret(args, &document, context)?;
     // Lock only now: a lock must not be held while the user types.
-    let _lock = super::lock(&args.config, context)?;
+    let _lock = super::lock(&args.config, context.lock_wait, context)?;
     if !source.is_unchanged()? {
-        (source, document) = read(&args.config, context)?;
+        (source, document) = read(&args.config, context.reading, &context.report)?;
         check_keys(args, &document, &keys)?;
     }
     let target = Target::find(&document, args)?;
@@ -150,6 +150,7 @@ fn secret_for(args: &Set) -> SecretFor {
 fn ask(args: &Set, context: &Context) -> Result<Zeroizing<String>> {
     let question = format!("Secret for {}: ", args.pointer);
     let [first, second] = context
+        .keys
         .prompts
         .ask_secret_twice(&question, &Consequence::NoSecret)?
         .map_err(|why| UsageFailure::SecretMissing { secret: secret_for(args), why })?;

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     };
     found.look_at_others();
     found.refuse_none()?;
-    let key_is_set = Keyring::is_set(context.key_options());
+    let key_is_set = Keyring::is_set(&context.keys);
     if let ([config], false, [], []) = (&*found.configs, args.paths.len() > 1, &*found.skipped, &*found.unread)
         && !config.was_found()
     {
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     let mut skipped: Vec<_> = found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)).collect();
     let (mut entries, mut failed, mut failures) = (Vec::new(), Vec::new(), Vec::new());
     let (mut looked_at, mut aged) = (0, 0);
-    let keys = if args.verify { Some(context.keys()?) } else { None };
+    let keys = if args.verify { Some(Keyring::load(&context.keys, &context.report)?) } else { None };
     let ids = keys.as_ref().map(|keys| {
         let masters: Vec<_> = keys.all().iter().map(|key| &**key).collect();
         derive::ids(&masters).iter().map(ToString::to_string).collect::<Vec<_>>()
@@ -121,7 +121,11 @@ fn tell_rows(rows: Vec<[String; 6]>) -> Result<()> {
 /// Reports on the only config.
 fn of_one(config: &ConfigPath, key_is_set: bool, args: &Status, context: &Context) -> Result<()> {
     let mut state = State::of(config, context)?;
-    let keys = if args.verify && !state.document.tokens.is_empty() { Some(context.keys()?) } else { None };
+    let keys = if args.verify && !state.document.tokens.is_empty() {
+        Some(Keyring::load(&context.keys, &context.report)?)
+    } else {
+        None
+    };
     if let Some(keys) = &keys {
         state.verify(&config.path, keys, context)?;
     }
@@ -152,7 +156,7 @@ struct State {
 
 impl State {
     fn of(config: &ConfigPath, context: &Context) -> Result<Self> {
-        let document = look(config, context)?;
+        let document = look(config, context.reading, &context.report)?;
         Ok(Self { token_value: TokenValue::of(&document), document, checked: None })
     }
 
@@ -161,7 +165,7 @@ impl State {
         if self.document.tokens.is_empty() {
             return Ok(());
         }
-        context.check_cost(&self.document)?;
+        context.reading.check_cost(&self.document)?;
         let checked = check(&self.document, keys);
         checked.record(Verb::Status, path, &self.document, keys, &context.audit)?;
         self.checked = Some(checked);

@@ -16,9 +16,9 @@ use crate::quote::count;
 pub(crate) fn run(args: &Unset, context: &Context) -> Result<()> {
     super::refuse_swapped("unset", &args.config, None, (*args.pointer).as_ref())?;
     // Fail early: do not wait for a lock if the value cannot be removed.
-    read(&args.config, context)?.1.remove(&args.pointer)?;
-    let _lock = super::lock(&args.config, context)?;
-    let (source, document) = read(&args.config, context)?;
+    read(&args.config, context.reading, &context.report)?.1.remove(&args.pointer)?;
+    let _lock = super::lock(&args.config, context.lock_wait, context)?;
+    let (source, document) = read(&args.config, context.reading, &context.report)?;
     let edits = Edits::new(&document, vec![document.remove(&args.pointer)?])?;
     let removed = tokens_at(&document, &args.pointer)?;
 

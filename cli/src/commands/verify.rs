@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     };
     found.look_at_others();
     found.refuse_none()?;
-    let keys = context.keys()?;
+    let keys = Keyring::load(&context.keys, &context.report)?;
     let mut entries = Vec::new();
     let mut failures = Vec::new();
     let mut skipped: Vec<_> = found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)).collect();
@@ -41,8 +41,8 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
     }
     let mut aged = 0;
     let read = |config: &ConfigPath| {
-        let document = look(config, context)?;
-        context.check_cost(&document)?;
+        let document = look(config, context.reading, &context.report)?;
+        context.reading.check_cost(&document)?;
         Ok(document)
     };
     verify_each(found.configs, read, &keys, &context.report, |config, checked| {

@@ -26,7 +26,7 @@ pub(crate) struct Candidate {
 
 /// Returns all available keys, each once, and the failures of the places that could not be read. The first key is the
 /// one that commands seal with, if there is one.
-pub(crate) fn candidates(options: KeyOptions<'_>, report: &Report) -> (Vec<Candidate>, Vec<Failure>) {
+pub(crate) fn candidates(options: &KeyOptions, report: &Report) -> (Vec<Candidate>, Vec<Failure>) {
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for place in places(options, report) {
         match place.found {

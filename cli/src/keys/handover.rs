@@ -24,7 +24,7 @@ pub(crate) struct KeyStore {
 
 impl KeyStore {
     /// Fails if there is no key command.
-    pub(crate) fn new(command: &OsStr, options: KeyOptions<'_>) -> Result<Self> {
+    pub(crate) fn new(command: &OsStr, options: &KeyOptions) -> Result<Self> {
         let key_command = source::key_command(options).ok_or(UsageFailure::NoKeyCommandForStore)?;
         Ok(Self { command: command.to_owned(), key_command })
     }

@@ -34,8 +34,8 @@ pub(crate) struct Keyring {
 impl Keyring {
     /// Loads the keys from where the user set them, or asks for the master key at the terminal. A command calls this
     /// before it changes anything: the message after a cancelled prompt says that nothing was changed.
-    pub(crate) fn load(options: KeyOptions<'_>, prompts: Prompts, report: &Report) -> Result<Self> {
-        Self::from_places(places(options, report), prompts, report)
+    pub(crate) fn load(options: &KeyOptions, report: &Report) -> Result<Self> {
+        Self::from_places(places(options, report), options.prompts, report)
     }
 
     /// Loads the master key from what was found in `places`, and the previous keys. If no place has a master key, asks
@@ -94,12 +94,12 @@ impl Keyring {
     }
 
     /// Reports whether a master key is set anywhere, so that no prompt is needed.
-    pub(crate) fn is_set(options: KeyOptions<'_>) -> bool {
+    pub(crate) fn is_set(options: &KeyOptions) -> bool {
         !sources(options).is_empty()
     }
 
     /// Returns the files from which the master key would be read.
-    pub(crate) fn files(options: KeyOptions<'_>) -> Vec<PathBuf> {
+    pub(crate) fn files(options: &KeyOptions) -> Vec<PathBuf> {
         let file = |source| match source {
             Source::File { path, .. } | Source::HomeFile(path) => Some(path),
             Source::Text { .. } | Source::Command { .. } => None,

@@ -3,7 +3,7 @@
 //!
 //! Change this module to add a source. Which keys a command then works with is defined in `keyring`.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -22,6 +22,7 @@ use crate::error::{Failure, HomeFileFlaw, KeyFailure, KeySource, KeyTextFlaw, Na
 use crate::keys::double_encoding::warn_if_encoded_twice;
 use crate::keys::{Master, command, derive};
 use crate::output::Report;
+use crate::output::terminal::Prompts;
 use crate::quote::{is_key_text, shown};
 use crate::store::owners;
 
@@ -33,14 +34,17 @@ const MAX_KEY_FILE: u64 = 64 * 1024;
 /// The default key file in the home directory.
 const HOME_FILE: &str = ".proxmox_mcp_key";
 
-/// The options that name the master key.
-#[derive(Clone, Copy)]
-pub(crate) struct KeyOptions<'a> {
-    pub(crate) file: Option<&'a Path>,
-    pub(crate) command: Option<&'a OsStr>,
+/// The options that name the master key, and whether the user may be asked for it.
+pub(crate) struct KeyOptions {
+    /// The value of `--key-file`.
+    pub(crate) file: Option<PathBuf>,
+    /// The value of `--key-command`.
+    pub(crate) command: Option<OsString>,
+    pub(crate) prompts: Prompts,
 }
 
-impl KeyOptions<'_> {
+impl KeyOptions {
+    /// Reports whether an option names the key.
     pub(crate) fn is_any(&self) -> bool {
         self.file.is_some() || self.command.is_some()
     }
@@ -142,7 +146,7 @@ pub(crate) enum Found {
 }
 
 /// Reads all places, in order of precedence. Runs a key command only if no place takes precedence over it.
-pub(crate) fn places(options: KeyOptions<'_>, report: &Report) -> Vec<KeyPlace> {
+pub(crate) fn places(options: &KeyOptions, report: &Report) -> Vec<KeyPlace> {
     let candidates = candidates(options);
     let first = candidates.iter().filter(|candidate| candidate.source.is_some()).map(|candidate| candidate.rank).min();
     let look = |Candidate { rank, kind, name, source }: Candidate| {
@@ -159,7 +163,7 @@ pub(crate) fn places(options: KeyOptions<'_>, report: &Report) -> Vec<KeyPlace> 
 }
 
 /// Returns the sources that apply: all that are set in the first rank that has any.
-pub(super) fn sources(options: KeyOptions<'_>) -> Vec<Source> {
+pub(super) fn sources(options: &KeyOptions) -> Vec<Source> {
     let set: Vec<(Precedence, Source)> =
         candidates(options).into_iter().filter_map(|candidate| Some((candidate.rank, candidate.source?))).collect();
     let first = set.first().map(|(rank, _)| *rank);
@@ -170,12 +174,12 @@ pub(super) fn sources(options: KeyOptions<'_>) -> Vec<Source> {
 /// that.
 pub(crate) fn is_default_key_file(path: &Path) -> bool {
     let same = |home: &Path| matches!((home.canonicalize(), path.canonicalize()), (Ok(home), Ok(path)) if home == path);
-    let no_options = KeyOptions { file: None, command: None };
-    matches!(sources(no_options).as_slice(), [Source::HomeFile(home)] if same(home))
+    let no_options = KeyOptions { file: None, command: None, prompts: Prompts::new(true) };
+    matches!(sources(&no_options).as_slice(), [Source::HomeFile(home)] if same(home))
 }
 
 /// Returns the key command, whether or not it takes precedence.
-pub(super) fn key_command(options: KeyOptions<'_>) -> Option<Source> {
+pub(super) fn key_command(options: &KeyOptions) -> Option<Source> {
     let is_command = |candidate: &Candidate| matches!(candidate.source, Some(Source::Command { .. }));
     candidates(options).into_iter().find(is_command)?.source
 }
@@ -191,11 +195,10 @@ struct Candidate {
 }
 
 /// Lists all places in order of precedence. An empty variable counts as unset.
-fn candidates(options: KeyOptions<'_>) -> [Candidate; 7] {
+fn candidates(options: &KeyOptions) -> [Candidate; 7] {
     let file = |named_by, path: PathBuf| Source::File { named_by, path };
-    let option = options
-        .command
-        .map(|command| Source::Command { named_by: NamedBy::Option("--key-command"), command: command.to_owned() });
+    let option =
+        options.command.clone().map(|command| Source::Command { named_by: NamedBy::Option("--key-command"), command });
     let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
         .map(|directory| Path::new(&directory).join(CREDENTIAL))
         // If the file's existence is unknown, it counts as set: reading it then reports why.
@@ -206,7 +209,7 @@ fn candidates(options: KeyOptions<'_>) -> [Candidate; 7] {
     };
     let home = home_file().filter(is_there);
     let place = |rank, kind, name, source| Candidate { rank, kind, name, source };
-    let option_file = options.file.map(|path| file("--key-file", path.to_owned()));
+    let option_file = options.file.clone().map(|path| file("--key-file", path));
     let credential = credential.map(|path| file("the credential", path));
     [
         place(Precedence::Option, KeySource::Option, "--key-file", option_file),

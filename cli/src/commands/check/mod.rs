@@ -151,8 +151,10 @@ impl Looked {
         let mut settings = SecretsFiles::default();
         for config in configs {
             let document = match config.is_stream() {
-                true => super::look(config, context),
-                false => config.read_to_look().and_then(|mut source| super::parse(config, &mut source, context)),
+                true => super::look(config, context.reading, &context.report),
+                false => config
+                    .read_to_look()
+                    .and_then(|mut source| super::parse(config, &mut source, context.reading, &context.report)),
             };
             // A stream cannot be read a second time, so its failure is always reported.
             let could_hold = |words: &[&str]| if config.is_stream() { Ok(true) } else { config.could_hold(words) };

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::args::{Doctor as Args, Likely};
 use crate::audit::Verb;
 use crate::commands::check::{Looked, Wanted, listed};
-use crate::commands::{self, config_or_default};
+use crate::commands::config_or_default;
 use crate::config::naming::NamedValues;
 use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, TextFormat};
@@ -113,7 +113,7 @@ impl Doctor {
             let next = format!("chmod 600 {}: whoever can write it can exchange its tokens", quoted_path(path));
             self.note("config file", format!("{name} can be written by others (mode {mode:03o})"), next);
         }
-        let document = ConfigText::parse(path, source.take_bytes(), commands::format_source(&config, context));
+        let document = ConfigText::parse(path, source.take_bytes(), context.reading.format_source(&config));
         let document = document.map_err(|failure| self.wrong("JSON", &failure)).ok()?;
         match (document.format(), document.fault()) {
             (Some(TextFormat::Json), _) => self.good("JSON", "the config is valid JSON in UTF-8"),
@@ -189,7 +189,7 @@ impl Doctor {
 
     /// Checks the master key: where it comes from, and who else can read it.
     fn keys(&mut self, config: Option<&Path>, document: Option<&ConfigText>, context: &Context) -> Option<Keyring> {
-        let options = context.key_options();
+        let options = &context.keys;
         let places = keys::places(options, &context.report);
         let listed: Vec<String> = places.iter().map(|place| format!("{}: {}", place.name, place.words())).collect();
         self.good("key places", format!("in order of priority:\n        {}", listed.join("\n        ")));
@@ -202,7 +202,7 @@ impl Doctor {
             }
             return None;
         }
-        let keys = Keyring::from_places(places, context.prompts, &context.report)
+        let keys = Keyring::from_places(places, context.keys.prompts, &context.report)
             .map_err(|failure| self.wrong("master key", &failure))
             .ok()?;
         let id = derive::id(keys.current());
@@ -235,7 +235,7 @@ impl Doctor {
 
     /// Checks that the key opens the tokens.
     fn opening(&mut self, path: &Path, document: &ConfigText, keys: &Keyring, context: &Context) {
-        if let Err(failure) = context.check_cost(document) {
+        if let Err(failure) = context.reading.check_cost(document) {
             return self.wrong("decryption", &failure);
         }
         let checked = check(document, keys);

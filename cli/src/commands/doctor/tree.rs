@@ -34,7 +34,7 @@ impl Doctor {
         for (path, reason) in &found.skipped {
             self.good("skipped", format!("{}: {reason}", shown(path)));
         }
-        let (keys, failures) = candidates(context.key_options(), &context.report);
+        let (keys, failures) = candidates(&context.keys, &context.report);
         failures.iter().for_each(|failure| self.wrong("key places", failure));
         let files = self.with_backups(found.configs);
         let Some(keyring) = keyring_of(&keys) else {
@@ -46,8 +46,8 @@ impl Doctor {
         let ids = derive::ids(&masters);
         let mut opens = vec![Opens::default(); keys.len()];
         let load = |(config, _): &(ConfigPath, bool)| {
-            let (_, document) = commands::load(config, context)?;
-            context.check_cost(&document)?;
+            let (_, document) = commands::load(config, context.reading, &context.report)?;
+            context.reading.check_cost(&document)?;
             Ok(document)
         };
         verify_each(files, load, &keyring, &context.report, |(config, is_backup), checked| match checked {

@@ -21,7 +21,7 @@ use crate::config::text::{ConfigText, TextFormat};
 use crate::context::Context;
 use crate::error::{ConfigFailure, Question, Result, UsageFailure};
 use crate::interrupt;
-use crate::keys::derive;
+use crate::keys::{Keyring, derive};
 use crate::output;
 use crate::quote::{Pointer, count, shown};
 use crate::store::{ConfigPath, Output, Rights};
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     if args.config.is_dir() {
         return tree::run(args, &fields, context);
     }
-    let (mut source, first) = read(&args.config, context)?;
+    let (mut source, first) = read(&args.config, context.reading, &context.report)?;
     let out = args.output.clone().unwrap_or_else(|| default_output(&args.config, first.format()));
     if !args.in_place {
         super::refuse_same_file(&source, &out, UsageFailure::EncryptedOverInput { path: out.clone() })?;
@@ -90,19 +90,19 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
             return Err(UsageFailure::JsonUnconfirmed.into());
         }
         secrets.iter().try_for_each(|secret| secret.show(&first))?;
-        super::confirm(Question::EncryptInPlace { values: secrets.len(), configs: 1 }, context)?;
+        super::confirm(Question::EncryptInPlace { values: secrets.len(), configs: 1 }, context.keys.prompts)?;
     }
-    let keys = context.keys()?;
+    let keys = Keyring::load(&context.keys, &context.report)?;
     let master = keys.sealing(args.allow_short_key)?;
     // Lock only now: a lock must not be held while the user types a key. From here on, a change to the output by
     // another program is detected and kept.
-    let _lock = super::lock(target, context)?;
+    let _lock = super::lock(target, context.lock_wait, context)?;
     let output = if args.in_place { None } else { Some(Output::at(&out, args.force)?) };
     let again;
     let document = if source.is_unchanged()? {
         &first
     } else {
-        (source, again) = read(&args.config, context)?;
+        (source, again) = read(&args.config, context.reading, &context.report)?;
         let shown: Vec<Pointer> = secrets.iter().map(|secret| secret.pointer.clone()).collect();
         secrets = request.find(&again, context)?;
         // The user agreed only to the values that were shown.
@@ -178,7 +178,7 @@ fn encrypt_stream(config: &ConfigPath, args: &Encrypt, fields: &NamedValues, con
     if args.json && out.is_none() {
         return Err(UsageFailure::TwoForStdout.into());
     }
-    let document = super::look(config, context)?;
+    let document = super::look(config, context.reading, &context.report)?;
     let settings = SecretsFile::default();
     let request =
         Request { fields, settings: &settings, found: args.found, placeholders: args.placeholders, scope: Scope::One };
@@ -186,11 +186,11 @@ fn encrypt_stream(config: &ConfigPath, args: &Encrypt, fields: &NamedValues, con
     if args.dry_run {
         return secrets.iter().try_for_each(|secret| secret.show(&document));
     }
-    let keys = context.keys()?;
+    let keys = Keyring::load(&context.keys, &context.report)?;
     let master = keys.sealing(args.allow_short_key)?;
     let mut output = None;
     if let Some(out) = out {
-        output = Some((super::lock(out, context)?, Output::at(out, args.force)?));
+        output = Some((super::lock(out, context.lock_wait, context)?, Output::at(out, args.force)?));
     }
     if !secrets.is_empty() {
         tokens::check_fit(&document, document.tokens.iter(), &keys)?;

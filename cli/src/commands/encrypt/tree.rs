@@ -67,9 +67,9 @@ pub(super) fn run(args: &Encrypt, fields: &NamedValues, context: &Context) -> Re
         if args.json {
             return Err(UsageFailure::JsonUnconfirmed.into());
         }
-        commands::confirm(Question::EncryptInPlace { values, configs: planned.len() }, context)?;
+        commands::confirm(Question::EncryptInPlace { values, configs: planned.len() }, context.keys.prompts)?;
     }
-    let keys = context.keys()?;
+    let keys = Keyring::load(&context.keys, &context.report)?;
     let master = keys.sealing(args.allow_short_key)?;
     // Lock only now: a lock must not be held while the user types.
     let tell = |notice| commands::tell_notice(notice, context);
@@ -179,7 +179,7 @@ impl Tree<'_> {
 
     /// Reads one config. Returns `None` if nothing in it is to be sealed.
     fn plan_one(&self, config: &ConfigPath, settings: &mut SecretsFiles) -> Result<Option<Planned>> {
-        let (source, document) = commands::load(config, self.context)?;
+        let (source, document) = commands::load(config, self.context.reading, &self.context.report)?;
         if let Some(failure) = document.fault() {
             return Err(failure);
         }

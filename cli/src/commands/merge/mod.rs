@@ -18,7 +18,6 @@ use zeroize::Zeroizing;
 use self::lines::{Marked, Part, StandIns};
 use self::secrets::Secrets;
 use self::values::{Settled, Value};
-use super::format_source;
 use crate::args::Merge;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, FormatSource, TextFormat};
@@ -66,7 +65,7 @@ fn leave_to_git(args: &Merge, context: &Context) -> Result<()> {
     };
     let [(_, base), (ours_file, ours), (_, theirs)] = [read(&args.base)?, read(&args.ours)?, read(&args.theirs)?];
     let merged = merge_lines([&base, &ours, &theirs], NAMES, args.marker_size)?;
-    let _lock = super::lock(&args.ours, context)?;
+    let _lock = super::lock(&args.ours, context.lock_wait, context)?;
     super::tell_caveats(ours_file.replace(&[merged.text.as_bytes()])?, context);
     Ok(())
 }
@@ -75,7 +74,7 @@ fn leave_to_git(args: &Merge, context: &Context) -> Result<()> {
 fn merge(args: &Merge, context: &Context) -> Result<Option<Failure>> {
     // Git gives the versions temporary names, which do not show the format.
     let path = args.path.as_ref().unwrap_or(&args.ours);
-    let format = format_source(&ConfigPath::named(path), context);
+    let format = context.reading.format_source(&ConfigPath::named(path));
     let mut source = ConfigPath::named(&args.ours).read()?;
     let documents = [
         parse(path, ConfigPath::named(&args.base).read()?.take_bytes(), format)?,
@@ -87,7 +86,7 @@ fn merge(args: &Merge, context: &Context) -> Result<Option<Failure>> {
         None => merge_opened(&documents, args.marker_size, context)?,
     };
 
-    let _lock = super::lock(&args.ours, context)?;
+    let _lock = super::lock(&args.ours, context.lock_wait, context)?;
     interrupt::stop_if_requested()?;
     let record = |outcome| {
         let Some(keys) = &merged.keys else { return Ok(()) };
@@ -154,7 +153,7 @@ fn merge_tokens(documents: &[ConfigText; 3], marker_size: usize) -> Result<Optio
 
 /// Merges the opened texts.
 fn merge_opened(documents: &[ConfigText; 3], marker_size: usize, context: &Context) -> Result<Merged> {
-    let keys = context.keys()?;
+    let keys = Keyring::load(&context.keys, &context.report)?;
     let secrets = Secrets::open(documents, &keys, context)?;
     let stand_ins = StandIns::new(documents.each_ref().map(|document| document.text.as_str()));
     let labels = stand_ins.labels();

@@ -32,7 +32,7 @@ impl<'v> Secrets<'v> {
     pub(super) fn open(documents: &'v [ConfigText; 3], keys: &Keyring, context: &Context) -> Result<Self> {
         let mut first: BTreeMap<&str, (usize, &SealedValue)> = BTreeMap::new();
         for (version, document) in documents.iter().enumerate() {
-            context.check_cost(document)?;
+            context.reading.check_cost(document)?;
             for token in &document.tokens {
                 first.entry(token.text(document)).or_insert((version, token));
             }

@@ -77,7 +77,7 @@ fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Resul
     // Files that were already under the new key have backups from an earlier run.
     let has_backups = !args.no_backup;
     if has_backups {
-        let old_key = old_key_file.or(context.key_file.as_deref());
+        let old_key = old_key_file.or(context.keys.file.as_deref());
         let back = follow_up("rotate --rollback", args, old_key, context);
         let condition = if old_key_file.is_some() { "" } else { " while the old key is set" };
         output::result(format_args!("To go back{condition}: {back}"))?;
@@ -87,7 +87,7 @@ fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Resul
         (false, _) => Ok(()),
         (true, false) => output::result("If the old key leaked, change the secrets themselves at the service."),
         (true, true) => {
-            let new_key = context.key_options().is_any().then_some(&*outcome.key_file);
+            let new_key = context.keys.is_any().then_some(&*outcome.key_file);
             let prune = follow_up("backups prune", args, new_key, context);
             output::result(format_args!(
                 "Backups still open with the old key. If it leaked, change the secrets themselves at the service,\n\

@@ -55,7 +55,7 @@ pub(crate) enum RollbackOutcome {
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
     interrupt::listen();
     env::raise_file_limit();
-    let keys = context.keys()?;
+    let keys = Keyring::load(&context.keys, &context.report)?;
     let mut found = commands::find(&args.paths, &args.select)?;
     found.refuse_none()?;
     let mut backups = store::Backups::new(args.backup_dir.as_deref())?;
@@ -154,7 +154,7 @@ fn load(
     context: &Context,
 ) -> Result<std::result::Result<Candidate, SkipReason>> {
     let backups = backups.of(config)?;
-    let loaded = commands::read_to_open(config, context);
+    let loaded = commands::read_to_open(config, context.reading, &context.report);
     let Some(newest) = backups.last() else {
         let (source, present) = match loaded {
             Ok(loaded) => loaded,
@@ -172,7 +172,8 @@ fn load(
     let (source, present) = loaded?;
     // The backup was found by the stamp in its name, so there is one.
     let stamp = store::backup_stamp(&newest.path).ok_or(Bug::BackupWithoutStamp)?.to_owned();
-    let backup = commands::read_to_open(newest, context).map(|(_, text)| Backup { text, stamp });
+    let backup =
+        commands::read_to_open(newest, context.reading, &context.report).map(|(_, text)| Backup { text, stamp });
     Ok(Ok(Candidate { source, present, opens: false, has_other_secrets: false, backup }))
 }
 

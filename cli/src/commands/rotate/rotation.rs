@@ -87,9 +87,8 @@ const WRITERS: usize = 8;
 pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
     interrupt::listen();
     env::raise_file_limit();
-    let mut keys = context.keys()?;
-    let key_store =
-        args.new_key_command.as_ref().map(|command| KeyStore::new(command, context.key_options())).transpose()?;
+    let mut keys = Keyring::load(&context.keys, &context.report)?;
+    let key_store = args.new_key_command.as_ref().map(|command| KeyStore::new(command, &context.keys)).transpose()?;
     let new_key = NewKey::choose(args, &keys, context)?;
     let mut found = commands::find(&args.paths, &args.select)?;
     found.look_at_others();
@@ -183,7 +182,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
 /// Returns the command that finishes this rotation. `old_key_file` is the file with the old key, if a store may have
 /// lost that.
 pub(crate) fn resume(args: &Rotate, old_key_file: Option<&Path>, key_file: &Path, context: &Context) -> String {
-    let mut command = follow_up("rotate", args, old_key_file.or(context.key_file.as_deref()), context);
+    let mut command = follow_up("rotate", args, old_key_file.or(context.keys.file.as_deref()), context);
     command.extend([" --new-key-file ", &quoted_path(key_file)]);
     for (is_set, option) in [(args.no_backup, " --no-backup"), (args.keep_going, " --keep-going")] {
         command.push_str(if is_set { option } else { "" });
@@ -201,11 +200,11 @@ pub(crate) fn follow_up(verb: &str, args: &Rotate, key_file: Option<&Path>, cont
     key_file.into_iter().for_each(|path| add(" --key-file", path));
     args.select.include.iter().for_each(|glob| command.extend([" --include ", &quoted(glob)]));
     args.select.exclude.iter().for_each(|glob| command.extend([" --exclude ", &quoted(glob)]));
-    context.format.iter().for_each(|format| command.extend([" --format ", format.name()]));
-    if let (None, Some(key_command)) = (key_file, &context.key_command) {
+    context.reading.format.iter().for_each(|format| command.extend([" --format ", format.name()]));
+    if let (None, Some(key_command)) = (key_file, &context.keys.command) {
         command.extend([" --key-command ", &quoted(key_command)]);
     }
-    context.max_tokens.iter().for_each(|max| command.push_str(&format!(" --max-tokens {max}")));
+    context.reading.max_tokens.iter().for_each(|max| command.push_str(&format!(" --max-tokens {max}")));
     context.audit.option().into_iter().for_each(|path| command.extend([" --audit-log ", &quoted_path(path)]));
     command
 }
@@ -352,7 +351,7 @@ impl Rotation<'_> {
         if !self.seen.insert(source.identity().file()) {
             return Ok(None);
         }
-        let document = match commands::parse(config, &mut source, self.context) {
+        let document = match commands::parse(config, &mut source, self.context.reading, &self.context.report) {
             Ok(document) => document,
             Err(failure) => return self.skip_foreign(config, failure),
         };
@@ -360,7 +359,7 @@ impl Rotation<'_> {
             self.outcome.skipped.push((document.name, SkipReason::NothingEncrypted));
             return Ok(None);
         }
-        self.context.check_cost(&document)?;
+        self.context.reading.check_cost(&document)?;
         error::check_none(source.obstacles_to_replacing(backup, self.args.dry_run))?;
         Ok(Some(Loaded { config: config.clone(), source, document }))
     }

@@ -33,6 +33,7 @@ use crate::config::text::{ConfigText, Edits, Kind, Leaf, Place, SealedValue, nor
 use crate::context::Context;
 use crate::env::KEY_VARIABLES;
 use crate::error::{ConfigFailure, Failure, FileFailure, ProgramFailure, Result, StartFlaw, UsageFailure};
+use crate::keys::Keyring;
 use crate::platform;
 use crate::quote::{Pointer, one_line, shown};
 use crate::store::ConfigPath;
@@ -40,10 +41,10 @@ use crate::store::ConfigPath;
 /// Runs the command. `core_limit` is the limit on core dumps before this process set it to 0; the program gets it back.
 pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<()> {
     let path = config_or_default(args.config.as_deref())?;
-    let document = look(&ConfigPath::named(&path), context)?;
+    let document = look(&ConfigPath::named(&path), context.reading, &context.report)?;
     let handovers = handovers(args, &document)?;
     let wants_config = args.config_env.is_some() || args.config_fd.is_some();
-    let keys = context.keys()?;
+    let keys = Keyring::load(&context.keys, &context.report)?;
     let [program, arguments @ ..] = &*args.program else {
         return Err(UsageFailure::NoProgram.into());
     };
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<(
             .collect();
         let wanted = |token: &&SealedValue| wants_config || named.contains(&*token.pointer);
         let tokens: Vec<&SealedValue> = document.tokens.iter().filter(wanted).collect();
-        let secrets = open(&document, &tokens, &keys, context)?;
+        let secrets = open(&document, &tokens, &keys, context.reading, &context.report)?;
         tokens.into_iter().zip(secrets).collect::<Vec<_>>()
     };
 
