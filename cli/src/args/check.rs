@@ -32,7 +32,7 @@ pub(crate) struct Check {
     pub(crate) required: Vec<Pointer>,
     /// What to do about values that nobody named, but that look like secrets
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
-    pub(crate) likely: Likely,
+    pub(crate) likely: OnLikely,
     /// Take tokens that are older than AGE for findings too, as in 365d; as a rotation renews their time, this is the
     /// age of the key
     #[arg(long, value_name = "AGE")]
@@ -51,9 +51,9 @@ pub(crate) struct Check {
     pub(crate) sarif: bool,
 }
 
-/// What a likely secret in plain text comes to.
+/// What to do about a likely secret in plain text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Likely {
+pub(crate) enum OnLikely {
     /// Fail, as named secrets do
     #[default]
     Fail,

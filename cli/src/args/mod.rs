@@ -17,6 +17,8 @@ mod keygen;
 mod man;
 mod merge;
 mod open;
+#[cfg(not(fuzzing))]
+mod options;
 pub(crate) mod reference;
 mod rotate;
 mod run;
@@ -31,26 +33,28 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use backups::{Backups, BackupsAt, BackupsVerb, Prune};
-pub(crate) use check::{Check, Likely};
+use backups::{Backups, BackupsAt, BackupsVerb, Prune};
+use check::Check;
 pub(crate) use completions::{Completions, Shell};
-pub(crate) use decrypt::Decrypt;
-pub(crate) use doctor::Doctor;
-pub(crate) use edit::Edit;
-pub(crate) use encrypt::Encrypt;
-pub(crate) use get::Get;
-pub(crate) use key::{Key, KeyIds};
-pub(crate) use keygen::Keygen;
+use decrypt::Decrypt;
+use doctor::Doctor;
+use edit::Edit;
+use encrypt::Encrypt;
+use get::Get;
+use key::{Key, KeyIds};
+use keygen::Keygen;
 pub(crate) use man::Man;
-pub(crate) use merge::Merge;
-pub(crate) use open::Open;
-pub(crate) use rotate::Rotate;
-pub(crate) use run::Run;
-pub(crate) use seal::Seal;
-pub(crate) use set::Set;
-pub(crate) use status::Status;
-pub(crate) use unset::Unset;
-pub(crate) use verify::Verify;
+use merge::Merge;
+use open::Open;
+#[cfg(not(fuzzing))]
+pub(crate) use options::CommonOptions;
+use rotate::Rotate;
+use run::Run;
+use seal::Seal;
+use set::Set;
+use status::Status;
+use unset::Unset;
+use verify::Verify;
 
 /// Keeps the secrets of configs encrypted at rest.
 #[derive(Debug, Parser)]

@@ -4,28 +4,53 @@
 //! Nothing is removed without confirmation.
 
 use std::cell::Cell;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::json;
 
-use super::{find, read_to_open, tell_caveats, tell_notice};
-use crate::args::{Backups, BackupsAt, BackupsVerb, Prune};
+use super::{Reading, find, read_to_open, tell_caveats, tell_notice};
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::ConfigText;
 use crate::context::Context;
 use crate::env;
 use crate::error::{self, Failure, Question, Result, RotationFailure, SkipReason};
 use crate::interrupt;
-use crate::keys::Keyring;
+use crate::keys::{KeyOptions, Keyring};
 use crate::output;
 use crate::quote::{count, shown};
-use crate::store::{self, ConfigPath, Found, Identity};
+use crate::store::{self, ConfigPath, Found, Identity, Selection};
 use crate::tokens::verify::{self, Verification, verify_each};
 
-pub(crate) fn run(args: &Backups, context: &Context) -> Result<()> {
-    match &args.verb {
-        None => list(&args.at),
-        Some(BackupsVerb::List(at)) => list(at),
-        Some(BackupsVerb::Prune(args)) => prune(args, context),
+/// The options of `backups`.
+pub(crate) struct Options {
+    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) select: Selection,
+    /// If it is `None`, the backups are beside the configs.
+    pub(crate) backup_dir: Option<PathBuf>,
+    pub(crate) json: bool,
+    pub(crate) action: Action,
+}
+
+/// What to do with the backups.
+pub(crate) enum Action {
+    List,
+    Prune(Prune),
+}
+
+/// The options of `backups prune`.
+pub(crate) struct Prune {
+    /// Whether to remove without a question.
+    pub(crate) yes: bool,
+    pub(crate) keys: KeyOptions,
+    pub(crate) reading: Reading,
+    pub(crate) lock_wait: Duration,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
+    match &options.action {
+        Action::List => list(options),
+        Action::Prune(prune) => self::prune(options, prune, context),
     }
 }
 
@@ -42,9 +67,9 @@ struct Listed {
 }
 
 impl Listed {
-    fn of(found: &mut Found, at: &BackupsAt) -> Result<Self> {
+    fn of(found: &mut Found, options: &Options) -> Result<Self> {
         found.refuse_none()?;
-        let mut finder = store::Backups::new(at.backup_dir.as_deref())?;
+        let mut finder = store::Backups::new(options.backup_dir.as_deref())?;
         let mut listed = Self {
             configs: Vec::new(),
             looked_at: found.configs.len(),
@@ -68,14 +93,14 @@ impl Listed {
     }
 }
 
-fn list(at: &BackupsAt) -> Result<()> {
-    let listed = Listed::of(&mut find(&at.paths, &at.select)?, at)?;
-    tell(&listed, at)?;
+fn list(options: &Options) -> Result<()> {
+    let listed = Listed::of(&mut find(&options.paths, &options.select)?, options)?;
+    tell(&listed, options)?;
     error::check_none(listed.into_failures())
 }
 
-fn tell(listed: &Listed, at: &BackupsAt) -> Result<()> {
-    if at.json {
+fn tell(listed: &Listed, options: &Options) -> Result<()> {
+    if options.json {
         let entries: Vec<_> = listed
             .configs
             .iter()
@@ -101,7 +126,7 @@ fn tell(listed: &Listed, at: &BackupsAt) -> Result<()> {
         }
     }
     let backups = listed.configs.iter().map(|(_, backups)| backups.len()).sum();
-    let place = match &at.backup_dir {
+    let place = match &options.backup_dir {
         Some(directory) => format!("in {} of", shown(directory)),
         None => "beside".to_owned(),
     };
@@ -118,20 +143,20 @@ fn looked_at(configs: usize, skipped: usize) -> String {
     format!("{} checked{skipped}", count(configs, "config"))
 }
 
-fn prune(args: &Prune, context: &Context) -> Result<()> {
-    let mut found = find(&args.at.paths, &args.at.select)?;
-    let mut listed = Listed::of(&mut found, &args.at)?;
+fn prune(options: &Options, prune: &Prune, context: &Context) -> Result<()> {
+    let mut found = find(&options.paths, &options.select)?;
+    let mut listed = Listed::of(&mut found, options)?;
     if !listed.unread.is_empty() {
         let failures = listed.into_failures();
         return error::check_none(failures.map(|failure| Failure::NothingRemoved(Box::new(failure))));
     }
     let candidates = std::mem::take(&mut listed.configs).into_iter();
     let candidates = candidates.map(|(config, backups)| Candidate { config, backups, judged: Cell::new(None) });
-    let keys = Keyring::load(&context.keys, &context.report)?;
+    let keys = Keyring::load(&prune.keys, &context.report)?;
     let mut removable = Vec::new();
     let mut kept = Vec::new();
     let read = |candidate: &Candidate| {
-        let (source, document) = read_to_open(&candidate.config, context.reading, &context.report)?;
+        let (source, document) = read_to_open(&candidate.config, prune.reading, &context.report)?;
         candidate.judged.set(Some(source.identity()));
         Ok(document)
     };
@@ -144,17 +169,17 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
     let backups = || removable.iter().flat_map(|candidate| &candidate.backups);
     let mut removal = Removal::default();
     if !removable.is_empty() {
-        if !args.yes {
-            if !args.at.json {
+        if !prune.yes {
+            if !options.json {
                 backups().try_for_each(|backup| output::result(shown(&backup.path)))?;
             }
-            super::confirm(Question::RemoveBackups { number: backups().count() }, context.keys.prompts)?;
+            super::confirm(Question::RemoveBackups { number: backups().count() }, prune.keys.prompts)?;
         }
         // Lock only now: a lock must not be held while a prompt waits for an answer.
         let configs: Vec<_> = removable.iter().map(|candidate| candidate.config.clone()).collect();
         let tell = |notice| tell_notice(notice, context);
         env::raise_file_limit();
-        let _lock = store::lock(&configs, context.lock_wait, &tell)?;
+        let _lock = store::lock(&configs, prune.lock_wait, &tell)?;
         interrupt::stop_if_requested()?;
         let files: Vec<_> = backups().map(|backup| backup.path.as_path()).collect();
         let mut entry = Entry {
@@ -166,9 +191,9 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
         };
         context.audit.record(&entry)?;
         // With a prompt, the files are on the screen already.
-        let names_each = args.yes && !args.at.json;
+        let names_each = prune.yes && !options.json;
         for candidate in &removable {
-            if let Err(failure) = removal.remove(candidate, &keys, names_each, context) {
+            if let Err(failure) = removal.remove(candidate, &keys, names_each, prune.reading, context) {
                 kept.push((candidate.config.clone(), failure));
             }
         }
@@ -180,7 +205,7 @@ fn prune(args: &Prune, context: &Context) -> Result<()> {
     for (config, failure) in &kept {
         context.report.warn(format_args!("the backups of {} were kept: {}", shown(&config.path), failure.what()));
     }
-    let told = if args.at.json {
+    let told = if options.json {
         let kept: Vec<_> = kept
             .iter()
             .map(|(config, failure)| json!({ "config": shown(&config.path), "reason": failure.what() }))
@@ -241,10 +266,17 @@ impl<'c> Removal<'c> {
     ///
     /// # Errors
     /// Fails if the config has changed and does not pass any more. Its backups stay then.
-    fn remove(&mut self, candidate: &'c Candidate, keys: &Keyring, names_each: bool, context: &Context) -> Result<()> {
+    fn remove(
+        &mut self,
+        candidate: &'c Candidate,
+        keys: &Keyring,
+        names_each: bool,
+        reading: Reading,
+        context: &Context,
+    ) -> Result<()> {
         let Candidate { config, backups, judged } = candidate;
         if !judged.get().is_some_and(|identity| config.is_still(identity)) {
-            let (_, document) = read_to_open(config, context.reading, &context.report)?;
+            let (_, document) = read_to_open(config, reading, &context.report)?;
             verdict(&document, &verify::check(&document, keys), keys)?;
         }
         for backup in backups {

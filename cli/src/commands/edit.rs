@@ -9,14 +9,14 @@ use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use fernseal_core::Error;
 use fernseal_core::config::ValueKind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{check_length, open, read};
-use crate::args::Edit as Args;
+use super::{Reading, check_length, open, read};
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::naming::NamedValues;
 use crate::config::pattern::Patterns;
@@ -26,36 +26,48 @@ use crate::context::Context;
 use crate::env::KEY_VARIABLES;
 use crate::error::{Consequence, Exit, FileFailure, ProgramFailure, Result, TerminalFailure};
 use crate::interrupt;
-use crate::keys::{Keyring, derive};
-use crate::output::terminal::Answer;
+use crate::keys::{KeyOptions, Keyring, derive};
+use crate::output::terminal::{Answer, Prompts};
 use crate::output::{self, say_failure};
 use crate::quote::{Pointer, count};
 use crate::store::{ConfigPath, MemoryFile};
 use crate::time;
 use crate::tokens;
 
-pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
-    for pointer in &args.fields {
-        super::refuse_swapped("edit", &args.config, Some("--field"), (**pointer).as_ref())?;
+/// The options of `edit`.
+pub(crate) struct Options {
+    pub(crate) config: PathBuf,
+    /// The values to encrypt, besides those that `.fernseal.toml` names.
+    pub(crate) fields: Vec<Pointer>,
+    pub(crate) allow_short_key: bool,
+    pub(crate) json: bool,
+    pub(crate) keys: KeyOptions,
+    pub(crate) reading: Reading,
+    pub(crate) lock_wait: Duration,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
+    for pointer in &options.fields {
+        super::refuse_swapped("edit", &options.config, Some("--field"), (**pointer).as_ref())?;
     }
-    let fields = NamedValues::of_option("--field", &args.fields)?;
-    let (source, document) = read(&args.config, context.reading, &context.report)?;
+    let fields = NamedValues::of_option("--field", &options.fields)?;
+    let (source, document) = read(&options.config, options.reading, &context.report)?;
     source.check_replaceable()?;
     // Check this before the user types anything.
     document.check_values_known()?;
-    let settings = SecretsFile::nearest(&ConfigPath::named(&args.config))?;
-    let keys = Keyring::load(&context.keys, &context.report)?;
-    let master = keys.sealing(args.allow_short_key)?;
+    let settings = SecretsFile::nearest(&ConfigPath::named(&options.config))?;
+    let keys = Keyring::load(&options.keys, &context.report)?;
+    let master = keys.sealing(options.allow_short_key)?;
     // A token that is not a whole value stays encrypted in the text, because its secret could not be found again after
     // the edit.
     let tokens: Vec<&SealedValue> = document.tokens.iter().filter(|token| token.is_value()).collect();
-    let secrets = open(&document, &tokens, &keys, context.reading, &context.report)?;
+    let secrets = open(&document, &tokens, &keys, options.reading, &context.report)?;
     let with_secrets = || tokens.iter().copied().zip(secrets.iter().map(|secret| secret.as_str()));
     let pointers = document.pointers();
     let mut entry = Entry {
         verb: Verb::Edit,
         outcome: Outcome::Started,
-        files: &[&args.config],
+        files: &[&options.config],
         pointers: &pointers,
         keys: &[master],
     };
@@ -63,7 +75,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
 
     let opened = Zeroizing::new(Edits::new(&document, document.opened_to(with_secrets())?)?.pieces().concat());
     // A config that was read has a file name.
-    let name = args.config.file_name().unwrap_or(OsStr::new("config.json"));
+    let name = options.config.file_name().unwrap_or(OsStr::new("config.json"));
     // A signal must not end this process between the creation of the folder and the start of its sweeper.
     let signals = interrupt::listen_until_dropped();
     let file = MemoryFile::create(name, &[&opened])?;
@@ -75,7 +87,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         let saved = ConfigText::parse(&document.path, text.to_vec(), document.source)?;
         saved.check_values_known()?;
         let Plan { kept, pasted, new } = before.compare(&saved, &named)?;
-        check_pasted(&saved, &pasted, &keys, context)?;
+        check_pasted(&saved, &pasted, &keys, options.reading)?;
         for new in &new {
             check_length(&saved, &new.leaf.pointer, new.text.len())?;
         }
@@ -91,7 +103,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         // once a token is below it.
         ConfigText::parse(&document.path, pieces.concat(), document.source)?;
         // Lock only now: the editor may be open for hours, and other runs must not wait for it.
-        let _lock = super::lock(&args.config, context.lock_wait, context)?;
+        let _lock = super::lock(&options.config, options.lock_wait, context)?;
         interrupt::stop_if_requested()?;
         match source.replace(&pieces) {
             Ok(caveats) => super::tell_caveats(caveats, context),
@@ -106,7 +118,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
         Ok(Saving::Done(new.iter().map(sealed).collect()))
     };
     let saved = loop {
-        start_editor(file.path(), args.json)?;
+        start_editor(file.path(), options.json)?;
         let text = file.read()?;
         if *text == *opened {
             break None;
@@ -119,9 +131,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
                 return Err(FileFailure::ChangedWhileEdited { path: document.path, edited: path }.into());
             }
             Err(failure) if failure.exit() == Exit::Interrupted => return Err(failure),
-            Err(failure) if context.keys.prompts.absence().is_none() => {
+            Err(failure) if options.keys.prompts.absence().is_none() => {
                 say_failure(&failure);
-                edit_again(&document.path, context)?;
+                edit_again(&document.path, options.keys.prompts)?;
             }
             Err(failure) => return Err(failure),
         }
@@ -131,7 +143,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
     entry.pointers = &pointers;
     context.audit.record_done(&entry, &context.report);
     let id = (!pointers.is_empty()).then(|| derive::id(master));
-    if args.json {
+    if options.json {
         let fields = json!({ "config": document.name, "saved": saved.is_some(), "encrypted": pointers, "key_id": id });
         return output::after_the_work(output::json("edit", fields));
     }
@@ -158,11 +170,11 @@ enum Saving {
 }
 
 /// Asks whether to edit the text again. Only the word "discard" declines, because it throws the changes away.
-fn edit_again(config: &Path, context: &Context) -> Result<()> {
+fn edit_again(config: &Path, prompts: Prompts) -> Result<()> {
     let question = "Edit it again? Press Enter, or type discard to throw the changes away: ";
     let otherwise = Consequence::ChangesGone { config: config.to_owned() };
     loop {
-        match context.keys.prompts.ask(question, &otherwise)? {
+        match prompts.ask(question, &otherwise)? {
             Ok((Answer::Other, word)) if word == "discard" => {
                 return Err(TerminalFailure::Discarded { config: config.to_owned() }.into());
             }
@@ -173,11 +185,11 @@ fn edit_again(config: &Path, context: &Context) -> Result<()> {
 }
 
 /// Refuses a token that the user pasted and that does not open, as the config would be under two keys.
-fn check_pasted(saved: &ConfigText, pasted: &[usize], keys: &Keyring, context: &Context) -> Result<()> {
+fn check_pasted(saved: &ConfigText, pasted: &[usize], keys: &Keyring, reading: Reading) -> Result<()> {
     let tokens: Vec<_> =
         pasted.iter().filter_map(|start| saved.token_from(*start)).map(|token| (saved, token)).collect();
     if !tokens.is_empty() {
-        context.reading.check_cost(saved)?;
+        reading.check_cost(saved)?;
     }
     let opened = tokens::open(&tokens, keys);
     let refused = tokens.iter().zip(opened).find_map(|((_, token), opened)| Some((token, opened.err()?)));

@@ -1,9 +1,10 @@
 //! `key id`: prints the ids of the keys in files, so that the user can tell key files apart. It shows nothing else of a
 //! key.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
-use crate::args::{Key, KeyIds};
 use crate::context::Context;
 use crate::error::{self, Result};
 use crate::keys;
@@ -11,14 +12,15 @@ use crate::keys::derive;
 use crate::output;
 use crate::quote::shown;
 
-pub(crate) fn run(args: &Key, context: &Context) -> Result<()> {
-    let Key::Id(args) = args;
-    ids(args, context)
+/// The options of `key id`.
+pub(crate) struct Options {
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) json: bool,
 }
 
-fn ids(args: &KeyIds, context: &Context) -> Result<()> {
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
     let (mut masters, mut failures) = (Vec::new(), Vec::new());
-    for file in &args.files {
+    for file in &options.files {
         match keys::from_file(file, &context.report) {
             Ok(master) => masters.push((file, master)),
             Err(failure) => failures.push(failure),
@@ -26,7 +28,7 @@ fn ids(args: &KeyIds, context: &Context) -> Result<()> {
     }
     let ids = derive::ids(&masters.iter().map(|(_, master)| &**master).collect::<Vec<_>>());
     let told = masters.iter().zip(ids).map(|((file, _), id)| (shown(file), id.to_string()));
-    if args.json {
+    if options.json {
         let keys: Vec<_> = told.map(|(file, id)| json!({ "file": file, "id": id })).collect();
         output::json("key id", json!({ "keys": keys }))?;
     } else {

@@ -3,38 +3,61 @@
 //! If neither is possible, it refuses before it makes a key, so that no key ends up in a log or is lost. Only `--print`
 //! writes the key to stdout. All other output names the key by its id.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use fernseal_core::{KeyText, MasterKey};
 use getrandom::SysRng;
 use serde_json::json;
 
-use crate::args::Keygen;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::context::Context;
 use crate::error::{Bug, KeyFailure, Result};
 use crate::keys;
 use crate::keys::derive::{self, Master};
 use crate::output;
-use crate::output::terminal;
+use crate::output::terminal::{self, Prompts};
 use crate::quote::{exports, shown};
 use crate::store::{self, Unsyncable};
 
-pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
-    if args.output.is_none()
-        && !args.print
-        && let Some(why) = context.keys.prompts.cannot_show_key()
+/// How to use a key that is in no file.
+const EXPORT: &str = "To use it:\n  export PROXMOX_MCP_MASTER_KEY=\"your-generated-key\"";
+
+/// The options of `keygen`.
+pub(crate) struct Options {
+    pub(crate) destination: Destination,
+}
+
+/// Where the new key goes.
+pub(crate) enum Destination {
+    /// To the screen, once.
+    Terminal(Prompts),
+    /// To stdout, where it may end up in a log.
+    Stdout,
+    File {
+        path: PathBuf,
+        /// Whether to report in JSON.
+        json: bool,
+    },
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
+    if let Destination::Terminal(prompts) = options.destination
+        && let Some(why) = prompts.cannot_show_key()
     {
         return Err(KeyFailure::NowhereToShow { why }.into());
     }
     let (master, text) = new_key()?;
-    let files: Vec<&std::path::Path> = args.output.iter().map(|path| &**path).collect();
+    let files = match &options.destination {
+        Destination::File { path, .. } => vec![&**path],
+        Destination::Terminal(_) | Destination::Stdout => Vec::new(),
+    };
     let mut entry =
         Entry { verb: Verb::Keygen, outcome: Outcome::Started, files: &files, pointers: &[], keys: &[&master] };
     context.audit.record(&entry)?;
 
-    let how_to_use = match &args.output {
-        Some(path) => {
+    let how_to_use = match &options.destination {
+        Destination::File { path, .. } => {
             super::tell_caveats(store::create_key(path, &text, Unsyncable::Tell)?, context);
             context.report.note(format_args!("New master key written to {} (mode 600)", shown(path)));
             if keys::is_default_key_file(path) {
@@ -43,21 +66,21 @@ pub(crate) fn run(args: &Keygen, context: &Context) -> Result<()> {
                 format!("To use it:\n{}", exports(path))
             }
         }
-        None => {
-            if args.print {
-                output::result_bytes(&[text.as_bytes(), b"\n"])?;
-            } else {
-                terminal::show_key_once(&text)?;
-            }
-            "To use it:\n  export PROXMOX_MCP_MASTER_KEY=\"your-generated-key\"".to_owned()
+        Destination::Stdout => {
+            output::result_bytes(&[text.as_bytes(), b"\n"])?;
+            EXPORT.to_owned()
+        }
+        Destination::Terminal(_) => {
+            terminal::show_key_once(&text)?;
+            EXPORT.to_owned()
         }
     };
     entry.outcome = Outcome::Done;
     context.audit.record_done(&entry, &context.report);
 
     let id = derive::id(&master);
-    if args.json {
-        output::after_the_work(output::json("keygen", json!({ "file": args.output.as_deref().map(shown), "id": id })))?;
+    if let Destination::File { path, json: true } = &options.destination {
+        output::after_the_work(output::json("keygen", json!({ "file": shown(path), "id": id })))?;
     }
     context.report.note(format_args!("Its id is {id}. {how_to_use}"));
     context

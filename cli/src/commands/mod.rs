@@ -35,7 +35,6 @@ use fernseal_core::token::{Format, PREFIX};
 use zeroize::Zeroizing;
 
 pub(crate) use self::reading::Reading;
-use crate::args::Select;
 use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, FormatSource, Place, SealedValue};
 use crate::context::Context;
@@ -67,18 +66,17 @@ fn config_or_default(named: Option<&Path>) -> Result<PathBuf> {
 }
 
 /// Finds the configs that `paths` name. Options, and `.fernseal.toml` in a directory, choose among its files.
-pub(crate) fn find(paths: &[PathBuf], select: &Select) -> Result<Found> {
+pub(crate) fn find(paths: &[PathBuf], selection: &Selection) -> Result<Found> {
     let globs = |texts: &[String], way: &Path| -> Vec<Glob> {
         texts.iter().map(|text| Glob { text: text.clone(), way: way.to_owned() }).collect()
     };
-    let mut include = globs(&select.include, Path::new(""));
-    let mut exclude = globs(&select.exclude, Path::new(""));
+    let mut selection = selection.clone();
     for directory in paths.iter().filter(|path| path.is_dir()) {
         let settings = SecretsFile::nearest(&ConfigPath::named(&directory.join("config")))?;
-        include.extend(globs(&settings.include, &settings.way));
-        exclude.extend(globs(&settings.exclude, &settings.way));
+        selection.include.extend(globs(&settings.include, &settings.way));
+        selection.exclude.extend(globs(&settings.exclude, &settings.way));
     }
-    Ok(store::find(paths, Selection { include: &include, exclude: &exclude }))
+    Ok(store::find(paths, &selection))
 }
 
 /// Takes the lock for writing `config`, and removes temporary files that killed runs left beside it.

@@ -6,18 +6,19 @@ use std::io::{self, Read};
 use fernseal_core::token::token_len;
 
 use super::{MAX_SECRET, open_one};
-use crate::args::Open;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, FormatSource, TextFormat};
 use crate::context::Context;
-use crate::error::{FileFailure, Result, TokenFailure, UsageFailure};
-use crate::keys::Keyring;
+use crate::error::{FileFailure, Result, TokenFailure};
+use crate::keys::{KeyOptions, Keyring};
 use crate::output;
 
-pub(crate) fn run(args: &Open, context: &Context) -> Result<()> {
-    if !args.surplus.is_empty() {
-        return Err(UsageFailure::TokenAsArgument.into());
-    }
+/// The options of `open`.
+pub(crate) struct Options {
+    pub(crate) keys: KeyOptions,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
     // A line end, and spaces that a person has copied with it.
     let room = token_len(MAX_SECRET) + 100;
     let mut bytes = Vec::new();
@@ -28,7 +29,7 @@ pub(crate) fn run(args: &Open, context: &Context) -> Result<()> {
     if token.text(&document) != document.text.as_str() {
         return Err(TokenFailure::NotOneToken.into());
     }
-    let keys = Keyring::load(&context.keys, &context.report)?;
+    let keys = Keyring::load(&options.keys, &context.report)?;
     let secret = open_one(&document, token, &keys, &context.report)?;
     context.audit.record(&Entry {
         verb: Verb::Open,

@@ -7,22 +7,26 @@ use zeroize::Zeroizing;
 
 use super::MAX_SECRET;
 use super::set::read_stdin;
-use crate::args::Seal;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::context::Context;
 use crate::error::{ConfigFailure, Consequence, Result, SecretFor, UsageFailure};
-use crate::keys::Keyring;
-use crate::output;
+use crate::keys::{KeyOptions, Keyring};
+use crate::output::{self, Report};
 use crate::time;
 use crate::tokens;
 
-pub(crate) fn run(args: &Seal, context: &Context) -> Result<()> {
-    if !args.surplus.is_empty() {
-        return Err(UsageFailure::SecretAsArgument { secret: SecretFor::Token }.into());
-    }
-    let keys = Keyring::load(&context.keys, &context.report)?;
-    let master = keys.sealing(args.allow_short_key)?;
-    let secret = read_secret(args, context)?;
+/// The options of `seal`.
+pub(crate) struct Options {
+    /// Whether the final line break of stdin is part of the secret.
+    pub(crate) raw: bool,
+    pub(crate) allow_short_key: bool,
+    pub(crate) keys: KeyOptions,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
+    let keys = Keyring::load(&options.keys, &context.report)?;
+    let master = keys.sealing(options.allow_short_key)?;
+    let secret = read_secret(options, &context.report)?;
     let token = tokens::seal_one(master, &secret, time::now())?;
     context.audit.record(&Entry {
         verb: Verb::Seal,
@@ -34,12 +38,12 @@ pub(crate) fn run(args: &Seal, context: &Context) -> Result<()> {
     output::result_bytes(&[token.as_bytes(), b"\n"])
 }
 
-fn read_secret(args: &Seal, context: &Context) -> Result<Zeroizing<String>> {
+fn read_secret(options: &Options, report: &Report) -> Result<Zeroizing<String>> {
     let too_long = |len: usize| {
         if len > MAX_SECRET { Err(ConfigFailure::SecretOnStdinTooLong.into()) } else { Ok(()) }
     };
     let secret = if io::stdin().is_terminal() {
-        let [first, second] = context
+        let [first, second] = options
             .keys
             .prompts
             .ask_secret_twice("Secret: ", &Consequence::NothingSealed)?
@@ -49,7 +53,7 @@ fn read_secret(args: &Seal, context: &Context) -> Result<Zeroizing<String>> {
         }
         first
     } else {
-        read_stdin(args.raw, too_long, context)?
+        read_stdin(options.raw, too_long, report)?
     };
     if secret.is_empty() {
         return Err(UsageFailure::SecretEmpty { secret: SecretFor::Token }.into());

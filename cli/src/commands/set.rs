@@ -2,55 +2,71 @@
 //! secret comes from stdin or a prompt without echo, never from an argument. All bytes outside the value stay.
 
 use std::io::{self, IsTerminal, Read};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use fernseal_core::Error;
 use fernseal_core::config::ValueKind;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{MAX_SECRET, check_length, into_text, read};
-use crate::args::Set;
+use super::{MAX_SECRET, Reading, check_length, into_text, read};
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, Edit, Edits, Kind, Place, SealedValue, ValueError, classify};
 use crate::context::Context;
 use crate::error::{Aim, ConfigFailure, Consequence, Failure, FileFailure, Result, SecretFor, UsageFailure};
 use crate::interrupt;
-use crate::keys::{Keyring, derive};
-use crate::output;
+use crate::keys::{KeyOptions, Keyring, derive};
+use crate::output::{self, Report};
+use crate::quote::Pointer;
 use crate::time;
 use crate::tokens;
 
 /// A text with all kinds of characters that tokens contain.
 const SAMPLE: &str = "enc:AA";
 
-pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
-    if !args.surplus.is_empty() {
-        return Err(UsageFailure::SecretAsArgument { secret: secret_for(args) }.into());
-    }
-    super::refuse_swapped("set", &args.config, None, (*args.pointer).as_ref())?;
-    let (mut source, mut document) = read(&args.config, context.reading, &context.report)?;
+/// The options of `set`.
+pub(crate) struct Options {
+    pub(crate) config: PathBuf,
+    pub(crate) pointer: Pointer,
+    /// Whether to add the value if it is missing.
+    pub(crate) create: bool,
+    /// Whether to replace a token even if it does not open.
+    pub(crate) discard_old: bool,
+    /// Whether the final line break of stdin is part of the secret.
+    pub(crate) raw: bool,
+    pub(crate) allow_short_key: bool,
+    pub(crate) json: bool,
+    pub(crate) keys: KeyOptions,
+    pub(crate) reading: Reading,
+    pub(crate) lock_wait: Duration,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
+    super::refuse_swapped("set", &options.config, None, (*options.pointer).as_ref())?;
+    let (mut source, mut document) = read(&options.config, options.reading, &context.report)?;
     // Check the pointer before asking for a key or a secret.
-    Target::find(&document, args)?;
-    let keys = Keyring::load(&context.keys, &context.report)?;
-    let master = keys.sealing(args.allow_short_key)?;
-    check_keys(args, &document, &keys)?;
-    let secret = read_secret(args, &document, context)?;
+    Target::find(&document, options)?;
+    let keys = Keyring::load(&options.keys, &context.report)?;
+    let master = keys.sealing(options.allow_short_key)?;
+    check_keys(options, &document, &keys)?;
+    let secret = read_secret(options, &document, &context.report)?;
     // Lock only now: a lock must not be held while the user types.
-    let _lock = super::lock(&args.config, context.lock_wait, context)?;
+    let _lock = super::lock(&options.config, options.lock_wait, context)?;
     if !source.is_unchanged()? {
-        (source, document) = read(&args.config, context.reading, &context.report)?;
-        check_keys(args, &document, &keys)?;
+        (source, document) = read(&options.config, options.reading, &context.report)?;
+        check_keys(options, &document, &keys)?;
     }
-    let target = Target::find(&document, args)?;
+    let target = Target::find(&document, options)?;
     let at = document.sealing_time(time::now());
     let token = tokens::seal_one(master, &secret, at)?;
 
-    let edits = Edits::new(&document, vec![target.edit(&document, &args.pointer, &token)?])?;
+    let edits = Edits::new(&document, vec![target.edit(&document, &options.pointer, &token)?])?;
     let mut entry = Entry {
         verb: Verb::Set,
         outcome: Outcome::Started,
-        files: &[&args.config],
-        pointers: &[&args.pointer],
+        files: &[&options.config],
+        pointers: &[&options.pointer],
         keys: &[master],
     };
     interrupt::stop_if_requested()?;
@@ -60,11 +76,11 @@ pub(crate) fn run(args: &Set, context: &Context) -> Result<()> {
     entry.outcome = Outcome::Done;
     context.audit.record_done(&entry, &context.report);
     let id = derive::id(master);
-    if args.json {
-        let fields = json!({ "config": document.name, "encrypted": [args.pointer], "key_id": id });
+    if options.json {
+        let fields = json!({ "config": document.name, "encrypted": [options.pointer], "key_id": id });
         return output::after_the_work(output::json("set", fields));
     }
-    context.report.note(format_args!("{} at {} is encrypted; the key's id is {id}", document.name, args.pointer));
+    context.report.note(format_args!("{} at {} is encrypted; the key's id is {id}", document.name, options.pointer));
     Ok(())
 }
 
@@ -77,10 +93,10 @@ enum Target<'d> {
 }
 
 impl<'d> Target<'d> {
-    fn find(document: &'d ConfigText, args: &Set) -> Result<Self> {
-        let pointer = &*args.pointer;
+    fn find(document: &'d ConfigText, options: &Options) -> Result<Self> {
+        let pointer = &*options.pointer;
         let value = match document.look_up(pointer) {
-            Err(ValueError::Core(Error::NotFound)) if args.create => {
+            Err(ValueError::Core(Error::NotFound)) if options.create => {
                 // Each format writes all tokens alike, so where this sample is allowed, the real token is too.
                 document.insert(pointer, SAMPLE)?;
                 return Ok(Self::New);
@@ -106,14 +122,14 @@ impl<'d> Target<'d> {
 
 /// Refuses keys that do not belong to the config. The replaced token must open, because its secret may exist nowhere
 /// else. If no token is replaced, one of the others must open: otherwise no single key would open the whole config.
-fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring) -> Result<()> {
-    let target = Target::find(document, args)?;
+fn check_keys(options: &Options, document: &ConfigText, keys: &Keyring) -> Result<()> {
+    let target = Target::find(document, options)?;
     let value = match &target {
         Target::Value(value) => Some(value),
         Target::New => None,
     };
     let replaced = value.and_then(|value| document.token_at(value));
-    if !args.discard_old {
+    if !options.discard_old {
         let is_lookalike = |value: &Place<'_>| value.kind == Kind::String && classify(value) == ValueKind::Lookalike;
         let refusal = match replaced {
             Some(token) => {
@@ -122,7 +138,7 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring) -> Result<()> {
                 Some(tokens::refusal(document, token, error, keys))
             }
             // The user may still be able to repair a damaged token.
-            None if value.is_some_and(is_lookalike) => Some(document.failure(&args.pointer, Error::Lookalike)),
+            None if value.is_some_and(is_lookalike) => Some(document.failure(&options.pointer, Error::Lookalike)),
             None => None,
         };
         if let Some(refusal) = refusal {
@@ -134,39 +150,35 @@ fn check_keys(args: &Set, document: &ConfigText, keys: &Keyring) -> Result<()> {
 }
 
 /// Reads the secret from a prompt, or from stdin if that is not a terminal.
-fn read_secret(args: &Set, document: &ConfigText, context: &Context) -> Result<Zeroizing<String>> {
-    let check = |len| check_length(document, &args.pointer, len);
-    let secret = if io::stdin().is_terminal() { ask(args, context)? } else { read_stdin(args.raw, check, context)? };
+fn read_secret(options: &Options, document: &ConfigText, report: &Report) -> Result<Zeroizing<String>> {
+    let check = |len| check_length(document, &options.pointer, len);
+    let secret = if io::stdin().is_terminal() { ask(options)? } else { read_stdin(options.raw, check, report)? };
     if secret.is_empty() {
-        return Err(UsageFailure::SecretEmpty { secret: secret_for(args) }.into());
+        return Err(UsageFailure::SecretEmpty { secret: secret_for(options) }.into());
     }
     Ok(secret)
 }
 
-fn secret_for(args: &Set) -> SecretFor {
-    SecretFor::Value(args.pointer.clone())
+fn secret_for(options: &Options) -> SecretFor {
+    SecretFor::Value(options.pointer.clone())
 }
 
-fn ask(args: &Set, context: &Context) -> Result<Zeroizing<String>> {
-    let question = format!("Secret for {}: ", args.pointer);
-    let [first, second] = context
+fn ask(options: &Options) -> Result<Zeroizing<String>> {
+    let question = format!("Secret for {}: ", options.pointer);
+    let [first, second] = options
         .keys
         .prompts
         .ask_secret_twice(&question, &Consequence::NoSecret)?
-        .map_err(|why| UsageFailure::SecretMissing { secret: secret_for(args), why })?;
+        .map_err(|why| UsageFailure::SecretMissing { secret: secret_for(options), why })?;
     if first != second {
-        return Err(UsageFailure::SecretsDiffer { secret: secret_for(args) }.into());
+        return Err(UsageFailure::SecretsDiffer { secret: secret_for(options) }.into());
     }
     Ok(first)
 }
 
 /// Reads the secret from stdin. A single line loses the line end that `echo` adds; a text of several lines, such as a
 /// private key, keeps it. `check` refuses a secret that is too long.
-pub(super) fn read_stdin(
-    raw: bool,
-    check: impl Fn(usize) -> Result<()>,
-    context: &Context,
-) -> Result<Zeroizing<String>> {
+pub(super) fn read_stdin(raw: bool, check: impl Fn(usize) -> Result<()>, report: &Report) -> Result<Zeroizing<String>> {
     // Allocate everything at once: a growing buffer would leave copies of the secret in memory.
     let room = MAX_SECRET + 3;
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
@@ -184,7 +196,7 @@ pub(super) fn read_stdin(
     bytes.truncate(len);
     check(bytes.len())?;
     if line_end > 0 && !bytes.is_empty() {
-        context.report.note("the line break at the end of stdin was left out of the secret (--raw keeps it)");
+        report.note("the line break at the end of stdin was left out of the secret (--raw keeps it)");
     }
     into_text(bytes).map_err(|_| ConfigFailure::SecretNotUtf8.into())
 }

@@ -4,43 +4,55 @@
 //! encrypted.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
 use fernseal_core::config::{TOKEN_VALUE, ValueKind};
 use serde_json::json;
 
-use super::{config_or_default, find, format_name, look, reason_to_skip, too_old};
-use crate::args::Status;
-use crate::audit::Verb;
+use super::{Reading, config_or_default, find, format_name, look, reason_to_skip, too_old};
+use crate::audit::{Audit, Verb};
 use crate::config::text::{ConfigText, Kind, SealedValue, TextFormat, ValueError, classify};
 use crate::context::Context;
 use crate::error::{self, Result};
-use crate::keys::{self, Keyring, derive};
-use crate::output;
+use crate::keys::{self, KeyOptions, Keyring, derive};
+use crate::output::{self, Report};
 use crate::quote::{count, shown};
-use crate::store::ConfigPath;
+use crate::store::{ConfigPath, Selection};
 use crate::time;
 use crate::time::{MaxAge, age, date};
 use crate::tokens::verify::{OpenedBy, Verification, check};
 
-pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
-    let mut found = match &*args.paths {
-        [] => find(&[config_or_default(None)?], &args.select)?,
-        paths => find(paths, &args.select)?,
+/// The options of `status`.
+pub(crate) struct Options {
+    /// If there is none, PROXMOX_MCP_CONFIG names the config.
+    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) select: Selection,
+    pub(crate) max_age: Option<MaxAge>,
+    /// Whether to open every token.
+    pub(crate) verify: bool,
+    pub(crate) json: bool,
+    pub(crate) keys: KeyOptions,
+    pub(crate) reading: Reading,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
+    let mut found = match &*options.paths {
+        [] => find(&[config_or_default(None)?], &options.select)?,
+        paths => find(paths, &options.select)?,
     };
     found.look_at_others();
     found.refuse_none()?;
-    let key_is_set = Keyring::is_set(&context.keys);
-    if let ([config], false, [], []) = (&*found.configs, args.paths.len() > 1, &*found.skipped, &*found.unread)
+    let key_is_set = Keyring::is_set(&options.keys);
+    if let ([config], false, [], []) = (&*found.configs, options.paths.len() > 1, &*found.skipped, &*found.unread)
         && !config.was_found()
     {
-        return of_one(config, key_is_set, args, context);
+        return of_one(config, key_is_set, options, context);
     }
     let mut skipped: Vec<_> = found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)).collect();
     let (mut entries, mut failed, mut failures) = (Vec::new(), Vec::new(), Vec::new());
     let (mut looked_at, mut aged) = (0, 0);
-    let keys = if args.verify { Some(Keyring::load(&context.keys, &context.report)?) } else { None };
+    let keys = if options.verify { Some(Keyring::load(&options.keys, &context.report)?) } else { None };
     let ids = keys.as_ref().map(|keys| {
         let masters: Vec<_> = keys.all().iter().map(|key| &**key).collect();
         derive::ids(&masters).iter().map(ToString::to_string).collect::<Vec<_>>()
@@ -48,7 +60,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
     let in_directory = found.configs.iter().any(ConfigPath::was_found);
     let mut rows = Vec::new();
     for config in &found.configs {
-        let mut state = match State::of(config, context) {
+        let mut state = match State::of(config, options.reading, &context.report) {
             Ok(state) => state,
             Err(failure) => {
                 match reason_to_skip(config, &failure) {
@@ -63,24 +75,24 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
         };
         looked_at += 1;
         if let Some(keys) = &keys {
-            state.verify(&config.path, keys, context)?;
+            state.verify(&config.path, keys, options.reading, &context.audit)?;
         }
-        if args.json {
+        if options.json {
             entries.push(state.in_json());
         } else if in_directory {
             rows.push(state.in_row(ids.as_deref()));
         } else {
-            state.in_words(key_is_set, args.max_age)?;
+            state.in_words(key_is_set, options.max_age)?;
             output::result("")?;
         }
-        aged += args.max_age.map_or(0, |max_age| state.document.aged_tokens(max_age).count());
+        aged += options.max_age.map_or(0, |max_age| state.document.aged_tokens(max_age).count());
         failures.extend(state.verdict(keys.as_ref()).err());
     }
     for (path, failure) in found.unread {
         failed.push((shown(&path), failure.clone()));
         failures.push(failure);
     }
-    if args.json {
+    if options.json {
         let fields = json!({
             "master_key": set_or_not(key_is_set),
             "configs": entries,
@@ -96,7 +108,7 @@ pub(crate) fn run(args: &Status, context: &Context) -> Result<()> {
         let looked_at = count(looked_at, "config");
         output::result(format_args!("{looked_at} checked, {} skipped, {} failed", skipped.len(), failed.len()))?;
     }
-    failures.extend(args.max_age.filter(|_| aged > 0).map(|max_age| too_old(aged, max_age)));
+    failures.extend(options.max_age.filter(|_| aged > 0).map(|max_age| too_old(aged, max_age)));
     error::check_none(failures)
 }
 
@@ -119,27 +131,27 @@ fn tell_rows(rows: Vec<[String; 6]>) -> Result<()> {
 }
 
 /// Reports on the only config.
-fn of_one(config: &ConfigPath, key_is_set: bool, args: &Status, context: &Context) -> Result<()> {
-    let mut state = State::of(config, context)?;
-    let keys = if args.verify && !state.document.tokens.is_empty() {
-        Some(Keyring::load(&context.keys, &context.report)?)
+fn of_one(config: &ConfigPath, key_is_set: bool, options: &Options, context: &Context) -> Result<()> {
+    let mut state = State::of(config, options.reading, &context.report)?;
+    let keys = if options.verify && !state.document.tokens.is_empty() {
+        Some(Keyring::load(&options.keys, &context.report)?)
     } else {
         None
     };
     if let Some(keys) = &keys {
-        state.verify(&config.path, keys, context)?;
+        state.verify(&config.path, keys, options.reading, &context.audit)?;
     }
-    if args.json {
+    if options.json {
         let mut fields = state.in_json();
         if let Some(fields) = fields.as_object_mut() {
             fields.insert("master_key".to_owned(), set_or_not(key_is_set).into());
         }
         output::json("status", fields)?;
     } else {
-        state.in_words(key_is_set, args.max_age)?;
+        state.in_words(key_is_set, options.max_age)?;
     }
-    let aged = args.max_age.map_or(0, |max_age| state.document.aged_tokens(max_age).count());
-    let too_old = args.max_age.filter(|_| aged > 0).map(|max_age| too_old(aged, max_age));
+    let aged = options.max_age.map_or(0, |max_age| state.document.aged_tokens(max_age).count());
+    let too_old = options.max_age.filter(|_| aged > 0).map(|max_age| too_old(aged, max_age));
     error::check_none(state.verdict(keys.as_ref()).err().into_iter().chain(too_old))
 }
 
@@ -155,19 +167,19 @@ struct State {
 }
 
 impl State {
-    fn of(config: &ConfigPath, context: &Context) -> Result<Self> {
-        let document = look(config, context.reading, &context.report)?;
+    fn of(config: &ConfigPath, reading: Reading, report: &Report) -> Result<Self> {
+        let document = look(config, reading, report)?;
         Ok(Self { token_value: TokenValue::of(&document), document, checked: None })
     }
 
     /// Also verifies every token.
-    fn verify(&mut self, path: &Path, keys: &Keyring, context: &Context) -> Result<()> {
+    fn verify(&mut self, path: &Path, keys: &Keyring, reading: Reading, audit: &Audit) -> Result<()> {
         if self.document.tokens.is_empty() {
             return Ok(());
         }
-        context.reading.check_cost(&self.document)?;
+        reading.check_cost(&self.document)?;
         let checked = check(&self.document, keys);
-        checked.record(Verb::Status, path, &self.document, keys, &context.audit)?;
+        checked.record(Verb::Status, path, &self.document, keys, audit)?;
         self.checked = Some(checked);
         Ok(())
     }

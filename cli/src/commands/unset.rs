@@ -1,39 +1,55 @@
 //! `unset`: removes one member of a config, with its comma. Everything else stays byte for byte. It needs no key, as it
 //! opens nothing. The removed secret is lost, unless a backup contains it.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use serde_json::json;
 
-use super::read;
-use crate::args::Unset;
+use super::{Reading, read};
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, Edits};
 use crate::context::Context;
 use crate::error::Result;
 use crate::interrupt;
 use crate::output;
-use crate::quote::count;
+use crate::quote::{Pointer, count};
 
-pub(crate) fn run(args: &Unset, context: &Context) -> Result<()> {
-    super::refuse_swapped("unset", &args.config, None, (*args.pointer).as_ref())?;
+/// The options of `unset`.
+pub(crate) struct Options {
+    pub(crate) config: PathBuf,
+    pub(crate) pointer: Pointer,
+    pub(crate) json: bool,
+    pub(crate) reading: Reading,
+    pub(crate) lock_wait: Duration,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
+    super::refuse_swapped("unset", &options.config, None, (*options.pointer).as_ref())?;
     // Fail early: do not wait for a lock if the value cannot be removed.
-    read(&args.config, context.reading, &context.report)?.1.remove(&args.pointer)?;
-    let _lock = super::lock(&args.config, context.lock_wait, context)?;
-    let (source, document) = read(&args.config, context.reading, &context.report)?;
-    let edits = Edits::new(&document, vec![document.remove(&args.pointer)?])?;
-    let removed = tokens_at(&document, &args.pointer)?;
+    read(&options.config, options.reading, &context.report)?.1.remove(&options.pointer)?;
+    let _lock = super::lock(&options.config, options.lock_wait, context)?;
+    let (source, document) = read(&options.config, options.reading, &context.report)?;
+    let edits = Edits::new(&document, vec![document.remove(&options.pointer)?])?;
+    let removed = tokens_at(&document, &options.pointer)?;
 
-    let is_token = document.token_at(&document.find(&args.pointer)?).is_some();
-    let own = (!is_token).then_some(&*args.pointer);
+    let is_token = document.token_at(&document.find(&options.pointer)?).is_some();
+    let own = (!is_token).then_some(&*options.pointer);
     let pointers: Vec<&str> = own.into_iter().chain(removed.iter().copied()).collect();
-    let mut entry =
-        Entry { verb: Verb::Unset, outcome: Outcome::Started, files: &[&args.config], pointers: &pointers, keys: &[] };
+    let mut entry = Entry {
+        verb: Verb::Unset,
+        outcome: Outcome::Started,
+        files: &[&options.config],
+        pointers: &pointers,
+        keys: &[],
+    };
     interrupt::stop_if_requested()?;
     context.audit.record(&entry)?;
     super::tell_caveats(source.replace(&edits.pieces())?, context);
     entry.outcome = Outcome::Done;
     context.audit.record_done(&entry, &context.report);
-    if args.json {
-        let fields = json!({ "config": document.name, "removed": args.pointer, "encrypted": removed });
+    if options.json {
+        let fields = json!({ "config": document.name, "removed": options.pointer, "encrypted": removed });
         return output::after_the_work(output::json("unset", fields));
     }
     let with = match removed.len() {
@@ -41,7 +57,7 @@ pub(crate) fn run(args: &Unset, context: &Context) -> Result<()> {
         _ if is_token => ", an encrypted value".to_owned(),
         tokens => format!(", with {} in it", count(tokens, "encrypted value")),
     };
-    context.report.note(format_args!("removed {} from {}{with}", args.pointer, document.name));
+    context.report.note(format_args!("removed {} from {}{with}", options.pointer, document.name));
     Ok(())
 }
 

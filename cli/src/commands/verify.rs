@@ -3,46 +3,56 @@
 //! It reports which tokens still need a previous key, so that the user knows when that key can be retired. It always
 //! processes all configs, even if one of them fails.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{config_or_default, find, look, reason_to_skip, too_old};
-use crate::args::Verify;
-use crate::audit::Verb;
+use super::{Reading, config_or_default, find, look, reason_to_skip, too_old};
+use crate::audit::{Audit, Verb};
 use crate::config::text::ConfigText;
 use crate::context::Context;
 use crate::error::{self, Result};
-use crate::keys::{Keyring, derive};
+use crate::keys::{KeyOptions, Keyring, derive};
 use crate::output;
 use crate::quote::{count, shown};
-use crate::store::ConfigPath;
+use crate::store::{ConfigPath, Selection};
 use crate::time::MaxAge;
 use crate::tokens::verify::{OpenedBy, Verification, verify_each};
 
-pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
-    let mut found = match &*args.paths {
-        [] => find(&[config_or_default(None)?], &args.select)?,
-        paths => find(paths, &args.select)?,
+/// The options of `verify`.
+pub(crate) struct Options {
+    /// If there is none, PROXMOX_MCP_CONFIG names the config.
+    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) select: Selection,
+    pub(crate) max_age: Option<MaxAge>,
+    pub(crate) json: bool,
+    pub(crate) keys: KeyOptions,
+    pub(crate) reading: Reading,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
+    let mut found = match &*options.paths {
+        [] => find(&[config_or_default(None)?], &options.select)?,
+        paths => find(paths, &options.select)?,
     };
     found.look_at_others();
     found.refuse_none()?;
-    let keys = Keyring::load(&context.keys, &context.report)?;
+    let keys = Keyring::load(&options.keys, &context.report)?;
     let mut entries = Vec::new();
     let mut failures = Vec::new();
     let mut skipped: Vec<_> = found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)).collect();
     let mut failed = Vec::new();
     let (mut configs, mut tokens) = (0, 0);
     let in_directory = found.configs.iter().any(ConfigPath::was_found);
-    if !args.json {
+    if !options.json {
         for (file, reason) in &skipped {
             output::result(format_args!("skipped {file}: {reason}"))?;
         }
     }
     let mut aged = 0;
     let read = |config: &ConfigPath| {
-        let document = look(config, context.reading, &context.report)?;
-        context.reading.check_cost(&document)?;
+        let document = look(config, options.reading, &context.report)?;
+        options.reading.check_cost(&document)?;
         Ok(document)
     };
     verify_each(found.configs, read, &keys, &context.report, |config, checked| {
@@ -50,7 +60,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
             Ok(checked) => checked,
             Err(failure) => {
                 match reason_to_skip(&config, &failure) {
-                    Some(reason) if args.json => skipped.push((shown(&config.path), reason)),
+                    Some(reason) if options.json => skipped.push((shown(&config.path), reason)),
                     Some(reason) => {
                         failures
                             .extend(output::result(format_args!("skipped {}: {reason}", shown(&config.path))).err());
@@ -66,15 +76,15 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
         };
         configs += 1;
         tokens += document.tokens.len();
-        aged += args.max_age.map_or(0, |max_age| document.aged_tokens(max_age).count());
-        let entries = args.json.then_some(&mut entries);
-        failures.extend(tell(&config.path, &document, &checked, &keys, entries, args.max_age, context).err());
+        aged += options.max_age.map_or(0, |max_age| document.aged_tokens(max_age).count());
+        let entries = options.json.then_some(&mut entries);
+        failures.extend(tell(&config.path, &document, &checked, &keys, entries, options.max_age, &context.audit).err());
     });
     for (path, failure) in found.unread {
         failed.push((shown(&path), failure.clone()));
         failures.push(failure);
     }
-    if args.json {
+    if options.json {
         output::json(
             "verify",
             json!({
@@ -85,7 +95,7 @@ pub(crate) fn run(args: &Verify, context: &Context) -> Result<()> {
             }),
         )?;
     }
-    failures.extend(args.max_age.filter(|_| aged > 0).map(|max_age| too_old(aged, max_age)));
+    failures.extend(options.max_age.filter(|_| aged > 0).map(|max_age| too_old(aged, max_age)));
     if failures.is_empty() && in_directory {
         let skipped =
             if skipped.is_empty() { String::new() } else { format!("; {} skipped", count(skipped.len(), "path")) };
@@ -107,7 +117,7 @@ fn tell(
     keys: &Keyring,
     entries: Option<&mut Vec<serde_json::Value>>,
     max_age: Option<MaxAge>,
-    context: &Context,
+    audit: &Audit,
 ) -> Result<()> {
     match entries {
         Some(entries) => {
@@ -133,6 +143,6 @@ fn tell(
             }
         }
     }
-    checked.record(Verb::Verify, path, document, keys, &context.audit)?;
+    checked.record(Verb::Verify, path, document, keys, audit)?;
     checked.verdict(document, keys)
 }

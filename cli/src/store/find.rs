@@ -39,7 +39,7 @@ pub(crate) struct Found {
 
 /// Finds the configs that `paths` name: files themselves, and directories with everything below them. Each config is
 /// listed once.
-pub(crate) fn find(paths: &[PathBuf], selection: Selection<'_>) -> Found {
+pub(crate) fn find(paths: &[PathBuf], selection: &Selection) -> Found {
     let mut found = Found::default();
     // The locations seen so far; needed only if several paths may overlap.
     let mut met = BTreeSet::new();
@@ -102,7 +102,7 @@ impl Found {
     }
 
     /// Adds the configs of a named path: a stream, a file, or a directory with everything below it.
-    fn look_at(&mut self, path: &Path, selection: Selection<'_>) -> io::Result<()> {
+    fn look_at(&mut self, path: &Path, selection: &Selection) -> io::Result<()> {
         if ConfigPath::named(path).is_stream() {
             self.configs.push(ConfigPath::named(path));
             return Ok(());
@@ -130,7 +130,7 @@ impl Found {
         Ok(())
     }
 
-    fn walk(&mut self, tree: &Arc<Tree>, selection: Selection<'_>) {
+    fn walk(&mut self, tree: &Arc<Tree>, selection: &Selection) {
         // The current directory, and its depth below the root.
         let (mut here, mut depth) = (tree.path().to_owned(), 0);
         let mut waiting = Vec::new();
@@ -177,7 +177,7 @@ impl Found {
         }
     }
 
-    fn consider(&mut self, config: ConfigPath, kind: FileType, selection: Selection<'_>) {
+    fn consider(&mut self, config: ConfigPath, kind: FileType, selection: &Selection) {
         let name = config.path.file_name().unwrap_or_default();
         let below = config.root.as_ref().and_then(|tree| tree.below(&config.path).ok()).unwrap_or(&config.path);
         let taken = selection.check(below);

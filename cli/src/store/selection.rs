@@ -29,12 +29,12 @@ pub(super) fn is_ours(name: &OsStr) -> bool {
 }
 
 /// The user's globs, which complement the endings.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Selection<'a> {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Selection {
     /// Files to include in addition.
-    pub(crate) include: &'a [Glob],
+    pub(crate) include: Vec<Glob>,
     /// Files to leave out.
-    pub(crate) exclude: &'a [Glob],
+    pub(crate) exclude: Vec<Glob>,
 }
 
 /// A glob of files.
@@ -45,14 +45,14 @@ pub(crate) struct Glob {
     pub(crate) way: PathBuf,
 }
 
-impl Selection<'_> {
+impl Selection {
     /// Checks whether a file is a config, by its path below the searched directory. The error is the reason why it is
     /// left out.
-    pub(super) fn check(self, below: &Path) -> Result<(), NotSelected> {
+    pub(super) fn check(&self, below: &Path) -> Result<(), NotSelected> {
         let name = below.file_name().unwrap_or_default();
-        if matches_any(self.exclude, below) {
+        if matches_any(&self.exclude, below) {
             Err(NotSelected::Excluded)
-        } else if is_config_name(name) || matches_any(self.include, below) {
+        } else if is_config_name(name) || matches_any(&self.include, below) {
             Ok(())
         } else {
             Err(NotSelected::OtherName)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fernseal_core::config::ValueKind;
 
-use crate::args::Likely;
+use super::Likely;
 use crate::config::findings::Why;
 use crate::config::naming::LeafText;
 use crate::config::pattern;

@@ -21,7 +21,7 @@ use fernseal_core::token::PREFIX;
 pub(super) use self::finding::Finding;
 use self::finding::{File, FoundAt, flaw_of, flaw_of_leaf};
 pub(super) use self::report::listed;
-use crate::args::{Check, Likely, Select};
+use super::Reading;
 use crate::config::findings::Why;
 use crate::config::naming::{NamedValues, find_leaves};
 use crate::config::pattern::{Pattern, Patterns};
@@ -32,6 +32,7 @@ use crate::env::SECRETS_FILE;
 use crate::error::{self, ConfigFailure, Failure, FileFailure, Flaw, Result, SkipReason, Suggestions};
 use crate::keys::derive;
 use crate::keys::parallel;
+use crate::output::Report;
 use crate::output::sarif::Region;
 use crate::quote::{Pointer, shown};
 use crate::store::staged as git;
@@ -41,44 +42,84 @@ use crate::time::{self, MaxAge};
 /// The number of configs that a thread takes at a time.
 const PART: usize = 256;
 
-pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
-    let required = NamedValues::of_option("--require", &args.required)?;
+/// The options of `check`.
+pub(crate) struct Options {
+    pub(crate) configs: Configs,
+    /// The values that must be encrypted, besides those that `.fernseal.toml` names.
+    pub(crate) required: Vec<Pointer>,
+    pub(crate) likely: Likely,
+    pub(crate) max_age: Option<MaxAge>,
+    /// Whether legacy tokens are findings.
+    pub(crate) no_legacy: bool,
+    pub(crate) form: Form,
+    pub(crate) reading: Reading,
+}
+
+/// The configs to examine.
+pub(crate) enum Configs {
+    At {
+        paths: Vec<PathBuf>,
+        select: Selection,
+    },
+    /// Those that are staged in git.
+    Staged,
+}
+
+/// What to do about values that look like secrets, but that nobody named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Likely {
+    /// They fail the command, as named secrets do.
+    Fail,
+    /// They are printed.
+    Warn,
+    /// They are not searched for.
+    Ignore,
+}
+
+/// The form of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Words,
+    Json,
+    Sarif,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
+    let required = NamedValues::of_option("--require", &options.required)?;
     let wanted = Wanted {
         required: &required,
-        no_legacy: args.no_legacy,
-        likely: args.likely,
-        max_age: args.max_age,
-        with_regions: args.sarif,
+        no_legacy: options.no_legacy,
+        likely: options.likely,
+        max_age: options.max_age,
+        with_regions: options.form == Form::Sarif,
     };
     let mut looked = Looked::default();
-    if args.staged {
-        looked.at_staged(wanted)?;
-    } else if args.paths.is_empty() {
-        looked.at_paths(&[PathBuf::from(".")], &args.select, wanted, context);
-    } else {
-        looked.at_paths(&args.paths, &args.select, wanted, context);
+    match &options.configs {
+        Configs::Staged => looked.at_staged(wanted)?,
+        Configs::At { paths, select } => looked.at_paths(paths, select, wanted, options.reading, &context.report),
     }
-    let failing = looked.failing(args.likely);
-    match (args.json, args.sarif) {
-        (true, _) => looked.tell_in_json()?,
-        (_, true) => looked.tell_in_sarif(args.likely)?,
-        _ => looked.tell()?,
+    let are_staged = matches!(options.configs, Configs::Staged);
+    let failing = looked.failing(options.likely);
+    match options.form {
+        Form::Words => looked.tell()?,
+        Form::Json => looked.tell_in_json()?,
+        Form::Sarif => looked.tell_in_sarif(options.likely)?,
     }
     // Only a few configs may be staged, so a pattern that matches none of them is not a mistake.
-    if !args.staged {
+    if !are_staged {
         looked.tell_unmatched(&context.report);
     }
 
-    let summary = looked.summary(if args.staged { "staged config" } else { "config" }, args.likely);
+    let summary = looked.summary(if are_staged { "staged config" } else { "config" }, options.likely);
     let mut failures: Vec<Failure> = looked.failed.into_iter().map(|(_, failure)| failure).collect();
     // If a config could not be read, it may be the one that has the value.
     let is_known = failures.is_empty();
     for pointer in
-        args.required.iter().filter(|pointer| is_known && looked.met.get(*pointer).is_none_or(|met| *met == 0))
+        options.required.iter().filter(|pointer| is_known && looked.met.get(*pointer).is_none_or(|met| *met == 0))
     {
         let namesakes = looked.meant.remove(pointer).unwrap_or_else(Suggestions::none);
         let failure = Failure::from(ConfigFailure::RequiredNowhere { pointer: pointer.clone(), namesakes });
-        if !args.staged {
+        if !are_staged {
             failures.push(failure);
         } else if looked.configs > 0 {
             context.report.note(format_args!("{} (among the staged configs)", failure.what()));
@@ -87,7 +128,7 @@ pub(crate) fn run(args: &Check, context: &Context) -> Result<()> {
     // An invalid `.fernseal.toml` fails every config in its directory: keep one failure.
     failures.dedup_by(|failure, before| failure.what() == before.what());
     if !failing.is_empty() {
-        failures.insert(0, ConfigFailure::Flawed { counts: failing, max_age: args.max_age }.into());
+        failures.insert(0, ConfigFailure::Flawed { counts: failing, max_age: options.max_age }.into());
     }
     if failures.is_empty() {
         context.report.note(summary);
@@ -127,15 +168,22 @@ pub(super) struct Looked {
 }
 
 impl Looked {
-    fn at_paths(&mut self, paths: &[PathBuf], select: &Select, wanted: Wanted<'_>, context: &Context) {
+    fn at_paths(
+        &mut self,
+        paths: &[PathBuf],
+        select: &Selection,
+        wanted: Wanted<'_>,
+        reading: Reading,
+        report: &Report,
+    ) {
         // Invalid settings are ignored here. Later they make each config beside them fail.
-        let mut found = super::find(paths, select).unwrap_or_else(|_| store::find(paths, Selection::default()));
+        let mut found = super::find(paths, select).unwrap_or_else(|_| store::find(paths, &Selection::default()));
         found.look_at_others();
         self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
         self.failed.extend(found.unread.into_iter().map(|(path, failure)| (shown(&path), failure)));
         // Debug messages must come in order, so they need a single thread.
-        let threads = if context.report.is_verbose() { 0 } else { derive::threads().get() };
-        let work = |configs: &[ConfigPath]| Self::at_configs(configs, wanted, context);
+        let threads = if report.is_verbose() { 0 } else { derive::threads().get() };
+        let work = |configs: &[ConfigPath]| Self::at_configs(configs, wanted, reading, report);
         let parts: Vec<&[ConfigPath]> = found.configs.chunks(PART).collect();
         let threads = if parts.len() > 1 { threads } else { 0 };
         let looked = thread::scope(|scope| parallel::begin(scope, threads, parts, work).finish());
@@ -146,15 +194,15 @@ impl Looked {
         }
     }
 
-    fn at_configs(configs: &[ConfigPath], wanted: Wanted<'_>, context: &Context) -> Self {
+    fn at_configs(configs: &[ConfigPath], wanted: Wanted<'_>, reading: Reading, report: &Report) -> Self {
         let mut looked = Self::default();
         let mut settings = SecretsFiles::default();
         for config in configs {
             let document = match config.is_stream() {
-                true => super::look(config, context.reading, &context.report),
-                false => config
-                    .read_to_look()
-                    .and_then(|mut source| super::parse(config, &mut source, context.reading, &context.report)),
+                true => super::look(config, reading, report),
+                false => {
+                    config.read_to_look().and_then(|mut source| super::parse(config, &mut source, reading, report))
+                }
             };
             // A stream cannot be read a second time, so its failure is always reported.
             let could_hold = |words: &[&str]| if config.is_stream() { Ok(true) } else { config.could_hold(words) };

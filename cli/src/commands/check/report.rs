@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Finding, Looked};
-use crate::args::Likely;
+use super::{Finding, Likely, Looked};
 use crate::env::SECRETS_FILE;
 use crate::error::{Exit, Flaw, Result};
 use crate::output::sarif::{self, Level, Rule};

@@ -6,54 +6,63 @@
 mod tree;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fernseal_core::Error;
 use fernseal_core::fernet::MAX_CLOCK_SKEW;
 use serde_json::json;
 
-use crate::args::{Doctor as Args, Likely};
 use crate::audit::Verb;
-use crate::commands::check::{Looked, Wanted, listed};
-use crate::commands::config_or_default;
+use crate::commands::check::{Likely, Looked, Wanted, listed};
+use crate::commands::{Reading, config_or_default};
 use crate::config::naming::NamedValues;
 use crate::config::secrets_file::SecretsFile;
 use crate::config::text::{ConfigText, TextFormat};
 use crate::context::Context;
 use crate::env::SECRETS_FILE;
 use crate::error::{ConfigFailure, Exit, Failure, KeyFailure, Result};
-use crate::keys::{self, KeyPlace, Keyring, derive};
-use crate::output;
+use crate::keys::{self, KeyOptions, KeyPlace, Keyring, derive};
+use crate::output::{self, Report};
 use crate::quote::{Pointer, count, quoted_path, shown};
-use crate::store::{self, ConfigPath};
+use crate::store::{self, ConfigPath, Selection};
 use crate::time;
 use crate::tokens;
 use crate::tokens::verify::{OpenedBy, check};
 
-pub(crate) fn run(args: &Args, context: &Context) -> Result<()> {
+/// The options of `doctor`.
+pub(crate) struct Options {
+    /// A config, or a directory. If it is `None`, PROXMOX_MCP_CONFIG names it.
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) select: Selection,
+    pub(crate) json: bool,
+    pub(crate) keys: KeyOptions,
+    pub(crate) reading: Reading,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
     let mut doctor = Doctor::default();
-    let path = config_or_default(args.config.as_deref());
+    let path = config_or_default(options.config.as_deref());
     if let Ok(path) = path.as_deref().map(Path::to_owned)
         && path.is_dir()
     {
-        doctor.tree(&path, &args.select, context)?;
-        return doctor.tell(args.json);
+        doctor.tree(&path, options, &context.report)?;
+        return doctor.tell(options.json);
     }
     let document = match &path {
-        Ok(path) => doctor.config(path, context),
+        Ok(path) => doctor.config(path, options.reading),
         Err(failure) => {
             doctor.wrong("config file", failure);
             None
         }
     };
-    let keys = doctor.keys(path.as_deref().ok(), document.as_ref(), context);
+    let keys = doctor.keys(path.as_deref().ok(), document.as_ref(), &options.keys, &context.report);
     if let (Ok(path), Some(document)) = (&path, &document) {
         if let Some(keys) = &keys {
-            doctor.opening(path, document, keys, context);
+            doctor.opening(path, document, keys, options.reading, context);
         }
         doctor.backups(path);
     }
-    doctor.tell(args.json)
+    doctor.tell(options.json)
 }
 
 /// The result of a check.
@@ -102,7 +111,7 @@ impl Doctor {
     }
 
     /// Checks the file itself, its JSON, and its tokens.
-    fn config(&mut self, path: &Path, context: &Context) -> Option<ConfigText> {
+    fn config(&mut self, path: &Path, reading: Reading) -> Option<ConfigText> {
         let config = ConfigPath::named(path);
         let name = shown(path);
         let mut source = config.read().map_err(|failure| self.wrong("config file", &failure)).ok()?;
@@ -113,7 +122,7 @@ impl Doctor {
             let next = format!("chmod 600 {}: whoever can write it can exchange its tokens", quoted_path(path));
             self.note("config file", format!("{name} can be written by others (mode {mode:03o})"), next);
         }
-        let document = ConfigText::parse(path, source.take_bytes(), context.reading.format_source(&config));
+        let document = ConfigText::parse(path, source.take_bytes(), reading.format_source(&config));
         let document = document.map_err(|failure| self.wrong("JSON", &failure)).ok()?;
         match (document.format(), document.fault()) {
             (Some(TextFormat::Json), _) => self.good("JSON", "the config is valid JSON in UTF-8"),
@@ -188,9 +197,14 @@ impl Doctor {
     }
 
     /// Checks the master key: where it comes from, and who else can read it.
-    fn keys(&mut self, config: Option<&Path>, document: Option<&ConfigText>, context: &Context) -> Option<Keyring> {
-        let options = &context.keys;
-        let places = keys::places(options, &context.report);
+    fn keys(
+        &mut self,
+        config: Option<&Path>,
+        document: Option<&ConfigText>,
+        options: &KeyOptions,
+        report: &Report,
+    ) -> Option<Keyring> {
+        let places = keys::places(options, report);
         let listed: Vec<String> = places.iter().map(|place| format!("{}: {}", place.name, place.words())).collect();
         self.good("key places", format!("in order of priority:\n        {}", listed.join("\n        ")));
         if !places.iter().any(KeyPlace::is_set) {
@@ -202,7 +216,7 @@ impl Doctor {
             }
             return None;
         }
-        let keys = Keyring::from_places(places, context.keys.prompts, &context.report)
+        let keys = Keyring::from_places(places, options.prompts, report)
             .map_err(|failure| self.wrong("master key", &failure))
             .ok()?;
         let id = derive::id(keys.current());
@@ -234,8 +248,8 @@ impl Doctor {
     }
 
     /// Checks that the key opens the tokens.
-    fn opening(&mut self, path: &Path, document: &ConfigText, keys: &Keyring, context: &Context) {
-        if let Err(failure) = context.reading.check_cost(document) {
+    fn opening(&mut self, path: &Path, document: &ConfigText, keys: &Keyring, reading: Reading, context: &Context) {
+        if let Err(failure) = reading.check_cost(document) {
             return self.wrong("decryption", &failure);
         }
         let checked = check(document, keys);

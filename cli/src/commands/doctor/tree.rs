@@ -4,13 +4,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::Doctor;
-use crate::args::Select;
+use super::{Doctor, Options};
 use crate::commands::{self, check::listed, reason_to_skip};
 use crate::config::text::ConfigText;
-use crate::context::Context;
 use crate::error::{Result, TokenFailure};
 use crate::keys::{Candidate, candidates, derive, keyring_of};
+use crate::output::Report;
 use crate::quote::{count, quoted_path, shown};
 use crate::store::{self, ConfigPath};
 use crate::tokens::verify::{Verification, verify_each};
@@ -25,8 +24,8 @@ struct Opens {
 
 impl Doctor {
     /// Tries all available keys on all configs below `directory`.
-    pub(super) fn tree(&mut self, directory: &Path, select: &Select, context: &Context) -> Result<()> {
-        let mut found = commands::find(&[directory.to_owned()], select)?;
+    pub(super) fn tree(&mut self, directory: &Path, options: &Options, report: &Report) -> Result<()> {
+        let mut found = commands::find(&[directory.to_owned()], &options.select)?;
         found.look_at_others();
         for (path, failure) in &found.unread {
             self.wrong(if path == directory { "configs" } else { "config file" }, failure);
@@ -34,7 +33,7 @@ impl Doctor {
         for (path, reason) in &found.skipped {
             self.good("skipped", format!("{}: {reason}", shown(path)));
         }
-        let (keys, failures) = candidates(&context.keys, &context.report);
+        let (keys, failures) = candidates(&options.keys, report);
         failures.iter().for_each(|failure| self.wrong("key places", failure));
         let files = self.with_backups(found.configs);
         let Some(keyring) = keyring_of(&keys) else {
@@ -46,11 +45,11 @@ impl Doctor {
         let ids = derive::ids(&masters);
         let mut opens = vec![Opens::default(); keys.len()];
         let load = |(config, _): &(ConfigPath, bool)| {
-            let (_, document) = commands::load(config, context.reading, &context.report)?;
-            context.reading.check_cost(&document)?;
+            let (_, document) = commands::load(config, options.reading, report)?;
+            options.reading.check_cost(&document)?;
             Ok(document)
         };
-        verify_each(files, load, &keyring, &context.report, |(config, is_backup), checked| match checked {
+        verify_each(files, load, &keyring, report, |(config, is_backup), checked| match checked {
             Ok((document, checked)) => self.take_note(&document, &checked, is_backup, &mut opens),
             Err(failure) if reason_to_skip(&config, &failure).is_some() => {}
             Err(failure) => self.wrong("config file", &failure),

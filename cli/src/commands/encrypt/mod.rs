@@ -8,12 +8,12 @@ mod tree;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::json;
 
 use self::secrets::{Request, Scope, Secret, sealed};
-use super::{UNINTERRUPTED, read};
-use crate::args::Encrypt;
+use super::{Reading, UNINTERRUPTED, read};
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::naming::NamedValues;
 use crate::config::secrets_file::SecretsFile;
@@ -21,47 +21,96 @@ use crate::config::text::{ConfigText, TextFormat};
 use crate::context::Context;
 use crate::error::{ConfigFailure, Question, Result, UsageFailure};
 use crate::interrupt;
-use crate::keys::{Keyring, derive};
+use crate::keys::{KeyOptions, Keyring, derive};
 use crate::output;
 use crate::quote::{Pointer, count, shown};
-use crate::store::{ConfigPath, Output, Rights};
+use crate::store::{ConfigPath, Output, Rights, Selection};
 use crate::time;
 use crate::tokens;
 
-pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
-    for pointer in &args.fields {
-        super::refuse_swapped("encrypt", &args.config, Some("--field"), (**pointer).as_ref())?;
+/// The options of `encrypt`.
+pub(crate) struct Options {
+    /// A config, or a directory.
+    pub(crate) config: PathBuf,
+    pub(crate) select: Selection,
+    pub(crate) destination: Destination,
+    /// The values to encrypt, besides those that `.fernseal.toml` names.
+    pub(crate) fields: Vec<Pointer>,
+    /// Whether to encrypt values that look like secrets.
+    pub(crate) found: bool,
+    pub(crate) dry_run: bool,
+    /// Whether to replace configs without a question.
+    pub(crate) yes: bool,
+    /// Whether to leave out the configs of a directory that cannot be encrypted.
+    pub(crate) keep_going: bool,
+    /// Whether to encrypt values that contain placeholders.
+    pub(crate) placeholders: bool,
+    /// Whether to write legacy tokens.
+    pub(crate) legacy: bool,
+    pub(crate) allow_short_key: bool,
+    pub(crate) json: bool,
+    pub(crate) keys: KeyOptions,
+    pub(crate) reading: Reading,
+    pub(crate) lock_wait: Duration,
+}
+
+/// Where the encrypted config goes. The configs of a directory are always replaced.
+pub(crate) enum Destination {
+    /// It replaces the config.
+    InPlace,
+    File(NewFile),
+}
+
+/// A file for the encrypted config, which stays as it is.
+pub(crate) struct NewFile {
+    /// If it is `None`, the file is beside the config.
+    pub(crate) path: Option<PathBuf>,
+    /// Whether to overwrite the file if it exists.
+    pub(crate) force: bool,
+    /// Whether the file gets the owner, group and mode of the config.
+    pub(crate) keep_mode: bool,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
+    for pointer in &options.fields {
+        super::refuse_swapped("encrypt", &options.config, Some("--field"), (**pointer).as_ref())?;
     }
-    let fields = NamedValues::of_option("--field", &args.fields)?;
-    let config = ConfigPath::named(&args.config);
+    let fields = NamedValues::of_option("--field", &options.fields)?;
+    let config = ConfigPath::named(&options.config);
     if config.is_stream() {
-        return encrypt_stream(&config, args, &fields, context);
+        return encrypt_stream(&config, options, &fields, context);
     }
-    if args.config.is_dir() {
-        return tree::run(args, &fields, context);
+    if options.config.is_dir() {
+        return tree::run(options, &fields, context);
     }
-    let (mut source, first) = read(&args.config, context.reading, &context.report)?;
-    let out = args.output.clone().unwrap_or_else(|| default_output(&args.config, first.format()));
-    if !args.in_place {
-        super::refuse_same_file(&source, &out, UsageFailure::EncryptedOverInput { path: out.clone() })?;
+    let (mut source, first) = read(&options.config, options.reading, &context.report)?;
+    let new_file = match &options.destination {
+        Destination::InPlace => None,
+        Destination::File(file) => Some(file),
+    };
+    let out = |file: &NewFile| file.path.clone().unwrap_or_else(|| default_output(&options.config, first.format()));
+    let target = new_file.map_or_else(|| options.config.clone(), out);
+    if new_file.is_some() {
+        super::refuse_same_file(&source, &target, UsageFailure::EncryptedOverInput { path: target.clone() })?;
     }
 
-    let settings = SecretsFile::nearest(&ConfigPath::named(&args.config))?;
+    let settings = SecretsFile::nearest(&ConfigPath::named(&options.config))?;
     let request = Request {
         fields: &fields,
         settings: &settings,
-        found: args.found,
-        placeholders: args.placeholders,
+        found: options.found,
+        placeholders: options.placeholders,
         scope: Scope::One,
     };
     let mut secrets = request.find(&first, context)?;
     let tell =
-        |document: &ConfigText, secrets: &[Secret<'_>], written: Option<&Path>, key_id: Option<String>| match args.json
+        |document: &ConfigText, secrets: &[Secret<'_>], written: Option<&Path>, key_id: Option<String>| match options
+            .json
         {
             true => output::json(
                 "encrypt",
                 json!({
-                    "dry_run": args.dry_run,
+                    "dry_run": options.dry_run,
                     "config": document.name,
                     "output": written.map(shown),
                     "encrypted": secrets.iter().map(|secret| &secret.pointer).collect::<Vec<_>>(),
@@ -70,39 +119,38 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
             ),
             false => Ok(()),
         };
-    if args.dry_run {
-        if !args.json {
+    if options.dry_run {
+        if !options.json {
             secrets.iter().try_for_each(|secret| secret.show(&first))?;
         }
         let number = count(secrets.len(), "value");
         context.report.note(format_args!("would encrypt {number} of {}; nothing was written", first.name));
         return tell(&first, &secrets, None, None);
     }
-    if secrets.is_empty() && args.output.is_none() {
+    if secrets.is_empty() && new_file.is_none_or(|file| file.path.is_none()) {
         context.report.note(format_args!("{}, and nothing was written", request.nothing_in(&first)));
         return tell(&first, &secrets, None, None);
     }
-    let target = if args.in_place { &args.config } else { &out };
-    let asks = args.in_place && args.found && !args.yes;
+    let asks = new_file.is_none() && options.found && !options.yes;
     if asks {
         // If stdout is for JSON, the values cannot be shown before the question.
-        if args.json {
+        if options.json {
             return Err(UsageFailure::JsonUnconfirmed.into());
         }
         secrets.iter().try_for_each(|secret| secret.show(&first))?;
-        super::confirm(Question::EncryptInPlace { values: secrets.len(), configs: 1 }, context.keys.prompts)?;
+        super::confirm(Question::EncryptInPlace { values: secrets.len(), configs: 1 }, options.keys.prompts)?;
     }
-    let keys = Keyring::load(&context.keys, &context.report)?;
-    let master = keys.sealing(args.allow_short_key)?;
+    let keys = Keyring::load(&options.keys, &context.report)?;
+    let master = keys.sealing(options.allow_short_key)?;
     // Lock only now: a lock must not be held while the user types a key. From here on, a change to the output by
     // another program is detected and kept.
-    let _lock = super::lock(target, context.lock_wait, context)?;
-    let output = if args.in_place { None } else { Some(Output::at(&out, args.force)?) };
+    let _lock = super::lock(&target, options.lock_wait, context)?;
+    let output = new_file.map(|file| Output::at(&target, file.force)).transpose()?;
     let again;
     let document = if source.is_unchanged()? {
         &first
     } else {
-        (source, again) = read(&args.config, context.reading, &context.report)?;
+        (source, again) = read(&options.config, options.reading, &context.report)?;
         let shown: Vec<Pointer> = secrets.iter().map(|secret| secret.pointer.clone()).collect();
         secrets = request.find(&again, context)?;
         // The user agreed only to the values that were shown.
@@ -119,7 +167,7 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     let mut tokens = Vec::with_capacity(texts.len());
     for part in texts.chunks(UNINTERRUPTED) {
         interrupt::stop_if_requested()?;
-        tokens.extend(tokens::seal(master, part, args.legacy, at)?);
+        tokens.extend(tokens::seal(master, part, options.legacy, at)?);
     }
     let edits = sealed(document, &secrets, &tokens)?;
     let pieces = edits.pieces();
@@ -127,22 +175,23 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     let mut entry = Entry {
         verb: Verb::Encrypt,
         outcome: Outcome::Started,
-        files: &[&args.config, target],
+        files: &[&options.config, &target],
         pointers: &secrets.iter().map(|secret| &*secret.pointer).collect::<Vec<_>>(),
         keys: &[master],
     };
     interrupt::stop_if_requested()?;
     context.audit.record(&entry)?;
-    let rights = if args.keep_mode { Rights::kept_from(&source, 0o777) } else { Rights::of_owner(&source) };
+    let keeps_mode = new_file.is_some_and(|file| file.keep_mode);
+    let rights = if keeps_mode { Rights::kept_from(&source, 0o777) } else { Rights::of_owner(&source) };
     let caveats = match output {
         None => source.replace(&pieces)?,
         Some(output) => output.write(rights, &pieces)?,
     };
     super::tell_caveats(caveats, context);
-    if !args.in_place && !args.keep_mode && rights.mode() != source.mode() {
+    if new_file.is_some() && !keeps_mode && rights.mode() != source.mode() {
         context.report.note(format_args!(
             "only you can read {} (mode {:03o}); {} has mode {:03o}, which --keep-mode would keep",
-            shown(&out),
+            shown(&target),
             rights.mode(),
             document.name,
             source.mode()
@@ -156,47 +205,52 @@ pub(crate) fn run(args: &Encrypt, context: &Context) -> Result<()> {
     }
     let id = (!secrets.is_empty()).then(|| derive::id(master));
     let under = id.as_ref().map_or_else(String::new, |id| format!("; the key's id is {id}"));
-    context.report.note(format_args!("Encrypted configuration written to {}{under}", shown(target)));
-    if !args.in_place && !secrets.is_empty() {
+    context.report.note(format_args!("Encrypted configuration written to {}{under}", shown(&target)));
+    if new_file.is_some() && !secrets.is_empty() {
         context.report.note(format_args!(
             "{} still contains the secrets in plain text: delete it once the new file works",
             document.name
         ));
     }
-    output::after_the_work(tell(document, &secrets, Some(target), id))
+    output::after_the_work(tell(document, &secrets, Some(&target), id))
 }
 
 /// Encrypts a config from a pipe, to stdout or a file. A pipe has no settings file.
-fn encrypt_stream(config: &ConfigPath, args: &Encrypt, fields: &NamedValues, context: &Context) -> Result<()> {
-    if args.in_place {
+fn encrypt_stream(config: &ConfigPath, options: &Options, fields: &NamedValues, context: &Context) -> Result<()> {
+    let Destination::File(file) = &options.destination else {
         return Err(UsageFailure::StreamInPlace.into());
-    }
-    if args.keep_mode {
+    };
+    if file.keep_mode {
         return Err(UsageFailure::StreamHasNoMode.into());
     }
-    let out = args.output.as_ref().filter(|out| *out != Path::new("-"));
-    if args.json && out.is_none() {
+    let out = file.path.as_ref().filter(|out| *out != Path::new("-"));
+    if options.json && out.is_none() {
         return Err(UsageFailure::TwoForStdout.into());
     }
-    let document = super::look(config, context.reading, &context.report)?;
+    let document = super::look(config, options.reading, &context.report)?;
     let settings = SecretsFile::default();
-    let request =
-        Request { fields, settings: &settings, found: args.found, placeholders: args.placeholders, scope: Scope::One };
+    let request = Request {
+        fields,
+        settings: &settings,
+        found: options.found,
+        placeholders: options.placeholders,
+        scope: Scope::One,
+    };
     let secrets = request.find(&document, context)?;
-    if args.dry_run {
+    if options.dry_run {
         return secrets.iter().try_for_each(|secret| secret.show(&document));
     }
-    let keys = Keyring::load(&context.keys, &context.report)?;
-    let master = keys.sealing(args.allow_short_key)?;
+    let keys = Keyring::load(&options.keys, &context.report)?;
+    let master = keys.sealing(options.allow_short_key)?;
     let mut output = None;
     if let Some(out) = out {
-        output = Some((super::lock(out, context.lock_wait, context)?, Output::at(out, args.force)?));
+        output = Some((super::lock(out, options.lock_wait, context)?, Output::at(out, file.force)?));
     }
     if !secrets.is_empty() {
         tokens::check_fit(&document, document.tokens.iter(), &keys)?;
     }
     let texts: Vec<&str> = secrets.iter().map(|secret| secret.text.as_str()).collect();
-    let tokens = tokens::seal(master, &texts, args.legacy, document.sealing_time(time::now()))?;
+    let tokens = tokens::seal(master, &texts, options.legacy, document.sealing_time(time::now()))?;
     let edits = sealed(&document, &secrets, &tokens)?;
     let pointers: Vec<&str> = secrets.iter().map(|secret| &*secret.pointer).collect();
     context.audit.record(&Entry {
@@ -211,7 +265,7 @@ fn encrypt_stream(config: &ConfigPath, args: &Encrypt, fields: &NamedValues, con
         Some((_lock, output)) => super::tell_caveats(output.write(Rights::PRIVATE, &edits.pieces())?, context),
     }
     secrets.iter().for_each(|secret| context.report.note(format_args!("encrypted {}", secret.pointer)));
-    let Some(out) = out.filter(|_| args.json) else { return Ok(()) };
+    let Some(out) = out.filter(|_| options.json) else { return Ok(()) };
     let id = derive::id(master);
     let fields =
         json!({ "dry_run": false, "config": document.name, "output": shown(out), "encrypted": pointers, "key_id": id });

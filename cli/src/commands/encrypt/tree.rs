@@ -11,7 +11,7 @@ use std::thread;
 use serde_json::json;
 
 use super::secrets::{Matches, Request, Scope, Secret, sealed};
-use crate::args::Encrypt;
+use super::{Destination, Options};
 use crate::audit::{Entry, Outcome, Verb};
 use crate::commands::{self, UNINTERRUPTED, reason_to_skip};
 use crate::config::naming::NamedValues;
@@ -38,17 +38,20 @@ use crate::tokens::batch::next_batch;
 /// The number of threads that write: they mostly wait for the disk.
 const WRITERS: usize = 8;
 
-pub(super) fn run(args: &Encrypt, fields: &NamedValues, context: &Context) -> Result<()> {
-    if args.output.is_some() || args.keep_mode {
+pub(super) fn run(options: &Options, fields: &NamedValues, context: &Context) -> Result<()> {
+    if let Destination::File(file) = &options.destination
+        && (file.path.is_some() || file.keep_mode)
+    {
         return Err(UsageFailure::DirectoryWithOutput.into());
     }
     env::raise_file_limit();
-    let mut found = commands::find(std::slice::from_ref(&args.config), &args.select)?;
+    let mut found = commands::find(std::slice::from_ref(&options.config), &options.select)?;
     found.refuse_none()?;
-    let mut tree = Tree { args, fields, context, skipped: Vec::new(), failed: Vec::new(), matches: RefCell::default() };
+    let mut tree =
+        Tree { options, fields, context, skipped: Vec::new(), failed: Vec::new(), matches: RefCell::default() };
     let planned = tree.plan(&mut found)?;
     let values = planned.iter().map(|config| config.pointers.len()).sum();
-    if args.dry_run {
+    if options.dry_run {
         let of = count(planned.len(), "config");
         context.report.note(format_args!("would encrypt {} of {of}; nothing was written", count(values, "value")));
         let would: Vec<Done<'_>> = planned.iter().map(Done::of).collect();
@@ -63,18 +66,18 @@ pub(super) fn run(args: &Encrypt, fields: &NamedValues, context: &Context) -> Re
         tree.tell(&[], 0, None)?;
         return tree.verdict(0);
     }
-    if !args.yes {
-        if args.json {
+    if !options.yes {
+        if options.json {
             return Err(UsageFailure::JsonUnconfirmed.into());
         }
-        commands::confirm(Question::EncryptInPlace { values, configs: planned.len() }, context.keys.prompts)?;
+        commands::confirm(Question::EncryptInPlace { values, configs: planned.len() }, options.keys.prompts)?;
     }
-    let keys = Keyring::load(&context.keys, &context.report)?;
-    let master = keys.sealing(args.allow_short_key)?;
+    let keys = Keyring::load(&options.keys, &context.report)?;
+    let master = keys.sealing(options.allow_short_key)?;
     // Lock only now: a lock must not be held while the user types.
     let tell = |notice| commands::tell_notice(notice, context);
     let configs: Vec<ConfigPath> = planned.iter().map(|planned| planned.config.clone()).collect();
-    let lock = store::lock(&configs, context.lock_wait, &tell)?;
+    let lock = store::lock(&configs, options.lock_wait, &tell)?;
     lock.remove_found_leftovers(&found, &tell);
 
     let files: Vec<PathBuf> = configs.iter().map(|config| config.path.clone()).collect();
@@ -125,7 +128,7 @@ impl<'p> Done<'p> {
 }
 
 struct Tree<'a> {
-    args: &'a Encrypt,
+    options: &'a Options,
     fields: &'a NamedValues,
     context: &'a Context,
     /// The files that were left as they are, with the reasons.
@@ -163,13 +166,13 @@ impl Tree<'_> {
             ));
         }
         // A config that cannot be read may be the one with the value.
-        let unmet = self.args.fields.iter().filter(|field| self.failed.is_empty() && !matches.has_met(field));
+        let unmet = self.options.fields.iter().filter(|field| self.failed.is_empty() && !matches.has_met(field));
         error::check_none(unmet.map(|pointer| {
             let failure = ConfigFailure::RequiredNowhere { pointer: pointer.clone(), namesakes: Suggestions::none() };
             Failure::NothingChanged(Box::new(failure.into()))
         }))?;
         drop(matches);
-        if self.args.keep_going {
+        if self.options.keep_going {
             return Ok(planned);
         }
         let unchanged = |(_, failure)| Failure::OrKeepGoing(Box::new(Failure::NothingChanged(Box::new(failure))));
@@ -179,7 +182,7 @@ impl Tree<'_> {
 
     /// Reads one config. Returns `None` if nothing in it is to be sealed.
     fn plan_one(&self, config: &ConfigPath, settings: &mut SecretsFiles) -> Result<Option<Planned>> {
-        let (source, document) = commands::load(config, self.context.reading, &self.context.report)?;
+        let (source, document) = commands::load(config, self.options.reading, &self.context.report)?;
         if let Some(failure) = document.fault() {
             return Err(failure);
         }
@@ -192,7 +195,7 @@ impl Tree<'_> {
             return Ok(None);
         }
         source.check_replaceable()?;
-        if !self.args.json && (self.args.dry_run || !self.args.yes) {
+        if !self.options.json && (self.options.dry_run || !self.options.yes) {
             secrets.iter().try_for_each(|secret| secret.show(&document))?;
         }
         let pointers = secrets.into_iter().map(|secret| secret.pointer).collect();
@@ -200,7 +203,7 @@ impl Tree<'_> {
     }
 
     fn request<'w>(&'w self, settings: &'w SecretsFile, scope: Scope<'w>) -> Request<'w> {
-        Request { fields: self.fields, settings, found: true, placeholders: self.args.placeholders, scope }
+        Request { fields: self.fields, settings, found: true, placeholders: self.options.placeholders, scope }
     }
 
     /// Seals and writes the configs, batch after batch. Returns the configs that were written, and the number of those
@@ -278,23 +281,23 @@ impl Tree<'_> {
         files: &[(&Planned, Loaded)],
         keys: &Keyring,
     ) -> Result<Vec<String>> {
-        let master = keys.sealing(self.args.allow_short_key)?;
+        let master = keys.sealing(self.options.allow_short_key)?;
         let now = time::now();
         let at = files.iter().map(|(_, file)| file.document.sealing_time(now)).max().unwrap_or(now);
         let texts: Vec<&str> =
             secrets.iter().flat_map(|(_, secrets)| secrets.iter().map(|secret| secret.text.as_str())).collect();
         let mut tokens = Vec::with_capacity(texts.len());
         for part in texts.chunks(UNINTERRUPTED) {
-            tokens.extend(tokens::seal(master, part, self.args.legacy, at)?);
+            tokens.extend(tokens::seal(master, part, self.options.legacy, at)?);
         }
         Ok(tokens)
     }
 
     fn tell(&self, done: &[Done<'_>], left: usize, key_id: Option<&str>) -> Result<()> {
-        if self.args.json {
+        if self.options.json {
             let encrypted = done.iter().map(|done| json!({ "file": shown(done.path), "pointers": done.pointers }));
             let fields = json!({
-                "dry_run": self.args.dry_run,
+                "dry_run": self.options.dry_run,
                 "encrypted": encrypted.collect::<Vec<_>>(),
                 "skipped": output::skipped_in_json(&self.skipped),
                 "failed": output::failed_in_json(&self.failed),
@@ -306,7 +309,7 @@ impl Tree<'_> {
         for (file, reason) in &self.skipped {
             output::result(format_args!("skipped {file}: {reason}"))?;
         }
-        for done in done.iter().filter(|_| !self.args.dry_run) {
+        for done in done.iter().filter(|_| !self.options.dry_run) {
             output::result(format_args!("encrypted {}: {}", shown(done.path), count(done.pointers.len(), "value")))?;
         }
         for (file, failure) in &self.failed {

@@ -11,20 +11,22 @@ mod secrets;
 mod values;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use self::lines::{Marked, Part, StandIns};
 use self::secrets::Secrets;
 use self::values::{Settled, Value};
-use crate::args::Merge;
+use super::Reading;
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::text::{ConfigText, FormatSource, TextFormat};
 use crate::context::Context;
 use crate::error::{Bug, ConfigFailure, Failure, Result};
 use crate::interrupt;
-use crate::keys::Keyring;
+use crate::keys::{KeyOptions, Keyring};
+use crate::output::Report;
 use crate::quote::{Pointer, count, shown};
 use crate::store::{ConfigPath, merge_lines};
 use crate::time;
@@ -36,13 +38,28 @@ const BASE: usize = 0;
 const OURS: usize = 1;
 const THEIRS: usize = 2;
 
-pub(crate) fn run(args: &Merge, context: &Context) -> Result<()> {
-    match merge(args, context) {
+/// The options of `merge`.
+pub(crate) struct Options {
+    pub(crate) base: PathBuf,
+    /// The result replaces this file.
+    pub(crate) ours: PathBuf,
+    pub(crate) theirs: PathBuf,
+    /// The config's path in git, for its format and for messages. If it is `None`, that is `ours`.
+    pub(crate) path: Option<PathBuf>,
+    /// The number of characters in the lines that mark a conflict.
+    pub(crate) marker_size: usize,
+    pub(crate) keys: KeyOptions,
+    pub(crate) reading: Reading,
+    pub(crate) lock_wait: Duration,
+}
+
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
+    match merge(options, context) {
         Ok(left) => left.map_or(Ok(()), Err),
         Err(failure) => {
-            if args.path.is_some() {
+            if options.path.is_some() {
                 // If this fails too, the first failure is still the one to report.
-                let _ = leave_to_git(args, context);
+                let _ = leave_to_git(options, context);
             }
             Err(Failure::NotMerged(Box::new(failure)))
         }
@@ -52,7 +69,7 @@ pub(crate) fn run(args: &Merge, context: &Context) -> Result<()> {
 /// Writes to OURS, git's temporary file, the content that it would have without a merge driver. Git ignores it after
 /// this exit code. But older versions such as 2.39 take every exit code for conflicts: without conflict markers in the
 /// file, the other side's changes would be lost.
-fn leave_to_git(args: &Merge, context: &Context) -> Result<()> {
+fn leave_to_git(options: &Options, context: &Context) -> Result<()> {
     let read = |path: &Path| {
         let mut file = ConfigPath::named(path).read()?;
         let bytes = Zeroizing::new(file.take_bytes());
@@ -63,30 +80,31 @@ fn leave_to_git(args: &Merge, context: &Context) -> Result<()> {
         };
         Ok::<_, Failure>((file, text.map_err(not_utf8)?))
     };
-    let [(_, base), (ours_file, ours), (_, theirs)] = [read(&args.base)?, read(&args.ours)?, read(&args.theirs)?];
-    let merged = merge_lines([&base, &ours, &theirs], NAMES, args.marker_size)?;
-    let _lock = super::lock(&args.ours, context.lock_wait, context)?;
+    let [(_, base), (ours_file, ours), (_, theirs)] =
+        [read(&options.base)?, read(&options.ours)?, read(&options.theirs)?];
+    let merged = merge_lines([&base, &ours, &theirs], NAMES, options.marker_size)?;
+    let _lock = super::lock(&options.ours, options.lock_wait, context)?;
     super::tell_caveats(ours_file.replace(&[merged.text.as_bytes()])?, context);
     Ok(())
 }
 
 /// Merges, and writes the result to OURS. Returns the conflicts or errors that the user must resolve.
-fn merge(args: &Merge, context: &Context) -> Result<Option<Failure>> {
+fn merge(options: &Options, context: &Context) -> Result<Option<Failure>> {
     // Git gives the versions temporary names, which do not show the format.
-    let path = args.path.as_ref().unwrap_or(&args.ours);
-    let format = context.reading.format_source(&ConfigPath::named(path));
-    let mut source = ConfigPath::named(&args.ours).read()?;
+    let path = options.path.as_ref().unwrap_or(&options.ours);
+    let format = options.reading.format_source(&ConfigPath::named(path));
+    let mut source = ConfigPath::named(&options.ours).read()?;
     let documents = [
-        parse(path, ConfigPath::named(&args.base).read()?.take_bytes(), format)?,
+        parse(path, ConfigPath::named(&options.base).read()?.take_bytes(), format)?,
         parse(path, source.take_bytes(), format)?,
-        parse(path, ConfigPath::named(&args.theirs).read()?.take_bytes(), format)?,
+        parse(path, ConfigPath::named(&options.theirs).read()?.take_bytes(), format)?,
     ];
-    let merged = match merge_tokens(&documents, args.marker_size)? {
+    let merged = match merge_tokens(&documents, options.marker_size)? {
         Some(text) => Merged::without_key(text),
-        None => merge_opened(&documents, args.marker_size, context)?,
+        None => merge_opened(&documents, options, &context.report)?,
     };
 
-    let _lock = super::lock(&args.ours, context.lock_wait, context)?;
+    let _lock = super::lock(&options.ours, options.lock_wait, context)?;
     interrupt::stop_if_requested()?;
     let record = |outcome| {
         let Some(keys) = &merged.keys else { return Ok(()) };
@@ -152,16 +170,16 @@ fn merge_tokens(documents: &[ConfigText; 3], marker_size: usize) -> Result<Optio
 }
 
 /// Merges the opened texts.
-fn merge_opened(documents: &[ConfigText; 3], marker_size: usize, context: &Context) -> Result<Merged> {
-    let keys = Keyring::load(&context.keys, &context.report)?;
-    let secrets = Secrets::open(documents, &keys, context)?;
+fn merge_opened(documents: &[ConfigText; 3], options: &Options, report: &Report) -> Result<Merged> {
+    let keys = Keyring::load(&options.keys, report)?;
+    let secrets = Secrets::open(documents, &keys, options.reading)?;
     let stand_ins = StandIns::new(documents.each_ref().map(|document| document.text.as_str()));
     let labels = stand_ins.labels();
     let merge = |marked: &[Marked<'_>; 3]| {
         merge_lines(
             marked.each_ref().map(|marked| marked.text.as_str()),
             labels.each_ref().map(String::as_str),
-            marker_size,
+            options.marker_size,
         )
     };
 
@@ -177,7 +195,7 @@ fn merge_opened(documents: &[ConfigText; 3], marker_size: usize, context: &Conte
             (marked, merged) = (by_value, merged_by_value);
         }
     }
-    let parts = lines::restore(&merged.text, &marked, &stand_ins, &secrets, &settled, marker_size);
+    let parts = lines::restore(&merged.text, &marked, &stand_ins, &secrets, &settled, options.marker_size);
     let (text, sealed) = written(documents, &parts, &secrets, &keys)?;
     let differing = if merged.conflicts > 0 { settled.differing } else { Vec::new() };
     Ok(Merged { text, conflicts: merged.conflicts, differing, sealed, keys: Some(keys) })

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use super::NAMES;
-use crate::commands::{UNINTERRUPTED, into_text};
+use crate::commands::{Reading, UNINTERRUPTED, into_text};
 use crate::config::text::{ConfigText, SealedValue};
-use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::interrupt;
 use crate::keys::Keyring;
@@ -29,10 +28,10 @@ struct Opened {
 
 impl<'v> Secrets<'v> {
     /// Opens every token. The same token in several versions is opened once.
-    pub(super) fn open(documents: &'v [ConfigText; 3], keys: &Keyring, context: &Context) -> Result<Self> {
+    pub(super) fn open(documents: &'v [ConfigText; 3], keys: &Keyring, reading: Reading) -> Result<Self> {
         let mut first: BTreeMap<&str, (usize, &SealedValue)> = BTreeMap::new();
         for (version, document) in documents.iter().enumerate() {
-            context.reading.check_cost(document)?;
+            reading.check_cost(document)?;
             for token in &document.tokens {
                 first.entry(token.text(document)).or_insert((version, token));
             }

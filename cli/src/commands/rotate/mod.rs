@@ -9,7 +9,6 @@ pub(crate) mod rotation;
 
 use serde_json::json;
 
-use crate::args::Rotate;
 use crate::context::Context;
 use crate::error::{Failure, Result, RotationFailure};
 use crate::keys::derive;
@@ -17,23 +16,36 @@ use crate::output;
 use crate::quote::{count, exports, quoted_path, shown};
 
 use rollback::RollbackOutcome;
-use rotation::{RotationReport, follow_up, resume};
+use rotation::{BackupsGo, RotationReport, follow_up, resume};
 
-pub(crate) fn run(args: &Rotate, context: &Context) -> Result<()> {
-    args.jobs.into_iter().for_each(derive::use_threads);
-    if args.rollback {
-        return roll_back(args, context);
-    }
-    let outcome = rotation::run(args, context)?;
-    let told =
-        if args.json { output::json("rotate", in_json(&outcome, args)) } else { in_words(&outcome, args, context) };
-    // How to continue matters more than an error on stdout.
-    verdict(&outcome, args, context)?;
-    if args.dry_run { told } else { output::after_the_work(told) }
+/// The options of `rotate`.
+pub(crate) enum Options {
+    Rotation(rotation::Options),
+    Rollback(rollback::Options),
 }
 
-fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result<()> {
-    let verb = if args.dry_run { "would rotate" } else { "rotated" };
+pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
+    match options {
+        Options::Rotation(options) => rotate(options, context),
+        Options::Rollback(options) => roll_back(options, context),
+    }
+}
+
+fn rotate(options: &rotation::Options, context: &Context) -> Result<()> {
+    options.jobs.into_iter().for_each(derive::use_threads);
+    let outcome = rotation::run(options, context)?;
+    let told = if options.json {
+        output::json("rotate", in_json(&outcome, options))
+    } else {
+        in_words(&outcome, options, context)
+    };
+    // How to continue matters more than an error on stdout.
+    verdict(&outcome, options, context)?;
+    if options.dry_run { told } else { output::after_the_work(told) }
+}
+
+fn in_words(outcome: &RotationReport, options: &rotation::Options, context: &Context) -> Result<()> {
+    let verb = if options.dry_run { "would rotate" } else { "rotated" };
     for file in &outcome.rotated {
         let backup = file.backup.as_ref().map_or_else(String::new, |path| format!(", backup {}", shown(path)));
         output::result(format_args!("{verb} {} ({}{backup})", file.file, count(file.tokens, "token")))?;
@@ -51,7 +63,7 @@ fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Resul
         outcome.skipped.len(),
         outcome.failed.len()
     ))?;
-    if args.dry_run || !outcome.new_key_in_use {
+    if options.dry_run || !outcome.new_key_in_use {
         return Ok(());
     }
     let key_file = shown(&outcome.key_file);
@@ -75,10 +87,10 @@ fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Resul
         output::result(exports(&outcome.key_file))?;
     }
     // Files that were already under the new key have backups from an earlier run.
-    let has_backups = !args.no_backup;
+    let has_backups = !matches!(options.backups, BackupsGo::Nowhere);
     if has_backups {
-        let old_key = old_key_file.or(context.keys.file.as_deref());
-        let back = follow_up("rotate --rollback", args, old_key, context);
+        let old_key = old_key_file.or(options.keys.file.as_deref());
+        let back = follow_up("rotate --rollback", options, old_key, context);
         let condition = if old_key_file.is_some() { "" } else { " while the old key is set" };
         output::result(format_args!("To go back{condition}: {back}"))?;
     }
@@ -87,8 +99,8 @@ fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Resul
         (false, _) => Ok(()),
         (true, false) => output::result("If the old key leaked, change the secrets themselves at the service."),
         (true, true) => {
-            let new_key = context.keys.is_any().then_some(&*outcome.key_file);
-            let prune = follow_up("backups prune", args, new_key, context);
+            let new_key = options.keys.is_any().then_some(&*outcome.key_file);
+            let prune = follow_up("backups prune", options, new_key, context);
             output::result(format_args!(
                 "Backups still open with the old key. If it leaked, change the secrets themselves at the service,\n\
                  and remove the backups: {prune}"
@@ -97,9 +109,9 @@ fn in_words(outcome: &RotationReport, args: &Rotate, context: &Context) -> Resul
     }
 }
 
-fn in_json(outcome: &RotationReport, args: &Rotate) -> serde_json::Value {
+fn in_json(outcome: &RotationReport, options: &rotation::Options) -> serde_json::Value {
     json!({
-        "dry_run": args.dry_run,
+        "dry_run": options.dry_run,
         "rotated": outcome.rotated.iter().map(|file| json!({
             "file": file.file, "tokens": file.tokens, "backup": file.backup.as_ref().map(|path| shown(path)),
         })).collect::<Vec<_>>(),
@@ -113,8 +125,8 @@ fn in_json(outcome: &RotationReport, args: &Rotate) -> serde_json::Value {
     })
 }
 
-fn verdict(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result<()> {
-    let resume = resume(args, outcome.old_key_file.as_deref(), &outcome.key_file, context);
+fn verdict(outcome: &RotationReport, options: &rotation::Options, context: &Context) -> Result<()> {
+    let resume = resume(options, outcome.old_key_file.as_deref(), &outcome.key_file, context);
     if outcome.left > 0 {
         return Err(RotationFailure::Interrupted { left: outcome.left, resume }.into());
     }
@@ -126,7 +138,7 @@ fn verdict(outcome: &RotationReport, args: &Rotate, context: &Context) -> Result
     if failed == 0 {
         return Ok(());
     }
-    if args.dry_run {
+    if options.dry_run {
         return Err(RotationFailure::WouldFail.into());
     }
     if outcome.new_text.is_some() && !outcome.key_made {
@@ -141,9 +153,10 @@ fn failed(file: &str, failure: &Failure) -> String {
     format!("failed {file}: {}\n  next: {}", failure.what(), failure.next())
 }
 
-fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
-    let outcome = rollback::run(args, context)?;
-    let told = if args.json { rollback_in_json(&outcome, args) } else { rollback_in_words(&outcome, args) };
+fn roll_back(options: &rollback::Options, context: &Context) -> Result<()> {
+    options.jobs.into_iter().for_each(derive::use_threads);
+    let outcome = rollback::run(options, context)?;
+    let told = if options.json { rollback_in_json(&outcome, options) } else { rollback_in_words(&outcome, options) };
     if outcome.left > 0 {
         return Err(RotationFailure::RollbackInterrupted { left: outcome.left }.into());
     }
@@ -151,18 +164,18 @@ fn roll_back(args: &Rotate, context: &Context) -> Result<()> {
         0 if outcome.has_nothing() => Err(RotationFailure::NothingToPutBack {
             configs: outcome.files.len(),
             skipped: outcome.skipped.len(),
-            backup_dir: args.backup_dir.clone(),
+            backup_dir: options.backup_dir.clone(),
         }
         .into()),
-        0 if args.dry_run => told,
+        0 if options.dry_run => told,
         0 => output::after_the_work(told),
-        files if args.dry_run => Err(RotationFailure::SomeWouldNotGoBack { files }.into()),
+        files if options.dry_run => Err(RotationFailure::SomeWouldNotGoBack { files }.into()),
         files => Err(RotationFailure::SomeNotPutBack { files }.into()),
     }
 }
 
-fn rollback_in_words(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {
-    let (verb, put, fails) = match args.dry_run {
+fn rollback_in_words(outcome: &rollback::RollbackReport, options: &rollback::Options) -> Result<()> {
+    let (verb, put, fails) = match options.dry_run {
         true => ("would restore", "would be restored", "would fail"),
         false => ("restored", "restored", "failed"),
     };
@@ -185,7 +198,7 @@ fn rollback_in_words(outcome: &rollback::RollbackReport, args: &Rotate) -> Resul
     output::result(format_args!("{put_back} {put}, {} {fails}, of {of}{skipped}", outcome.failed()))
 }
 
-fn rollback_in_json(outcome: &rollback::RollbackReport, args: &Rotate) -> Result<()> {
+fn rollback_in_json(outcome: &rollback::RollbackReport, options: &rollback::Options) -> Result<()> {
     let files = outcome.files.iter().map(|(file, done)| match done {
         Ok(RollbackOutcome::PutBack(backup)) => json!({ "file": file, "result": "restored", "backup": backup }),
         Ok(RollbackOutcome::Skipped(reason)) => {
@@ -199,6 +212,6 @@ fn rollback_in_json(outcome: &rollback::RollbackReport, args: &Rotate) -> Result
     let skipped = output::skipped_in_json(&outcome.skipped);
     output::json(
         "rollback",
-        json!({ "dry_run": args.dry_run, "files": files, "skipped": skipped, "left": outcome.left }),
+        json!({ "dry_run": options.dry_run, "files": files, "skipped": skipped, "left": outcome.left }),
     )
 }

@@ -3,22 +3,41 @@
 //! It does so only if the current keys open the backup, and nothing but the rotation has changed the config since. If
 //! the new key is still where the rotation left it, the secrets themselves are compared. The backups stay.
 
-use crate::args::Rotate;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
 use crate::audit::{Entry, Outcome, Verb};
-use crate::commands;
+use crate::commands::{self, Reading};
 use crate::config::text::{ConfigText, SealedValue};
 use crate::context::Context;
 use crate::env;
 use crate::error::{self, Bug, Result, RotationFailure, SkipReason};
 use crate::interrupt;
-use crate::keys::Keyring;
 use crate::keys::left_behind::LeftBehind;
+use crate::keys::{KeyOptions, Keyring};
+use crate::output::Report;
 use crate::output::progress::Progress;
 use crate::quote::shown;
-use crate::store::{self, BackupPlace, ConfigFile, ConfigPath};
+use crate::store::{self, BackupPlace, ConfigFile, ConfigPath, Selection};
 use crate::tokens::batch::{next_batch, open_each};
 use crate::tokens::verify::verify_all;
 use crate::tokens::{self, Opened};
+
+/// The options of a rollback.
+pub(crate) struct Options {
+    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) select: Selection,
+    /// If it is `None`, the backups are beside the configs.
+    pub(crate) backup_dir: Option<PathBuf>,
+    pub(crate) dry_run: bool,
+    /// The number of threads that derive keys.
+    pub(crate) jobs: Option<NonZeroUsize>,
+    pub(crate) json: bool,
+    pub(crate) keys: KeyOptions,
+    pub(crate) reading: Reading,
+    pub(crate) lock_wait: Duration,
+}
 
 /// The result of a rollback.
 pub(crate) struct RollbackReport {
@@ -52,18 +71,18 @@ pub(crate) enum RollbackOutcome {
     Skipped(SkipReason),
 }
 
-pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
+pub(crate) fn run(options: &Options, context: &Context) -> Result<RollbackReport> {
     interrupt::listen();
     env::raise_file_limit();
-    let keys = Keyring::load(&context.keys, &context.report)?;
-    let mut found = commands::find(&args.paths, &args.select)?;
+    let keys = Keyring::load(&options.keys, &context.report)?;
+    let mut found = commands::find(&options.paths, &options.select)?;
     found.refuse_none()?;
-    let mut backups = store::Backups::new(args.backup_dir.as_deref())?;
-    found.look_for_leftovers(args.backup_dir.as_deref());
+    let mut backups = store::Backups::new(options.backup_dir.as_deref())?;
+    found.look_for_leftovers(options.backup_dir.as_deref());
     let unread = std::mem::take(&mut found.unread);
     let tell = |notice| commands::tell_notice(notice, context);
-    let locked: &[ConfigPath] = if args.dry_run { &[] } else { &found.configs };
-    let lock = store::lock(locked, context.lock_wait, &tell)?;
+    let locked: &[ConfigPath] = if options.dry_run { &[] } else { &found.configs };
+    let lock = store::lock(locked, options.lock_wait, &tell)?;
     let paths: Vec<_> = found.configs.iter().map(|config| config.path.as_path()).collect();
     let mut entry = Entry {
         verb: Verb::Rollback,
@@ -72,17 +91,17 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RollbackReport> {
         pointers: &[],
         keys: &[keys.current()],
     };
-    if !args.dry_run {
+    if !options.dry_run {
         context.audit.record(&entry)?;
         lock.remove_found_leftovers(&found, &tell);
     }
 
-    let files = roll_back(&found.configs, &mut backups, &keys, args, context);
+    let files = roll_back(&found.configs, &mut backups, &keys, options, context);
     let left = found.configs.len() - files.len();
     let unread = unread.into_iter().map(|(directory, failure)| (shown(&directory), Err(failure)));
     let skipped = found.skipped.iter().map(|(path, reason)| (shown(path), reason.clone())).collect();
     let outcome = RollbackReport { files: files.into_iter().chain(unread).collect(), skipped, left };
-    if !args.dry_run {
+    if !options.dry_run {
         entry.outcome = if outcome.left == 0 && outcome.failed() == 0 { Outcome::Done } else { Outcome::PartlyDone };
         context.audit.record_done(&entry, &context.report);
     }
@@ -95,14 +114,14 @@ fn roll_back(
     configs: &[ConfigPath],
     backups: &mut store::Backups,
     keys: &Keyring,
-    args: &Rotate,
+    options: &Options,
     context: &Context,
 ) -> Vec<(String, Result<RollbackOutcome>)> {
     let progress = Progress::new("rolling back", configs.len(), &context.report);
     let mut files = Vec::with_capacity(configs.len());
     let mut waiting = configs.iter().take_while(|_| !interrupt::requested());
     loop {
-        let load = |config: &ConfigPath| (shown(&config.path), load(config, backups, context));
+        let load = |config: &ConfigPath| (shown(&config.path), load(config, backups, options.reading, &context.report));
         let mut group = next_batch(&mut waiting, load, |(_, loaded)| {
             let candidate = loaded.as_ref().ok().and_then(|loaded| loaded.as_ref().ok());
             candidate.into_iter().flat_map(|file| [&file.present].into_iter().chain(file.backup_text())).collect()
@@ -118,7 +137,7 @@ fn roll_back(
                 break;
             }
             let done = loaded.and_then(|loaded| match loaded {
-                Ok(candidate) => candidate.put_back(args.dry_run, context),
+                Ok(candidate) => candidate.put_back(options.dry_run, context),
                 Err(skipped) => Ok(RollbackOutcome::Skipped(skipped)),
             });
             files.push((file, done));
@@ -151,10 +170,11 @@ struct Backup {
 fn load(
     config: &ConfigPath,
     backups: &mut store::Backups,
-    context: &Context,
+    reading: Reading,
+    report: &Report,
 ) -> Result<std::result::Result<Candidate, SkipReason>> {
     let backups = backups.of(config)?;
-    let loaded = commands::read_to_open(config, context.reading, &context.report);
+    let loaded = commands::read_to_open(config, reading, report);
     let Some(newest) = backups.last() else {
         let (source, present) = match loaded {
             Ok(loaded) => loaded,
@@ -172,8 +192,7 @@ fn load(
     let (source, present) = loaded?;
     // The backup was found by the stamp in its name, so there is one.
     let stamp = store::backup_stamp(&newest.path).ok_or(Bug::BackupWithoutStamp)?.to_owned();
-    let backup =
-        commands::read_to_open(newest, context.reading, &context.report).map(|(_, text)| Backup { text, stamp });
+    let backup = commands::read_to_open(newest, reading, report).map(|(_, text)| Backup { text, stamp });
     Ok(Ok(Candidate { source, present, opens: false, has_other_secrets: false, backup }))
 }
 

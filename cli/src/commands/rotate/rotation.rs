@@ -8,10 +8,12 @@
 //! new one, and it must give that back before the first config is replaced.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use std::{thread, vec};
 
 use ctutils::CtEq;
@@ -19,9 +21,8 @@ use fernseal_core::token::{self, Format};
 use fernseal_core::{Error, KeyText};
 use getrandom::SysRng;
 
-use crate::args::Rotate;
 use crate::audit::{Entry, Outcome, Verb};
-use crate::commands::{self, keygen};
+use crate::commands::{self, Reading, keygen};
 use crate::config::text::{ConfigText, Edit, Edits, FormatSource, SealedValue};
 use crate::context::Context;
 use crate::env;
@@ -32,13 +33,63 @@ use crate::interrupt;
 use crate::keys::derive::{self, Derived, KeyRequest, Master};
 use crate::keys::left_behind::{self, LeftBehind};
 use crate::keys::parallel::{self, Pending};
-use crate::keys::{self, KeyStore, Keyring};
+use crate::keys::{self, KeyOptions, KeyStore, Keyring};
+use crate::output::Report;
 use crate::output::progress::Progress;
 use crate::quote::{Pointer, quoted, quoted_path, shown};
-use crate::store::{self, BackupPlace, Caveats, ConfigFile, ConfigPath, Identity, Unsyncable};
+use crate::store::{self, BackupPlace, Caveats, ConfigFile, ConfigPath, Identity, Selection, Unsyncable};
 use crate::time;
 use crate::tokens;
 use crate::tokens::batch::{self, next_batch, open_each};
+
+/// The options of a rotation.
+pub(crate) struct Options {
+    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) select: Selection,
+    pub(crate) new_key: NewKeyFrom,
+    pub(crate) backups: BackupsGo,
+    /// Whether to leave out configs that cannot be rotated.
+    pub(crate) keep_going: bool,
+    pub(crate) dry_run: bool,
+    /// The number of threads that derive keys.
+    pub(crate) jobs: Option<NonZeroUsize>,
+    pub(crate) json: bool,
+    pub(crate) keys: KeyOptions,
+    pub(crate) reading: Reading,
+    pub(crate) lock_wait: Duration,
+}
+
+/// Where the new key comes from.
+pub(crate) enum NewKeyFrom {
+    /// It exists already: the user's own, or that of an unfinished rotation.
+    File(PathBuf),
+    /// This run makes it.
+    Made {
+        /// The file for the key. If it is `None`, that is in the home directory.
+        out: Option<PathBuf>,
+        /// The command that takes the key for a key store.
+        store: Option<OsString>,
+    },
+}
+
+/// Where the backups go.
+pub(crate) enum BackupsGo {
+    /// None is made.
+    Nowhere,
+    /// Each beside its config.
+    Beside,
+    /// Below this directory.
+    Below(PathBuf),
+}
+
+impl BackupsGo {
+    fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Nowhere | Self::Beside => None,
+            Self::Below(directory) => Some(directory),
+        }
+    }
+}
 
 /// The result of a rotation.
 #[derive(Default)]
@@ -84,35 +135,38 @@ pub(crate) struct Rotated {
 /// disk, and a file system syncs several files as fast as one.
 const WRITERS: usize = 8;
 
-pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
+pub(crate) fn run(options: &Options, context: &Context) -> Result<RotationReport> {
     interrupt::listen();
     env::raise_file_limit();
-    let mut keys = Keyring::load(&context.keys, &context.report)?;
-    let key_store = args.new_key_command.as_ref().map(|command| KeyStore::new(command, &context.keys)).transpose()?;
-    let new_key = NewKey::choose(args, &keys, context)?;
-    let mut found = commands::find(&args.paths, &args.select)?;
+    let mut keys = Keyring::load(&options.keys, &context.report)?;
+    let key_store = match &options.new_key {
+        NewKeyFrom::Made { store: Some(command), .. } => Some(KeyStore::new(command, &options.keys)?),
+        NewKeyFrom::Made { store: None, .. } | NewKeyFrom::File(_) => None,
+    };
+    let new_key = NewKey::choose(&options.new_key, &keys, &context.report)?;
+    let mut found = commands::find(&options.paths, &options.select)?;
     found.look_at_others();
     found.refuse_none()?;
     // Problems that concern all configs are reported together with those of each config.
-    let backup_dir = args.backup_dir.as_deref();
+    let backup_dir = options.backups.directory();
     let no_backups = backup_dir.and_then(|dir| store::check_backup_dir(dir).err());
-    let backup = match (args.no_backup || no_backups.is_some(), backup_dir) {
-        (true, _) => BackupPlace::Nowhere,
-        (false, None) => BackupPlace::Beside,
-        (false, Some(dir)) => BackupPlace::Below(dir),
+    let backup = match &options.backups {
+        BackupsGo::Beside => BackupPlace::Beside,
+        BackupsGo::Below(directory) if no_backups.is_none() => BackupPlace::Below(directory),
+        BackupsGo::Below(_) | BackupsGo::Nowhere => BackupPlace::Nowhere,
     };
     found.look_for_leftovers(backup_dir.filter(|_| no_backups.is_none()));
     let new_key_obstacles = [
         new_key.check_creatable().err(),
         new_key.refuse_beside(&found.roots).err(),
-        new_key.check_lasting(&found.configs, args, context).err(),
+        new_key.check_lasting(&found.configs, &options.backups, &context.report).err(),
     ];
     let in_the_way: Vec<Failure> = new_key_obstacles.into_iter().flatten().chain(no_backups).collect();
     let unread = std::mem::take(&mut found.unread);
     // A dry run needs no lock, as it changes nothing.
     let tell = |notice| commands::tell_notice(notice, context);
-    let locked: &[ConfigPath] = if args.dry_run { &[] } else { &found.configs };
-    let lock = store::lock(locked, context.lock_wait, &tell)?;
+    let locked: &[ConfigPath] = if options.dry_run { &[] } else { &found.configs };
+    let lock = store::lock(locked, options.lock_wait, &tell)?;
 
     let new_at = keys.add(new_key.master);
     let mut outcome = RotationReport {
@@ -136,7 +190,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
         old_at,
         new_at,
         key_store,
-        args,
+        options,
         context,
         seen: BTreeSet::new(),
         pointers: BTreeSet::new(),
@@ -150,7 +204,7 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
         Ok(checked) => checked,
     };
     rotation.refuse_obstacles(&checked, in_the_way)?;
-    if args.dry_run {
+    if options.dry_run {
         let would = |file: &VerifiedFile| Rotated {
             file: file.name.clone(),
             tokens: file.keys.len(),
@@ -181,30 +235,31 @@ pub(crate) fn run(args: &Rotate, context: &Context) -> Result<RotationReport> {
 
 /// Returns the command that finishes this rotation. `old_key_file` is the file with the old key, if a store may have
 /// lost that.
-pub(crate) fn resume(args: &Rotate, old_key_file: Option<&Path>, key_file: &Path, context: &Context) -> String {
-    let mut command = follow_up("rotate", args, old_key_file.or(context.keys.file.as_deref()), context);
+pub(crate) fn resume(options: &Options, old_key_file: Option<&Path>, key_file: &Path, context: &Context) -> String {
+    let mut command = follow_up("rotate", options, old_key_file.or(options.keys.file.as_deref()), context);
     command.extend([" --new-key-file ", &quoted_path(key_file)]);
-    for (is_set, option) in [(args.no_backup, " --no-backup"), (args.keep_going, " --keep-going")] {
+    let no_backup = matches!(options.backups, BackupsGo::Nowhere);
+    for (is_set, option) in [(no_backup, " --no-backup"), (options.keep_going, " --keep-going")] {
         command.push_str(if is_set { option } else { "" });
     }
-    args.jobs.iter().for_each(|jobs| command.push_str(&format!(" --jobs {jobs}")));
+    options.jobs.iter().for_each(|jobs| command.push_str(&format!(" --jobs {jobs}")));
     command
 }
 
 /// Returns a command for the same configs. `key_file` is added if it is set, and otherwise the key command.
-pub(crate) fn follow_up(verb: &str, args: &Rotate, key_file: Option<&Path>, context: &Context) -> String {
+pub(crate) fn follow_up(verb: &str, options: &Options, key_file: Option<&Path>, context: &Context) -> String {
     let mut command = format!("fernseal {verb}");
     let mut add = |word: &str, path: &Path| command.extend([word, " ", &quoted_path(path)]);
-    args.paths.iter().for_each(|path| add("", path));
-    args.backup_dir.iter().for_each(|path| add(" --backup-dir", path));
+    options.paths.iter().for_each(|path| add("", path));
+    options.backups.directory().into_iter().for_each(|path| add(" --backup-dir", path));
     key_file.into_iter().for_each(|path| add(" --key-file", path));
-    args.select.include.iter().for_each(|glob| command.extend([" --include ", &quoted(glob)]));
-    args.select.exclude.iter().for_each(|glob| command.extend([" --exclude ", &quoted(glob)]));
-    context.reading.format.iter().for_each(|format| command.extend([" --format ", format.name()]));
-    if let (None, Some(key_command)) = (key_file, &context.keys.command) {
+    options.select.include.iter().for_each(|glob| command.extend([" --include ", &quoted(&glob.text)]));
+    options.select.exclude.iter().for_each(|glob| command.extend([" --exclude ", &quoted(&glob.text)]));
+    options.reading.format.iter().for_each(|format| command.extend([" --format ", format.name()]));
+    if let (None, Some(key_command)) = (key_file, &options.keys.command) {
         command.extend([" --key-command ", &quoted(key_command)]);
     }
-    context.reading.max_tokens.iter().for_each(|max| command.push_str(&format!(" --max-tokens {max}")));
+    options.reading.max_tokens.iter().for_each(|max| command.push_str(&format!(" --max-tokens {max}")));
     context.audit.option().into_iter().for_each(|path| command.extend([" --audit-log ", &quoted_path(path)]));
     command
 }
@@ -218,21 +273,13 @@ struct NewKey {
 }
 
 impl NewKey {
-    fn choose(args: &Rotate, keys: &Keyring, context: &Context) -> Result<Self> {
-        if let Some(path) = &args.new_key_file {
-            let master = keys::from_file(path, &context.report)?;
-            // If the new key is one of several keys, the environment already names it, and this run rotates the rest.
-            // Refuse it only if there is no other key.
-            if keys.all().iter().all(|key| key.ct_eq(&master).into()) {
-                return Err(KeyFailure::NotNew { path: path.clone() }.into());
-            }
-            if master.is_short() {
-                return Err(KeyFailure::NewTooShort { path: path.clone() }.into());
-            }
-            return Ok(Self { master, text: None, path: path.clone() });
-        }
+    fn choose(from: &NewKeyFrom, keys: &Keyring, report: &Report) -> Result<Self> {
+        let out = match from {
+            NewKeyFrom::File(path) => return Self::read(path, keys, report),
+            NewKeyFrom::Made { out, .. } => out,
+        };
         let (master, text) = keygen::new_key()?;
-        let path = match &args.new_key_out {
+        let path = match out {
             Some(path) => path.clone(),
             None => {
                 // The old key's id is needed later: deriving both at once takes no longer.
@@ -243,6 +290,20 @@ impl NewKey {
         Ok(Self { master, text: Some(text), path })
     }
 
+    /// Reads a key that exists already.
+    fn read(path: &Path, keys: &Keyring, report: &Report) -> Result<Self> {
+        let master = keys::from_file(path, report)?;
+        // If the new key is one of several keys, the environment already names it, and this run rotates the rest. Refuse
+        // it only if there is no other key.
+        if keys.all().iter().all(|key| key.ct_eq(&master).into()) {
+            return Err(KeyFailure::NotNew { path: path.to_owned() }.into());
+        }
+        if master.is_short() {
+            return Err(KeyFailure::NewTooShort { path: path.to_owned() }.into());
+        }
+        Ok(Self { master, text: None, path: path.to_owned() })
+    }
+
     /// Fails if the key must be written to its file and cannot be.
     fn check_creatable(&self) -> Result<()> {
         self.text.as_ref().map_or(Ok(()), |_| store::check_creatable(&self.path))
@@ -250,10 +311,10 @@ impl NewKey {
 
     /// Checks that the new key's file lasts as long as the configs. Otherwise, fails if there are no backups, and warns
     /// if there are: the old key still opens those.
-    fn check_lasting(&self, configs: &[ConfigPath], args: &Rotate, context: &Context) -> Result<()> {
+    fn check_lasting(&self, configs: &[ConfigPath], backups: &BackupsGo, report: &Report) -> Result<()> {
         let Some(place) = store::goes_before(&self.path, configs) else { return Ok(()) };
-        if !args.no_backup {
-            context.report.warn(format_args!("{}; copy it to a disk first", volatile_warning(&self.path, place)));
+        if !matches!(backups, BackupsGo::Nowhere) {
+            report.warn(format_args!("{}; copy it to a disk first", volatile_warning(&self.path, place)));
             return Ok(());
         }
         Err(KeyFailure::OnVolatile { path: self.path.clone(), place, is_made: self.text.is_some() }.into())
@@ -298,7 +359,7 @@ struct Rotation<'a> {
     old_at: usize,
     new_at: usize,
     key_store: Option<KeyStore>,
-    args: &'a Rotate,
+    options: &'a Options,
     context: &'a Context,
     /// The files seen so far (device and inode), as two paths may lead to the same file.
     seen: BTreeSet<(u64, u64)>,
@@ -334,7 +395,7 @@ impl Rotation<'_> {
                 }
             }
             self.check_group(&group, &mut checked)?;
-            if !self.args.keep_going && self.fits_nothing(&checked) {
+            if !self.options.keep_going && self.fits_nothing(&checked) {
                 break;
             }
         }
@@ -351,7 +412,7 @@ impl Rotation<'_> {
         if !self.seen.insert(source.identity().file()) {
             return Ok(None);
         }
-        let document = match commands::parse(config, &mut source, self.context.reading, &self.context.report) {
+        let document = match commands::parse(config, &mut source, self.options.reading, &self.context.report) {
             Ok(document) => document,
             Err(failure) => return self.skip_foreign(config, failure),
         };
@@ -359,8 +420,8 @@ impl Rotation<'_> {
             self.outcome.skipped.push((document.name, SkipReason::NothingEncrypted));
             return Ok(None);
         }
-        self.context.reading.check_cost(&document)?;
-        error::check_none(source.obstacles_to_replacing(backup, self.args.dry_run))?;
+        self.options.reading.check_cost(&document)?;
+        error::check_none(source.obstacles_to_replacing(backup, self.options.dry_run))?;
         Ok(Some(Loaded { config: config.clone(), source, document }))
     }
 
@@ -389,7 +450,7 @@ impl Rotation<'_> {
             match failure {
                 Some(failure) => self.leave_out(name.clone(), failure),
                 None if keys.iter().all(Option::is_none) => {
-                    if !self.args.dry_run {
+                    if !self.options.dry_run {
                         commands::tell_caveats(file.source.make_durable()?, self.context);
                     }
                     self.outcome.new_key_in_use = true;
@@ -423,7 +484,7 @@ impl Rotation<'_> {
     /// Fails if there are problems, unless the affected configs may be left out. All problems are reported, so that the
     /// user can fix them at once. `in_the_way` are problems that concern all configs: these cannot be left out.
     fn refuse_obstacles(&mut self, checked: &[VerifiedFile], in_the_way: Vec<Failure>) -> Result<()> {
-        if self.args.keep_going && in_the_way.is_empty() {
+        if self.options.keep_going && in_the_way.is_empty() {
             return Ok(());
         }
         let fits_nothing = self.fits_nothing(checked);
@@ -446,7 +507,8 @@ impl Rotation<'_> {
     /// Returns why a token does not open. If it is under the key of an unfinished rotation, ends the run, even with
     /// `--keep-going`: the tree would be under three keys.
     fn refusal(&self, document: &ConfigText, token: &SealedValue, error: Error) -> Result<Failure> {
-        let candidates = if error == Error::AuthenticationFailed { unfinished(self.args)? } else { Vec::new() };
+        let candidates =
+            if error == Error::AuthenticationFailed { unfinished(&self.options.new_key)? } else { Vec::new() };
         let is_the_one = |left: &LeftBehind| tokens::opens(&left.master, document, &[token]);
         // In reverse order, so that of two files with the same key the one for the old key (`.old`) comes first.
         if let Some(left) = left_behind::keys(candidates).into_iter().rev().find(is_the_one)
@@ -460,12 +522,12 @@ impl Rotation<'_> {
     /// Returns how to finish the rotation that left `key_file`.
     fn advice(&self, key_file: PathBuf) -> Option<Advice> {
         if !left_behind::is_old(&key_file) {
-            let command = resume(self.args, None, &key_file, self.context);
+            let command = resume(self.options, None, &key_file, self.context);
             return Some(Advice::Unfinished { key_file, command });
         }
         // The current key is then the new key of that rotation.
         let new = key_file.with_file_name(left_behind::name(&self.outcome.old_id));
-        let command = resume(self.args, Some(&key_file), &new, self.context);
+        let command = resume(self.options, Some(&key_file), &new, self.context);
         new.is_file().then_some(Advice::UnfinishedFrom { key_file, command })
     }
 
@@ -482,7 +544,7 @@ impl Rotation<'_> {
         let key_file = &self.outcome.key_file;
         self.record_done(Verb::Keygen, Outcome::Done, std::slice::from_ref(key_file));
         let old_key_file = self.outcome.old_key_file.as_deref();
-        let resume = resume(self.args, old_key_file, key_file, self.context);
+        let resume = resume(self.options, old_key_file, key_file, self.context);
         let and_old = old_key_file.map_or_else(String::new, |old| format!(", and the old one in {}", shown(old)));
         self.context.report.note(format_args!(
             "The new key is in {}{and_old}. If this run is interrupted, finish it with:\n  {resume}",
@@ -516,10 +578,10 @@ impl Rotation<'_> {
     fn reseal(&mut self, checked: Vec<VerifiedFile>) {
         let progress = Progress::new("rotating", checked.len(), &self.context.report);
         let new_key_in_use = AtomicBool::new(false);
-        let writers = if self.args.jobs == Some(NonZeroUsize::MIN) { 0 } else { WRITERS };
-        let args = self.args;
+        let writers = if self.options.jobs == Some(NonZeroUsize::MIN) { 0 } else { WRITERS };
+        let backups = &self.options.backups;
         let reseal = |file: InFlight| {
-            let fate = file.reseal(args, &new_key_in_use);
+            let fate = file.reseal(backups, &new_key_in_use);
             progress.step();
             fate
         };
@@ -625,12 +687,12 @@ enum FileOutcome {
 
 impl InFlight {
     /// Rotates the config, unless an interruption was requested before.
-    fn reseal(self, args: &Rotate, new_key_in_use: &AtomicBool) -> FileOutcome {
+    fn reseal(self, backups: &BackupsGo, new_key_in_use: &AtomicBool) -> FileOutcome {
         if interrupt::requested() {
             return FileOutcome::Left;
         }
         let Self { checked, loaded, sealing } = self;
-        match loaded.and_then(|loaded| replace(&checked, &loaded, &sealing, args, new_key_in_use)) {
+        match loaded.and_then(|loaded| replace(&checked, &loaded, &sealing, backups, new_key_in_use)) {
             Ok(rotated) => FileOutcome::Rotated(rotated),
             Err(failure) => FileOutcome::Failed(checked.name, failure),
         }
@@ -642,7 +704,7 @@ fn replace(
     checked: &VerifiedFile,
     loaded: &Loaded,
     sealing: &[(Format, Derived)],
-    args: &Rotate,
+    backups: &BackupsGo,
     new_key_in_use: &AtomicBool,
 ) -> Result<Rotated> {
     let document = &loaded.document;
@@ -664,11 +726,11 @@ fn replace(
     let edits = Edits::new(document, edits)?;
     let content = edits.pieces();
     let mut caveats = Caveats::new();
-    let backup = if args.no_backup {
+    let backup = if matches!(backups, BackupsGo::Nowhere) {
         None
     } else {
         let stamp = time::stamp(now);
-        let (path, left_out) = loaded.source.back_up(document.text.as_bytes(), &stamp, args.backup_dir.as_deref())?;
+        let (path, left_out) = loaded.source.back_up(document.text.as_bytes(), &stamp, backups.directory())?;
         caveats = left_out;
         Some(path)
     };
@@ -702,10 +764,10 @@ fn load_again(file: &VerifiedFile) -> Result<Loaded> {
 }
 
 /// Lists the key files that an unfinished rotation may have left.
-fn unfinished(args: &Rotate) -> Result<Vec<PathBuf>> {
+fn unfinished(new_key: &NewKeyFrom) -> Result<Vec<PathBuf>> {
     let failed = |error: std::io::Error| KeyFailure::LeftBehindUnreadable { error: error.into() };
     let mut files = left_behind::files().map_err(failed)?;
-    if let Some(path) = &args.new_key_out
+    if let NewKeyFrom::Made { out: Some(path), .. } = new_key
         && path.try_exists().map_err(failed)?
     {
         files.push(path.clone());

@@ -16,7 +16,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fernseal_core::Error;
@@ -25,33 +25,54 @@ use zeroize::Zeroizing;
 
 use self::files::{Files, name_for};
 use self::redact::Patterns;
-use super::{config_or_default, look, open, opened_value, unsealed};
-use crate::args::Run;
+use super::{Reading, config_or_default, look, open, opened_value, unsealed};
 use crate::audit::{Entry, Outcome, Verb};
 use crate::config::placeholder;
 use crate::config::text::{ConfigText, Edits, Kind, Leaf, Place, SealedValue, normalized};
 use crate::context::Context;
 use crate::env::KEY_VARIABLES;
 use crate::error::{ConfigFailure, Failure, FileFailure, ProgramFailure, Result, StartFlaw, UsageFailure};
-use crate::keys::Keyring;
+use crate::keys::{KeyOptions, Keyring};
 use crate::platform;
 use crate::quote::{Pointer, one_line, shown};
 use crate::store::ConfigPath;
 
+/// The options of `run`.
+pub(crate) struct Options {
+    /// If it is `None`, PROXMOX_MCP_CONFIG names it.
+    pub(crate) config: Option<PathBuf>,
+    /// Variables that get values, as `NAME=POINTER`.
+    pub(crate) variables: Vec<String>,
+    /// Pointers to objects whose members become variables.
+    pub(crate) objects: Vec<String>,
+    /// Variables that get the paths of files with values, as `NAME=POINTER`.
+    pub(crate) files: Vec<String>,
+    /// The variable that gets the path of a file with the config.
+    pub(crate) config_env: Option<String>,
+    /// The variable that gets the number of a descriptor with the config.
+    pub(crate) config_fd: Option<String>,
+    /// Whether to fill in placeholders.
+    pub(crate) expand: bool,
+    pub(crate) redact: bool,
+    /// Whether the program gets the variables with the master key.
+    pub(crate) keep_key: bool,
+    pub(crate) program: OsString,
+    pub(crate) arguments: Vec<OsString>,
+    pub(crate) keys: KeyOptions,
+    pub(crate) reading: Reading,
+}
+
 /// Runs the command. `core_limit` is the limit on core dumps before this process set it to 0; the program gets it back.
-pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<()> {
-    let path = config_or_default(args.config.as_deref())?;
-    let document = look(&ConfigPath::named(&path), context.reading, &context.report)?;
-    let handovers = handovers(args, &document)?;
-    let wants_config = args.config_env.is_some() || args.config_fd.is_some();
-    let keys = Keyring::load(&context.keys, &context.report)?;
-    let [program, arguments @ ..] = &*args.program else {
-        return Err(UsageFailure::NoProgram.into());
-    };
+pub(crate) fn run(options: &Options, core_limit: Rlimit, context: &Context) -> Result<()> {
+    let path = config_or_default(options.config.as_deref())?;
+    let document = look(&ConfigPath::named(&path), options.reading, &context.report)?;
+    let handovers = handovers(options, &document)?;
+    let wants_config = options.config_env.is_some() || options.config_fd.is_some();
+    let keys = Keyring::load(&options.keys, &context.report)?;
     if handovers.is_empty() && !wants_config {
         context.report.warn(format_args!(
             "{} gets no secret from {}: pass some with --env, --env-all, --file, --config-env or --config-fd",
-            one_line(&program.to_string_lossy()),
+            one_line(&options.program.to_string_lossy()),
             shown(&path)
         ));
     }
@@ -63,30 +84,30 @@ pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<(
             .collect();
         let wanted = |token: &&SealedValue| wants_config || named.contains(&*token.pointer);
         let tokens: Vec<&SealedValue> = document.tokens.iter().filter(wanted).collect();
-        let secrets = open(&document, &tokens, &keys, context.reading, &context.report)?;
+        let secrets = open(&document, &tokens, &keys, options.reading, &context.report)?;
         tokens.into_iter().zip(secrets).collect::<Vec<_>>()
     };
 
-    let mut command = Command::new(program);
-    command.args(arguments);
-    if !args.keep_key {
+    let mut command = Command::new(&options.program);
+    command.args(&options.arguments);
+    if !options.keep_key {
         KEY_VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
     }
     let mut files = Files::default();
     if wants_config {
-        let edits = edits_of_all(&document, args.expand, &opened)?;
+        let edits = edits_of_all(&document, options.expand, &opened)?;
         let pieces = edits.pieces();
         let name = path.file_name().unwrap_or(OsStr::new("config"));
         // One file per use: reading through the descriptor must not move the offset of the other file.
-        if let Some(variable) = &args.config_env {
+        if let Some(variable) = &options.config_env {
             command.env(variable, files.add(name, &pieces, &context.report)?);
         }
-        if let Some(variable) = &args.config_fd {
+        if let Some(variable) = &options.config_fd {
             command.env(variable, files.add_descriptor(name, &pieces)?.to_string());
         }
     }
     for handover in &handovers {
-        let value = handover.text(&document, args.expand, &opened)?;
+        let value = handover.text(&document, options.expand, &opened)?;
         if handover.in_file {
             let name = name_for(&handover.pointer, &handover.variable);
             command.env(&handover.variable, files.add(&name, &[value.as_bytes()], &context.report)?);
@@ -109,13 +130,13 @@ pub(crate) fn run(args: &Run, core_limit: Rlimit, context: &Context) -> Result<(
     };
     context.audit.record(&entry)?;
 
-    if args.redact {
+    if options.redact {
         return redacted(&command, files, &opened, core_limit, context);
     }
     // Best effort: if this fails, the program has a lower limit on core dumps.
     let _ = rustix::process::setrlimit(Resource::Core, core_limit);
     let error = command.exec();
-    Err(not_started(program, error))
+    Err(not_started(&options.program, error))
 }
 
 /// Runs the program as a child and forwards its output without the secrets. Then ends this process in the same way as
@@ -208,18 +229,19 @@ impl<'d> Handover<'d> {
 
 /// Returns all values to hand over besides the whole config. Fails if one does not exist or a variable would be set
 /// twice.
-fn handovers<'d>(args: &Run, document: &'d ConfigText) -> Result<Vec<Handover<'d>>> {
+fn handovers<'d>(options: &Options, document: &'d ConfigText) -> Result<Vec<Handover<'d>>> {
     let mut handovers = Vec::new();
-    for (list, in_file) in [(&args.variables, false), (&args.files, true)] {
+    for (list, in_file) in [(&options.variables, false), (&options.files, true)] {
         for handover in list {
             handovers.push(Handover::parse(handover, in_file, document)?);
         }
     }
-    for pointer in &args.objects {
+    for pointer in &options.objects {
         handovers.extend(members(document, pointer)?);
     }
     let mut variables = BTreeSet::new();
-    let named = handovers.iter().map(|handover| &handover.variable).chain(&args.config_env).chain(&args.config_fd);
+    let named =
+        handovers.iter().map(|handover| &handover.variable).chain(&options.config_env).chain(&options.config_fd);
     for name in named {
         if !variables.insert(name) {
             return Err(UsageFailure::VariableTwice { name: name.clone() }.into());
