@@ -13,9 +13,9 @@ use super::Select;
 pub(crate) struct Backups {
     /// What to do; without a subcommand the backups are listed
     #[command(subcommand)]
-    pub(crate) verb: Option<BackupsVerb>,
+    pub(super) verb: Option<BackupsVerb>,
     #[command(flatten)]
-    pub(crate) at: BackupsAt,
+    pub(super) at: BackupsAt,
 }
 
 /// What to do with backups
@@ -32,23 +32,23 @@ pub(crate) enum BackupsVerb {
 pub(crate) struct BackupsAt {
     /// The directories of the configs, or configs
     #[arg(required = true, value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
+    pub(super) paths: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) select: Select,
+    pub(super) select: Select,
     /// Where the backups are, if not beside the configs
     #[arg(long, value_name = "DIR")]
-    pub(crate) backup_dir: Option<PathBuf>,
+    pub(super) backup_dir: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub(super) json: bool,
 }
 
 /// Remove backups
 #[derive(Debug, Args)]
 pub(crate) struct Prune {
     #[command(flatten)]
-    pub(crate) at: BackupsAt,
+    pub(super) at: BackupsAt,
     /// Do not ask
     #[arg(long)]
-    pub(crate) yes: bool,
+    pub(super) yes: bool,
 }

@@ -23,32 +23,32 @@ pub(crate) struct Check {
     /// Configs, or directories: all their files with a config's name. Examples, links, hidden directories and files
     /// that are no configs are skipped [default: .]
     #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
+    pub(super) paths: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) select: Select,
+    pub(super) select: Select,
     /// Take the values at POINTER for secrets too, as in /proxmox/password or /env/*; a config must have one (can be
     /// repeated)
     #[arg(long = "require", value_name = "POINTER")]
-    pub(crate) required: Vec<Pointer>,
+    pub(super) required: Vec<Pointer>,
     /// What to do about values that nobody named, but that look like secrets
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
-    pub(crate) likely: OnLikely,
+    pub(super) likely: OnLikely,
     /// Take tokens that are older than AGE for findings too, as in 365d; as a rotation renews their time, this is the
     /// age of the key
     #[arg(long, value_name = "AGE")]
-    pub(crate) max_age: Option<MaxAge>,
+    pub(super) max_age: Option<MaxAge>,
     /// Also report legacy tokens, which share one salt
     #[arg(long)]
-    pub(crate) no_legacy: bool,
+    pub(super) no_legacy: bool,
     /// Check the configs that are staged in git instead; they need not have the value of --require
     #[arg(long, conflicts_with = "paths")]
-    pub(crate) staged: bool,
+    pub(super) staged: bool,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub(super) json: bool,
     /// Print SARIF 2.1.0, which CI shows as annotations
     #[arg(long, conflicts_with = "json")]
-    pub(crate) sarif: bool,
+    pub(super) sarif: bool,
 }
 
 /// What to do about a likely secret in plain text.

@@ -9,22 +9,22 @@ use clap::Args;
 #[command(after_help = TEXTCONV_HELP)]
 pub(crate) struct Decrypt {
     /// The config to read [default: $PROXMOX_MCP_CONFIG]
-    pub(crate) config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// Where to write; only you can read the file [default: stdout]
     #[arg(short, long, value_name = "OUT")]
-    pub(crate) output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
     /// Overwrite OUT if it exists
     #[arg(long, requires = "output")]
-    pub(crate) force: bool,
+    pub(super) force: bool,
     /// Give OUT the owner and group of CONFIG, and its mode without permissions for others
     #[arg(long, requires = "output")]
-    pub(crate) keep_mode: bool,
+    pub(super) keep_mode: bool,
     /// For `git diff`: print a token unchanged if it cannot be decrypted, and do not fail
     #[arg(long, conflicts_with_all = ["output", "force"])]
-    pub(crate) textconv: bool,
+    pub(super) textconv: bool,
     /// Print JSON: what was decrypted into OUT
     #[arg(long, requires = "output", conflicts_with = "textconv")]
-    pub(crate) json: bool,
+    pub(super) json: bool,
 }
 
 const TEXTCONV_HELP: &str = "\

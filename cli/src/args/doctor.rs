@@ -11,10 +11,10 @@ use super::Select;
 pub(crate) struct Doctor {
     /// The config to look at [default: $PROXMOX_MCP_CONFIG]; or a directory: which keys its configs need, what each of
     /// the keys in the usual places opens, and which can be retired
-    pub(crate) config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) select: Select,
+    pub(super) select: Select,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub(super) json: bool,
 }

@@ -14,14 +14,14 @@ configure an editor so that it keeps no copies elsewhere (fernseal does that for
 )]
 pub(crate) struct Edit {
     /// The config to edit
-    pub(crate) config: PathBuf,
+    pub(super) config: PathBuf,
     /// Take the values at POINTER for secrets too, as in /proxmox/password or /env/* (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
-    pub(crate) fields: Vec<Pointer>,
+    pub(super) fields: Vec<Pointer>,
     /// Encrypt even with a master key of fewer than 16 bytes
     #[arg(long)]
-    pub(crate) allow_short_key: bool,
+    pub(super) allow_short_key: bool,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub(super) json: bool,
 }

@@ -21,46 +21,46 @@ the section FILES of fernseal(1).")]
 pub(crate) struct Encrypt {
     /// The config to read; or a directory, all of whose configs are encrypted in place: what is named, and what looks
     /// like a secret
-    pub(crate) config: PathBuf,
+    pub(super) config: PathBuf,
     #[command(flatten)]
-    pub(crate) select: Select,
+    pub(super) select: Select,
     /// Where to write [default: beside CONFIG, with the ending .encrypted.json]
     #[arg(short, long, value_name = "OUT")]
-    pub(crate) output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
     /// Overwrite OUT if it exists
     #[arg(long)]
-    pub(crate) force: bool,
+    pub(super) force: bool,
     /// Replace CONFIG itself, which keeps its owner, group and mode
     #[arg(long, conflicts_with_all = ["output", "force", "keep_mode"])]
-    pub(crate) in_place: bool,
+    pub(super) in_place: bool,
     /// Give OUT the owner, group and mode of CONFIG; without this option only you can read OUT
     #[arg(long)]
-    pub(crate) keep_mode: bool,
+    pub(super) keep_mode: bool,
     /// Take the values at POINTER for secrets too, as in /proxmox/password or /env/* (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
-    pub(crate) fields: Vec<Pointer>,
+    pub(super) fields: Vec<Pointer>,
     /// Take values for secrets too that look like secrets, as check finds them
     #[arg(long)]
-    pub(crate) found: bool,
+    pub(super) found: bool,
     /// Say what would be encrypted; write nothing
     #[arg(long)]
-    pub(crate) dry_run: bool,
+    pub(super) dry_run: bool,
     /// Do not ask before what was found is encrypted in place
     #[arg(long)]
-    pub(crate) yes: bool,
+    pub(super) yes: bool,
     /// In a directory, leave out configs that cannot be encrypted, and encrypt the others (exit code 8)
     #[arg(long)]
-    pub(crate) keep_going: bool,
+    pub(super) keep_going: bool,
     /// Also encrypt values that contain placeholders, such as ${VAR} or {{ name }}
     #[arg(long)]
-    pub(crate) placeholders: bool,
+    pub(super) placeholders: bool,
     /// Write legacy tokens, which share one salt
     #[arg(long)]
-    pub(crate) legacy: bool,
+    pub(super) legacy: bool,
     /// Encrypt even with a master key of fewer than 16 bytes
     #[arg(long)]
-    pub(crate) allow_short_key: bool,
+    pub(super) allow_short_key: bool,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub(super) json: bool,
 }

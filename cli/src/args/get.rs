@@ -10,8 +10,8 @@ use clap::Args;
 pub(crate) struct Get {
     /// The config [default: $PROXMOX_MCP_CONFIG], and the value, as in /auth/token_value or auth.token_value
     #[arg(required = true, num_args = 1..=2, value_names = ["CONFIG", "POINTER"])]
-    pub(crate) what: Vec<OsString>,
+    pub(super) what: Vec<OsString>,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub(super) json: bool,
 }

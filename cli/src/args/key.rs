@@ -16,8 +16,8 @@ pub(crate) enum Key {
 pub(crate) struct KeyIds {
     /// The key files
     #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub(super) json: bool,
 }

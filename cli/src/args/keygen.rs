@@ -9,11 +9,11 @@ use clap::Args;
 pub(crate) struct Keygen {
     /// Write the key to FILE, which only you can read; FILE must not exist
     #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
     /// Print the key to stdout, where it may end up in a log
     #[arg(long, conflicts_with = "output")]
-    pub(crate) print: bool,
+    pub(super) print: bool,
     /// Print JSON: the key's id and file
     #[arg(long, requires = "output", conflicts_with = "print")]
-    pub(crate) json: bool,
+    pub(super) json: bool,
 }

@@ -9,16 +9,16 @@ use clap::Args;
 #[command(after_help = MERGE_HELP)]
 pub(crate) struct Merge {
     /// The version that both others come from (%O)
-    pub(crate) base: PathBuf,
+    pub(super) base: PathBuf,
     /// The version of this branch (%A), which the result replaces
-    pub(crate) ours: PathBuf,
+    pub(super) ours: PathBuf,
     /// The version of the other branch (%B)
-    pub(crate) theirs: PathBuf,
+    pub(super) theirs: PathBuf,
     /// The config's path (%P), which tells its format and is named in messages [default: OURS]
-    pub(crate) path: Option<PathBuf>,
+    pub(super) path: Option<PathBuf>,
     /// Mark conflicts with lines of N characters (%L)
     #[arg(long, value_name = "N", default_value_t = 7)]
-    pub(crate) marker_size: usize,
+    pub(super) marker_size: usize,
 }
 
 const MERGE_HELP: &str = "\

@@ -1,7 +1,8 @@
 //! Defines the command line as one clap tree: help, completions and manual pages come from it. This file has the top of
 //! the tree; each verb has a file.
 //!
-//! A new verb starts here: its options, then its file in `commands/`.
+//! A new verb starts here: its arguments in a file of its own and in [`Command`], then its file in `commands/` with the
+//! options that it works with. `options` turns the one into the other.
 
 mod backups;
 mod check;
@@ -17,7 +18,7 @@ mod keygen;
 mod man;
 mod merge;
 mod open;
-#[cfg(not(fuzzing))]
+#[cfg(not(fuzzing))] // see its header
 mod options;
 pub(crate) mod reference;
 mod rotate;
@@ -89,35 +90,35 @@ Examples:
 pub(crate) struct Common {
     /// Read the master key from FILE
     #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) key_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
     /// Run COMMAND with sh -c and use its output as the master key
     #[arg(long, global = true, value_name = "COMMAND", conflicts_with = "key_file")]
-    pub(crate) key_command: Option<OsString>,
+    key_command: Option<OsString>,
     /// Read the configs that you name as FORMAT, whatever their file names are
     #[arg(long, global = true, value_name = "FORMAT", value_parser = FORMATS)]
-    pub(crate) format: Option<String>,
+    format: Option<String>,
     /// Append to FILE what each command did with keys and secrets; `journald:` is systemd's journal
     #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) audit_log: Option<PathBuf>,
+    audit_log: Option<PathBuf>,
     /// Wait at most SECONDS for another run that writes in the same directory [default: $PROXMOX_MCP_LOCK_WAIT or 10]
     #[arg(long, global = true, value_name = "SECONDS")]
-    pub(crate) lock_wait: Option<u32>,
+    lock_wait: Option<u32>,
     /// Decrypt configs with up to N different salts; each takes one key derivation [default: 2048]
     #[arg(long, global = true, value_name = "N")]
-    pub(crate) max_tokens: Option<usize>,
+    max_tokens: Option<usize>,
     /// Never prompt at the terminal: fail if something is missing
     #[arg(long, global = true)]
-    pub(crate) no_input: bool,
+    no_input: bool,
     /// Print details of the work to stderr
     #[arg(short, long, global = true)]
-    pub(crate) verbose: bool,
+    verbose: bool,
     /// Print only errors and warnings to stderr
     #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub(crate) quiet: bool,
+    quiet: bool,
 }
 
 /// The names of formats, as `config::syntax` has them.
-pub(crate) const FORMATS: [&str; 8] = ["json", "jsonc", "env", "toml", "yaml", "ini", "properties", "text"];
+const FORMATS: [&str; 8] = ["json", "jsonc", "env", "toml", "yaml", "ini", "properties", "text"];
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -197,10 +198,10 @@ pub(crate) enum Command {
 pub(crate) struct Select {
     /// In directories, also include files that match GLOB, such as '*.tf' or 'deploy/**/*.txt' (can be repeated)
     #[arg(long, value_name = "GLOB")]
-    pub(crate) include: Vec<String>,
+    include: Vec<String>,
     /// In directories, skip files that match GLOB (can be repeated)
     #[arg(long, value_name = "GLOB")]
-    pub(crate) exclude: Vec<String>,
+    exclude: Vec<String>,
 }
 
 #[cfg(test)]

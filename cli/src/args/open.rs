@@ -14,5 +14,5 @@ Example:
 pub(crate) struct Open {
     /// A further argument, which may be the token. It is accepted here so that the message can say how to pass a token
     #[arg(hide = true)]
-    pub(crate) surplus: Vec<OsString>,
+    pub(super) surplus: Vec<OsString>,
 }

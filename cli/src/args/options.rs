@@ -1,7 +1,8 @@
-//! Turns the arguments of each verb into the options of its command, which are plain: no command knows clap.
+//! Turns the arguments of each verb into the options of its command. Options are plain: no command reads clap's structs,
+//! except `completions` and `man`, which are about the clap tree.
 //!
 //! Each struct is taken apart without `..`, so the compiler names this file when an argument is added. The fuzz target
-//! of the command line builds this folder without this file, as commands need the rest of the program.
+//! of the command line builds this folder without this file, which needs the whole program.
 
 use std::time::Duration;
 
@@ -11,8 +12,11 @@ use super::{
     Open, Prune, Rotate, Run, Seal, Select, Set, Status, Unset, Verify,
 };
 use crate::audit::Audit;
+use crate::commands::backups::{Action, Pruning};
 use crate::commands::decrypt::{PlainFile, PlainText};
-use crate::commands::rotate::rotation::{BackupsGo, NewKeyFrom};
+use crate::commands::encrypt::{Destination, NewFile};
+use crate::commands::keygen::KeyDestination;
+use crate::commands::rotate::rotation::NewKeySource;
 use crate::commands::rotate::{rollback, rotation};
 use crate::commands::{
     Reading, backups, check, decrypt, doctor, edit, encrypt, get, key, keygen, merge, open, rotate, run, seal, set,
@@ -25,9 +29,9 @@ use crate::error::{Result, SecretFor, UsageFailure};
 use crate::keys::KeyOptions;
 use crate::output::Report;
 use crate::output::terminal::Prompts;
-use crate::store::{Glob, Selection};
+use crate::store::{BackupPlace, Glob, Selection};
 
-/// The options of every command that only some commands need.
+/// The options that every verb accepts and only some commands need.
 pub(crate) struct CommonOptions {
     pub(crate) keys: KeyOptions,
     pub(crate) reading: Reading,
@@ -36,7 +40,7 @@ pub(crate) struct CommonOptions {
 }
 
 impl Common {
-    /// Returns what all commands work with, and the options that some of them take.
+    /// Returns what every command works with, and the options that only some need.
     pub(crate) fn into_parts(self) -> Result<(Context, CommonOptions)> {
         let Self { key_file, key_command, format, audit_log, lock_wait, max_tokens, no_input, verbose, quiet } = self;
         let options = CommonOptions {
@@ -144,12 +148,12 @@ impl Encrypt {
         } = self;
         let CommonOptions { keys, reading, lock_wait } = common;
         let destination = match in_place {
-            true => encrypt::Destination::InPlace,
-            false => encrypt::Destination::File(encrypt::NewFile { path: output, force, keep_mode }),
+            true => Destination::InPlace,
+            false => Destination::File(NewFile { path: output, force, keep_mode }),
         };
         encrypt::Options {
             config,
-            select: select.into(),
+            selection: select.into(),
             destination,
             fields,
             found,
@@ -200,7 +204,7 @@ impl Status {
     pub(crate) fn into_options(self, common: CommonOptions) -> status::Options {
         let Self { paths, select, max_age, verify, json } = self;
         let CommonOptions { keys, reading, .. } = common;
-        status::Options { paths, select: select.into(), max_age, verify, json, keys, reading }
+        status::Options { paths, selection: select.into(), max_age, verify, json, keys, reading }
     }
 }
 
@@ -208,7 +212,7 @@ impl Verify {
     pub(crate) fn into_options(self, common: CommonOptions) -> verify::Options {
         let Self { paths, select, max_age, json } = self;
         let CommonOptions { keys, reading, .. } = common;
-        verify::Options { paths, select: select.into(), max_age, json, keys, reading }
+        verify::Options { paths, selection: select.into(), max_age, json, keys, reading }
     }
 }
 
@@ -217,8 +221,8 @@ impl Check {
         let Self { paths, select, required, likely, max_age, no_legacy, staged, json, sarif } = self;
         let configs = match (staged, paths.is_empty()) {
             (true, _) => check::Configs::Staged,
-            (false, true) => check::Configs::At { paths: vec![".".into()], select: select.into() },
-            (false, false) => check::Configs::At { paths, select: select.into() },
+            (false, true) => check::Configs::At { paths: vec![".".into()], selection: select.into() },
+            (false, false) => check::Configs::At { paths, selection: select.into() },
         };
         let form = match (json, sarif) {
             (true, _) => check::Form::Json,
@@ -238,7 +242,7 @@ impl Doctor {
     pub(crate) fn into_options(self, common: CommonOptions) -> doctor::Options {
         let Self { config, select, json } = self;
         let CommonOptions { keys, reading, .. } = common;
-        doctor::Options { config, select: select.into(), json, keys, reading }
+        doctor::Options { config, selection: select.into(), json, keys, reading }
     }
 }
 
@@ -246,9 +250,9 @@ impl Keygen {
     pub(crate) fn into_options(self, common: CommonOptions) -> keygen::Options {
         let Self { output, print, json } = self;
         let destination = match (output, print) {
-            (Some(path), _) => keygen::Destination::File { path, json },
-            (None, true) => keygen::Destination::Stdout,
-            (None, false) => keygen::Destination::Terminal(common.keys.prompts),
+            (Some(path), _) => KeyDestination::File { path, json },
+            (None, true) => KeyDestination::Stdout,
+            (None, false) => KeyDestination::Terminal(common.keys.prompts),
         };
         keygen::Options { destination }
     }
@@ -277,25 +281,25 @@ impl Rotate {
             jobs,
             json,
         } = self;
-        let select = select.into();
+        let selection = select.into();
         let CommonOptions { keys, reading, lock_wait } = common;
         if rollback {
             let options =
-                rollback::Options { paths, select, backup_dir, dry_run, jobs, json, keys, reading, lock_wait };
+                rollback::Options { paths, selection, backup_dir, dry_run, jobs, json, keys, reading, lock_wait };
             return rotate::Options::Rollback(options);
         }
         let new_key = match new_key_file {
-            Some(path) => NewKeyFrom::File(path),
-            None => NewKeyFrom::Made { out: new_key_out, store: new_key_command },
+            Some(path) => NewKeySource::File(path),
+            None => NewKeySource::Made { out: new_key_out, store: new_key_command },
         };
         let backups = match (no_backup, backup_dir) {
-            (true, _) => BackupsGo::Nowhere,
-            (false, None) => BackupsGo::Beside,
-            (false, Some(directory)) => BackupsGo::Below(directory),
+            (true, _) => BackupPlace::Nowhere,
+            (false, None) => BackupPlace::Beside,
+            (false, Some(directory)) => BackupPlace::Below(directory),
         };
         rotate::Options::Rotation(rotation::Options {
             paths,
-            select,
+            selection,
             new_key,
             backups,
             keep_going,
@@ -313,14 +317,14 @@ impl Backups {
     pub(crate) fn into_options(self, common: CommonOptions) -> backups::Options {
         let Self { verb, at } = self;
         let (BackupsAt { paths, select, backup_dir, json }, action) = match verb {
-            None => (at, backups::Action::List),
-            Some(BackupsVerb::List(at)) => (at, backups::Action::List),
+            None => (at, Action::List),
+            Some(BackupsVerb::List(at)) => (at, Action::List),
             Some(BackupsVerb::Prune(Prune { at, yes })) => {
                 let CommonOptions { keys, reading, lock_wait } = common;
-                (at, backups::Action::Prune(backups::Prune { yes, keys, reading, lock_wait }))
+                (at, Action::Prune(Pruning { yes, keys, reading, lock_wait }))
             }
         };
-        backups::Options { paths, select: select.into(), backup_dir, json, action }
+        backups::Options { paths, selection: select.into(), backup_dir, json, action }
     }
 }
 
@@ -344,5 +348,17 @@ impl Run {
             keys,
             reading,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::FORMATS;
+    use super::*;
+
+    #[test]
+    fn the_option_has_the_names_of_all_formats() {
+        assert_eq!(TextFormat::ALL.map(TextFormat::name), FORMATS);
+        assert!(FORMATS.iter().all(|name| TextFormat::of_option(name).is_some()));
     }
 }

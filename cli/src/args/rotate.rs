@@ -19,38 +19,38 @@ Examples:
 pub(crate) struct Rotate {
     /// Configs, or directories: all their files with a config's name
     #[arg(required = true, value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
+    pub(super) paths: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) select: Select,
+    pub(super) select: Select,
     /// Rotate to the key in FILE: your own, or the key of an unfinished rotation
     #[arg(long, value_name = "FILE", conflicts_with_all = ["new_key_out", "rollback"])]
-    pub(crate) new_key_file: Option<PathBuf>,
+    pub(super) new_key_file: Option<PathBuf>,
     /// Write the new key to FILE, which must not exist [default: ~/.proxmox_mcp_key.ID]
     #[arg(long, value_name = "FILE", conflicts_with = "rollback")]
-    pub(crate) new_key_out: Option<PathBuf>,
+    pub(super) new_key_out: Option<PathBuf>,
     /// Run STORE by sh -c with the new key on its stdin, and read the key back by the key command before any config
     /// changes
     #[arg(long, value_name = "STORE", conflicts_with_all = ["new_key_file", "rollback"])]
-    pub(crate) new_key_command: Option<OsString>,
+    pub(super) new_key_command: Option<OsString>,
     /// Keep the backups in DIR, each under its config's full path [default: beside each config]
     #[arg(long, value_name = "DIR")]
-    pub(crate) backup_dir: Option<PathBuf>,
+    pub(super) backup_dir: Option<PathBuf>,
     /// Make no backups
     #[arg(long, conflicts_with_all = ["backup_dir", "rollback"])]
-    pub(crate) no_backup: bool,
+    pub(super) no_backup: bool,
     /// Leave out configs that cannot be rotated, and rotate the others (exit code 8)
     #[arg(long, conflicts_with = "rollback")]
-    pub(crate) keep_going: bool,
+    pub(super) keep_going: bool,
     /// Check everything and print what would be done; write nothing
     #[arg(long)]
-    pub(crate) dry_run: bool,
+    pub(super) dry_run: bool,
     /// Restore the newest backup of each config, if the current keys decrypt it
     #[arg(long)]
-    pub(crate) rollback: bool,
+    pub(super) rollback: bool,
     /// Derive keys on N threads; with more than one, files are written at the same time [default: one for each core]
     #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<NonZeroUsize>,
+    pub(super) jobs: Option<NonZeroUsize>,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub(super) json: bool,
 }

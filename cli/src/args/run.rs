@@ -17,34 +17,34 @@ Examples:
 #[command(after_help = RUN_HELP)]
 pub(crate) struct Run {
     /// The config [default: $PROXMOX_MCP_CONFIG]
-    pub(crate) config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// Set the variable NAME to the value at POINTER (can be repeated)
     #[arg(long = "env", value_name = "NAME=POINTER")]
-    pub(crate) variables: Vec<String>,
+    pub(super) variables: Vec<String>,
     /// Set a variable for each member of the object at POINTER, named as the member (can be repeated)
     #[arg(long = "env-all", value_name = "POINTER")]
-    pub(crate) objects: Vec<String>,
+    pub(super) objects: Vec<String>,
     /// Set the variable NAME to the path of a file with the value at POINTER (can be repeated)
     #[arg(long = "file", value_name = "NAME=POINTER")]
-    pub(crate) files: Vec<String>,
+    pub(super) files: Vec<String>,
     /// Set the variable NAME to the path of a file with the whole config, decrypted
     #[arg(long, value_name = "NAME")]
-    pub(crate) config_env: Option<String>,
+    pub(super) config_env: Option<String>,
     /// Set the variable NAME to the number of a file descriptor with the whole config, decrypted
     #[arg(long, value_name = "NAME")]
-    pub(crate) config_fd: Option<String>,
+    pub(super) config_fd: Option<String>,
     /// Fill in ${VAR}, ${VAR:-default} and ${VAR:?message} in values that are not encrypted, from the environment
     #[arg(long)]
-    pub(crate) expand: bool,
+    pub(super) expand: bool,
     /// Replace secrets in the program's output with `[redacted]`, also as JSON, base64, hex and percent-encoding
     #[arg(long)]
-    pub(crate) redact: bool,
+    pub(super) redact: bool,
     /// Keep the master key's variables in the program's environment
     #[arg(long)]
-    pub(crate) keep_key: bool,
+    pub(super) keep_key: bool,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub(crate) program: Vec<OsString>,
+    pub(super) program: Vec<OsString>,
 }
 
 const RUN_HELP: &str = "\

@@ -15,11 +15,11 @@ pub(crate) struct Seal {
     /// A further argument, which may be the secret. It is accepted here so that clap does not print it, and then
     /// refused
     #[arg(hide = true)]
-    pub(crate) surplus: Vec<OsString>,
+    pub(super) surplus: Vec<OsString>,
     /// Use every byte of stdin, including the final line break
     #[arg(long)]
-    pub(crate) raw: bool,
+    pub(super) raw: bool,
     /// Encrypt even with a master key of fewer than 16 bytes
     #[arg(long)]
-    pub(crate) allow_short_key: bool,
+    pub(super) allow_short_key: bool,
 }

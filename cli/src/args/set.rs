@@ -15,26 +15,26 @@ Example:
   printf %s \"$NEW_TOKEN\" | fernseal set config.encrypted.json /auth/token_value")]
 pub(crate) struct Set {
     /// The config to change
-    pub(crate) config: PathBuf,
+    pub(super) config: PathBuf,
     /// The value to replace, as in /auth/token_value or auth.token_value
-    pub(crate) pointer: Pointer,
+    pub(super) pointer: Pointer,
     /// Add the value to an existing object if it is missing, or at the end of an array: /keys/-
     #[arg(long)]
-    pub(crate) create: bool,
+    pub(super) create: bool,
     /// A further argument, which may be the secret. It is accepted here so that clap does not print it, and then
     /// refused
     #[arg(hide = true)]
-    pub(crate) surplus: Vec<OsString>,
+    pub(super) surplus: Vec<OsString>,
     /// Replace a token even if the current keys do not decrypt it; the secret in it is lost
     #[arg(long)]
-    pub(crate) discard_old: bool,
+    pub(super) discard_old: bool,
     /// Use every byte of stdin, including the final line break
     #[arg(long)]
-    pub(crate) raw: bool,
+    pub(super) raw: bool,
     /// Encrypt even with a master key of fewer than 16 bytes
     #[arg(long)]
-    pub(crate) allow_short_key: bool,
+    pub(super) allow_short_key: bool,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub(super) json: bool,
 }

@@ -12,17 +12,17 @@ use crate::time::MaxAge;
 pub(crate) struct Status {
     /// Configs, or directories: all their files with a config's name [default: $PROXMOX_MCP_CONFIG]
     #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
+    pub(super) paths: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) select: Select,
+    pub(super) select: Select,
     /// Fail (exit code 3) if a token is older than AGE, as in 365d; as a rotation renews their time, this is the age of
     /// the key
     #[arg(long, value_name = "AGE")]
-    pub(crate) max_age: Option<MaxAge>,
+    pub(super) max_age: Option<MaxAge>,
     /// Also open every token (needs the key)
     #[arg(long)]
-    pub(crate) verify: bool,
+    pub(super) verify: bool,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub(super) json: bool,
 }

@@ -10,10 +10,10 @@ use crate::quote::Pointer;
 #[derive(Debug, Args)]
 pub(crate) struct Unset {
     /// The config to change
-    pub(crate) config: PathBuf,
+    pub(super) config: PathBuf,
     /// The value to remove, as in /auth/token_value or auth.token_value; a JSON object is removed with all its members
-    pub(crate) pointer: Pointer,
+    pub(super) pointer: Pointer,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub(super) json: bool,
 }

@@ -25,7 +25,7 @@ use crate::tokens::verify::{self, Verification, verify_each};
 /// The options of `backups`.
 pub(crate) struct Options {
     pub(crate) paths: Vec<PathBuf>,
-    pub(crate) select: Selection,
+    pub(crate) selection: Selection,
     /// If it is `None`, the backups are beside the configs.
     pub(crate) backup_dir: Option<PathBuf>,
     pub(crate) json: bool,
@@ -35,11 +35,11 @@ pub(crate) struct Options {
 /// What to do with the backups.
 pub(crate) enum Action {
     List,
-    Prune(Prune),
+    Prune(Pruning),
 }
 
 /// The options of `backups prune`.
-pub(crate) struct Prune {
+pub(crate) struct Pruning {
     /// Whether to remove without a question.
     pub(crate) yes: bool,
     pub(crate) keys: KeyOptions,
@@ -50,7 +50,7 @@ pub(crate) struct Prune {
 pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
     match &options.action {
         Action::List => list(options),
-        Action::Prune(prune) => self::prune(options, prune, context),
+        Action::Prune(pruning) => prune(options, pruning, context),
     }
 }
 
@@ -94,7 +94,7 @@ impl Listed {
 }
 
 fn list(options: &Options) -> Result<()> {
-    let listed = Listed::of(&mut find(&options.paths, &options.select)?, options)?;
+    let listed = Listed::of(&mut find(&options.paths, &options.selection)?, options)?;
     tell(&listed, options)?;
     error::check_none(listed.into_failures())
 }
@@ -143,8 +143,8 @@ fn looked_at(configs: usize, skipped: usize) -> String {
     format!("{} checked{skipped}", count(configs, "config"))
 }
 
-fn prune(options: &Options, prune: &Prune, context: &Context) -> Result<()> {
-    let mut found = find(&options.paths, &options.select)?;
+fn prune(options: &Options, pruning: &Pruning, context: &Context) -> Result<()> {
+    let mut found = find(&options.paths, &options.selection)?;
     let mut listed = Listed::of(&mut found, options)?;
     if !listed.unread.is_empty() {
         let failures = listed.into_failures();
@@ -152,11 +152,11 @@ fn prune(options: &Options, prune: &Prune, context: &Context) -> Result<()> {
     }
     let candidates = std::mem::take(&mut listed.configs).into_iter();
     let candidates = candidates.map(|(config, backups)| Candidate { config, backups, judged: Cell::new(None) });
-    let keys = Keyring::load(&prune.keys, &context.report)?;
+    let keys = Keyring::load(&pruning.keys, &context.report)?;
     let mut removable = Vec::new();
     let mut kept = Vec::new();
     let read = |candidate: &Candidate| {
-        let (source, document) = read_to_open(&candidate.config, prune.reading, &context.report)?;
+        let (source, document) = read_to_open(&candidate.config, pruning.reading, &context.report)?;
         candidate.judged.set(Some(source.identity()));
         Ok(document)
     };
@@ -169,17 +169,17 @@ fn prune(options: &Options, prune: &Prune, context: &Context) -> Result<()> {
     let backups = || removable.iter().flat_map(|candidate| &candidate.backups);
     let mut removal = Removal::default();
     if !removable.is_empty() {
-        if !prune.yes {
+        if !pruning.yes {
             if !options.json {
                 backups().try_for_each(|backup| output::result(shown(&backup.path)))?;
             }
-            super::confirm(Question::RemoveBackups { number: backups().count() }, prune.keys.prompts)?;
+            super::confirm(Question::RemoveBackups { number: backups().count() }, pruning.keys.prompts)?;
         }
         // Lock only now: a lock must not be held while a prompt waits for an answer.
         let configs: Vec<_> = removable.iter().map(|candidate| candidate.config.clone()).collect();
         let tell = |notice| tell_notice(notice, context);
         env::raise_file_limit();
-        let _lock = store::lock(&configs, prune.lock_wait, &tell)?;
+        let _lock = store::lock(&configs, pruning.lock_wait, &tell)?;
         interrupt::stop_if_requested()?;
         let files: Vec<_> = backups().map(|backup| backup.path.as_path()).collect();
         let mut entry = Entry {
@@ -191,9 +191,9 @@ fn prune(options: &Options, prune: &Prune, context: &Context) -> Result<()> {
         };
         context.audit.record(&entry)?;
         // With a prompt, the files are on the screen already.
-        let names_each = prune.yes && !options.json;
+        let names_each = pruning.yes && !options.json;
         for candidate in &removable {
-            if let Err(failure) = removal.remove(candidate, &keys, names_each, prune.reading, context) {
+            if let Err(failure) = removal.remove(candidate, &keys, names_each, pruning.reading, context) {
                 kept.push((candidate.config.clone(), failure));
             }
         }

@@ -25,11 +25,11 @@ const EXPORT: &str = "To use it:\n  export PROXMOX_MCP_MASTER_KEY=\"your-generat
 
 /// The options of `keygen`.
 pub(crate) struct Options {
-    pub(crate) destination: Destination,
+    pub(crate) destination: KeyDestination,
 }
 
 /// Where the new key goes.
-pub(crate) enum Destination {
+pub(crate) enum KeyDestination {
     /// To the screen, once.
     Terminal(Prompts),
     /// To stdout, where it may end up in a log.
@@ -42,22 +42,22 @@ pub(crate) enum Destination {
 }
 
 pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
-    if let Destination::Terminal(prompts) = options.destination
+    if let KeyDestination::Terminal(prompts) = options.destination
         && let Some(why) = prompts.cannot_show_key()
     {
         return Err(KeyFailure::NowhereToShow { why }.into());
     }
     let (master, text) = new_key()?;
     let files = match &options.destination {
-        Destination::File { path, .. } => vec![&**path],
-        Destination::Terminal(_) | Destination::Stdout => Vec::new(),
+        KeyDestination::File { path, .. } => vec![&**path],
+        KeyDestination::Terminal(_) | KeyDestination::Stdout => Vec::new(),
     };
     let mut entry =
         Entry { verb: Verb::Keygen, outcome: Outcome::Started, files: &files, pointers: &[], keys: &[&master] };
     context.audit.record(&entry)?;
 
     let how_to_use = match &options.destination {
-        Destination::File { path, .. } => {
+        KeyDestination::File { path, .. } => {
             super::tell_caveats(store::create_key(path, &text, Unsyncable::Tell)?, context);
             context.report.note(format_args!("New master key written to {} (mode 600)", shown(path)));
             if keys::is_default_key_file(path) {
@@ -66,11 +66,11 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
                 format!("To use it:\n{}", exports(path))
             }
         }
-        Destination::Stdout => {
+        KeyDestination::Stdout => {
             output::result_bytes(&[text.as_bytes(), b"\n"])?;
             EXPORT.to_owned()
         }
-        Destination::Terminal(_) => {
+        KeyDestination::Terminal(_) => {
             terminal::show_key_once(&text)?;
             EXPORT.to_owned()
         }
@@ -79,7 +79,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
     context.audit.record_done(&entry, &context.report);
 
     let id = derive::id(&master);
-    if let Destination::File { path, json: true } = &options.destination {
+    if let KeyDestination::File { path, json: true } = &options.destination {
         output::after_the_work(output::json("keygen", json!({ "file": shown(path), "id": id })))?;
     }
     context.report.note(format_args!("Its id is {id}. {how_to_use}"));

@@ -1,8 +1,8 @@
 //! The commands, one file each, and the functions that several of them share.
 //!
 //! A command either does all of its work or fails with the reason. Each reads top to bottom: read the config, load the
-//! keys, compute the result, write it. To add a command, add a file here, its arguments in `args`, and its line in
-//! `main`.
+//! keys, compute the result, write it. Each file begins with the command's `Options`: plain values, and never clap's. To
+//! add a command, add a file here, its arguments in `args`, and its line in `main`.
 
 pub(crate) mod backups;
 pub(crate) mod check;

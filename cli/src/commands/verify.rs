@@ -23,7 +23,7 @@ use crate::tokens::verify::{OpenedBy, Verification, verify_each};
 pub(crate) struct Options {
     /// If there is none, PROXMOX_MCP_CONFIG names the config.
     pub(crate) paths: Vec<PathBuf>,
-    pub(crate) select: Selection,
+    pub(crate) selection: Selection,
     pub(crate) max_age: Option<MaxAge>,
     pub(crate) json: bool,
     pub(crate) keys: KeyOptions,
@@ -32,8 +32,8 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
     let mut found = match &*options.paths {
-        [] => find(&[config_or_default(None)?], &options.select)?,
-        paths => find(paths, &options.select)?,
+        [] => find(&[config_or_default(None)?], &options.selection)?,
+        paths => find(paths, &options.selection)?,
     };
     found.look_at_others();
     found.refuse_none()?;

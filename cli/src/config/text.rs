@@ -505,12 +505,6 @@ mod tests {
     }
 
     #[test]
-    fn the_option_has_the_names_of_all_formats() {
-        assert_eq!(TextFormat::ALL.map(TextFormat::name), crate::args::FORMATS);
-        assert!(crate::args::FORMATS.iter().all(|name| TextFormat::of_option(name).is_some()));
-    }
-
-    #[test]
     fn tokens_are_found_with_the_pointers_that_core_gives_them() {
         let text = r#"{"a":["x",{"b/c":"enc:1"},"enc:2"],"d":{},"e~":"\u0065nc:3","":"enc:4"}"#;
         assert_eq!(pointers(text), ["/a/1/b~1c", "/a/2", "/e~0", "/"]);

@@ -55,7 +55,7 @@ impl ConfigFile {
     /// Returns every reason why replacing the config or writing its backup would fail. It tries each possible step on
     /// files without names, which vanish at once. If the file system does not support these, the files get names,
     /// unless `is_dry`.
-    pub(crate) fn obstacles_to_replacing(&self, backup: BackupPlace<'_>, is_dry: bool) -> Vec<Failure> {
+    pub(crate) fn obstacles_to_replacing(&self, backup: &BackupPlace, is_dry: bool) -> Vec<Failure> {
         let mut obstacles = self.obstacles();
         if obstacles.is_empty() {
             obstacles.extend(self.rehearse(&self.dir, is_dry).err());
@@ -271,12 +271,22 @@ impl Rights {
 }
 
 /// Where a rotation keeps the backup of a config.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum BackupPlace<'a> {
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum BackupPlace {
     Nowhere,
     Beside,
     /// In this directory, under the config's real path.
-    Below(&'a Path),
+    Below(PathBuf),
+}
+
+impl BackupPlace {
+    /// Returns the directory that the user named.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Nowhere | Self::Beside => None,
+            Self::Below(directory) => Some(directory),
+        }
+    }
 }
 
 /// Marks a failure of a step that was only tried in advance.

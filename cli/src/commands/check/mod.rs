@@ -59,7 +59,7 @@ pub(crate) struct Options {
 pub(crate) enum Configs {
     At {
         paths: Vec<PathBuf>,
-        select: Selection,
+        selection: Selection,
     },
     /// Those that are staged in git.
     Staged,
@@ -96,7 +96,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
     let mut looked = Looked::default();
     match &options.configs {
         Configs::Staged => looked.at_staged(wanted)?,
-        Configs::At { paths, select } => looked.at_paths(paths, select, wanted, options.reading, &context.report),
+        Configs::At { paths, selection } => looked.at_paths(paths, selection, wanted, options.reading, &context.report),
     }
     let are_staged = matches!(options.configs, Configs::Staged);
     let failing = looked.failing(options.likely);
@@ -171,13 +171,13 @@ impl Looked {
     fn at_paths(
         &mut self,
         paths: &[PathBuf],
-        select: &Selection,
+        selection: &Selection,
         wanted: Wanted<'_>,
         reading: Reading,
         report: &Report,
     ) {
         // Invalid settings are ignored here. Later they make each config beside them fail.
-        let mut found = super::find(paths, select).unwrap_or_else(|_| store::find(paths, &Selection::default()));
+        let mut found = super::find(paths, selection).unwrap_or_else(|_| store::find(paths, &Selection::default()));
         found.look_at_others();
         self.skipped.extend(found.skipped.into_iter().map(|(path, reason)| (shown(&path), reason)));
         self.failed.extend(found.unread.into_iter().map(|(path, failure)| (shown(&path), failure)));

@@ -33,7 +33,7 @@ use crate::tokens::verify::{OpenedBy, check};
 pub(crate) struct Options {
     /// A config, or a directory. If it is `None`, PROXMOX_MCP_CONFIG names it.
     pub(crate) config: Option<PathBuf>,
-    pub(crate) select: Selection,
+    pub(crate) selection: Selection,
     pub(crate) json: bool,
     pub(crate) keys: KeyOptions,
     pub(crate) reading: Reading,

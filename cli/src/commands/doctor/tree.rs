@@ -25,7 +25,7 @@ struct Opens {
 impl Doctor {
     /// Tries all available keys on all configs below `directory`.
     pub(super) fn tree(&mut self, directory: &Path, options: &Options, report: &Report) -> Result<()> {
-        let mut found = commands::find(&[directory.to_owned()], &options.select)?;
+        let mut found = commands::find(&[directory.to_owned()], &options.selection)?;
         found.look_at_others();
         for (path, failure) in &found.unread {
             self.wrong(if path == directory { "configs" } else { "config file" }, failure);

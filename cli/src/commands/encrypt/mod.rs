@@ -32,7 +32,7 @@ use crate::tokens;
 pub(crate) struct Options {
     /// A config, or a directory.
     pub(crate) config: PathBuf,
-    pub(crate) select: Selection,
+    pub(crate) selection: Selection,
     pub(crate) destination: Destination,
     /// The values to encrypt, besides those that `.fernseal.toml` names.
     pub(crate) fields: Vec<Pointer>,

@@ -45,7 +45,7 @@ pub(super) fn run(options: &Options, fields: &NamedValues, context: &Context) ->
         return Err(UsageFailure::DirectoryWithOutput.into());
     }
     env::raise_file_limit();
-    let mut found = commands::find(std::slice::from_ref(&options.config), &options.select)?;
+    let mut found = commands::find(std::slice::from_ref(&options.config), &options.selection)?;
     found.refuse_none()?;
     let mut tree =
         Tree { options, fields, context, skipped: Vec::new(), failed: Vec::new(), matches: RefCell::default() };

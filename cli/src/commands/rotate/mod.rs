@@ -14,9 +14,10 @@ use crate::error::{Failure, Result, RotationFailure};
 use crate::keys::derive;
 use crate::output;
 use crate::quote::{count, exports, quoted_path, shown};
+use crate::store::BackupPlace;
 
 use rollback::RollbackOutcome;
-use rotation::{BackupsGo, RotationReport, follow_up, resume};
+use rotation::{RotationReport, follow_up, resume};
 
 /// The options of `rotate`.
 pub(crate) enum Options {
@@ -87,7 +88,7 @@ fn in_words(outcome: &RotationReport, options: &rotation::Options, context: &Con
         output::result(exports(&outcome.key_file))?;
     }
     // Files that were already under the new key have backups from an earlier run.
-    let has_backups = !matches!(options.backups, BackupsGo::Nowhere);
+    let has_backups = options.backups != BackupPlace::Nowhere;
     if has_backups {
         let old_key = old_key_file.or(options.keys.file.as_deref());
         let back = follow_up("rotate --rollback", options, old_key, context);

@@ -27,7 +27,7 @@ use crate::tokens::{self, Opened};
 /// The options of a rollback.
 pub(crate) struct Options {
     pub(crate) paths: Vec<PathBuf>,
-    pub(crate) select: Selection,
+    pub(crate) selection: Selection,
     /// If it is `None`, the backups are beside the configs.
     pub(crate) backup_dir: Option<PathBuf>,
     pub(crate) dry_run: bool,
@@ -75,7 +75,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<RollbackReport
     interrupt::listen();
     env::raise_file_limit();
     let keys = Keyring::load(&options.keys, &context.report)?;
-    let mut found = commands::find(&options.paths, &options.select)?;
+    let mut found = commands::find(&options.paths, &options.selection)?;
     found.refuse_none()?;
     let mut backups = store::Backups::new(options.backup_dir.as_deref())?;
     found.look_for_leftovers(options.backup_dir.as_deref());
@@ -275,7 +275,7 @@ impl Candidate {
             return Err(RotationFailure::SecretChangedSince { config: present.path, backup: before.path }.into());
         }
         if dry_run {
-            error::check_none(self.source.obstacles_to_replacing(BackupPlace::Nowhere, true))?;
+            error::check_none(self.source.obstacles_to_replacing(&BackupPlace::Nowhere, true))?;
         } else {
             commands::tell_caveats(self.source.replace(&[before.text.as_bytes()])?, context);
         }

@@ -45,9 +45,9 @@ use crate::tokens::batch::{self, next_batch, open_each};
 /// The options of a rotation.
 pub(crate) struct Options {
     pub(crate) paths: Vec<PathBuf>,
-    pub(crate) select: Selection,
-    pub(crate) new_key: NewKeyFrom,
-    pub(crate) backups: BackupsGo,
+    pub(crate) selection: Selection,
+    pub(crate) new_key: NewKeySource,
+    pub(crate) backups: BackupPlace,
     /// Whether to leave out configs that cannot be rotated.
     pub(crate) keep_going: bool,
     pub(crate) dry_run: bool,
@@ -60,7 +60,7 @@ pub(crate) struct Options {
 }
 
 /// Where the new key comes from.
-pub(crate) enum NewKeyFrom {
+pub(crate) enum NewKeySource {
     /// It exists already: the user's own, or that of an unfinished rotation.
     File(PathBuf),
     /// This run makes it.
@@ -70,25 +70,6 @@ pub(crate) enum NewKeyFrom {
         /// The command that takes the key for a key store.
         store: Option<OsString>,
     },
-}
-
-/// Where the backups go.
-pub(crate) enum BackupsGo {
-    /// None is made.
-    Nowhere,
-    /// Each beside its config.
-    Beside,
-    /// Below this directory.
-    Below(PathBuf),
-}
-
-impl BackupsGo {
-    fn directory(&self) -> Option<&Path> {
-        match self {
-            Self::Nowhere | Self::Beside => None,
-            Self::Below(directory) => Some(directory),
-        }
-    }
 }
 
 /// The result of a rotation.
@@ -140,21 +121,17 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<RotationReport
     env::raise_file_limit();
     let mut keys = Keyring::load(&options.keys, &context.report)?;
     let key_store = match &options.new_key {
-        NewKeyFrom::Made { store: Some(command), .. } => Some(KeyStore::new(command, &options.keys)?),
-        NewKeyFrom::Made { store: None, .. } | NewKeyFrom::File(_) => None,
+        NewKeySource::Made { store: Some(command), .. } => Some(KeyStore::new(command, &options.keys)?),
+        NewKeySource::Made { store: None, .. } | NewKeySource::File(_) => None,
     };
     let new_key = NewKey::choose(&options.new_key, &keys, &context.report)?;
-    let mut found = commands::find(&options.paths, &options.select)?;
+    let mut found = commands::find(&options.paths, &options.selection)?;
     found.look_at_others();
     found.refuse_none()?;
     // Problems that concern all configs are reported together with those of each config.
     let backup_dir = options.backups.directory();
     let no_backups = backup_dir.and_then(|dir| store::check_backup_dir(dir).err());
-    let backup = match &options.backups {
-        BackupsGo::Beside => BackupPlace::Beside,
-        BackupsGo::Below(directory) if no_backups.is_none() => BackupPlace::Below(directory),
-        BackupsGo::Below(_) | BackupsGo::Nowhere => BackupPlace::Nowhere,
-    };
+    let backup = if no_backups.is_none() { &options.backups } else { &BackupPlace::Nowhere };
     found.look_for_leftovers(backup_dir.filter(|_| no_backups.is_none()));
     let new_key_obstacles = [
         new_key.check_creatable().err(),
@@ -238,7 +215,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<RotationReport
 pub(crate) fn resume(options: &Options, old_key_file: Option<&Path>, key_file: &Path, context: &Context) -> String {
     let mut command = follow_up("rotate", options, old_key_file.or(options.keys.file.as_deref()), context);
     command.extend([" --new-key-file ", &quoted_path(key_file)]);
-    let no_backup = matches!(options.backups, BackupsGo::Nowhere);
+    let no_backup = options.backups == BackupPlace::Nowhere;
     for (is_set, option) in [(no_backup, " --no-backup"), (options.keep_going, " --keep-going")] {
         command.push_str(if is_set { option } else { "" });
     }
@@ -253,8 +230,8 @@ pub(crate) fn follow_up(verb: &str, options: &Options, key_file: Option<&Path>, 
     options.paths.iter().for_each(|path| add("", path));
     options.backups.directory().into_iter().for_each(|path| add(" --backup-dir", path));
     key_file.into_iter().for_each(|path| add(" --key-file", path));
-    options.select.include.iter().for_each(|glob| command.extend([" --include ", &quoted(&glob.text)]));
-    options.select.exclude.iter().for_each(|glob| command.extend([" --exclude ", &quoted(&glob.text)]));
+    options.selection.include.iter().for_each(|glob| command.extend([" --include ", &quoted(&glob.text)]));
+    options.selection.exclude.iter().for_each(|glob| command.extend([" --exclude ", &quoted(&glob.text)]));
     options.reading.format.iter().for_each(|format| command.extend([" --format ", format.name()]));
     if let (None, Some(key_command)) = (key_file, &options.keys.command) {
         command.extend([" --key-command ", &quoted(key_command)]);
@@ -273,10 +250,10 @@ struct NewKey {
 }
 
 impl NewKey {
-    fn choose(from: &NewKeyFrom, keys: &Keyring, report: &Report) -> Result<Self> {
+    fn choose(from: &NewKeySource, keys: &Keyring, report: &Report) -> Result<Self> {
         let out = match from {
-            NewKeyFrom::File(path) => return Self::read(path, keys, report),
-            NewKeyFrom::Made { out, .. } => out,
+            NewKeySource::File(path) => return Self::read(path, keys, report),
+            NewKeySource::Made { out, .. } => out,
         };
         let (master, text) = keygen::new_key()?;
         let path = match out {
@@ -311,9 +288,9 @@ impl NewKey {
 
     /// Checks that the new key's file lasts as long as the configs. Otherwise, fails if there are no backups, and warns
     /// if there are: the old key still opens those.
-    fn check_lasting(&self, configs: &[ConfigPath], backups: &BackupsGo, report: &Report) -> Result<()> {
+    fn check_lasting(&self, configs: &[ConfigPath], backups: &BackupPlace, report: &Report) -> Result<()> {
         let Some(place) = store::goes_before(&self.path, configs) else { return Ok(()) };
-        if !matches!(backups, BackupsGo::Nowhere) {
+        if *backups != BackupPlace::Nowhere {
             report.warn(format_args!("{}; copy it to a disk first", volatile_warning(&self.path, place)));
             return Ok(());
         }
@@ -371,7 +348,7 @@ struct Rotation<'a> {
 impl Rotation<'_> {
     /// Opens every token of every config, and writes nothing. Configs that cannot be rotated are collected in the
     /// report.
-    fn check(&mut self, configs: &[ConfigPath], backup: BackupPlace<'_>) -> Result<Vec<VerifiedFile>> {
+    fn check(&mut self, configs: &[ConfigPath], backup: &BackupPlace) -> Result<Vec<VerifiedFile>> {
         let context = self.context;
         let progress = Progress::new("checking", configs.len(), &context.report);
         let mut checked = Vec::new();
@@ -404,7 +381,7 @@ impl Rotation<'_> {
     }
 
     /// Reads a config. Returns `None` if it was seen before, has no tokens, or is not a config.
-    fn load(&mut self, config: &ConfigPath, backup: BackupPlace<'_>) -> Result<Option<Loaded>> {
+    fn load(&mut self, config: &ConfigPath, backup: &BackupPlace) -> Result<Option<Loaded>> {
         let mut source = match config.read() {
             Ok(source) => source,
             Err(failure) => return self.skip_foreign(config, failure),
@@ -687,7 +664,7 @@ enum FileOutcome {
 
 impl InFlight {
     /// Rotates the config, unless an interruption was requested before.
-    fn reseal(self, backups: &BackupsGo, new_key_in_use: &AtomicBool) -> FileOutcome {
+    fn reseal(self, backups: &BackupPlace, new_key_in_use: &AtomicBool) -> FileOutcome {
         if interrupt::requested() {
             return FileOutcome::Left;
         }
@@ -704,7 +681,7 @@ fn replace(
     checked: &VerifiedFile,
     loaded: &Loaded,
     sealing: &[(Format, Derived)],
-    backups: &BackupsGo,
+    backups: &BackupPlace,
     new_key_in_use: &AtomicBool,
 ) -> Result<Rotated> {
     let document = &loaded.document;
@@ -726,7 +703,7 @@ fn replace(
     let edits = Edits::new(document, edits)?;
     let content = edits.pieces();
     let mut caveats = Caveats::new();
-    let backup = if matches!(backups, BackupsGo::Nowhere) {
+    let backup = if *backups == BackupPlace::Nowhere {
         None
     } else {
         let stamp = time::stamp(now);
@@ -764,10 +741,10 @@ fn load_again(file: &VerifiedFile) -> Result<Loaded> {
 }
 
 /// Lists the key files that an unfinished rotation may have left.
-fn unfinished(new_key: &NewKeyFrom) -> Result<Vec<PathBuf>> {
+fn unfinished(new_key: &NewKeySource) -> Result<Vec<PathBuf>> {
     let failed = |error: std::io::Error| KeyFailure::LeftBehindUnreadable { error: error.into() };
     let mut files = left_behind::files().map_err(failed)?;
-    if let NewKeyFrom::Made { out: Some(path), .. } = new_key
+    if let NewKeySource::Made { out: Some(path), .. } = new_key
         && path.try_exists().map_err(failed)?
     {
         files.push(path.clone());
