@@ -17,6 +17,7 @@ mod hints;
 mod hostile;
 mod json;
 mod keys;
+mod layers;
 mod locking;
 mod members;
 mod merge;
