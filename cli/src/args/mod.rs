@@ -6,7 +6,7 @@
 
 mod backups;
 mod check;
-mod completions;
+pub(crate) mod completions;
 mod decrypt;
 mod doctor;
 mod edit;
@@ -15,7 +15,7 @@ mod get;
 mod guide;
 mod key;
 mod keygen;
-mod man;
+pub(crate) mod man;
 mod merge;
 mod open;
 #[cfg(not(fuzzing))] // see its header
@@ -34,17 +34,17 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use backups::{Backups, BackupsAt, BackupsVerb, Prune};
+use backups::Backups;
 use check::Check;
-pub(crate) use completions::{Completions, Shell};
+use completions::Completions;
 use decrypt::Decrypt;
 use doctor::Doctor;
 use edit::Edit;
 use encrypt::Encrypt;
 use get::Get;
-use key::{Key, KeyIds};
+use key::Key;
 use keygen::Keygen;
-pub(crate) use man::Man;
+use man::Man;
 use merge::Merge;
 use open::Open;
 #[cfg(not(fuzzing))]

@@ -6,10 +6,12 @@
 
 use std::time::Duration;
 
+use super::backups::{BackupsAt, BackupsVerb, Prune};
 use super::check::OnLikely;
+use super::key::KeyIds;
 use super::{
-    Backups, BackupsAt, BackupsVerb, Check, Common, Decrypt, Doctor, Edit, Encrypt, Get, Key, KeyIds, Keygen, Merge,
-    Open, Prune, Rotate, Run, Seal, Select, Set, Status, Unset, Verify,
+    Backups, Check, Common, Decrypt, Doctor, Edit, Encrypt, Get, Key, Keygen, Merge, Open, Rotate, Run, Seal, Select,
+    Set, Status, Unset, Verify,
 };
 use crate::audit::Audit;
 use crate::commands::backups::{Action, Pruning};
@@ -100,10 +102,9 @@ impl Set {
 }
 
 impl Unset {
-    pub(crate) fn into_options(self, common: CommonOptions) -> unset::Options {
+    pub(crate) fn into_options(self, common: &CommonOptions) -> unset::Options {
         let Self { config, pointer, json } = self;
-        let CommonOptions { reading, lock_wait, .. } = common;
-        unset::Options { config, pointer, json, reading, lock_wait }
+        unset::Options { config, pointer, json, reading: common.reading, lock_wait: common.lock_wait }
     }
 }
 
@@ -217,7 +218,7 @@ impl Verify {
 }
 
 impl Check {
-    pub(crate) fn into_options(self, common: CommonOptions) -> check::Options {
+    pub(crate) fn into_options(self, common: &CommonOptions) -> check::Options {
         let Self { paths, select, required, likely, max_age, no_legacy, staged, json, sarif } = self;
         let configs = match (staged, paths.is_empty()) {
             (true, _) => check::Configs::Staged,
@@ -247,7 +248,7 @@ impl Doctor {
 }
 
 impl Keygen {
-    pub(crate) fn into_options(self, common: CommonOptions) -> keygen::Options {
+    pub(crate) fn into_options(self, common: &CommonOptions) -> keygen::Options {
         let Self { output, print, json } = self;
         let destination = match (output, print) {
             (Some(path), _) => KeyDestination::File { path, json },

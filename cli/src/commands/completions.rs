@@ -14,7 +14,8 @@ use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Shells, Zsh};
 
-use crate::args::{Cli, Completions, Shell};
+use crate::args::Cli;
+use crate::args::completions::{Completions, Shell};
 use crate::config::text::{ConfigText, FormatSource};
 use crate::error::Result;
 use crate::output;

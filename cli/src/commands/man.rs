@@ -7,7 +7,8 @@ use std::{fs, iter};
 use clap::{Arg, Command, CommandFactory};
 use roff::{Roff, bold, roman};
 
-use crate::args::{Cli, Man, reference};
+use crate::args::man::Man;
+use crate::args::{Cli, reference};
 use crate::error::{FileFailure, Result};
 use crate::output;
 
