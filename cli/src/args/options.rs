@@ -1,8 +1,9 @@
 //! Turns the arguments of each verb into the options of its command. Options are plain: no command reads clap's structs,
 //! except `completions` and `man`, which are about the clap tree.
 //!
-//! Each struct is taken apart without `..`, so the compiler names this file when an argument is added. The fuzz target
-//! of the command line builds this folder without this file, which needs the whole program.
+//! The verbs stand in the order of the help. Each struct is taken apart without `..`, so the compiler names this file
+//! when an argument is added. The fuzz target of the command line builds this folder without this file, which needs the
+//! whole program.
 
 use std::time::Duration;
 
@@ -80,54 +81,6 @@ impl From<Select> for Selection {
     }
 }
 
-impl Get {
-    pub(crate) fn into_options(self, common: CommonOptions) -> Result<get::Options> {
-        let Self { mut what, json } = self;
-        let pointer = what.pop().and_then(|pointer| pointer.into_string().ok());
-        let pointer = pointer.ok_or(UsageFailure::PointerNotUtf8)?;
-        let CommonOptions { keys, reading, .. } = common;
-        Ok(get::Options { config: what.pop().map(Into::into), pointer: pointer.into(), json, keys, reading })
-    }
-}
-
-impl Set {
-    pub(crate) fn into_options(self, common: CommonOptions) -> Result<set::Options> {
-        let Self { config, pointer, create, surplus, discard_old, raw, allow_short_key, json } = self;
-        if !surplus.is_empty() {
-            return Err(UsageFailure::SecretAsArgument { secret: SecretFor::Value(pointer) }.into());
-        }
-        let CommonOptions { keys, reading, lock_wait } = common;
-        Ok(set::Options { config, pointer, create, discard_old, raw, allow_short_key, json, keys, reading, lock_wait })
-    }
-}
-
-impl Unset {
-    pub(crate) fn into_options(self, common: &CommonOptions) -> unset::Options {
-        let Self { config, pointer, json } = self;
-        unset::Options { config, pointer, json, reading: common.reading, lock_wait: common.lock_wait }
-    }
-}
-
-impl Seal {
-    pub(crate) fn into_options(self, common: CommonOptions) -> Result<seal::Options> {
-        let Self { surplus, raw, allow_short_key } = self;
-        if !surplus.is_empty() {
-            return Err(UsageFailure::SecretAsArgument { secret: SecretFor::Token }.into());
-        }
-        Ok(seal::Options { raw, allow_short_key, keys: common.keys })
-    }
-}
-
-impl Open {
-    pub(crate) fn into_options(self, common: CommonOptions) -> Result<open::Options> {
-        let Self { surplus } = self;
-        if !surplus.is_empty() {
-            return Err(UsageFailure::TokenAsArgument.into());
-        }
-        Ok(open::Options { keys: common.keys })
-    }
-}
-
 impl Encrypt {
     pub(crate) fn into_options(self, common: CommonOptions) -> encrypt::Options {
         let Self {
@@ -148,10 +101,8 @@ impl Encrypt {
             json,
         } = self;
         let CommonOptions { keys, reading, lock_wait } = common;
-        let destination = match in_place {
-            true => Destination::InPlace,
-            false => Destination::File(NewFile { path: output, force, keep_mode }),
-        };
+        let new_file = NewFile { path: output, force, keep_mode };
+        let destination = if in_place { Destination::InPlace } else { Destination::File(new_file) };
         encrypt::Options {
             config,
             selection: select.into(),
@@ -185,19 +136,39 @@ impl Decrypt {
     }
 }
 
+impl Get {
+    pub(crate) fn into_options(self, common: CommonOptions) -> Result<get::Options> {
+        let Self { mut what, json } = self;
+        let pointer = what.pop().and_then(|pointer| pointer.into_string().ok());
+        let pointer = pointer.ok_or(UsageFailure::PointerNotUtf8)?;
+        let CommonOptions { keys, reading, .. } = common;
+        Ok(get::Options { config: what.pop().map(Into::into), pointer: pointer.into(), json, keys, reading })
+    }
+}
+
+impl Set {
+    pub(crate) fn into_options(self, common: CommonOptions) -> Result<set::Options> {
+        let Self { config, pointer, create, surplus, discard_old, raw, allow_short_key, json } = self;
+        if !surplus.is_empty() {
+            return Err(UsageFailure::SecretAsArgument { secret: SecretFor::Value(pointer) }.into());
+        }
+        let CommonOptions { keys, reading, lock_wait } = common;
+        Ok(set::Options { config, pointer, create, discard_old, raw, allow_short_key, json, keys, reading, lock_wait })
+    }
+}
+
+impl Unset {
+    pub(crate) fn into_options(self, common: &CommonOptions) -> unset::Options {
+        let Self { config, pointer, json } = self;
+        unset::Options { config, pointer, json, reading: common.reading, lock_wait: common.lock_wait }
+    }
+}
+
 impl Edit {
     pub(crate) fn into_options(self, common: CommonOptions) -> edit::Options {
         let Self { config, fields, allow_short_key, json } = self;
         let CommonOptions { keys, reading, lock_wait } = common;
         edit::Options { config, fields, allow_short_key, json, keys, reading, lock_wait }
-    }
-}
-
-impl Merge {
-    pub(crate) fn into_options(self, common: CommonOptions) -> merge::Options {
-        let Self { base, ours, theirs, path, marker_size } = self;
-        let CommonOptions { keys, reading, lock_wait } = common;
-        merge::Options { base, ours, theirs, path, marker_size, keys, reading, lock_wait }
     }
 }
 
@@ -214,36 +185,6 @@ impl Verify {
         let Self { paths, select, max_age, json } = self;
         let CommonOptions { keys, reading, .. } = common;
         verify::Options { paths, selection: select.into(), max_age, json, keys, reading }
-    }
-}
-
-impl Check {
-    pub(crate) fn into_options(self, common: &CommonOptions) -> check::Options {
-        let Self { paths, select, required, likely, max_age, no_legacy, staged, json, sarif } = self;
-        let configs = match (staged, paths.is_empty()) {
-            (true, _) => check::Configs::Staged,
-            (false, true) => check::Configs::At { paths: vec![".".into()], selection: select.into() },
-            (false, false) => check::Configs::At { paths, selection: select.into() },
-        };
-        let form = match (json, sarif) {
-            (true, _) => check::Form::Json,
-            (_, true) => check::Form::Sarif,
-            (false, false) => check::Form::Words,
-        };
-        let likely = match likely {
-            OnLikely::Fail => check::Likely::Fail,
-            OnLikely::Warn => check::Likely::Warn,
-            OnLikely::Ignore => check::Likely::Ignore,
-        };
-        check::Options { configs, required, likely, max_age, no_legacy, form, reading: common.reading }
-    }
-}
-
-impl Doctor {
-    pub(crate) fn into_options(self, common: CommonOptions) -> doctor::Options {
-        let Self { config, select, json } = self;
-        let CommonOptions { keys, reading, .. } = common;
-        doctor::Options { config, selection: select.into(), json, keys, reading }
     }
 }
 
@@ -329,6 +270,56 @@ impl Backups {
     }
 }
 
+impl Merge {
+    pub(crate) fn into_options(self, common: CommonOptions) -> merge::Options {
+        let Self { base, ours, theirs, path, marker_size } = self;
+        let CommonOptions { keys, reading, lock_wait } = common;
+        merge::Options { base, ours, theirs, path, marker_size, keys, reading, lock_wait }
+    }
+}
+
+impl Check {
+    pub(crate) fn into_options(self, common: &CommonOptions) -> check::Options {
+        let Self { paths, select, required, likely, max_age, no_legacy, staged, json, sarif } = self;
+        let configs = match (staged, paths.is_empty()) {
+            (true, _) => check::Configs::Staged,
+            (false, true) => check::Configs::At { paths: vec![".".into()], selection: select.into() },
+            (false, false) => check::Configs::At { paths, selection: select.into() },
+        };
+        let form = match (json, sarif) {
+            (true, _) => check::Form::Json,
+            (_, true) => check::Form::Sarif,
+            (false, false) => check::Form::Words,
+        };
+        let likely = match likely {
+            OnLikely::Fail => check::Likely::Fail,
+            OnLikely::Warn => check::Likely::Warn,
+            OnLikely::Ignore => check::Likely::Ignore,
+        };
+        check::Options { configs, required, likely, max_age, no_legacy, form, reading: common.reading }
+    }
+}
+
+impl Seal {
+    pub(crate) fn into_options(self, common: CommonOptions) -> Result<seal::Options> {
+        let Self { surplus, raw, allow_short_key } = self;
+        if !surplus.is_empty() {
+            return Err(UsageFailure::SecretAsArgument { secret: SecretFor::Token }.into());
+        }
+        Ok(seal::Options { raw, allow_short_key, keys: common.keys })
+    }
+}
+
+impl Open {
+    pub(crate) fn into_options(self, common: CommonOptions) -> Result<open::Options> {
+        let Self { surplus } = self;
+        if !surplus.is_empty() {
+            return Err(UsageFailure::TokenAsArgument.into());
+        }
+        Ok(open::Options { keys: common.keys })
+    }
+}
+
 impl Run {
     pub(crate) fn into_options(self, common: CommonOptions) -> Result<run::Options> {
         let Self { config, variables, objects, files, config_env, config_fd, expand, redact, keep_key, program } = self;
@@ -349,6 +340,14 @@ impl Run {
             keys,
             reading,
         })
+    }
+}
+
+impl Doctor {
+    pub(crate) fn into_options(self, common: CommonOptions) -> doctor::Options {
+        let Self { config, select, json } = self;
+        let CommonOptions { keys, reading, .. } = common;
+        doctor::Options { config, selection: select.into(), json, keys, reading }
     }
 }
 

@@ -34,7 +34,8 @@ const MAX_KEY_FILE: u64 = 64 * 1024;
 /// The default key file in the home directory.
 const HOME_FILE: &str = ".proxmox_mcp_key";
 
-/// The options that name the master key, and whether the user may be asked for it.
+/// The options that name the master key, and whether the user may be asked for it. `file` and `command` can both be set:
+/// clap refuses that only if the two stand on the same side of the verb. Then they must name the same key.
 pub(crate) struct KeyOptions {
     /// The value of `--key-file`.
     pub(crate) file: Option<PathBuf>,
