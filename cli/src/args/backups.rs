@@ -33,22 +33,22 @@ pub(crate) struct BackupsAt {
     /// The directories of the configs, or configs
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(super) select: Select,
     /// Where the backups are, if not beside the configs
     #[arg(long, value_name = "DIR")]
     pub(super) backup_dir: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) select: Select,
 }
 
 /// Remove backups
 #[derive(Debug, Args)]
 pub(crate) struct Prune {
-    #[command(flatten)]
-    pub(super) at: BackupsAt,
     /// Do not ask
     #[arg(long)]
     pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) at: BackupsAt,
 }

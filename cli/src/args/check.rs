@@ -15,8 +15,8 @@ Examples:
   fernseal check proxmox-config/ --require /database/password
   fernseal check --staged                      in .git/hooks/pre-commit
 
-Secrets, and what looks like one and is none, can be listed in .fernseal.toml;
-the nearest one counts, from the config's directory up to the repository's top:
+Secrets, and what looks like one and is none, can be listed in .fernseal.toml. The nearest one \
+counts, from the config's directory up to the top of the repository:
   secrets = [\"/mcpServers/*/env/*\", \"**/password\"]
   ignore = [\"/examples/**\"]")]
 pub(crate) struct Check {
@@ -24,8 +24,6 @@ pub(crate) struct Check {
     /// that are no configs are skipped [default: .]
     #[arg(value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(super) select: Select,
     /// Take the values at POINTER for secrets too, as in /proxmox/password or /env/*; a config must have one (can be
     /// repeated)
     #[arg(long = "require", value_name = "POINTER")]
@@ -49,6 +47,8 @@ pub(crate) struct Check {
     /// Print SARIF 2.1.0, which CI shows as annotations
     #[arg(long, conflicts_with = "json")]
     pub(super) sarif: bool,
+    #[command(flatten)]
+    pub(super) select: Select,
 }
 
 /// What to do about a likely secret in plain text.

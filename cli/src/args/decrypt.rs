@@ -31,4 +31,5 @@ const TEXTCONV_HELP: &str = "\
 To see in `git diff` which secrets changed, in plain text and only on your terminal:
   echo '*.encrypted.json diff=fernseal' >> .gitattributes
   git config diff.fernseal.textconv 'fernseal decrypt --textconv'
+
 Leave diff.fernseal.cachetextconv off: git would keep the secrets in the repository.";

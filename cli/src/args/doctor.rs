@@ -12,9 +12,9 @@ pub(crate) struct Doctor {
     /// The config to look at [default: $PROXMOX_MCP_CONFIG]; or a directory: which keys its configs need, what each of
     /// the keys in the usual places opens, and which can be retired
     pub(super) config: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) select: Select,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) select: Select,
 }

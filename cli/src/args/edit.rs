@@ -8,10 +8,8 @@ use crate::quote::Pointer;
 
 /// Edit a config in plain text, only in memory; changed secrets are encrypted again
 #[derive(Debug, Args)]
-#[command(
-    after_help = "The editor is $VISUAL, $EDITOR or vi. The text is in $XDG_RUNTIME_DIR or /dev/shm while it runs;
-configure an editor so that it keeps no copies elsewhere (fernseal does that for vim)."
-)]
+#[command(after_help = "The editor is $VISUAL, $EDITOR or vi. The text is in $XDG_RUNTIME_DIR or /dev/shm while it \
+                  runs. Configure the editor so that it keeps no copies elsewhere (fernseal does that for vim).")]
 pub(crate) struct Edit {
     /// The config to edit
     pub(super) config: PathBuf,

@@ -16,14 +16,12 @@ Examples:
   fernseal encrypt --in-place config.json --found --dry-run
   fernseal encrypt configs/                    show what would be encrypted, and ask
 
-Secrets can be named once for all configs of a directory: in .fernseal.toml, see
-the section FILES of fernseal(1).")]
+Secrets can be named once for all configs of a directory: in .fernseal.toml, see the \
+section FILES of fernseal(1).")]
 pub(crate) struct Encrypt {
     /// The config to read; or a directory, all of whose configs are encrypted in place: what is named, and what looks
     /// like a secret
     pub(super) config: PathBuf,
-    #[command(flatten)]
-    pub(super) select: Select,
     /// Where to write [default: beside CONFIG, with the ending .encrypted.json]
     #[arg(short, long, value_name = "OUT")]
     pub(super) output: Option<PathBuf>,
@@ -63,4 +61,6 @@ pub(crate) struct Encrypt {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) select: Select,
 }

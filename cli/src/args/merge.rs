@@ -26,8 +26,11 @@ To let git merge configs by their decrypted values:
   echo '*.encrypted.json merge=fernseal' >> .gitattributes
   git config merge.fernseal.name 'configs with encrypted values'
   git config merge.fernseal.driver 'fernseal merge --marker-size %L -- %O %A %B %P'
-Two branches that set two secrets of one config do not conflict then, nor do two that gave it new tokens for the same
-secrets. A token that needs no change stays as it is. In a conflict each side stands with its tokens: no secret is
-written in plain text, neither to OURS nor to another file. The key is needed where both branches have new tokens.
-Without it, or if a token does not decrypt, the exit code is 129: git stops and leaves everything as it was. Git before
-2.42 goes on, and leaves the conflicts that it has without a driver.";
+
+Then two branches that set different secrets of one config do not conflict, nor do two that encrypted the same secrets \
+anew. A token that needs no change stays as it is. In a conflict each side stands with its tokens: no secret is written \
+in plain text, neither to OURS nor to another file.
+
+The key is needed where both branches have new tokens. Without it, or if a token cannot be decrypted, the exit code is \
+129: git stops and leaves everything as it was. Git before 2.42 goes on, and leaves the conflicts that it has without a \
+driver.";

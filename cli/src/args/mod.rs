@@ -206,6 +206,8 @@ pub(crate) struct Select {
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use clap::CommandFactory;
 
     use super::*;
@@ -213,5 +215,36 @@ mod tests {
     #[test]
     fn the_clap_tree_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// Returns all commands of the tree.
+    fn all(tree: &clap::Command) -> impl Iterator<Item = &clap::Command> {
+        let below = tree.get_subcommands().flat_map(|verb| iter::once(verb).chain(verb.get_subcommands()));
+        iter::once(tree).chain(below)
+    }
+
+    /// Otherwise the lines of a paragraph are wrapped one by one, on terminals that are narrower than the source.
+    #[test]
+    fn a_paragraph_of_the_help_is_one_line() {
+        let tree = Cli::command();
+        for command in all(&tree) {
+            let texts = [command.get_before_help(), command.get_after_help()];
+            for text in texts.into_iter().flatten().map(ToString::to_string) {
+                let lines: Vec<&str> = text.lines().collect();
+                let is_text = |line: &str| !line.is_empty() && !line.starts_with(' ');
+                let broken = lines.windows(2).find(|pair| is_text(pair[0]) && is_text(pair[1]));
+                assert_eq!(broken, None, "{}", command.get_name());
+            }
+        }
+    }
+
+    /// A heading holds for all options after it, so those that choose files come last.
+    #[test]
+    fn each_option_of_the_help_is_under_its_heading() {
+        let tree = Cli::command();
+        for arg in all(&tree).flat_map(clap::Command::get_arguments) {
+            let chooses_files = ["include", "exclude"].contains(&arg.get_id().as_str());
+            assert_eq!(arg.get_help_heading() == Some("Files of directories"), chooses_files, "{}", arg.get_id());
+        }
     }
 }

@@ -92,9 +92,7 @@ pub(crate) fn after_help() -> String {
 }
 
 const KEY_SOURCES: &str = "\
-The master key comes from the first of these that exists: --key-file or
---key-command; PROXMOX_MCP_MASTER_KEY, PROXMOX_MCP_MASTER_KEY_FILE,
-PROXMOX_MCP_MASTER_KEY_COMMAND or $CREDENTIALS_DIRECTORY/proxmox_mcp_master_key
-(if two of these four differ, the command fails); ~/.proxmox_mcp_key; a prompt.
-Keys in PROXMOX_MCP_MASTER_KEY_PREVIOUS (or _FILE, _COMMAND) decrypt tokens and
-never encrypt.";
+The master key comes from the first of these that exists: --key-file or --key-command; PROXMOX_MCP_MASTER_KEY, \
+PROXMOX_MCP_MASTER_KEY_FILE, PROXMOX_MCP_MASTER_KEY_COMMAND or $CREDENTIALS_DIRECTORY/proxmox_mcp_master_key (if two of \
+these four differ, the command fails); ~/.proxmox_mcp_key; a prompt. Keys in PROXMOX_MCP_MASTER_KEY_PREVIOUS (or _FILE, \
+_COMMAND) decrypt tokens and never encrypt.";

@@ -14,14 +14,13 @@ use super::{HELP, Select};
 Examples:
   fernseal rotate proxmox-config/              make a new key and put it in your home
   fernseal rotate proxmox-config/ --new-key-file new.key
-  fernseal rotate proxmox-config/ --key-command 'pass show fernseal' --new-key-command 'pass insert -mf fernseal'
+  fernseal rotate proxmox-config/ --key-command 'pass show fernseal' \\
+      --new-key-command 'pass insert -mf fernseal'
   fernseal rotate --rollback proxmox-config/   back, while the old key is set")]
 pub(crate) struct Rotate {
     /// Configs, or directories: all their files with a config's name
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(super) select: Select,
     /// Rotate to the key in FILE: your own, or the key of an unfinished rotation
     #[arg(long, value_name = "FILE", conflicts_with_all = ["new_key_out", "rollback"])]
     pub(super) new_key_file: Option<PathBuf>,
@@ -53,4 +52,6 @@ pub(crate) struct Rotate {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) select: Select,
 }

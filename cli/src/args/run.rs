@@ -48,11 +48,13 @@ pub(crate) struct Run {
 }
 
 const RUN_HELP: &str = "\
-Files have mode 0600 and are in a folder of mode 0700 in memory: in $XDG_RUNTIME_DIR, /run/user/UID or /dev/shm. The
-program and all that it starts can open them; they are removed when the program ends. Where no memory file system can be
-written to, a path is /proc/PID/fd/N: while the program keeps that descriptor open, its user's other processes and root
+Files have mode 0600 and are in a folder of mode 0700 in memory: in $XDG_RUNTIME_DIR, /run/user/UID or /dev/shm. The \
+program and all that it starts can open them. They are removed when the program ends. If no memory file system can be \
+written to, a path is /proc/PID/fd/N: while the program keeps that descriptor open, its user's other processes and root \
 can open it, and nobody else.
-The program takes the place of fernseal, so its exit code is the program's: 127 if it was not found, 126 if it cannot be
-executed. With --redact, fernseal stays and passes on output, signals and the exit code. That protects from accidents, in
-agents and logs, not from an attacker: a program can print a secret in other forms. Secrets of fewer than 4 bytes are not
-replaced.";
+
+The program takes the place of fernseal, so the exit code is the program's; it is 127 if the program was not found, and \
+126 if it cannot be executed. With --redact, fernseal stays and passes on output, signals and the exit code.
+
+--redact protects from accidents in agents and logs, not from an attacker: a program can print a secret in other forms. \
+Secrets of fewer than 4 bytes are not replaced.";

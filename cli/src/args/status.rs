@@ -13,8 +13,6 @@ pub(crate) struct Status {
     /// Configs, or directories: all their files with a config's name [default: $PROXMOX_MCP_CONFIG]
     #[arg(value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(super) select: Select,
     /// Fail (exit code 3) if a token is older than AGE, as in 365d; as a rotation renews their time, this is the age of
     /// the key
     #[arg(long, value_name = "AGE")]
@@ -25,4 +23,6 @@ pub(crate) struct Status {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) select: Select,
 }

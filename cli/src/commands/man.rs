@@ -189,6 +189,9 @@ fn block<'a>(page: &mut Roff, lines: impl Iterator<Item = &'a str>) {
 fn paragraphs(page: &mut Roff, text: &str) {
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
+        if line.is_empty() {
+            continue;
+        }
         page.control("PP", []);
         let is_block = line.starts_with(' ');
         let more = iter::from_fn(|| lines.next_if(|next| next.starts_with(' ') == is_block && !next.is_empty()));
