@@ -20,25 +20,26 @@ counts, from the config's directory up to the top of the repository:
   secrets = [\"/mcpServers/*/env/*\", \"**/password\"]
   ignore = [\"/examples/**\"]")]
 pub(crate) struct Check {
-    /// Configs, or directories: all their files with a config's name. Examples, links, hidden directories and files
-    /// that are no configs are skipped [default: .]
+    /// Configs, or directories: all files in them whose names are those of configs. Examples, links, hidden directories
+    /// and files that are not configs are skipped [default: .]
     #[arg(value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
-    /// Take the values at POINTER for secrets too, as in /proxmox/password or /env/*; a config must have one (can be
-    /// repeated)
+    /// Also treat the values at POINTER as secrets, as in /proxmox/password or /env/*; at least one config must have
+    /// such a value (can be repeated)
     #[arg(long = "require", value_name = "POINTER")]
     pub(super) required: Vec<Pointer>,
-    /// What to do about values that nobody named, but that look like secrets
+    /// Values that nobody named but that look like secrets: fail as for those that are named, only print them, or do not
+    /// search for them
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     pub(super) likely: OnLikely,
-    /// Take tokens that are older than AGE for findings too, as in 365d; as a rotation renews their time, this is the
-    /// age of the key
+    /// Also report tokens that are older than AGE, as in 365d. A rotation renews all tokens, so their age is that of the
+    /// key
     #[arg(long, value_name = "AGE")]
     pub(super) max_age: Option<MaxAge>,
     /// Also report legacy tokens, which share one salt
     #[arg(long)]
     pub(super) no_legacy: bool,
-    /// Check the configs that are staged in git instead; they need not have the value of --require
+    /// Check the configs that are staged in git instead; they need not have the values of --require
     #[arg(long, conflicts_with = "paths")]
     pub(super) staged: bool,
     /// Print JSON
@@ -54,11 +55,8 @@ pub(crate) struct Check {
 /// What to do about a likely secret in plain text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnLikely {
-    /// Fail, as named secrets do
     #[default]
     Fail,
-    /// Print them, and do not fail
     Warn,
-    /// Do not look for them
     Ignore,
 }

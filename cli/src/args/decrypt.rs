@@ -22,7 +22,7 @@ pub(crate) struct Decrypt {
     /// For `git diff`: print a token unchanged if it cannot be decrypted, and do not fail
     #[arg(long, conflicts_with_all = ["output", "force"])]
     pub(super) textconv: bool,
-    /// Print JSON: what was decrypted into OUT
+    /// Print JSON: which values were decrypted into OUT
     #[arg(long, requires = "output", conflicts_with = "textconv")]
     pub(super) json: bool,
 }

@@ -9,8 +9,8 @@ use super::Select;
 /// Find out what is wrong with a config and its master key, and what to do
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// The config to look at [default: $PROXMOX_MCP_CONFIG]; or a directory: which keys its configs need, what each of
-    /// the keys in the usual places opens, and which can be retired
+    /// The config to examine [default: $PROXMOX_MCP_CONFIG]; or a directory: doctor says which keys its configs need,
+    /// what each key in the usual places decrypts, and which keys can be deleted
     pub(super) config: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]

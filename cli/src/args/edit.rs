@@ -13,7 +13,7 @@ use crate::quote::Pointer;
 pub(crate) struct Edit {
     /// The config to edit
     pub(super) config: PathBuf,
-    /// Take the values at POINTER for secrets too, as in /proxmox/password or /env/* (can be repeated)
+    /// Also treat the values at POINTER as secrets, as in /proxmox/password or /env/* (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
     pub(super) fields: Vec<Pointer>,
     /// Encrypt even with a master key of fewer than 16 bytes

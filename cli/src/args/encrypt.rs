@@ -19,8 +19,8 @@ Examples:
 Secrets can be named once for all configs of a directory: in .fernseal.toml, see the \
 section FILES of fernseal(1).")]
 pub(crate) struct Encrypt {
-    /// The config to read; or a directory, all of whose configs are encrypted in place: what is named, and what looks
-    /// like a secret
+    /// The config to read; or a directory: all of its configs are encrypted in place, that is, their named secrets and
+    /// the values that look like secrets
     pub(super) config: PathBuf,
     /// Where to write [default: beside CONFIG, with the ending .encrypted.json]
     #[arg(short, long, value_name = "OUT")]
@@ -34,19 +34,19 @@ pub(crate) struct Encrypt {
     /// Give OUT the owner, group and mode of CONFIG; without this option only you can read OUT
     #[arg(long)]
     pub(super) keep_mode: bool,
-    /// Take the values at POINTER for secrets too, as in /proxmox/password or /env/* (can be repeated)
+    /// Also treat the values at POINTER as secrets, as in /proxmox/password or /env/* (can be repeated)
     #[arg(long = "field", value_name = "POINTER")]
     pub(super) fields: Vec<Pointer>,
-    /// Take values for secrets too that look like secrets, as check finds them
+    /// Also encrypt values that look like secrets, as check finds them
     #[arg(long)]
     pub(super) found: bool,
-    /// Say what would be encrypted; write nothing
+    /// Print what would be encrypted; write nothing
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Do not ask before what was found is encrypted in place
+    /// Encrypt what was found without asking
     #[arg(long)]
     pub(super) yes: bool,
-    /// In a directory, leave out configs that cannot be encrypted, and encrypt the others (exit code 8)
+    /// In a directory, skip configs that cannot be encrypted, and encrypt the others (exit code 8)
     #[arg(long)]
     pub(super) keep_going: bool,
     /// Also encrypt values that contain placeholders, such as ${VAR} or {{ name }}

@@ -7,7 +7,7 @@ use clap::Args;
 /// Make a new master key
 #[derive(Debug, Args)]
 pub(crate) struct Keygen {
-    /// Write the key to FILE, which only you can read; FILE must not exist
+    /// Write the key to the new file FILE, which only you can read
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// Print the key to stdout, where it may end up in a log

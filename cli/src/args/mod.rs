@@ -103,10 +103,10 @@ pub(crate) struct Common {
     /// Wait at most SECONDS for another run that writes in the same directory [default: $PROXMOX_MCP_LOCK_WAIT or 10]
     #[arg(long, global = true, value_name = "SECONDS")]
     lock_wait: Option<u32>,
-    /// Decrypt configs with up to N different salts; each takes one key derivation [default: 2048]
+    /// Refuse to decrypt configs with more than N different salts, each of which takes a key derivation [default: 2048]
     #[arg(long, global = true, value_name = "N")]
     max_tokens: Option<usize>,
-    /// Never prompt at the terminal: fail if something is missing
+    /// Never ask at the terminal: fail if something is missing
     #[arg(long, global = true)]
     no_input: bool,
     /// Print details of the work to stderr
@@ -192,7 +192,7 @@ pub(crate) enum Command {
     Man(Man),
 }
 
-/// Which files of directories are looked at
+/// Which files in directories count
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Files of directories")]
 pub(crate) struct Select {

@@ -18,7 +18,7 @@ Examples:
       --new-key-command 'pass insert -mf fernseal'
   fernseal rotate --rollback proxmox-config/   back, while the old key is set")]
 pub(crate) struct Rotate {
-    /// Configs, or directories: all their files with a config's name
+    /// Configs, or directories: all files in them whose names are those of configs
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
     /// Rotate to the key in FILE: your own, or the key of an unfinished rotation
@@ -27,7 +27,7 @@ pub(crate) struct Rotate {
     /// Write the new key to FILE, which must not exist [default: ~/.proxmox_mcp_key.ID]
     #[arg(long, value_name = "FILE", conflicts_with = "rollback")]
     pub(super) new_key_out: Option<PathBuf>,
-    /// Run STORE by sh -c with the new key on its stdin, and read the key back by the key command before any config
+    /// Run STORE with sh -c and the new key on its stdin, and read the key back with the key command before any config
     /// changes
     #[arg(long, value_name = "STORE", conflicts_with_all = ["new_key_file", "rollback"])]
     pub(super) new_key_command: Option<OsString>,
@@ -37,7 +37,7 @@ pub(crate) struct Rotate {
     /// Make no backups
     #[arg(long, conflicts_with_all = ["backup_dir", "rollback"])]
     pub(super) no_backup: bool,
-    /// Leave out configs that cannot be rotated, and rotate the others (exit code 8)
+    /// Skip configs that cannot be rotated, and rotate the others (exit code 8)
     #[arg(long, conflicts_with = "rollback")]
     pub(super) keep_going: bool,
     /// Check everything and print what would be done; write nothing

@@ -11,7 +11,7 @@ use crate::quote::Pointer;
 pub(crate) struct Unset {
     /// The config to change
     pub(super) config: PathBuf,
-    /// The value to remove, as in /auth/token_value or auth.token_value; a JSON object is removed with all its members
+    /// The value to remove, as in /auth/token_value or auth.token_value; an object is removed with all its members
     pub(super) pointer: Pointer,
     /// Print JSON
     #[arg(long)]
