@@ -235,7 +235,7 @@ fn open(
     open_unlimited(document, tokens, keys, report)
 }
 
-/// Does the same as [`open`], whatever it costs.
+/// Does the same as [`open()`], whatever it costs.
 fn open_unlimited(
     document: &ConfigText,
     tokens: &[&SealedValue],
