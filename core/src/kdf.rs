@@ -22,16 +22,17 @@ use simd::advance;
 #[doc(hidden)]
 pub use simd::{Backend, Kernel};
 
-/// The iteration count of the token format: 100 000. A fuzzing build uses 200, because it would otherwise spend nearly
-/// all of its time in derivations. No release build does.
-pub const ITERATIONS: NonZeroU32 =
-    NonZeroU32::new(if cfg!(all(fuzzing, debug_assertions)) { 200 } else { 100_000 }).unwrap();
-
 /// The salt of a token: 16 random bytes, so that each token has a key of its own.
 pub type Salt = [u8; 16];
 
-/// Derives the key of one token: the first output block of PBKDF2. `salt` may have any length; that of a token has 16
-/// bytes.
+/// Returns the iteration count `count`, and 200 in a fuzzing build, because it would otherwise spend nearly all
+/// of its time in derivations. No release build does.
+pub(crate) const fn iterations(count: u32) -> u32 {
+    if cfg!(all(fuzzing, debug_assertions)) { 200 } else { count }
+}
+
+/// Derives a key: the first output block of PBKDF2. `salt` may have any length. For the key of a token, use
+/// [`KeyParams::derive`](crate::token::KeyParams::derive).
 #[must_use]
 #[inline(never)] // out of line: inlined, its hash states would stay on the stack while the caller uses the key
 pub fn derive(master: &MasterKey, salt: &[u8], iterations: NonZeroU32) -> Key {

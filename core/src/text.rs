@@ -14,7 +14,7 @@ use core::ops::Range;
 
 use rand_core::TryCryptoRng;
 
-use crate::token::{self, Format, Opener, PREFIX, SALT_TEXT_LEN, Token};
+use crate::token::{self, Format, Opener, PREFIX, Token, is_word};
 use crate::{Error, MasterKey, buffer};
 
 /// The minimum number of characters of a lookalike. Shorter texts are words, such as names with the XML namespace
@@ -116,7 +116,7 @@ impl<'a> Tokens<'a> {
         }
         let is_free = |byte: Option<&u8>| !byte.is_some_and(|byte| is_word(*byte));
         let starts_free = is_free(start.checked_sub(1).and_then(|before| bytes.get(before)));
-        let len = token_len(bytes.get(start..)?);
+        let len = token::extent(bytes.get(start..)?);
         let text = self.text.get(start..start + len)?;
         let after = bytes.get(start + len);
         let token = if prefix == PREFIX.as_bytes() { Token::parse(text) } else { Err(Error::Lookalike) };
@@ -134,24 +134,6 @@ impl<'a> Tokens<'a> {
         let text = self.text.get(start..start + run)?;
         (run >= LOOKALIKE_LEN).then_some(Found { start, text, token })
     }
-}
-
-/// Returns how many of `bytes`, which begin with a prefix, belong to the structure of a token: a salt and its colon, if
-/// the first part can be a salt, and a body.
-fn token_len(bytes: &[u8]) -> usize {
-    let part = |from: usize| {
-        let rest = bytes.get(from..).unwrap_or(&[]);
-        let word = rest.iter().take_while(|byte| is_word(**byte)).count();
-        word + rest.iter().skip(word).take(2).take_while(|byte| **byte == b'=').count()
-    };
-    let first = part(PREFIX.len());
-    let end = PREFIX.len() + first;
-    if first == SALT_TEXT_LEN && bytes.get(end) == Some(&b':') { end + 1 + part(end + 1) } else { end }
-}
-
-/// Returns whether a token can contain `byte`. It can also contain `=` and `:`.
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 /// Opens every token of `text` with the first of `keys` that sealed it. The secret replaces the token as it is, without

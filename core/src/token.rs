@@ -4,12 +4,14 @@
 //! - Salted, the form that is written: `enc:` base64url(16-byte salt) `:` base64url(text of the Fernet token).
 //! - Legacy, still read: `enc:` base64url(text of the Fernet token). Its salt is [`LEGACY_SALT`].
 
+use core::num::NonZeroU32;
 use core::slice;
+
 use rand_core::TryCryptoRng;
 
 use crate::error::Error;
 use crate::fernet;
-use crate::kdf::{self, Salt};
+use crate::kdf::{self, Derivation, Job, Salt};
 use crate::key::{Key, MasterKey};
 use crate::{base64, buffer, random};
 
@@ -20,7 +22,7 @@ pub const PREFIX: &str = "enc:";
 pub const LEGACY_SALT: Salt = *b"proxmox_mcp_salt";
 
 /// The length of a salt in base64url, in characters.
-pub(crate) const SALT_TEXT_LEN: usize = 24;
+const SALT_TEXT_LEN: usize = 24;
 
 /// Returns whether `text` begins with [`PREFIX`]. [`Token::parse`] tells whether it is a token.
 #[must_use]
@@ -38,6 +40,24 @@ pub const fn token_len(plain_len: usize) -> usize {
 #[must_use]
 pub const fn open_len(token_len: usize) -> usize {
     base64::decoded_len(base64::decoded_len(token_len.saturating_sub(PREFIX.len())))
+}
+
+/// Returns how many of `bytes`, which begin with [`PREFIX`] in any case, belong to the structure of a token: a salt and its
+/// colon, if the first part can be a salt, and a body. For a text of which a token is only a part.
+pub(crate) fn extent(bytes: &[u8]) -> usize {
+    let part = |from: usize| {
+        let rest = bytes.get(from..).unwrap_or(&[]);
+        let word = rest.iter().take_while(|byte| is_word(**byte)).count();
+        word + rest.iter().skip(word).take(2).take_while(|byte| **byte == b'=').count()
+    };
+    let first = part(PREFIX.len());
+    let end = PREFIX.len() + first;
+    if first == SALT_TEXT_LEN && bytes.get(end) == Some(&b':') { end + 1 + part(end + 1) } else { end }
+}
+
+/// Returns whether a token can contain `byte`. It can also contain `=` and `:`.
+pub(crate) fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 /// The form of a token.
@@ -60,12 +80,70 @@ impl Format {
         Ok(Self::Salted(salt))
     }
 
-    /// Returns the salt of the token's key.
+    /// Returns the parameters of the token's key.
     #[must_use]
-    pub const fn salt(&self) -> &Salt {
+    #[inline]
+    pub const fn key_params(&self) -> KeyParams<'_> {
         match self {
-            Self::Salted(salt) => salt,
-            Self::Legacy => &LEGACY_SALT,
+            Self::Salted(salt) => KeyParams { salt, cost: Cost::Standard },
+            Self::Legacy => KeyParams { salt: &LEGACY_SALT, cost: Cost::Standard },
+        }
+    }
+}
+
+/// The parameters of a token's key: everything that it is derived from, except the master key. Two tokens of one master
+/// key have the same key exactly if their parameters are equal. So code that keeps or counts derived keys must compare
+/// the whole value, not only the salt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyParams<'a> {
+    /// The salt.
+    pub salt: &'a Salt,
+    /// How much work the derivation takes.
+    pub cost: Cost,
+}
+
+impl<'a> KeyParams<'a> {
+    /// Derives the key from `master`.
+    #[must_use]
+    #[inline]
+    pub fn derive(self, master: &MasterKey) -> Key {
+        kdf::derive(master, self.salt, self.cost.iterations())
+    }
+
+    /// Starts to derive the key from `master` in slices.
+    #[must_use]
+    #[inline]
+    pub fn start(self, master: &MasterKey) -> Derivation {
+        Derivation::new(master, self.salt, self.cost.iterations())
+    }
+
+    /// Returns the job that derives the key from `master`, for [`kdf::derive_many`].
+    #[must_use]
+    pub const fn job(self, master: &'a MasterKey) -> Job<'a> {
+        Job { master, salt: self.salt, iterations: self.cost.iterations() }
+    }
+}
+
+/// The iteration counts of all forms. Each is a variant, not a number in [`KeyParams`]: as long as there is only one, it
+/// takes no memory and no code, of which firmware has little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cost {
+    /// 100 000 iterations: the salted and the legacy form.
+    Standard,
+    /// Another count, for the tests of caches.
+    #[cfg(test)]
+    Trial,
+}
+
+impl Cost {
+    /// Returns the iteration count.
+    #[must_use]
+    #[inline]
+    pub const fn iterations(self) -> NonZeroU32 {
+        match self {
+            Self::Standard => const { NonZeroU32::new(kdf::iterations(100_000)).unwrap() },
+            #[cfg(test)]
+            Self::Trial => const { NonZeroU32::new(10).unwrap() },
         }
     }
 }
@@ -129,10 +207,11 @@ impl<'a> Token<'a> {
         &self.format
     }
 
-    /// Returns the salt of the token's key.
+    /// Returns the parameters of the token's key.
     #[must_use]
-    pub const fn salt(&self) -> &Salt {
-        self.format.salt()
+    #[inline]
+    pub const fn key_params(&self) -> KeyParams<'_> {
+        self.format.key_params()
     }
 
     /// Returns the timestamp of the token in Unix seconds. It is authenticated only by opening the token.
@@ -178,7 +257,7 @@ pub fn seal_legacy<'o, R: TryCryptoRng + ?Sized>(
     })
 }
 
-/// Seals `plain` as [`seal`] does, with a `key` that [`kdf`] derived from the salt of `format`. Costs no derivation, and the
+/// Seals `plain` as [`seal`] does, with the `key` that the parameters of `format` give. Costs no derivation, and the
 /// master key may be of any length.
 ///
 /// # Errors
@@ -213,7 +292,7 @@ pub fn open_any<'o>(masters: &[MasterKey], token: &str, out: &'o mut [u8]) -> Re
     open_by(&mut Opener::new(masters), token, out)
 }
 
-/// Opens `token` as [`open`] does, with the `key` that [`kdf`] derived from its salt. Costs no derivation.
+/// Opens `token` as [`open`] does, with the `key` that [`Token::key_params`] gives. Costs no derivation.
 ///
 /// # Errors
 /// As [`open`].
@@ -225,15 +304,17 @@ pub fn open_with<'o>(key: &Key, token: &str, out: &'o mut [u8]) -> Result<&'o [u
 /// copy of the code that parses and decodes a token.
 pub(crate) trait Open {
     /// Opens the Fernet token whose decoded bytes fill `raw`. The secret is then at the front of `raw`; returns its length.
-    fn open_raw(&mut self, salt: &Salt, raw: &mut [u8]) -> Result<usize, Error>;
+    fn open_raw(&mut self, params: KeyParams<'_>, raw: &mut [u8]) -> Result<usize, Error>;
 }
 
 /// Opens the token that is the first `len` bytes of `buf`. The secret is then at the front of `buf`; returns its length.
 pub(crate) fn open_in_place(opener: &mut dyn Open, len: usize, buf: &mut [u8]) -> Result<usize, Error> {
     let token = Token::parse_bytes(buf.get(..len).ok_or(Error::BufferTooSmall)?)?;
-    let (salt, body_len) = (*token.salt(), token.body.len());
+    let (KeyParams { salt, cost }, body_len) = (token.key_params(), token.body.len());
+    // Copied, because decoding overwrites the token.
+    let salt = *salt;
     let raw_len = base64::DoubleDecoder::default().decode_in_place(buf, len - body_len..len)?;
-    opener.open_raw(&salt, buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?)
+    opener.open_raw(KeyParams { salt: &salt, cost }, buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?)
 }
 
 fn open_by<'o>(opener: &mut dyn Open, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
@@ -241,27 +322,29 @@ fn open_by<'o>(opener: &mut dyn Open, token: &str, out: &'o mut [u8]) -> Result<
         let parsed = Token::parse(token);
         // Borrowed: moving it out of the result takes 40 bytes of flash and of stack.
         let token = parsed.as_ref().map_err(|error| *error)?;
-        opener.open_raw(token.salt(), token.decode_body(out)?)
+        opener.open_raw(token.key_params(), token.decode_body(out)?)
     })
 }
 
 impl Open for &Key {
-    fn open_raw(&mut self, _: &Salt, raw: &mut [u8]) -> Result<usize, Error> {
+    fn open_raw(&mut self, _: KeyParams<'_>, raw: &mut [u8]) -> Result<usize, Error> {
         fernet::open_raw(slice::from_ref(*self), raw)
     }
 }
 
 /// Opens tokens with the first of several master keys that sealed them. It keeps the key that it derived last. So the
-/// next token costs no derivation if it has the same salt, as all legacy tokens have.
+/// next token costs no derivation if it has the same parameters, as all legacy tokens have.
 pub(crate) struct Opener<'k> {
     masters: &'k [MasterKey],
+    /// The salt and the cost of `key`.
     salt: Salt,
+    cost: Cost,
     key: Option<Key>,
 }
 
 impl<'k> Opener<'k> {
     pub(crate) const fn new(masters: &'k [MasterKey]) -> Self {
-        Self { masters, salt: [0; 16], key: None }
+        Self { masters, salt: [0; 16], cost: Cost::Standard, key: None }
     }
 
     /// Opens a token as [`open_in_place`] does.
@@ -269,26 +352,27 @@ impl<'k> Opener<'k> {
         open_in_place(self, len, buf)
     }
 
-    /// Opens the token with the salt `salt` whose decoded bytes fill `raw`, as `open_in_place` does.
+    /// Opens the token with the parameters `params` whose decoded bytes fill `raw`, as `open_in_place` does.
     #[cfg(not(feature = "compact"))]
-    pub(crate) fn open_decoded(&mut self, salt: &Salt, raw: &mut [u8]) -> Result<usize, Error> {
-        self.open_raw(salt, raw)
+    pub(crate) fn open_decoded(&mut self, params: KeyParams<'_>, raw: &mut [u8]) -> Result<usize, Error> {
+        self.open_raw(params, raw)
     }
 }
 
-/// Decodes the token that is the first `len` bytes of `buf` to the front of `buf`. Returns its salt and the decoded bytes.
+/// Decodes the token that is the first `len` bytes of `buf` to the front of `buf`. Returns its form and the decoded bytes.
 #[cfg(not(feature = "compact"))]
-pub(crate) fn decode_in_place(len: usize, buf: &mut [u8]) -> Result<(Salt, &mut [u8]), Error> {
+pub(crate) fn decode_in_place(len: usize, buf: &mut [u8]) -> Result<(Format, &mut [u8]), Error> {
     let token = Token::parse_bytes(buf.get(..len).ok_or(Error::BufferTooSmall)?)?;
-    let (salt, body_len) = (*token.salt(), token.body.len());
+    let (format, body_len) = (token.format, token.body.len());
     let raw_len = base64::DoubleDecoder::default().decode_in_place(buf, len - body_len..len)?;
-    Ok((salt, buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?))
+    Ok((format, buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?))
 }
 
 impl Open for Opener<'_> {
-    fn open_raw(&mut self, salt: &Salt, raw: &mut [u8]) -> Result<usize, Error> {
-        if self.salt != *salt {
-            self.salt = *salt;
+    fn open_raw(&mut self, params: KeyParams<'_>, raw: &mut [u8]) -> Result<usize, Error> {
+        if (KeyParams { salt: &self.salt, cost: self.cost }) != params {
+            self.salt = *params.salt;
+            self.cost = params.cost;
             self.key = None;
         }
         let mut masters = self.masters.iter();
@@ -301,7 +385,7 @@ impl Open for Opener<'_> {
                 }
             }
             let master = masters.next().ok_or(Error::AuthenticationFailed)?;
-            self.key = Some(kdf::derive(master, salt, kdf::ITERATIONS));
+            self.key = Some(params.derive(master));
         }
     }
 }
@@ -318,7 +402,7 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     if master.is_short() {
         return Err(Error::KeyShort);
     }
-    let key = kdf::derive(master, format.salt(), kdf::ITERATIONS);
+    let key = format.key_params().derive(master);
     seal_with_in_place(&key, format, len, now, rng, buf)
 }
 
@@ -348,4 +432,31 @@ pub(crate) fn seal_with_in_place<R: TryCryptoRng + ?Sized>(
         *colon = b':';
     }
     Ok(head_len + body_len)
+}
+
+#[cfg(test)]
+mod tests {
+    use getrandom::SysRng;
+
+    use super::*;
+
+    #[test]
+    #[allow(clippy::unwrap_used)] // a test may panic
+    fn each_token_opens_with_the_count_of_its_own_form() {
+        let master = MasterKey::from_bytes(&[7; 32]).unwrap();
+        let salt = [5; 16];
+        let params = |cost| KeyParams { salt: &salt, cost };
+        let mut opener = Opener::new(slice::from_ref(&master));
+        // The opener keeps the key of the token before, which has the same salt.
+        for cost in [Cost::Standard, Cost::Trial, Cost::Standard] {
+            let key = params(cost).derive(&master);
+            assert_eq!(*key.as_bytes(), *kdf::derive(&master, &salt, cost.iterations()).as_bytes());
+            let (mut text, mut raw) = ([0; 200], [0; 200]);
+            let text = fernet::seal(&key, b"secret", 0, &mut SysRng, &mut text).unwrap();
+            let len = base64::decode(text.as_bytes(), &mut raw).unwrap();
+            let raw = raw.get_mut(..len).unwrap();
+            assert_eq!(opener.open_raw(params(cost), raw), Ok(6), "{cost:?}");
+            assert!(raw.starts_with(b"secret"), "{cost:?}");
+        }
+    }
 }

@@ -25,7 +25,7 @@ use core::num::NonZeroU32;
 use fernseal_core::config;
 use fernseal_core::fernet::{self, Freshness};
 use fernseal_core::kdf::Salt;
-use fernseal_core::token::{self, Format, Token};
+use fernseal_core::token::{self, Cost, Format, Token};
 use fernseal_core::{Error, Key, KeyId, MasterKey, kdf};
 use zeroize::Zeroize;
 
@@ -129,7 +129,7 @@ impl zeroize::Zeroize for fernseal_config {
 pub type fernseal_tick_fn = Option<unsafe extern "C" fn(ctx: *mut c_void) -> c_int>;
 
 /// The number of iterations between two calls of the tick function.
-const SLICE: u32 = kdf::ITERATIONS.get() / 100;
+const SLICE: u32 = Cost::Standard.iterations().get() / 100;
 
 /* ---- The library ---- */
 
@@ -306,7 +306,7 @@ pub unsafe extern "C" fn fernseal_master_key_id(
         let enough = || 9; // FERNSEAL_KEY_ID_CAP
         out.text(enough, |out| {
             let out = out.get_mut(..8).ok_or(Error::BufferTooSmall)?;
-            let key = kdf::derive(master, KeyId::LABEL, kdf::ITERATIONS);
+            let key = kdf::derive(master, KeyId::LABEL, KeyId::ITERATIONS);
             let digits = key.as_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]);
             out.iter_mut()
                 .zip(digits)
@@ -473,7 +473,7 @@ pub unsafe extern "C" fn fernseal_derive(
         let parsed = Token::parse(token);
         // Borrowed: moving it out of the result takes 40 bytes of flash and of stack.
         let token = parsed.as_ref().map_err(|error| *error)?;
-        let mut derivation = kdf::Derivation::new(master, token.salt(), kdf::ITERATIONS);
+        let mut derivation = token.key_params().start(master);
         while !derivation.advance(SLICE).is_done() {
             // SAFETY: the header requires that `tick`, if it is not NULL, may be called with `ctx`.
             if tick.is_some_and(|tick| unsafe { tick(ctx) } != 0) {
@@ -504,7 +504,7 @@ pub unsafe extern "C" fn fernseal_derivation_begin(
         // SAFETY: the caller ensures it, see # Safety.
         let (master, salt) = unsafe { (master_key(master)?, input(salt, salt_len)?) };
         // SAFETY: `out` was checked above, and `derivation` says why the layouts match.
-        unsafe { out.cast::<kdf::Derivation>().write(kdf::Derivation::new(master, salt, kdf::ITERATIONS)) };
+        unsafe { out.cast::<kdf::Derivation>().write(kdf::Derivation::new(master, salt, Cost::Standard.iterations())) };
         Ok(())
     })
 }
@@ -572,7 +572,7 @@ pub unsafe extern "C" fn fernseal_token_salt(out: *mut u8, token: *const c_char,
         let out = unsafe { output_one(out.cast::<Salt>(), [0; 16], &[Extent::of(token, token_len)]) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let parsed = Token::parse(unsafe { pointer::token(token, token_len) }?);
-        *out = *parsed.as_ref().map_err(|error| *error)?.salt();
+        *out = *parsed.as_ref().map_err(|error| *error)?.key_params().salt;
         Ok(())
     })
 }

@@ -63,7 +63,7 @@ fn opening_needs_what_lies_beneath_the_base64_and_not_a_byte_less() {
     let text = token::seal_legacy(&master(), SECRET.as_bytes(), 0, &mut counting(), &mut buf).unwrap().to_owned();
     let need = 1 + 8 + 16 + 48 + 32; // the Fernet token inside both layers of base64
     assert!(need <= token::open_len(text.len()));
-    let derived = kdf::derive(&master(), &token::LEGACY_SALT, kdf::ITERATIONS);
+    let derived = token::Format::Legacy.key_params().derive(&master());
     holds_at("token::open_with", need, |out| token::open_with(&derived, &text, out).map(<[u8]>::len));
     holds_at("token::open", need, |out| token::open(&master(), &text, out).map(<[u8]>::len));
 }
@@ -71,7 +71,7 @@ fn opening_needs_what_lies_beneath_the_base64_and_not_a_byte_less() {
 #[test]
 fn any_token_opens_with_open_len_and_fits_token_len() {
     let (key, master) = (key(), master());
-    let derived = kdf::derive(&master, &token::LEGACY_SALT, kdf::ITERATIONS);
+    let derived = token::Format::Legacy.key_params().derive(&master);
     for len in (0..100).chain([1000, 4096]) {
         let plain = vec![b'x'; len];
         let mut out = vec![0; fernet::token_len(len)];

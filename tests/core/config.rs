@@ -7,7 +7,7 @@ use fernseal_core::{Error, MasterKey, kdf, token};
 
 /// Returns the token of `plain` in the given form.
 fn token_for(master: &MasterKey, plain: &[u8], format: token::Format) -> String {
-    let key = kdf::derive(master, format.salt(), kdf::ITERATIONS);
+    let key = format.key_params().derive(master);
     let mut out = vec![0; token::token_len(plain.len())];
     token::seal_with(&key, &format, plain, 0, &mut counting(), &mut out).unwrap().to_owned()
 }
@@ -269,8 +269,11 @@ fn more_tokens_than_are_derived_together_all_open() {
     let mut random = Script((0..4096_u32).flat_map(|n| n.to_le_bytes()).collect());
     let mut out = vec![0xa5; json.len() + 25 * 8];
     let rotated = config::rotate(&json, &keys[..2], &keys[2], 5, &mut random, &mut out).unwrap().to_owned();
-    let salts: std::collections::BTreeSet<_> =
-        rotated.split('"').filter_map(|text| token::Token::parse(text).ok()).map(|token| *token.salt()).collect();
+    let salts: std::collections::BTreeSet<_> = rotated
+        .split('"')
+        .filter_map(|text| token::Token::parse(text).ok())
+        .map(|token| *token.key_params().salt)
+        .collect();
     assert_eq!(salts.len(), 70, "each token has a salt of its own");
     assert_eq!(config::open(&rotated, &keys[2..], &mut out), Ok(&*wanted));
 }
@@ -330,14 +333,14 @@ fn a_compact_build_opens_no_token_below_more_than_64_levels() {
 
 #[test]
 fn a_stored_key_opens_the_value_whose_salt_it_has() {
-    let (salt, mut buffer) = ([9; 16], [0; 512]);
-    let sealed = token_for(&master(), b"secret", token::Format::Salted(salt));
+    let (format, mut buffer) = (token::Format::Salted([9; 16]), [0; 512]);
+    let sealed = token_for(&master(), b"secret", format);
     let other = token_for(&master(), b"secret", token::Format::Legacy);
     let json = format!(r#"{{"a": "{}", "b": "{other}", "n": 5}}"#, sealed.replace('e', "\\u0065"));
 
     assert_eq!(config::find(&json, "/a", &mut buffer), Ok(&*sealed));
     assert_eq!(config::find(&json, "/n", &mut buffer), Err(Error::NotAString));
-    let mut derivation = kdf::Derivation::new(&master(), &salt, kdf::ITERATIONS);
+    let mut derivation = format.key_params().start(&master());
     assert_eq!(derivation.progress(), kdf::Progress { done: 1, total: 100_000 });
     while !derivation.advance(30_000).is_done() {}
     let key = derivation.finish();

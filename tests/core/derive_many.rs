@@ -4,6 +4,7 @@
 use std::num::NonZeroU32;
 
 use fernseal_core::kdf::{self, Backend, Job, Kernel};
+use fernseal_core::token::Format;
 use fernseal_core::{Key, MasterKey};
 
 /// A generator of pseudorandom numbers (xorshift), which are the same in every run.
@@ -100,8 +101,9 @@ fn a_single_derivation_of_the_real_length_is_what_the_pbkdf2_crate_makes() {
     let master = MasterKey::from_bytes(b"a password of some length").unwrap();
     let mut expected = [0; 32];
     pbkdf2::pbkdf2_hmac::<sha2::Sha256>(b"a password of some length", b"proxmox_mcp_salt", 100_000, &mut expected);
-    assert_eq!(kdf::derive(&master, b"proxmox_mcp_salt", kdf::ITERATIONS).as_bytes(), &expected);
-    let mut sliced = kdf::Derivation::new(&master, b"proxmox_mcp_salt", kdf::ITERATIONS);
+    let legacy = Format::Legacy.key_params();
+    assert_eq!(legacy.derive(&master).as_bytes(), &expected);
+    let mut sliced = legacy.start(&master);
     for budget in [0, 1, 2, 998, 7_777] {
         sliced.advance(budget);
     }

@@ -118,7 +118,7 @@ fn a_key_of_fifteen_bytes_opens_and_does_not_seal() {
     token::seal(&sixteen, b"x", 0, &mut counting(), &mut out).unwrap();
 
     // A short key can still seal a token through an explicit derivation.
-    let key = kdf::derive(&fifteen, &token::LEGACY_SALT, kdf::ITERATIONS);
+    let key = token::Format::Legacy.key_params().derive(&fifteen);
     let text = token::seal_with(&key, &token::Format::Legacy, b"x", 0, &mut counting(), &mut out).unwrap().to_owned();
     assert_eq!(token::open(&fifteen, &text, &mut out), Ok(&b"x"[..]));
 }
@@ -154,12 +154,12 @@ fn keys_hide_and_are_wiped_and_errors_carry_nothing() {
     let master = MasterKey::from_text(MASTER).unwrap();
     let key = Key::from_text(MASTER).unwrap();
     assert_eq!(format!("{master:?} {key:?}"), "MasterKey(hidden) Key(hidden)");
-    let derivation = kdf::Derivation::new(&master, b"salt", kdf::ITERATIONS);
+    let derivation = token::Format::Legacy.key_params().start(&master);
     assert_eq!(format!("{derivation:?}"), "Derivation { chain: Chain(hidden), total: 100000 }");
     assert!(core::mem::needs_drop::<MasterKey>());
     assert!(core::mem::needs_drop::<Key>());
     assert!(core::mem::needs_drop::<kdf::Derivation>());
-    let derivation = kdf::Derivation::new(&master, b"salt", kdf::ITERATIONS);
+    let derivation = token::Format::Legacy.key_params().start(&master);
     assert!(!format!("{derivation:?}").contains(|char: char| char.is_ascii_digit() && char != '1' && char != '0'));
     // With `compact` it is a word, so that it is passed in a register.
     let size = if cfg!(feature = "compact") { 4 } else { 1 };

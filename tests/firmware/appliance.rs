@@ -8,7 +8,6 @@ use core::future::poll_fn;
 use core::pin::pin;
 use core::slice;
 use core::task::{Context, Poll, Waker};
-use fernseal_core::kdf::{Derivation, ITERATIONS};
 use fernseal_core::token::Token;
 use fernseal_core::{Error, MasterKey, config};
 
@@ -24,8 +23,8 @@ fn secret(buffer: &mut [u8]) -> Result<&str, Error> {
 
 async fn secret_in_slices(buffer: &mut [u8]) -> Result<&str, Error> {
     let master = MasterKey::from_text(MASTER_KEY)?;
-    let salt = *Token::parse(config::find(CONFIG, config::TOKEN_VALUE, buffer)?)?.salt();
-    let mut derivation = Derivation::new(&master, &salt, ITERATIONS);
+    let token = Token::parse(config::find(CONFIG, config::TOKEN_VALUE, buffer)?)?;
+    let mut derivation = token.key_params().start(&master);
     // 250 iterations take 65 ms on a Cortex-M0 at 48 MHz. A product stores the key and derives it once.
     while !derivation.advance(250).is_done() {
         yield_now().await;

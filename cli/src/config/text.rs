@@ -10,7 +10,7 @@ use std::sync::Arc;
 use fernseal_core::Error;
 use fernseal_core::config::{self, ValueKind};
 use fernseal_core::fernet::MAX_CLOCK_SKEW;
-use fernseal_core::token::Format as Form;
+use fernseal_core::token::{Format as Form, KeyParams};
 use zeroize::Zeroizing;
 
 use super::placeholder;
@@ -60,6 +60,11 @@ impl SealedValue {
     /// Returns the token's text.
     pub(crate) fn text<'a>(&'a self, document: &'a ConfigText) -> &'a str {
         self.unescaped.as_deref().unwrap_or_else(|| &document.text[self.inside.clone()])
+    }
+
+    /// Returns the parameters of its key, if it is a token.
+    pub(crate) fn key_params(&self) -> Option<KeyParams<'_>> {
+        self.form.as_ref().ok().map(|(form, _)| form.key_params())
     }
 
     /// Returns the place of its own characters in the text.
@@ -304,9 +309,8 @@ impl ConfigText {
     }
 
     /// Returns the number of keys to derive for each master key to open all tokens.
-    pub(crate) fn salts(&self) -> usize {
-        let salts = self.tokens.iter().filter_map(|token| Some(*token.form.ok()?.0.salt()));
-        salts.collect::<BTreeSet<_>>().len()
+    pub(crate) fn keys_to_derive(&self) -> usize {
+        self.tokens.iter().filter_map(SealedValue::key_params).collect::<BTreeSet<_>>().len()
     }
 
     /// Returns the pointers of the tokens.

@@ -26,8 +26,8 @@ pub(crate) enum ConfigFailure {
     TextRefused { config: PathBuf, place: Option<TextPosition>, refusal: Refusal },
     /// The names above the values are so long that their pointers would take many times the size of the text.
     LongNames { config: PathBuf },
-    /// The tokens have too many salts. Each salt costs a key derivation.
-    TooManySalts { config: PathBuf, salts: usize, max: usize },
+    /// The tokens need too many different keys, each of which costs a derivation.
+    TooManyKeys { config: PathBuf, keys: usize, max: usize },
 
     // One value.
     /// fernseal-core refused the value, which may be a token.
@@ -120,10 +120,10 @@ impl ConfigFailure {
                 format!("{} has too many values below very long names", shown(config)),
                 "a config does not look like this; check where the file comes from",
             ),
-            Self::TooManySalts { config, salts, max } => message(
+            Self::TooManyKeys { config, keys, max } => message(
                 Exit::Malformed,
-                format!("{} has {salts} tokens with different salts, and the limit is {max}", shown(config)),
-                format!("each one takes time: check who made the config; if you trust it, add --max-tokens {salts}"),
+                format!("{} has {keys} tokens with different salts, and the limit is {max}", shown(config)),
+                format!("each one takes time: check who made the config; if you trust it, add --max-tokens {keys}"),
             ),
 
             Self::Value { config, pointer, error } => {

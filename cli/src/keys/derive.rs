@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use fernseal_core::kdf::{self, Salt};
-use fernseal_core::token::LEGACY_SALT;
+use fernseal_core::kdf;
+use fernseal_core::token::{Format, KeyParams};
 use fernseal_core::{Key, KeyId, MasterKey};
 
 use crate::keys::parallel;
@@ -38,7 +38,7 @@ pub(crate) fn use_threads(number: NonZeroUsize) {
     THREADS.get_or_init(|| number);
 }
 
-/// A master key with two cached derivations: its id, and the key of all legacy tokens, which share one salt.
+/// A master key with two cached derivations: its id, and the key that all legacy tokens share.
 pub(crate) struct Master {
     key: MasterKey,
     id: OnceCell<KeyId>,
@@ -63,12 +63,12 @@ impl Deref for Master {
 #[derive(Clone, Copy)]
 pub(crate) struct KeyRequest<'a> {
     pub(crate) master: &'a Master,
-    pub(crate) salt: Salt,
+    pub(crate) params: KeyParams<'a>,
 }
 
 impl KeyRequest<'_> {
     fn is_legacy(&self) -> bool {
-        self.salt == LEGACY_SALT
+        self.params == Format::Legacy.key_params()
     }
 
     /// Returns the key if this run has derived it before.
@@ -96,13 +96,13 @@ impl Deref for Derived {
 
 /// Derives the key of each task on all threads. Equal tasks share one derivation.
 pub(crate) fn keys(tasks: &[KeyRequest<'_>]) -> Vec<Derived> {
-    let mut place_of: BTreeMap<(*const Master, Salt), usize> = BTreeMap::new();
+    let mut place_of: BTreeMap<(*const Master, KeyParams<'_>), usize> = BTreeMap::new();
     let mut jobs = Vec::new();
     let mut places: Vec<Result<Derived, usize>> = Vec::with_capacity(tasks.len());
     for task in tasks {
         places.push(task.cached().ok_or_else(|| {
-            *place_of.entry((task.master, task.salt)).or_insert_with(|| {
-                jobs.push(kdf::Job { master: task.master, salt: &task.salt, iterations: kdf::ITERATIONS });
+            *place_of.entry((task.master, task.params)).or_insert_with(|| {
+                jobs.push(task.params.job(task.master));
                 jobs.len() - 1
             })
         }));
@@ -118,8 +118,7 @@ pub(crate) fn keys(tasks: &[KeyRequest<'_>]) -> Vec<Derived> {
 /// Returns the ids of `masters`. The missing ones are derived in one go.
 pub(crate) fn ids(masters: &[&Master]) -> Vec<KeyId> {
     let unknown: Vec<&Master> = masters.iter().copied().filter(|master| master.id.get().is_none()).collect();
-    let jobs: Vec<kdf::Job<'_>> =
-        unknown.iter().map(|master| kdf::Job { master, salt: KeyId::LABEL, iterations: kdf::ITERATIONS }).collect();
+    let jobs: Vec<kdf::Job<'_>> = unknown.iter().map(|master| KeyId::job(master)).collect();
     for (master, key) in unknown.iter().zip(run(&jobs)) {
         master.id.get_or_init(|| KeyId::from_derived(&key));
     }

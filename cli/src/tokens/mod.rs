@@ -35,7 +35,7 @@ pub(crate) fn open(tokens: &[(&ConfigText, &SealedValue)], keys: &Keyring) -> Ve
             .iter()
             .enumerate()
             .filter(|(place, _)| matches!(results.get(*place), Some(Err(Error::AuthenticationFailed))))
-            .filter_map(|(place, (_, token))| Some((place, KeyRequest { master, salt: *token.form.ok()?.0.salt() })))
+            .filter_map(|(place, (_, token))| Some((place, KeyRequest { master, params: token.key_params()? })))
             .unzip();
         for (place, key) in places.into_iter().zip(derive::keys(&tasks)) {
             let Some(((document, token), result)) = tokens.get(place).zip(results.get_mut(place)) else { continue };
@@ -78,7 +78,8 @@ pub(crate) fn seal(master: &Master, secrets: &[&str], legacy: bool, at: u64) -> 
     let format = |_| if legacy { Ok(Format::Legacy) } else { Format::salted(&mut SysRng) };
     let formats: Vec<Format> =
         secrets.iter().map(format).collect::<std::result::Result<_, _>>().map_err(TokenFailure::SealingFailed)?;
-    let tasks: Vec<KeyRequest<'_>> = formats.iter().map(|format| KeyRequest { master, salt: *format.salt() }).collect();
+    let tasks: Vec<KeyRequest<'_>> =
+        formats.iter().map(|format| KeyRequest { master, params: format.key_params() }).collect();
     let keys = derive::keys(&tasks);
     let seal_one = |(secret, (format, key)): (&&str, (&Format, Derived))| {
         let mut out = vec![0; token::token_len(secret.len())];

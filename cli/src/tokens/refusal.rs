@@ -94,8 +94,8 @@ pub(crate) fn open_under(
     master: &Master,
     tokens: &[(&ConfigText, &SealedValue)],
 ) -> Vec<std::result::Result<Zeroizing<Vec<u8>>, Error>> {
-    let salts = tokens.iter().filter_map(|(_, token)| Some(*token.form.ok()?.0.salt()));
-    let jobs: Vec<_> = salts.map(|salt| KeyRequest { master, salt }).collect();
+    let params = tokens.iter().filter_map(|(_, token)| token.key_params());
+    let jobs: Vec<_> = params.map(|params| KeyRequest { master, params }).collect();
     let mut keys = derive::keys(&jobs).into_iter();
     let open = |(document, token): &(&ConfigText, &SealedValue)| {
         token.form?;

@@ -15,9 +15,9 @@ use super::kind::begins_sealed;
 use crate::error::Error;
 use crate::fernet;
 use crate::json::{self, Kind, Level, Strings, Value};
-use crate::kdf::{self, Job, Salt};
+use crate::kdf::{self, Job};
 use crate::key::{Key, MasterKey};
-use crate::token::{self, Format, LEGACY_SALT, Opener, Token};
+use crate::token::{self, Format, KeyParams, Opener, Token};
 
 /// The number of keys that are derived together.
 pub(super) const BATCH: usize = 32;
@@ -36,9 +36,9 @@ pub(super) fn check(json: &str, memory: &mut [u8]) -> Result<(), Error> {
     }
 }
 
-/// A salt and the key that was derived from it.
+/// The key of the tokens whose parameters are those of `format`.
 struct Derived {
-    salt: Salt,
+    format: Format,
     key: Key,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct TokenOpener<'k> {
     masters: &'k [MasterKey],
     /// The keys of a batch of tokens, and the key of all legacy tokens.
     ready: Vec<Derived, { BATCH + 1 }>,
-    /// Opens the tokens for which `ready` has no key: those that are written with escapes, and those that share a salt
+    /// Opens the tokens for which `ready` has no key: those that are written with escapes, and those that share parameters
     /// but not a master key.
     single: Opener<'k>,
 }
@@ -60,40 +60,42 @@ impl<'k> TokenOpener<'k> {
     /// Opens the token `value`, which the strings `ahead` follow. The secret is then at the front of `buf`; returns its length.
     pub(super) fn open(&mut self, value: &Value<'_>, ahead: &Strings<'_>, buf: &mut [u8]) -> Result<usize, Error> {
         let len = json::unescape_into(value.raw_bytes()?, buf)?;
-        let (salt, raw) = token::decode_in_place(len, buf)?;
-        if self.keys(&salt).next().is_none() && parse(value).is_some() {
+        let (format, raw) = token::decode_in_place(len, buf)?;
+        let params = format.key_params();
+        if self.keys(params).next().is_none() && parse(value).is_some() {
             self.derive(value, ahead);
         }
-        for key in self.keys(&salt) {
+        for key in self.keys(params) {
             // If the key does not match, the token stays unchanged.
             match fernet::open_raw(slice::from_ref(key), raw) {
                 Err(Error::AuthenticationFailed) if self.masters.len() > 1 => {}
                 opened => return opened,
             }
         }
-        self.single.open_decoded(&salt, raw)
+        self.single.open_decoded(params, raw)
     }
 
-    fn keys(&self, salt: &Salt) -> impl Iterator<Item = &Key> {
-        self.ready.iter().filter(move |derived| derived.salt == *salt).map(|derived| &derived.key)
+    fn keys(&self, params: KeyParams<'_>) -> impl Iterator<Item = &Key> {
+        self.ready.iter().filter(move |derived| derived.format.key_params() == params).map(|derived| &derived.key)
     }
 
-    /// Derives the keys of `value` and of the tokens that follow it, until there are [`BATCH`] salts. Each key comes from the
+    /// Derives the keys of `value` and of the tokens that follow it, until there are [`BATCH`] of them. Each key comes from the
     /// first master key that sealed the token; a token that none sealed gets no key.
     #[inline(never)] // out of line: inlined, its arrays would be on the stack while tokens are opened
     fn derive(&mut self, value: &Value<'_>, ahead: &Strings<'_>) {
-        self.ready.retain(|derived| derived.salt == LEGACY_SALT);
+        self.ready.retain(|derived| derived.format.key_params() == Format::Legacy.key_params());
         let mut tokens: Vec<Token<'_>, BATCH> = Vec::new();
         let ahead = ahead.clone().map_while(Result::ok);
         for token in iter::once(value.clone()).chain(ahead).filter_map(|value| parse(&value)) {
-            let is_known = self.keys(token.salt()).next().is_some();
-            if !is_known && tokens.iter().all(|other| other.salt() != token.salt()) && tokens.push(token).is_err() {
+            let params = token.key_params();
+            let is_known = self.keys(params).next().is_some();
+            if !is_known && tokens.iter().all(|other| other.key_params() != params) && tokens.push(token).is_err() {
                 break;
             }
         }
         for master in self.masters {
             let mut keys = [const { Key::ZERO }; BATCH];
-            derive_all(master, tokens.iter().map(Token::salt), &mut keys);
+            derive_all(master, tokens.iter().map(Token::key_params), &mut keys);
             // `retain` works in place; moving the arrays would put a copy of each on the stack.
             let mut keys = keys.iter();
             tokens.retain(|token| {
@@ -102,7 +104,7 @@ impl<'k> TokenOpener<'k> {
                 let is_key = self.masters.len() == 1 || token.is_sealed_with(key);
                 if is_key {
                     // If there were no room for the key, `single` would open the token.
-                    let _ = self.ready.push(Derived { salt: *token.salt(), key: Key::from_bytes(key.as_bytes()) });
+                    let _ = self.ready.push(Derived { format: *token.format(), key: Key::from_bytes(key.as_bytes()) });
                 }
                 !is_key
             });
@@ -115,17 +117,16 @@ fn parse<'a>(value: &Value<'a>) -> Option<Token<'a>> {
     Token::parse_bytes(value.raw_bytes().ok()?).ok()
 }
 
-/// Derives a key from each of up to [`BATCH`] salts.
-fn derive_all<'s>(master: &MasterKey, salts: impl Iterator<Item = &'s Salt>, out: &mut [Key; BATCH]) {
-    let jobs: Vec<Job<'_>, BATCH> =
-        salts.map(|salt| Job { master, salt: salt.as_slice(), iterations: kdf::ITERATIONS }).collect();
+/// Derives the key of each of `params`.
+fn derive_all<'a>(master: &'a MasterKey, params: impl Iterator<Item = KeyParams<'a>>, out: &mut [Key; BATCH]) {
+    let jobs: Vec<Job<'_>, BATCH> = params.map(|params| params.job(master)).collect();
     kdf::derive_many(&jobs, out);
 }
 
 /// Seals the values of a config.
 pub(super) struct TokenSealer<'k> {
     master: &'k MasterKey,
-    /// New salts with their keys, for the tokens that are sealed next.
+    /// Formats with new salts, and their keys, for the tokens that are sealed next.
     ready: Vec<Derived, BATCH>,
 }
 
@@ -147,8 +148,8 @@ impl<'k> TokenSealer<'k> {
         if self.ready.is_empty() {
             self.derive(more(), rng)?;
         }
-        let Derived { salt, key } = self.ready.pop().ok_or(Error::RandomFailed)?;
-        token::seal_with_in_place(&key, &Format::Salted(salt), len, now, rng, buf)
+        let Derived { format, key } = self.ready.pop().ok_or(Error::RandomFailed)?;
+        token::seal_with_in_place(&key, &format, len, now, rng, buf)
     }
 
     /// Derives keys from new salts: one for the next value, and one for each of `more` values up to [`BATCH`] in all.
@@ -157,17 +158,31 @@ impl<'k> TokenSealer<'k> {
         if self.master.is_short() {
             return Err(Error::KeyShort);
         }
-        let mut salts = [Salt::default(); BATCH];
         let count = BATCH.min(more.saturating_add(1));
-        for salt in salts.iter_mut().take(count) {
-            *salt = *Format::salted(rng)?.salt();
-        }
+        let formats: Vec<Format, BATCH> = (0..count).map(|_| Format::salted(rng)).collect::<Result<_, _>>()?;
         let mut keys = [const { Key::ZERO }; BATCH];
-        derive_all(self.master, salts.iter().take(count), &mut keys);
-        for (salt, key) in salts.iter().zip(&keys).take(count) {
-            let derived = Derived { salt: *salt, key: Key::from_bytes(key.as_bytes()) };
+        derive_all(self.master, formats.iter().map(Format::key_params), &mut keys);
+        for (format, key) in formats.iter().zip(&keys) {
+            let derived = Derived { format: *format, key: Key::from_bytes(key.as_bytes()) };
             self.ready.push(derived).map_err(|_| Error::BufferTooSmall)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::Cost;
+
+    #[test]
+    #[allow(clippy::unwrap_used)] // a test may panic
+    fn tokens_with_one_salt_and_two_counts_share_no_key() {
+        let masters = [MasterKey::from_bytes(&[7; 32]).unwrap()];
+        let format = Format::Salted([5; 16]);
+        let mut opener = TokenOpener::new(&masters);
+        assert!(opener.ready.push(Derived { format, key: Key::ZERO }).is_ok());
+        assert_eq!(opener.keys(format.key_params()).count(), 1);
+        assert_eq!(opener.keys(KeyParams { cost: Cost::Trial, ..format.key_params() }).count(), 0);
     }
 }

@@ -117,7 +117,7 @@ fn open_envelope(master: &MasterKey, text: &str) -> Option<String> {
     }
     let token = Token::parse(text).ok()?;
     let mut out = vec![0xa5; token::open_len(text.len())];
-    let plain = token::open_with(&kdf::derive(master, token.salt(), ONCE), text, &mut out).ok()?;
+    let plain = token::open_with(&kdf::derive(master, token.key_params().salt, ONCE), text, &mut out).ok()?;
     Some(String::from_utf8(plain.to_vec()).expect("sealed from text"))
 }
 
@@ -148,7 +148,7 @@ pub fn envelope(rng: &mut Rng, python: &mut Python, count: usize, differences: &
         let (plain, iv, time) = (any_text(rng), bytes(rng, 16), any_time(rng));
 
         let mut out = vec![0xa5; token::token_len(plain.len())];
-        let key = kdf::derive(&master, format.salt(), ONCE);
+        let key = kdf::derive(&master, format.key_params().salt, ONCE);
         let token = token::seal_with(&key, &format, plain.as_bytes(), time, &mut Script(iv.clone()), &mut out);
         let token = token.expect("fits").to_owned();
         let mut texts = vec![token.clone(), salted_otherwise(rng, &master, &plain)];

@@ -15,7 +15,7 @@ use std::io::{self, BufRead, Write};
 use std::{env, fs};
 
 use fernseal_core::token::{self, Format};
-use fernseal_core::{Key, MasterKey, kdf};
+use fernseal_core::{Key, MasterKey};
 use serde_json::{Value as Json, json};
 use syntax::{Document, Kind, Refusal, Value};
 use zeroize::Zeroizing;
@@ -52,8 +52,8 @@ impl rand_core::TryCryptoRng for Sealer {}
 impl Sealer {
     fn new() -> Self {
         let master = MasterKey::from_bytes(&[7; 32]).expect("32 bytes are a key");
-        let salt = *b"a salt, 16 bytes";
-        Self { key: kdf::derive(&master, &salt, kdf::ITERATIONS), format: Format::Salted(salt), count: 0 }
+        let format = Format::Salted(*b"a salt, 16 bytes");
+        Self { key: format.key_params().derive(&master), format, count: 0 }
     }
 
     fn seal(&mut self, plain: &str) -> String {

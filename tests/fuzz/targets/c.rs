@@ -55,7 +55,7 @@ static ARENA: LazyLock<(Vec<u8>, Vec<Range<usize>>)> = LazyLock::new(|| {
     let legacy =
         token::seal_legacy(&masters[1], b"a \"secret\"\n", 2, &mut random, &mut buffer).expect("fits").to_owned();
     let format = Token::parse(&salted).map(|token| *token.format()).expect("a token");
-    let key = kdf::derive(&masters[0], format.salt(), kdf::ITERATIONS);
+    let key = format.key_params().derive(&masters[0]);
     let key_text = MasterKey::generate_text(&mut Random::of(b"key")).expect("random enough");
     let bare = Key::from_text(&key_text).expect("32 bytes");
     let bare = fernet::seal(&bare, b"bare secret", 1_000, &mut random, &mut buffer).expect("fits").to_owned();
@@ -462,7 +462,7 @@ impl<'a> Sequence<'a> {
                     if cancels {
                         return Err(FERNSEAL_CANCELLED);
                     }
-                    let key = kdf::derive(&copy.masters(master)[0], token.salt(), kdf::ITERATIONS);
+                    let key = token.key_params().derive(&copy.masters(master)[0]);
                     out.copy_from_slice(key.as_bytes());
                     Ok(32)
                 });

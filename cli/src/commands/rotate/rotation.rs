@@ -592,9 +592,9 @@ impl Rotation<'_> {
                 formats.push(Format::salted(&mut SysRng));
             }
         }
-        let salts = formats.iter().flatten().map(|format| *format.salt());
+        let params = formats.iter().flatten().map(Format::key_params);
         let tasks: Vec<KeyRequest<'_>> =
-            salts.map(|salt| KeyRequest { master: &self.keys.all()[self.new_at], salt }).collect();
+            params.map(|params| KeyRequest { master: &self.keys.all()[self.new_at], params }).collect();
         let derived = derive::keys(&tasks);
         let mut sealing = formats.into_iter().flatten().zip(derived);
         for file in group.iter_mut().filter(|file| file.loaded.is_ok()) {
