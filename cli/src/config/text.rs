@@ -393,7 +393,7 @@ fn value_failure(file: &Path, pointer: Pointer, error: Error) -> Failure {
 
 /// Returns the failure for a text that its format refuses.
 fn refused(file: &Path, text: &str, refusal: &Refusal) -> Failure {
-    let place = TextPosition::of(text, refusal.offset);
+    let place = refusal.offset.map(|offset| TextPosition::of(text, offset));
     ConfigFailure::TextRefused { config: file.to_owned(), place, refusal: refusal.clone() }.into()
 }
 
@@ -403,7 +403,7 @@ fn unreadable(file: &Path, text: &str, error: ReadError) -> Failure {
     match error {
         ReadError::InvalidJson(_) if is_key_text(text) => ConfigFailure::IsMasterKey { config }.into(),
         ReadError::InvalidJson(offset) => {
-            ConfigFailure::InvalidJson { config, place: TextPosition::in_text(text, offset), flaw: flaw(text, offset) }
+            ConfigFailure::InvalidJson { config, place: TextPosition::of(text, offset), flaw: flaw(text, offset) }
                 .into()
         }
         ReadError::TooDeep(offset) => ConfigFailure::TooDeep { config, offset }.into(),

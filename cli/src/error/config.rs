@@ -114,7 +114,7 @@ impl ConfigFailure {
             ),
             Self::TextRefused { config, place, refusal } => {
                 let place = place.map_or_else(String::new, |place| format!(", {place}"));
-                malformed(format!("{}: {}{place}", refusal.what, shown(config)), refusal.next)
+                malformed(format!("{}: {}{place}", refusal.what(), shown(config)), refusal.next())
             }
             Self::LongNames { config } => malformed(
                 format!("{} has too many values below very long names", shown(config)),
@@ -130,7 +130,7 @@ impl ConfigFailure {
                 message(value_exit(*error), value_problem(&shown(config), pointer, *error), value_hint(*error))
             }
             Self::ValueRefused { config, pointer, refusal } => {
-                malformed(format!("{}: {} at {pointer}", refusal.what, shown(config)), refusal.next)
+                malformed(format!("{}: {} at {pointer}", refusal.what(), shown(config)), refusal.next())
             }
             Self::OutsideOfValues { config, pointer } => malformed(
                 format!("a token outside of a value cannot be replaced by its secret: {} at {pointer}", shown(config)),
@@ -401,13 +401,8 @@ pub(crate) struct TextPosition {
 }
 
 impl TextPosition {
-    /// Returns the place at `offset`, or `None` if that is outside of `text`.
-    pub(crate) fn of(text: &str, offset: usize) -> Option<Self> {
-        text.get(..offset).map(|_| Self::in_text(text, offset))
-    }
-
     /// Returns the place at `offset`, or the end of `text` if that is outside.
-    pub(crate) fn in_text(text: &str, offset: usize) -> Self {
+    pub(crate) fn of(text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
         let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;

@@ -5,9 +5,9 @@
 //! message in one place (`message`). To change a message, search this folder for its words. To add a failure, add a
 //! variant and its message.
 //!
-//! There is one exception. The reasons why a format refuses a text or a value are beside the rules of that format, in
-//! [`config::syntax`](crate::config), as a [`Refusal`](crate::config::text::Refusal): `tests/formats` builds that
-//! folder without this one, and counts the refusals by their words.
+//! There is one exception. The reasons why a format refuses a text or a value are in `config/syntax/refusal.rs`, as a
+//! [`Refusal`](crate::config::text::Refusal), also with one arm for each: `tests/formats` builds `config/syntax` without
+//! this folder, and counts the refusals by their words.
 //!
 //! Some failures say more about another one, for example that nothing was changed. They wrap it: see [`Failure`].
 

@@ -96,7 +96,7 @@ fn main() {
         let document = match Document::parse(format, Zeroizing::new(text.clone())) {
             Ok(document) => document,
             Err(refusal) => {
-                tell(json!({ "unread": refusal.what }));
+                tell(json!({ "unread": refusal.what() }));
                 continue;
             }
         };
@@ -105,7 +105,7 @@ fn main() {
         tell(json!({ "leaves": leaves.len() }));
         for leaf in leaves.iter().step_by(step) {
             let case = try_one(&document, leaf, &mut sealer);
-            let mut case = case.unwrap_or_else(|refusal| json!({ "refused": refusal.what }));
+            let mut case = case.unwrap_or_else(|what| json!({ "refused": what }));
             case["pointer"] = document.pointer(leaf).into();
             tell(case);
         }
@@ -125,7 +125,7 @@ fn main() {
             let name = if format == syntax::TextFormat::Ini { "fernseal-new" } else { "FERNSEAL_NEW" };
             let pointer = format!("{map}/{name}");
             let mut case = add_one(&document, &pointer, &mut sealer)
-                .unwrap_or_else(|refusal| json!({ "not_added": refusal.what }));
+                .unwrap_or_else(|refusal| json!({ "not_added": refusal.what() }));
             case["pointer"] = pointer.into();
             tell(case);
         }
@@ -142,7 +142,7 @@ fn write_all(format: syntax::TextFormat) {
         let value = document.find(member("pointer")).expect("the pointer leads to a value");
         let line = match document.replaced(&[(value, member("plain"))]) {
             Ok(text) => json!({ "text": *text }),
-            Err(refusal) => json!({ "refused": refusal.what }),
+            Err(refusal) => json!({ "refused": refusal.what() }),
         };
         println!("{line}");
     }
@@ -277,7 +277,7 @@ fn add_one(document: &Document, pointer: &str, sealer: &mut Sealer) -> Result<Js
     let value = after.find(pointer).expect("it was added there");
     assert_eq!(after.text_of(value).as_deref(), Ok(&*token));
     let removed = match after.remove(value) {
-        Err(refusal) => json!(refusal.what),
+        Err(refusal) => json!(refusal.what()),
         Ok(edit) => {
             let back = [&after.text()[..edit.span.start], &edit.text, &after.text()[edit.span.end..]].concat();
             json!(back == text)
@@ -287,17 +287,18 @@ fn add_one(document: &Document, pointer: &str, sealer: &mut Sealer) -> Result<Js
 }
 
 /// Seals `value` in its place, and opens it there.
-fn try_one(document: &Document, value: &Value, sealer: &mut Sealer) -> Result<Json, Refusal> {
-    value.check_replaceable()?;
-    let plain = document.text_of(value)?;
+fn try_one(document: &Document, value: &Value, sealer: &mut Sealer) -> Result<Json, String> {
+    let what = |refusal: Refusal| refusal.what().into_owned();
+    value.check_replaceable().map_err(what)?;
+    let plain = document.text_of(value).map_err(what)?;
     let pointer = document.pointer(value);
-    document.find(&pointer).map_err(|error| refused(error.to_string()))?;
+    document.find(&pointer).map_err(|error| error.to_string())?;
     let token = sealer.seal(plain);
-    let edit = document.replace(value, &token)?;
-    let sealed = document.replaced(&[(value, &token)])?;
+    let edit = document.replace(value, &token).map_err(what)?;
+    let sealed = document.replaced(&[(value, &token)]).map_err(what)?;
     assert_spliced(document.text(), &edit, &sealed);
 
-    let sealed = Document::parse(document.format(), sealed)?;
+    let sealed = Document::parse(document.format(), sealed).map_err(what)?;
     let again = sealed.find(&pointer).expect("the token is found where the value was");
     assert_eq!(again.kind, Kind::String);
     assert_eq!(sealed.text_of(again).as_deref(), Ok(&*token));
@@ -309,13 +310,9 @@ fn try_one(document: &Document, value: &Value, sealer: &mut Sealer) -> Result<Js
             assert_spliced(sealed.text(), &edit, &opened);
             case["opened"] = json!([edit.span.start, edit.span.end, *edit.text]);
         }
-        Err(refusal) => case["unopened"] = refusal.what.into(),
+        Err(refusal) => case["unopened"] = refusal.what().into(),
     }
     Ok(case)
-}
-
-fn refused(what: String) -> Refusal {
-    Refusal { offset: 0, what: what.into(), next: "" }
 }
 
 /// All but the edited span is byte for byte what it was.

@@ -2,15 +2,8 @@
 //!
 //! It never guesses: if a name or a content fits two formats, it returns a refusal that names them.
 
-use super::reading::WHOLE;
-use super::{Document, Kind, Refusal, TextFormat};
+use super::{Document, Kind, Reason, Refusal, TextFormat};
 use zeroize::Zeroizing;
-
-/// The hint if the format is ambiguous or unknown.
-const NAME_IT: &str = "name the format with --format";
-
-/// The message if no format fits.
-const NONE: &str = "its format was not recognized";
 
 /// The extensions of systemd units and of files in the same format.
 const UNITS: [&str; 15] = [
@@ -64,10 +57,7 @@ impl TextFormat {
         }
         match by_ending {
             None | Some(Self::Env) => Ok(Some(Self::Env)),
-            Some(other) => {
-                let what = format!("its name fits two formats: env and {}", other.name());
-                Err(Refusal::new(WHOLE, what, NAME_IT))
-            }
+            Some(other) => Err(Refusal::of_whole(Reason::NameFitsTwo(other))),
         }
     }
 
@@ -115,11 +105,8 @@ impl TextFormat {
         match *fitting {
             [format] => Ok(format),
             [Self::Json, Self::Yaml] => Ok(Self::Json),
-            [] => Err(Refusal::new(WHOLE, NONE, NAME_IT)),
-            _ => {
-                let names: Vec<_> = fitting.iter().map(|format| format.name()).collect();
-                Err(Refusal::new(WHOLE, format!("its content fits several formats: {}", names.join(" or ")), NAME_IT))
-            }
+            [] => Err(Refusal::of_whole(Reason::UnknownFormat)),
+            _ => Err(Refusal::of_whole(Reason::ContentFitsSeveral(fitting))),
         }
     }
 }

@@ -7,20 +7,14 @@
 
 use zeroize::Zeroizing;
 
-use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, splice};
+use super::{Document, Edit, Kind, Name, Quotes, Reason, Refusal, Syntax, Value, Values, splice};
 
 pub(super) struct Env;
-
-/// The hint for an unclear value.
-const QUOTE_IT: &str = "put it in single quotes, in a form that all of them read alike";
-/// The hint for a refused text.
-const MEND_IT: &str = "write it as NAME=value or NAME='value'";
 
 impl Syntax for Env {
     fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
         if let Some(at) = text.find(['\u{2028}', '\u{2029}', '\0']) {
-            let what = "a character that dotenv, but not a shell, treats as a line break";
-            return Err(Refusal::new(at, what, "remove it"));
+            return Err(Refusal::at(at, Reason::DotenvLineBreak));
         }
         let root = found.push(Value::new(None, Name::Root, Kind::Map, 0..text.len()));
         let mut scan = Scan { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } };
@@ -28,8 +22,7 @@ impl Syntax for Env {
             if let Some(mut value) = scan.line()? {
                 value.parent = Some(root);
                 if text.starts_with('\u{feff}') && !text[..value.name_start].contains('\n') {
-                    let what = "python-dotenv and shells take the byte order mark for a part of its name";
-                    value.unclear = Some(Box::new(Refusal::new(0, what, "save the file without one")));
+                    value.unclear = Some(Box::new(Refusal::at(0, Reason::EnvByteOrderMark)));
                 }
                 found.push(value);
             }
@@ -43,10 +36,10 @@ impl Syntax for Env {
 
     fn insert(&self, document: &Document, _: usize, names: &[String], plain: &str) -> Result<Edit, Refusal> {
         let [name] = names else {
-            return Err(Refusal::new(0, "a .env has no groups of values", "name one, as in /NAME"));
+            return Err(Refusal::at(0, Reason::EnvNoGroups));
         };
         if !is_name(name) {
-            return Err(Refusal::new(0, "not a valid variable name", "letters, digits and _, as in /API_TOKEN"));
+            return Err(Refusal::at(0, Reason::EnvInvalidName));
         }
         let text = document.text();
         let line = Zeroizing::new(format!("{name}={}", *written(Quotes::None, plain, text.len())?));
@@ -55,7 +48,7 @@ impl Syntax for Env {
     }
 
     fn append(&self, _: &Document, _: usize, _: &str) -> Result<Edit, Refusal> {
-        Err(Refusal::new(0, "a .env has no lists", "name a variable, as in /NAME"))
+        Err(Refusal::at(0, Reason::EnvNoLists))
     }
 
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
@@ -82,54 +75,53 @@ fn written(quotes: Quotes, plain: &str, offset: usize) -> Result<Zeroizing<Strin
         };
         return Ok(Zeroizing::new(format!("{quote}{plain}{quote}")));
     }
-    let what = "the value has no form that Docker Compose, dotenv, python-dotenv and shells read alike";
-    Err(Refusal::new(offset, what, "choose a secret without quotes, $, ` and \\, or keep it in another format"))
+    Err(Refusal::at(offset, Reason::EnvNoForm))
 }
 
 /// Returns why the readers disagree about a value without quotes, if they do.
-fn bare_fault(value: &str) -> Option<&'static str> {
+fn bare_fault(value: &str) -> Option<Reason> {
     value.chars().find_map(|char| match char {
-        ' ' | '\t' => Some("a shell ends a value without quotes at a space"),
-        '$' => Some("some of its readers expand what follows a $"),
-        '#' => Some("dotenv takes # for the beginning of a comment, others do not"),
-        '\\' => Some("a shell takes \\ away, others do not"),
-        '\'' | '"' | '`' => Some("a shell takes quotes within a value away, others do not"),
-        '~' => Some("a shell fills in the home directory for ~"),
-        '&' | '|' | ';' | '<' | '>' | '(' | ')' => Some("a shell gives this character a meaning of its own"),
+        ' ' | '\t' => Some(Reason::ShellSpace),
+        '$' => Some(Reason::EnvDollar),
+        '#' => Some(Reason::DotenvComment),
+        '\\' => Some(Reason::ShellBackslash),
+        '\'' | '"' | '`' => Some(Reason::ShellQuotes),
+        '~' => Some(Reason::ShellTilde),
+        '&' | '|' | ';' | '<' | '>' | '(' | ')' => Some(Reason::ShellOperator),
         _ if char.is_ascii_graphic() || char.is_alphanumeric() => None,
-        _ => Some("its readers disagree on which of these characters are white space"),
+        _ => Some(Reason::EnvWhitespace),
     })
 }
 
 /// Returns why the readers disagree about a value in single quotes, if they do.
-fn single_fault(value: &str) -> Option<&'static str> {
+fn single_fault(value: &str) -> Option<Reason> {
     if value.contains('\'') || value.ends_with('\\') {
-        return Some("a shell ends a value at its next single quote, others not behind a \\");
+        return Some(Reason::ShellSingleQuote);
     }
     if value.contains("\\\\") {
-        return Some("python-dotenv takes \\\\ between single quotes for one \\, others do not");
+        return Some(Reason::PythonBackslashes);
     }
     if value.contains("${") {
-        return Some("python-dotenv fills in ${…} between single quotes, others do not");
+        return Some(Reason::PythonVariable);
     }
     control_fault(value)
 }
 
 /// Returns why the readers disagree about a value in double quotes, if they do.
-fn double_fault(value: &str) -> Option<&'static str> {
+fn double_fault(value: &str) -> Option<Reason> {
     let fault = value.chars().find_map(|char| match char {
-        '\\' => Some("dotenv, python-dotenv, Docker Compose and shells each take other escapes between double quotes"),
-        '$' | '`' => Some("some of its readers expand what follows $ or `, others do not"),
-        '"' => Some("its readers disagree on how a double quote is written"),
+        '\\' => Some(Reason::EnvEscapes),
+        '$' | '`' => Some(Reason::EnvDollarOrBacktick),
+        '"' => Some(Reason::EnvDoubleQuote),
         _ => None,
     });
     fault.or_else(|| control_fault(value))
 }
 
-fn control_fault(value: &str) -> Option<&'static str> {
+fn control_fault(value: &str) -> Option<Reason> {
     let is_odd =
         |char: char| char.is_control() && !matches!(char, '\n' | '\t') || matches!(char, '\u{2028}' | '\u{2029}');
-    if value.contains(is_odd) { Some("its readers disagree on control characters") } else { None }
+    if value.contains(is_odd) { Some(Reason::EnvControlCharacter) } else { None }
 }
 
 /// The scanner's position in the text. Between two values it is the start of a line.
@@ -157,8 +149,8 @@ impl<'a> Scan<'a> {
         blanks
     }
 
-    fn refuse<T>(&self, at: usize, what: &'static str) -> Result<T, Refusal> {
-        Err(Refusal::new(at, what, MEND_IT))
+    fn refuse<T>(&self, at: usize, reason: Reason) -> Result<T, Refusal> {
+        Err(Refusal::at(at, reason))
     }
 
     /// Reads the next line, or the lines of a value of several.
@@ -166,7 +158,7 @@ impl<'a> Scan<'a> {
         self.skip_blanks();
         let line = self.rest_of_line();
         if line.contains('\r') {
-            return self.refuse(self.at, "a CR within a line is a line end to some of its readers");
+            return self.refuse(self.at, Reason::EnvCarriageReturn);
         }
         let value = if line.is_empty() || line.starts_with('#') {
             self.at += line.len();
@@ -191,30 +183,30 @@ impl<'a> Scan<'a> {
         let name =
             &line[..line.find(|char: char| !(char.is_alphanumeric() || "_.-".contains(char))).unwrap_or(line.len())];
         if name.is_empty() {
-            return self.refuse(start, "this is no NAME=value");
+            return self.refuse(start, Reason::EnvNotAssignment);
         }
-        let mut unclear = (!is_name(name)).then_some("a shell has no variable of this name");
+        let mut unclear = (!is_name(name)).then_some(Reason::ShellNoSuchName);
         self.at += name.len();
         if self.skip_blanks() > 0 && self.rest().starts_with('=') {
-            unclear = Some("a shell wants = right behind the name");
+            unclear = Some(Reason::ShellSpaceAfterName);
         }
         if self.rest_of_line().is_empty() {
             // Docker Compose passes on the variable of that name. There is no value in the file.
             return Ok(None);
         }
         if !self.rest().starts_with('=') {
-            return self.refuse(self.at, "this is no NAME=value");
+            return self.refuse(self.at, Reason::EnvNotAssignment);
         }
         self.at += 1;
         let mut value = self.value(&mut unclear)?;
         value.name = Name::Member(name.to_owned());
         value.name_start = start;
-        value.unclear = unclear.map(|what| Box::new(Refusal::new(value.span.start, what, QUOTE_IT)));
+        value.unclear = unclear.map(|reason| Box::new(Refusal::at(value.span.start, reason)));
         Ok(Some(value))
     }
 
     /// Reads the value after the equals sign.
-    fn value(&mut self, unclear: &mut Option<&'static str>) -> Result<Value, Refusal> {
+    fn value(&mut self, unclear: &mut Option<Reason>) -> Result<Value, Refusal> {
         let behind = self.at;
         let blanks = self.skip_blanks();
         let line = self.rest_of_line();
@@ -222,12 +214,12 @@ impl<'a> Scan<'a> {
             return Ok(Value::new(None, Name::Root, Kind::String, behind..behind));
         }
         if blanks > 0 && line.starts_with('#') {
-            *unclear = unclear.or(Some("python-dotenv takes a comment right behind = for the value, others do not"));
+            unclear.get_or_insert(Reason::PythonCommentIsValue);
             self.at += line.len();
             return Ok(Value::new(None, Name::Root, Kind::String, behind..behind));
         }
         if blanks > 0 {
-            *unclear = unclear.or(Some("a shell wants the value right behind ="));
+            unclear.get_or_insert(Reason::ShellSpaceBeforeValue);
         }
         match line.as_bytes().first() {
             Some(b'\'') => self.quoted('\'', unclear),
@@ -236,33 +228,33 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn bare(&mut self, unclear: &mut Option<&'static str>) -> Result<Value, Refusal> {
+    fn bare(&mut self, unclear: &mut Option<Reason>) -> Result<Value, Refusal> {
         let (start, line) = (self.at, self.rest_of_line());
         let is_comment = |(at, _): &(usize, &str)| line[..*at].ends_with([' ', '\t']);
         let end = line.match_indices('#').find(is_comment).map_or(line.len(), |(at, _)| at);
         let (value, comment) = (line[..end].trim_end_matches([' ', '\t']), &line[end..]);
         if let Some(quote) = ['\'', '"', '`'].into_iter().find(|quote| value.matches(*quote).count() % 2 == 1) {
             let at = start + value.find(quote).unwrap_or(0);
-            return self.refuse(at, "a quote that is not closed: a shell reads on behind the line");
+            return self.refuse(at, Reason::ShellOpenQuote);
         }
         let parentheses =
             value.split_inclusive('(').filter(|part| part.ends_with('(') && !part.ends_with("$(")).count();
         if parentheses > 0 || value.matches('(').count() != value.matches(')').count() {
-            return self.refuse(start, "a shell reads nothing behind a ( or ) without quotes");
+            return self.refuse(start, Reason::ShellParenthesis);
         }
         if value.ends_with('\\') {
-            return self.refuse(start + value.len() - 1, "a \\ at the end: a shell goes on in the next line");
+            return self.refuse(start + value.len() - 1, Reason::ShellContinuation);
         }
         // If a shell does not take this as a comment, it takes the quotes in it as quotes.
         if value.contains('#') && comment.contains(['\'', '"', '`']) {
-            return self.refuse(start, "its readers disagree on where the comment begins");
+            return self.refuse(start, Reason::EnvCommentStart);
         }
-        *unclear = unclear.or_else(|| bare_fault(value));
+        *unclear = unclear.take().or_else(|| bare_fault(value));
         self.at += line.len();
         Ok(Value::new(None, Name::Root, Kind::String, start..start + value.len()))
     }
 
-    fn quoted(&mut self, quote: char, unclear: &mut Option<&'static str>) -> Result<Value, Refusal> {
+    fn quoted(&mut self, quote: char, unclear: &mut Option<Reason>) -> Result<Value, Refusal> {
         let start = self.at;
         let rest = &self.rest()[1..];
         let closes = |at: usize| {
@@ -271,7 +263,7 @@ impl<'a> Scan<'a> {
             match (quote, backslashes) {
                 (_, 0) => Ok(true),
                 ('"', 1) => Ok(false),
-                _ => self.refuse(start + 1 + at, "its readers disagree on whether this quote ends the value"),
+                _ => self.refuse(start + 1 + at, Reason::EnvQuoteEnd),
             }
         };
         let mut end = None;
@@ -281,16 +273,16 @@ impl<'a> Scan<'a> {
                 break;
             }
         }
-        let Some(end) = end else { return self.refuse(start, "a quote that is not closed") };
+        let Some(end) = end else { return self.refuse(start, Reason::EnvOpenQuote) };
         let inside = &rest[..end];
         let fault = if quote == '"' { double_fault(inside) } else { single_fault(inside) };
         self.at = start + end + 2;
         let line = self.rest_of_line();
         let after = line.trim_start_matches([' ', '\t']);
         if !(after.is_empty() || after.starts_with('#') && after.len() < line.len()) {
-            return self.refuse(self.at, "its readers disagree on what follows the closing quote");
+            return self.refuse(self.at, Reason::EnvAfterQuote);
         }
-        *unclear = unclear.or(fault);
+        *unclear = unclear.take().or(fault);
         let mut value = Value::new(None, Name::Root, Kind::String, start..self.at);
         value.quotes = if quote == '"' { Quotes::Double } else { Quotes::Single };
         Ok(value)

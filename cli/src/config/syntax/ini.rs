@@ -8,15 +8,12 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, splice};
+use super::{Document, Edit, Kind, Name, Quotes, Reason, Refusal, Syntax, Value, Values, splice};
 
 pub(super) struct Ini {
     /// Whether a line in brackets begins a section.
     pub(super) sections: bool,
 }
-
-/// The hint for a line or a value that the dialects read differently.
-const PLAINLY: &str = "write it as name = value, without quotes, escapes and comments on the line";
 
 impl Syntax for Ini {
     fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
@@ -32,11 +29,11 @@ impl Syntax for Ini {
             if let Some(rest) = line.strip_prefix('\u{feff}').filter(|_| start == 0) {
                 (line, start) = (rest, '\u{feff}'.len_utf8());
             }
-            let refuse = |what: &'static str| Err(Refusal::new(start, what, PLAINLY));
+            let refuse = |reason| Err(Refusal::at(start, reason));
             if line.contains([
                 '\r', '\0', '\u{85}', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}',
             ]) {
-                return refuse("a character that some readers treat as a line break");
+                return refuse(Reason::IniLineBreak);
             }
             let content = line.trim_start_matches([' ', '\t']);
             if content.is_empty()
@@ -46,14 +43,14 @@ impl Syntax for Ini {
                 continue;
             }
             if content.len() < line.len() {
-                return refuse("a line that is indented goes on with the one before for some of its readers");
+                return refuse(Reason::IniIndented);
             }
             if self.sections && line.starts_with('[') {
                 let name = line.trim_end_matches([' ', '\t']).strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
                 let Some(name) =
                     name.filter(|name| !name.is_empty() && !name.contains(['[', ']', '"', '\\', '#', ';']))
                 else {
-                    return refuse("a section's name that its readers do not read alike");
+                    return refuse(Reason::IniSectionName);
                 };
                 let name = Name::Member(name.to_owned());
                 section = found.push(Value::new(Some(root), name, Kind::Map, start..start + line.len()));
@@ -66,11 +63,11 @@ impl Syntax for Ini {
                     // MySQL's options may have a name without a value.
                     continue;
                 }
-                return refuse("this is no name = value");
+                return refuse(Reason::IniNotAssignment);
             };
             let name = line[..equals].trim_end_matches([' ', '\t']);
             if name.is_empty() {
-                return refuse("this is no name = value");
+                return refuse(Reason::IniNotAssignment);
             }
             let behind = &line[equals + 1..];
             let value = behind.trim_start_matches([' ', '\t']);
@@ -82,18 +79,18 @@ impl Syntax for Ini {
                 if self.sections { !is_plain } else { !is_plain || char == ' ' || !char.is_ascii() }
             };
             let fault = if name.contains(is_odd) {
-                Some("a name that its readers do not read alike")
+                Some(Reason::IniName)
             } else if !self.sections && value.len() < written.len() {
-                Some("the spaces at its end belong to it for some of its readers")
+                Some(Reason::IniSpacesAtEnd)
             } else if value.ends_with('\\') {
-                return refuse("a \\ at the end: some of its readers go on in the next line");
+                return refuse(Reason::IniContinuation);
             } else {
                 self.fault(value)
             };
             let mut value =
                 Value::new(Some(section), Name::Member(name.to_owned()), Kind::String, at..at + value.len());
             value.name_start = start;
-            value.unclear = fault.map(|what| Box::new(Refusal::new(at, what, PLAINLY)));
+            value.unclear = fault.map(|reason| Box::new(Refusal::at(at, reason)));
             let index = found.push(value);
             let name = if self.sections { name.to_lowercase() } else { name.to_owned() };
             if let Some(namesake) = met.insert((section, name), index) {
@@ -153,16 +150,12 @@ impl Syntax for Ini {
                 let added = Zeroizing::new(format!("{gap}[{section}]{end}{}{end}", *line(name)));
                 Ok(Edit::new(text.len()..text.len(), added))
             }
-            _ => Err(Refusal::new(
-                text.len(),
-                "a value is in a section or in none, not deeper",
-                "name it as /section/name",
-            )),
+            _ => Err(Refusal::at(text.len(), Reason::IniTooDeep)),
         }
     }
 
     fn append(&self, document: &Document, _: usize, _: &str) -> Result<Edit, Refusal> {
-        Err(Refusal::new(document.text().len(), "it has no lists", "name a value, as in /section/name"))
+        Err(Refusal::at(document.text().len(), Reason::IniNoLists))
     }
 
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
@@ -172,27 +165,24 @@ impl Syntax for Ini {
 
 impl Ini {
     /// Returns why the readers disagree about a value, if they do.
-    fn fault(&self, value: &str) -> Option<&'static str> {
+    fn fault(&self, value: &str) -> Option<Reason> {
         value.chars().find_map(|char| match char {
-            '\\' => Some("some of its readers take \\ for an escape"),
-            '$' => Some("some of its readers expand what follows a $"),
-            '"' | '\'' | '`' if self.sections => Some("some of its readers remove quotes, others do not"),
-            ';' | '#' if self.sections => Some("some of its readers take ; and # for the beginning of a comment"),
-            '%' if self.sections => Some("Python and systemd expand what follows a %, others do not"),
+            '\\' => Some(Reason::IniBackslash),
+            '$' => Some(Reason::IniDollar),
+            '"' | '\'' | '`' if self.sections => Some(Reason::IniQuotes),
+            ';' | '#' if self.sections => Some(Reason::IniComment),
+            '%' if self.sections => Some(Reason::IniPercent),
             ' ' => None,
             _ if char.is_ascii_graphic() || self.sections && char.is_alphanumeric() => None,
-            _ => Some("its readers disagree on characters such as this"),
+            _ => Some(Reason::IniCharacter),
         })
     }
 
     fn written(&self, plain: &str, offset: usize) -> Result<Zeroizing<String>, Refusal> {
-        let fault = self.fault(plain).or((plain.trim() != plain).then_some("spaces at the start or the end are lost"));
+        let fault = self.fault(plain).or((plain.trim() != plain).then_some(Reason::IniSpacesLost));
         match fault {
             None => Ok(Zeroizing::new(plain.to_owned())),
-            Some(fault) => {
-                let what = format!("the value has no form that all readers of INI read alike: {fault}");
-                Err(Refusal::new(offset, what, "choose another secret, or keep it in another format"))
-            }
+            Some(fault) => Err(Refusal::at(offset, Reason::IniNoForm(Box::new(fault)))),
         }
     }
 }

@@ -15,6 +15,7 @@ mod ini;
 mod json;
 mod member;
 mod reading;
+mod refusal;
 mod splice;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,6 @@ mod toml;
 mod walk;
 mod yaml;
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -34,7 +34,9 @@ pub(crate) use self::reading::{
     APPENDED, FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, Unescaped, ValueError, is_append,
     opened, parent, steps,
 };
-use self::reading::{Obstacle, Plain, Text, WHOLE};
+use self::reading::{Obstacle, Plain, Text};
+use self::refusal::Reason;
+pub(crate) use self::refusal::Refusal;
 use self::walk::Walk;
 
 /// Reads `text`, the content of the file `name`. A text of unknown format has tokens too.
@@ -49,14 +51,12 @@ pub(crate) fn read(name: &str, source: FormatSource, text: &Text) -> Box<dyn Rea
     };
     match format {
         Ok(Some(TextFormat::Json)) => Box::new(Walk::new(Arc::clone(text))),
-        Ok(Some(TextFormat::Text)) => {
-            plain(Refusal::new(WHOLE, "as plain text it has no values, only tokens", "name another --format"), false)
-        }
+        Ok(Some(TextFormat::Text)) => plain(Refusal::of_whole(Reason::NoValuesInText), false),
         Ok(Some(format)) => match Document::parse(format, Arc::clone(text)) {
             Ok(document) => Box::new(document),
             Err(refusal) => plain(refusal, true),
         },
-        Ok(None) => plain(Refusal::new(WHOLE, "its format was not recognized", "name the format with --format"), false),
+        Ok(None) => plain(Refusal::of_whole(Reason::UnknownFormat), false),
         Err(refusal) => plain(refusal, true),
     }
 }
@@ -142,23 +142,6 @@ trait Syntax {
 
     /// Returns an edit that removes the value at `index` and its name.
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal>;
-}
-
-/// The reason why a text cannot be read, or why a value cannot be changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    /// The position in the text, in bytes.
-    pub(crate) offset: usize,
-    /// What is wrong. It contains no part of the text.
-    pub(crate) what: Cow<'static, str>,
-    /// What to do about it.
-    pub(crate) next: &'static str,
-}
-
-impl Refusal {
-    fn new(offset: usize, what: impl Into<Cow<'static, str>>, next: &'static str) -> Self {
-        Self { offset, what: what.into(), next }
-    }
 }
 
 /// The kinds of values.
@@ -411,7 +394,7 @@ impl Document {
     /// The format cannot write the string there.
     pub(crate) fn replace(&self, value: &Value, plain: &str) -> Result<Edit, Refusal> {
         if !value.is_leaf() {
-            return Err(Refusal::new(value.span.start, "it contains other values", "name one of them"));
+            return Err(Refusal::at(value.span.start, Reason::ContainsOthers));
         }
         let text = self.format.syntax().write(&self.text, value, plain)?;
         Ok(Edit { span: value.span.clone(), text, says: Some(Zeroizing::new(plain.to_owned())), is_checked: false })
@@ -422,25 +405,24 @@ impl Document {
     /// # Errors
     /// There is a value already, or the format cannot add one there.
     pub(crate) fn insert(&self, pointer: &str, plain: &str) -> Result<Edit, Refusal> {
-        let steps = steps(pointer)
-            .map_err(|_| Refusal::new(0, "not a valid pointer", "a pointer looks like /auth/token_value"))?;
+        let steps = steps(pointer).map_err(|_| Refusal::at(0, Reason::InvalidPointer))?;
         // The longest existing part of the path.
         let known = (0..=steps.len()).rev().find_map(|len| Some((len, self.index_of(&steps[..len])?)));
         let Some((len, parent)) = known else {
-            return Err(Refusal::new(0, "the text has no values yet", "write the first one by hand"));
+            return Err(Refusal::at(0, Reason::NoValuesYet));
         };
         let names = &steps[len..];
         let value = &self.values[parent];
         let at = value.span.start;
         if names.is_empty() {
-            return Err(Refusal::new(at, "a value exists there already", "set it without --create"));
+            return Err(Refusal::at(at, Reason::ExistsAlready));
         }
         let is_appended = value.kind == Kind::List && names == [APPENDED];
         if value.kind != Kind::Map && !is_appended {
-            return Err(Refusal::new(at, "its container has no named members", "name another pointer"));
+            return Err(Refusal::at(at, Reason::ParentHasNoNames));
         }
         if value.repeated {
-            return Err(Refusal::new(at, "a name on the way to it occurs twice", "remove one of the two"));
+            return Err(Refusal::at(at, Reason::NameOccursTwice));
         }
         let (syntax, mut steps) = (self.format.syntax(), steps.clone());
         let edit = if is_appended {
@@ -459,7 +441,7 @@ impl Document {
         if has_new_value && self.equals(&after, |_| false, |index| added.contains(&Some(index))) {
             return Ok(Edit { is_checked: true, ..edit });
         }
-        Err(Refusal::new(edit.span.start, "adding it there could change other values", "add it by hand"))
+        Err(Refusal::at(edit.span.start, Reason::AddingChangesOthers))
     }
 
     /// Returns an edit that removes `value` and its name.
@@ -468,11 +450,10 @@ impl Document {
     /// The value cannot be removed without changing others.
     pub(crate) fn remove(&self, value: &Value) -> Result<Edit, Refusal> {
         let at = |other: &Value| std::ptr::eq(other, value);
-        let doubt = || Refusal::new(value.span.start, "removing it could change other values", "remove it by hand");
+        let doubt = || Refusal::at(value.span.start, Reason::RemovingChangesOthers);
         let index = self.values.iter().position(at).ok_or_else(doubt)?;
         if !matches!(value.name, Name::Member(_)) || !value.is_leaf() {
-            let what = format!("in {}, a value that contains others cannot be removed", self.format.title());
-            return Err(Refusal::new(value.span.start, what, "remove those in it one by one, or use `fernseal edit`"));
+            return Err(Refusal::at(value.span.start, Reason::ContainerRemoved(self.format)));
         }
         let edit = self.format.syntax().remove(self, index)?;
         let after = self.read_again(std::slice::from_ref(&edit))?;
@@ -503,8 +484,7 @@ impl Document {
     fn edited(&self, edits: &[Edit]) -> Result<Self, Refusal> {
         let doubt = || {
             let start = edits.first().map_or(0, |edit| edit.span.start);
-            let what = "writing it there could change other values";
-            Refusal::new(start, what, "write the value in quotes, on one line, and try again")
+            Refusal::at(start, Reason::ReplacingChangesOthers)
         };
         let after = self.read_again(edits).map_err(|_| doubt())?;
         let edit_of = |index: usize| {

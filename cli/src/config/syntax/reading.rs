@@ -14,9 +14,6 @@ use zeroize::Zeroizing;
 
 use super::{Document, Edit, Kind, Name, Refusal, TextFormat, Value};
 
-/// The offset of a refusal that concerns the whole text.
-pub(super) const WHOLE: usize = usize::MAX;
-
 /// A shared text. It may contain secrets.
 pub(crate) type Text = Arc<Zeroizing<String>>;
 

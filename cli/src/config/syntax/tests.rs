@@ -176,7 +176,7 @@ fn what_readers_disagree_on_is_named_and_left() {
         (TextFormat::Env, "a=x y\n", "a shell ends a value"),
         (TextFormat::Env, "a=x#y\n", "dotenv takes #"),
         (TextFormat::Env, "a=\"x\\n\"\n", "other escapes"),
-        (TextFormat::Env, "a='${x}'\n", "python-dotenv fills in"),
+        (TextFormat::Env, "a='${x}'\n", "python-dotenv expands"),
         (TextFormat::Env, "a = x\n", "a shell wants ="),
         (TextFormat::Env, "a= x\n", "a shell wants the value"),
         (TextFormat::Env, "a-b=x\n", "no variable of this name"),
@@ -189,7 +189,7 @@ fn what_readers_disagree_on_is_named_and_left() {
         let document = parse(format, text);
         let value = document.leaves().next().unwrap();
         let refusal = document.text_of(value).unwrap_err();
-        assert!(refusal.what.contains(said), "{text}: {refusal:?}");
+        assert!(refusal.what().contains(said), "{text}: {refusal:?}");
     }
 }
 
@@ -209,7 +209,7 @@ fn what_is_not_a_value_of_its_own_is_not_replaced() {
     ] {
         let document = parse(TextFormat::Yaml, text);
         let refusal = document.find(pointer).unwrap().check_replaceable().unwrap_err();
-        assert!(refusal.what.contains(said), "{text}: {refusal:?}");
+        assert!(refusal.what().contains(said), "{text}: {refusal:?}");
     }
     let document = parse(TextFormat::Yaml, "a: &unused b\n");
     assert!(document.find("/a").unwrap().check_replaceable().is_ok());
@@ -379,7 +379,7 @@ fn the_format_is_told_by_the_name() {
     ] {
         assert_eq!(TextFormat::of_name(name), Ok(format), "{name}");
     }
-    assert_eq!(TextFormat::of_name(".env.json").unwrap_err().what, "its name fits two formats: env and json");
+    assert_eq!(TextFormat::of_name(".env.json").unwrap_err().what(), "its name fits two formats: env and json");
 }
 
 #[test]
@@ -398,6 +398,6 @@ fn the_format_of_a_pipe_is_told_by_what_is_in_it() {
         ("", Err("its format was not recognized")),
     ] {
         let told = TextFormat::of_content(text);
-        assert_eq!(told.as_ref().map_err(|refusal| &*refusal.what), said.as_ref().map_err(|said| *said), "{text}");
+        assert_eq!(told.map_err(|refusal| refusal.what()), said.map_err(Into::into), "{text}");
     }
 }

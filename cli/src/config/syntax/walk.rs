@@ -19,7 +19,7 @@ use super::reading::{
     APPENDED, FoundToken, Leaf, Owner, Place, ReadError, Reading, Spot, Text, Tokens, Unescaped, ValueError, Written,
     parent, steps, unescaped,
 };
-use super::{Edit, Kind, Refusal, TextFormat, member};
+use super::{Edit, Kind, Reason, Refusal, TextFormat, member};
 
 /// A JSON text.
 pub(super) struct Walk {
@@ -103,7 +103,7 @@ impl Reading for Walk {
     }
 
     fn insert(&self, pointer: &str, plain: &str) -> Result<Edit, Refusal> {
-        let no_place = |_| Refusal::new(0, "there is no object to add it to", "add it with `fernseal edit`");
+        let no_place = |_| Refusal::at(0, Reason::NoObject);
         let steps = steps(pointer).map_err(no_place)?;
         let Some(((name, _), parent)) = steps.split_last().zip(parent(pointer)) else {
             return Err(no_place(Error::NotFound));

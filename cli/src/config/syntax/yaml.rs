@@ -12,7 +12,7 @@ use std::ops::Range;
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 use zeroize::Zeroizing;
 
-use super::{Document, Edit, Kind, Name, Quotes, Refusal, Syntax, Value, Values, splice};
+use super::{Document, Edit, Kind, Name, Quotes, Reason, Refusal, Syntax, Value, Values, splice};
 
 pub(super) struct Yaml;
 
@@ -32,11 +32,7 @@ impl Syntax for Yaml {
     fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
         if let Some(at) = text.find(['\u{85}', '\u{2028}', '\u{2029}']) {
             // These are line ends in YAML 1.1, and not in YAML 1.2.
-            return Err(Refusal::new(
-                at,
-                "a character that is a line break in YAML 1.1 but not in 1.2",
-                "write it as an escape",
-            ));
+            return Err(Refusal::at(at, Reason::YamlLineBreak));
         }
         let stream = found.push(Value::new(None, Name::Root, Kind::List, 0..text.len()));
         let mut open = vec![Open { index: stream, is_map: false, count: 0, member: None, is_merged: false }];
@@ -56,7 +52,7 @@ impl Syntax for Yaml {
                 Event::Alias(id) => {
                     aliases.insert(*id);
                     let mut value = Value::new(Some(parent.index), Name::None, Kind::Scalar, range.clone());
-                    value.unclear = refusal(range.start, "it is an alias of another value");
+                    value.unclear = refusal(range.start, Reason::YamlAlias);
                     value.held = value.unclear.clone();
                     value
                 }
@@ -68,8 +64,7 @@ impl Syntax for Yaml {
                 }
                 Event::Anchor(_, name) => {
                     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
-                        let what = "an anchor's name that ends earlier for readers of YAML 1.1";
-                        return Err(Refusal::new(range.start, what, "use only letters, digits, - and _"));
+                        return Err(Refusal::at(range.start, Reason::YamlAnchorName));
                     }
                     continue;
                 }
@@ -111,10 +106,10 @@ impl Syntax for Yaml {
                     if before.starts_with(':') {
                         value.span = at..at;
                         if value.inline && !text[at..].starts_with([' ', '\t', '\r', '\n']) {
-                            value.held = refusal(at, "readers disagree on a colon without a space after it");
+                            value.held = refusal(at, Reason::YamlColonWithoutSpace);
                         }
                     } else {
-                        value.held = refusal(end, "there is no value, not even a colon");
+                        value.held = refusal(end, Reason::YamlNoColon);
                     }
                 }
             } else {
@@ -122,7 +117,7 @@ impl Syntax for Yaml {
                 parent.count += 1;
             }
             if is_merged && is_leaf {
-                value.held = refusal(value.span.start, "it is merged into another map (<<)");
+                value.held = refusal(value.span.start, Reason::YamlMerged);
             }
             if let Some(id) = event.anchor_id() {
                 anchors.push((id, found.0.len()));
@@ -165,7 +160,7 @@ impl Syntax for Yaml {
         // If the map is the first thing in a list item, the dashes count as indentation.
         let indent: String = text[line..start].trim_start_matches('\u{feff}').chars().map(|_| ' ').collect();
         if !text[line..start].trim_start_matches('\u{feff}').chars().all(|char| matches!(char, ' ' | '-')) {
-            return Err(Refusal::new(start, "its members are not on lines of their own", "add it by hand"));
+            return Err(Refusal::at(start, Reason::MembersNotOnOwnLines));
         }
         let end = splice::line_end(text);
         let mut entry = format!("{indent}{}:", *key(name));
@@ -188,7 +183,7 @@ impl Syntax for Yaml {
         let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let dash = text[line..start].trim_start_matches('\u{feff}');
         if !dash.trim_start_matches(' ').strip_prefix('-').is_some_and(|rest| rest.chars().all(|char| char == ' ')) {
-            return Err(Refusal::new(start, "its items do not stand on lines of their own", "add one by hand"));
+            return Err(Refusal::at(start, Reason::ItemsNotOnOwnLines));
         }
         let written = if is_safe(plain, false) { Zeroizing::new(plain.to_owned()) } else { quoted(plain) };
         let at = end_to_add_below(document, *last)?;
@@ -210,18 +205,18 @@ impl Syntax for Yaml {
 fn end_to_add_below(document: &Document, index: usize) -> Result<usize, Refusal> {
     let at = splice::end(document, index);
     if document.values.iter().any(|value| value.unclear.is_some() && value.span.end == at) {
-        return Err(Refusal::new(at, "readers disagree on the value above", "add it by hand"));
+        return Err(Refusal::at(at, Reason::UnclearValueAbove));
     }
     Ok(at)
 }
 
 fn invalid(offset: usize) -> Refusal {
-    Refusal::new(offset, "invalid YAML", "check the file with a YAML linter")
+    Refusal::at(offset, Reason::InvalidYaml)
 }
 
 #[allow(clippy::unnecessary_wraps)] // the fields of a value are options
-fn refusal(offset: usize, what: &'static str) -> Option<Box<Refusal>> {
-    Some(Box::new(Refusal::new(offset, what, "write the value itself there, plain or in quotes")))
+fn refusal(offset: usize, reason: Reason) -> Option<Box<Refusal>> {
+    Some(Box::new(Refusal::at(offset, reason)))
 }
 
 /// Marks the values that aliases repeat: changing one would change the others.
@@ -235,7 +230,7 @@ fn hold_anchored(found: &mut Values, anchors: &[(usize, usize)], aliases: &BTree
         is_used[index] = used.contains(&index) || found.0[index].parent.is_some_and(|parent| is_used[parent]);
         let value = &mut found.0[index];
         if is_used[index] && value.is_leaf() && value.held.is_none() {
-            value.held = refusal(value.span.start, "an alias refers to it");
+            value.held = refusal(value.span.start, Reason::YamlAliased);
         }
     }
 }
@@ -265,7 +260,7 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
     let plain = if value.span.is_empty() { Cow::Borrowed("") } else { plain };
     match style {
         ScalarStyle::Plain if value.inline && plain.starts_with('?') => {
-            value.held = refusal(start, "? between brackets begins a name for readers of YAML 1.1");
+            value.held = refusal(start, Reason::YamlQuestionMark);
             value.unclear = value.held.clone();
         }
         ScalarStyle::Plain if tag == Some(true) => {}
@@ -282,15 +277,15 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
             value.quotes = Quotes::Block;
             match block_span(text, start) {
                 Ok(span) => value.span = span,
-                Err(what) => {
-                    value.held = refusal(start, what);
-                    value.unclear = refusal(start, what);
+                Err(reason) => {
+                    value.held = refusal(start, reason);
+                    value.unclear = value.held.clone();
                 }
             }
         }
     }
     if tag == Some(false) {
-        value.held = refusal(start, "its tag requires a type that a token does not have");
+        value.held = refusal(start, Reason::YamlTypedTag);
         if value.kind == Kind::String {
             value.kind = Kind::Scalar;
         }
@@ -298,7 +293,7 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
     let behind = &text[value.span.end..];
     let blank = &behind[..behind.len() - behind.trim_start_matches([' ', '\t', '\r', '\n']).len()];
     if blank.trim_start_matches([' ', '\t']).contains('\t') && value.held.is_none() {
-        value.held = refusal(start, "a line with a tab follows, which some readers reject after a quoted value");
+        value.held = refusal(start, Reason::YamlTabFollows);
     }
     if value.quotes == Quotes::Block || text[value.inside()] != *plain {
         value.decoded = Some(Zeroizing::new(plain.into_owned()));
@@ -307,15 +302,15 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
 
 /// Returns the span of the block scalar whose content begins at `content`: from its `|` or `>` to the end of its last
 /// line that is not blank.
-fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> {
+fn block_span(text: &str, content: usize) -> Result<Range<usize>, Reason> {
     let before = text[..content].trim_end_matches([' ', '\t', '\r', '\n']);
     let header = &before[before.rfind([' ', '\t', '\n']).map_or(0, |at| at + 1)..];
     if !matches!(header, "|" | ">" | "|-" | ">-" | "|+" | ">+") {
-        return Err("the first line of the block scalar says more than | or >");
+        return Err(Reason::YamlBlockHeader);
     }
     let start = before.len() - header.len();
     let Some(lines) = text[before.len()..].find('\n').map(|at| before.len() + at + 1) else {
-        return Err("a block scalar without lines");
+        return Err(Reason::YamlBlockWithoutLines);
     };
     let (mut at, mut end, mut indent) = (lines, None, None);
     for line in text[lines..].split_inclusive('\n') {
@@ -327,16 +322,16 @@ fn block_span(text: &str, content: usize) -> Result<Range<usize>, &'static str> 
             break;
         }
         if !line.ends_with('\n') {
-            return Err("readers disagree on whether its last line ends with a line break");
+            return Err(Reason::YamlBlockEnd);
         }
         if !is_blank {
             end = Some(at + content.len());
         } else if indent.is_none() && width > 0 {
-            return Err("the first lines of the block scalar are blank");
+            return Err(Reason::YamlBlockBeginsBlank);
         }
         at += line.len();
     }
-    end.map(|end| start..end).ok_or("a block scalar without lines")
+    end.map(|end| start..end).ok_or(Reason::YamlBlockWithoutLines)
 }
 
 /// Returns `plain` as it is written in place of `value`.
