@@ -40,14 +40,15 @@ use crate::config::text::{ConfigText, FormatSource, Place, SealedValue};
 use crate::context::Context;
 use crate::env::{self, CONFIG};
 use crate::error::{
-    Bug, ConfigFailure, Failure, FileFailure, Flaw, Question, Result, SkipReason, TerminalFailure, UsageFailure,
+    Bug, ConfigFailure, Failure, FileFailure, Flaw, LockNotice, Question, Result, SkipReason, TerminalFailure,
+    UsageFailure,
 };
 use crate::interrupt;
 use crate::keys::Keyring;
 use crate::output::Report;
 use crate::output::terminal::{Answer, Prompts};
-use crate::quote::{is_key_text, shown};
-use crate::store::{self, Caveats, ConfigFile, ConfigPath, Found, Glob, Identity, Lock, Notice, Selection};
+use crate::quote::is_key_text;
+use crate::store::{self, Caveats, ConfigFile, ConfigPath, Found, Glob, Identity, Lock, Selection};
 use crate::time::{self, MaxAge};
 use crate::tokens;
 
@@ -89,18 +90,11 @@ fn lock(config: &Path, wait: Duration, context: &Context) -> Result<Lock> {
 }
 
 /// Prints a notice about a lock.
-pub(crate) fn tell_notice(notice: Notice, context: &Context) {
-    match notice {
-        Notice::Waiting(text) => context.report.note(text),
-        Notice::Unlocked(text) => context.report.warn(text),
-        Notice::Removed(path) => {
-            context.report.note(format_args!("removed {}, left by a run that was killed", shown(&path)));
-        }
-        Notice::Rescued(config, save) => context.report.warn(format_args!(
-            "a killed run was replacing {} when another program saved it; that save is now in {}: compare the two",
-            shown(&config),
-            shown(&save)
-        )),
+pub(crate) fn tell_notice(notice: LockNotice, context: &Context) {
+    if notice.is_warning() {
+        context.report.warn(notice);
+    } else {
+        context.report.note(notice);
     }
 }
 

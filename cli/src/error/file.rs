@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::str::Utf8Error;
 
 use super::{Cause, Exit, Message, SkipReason, message};
@@ -394,6 +395,33 @@ impl Refused {
     /// Returns the refusal inside an error, if there is one.
     pub(crate) fn of(error: &io::Error) -> Option<Self> {
         error.get_ref()?.downcast_ref().cloned()
+    }
+}
+
+/// What this program observed where the system reported no error. It travels as an [`io::Error`], beside those of the
+/// system.
+#[derive(Debug)]
+pub(crate) enum Observed {
+    /// The file system gives the file this mode instead of the one that was set.
+    OtherMode { mode: u32 },
+    /// The process that removes secrets from memory after this one has ended did not start.
+    SweeperFailed { status: ExitStatus },
+}
+
+impl fmt::Display for Observed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherMode { mode } => write!(f, "the file system makes it {mode:03o}"),
+            Self::SweeperFailed { status } => write!(f, "the process that would remove it: {status}"),
+        }
+    }
+}
+
+impl Error for Observed {}
+
+impl From<Observed> for io::Error {
+    fn from(observed: Observed) -> Self {
+        Self::other(observed)
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) enum Holder {
 }
 
 /// Returns who holds the lock of `directory`, as far as known. The note about waiting uses it too.
-pub(crate) fn held_by(directory: &Path, holder: Option<Holder>) -> String {
+pub(super) fn held_by(directory: &Path, holder: Option<Holder>) -> String {
     let directory = shown(directory);
     match holder {
         Some(Holder::Process(pid)) => format!("process {pid} holds the lock on {directory}"),

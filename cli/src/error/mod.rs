@@ -18,6 +18,7 @@ mod exit;
 mod file;
 mod key;
 mod lock;
+mod notice;
 mod program;
 mod rotation;
 mod skip;
@@ -36,12 +37,13 @@ pub(crate) use bug::Bug;
 pub(crate) use config::{Aim, ConfigFailure, Flaw, JsonFlaw, Suggestions, TextPosition};
 pub(crate) use encryption::EncryptionFailure;
 pub(crate) use exit::Exit;
-pub(crate) use file::{CopyKind, FileFailure, Property, Refused, Step};
+pub(crate) use file::{CopyKind, FileFailure, Observed, Property, Refused, Step};
 pub(crate) use key::{
     CommandFlaw, HomeFileFlaw, KeyFailure, KeySource, KeyTextFlaw, NamedBy, ReadFrom, StoreFlaw, VolatileFileSystem,
     volatile_warning,
 };
-pub(crate) use lock::{Holder, LockFailure, held_by};
+pub(crate) use lock::{Holder, LockFailure};
+pub(crate) use notice::{Caveat, KeyCaveat, LockNotice, NoLock};
 pub(crate) use program::{ProgramFailure, StartFlaw};
 pub(crate) use rotation::RotationFailure;
 pub(crate) use skip::{NotSelected, SkipReason};

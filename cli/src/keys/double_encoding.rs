@@ -6,6 +6,7 @@ use std::rc::Rc;
 use fernseal_core::{MasterKey, stack};
 
 use crate::env::USED_STACK;
+use crate::error::KeyCaveat;
 use crate::keys::Master;
 use crate::output::Report;
 use crate::quote::is_key_text;
@@ -13,9 +14,7 @@ use crate::quote::is_key_text;
 /// Warns if `key` was encoded twice. The key is still used, because configs may be encrypted with it.
 pub(super) fn warn_if_encoded_twice(key: &MasterKey, source: &str, report: &Report) {
     if encoded_twice(key).is_some() {
-        report.warn(format_args!(
-            "the master key from {source} is base64-encoded twice: decoding it gives the text of a key (see base64 -d)"
-        ));
+        report.warn(KeyCaveat::EncodedTwice { source: source.to_owned() });
     }
 }
 

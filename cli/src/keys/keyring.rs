@@ -10,7 +10,7 @@ use ctutils::CtEq;
 use fernseal_core::MasterKey;
 
 use crate::env::{self, KEY, KEY_COMMAND, KEY_FILE, Unset};
-use crate::error::{Consequence, KeyFailure, KeySource, NoPrompt, ReadFrom, Result};
+use crate::error::{Consequence, KeyCaveat, KeyFailure, KeySource, NoPrompt, ReadFrom, Result};
 use crate::keys::double_encoding::warn_if_encoded_twice;
 use crate::keys::left_behind::{self, LeftBehind};
 use crate::keys::source::{Found, KeyOptions, KeyPlace, Source, parse, places, previous_sources, sources};
@@ -72,7 +72,7 @@ impl Keyring {
         };
         warn_if_encoded_twice(&current, &source.0, report);
         if current.is_short() {
-            report.warn("the master key is shorter than 16 bytes, and can be guessed: rotate to a new one");
+            report.warn(KeyCaveat::Short);
         }
         let mut keys = vec![current];
         for source in previous_sources() {

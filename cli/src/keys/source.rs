@@ -18,7 +18,9 @@ use zeroize::Zeroizing;
 use crate::env::{
     self, KEY, KEY_COMMAND, KEY_FILE, KEY_VARIABLES, PREVIOUS, PREVIOUS_COMMAND, PREVIOUS_FILE, USED_STACK, variable,
 };
-use crate::error::{Failure, HomeFileFlaw, KeyFailure, KeySource, KeyTextFlaw, NamedBy, ReadFrom, Refused, Result};
+use crate::error::{
+    Failure, HomeFileFlaw, KeyCaveat, KeyFailure, KeySource, KeyTextFlaw, NamedBy, ReadFrom, Refused, Result,
+};
 use crate::keys::double_encoding::warn_if_encoded_twice;
 use crate::keys::{Master, command, derive};
 use crate::output::Report;
@@ -307,15 +309,9 @@ fn read_key_file(path: &Path, report: Option<&Report>) -> Result<Zeroizing<Strin
         && meta.permissions().mode() & 0o077 != 0
         && !is_handed_over(path, &file, &meta)
     {
-        let advice = match geteuid().as_raw() {
-            user if user == 0 || user == meta.uid() => "run chmod 600 on it".to_owned(),
-            _ => format!("it belongs to another user ({}), who can change that", meta.uid()),
-        };
-        report.advise(format_args!(
-            "key file {} can be used by others (mode {:03o}): {advice}",
-            shown(path),
-            meta.permissions().mode() & 0o777
-        ));
+        let owner = Some(meta.uid()).filter(|owner| ![0, *owner].contains(&geteuid().as_raw()));
+        let mode = meta.permissions().mode() & 0o777;
+        report.advise(KeyCaveat::Shared { path: path.to_owned(), mode, owner });
     }
     let mut text = Zeroizing::new(String::with_capacity(256));
     file.take(MAX_KEY_FILE).read_to_string(&mut text).map_err(unreadable)?;

@@ -8,28 +8,25 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use super::reopen_readable;
-use crate::error::{FileFailure, Result};
+use crate::error::{Caveat, FileFailure, Result};
 use crate::platform;
-use crate::quote::shown;
 
-/// Warnings for the user about a write that succeeded: what the file system does not support, one sentence each. Any
-/// other shortcoming is an error.
-pub(crate) type Caveats = Vec<String>;
+/// The caveats of a write that succeeded.
+pub(crate) type Caveats = Vec<Caveat>;
 
 /// Syncs a directory, so that the names in it survive a power failure. Returns a caveat if the file system cannot sync
 /// directories, and fails on any other error. `file` is an open file in the directory, if there is one.
 pub(super) fn sync_directory(dir: &OwnedFd, file: Option<&File>, path: &Path) -> Result<Caveats> {
     match sync(dir, file) {
         Ok(None) => Ok(Caveats::new()),
-        Ok(Some(error)) => Ok(vec![unsynced(&error, path)]),
+        Ok(Some(error)) => Ok(vec![unsynced(error, path)]),
         Err(error) => Err(FileFailure::Unsynced { path: path.to_owned(), error: error.into() }.into()),
     }
 }
 
 /// Returns the caveat for a directory that cannot be synced.
-pub(super) fn unsynced(error: &io::Error, path: &Path) -> String {
-    let path = shown(path);
-    format!("the directory of {path} cannot be synced ({error}): a power failure could undo the change")
+pub(super) fn unsynced(error: io::Error, path: &Path) -> Caveat {
+    Caveat::Unsynced { path: path.to_owned(), error: error.into() }
 }
 
 /// Syncs a directory. Returns `Ok(Some(error))` if the file system does not support it.

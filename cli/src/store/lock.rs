@@ -28,13 +28,14 @@ use rustix::process::{Pid, geteuid, test_kill_process};
 use super::names::{parse_temporary, temporary_of};
 use super::tree::Tree;
 use super::{ConfigPath, Found, parent, temporary};
-use crate::error::{Failure, Holder, LockFailure, Result, held_by};
+use crate::error::{Failure, Holder, LockFailure, LockNotice, NoLock, Result};
 use crate::interrupt;
 use crate::platform;
-use crate::quote::shown;
 
 /// The name of the lock file.
 const NAME: &str = ".fernseal.lock";
+/// Why a directory cannot be locked whose lock file was not made by this program.
+const FOREIGN: NoLock = NoLock::Foreign { file: NAME };
 /// The size limit of a lock file, which contains only a process id. A larger file was not made by this program.
 const MAX_LOCK: i64 = 32;
 /// The pause between two attempts: it starts with the first and doubles up to the second.
@@ -50,22 +51,9 @@ pub(crate) struct Lock {
 /// Device and inode.
 type FileId = (u64, u64);
 
-/// Something to tell the user besides the result.
-pub(crate) enum Notice {
-    /// Another run holds the lock, and this run waits for it.
-    Waiting(String),
-    /// The directory cannot be locked, for this reason.
-    Unlocked(String),
-    /// This file, which a killed run had left, was removed.
-    Removed(PathBuf),
-    /// A killed run had displaced a file that another program had just saved at the first path. It is at the second
-    /// path now.
-    Rescued(PathBuf, PathBuf),
-}
-
 /// Locks the directories of `configs`, and waits for other runs that hold one. All runs lock in the same order (by
 /// device and inode), so they cannot deadlock. From here on, a signal only requests a stop.
-pub(crate) fn lock(configs: &[ConfigPath], wait: Duration, tell: &dyn Fn(Notice)) -> Result<Lock> {
+pub(crate) fn lock(configs: &[ConfigPath], wait: Duration, tell: &dyn Fn(LockNotice)) -> Result<Lock> {
     interrupt::listen();
     let mut directories: BTreeMap<FileId, Directory> = BTreeMap::new();
     let mut last = None;
@@ -101,7 +89,7 @@ pub(crate) fn lock(configs: &[ConfigPath], wait: Duration, tell: &dyn Fn(Notice)
 impl Lock {
     /// Removes the temporary files that killed runs left in the locked directories, except in those that `find` has
     /// searched already.
-    pub(crate) fn remove_leftovers(&self, tell: &dyn Fn(Notice)) {
+    pub(crate) fn remove_leftovers(&self, tell: &dyn Fn(LockNotice)) {
         for Held { directory, .. } in self.held.values().filter(|held| !held.directory.is_searched) {
             // If the directory cannot be listed, its files stay.
             let Ok(tree) = Tree::open(&directory.path) else { continue };
@@ -115,7 +103,7 @@ impl Lock {
 
     /// Does the same as [`Self::remove_leftovers`], and removes the temporary files that `find` found elsewhere, where
     /// no other run is writing.
-    pub(crate) fn remove_found_leftovers(&self, found: &Found, tell: &dyn Fn(Notice)) {
+    pub(crate) fn remove_found_leftovers(&self, found: &Found, tell: &dyn Fn(LockNotice)) {
         self.remove_leftovers(tell);
         for leftover in &found.leftovers {
             let Ok((dir, _)) = leftover.open_directory() else { continue };
@@ -137,14 +125,14 @@ impl Lock {
 /// Removes a file that a killed run left under a temporary name. If it is neither the file that the run wrote nor the
 /// one that it was replacing, another program saved it just before the run was killed. Then it is kept, under a visible
 /// name.
-fn clear(leftover: &ConfigPath, tell: &dyn Fn(Notice)) {
+fn clear(leftover: &ConfigPath, tell: &dyn Fn(LockNotice)) {
     // Every error is ignored: a file that cannot be removed does no harm.
     let Ok((dir, name)) = leftover.open_directory() else { return };
     let Some(parsed) = parse_temporary(&name) else { return };
     let Ok(stat) = rustix::fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW) else { return };
     if parsed.marks.is_none_or(|marks| temporary::is_expected(&stat, marks)) {
         if leftover.remove().is_ok() {
-            tell(Notice::Removed(leftover.path.clone()));
+            tell(LockNotice::Removed { path: leftover.path.clone() });
         }
         return;
     }
@@ -157,7 +145,7 @@ fn clear(leftover: &ConfigPath, tell: &dyn Fn(Notice)) {
             Err(_) => return,
             Ok(_) => {
                 let beside = |name| leftover.path.with_file_name(name);
-                return tell(Notice::Rescued(beside(target), beside(save.as_os_str())));
+                return tell(LockNotice::Rescued { config: beside(target), save: beside(save.as_os_str()) });
             }
         }
     }
@@ -194,25 +182,21 @@ enum Attempt {
     /// Another process holds the lock; this is the holder, if known.
     Busy(Option<Holder>),
     /// The directory cannot be locked, for this reason.
-    Impossible(String),
+    Impossible(NoLock),
     /// This process has too many open files.
     OutOfFiles(io::Error),
 }
 
 impl Directory {
     /// Waits for the lock until `deadline`. Returns `None` if the directory cannot be locked at all.
-    fn acquire(&self, wait: Duration, deadline: Instant, tell: &dyn Fn(Notice)) -> Result<Option<File>> {
+    fn acquire(&self, wait: Duration, deadline: Instant, tell: &dyn Fn(LockNotice)) -> Result<Option<File>> {
         let begun = Instant::now();
         let (mut pause, mut told) = (PAUSES.0, false);
         loop {
             let holder = match self.attempt() {
                 Attempt::Held(file) => return Ok(Some(file)),
                 Attempt::Impossible(why) => {
-                    tell(Notice::Unlocked(format!(
-                        "the directory {} cannot be locked ({why}); each file is still compared with what was read \
-                         before it is replaced",
-                        shown(&self.path)
-                    )));
+                    tell(LockNotice::Unlocked { directory: self.path.clone(), why });
                     return Ok(None);
                 }
                 Attempt::OutOfFiles(error) => return Err(too_many(error)),
@@ -225,7 +209,7 @@ impl Directory {
             }
             if !told && now - begun >= SILENT {
                 told = true;
-                tell(Notice::Waiting(format!("waiting: {}", held_by(&self.path, holder))));
+                tell(LockNotice::Waiting { directory: self.path.clone(), holder });
             }
             thread::sleep(pause.min(deadline - now));
             pause = (pause * 2).min(PAUSES.1);
@@ -235,7 +219,7 @@ impl Directory {
     fn attempt(&self) -> Attempt {
         let impossible = |error: Errno| match io::Error::from(error) {
             error if is_out_of_files(&error) => Attempt::OutOfFiles(error),
-            error => Attempt::Impossible(error.to_string()),
+            error => Attempt::Impossible(NoLock::Failed(error.into())),
         };
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let mut file = match rustix::fs::openat(&self.dir, NAME, flags, Mode::empty()) {
@@ -253,7 +237,7 @@ impl Directory {
                 return match rustix::fs::statat(&self.dir, NAME, AtFlags::SYMLINK_NOFOLLOW) {
                     Err(Errno::NOENT) => Attempt::Busy(None),
                     Ok(stat) if self.is_trusted(&stat) => Attempt::Busy(Some(Holder::User(Uid::from_raw(stat.st_uid)))),
-                    Ok(_) => Attempt::Impossible(foreign()),
+                    Ok(_) => Attempt::Impossible(FOREIGN),
                     Err(_) => impossible(error),
                 };
             }
@@ -262,7 +246,7 @@ impl Directory {
         let stat = match rustix::fs::fstat(&file) {
             Ok(stat) if platform::links(&stat) == 0 => return Attempt::Busy(None),
             Ok(stat) if self.is_trusted(&stat) => stat,
-            Ok(_) => return Attempt::Impossible(foreign()),
+            Ok(_) => return Attempt::Impossible(FOREIGN),
             Err(error) => return impossible(error),
         };
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -270,7 +254,7 @@ impl Directory {
             // Users without write permission in the directory can open this file and hold its lock, so this program did
             // not make it.
             Err(Errno::WOULDBLOCK) if platform::mode(&stat) & 0o7777 & !self.lock_mode() != 0 => {
-                return Attempt::Impossible(foreign());
+                return Attempt::Impossible(FOREIGN);
             }
             Err(Errno::WOULDBLOCK) => return Attempt::Busy(holder(&mut file)),
             Err(Errno::INTR) => return Attempt::Busy(None),
@@ -347,10 +331,6 @@ fn holder(file: &mut File) -> Option<Holder> {
         Ok(()) | Err(Errno::PERM) => Some(Holder::Process(pid)),
         Err(_) => None,
     }
-}
-
-fn foreign() -> String {
-    format!("the file {NAME} in it is not a lock of those who may write there")
 }
 
 fn id(stat: &Stat) -> FileId {

@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 use super::MAX_CONFIG;
 use super::names::random_digits;
 use super::{open_dir, open_dir_in, reopen_readable};
-use crate::error::{FileFailure, ProgramFailure, Result, UsageFailure};
+use crate::error::{FileFailure, Observed, ProgramFailure, Result, UsageFailure};
 use crate::interrupt;
 use crate::platform::{self, is_same_start, pid_namespace, start_of};
 
@@ -178,7 +178,7 @@ impl Owner {
 /// and the sweeper for it. It has its own process group, so signals from the terminal do not reach it.
 fn start_sweeper(folder: &Path, open: OwnedFd) -> io::Result<()> {
     let status = sweeper(folder, &[])?.stdin(open).status()?;
-    if status.success() { Ok(()) } else { Err(io::Error::other(format!("the process that would remove it: {status}"))) }
+    if status.success() { Ok(()) } else { Err(Observed::SweeperFailed { status }.into()) }
 }
 
 fn sweeper(folder: &Path, options: &[&str]) -> io::Result<Command> {

@@ -25,7 +25,7 @@ pub(crate) use backups::Backups;
 pub(crate) use durable::Caveats;
 pub(crate) use file::{ConfigFile, ConfigPath, Identity};
 pub(crate) use find::{Found, find, left_out};
-pub(crate) use lock::{Lock, Notice, lock};
+pub(crate) use lock::{Lock, lock};
 pub(crate) use memory::{MemoryFile, MemoryFolder, sweep};
 pub(crate) use merge_file::merge_lines;
 pub(crate) use names::backup_stamp;

@@ -26,10 +26,11 @@ use super::file::digest;
 use super::names::{BACKUP_MARK, STAMP_LEN};
 use super::temporary::{Replaced, Temporary, create_exclusively, mark_of};
 use super::{Caveats, ConfigFile, open_dir, open_dir_in, owners, parent, stat_and_open};
-use crate::error::{Cause, CopyKind, Failure, FileFailure, KeyFailure, Property, Refused, Result, Step, UsageFailure};
+use crate::error::{
+    Cause, Caveat, CopyKind, Failure, FileFailure, KeyFailure, Observed, Property, Refused, Result, Step, UsageFailure,
+};
 use crate::interrupt;
 use crate::platform::{self, attribute, attribute_names, create_nameless, link_nameless, set_attribute};
-use crate::quote::shown;
 
 impl ConfigFile {
     /// Replaces the config's content durably, and keeps its owner, mode and attributes. Fails if the file has changed
@@ -43,7 +44,7 @@ impl ConfigFile {
         self.refuse_changed()?;
         let was_read = |stat: &Stat, old: &File| self.is_what_was_read(stat, old);
         match file.put_over(&self.name, &self.stat, was_read).map_err(|error| failed(Step::Replace, error))? {
-            Replaced::Done { old: Some(left) } => caveats.push(left_behind(&self.config.path, &left)),
+            Replaced::Done { old: Some(left) } => caveats.push(old_left(&self.config.path, &left)),
             Replaced::Done { old: None } => {}
             Replaced::Changed => return Err(self.changed()),
             Replaced::Displaced { save } => return Err(saved_while_replaced(&self.config.path, &save)),
@@ -212,8 +213,8 @@ impl ConfigFile {
             }
             match set_attribute(&file.file, &name, &value) {
                 Err(error @ Errno::OPNOTSUPP) if name.as_bytes().starts_with(b"user.") => {
-                    let path = shown(&self.config.path);
-                    caveats.push(format!("{path} has lost its {}: {}", property(), io::Error::from(error)));
+                    let path = self.config.path.clone();
+                    caveats.push(Caveat::AttributeLost { path, property: property(), error: error.into() });
                 }
                 set => set.map_err(|error| failed(property(), error.into()))?,
             }
@@ -238,7 +239,7 @@ fn set_mode(file: &File, mode: u32) -> io::Result<()> {
         _ if now & !0o100 == mode & !0o100 => Ok(()),
         Err(error) => Err(error.into()),
         // Some file systems ignore the call and report success.
-        Ok(()) => Err(io::Error::other(format!("the file system makes it {now:03o}"))),
+        Ok(()) => Err(Observed::OtherMode { mode: now }.into()),
     }
 }
 
@@ -360,7 +361,7 @@ impl Output {
         if let Some(before) = &self.before {
             let is_before = |stat: &Stat, _: &File| mark_of(stat) == mark_of(before);
             match file.put_over(&self.name, before, is_before).map_err(|error| failed(Step::Replace, error))? {
-                Replaced::Done { old: Some(left) } => caveats.push(left_behind(&self.path, &left)),
+                Replaced::Done { old: Some(left) } => caveats.push(old_left(&self.path, &left)),
                 Replaced::Done { old: None } => {}
                 Replaced::Changed => return Err(FileFailure::Changed { path: self.path.clone() }.into()),
                 Replaced::Displaced { save } => return Err(saved_while_replaced(&self.path, &save)),
@@ -418,7 +419,7 @@ pub(crate) fn create_key(path: &Path, text: &str, unsyncable: Unsyncable) -> Res
     })?;
     let error = match sync(&dir, None) {
         Ok(None) => return Ok(Caveats::new()),
-        Ok(Some(error)) if unsyncable == Unsyncable::Tell => return Ok(vec![unsynced(&error, path)]),
+        Ok(Some(error)) if unsyncable == Unsyncable::Tell => return Ok(vec![unsynced(error, path)]),
         Ok(Some(error)) | Err(error) => error,
     };
     remove_unused(&dir, name);
@@ -588,9 +589,8 @@ fn make_directories(root: &Path, relative: &Path) -> io::Result<OwnedFd> {
 }
 
 /// Returns the caveat for a replaced file that is still there under another name.
-fn left_behind(path: &Path, left: &OsStr) -> String {
-    let left = parent(path).join(left);
-    format!("the old content of {} cannot be removed: remove {} by hand", shown(path), shown(&left))
+fn old_left(path: &Path, left: &OsStr) -> Caveat {
+    Caveat::OldLeft { path: path.to_owned(), left: parent(path).join(left) }
 }
 
 /// Returns the failure for a config that another program saved during the exchange. The saved version is now called
