@@ -109,7 +109,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
             Ok(caveats) => super::tell_caveats(caveats, context),
             Err(failure) if source.is_unchanged()? => return Err(failure),
             Err(_) => {
-                let (path, caveats) = source.write_beside("edited", &time::stamp(time::now()), &pieces)?;
+                let (path, caveats) = source.keep_edited(&time::stamp(time::now()), &pieces)?;
                 super::tell_caveats(caveats, context);
                 return Ok(Saving::Beside(path));
             }

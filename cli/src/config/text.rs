@@ -19,6 +19,7 @@ use crate::error::{
     Advice, Aim, Bug, ConfigFailure, Failure, JsonFlaw, Result, Suggestions, TextPosition, TokenFailure,
 };
 use crate::quote::{Pointer, is_key_text, shown};
+use crate::store;
 use crate::time::{self, MaxAge};
 
 pub(crate) use super::syntax::{Edit, FormatSource, Kind, Place, Refusal, TextFormat, Unescaped, ValueError};
@@ -109,7 +110,8 @@ impl ConfigText {
             ConfigFailure::NotUtf8 { config: path.clone(), offset }
         })?);
         let text = Arc::new(text);
-        let reading = syntax::read(&path.file_name().unwrap_or_default().to_string_lossy(), source, &text);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let reading = syntax::read(store::name_without_copy_mark(&name), source, &text);
         let found = reading.tokens().map_err(|error| unreadable(&path, &text, error))?;
         if reading.obstacle().is_some() && is_key_text(&text) {
             return Err(ConfigFailure::IsMasterKey { config: path }.into());
@@ -506,6 +508,14 @@ mod tests {
 
     fn pointers(text: &str) -> Vec<String> {
         document(text).tokens.into_iter().map(|token| token.pointer.to_string()).collect()
+    }
+
+    #[test]
+    fn a_copy_is_read_in_the_format_of_its_config() {
+        for name in ["c.yaml", "c.yaml.backup.20261124_040929", "c.yaml.edited.20261124_040929_2", "c.yaml.saved.1"] {
+            let document = ConfigText::parse(name, b"a: b\n".to_vec(), FormatSource::Name).unwrap();
+            assert_eq!(document.format(), Some(TextFormat::Yaml), "{name}");
+        }
     }
 
     #[test]

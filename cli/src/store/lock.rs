@@ -25,7 +25,7 @@ use rustix::fs::{AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, Stat, Uid
 use rustix::io::Errno;
 use rustix::process::{Pid, geteuid, test_kill_process};
 
-use super::names::{parse_temporary, temporary_of};
+use super::names::{SAVED_MARK, parse_temporary, temporary_of};
 use super::tree::Tree;
 use super::{ConfigPath, Found, parent, temporary};
 use crate::error::{Failure, Holder, LockFailure, LockNotice, NoLock, Result};
@@ -139,7 +139,7 @@ fn clear(leftover: &ConfigPath, tell: &dyn Fn(LockNotice)) {
     let target = OsStr::from_bytes(parsed.target);
     for attempt in 1..100 {
         let mut save = target.to_owned();
-        save.push(format!(".saved.{attempt}"));
+        save.push(format!("{SAVED_MARK}{attempt}"));
         match platform::move_to_new(&dir, &name, &save) {
             Err(Errno::EXIST) => {}
             Err(_) => return,

@@ -28,7 +28,7 @@ pub(crate) use find::{Found, find, left_out};
 pub(crate) use lock::{Lock, lock};
 pub(crate) use memory::{MemoryFile, MemoryFolder, sweep};
 pub(crate) use merge_file::merge_lines;
-pub(crate) use names::backup_stamp;
+pub(crate) use names::{backup_stamp, name_without_copy_mark};
 pub(crate) use nearest::nearest_above;
 pub(crate) use search::could_hold;
 pub(crate) use selection::{Glob, Selection};

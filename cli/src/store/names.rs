@@ -1,4 +1,4 @@
-//! The file names that the program makes and recognizes: temporary files and backups.
+//! The file names that the program makes and recognizes: temporary files, backups and other copies of configs.
 //!
 //! This module only builds and parses names; it touches no file. Change it when a name's format changes.
 
@@ -9,6 +9,10 @@ use std::path::Path;
 
 /// Separates a config's name from the time stamp in the name of its backup.
 pub(super) const BACKUP_MARK: &str = ".backup.";
+/// The same for an edited text that could not become the config.
+pub(super) const EDITED_MARK: &str = ".edited.";
+/// Separates a config's name from a number in the name of what another program saved to it while a run was killed.
+pub(super) const SAVED_MARK: &str = ".saved.";
 /// The length of a backup's time stamp, such as `20261124_040929`.
 pub(super) const STAMP_LEN: usize = 15;
 
@@ -92,6 +96,14 @@ pub(super) fn backup_parts(file: &[u8]) -> Option<(&[u8], &str, u32)> {
     Some((&file[..mark], stamp, count))
 }
 
+/// Returns the name of the config that a file is a copy of, or the name of the file itself. A copy has the format of its
+/// config.
+pub(crate) fn name_without_copy_mark(file: &str) -> &str {
+    let is_stamp = |stamp: &str| stamp.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+    let copied = [BACKUP_MARK, EDITED_MARK, SAVED_MARK].iter().find_map(|mark| file.rsplit_once(mark));
+    copied.filter(|(_, stamp)| is_stamp(stamp)).map_or(file, |(config, _)| config)
+}
+
 /// Returns sixteen random hex digits, which make a name unique.
 pub(super) fn random_digits() -> io::Result<String> {
     Ok(format!("{:016x}", getrandom::u64().map_err(io::Error::other)?))
@@ -117,6 +129,19 @@ mod tests {
         ] {
             assert_eq!(backup_parts(file), parts, "{}", file.escape_ascii());
             assert_eq!(backup_stamp(Path::new(OsStr::from_bytes(file))), parts.map(|(_, stamp, _)| stamp));
+        }
+    }
+
+    #[test]
+    fn a_copys_name_tells_that_of_its_config() {
+        for (file, config) in [
+            ("a.json.backup.20261124_040929", "a.json"),
+            (".env.edited.20261124_040929_2", ".env"),
+            ("a.yaml.saved.1", "a.yaml"),
+            ("a.saved.json", "a.saved.json"),
+            ("a.json", "a.json"),
+        ] {
+            assert_eq!(name_without_copy_mark(file), config);
         }
     }
 

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::names::{backup_parts, temporary_of};
+use super::names::{EDITED_MARK, SAVED_MARK, backup_parts, temporary_of};
 
 /// The endings of configs' names.
 const ENDINGS: [&str; 9] = [".json", ".jsonc", ".yaml", ".yml", ".toml", ".env", ".ini", ".conf", ".properties"];
@@ -23,8 +23,8 @@ pub(super) fn is_ours(name: &OsStr) -> bool {
     let holds = |mark: &str| bytes.windows(mark.len()).any(|part| part == mark.as_bytes());
     temporary_of(name).is_some()
         || backup_parts(bytes).is_some()
-        || holds(".edited.")
-        || holds(".saved.")
+        || holds(EDITED_MARK)
+        || holds(SAVED_MARK)
         || bytes.starts_with(b".fernseal.")
 }
 

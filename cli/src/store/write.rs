@@ -23,7 +23,7 @@ use rustix::io::Errno;
 
 use super::durable::{sync, sync_directory, unsynced};
 use super::file::digest;
-use super::names::{BACKUP_MARK, STAMP_LEN};
+use super::names::{BACKUP_MARK, EDITED_MARK, STAMP_LEN};
 use super::temporary::{Replaced, Temporary, create_exclusively, mark_of};
 use super::{Caveats, ConfigFile, open_dir, open_dir_in, owners, parent, stat_and_open};
 use crate::error::{
@@ -119,12 +119,11 @@ impl ConfigFile {
         same(stat) == same(&self.stat) && digest(file).is_ok_and(|found| found == self.digest)
     }
 
-    /// Writes `pieces` to a new file `NAME.MARK.STAMP` beside the config, with the config's owner and mode. It never
-    /// overwrites a file. Returns the path.
-    pub(crate) fn write_beside(&self, mark: &str, stamp: &str, pieces: &[&[u8]]) -> Result<(PathBuf, Caveats)> {
+    /// Writes an edited text to a new file `NAME.edited.STAMP` beside the config, with the config's owner and mode. It
+    /// never overwrites a file. Returns the path.
+    pub(crate) fn keep_edited(&self, stamp: &str, pieces: &[&[u8]]) -> Result<(PathBuf, Caveats)> {
         let (directory, beside) = self.here().map_err(|error| cannot_write(&self.config.path, Step::Find, error))?;
-        let mark = format!(".{mark}.");
-        self.write_copy(&directory, &beside, (&mark, stamp), pieces, CopyKind::EditedText)
+        self.write_copy(&directory, &beside, (EDITED_MARK, stamp), pieces, CopyKind::EditedText)
     }
 
     /// Writes a backup, `NAME.backup.STAMP`, with the config's owner and mode: beside the config, or below `backup_dir`

@@ -35,10 +35,7 @@ impl TextFormat {
     /// # Errors
     /// The name fits two formats.
     pub(crate) fn of_name(name: &str) -> Result<Option<Self>, Refusal> {
-        // A copy that this program made has the format of its config.
-        let is_stamp = |stamp: &str| stamp.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
-        let copied = [".backup.", ".edited.", ".saved."].iter().find_map(|mark| name.rsplit_once(mark));
-        let name = copied.filter(|(_, stamp)| is_stamp(stamp)).map_or(name, |(name, _)| name).to_ascii_lowercase();
+        let name = name.to_ascii_lowercase();
         let ending = name.rsplit_once('.').map(|(_, ending)| ending);
         let by_ending = match ending {
             _ if matches!(&*name, "tsconfig.json" | "devcontainer.json" | "settings.json") => Some(Self::Jsonc),
