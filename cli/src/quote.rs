@@ -157,6 +157,11 @@ pub(crate) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
+/// Returns the end of a sentence that says what was examined: `; 2 paths skipped`, or nothing if no path was.
+pub(crate) fn and_skipped(paths: usize) -> String {
+    if paths == 0 { String::new() } else { format!("; {} skipped", count(paths, "path")) }
+}
+
 /// Quotes a word for a shell. A word with unprintable characters or invalid UTF-8 uses bash's `$'…'` form.
 pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
     let word = word.as_ref();

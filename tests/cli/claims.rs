@@ -34,12 +34,12 @@ fn encrypt_that_finds_nothing_says_where_it_looked() {
 #[test]
 fn what_was_skipped_stands_beside_what_was_not_found() {
     let folder = plain_tree("skipped");
-    says(&folder.run(&["rotate", "tree"]), 7, "no encrypted value in 1 config, and 1 path skipped\n");
-    says(&folder.run(&["rotate", "--rollback", "tree"]), 7, "no backup beside 1 config, and 1 path skipped\n");
+    says(&folder.run(&["rotate", "tree"]), 7, "no encrypted value in 1 config; 1 path skipped\n");
+    says(&folder.run(&["rotate", "--rollback", "tree"]), 7, "no backup beside 1 config; 1 path skipped\n");
     says(&folder.run(&["verify", "tree"]), 0, "1 config checked: no token found; 1 path skipped\n");
     says(&folder.run(&["status", "tree"]), 0, "1 config checked, 1 skipped, 0 failed\n");
-    says(&folder.run(&["backups", "list", "tree"]), 0, "0 backups beside 1 config checked, 1 skipped\n");
-    says(&folder.run(&["backups", "prune", "tree"]), 0, "0 backups removed, of 1 config checked, 1 skipped\n");
+    says(&folder.run(&["backups", "list", "tree"]), 0, "0 backups beside 1 config checked; 1 path skipped\n");
+    says(&folder.run(&["backups", "prune", "tree"]), 0, "0 backups removed, of 1 config checked; 1 path skipped\n");
     says(&folder.run(&["check", "tree", "--require", "/x"]), 6, "none of the checked configs has a value at /x\n");
 }
 
@@ -62,10 +62,14 @@ fn backups_are_said_to_be_where_they_were_looked_for() {
     fs::create_dir(folder.path("kept")).unwrap();
     let at = ["--backup-dir", "kept"];
     let with = |arguments: &[&'static str]| [arguments, &at[..]].concat();
-    says(&folder.run(&with(&["backups", "list", "tree"])), 0, "0 backups in kept of 1 config checked, 1 skipped\n");
+    says(
+        &folder.run(&with(&["backups", "list", "tree"])),
+        0,
+        "0 backups in kept of 1 config checked; 1 path skipped\n",
+    );
     folder.write("tree/0000.json", "{}");
     let said = folder.run(&with(&["rotate", "--rollback", "tree"]));
-    says(&said, 7, "no backup in kept of 1 config, and 1 path skipped\n");
+    says(&said, 7, "no backup in kept of 1 config; 1 path skipped\n");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::error::{self, Failure, Question, Result, RotationFailure, SkipReason}
 use crate::interrupt;
 use crate::keys::{KeyOptions, Keyring};
 use crate::output;
-use crate::quote::{count, shown};
+use crate::quote::{and_skipped, count, shown};
 use crate::store::{self, ConfigPath, Found, Identity, Selection};
 use crate::tokens::verify::{self, Verification, verify_each};
 
@@ -59,7 +59,7 @@ struct Listed {
     /// Each config that has backups, with its backups, oldest first.
     configs: Vec<(ConfigPath, Vec<ConfigPath>)>,
     /// The number of configs that were found.
-    looked_at: usize,
+    examined: usize,
     /// The files that do not count as configs, with the reasons.
     skipped: Vec<(String, SkipReason)>,
     /// The paths that could not be read, with the failures.
@@ -72,7 +72,7 @@ impl Listed {
         let mut finder = store::Backups::new(options.backup_dir.as_deref())?;
         let mut listed = Self {
             configs: Vec::new(),
-            looked_at: found.configs.len(),
+            examined: found.configs.len(),
             skipped: found.skipped.iter().map(|(path, reason)| (shown(path), reason.clone())).collect(),
             unread: found.unread.drain(..).map(|(path, failure)| (shown(&path), failure)).collect(),
         };
@@ -113,7 +113,7 @@ fn tell(listed: &Listed, options: &Options) -> Result<()> {
             "backups list",
             json!({
                 "configs": entries,
-                "looked_at": listed.looked_at,
+                "looked_at": listed.examined,
                 "skipped": output::skipped_in_json(&listed.skipped),
                 "failed": output::failed_in_json(&listed.unread),
             }),
@@ -131,16 +131,11 @@ fn tell(listed: &Listed, options: &Options) -> Result<()> {
         None => "beside".to_owned(),
     };
     output::result(format_args!(
-        "{} {place} {}",
+        "{} {place} {} checked{}",
         count(backups, "backup"),
-        looked_at(listed.looked_at, listed.skipped.len())
+        count(listed.examined, "config"),
+        and_skipped(listed.skipped.len())
     ))
-}
-
-/// Describes how much was searched.
-fn looked_at(configs: usize, skipped: usize) -> String {
-    let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
-    format!("{} checked{skipped}", count(configs, "config"))
 }
 
 fn prune(options: &Options, pruning: &Pruning, context: &Context) -> Result<()> {
@@ -216,16 +211,17 @@ fn prune(options: &Options, pruning: &Pruning, context: &Context) -> Result<()> 
             json!({
                 "removed": removed,
                 "kept": kept,
-                "looked_at": listed.looked_at,
+                "looked_at": listed.examined,
                 "skipped": output::skipped_in_json(&listed.skipped),
                 "failed": output::failed_in_json(&removal.failed),
             }),
         )
     } else {
         output::result(format_args!(
-            "{} removed, of {}",
+            "{} removed, of {} checked{}",
             count(removal.removed.len(), "backup"),
-            looked_at(listed.looked_at, listed.skipped.len())
+            count(listed.examined, "config"),
+            and_skipped(listed.skipped.len())
         ))
     };
     if removal.left > 0 {

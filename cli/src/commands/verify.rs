@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::error::{self, Result};
 use crate::keys::{KeyOptions, Keyring, derive};
 use crate::output;
-use crate::quote::{count, shown};
+use crate::quote::{and_skipped, count, shown};
 use crate::store::{ConfigPath, Selection};
 use crate::time::MaxAge;
 use crate::tokens::verify::{OpenedBy, Verification, verify_each};
@@ -97,8 +97,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
     }
     failures.extend(options.max_age.filter(|_| aged > 0).map(|max_age| too_old(aged, max_age)));
     if failures.is_empty() && in_directory {
-        let skipped =
-            if skipped.is_empty() { String::new() } else { format!("; {} skipped", count(skipped.len(), "path")) };
+        let skipped = and_skipped(skipped.len());
         let configs = count(configs, "config");
         context.report.note(match tokens {
             0 => format!("{configs} checked: no token found{skipped}"),

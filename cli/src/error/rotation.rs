@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Exit, Message, message};
-use crate::quote::{count, shown};
+use crate::quote::{and_skipped, count, shown};
 
 #[derive(Debug, Clone)]
 pub(crate) enum RotationFailure {
@@ -46,12 +46,6 @@ pub(crate) enum RotationFailure {
     NoTokensLeft { config: PathBuf },
 }
 
-/// Returns how many configs were examined, and how many paths were not.
-fn looked_at(configs: usize, skipped: usize) -> String {
-    let skipped = if skipped == 0 { String::new() } else { format!(", and {} skipped", count(skipped, "path")) };
-    format!("{}{skipped}", count(configs, "config"))
-}
-
 const GOES_ON: &str = "run the same command again: it continues where it stopped";
 
 impl RotationFailure {
@@ -67,7 +61,11 @@ impl RotationFailure {
             ),
             Self::NothingToRotate { configs, skipped } => message(
                 Exit::File,
-                format!("nothing to rotate: no encrypted value in {}", looked_at(*configs, *skipped)),
+                format!(
+                    "nothing to rotate: no encrypted value in {}{}",
+                    count(*configs, "config"),
+                    and_skipped(*skipped)
+                ),
                 "nothing was changed; check the path, or encrypt the configs first",
             ),
             Self::WouldFail => message(Exit::Partial, "some files cannot be rotated", "see the list"),
@@ -96,7 +94,11 @@ impl RotationFailure {
                 };
                 message(
                     Exit::File,
-                    format!("nothing to restore: no backup {place} {}", looked_at(*configs, *skipped)),
+                    format!(
+                        "nothing to restore: no backup {place} {}{}",
+                        count(*configs, "config"),
+                        and_skipped(*skipped)
+                    ),
                     "nothing was changed; check the path, or name the directory of the backups with --backup-dir",
                 )
             }

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::error::{Failure, Result, RotationFailure};
 use crate::keys::derive;
 use crate::output;
-use crate::quote::{count, exports, quoted_path, shown};
+use crate::quote::{and_skipped, count, exports, quoted_path, shown};
 use crate::store::BackupPlace;
 
 use rollback::RollbackOutcome;
@@ -192,10 +192,7 @@ fn rollback_in_words(outcome: &rollback::RollbackReport, options: &rollback::Opt
     }
     let put_back = outcome.files.iter().filter(|(_, done)| matches!(done, Ok(RollbackOutcome::PutBack(_)))).count();
     let of = outcome.files.len() + outcome.left;
-    let skipped = match outcome.skipped.len() {
-        0 => String::new(),
-        paths => format!("; {} skipped", count(paths, "path")),
-    };
+    let skipped = and_skipped(outcome.skipped.len());
     output::result(format_args!("{put_back} {put}, {} {fails}, of {of}{skipped}", outcome.failed()))
 }
 
