@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{
-    AtFlags, CWD, MemfdFlags, Mode, OFlags, RawDir, RenameFlags, ResolveFlags, StatxAttributes, StatxFlags, XattrFlags,
+    AtFlags, CWD, MemfdFlags, Mode, OFlags, RawDir, RenameFlags, ResolveFlags, StatxAttributes, StatxFlags,
 };
 use rustix::io::Errno;
 use rustix::process::{
@@ -107,33 +107,6 @@ pub(crate) fn list(directory: &OwnedFd) -> io::Result<Vec<Listed>> {
         }
     }
     Ok(entries)
-}
-
-/// Returns the names of a file's extended attributes, ACLs among them.
-pub(crate) fn attribute_names(file: impl AsFd) -> io::Result<Vec<OsString>> {
-    let mut buf = vec![0_u8; 1 << 16];
-    match rustix::fs::flistxattr(file, &mut buf) {
-        Ok(len) => {
-            buf.truncate(len);
-            let names = buf.split(|byte| *byte == 0);
-            Ok(names.filter(|name| !name.is_empty()).map(|name| OsStr::from_bytes(name).to_owned()).collect())
-        }
-        Err(Errno::OPNOTSUPP) => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Returns the value of an extended attribute.
-pub(crate) fn attribute(file: impl AsFd, name: &OsStr) -> io::Result<Vec<u8>> {
-    let mut value = vec![0_u8; 1 << 16];
-    let len = rustix::fs::fgetxattr(file, name, &mut value)?;
-    value.truncate(len);
-    Ok(value)
-}
-
-/// Sets an extended attribute.
-pub(crate) fn set_attribute(file: impl AsFd, name: &OsStr, value: &[u8]) -> rustix::io::Result<()> {
-    rustix::fs::fsetxattr(file, name, value, XattrFlags::empty())
 }
 
 /// Returns the kind of the file system at `path`.

@@ -1,9 +1,9 @@
 //! Functions that differ between systems, in two files with the same functions: `linux` for Linux, and `portable` for
 //! macOS and the BSDs.
 //!
-//! A system call, a flag or a path that other systems lack belongs in `linux`, with a replacement in `portable`. This
-//! file has what both share. The rest of the command calls neither directly. With `--cfg fernseal_portable` Linux uses
-//! `portable` too, which is how it is tested (`tests/platforms.sh`).
+//! A system call, a flag or a path that other systems lack belongs in `linux`, with a replacement in `portable`. What
+//! both share is here and in `xattr`. The rest of the command calls neither directly. With `--cfg fernseal_portable`
+//! Linux uses `portable` too, which is how it is tested (`tests/platforms.sh`).
 
 #[cfg(all(target_os = "linux", not(fernseal_portable)))]
 #[path = "linux.rs"]
@@ -11,6 +11,7 @@ mod system;
 #[cfg(not(all(target_os = "linux", not(fernseal_portable))))]
 #[path = "portable.rs"]
 mod system;
+mod xattr;
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
@@ -21,6 +22,7 @@ use rustix::fs::{AtFlags, FileType, Mode, RawMode, Stat};
 use rustix::io::Errno;
 
 pub(crate) use system::*;
+pub(crate) use xattr::{attribute, attribute_names, set_attribute};
 
 /// The properties of a file besides its mode, as far as the system reports them.
 #[derive(Debug, Default, Clone, Copy)]

@@ -131,55 +131,6 @@ pub(crate) fn list(directory: &OwnedFd) -> io::Result<Vec<Listed>> {
     Ok(entries)
 }
 
-/// Returns the names of a file's extended attributes. On macOS ACLs are not among them, and are not copied.
-#[cfg(any(target_vendor = "apple", target_os = "linux"))]
-pub(crate) fn attribute_names(file: impl AsFd) -> io::Result<Vec<OsString>> {
-    let mut buf = vec![0_u8; 1 << 16];
-    match rustix::fs::flistxattr(file, &mut buf) {
-        Ok(len) => {
-            buf.truncate(len);
-            let names = buf.split(|byte| *byte == 0);
-            Ok(names.filter(|name| !name.is_empty()).map(|name| OsString::from_vec(name.to_vec())).collect())
-        }
-        // These are one error number on Linux and two on macOS.
-        Err(error) if [Errno::OPNOTSUPP, Errno::NOTSUP].contains(&error) => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Returns the value of an extended attribute.
-#[cfg(any(target_vendor = "apple", target_os = "linux"))]
-pub(crate) fn attribute(file: impl AsFd, name: &OsStr) -> io::Result<Vec<u8>> {
-    let mut value = vec![0_u8; 1 << 16];
-    let len = rustix::fs::fgetxattr(file, name, &mut value)?;
-    value.truncate(len);
-    Ok(value)
-}
-
-/// Sets an extended attribute.
-#[cfg(any(target_vendor = "apple", target_os = "linux"))]
-pub(crate) fn set_attribute(file: impl AsFd, name: &OsStr, value: &[u8]) -> rustix::io::Result<()> {
-    rustix::fs::fsetxattr(file, name, value, rustix::fs::XattrFlags::empty())
-}
-
-/// Returns no extended attributes: the BSDs have other calls for them, which rustix does not have.
-#[cfg(not(any(target_vendor = "apple", target_os = "linux")))]
-pub(crate) fn attribute_names(_file: impl AsFd) -> io::Result<Vec<OsString>> {
-    Ok(Vec::new())
-}
-
-/// Always fails: [`attribute_names`] returns no names.
-#[cfg(not(any(target_vendor = "apple", target_os = "linux")))]
-pub(crate) fn attribute(_file: impl AsFd, _name: &OsStr) -> io::Result<Vec<u8>> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Always fails: [`attribute_names`] returns no names.
-#[cfg(not(any(target_vendor = "apple", target_os = "linux")))]
-pub(crate) fn set_attribute(_file: impl AsFd, _name: &OsStr, _value: &[u8]) -> rustix::io::Result<()> {
-    Err(Errno::OPNOTSUPP)
-}
-
 /// Returns the kind of the file system at `path`.
 #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
 pub(crate) fn file_system(path: &Path) -> io::Result<FileSystem> {
