@@ -19,11 +19,11 @@ use std::sync::Arc;
 pub(crate) struct Pattern {
     /// As the user wrote it.
     text: String,
-    steps: Vec<Step>,
+    steps: Vec<PatternStep>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
+enum PatternStep {
     /// `**`
     Levels,
     /// A name: the parts between its `*`, without escapes. A name without `*` has one part.
@@ -41,11 +41,11 @@ impl Pattern {
     pub(crate) fn parse(text: &str) -> Result<Self, InvalidPattern> {
         let invalid = |flaw| InvalidPattern { text: text.to_owned(), flaw };
         let begins_with_wildcard = text.starts_with("*/") || text.starts_with("**/");
-        let steps: Result<Vec<Step>, &'static str> = match text.strip_prefix('/') {
+        let steps: Result<Vec<PatternStep>, &'static str> = match text.strip_prefix('/') {
             _ if text.is_empty() => Err("it is empty"),
-            Some(rest) => rest.split('/').map(|step| Step::parse(step, true)).collect(),
-            None if begins_with_wildcard => text.split('/').map(|step| Step::parse(step, true)).collect(),
-            None => text.split('.').map(|step| Step::parse(step, false)).collect(),
+            Some(rest) => rest.split('/').map(|step| PatternStep::parse(step, true)).collect(),
+            None if begins_with_wildcard => text.split('/').map(|step| PatternStep::parse(step, true)).collect(),
+            None => text.split('.').map(|step| PatternStep::parse(step, false)).collect(),
         };
         Ok(Self { text: text.to_owned(), steps: steps.map_err(invalid)? })
     }
@@ -57,12 +57,12 @@ impl Pattern {
 
     /// Returns the only pointer (RFC 6901) that a pattern without wildcards matches, or `None` if it has wildcards.
     pub(crate) fn pointer(&self) -> Option<String> {
-        let name = |step: &Step| match step {
-            Step::Name(parts) => match parts.as_slice() {
+        let name = |step: &PatternStep| match step {
+            PatternStep::Name(parts) => match parts.as_slice() {
                 [name] => Some(format!("/{}", name.replace('~', "~0").replace('/', "~1"))),
                 _ => None,
             },
-            Step::Levels => None,
+            PatternStep::Levels => None,
         };
         self.steps.iter().map(name).collect()
     }
@@ -70,8 +70,8 @@ impl Pattern {
     /// Returns a text that every config with a match contains: the last part of a name in the pattern.
     pub(crate) fn word(&self) -> &str {
         let parts = self.steps.iter().rev().filter_map(|step| match step {
-            Step::Name(parts) => parts.iter().max_by_key(|part| part.len()),
-            Step::Levels => None,
+            PatternStep::Name(parts) => parts.iter().max_by_key(|part| part.len()),
+            PatternStep::Levels => None,
         });
         parts.map(String::as_str).find(|part| !part.is_empty()).unwrap_or("")
     }
@@ -85,12 +85,12 @@ impl Pattern {
         loop {
             match (self.steps.get(step), split_step(rest)) {
                 (None, None) => return true,
-                (Some(Step::Levels), _) => {
+                (Some(PatternStep::Levels), _) => {
                     last = Some((step + 1, rest));
                     step += 1;
                     continue;
                 }
-                (Some(Step::Name(parts)), Some((name, after))) if parts_match(parts, &unescaped(name)) => {
+                (Some(PatternStep::Name(parts)), Some((name, after))) if parts_match(parts, &unescaped(name)) => {
                     (step, rest) = (step + 1, after);
                     continue;
                 }
@@ -105,7 +105,7 @@ impl Pattern {
     }
 }
 
-impl Step {
+impl PatternStep {
     fn parse(text: &str, is_escaped: bool) -> Result<Self, &'static str> {
         if text == "**" {
             return Ok(Self::Levels);
@@ -310,13 +310,13 @@ mod tests {
     }
 
     /// Matches by trying every possibility: slow, but obviously correct.
-    fn matches_slowly(steps: &[Step], pointer: &str) -> bool {
+    fn matches_slowly(steps: &[PatternStep], pointer: &str) -> bool {
         match (steps.split_first(), split_step(pointer)) {
             (None, rest) => rest.is_none(),
-            (Some((Step::Levels, after)), rest) => {
+            (Some((PatternStep::Levels, after)), rest) => {
                 matches_slowly(after, pointer) || rest.is_some_and(|(_, rest)| matches_slowly(steps, rest))
             }
-            (Some((Step::Name(parts), after)), Some((name, rest))) => {
+            (Some((PatternStep::Name(parts), after)), Some((name, rest))) => {
                 parts_match(parts, name) && matches_slowly(after, rest)
             }
             (Some(_), None) => false,

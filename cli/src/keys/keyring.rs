@@ -13,7 +13,7 @@ use crate::env::{self, KEY, KEY_COMMAND, KEY_FILE, Unset};
 use crate::error::{Consequence, KeyCaveat, KeyFailure, KeySource, NoPrompt, ReadFrom, Result};
 use crate::keys::double_encoding::warn_if_encoded_twice;
 use crate::keys::left_behind::{self, LeftBehind};
-use crate::keys::source::{Found, KeyOptions, KeyPlace, Source, parse, places, previous_sources, sources};
+use crate::keys::source::{KeyOptions, KeyPlace, PlaceContent, Source, parse, places, previous_sources, sources};
 use crate::keys::{Master, derive};
 use crate::output::Report;
 use crate::output::terminal::Prompts;
@@ -44,9 +44,9 @@ impl Keyring {
         let mut found: Option<(Rc<Master>, (String, KeySource))> = None;
         for KeyPlace { name, kind, found: here } in places {
             let key = match here {
-                Found::Nothing | Found::Overridden => continue,
-                Found::Failed(failure) => return Err(failure),
-                Found::Key(key) => key,
+                PlaceContent::Nothing | PlaceContent::Overridden => continue,
+                PlaceContent::Failed(failure) => return Err(failure),
+                PlaceContent::Key(key) => key,
             };
             report.trace(format_args!("master key from {name}"));
             match &found {

@@ -2,7 +2,7 @@
 //!
 //! Key derivation itself is in fernseal-core.
 
-mod candidates;
+mod available_keys;
 mod command;
 pub(crate) mod derive;
 mod double_encoding;
@@ -12,7 +12,7 @@ pub(crate) mod left_behind;
 pub(crate) mod parallel;
 mod source;
 
-pub(crate) use candidates::{Candidate, candidates, keyring_of};
+pub(crate) use available_keys::{AvailableKey, available_keys, keyring_of};
 pub(crate) use command::run_bound;
 pub(crate) use derive::{Derived, KeyRequest, Master};
 pub(crate) use double_encoding::encoded_twice;

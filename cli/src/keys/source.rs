@@ -117,29 +117,31 @@ impl Source {
 pub(crate) struct KeyPlace {
     pub(crate) name: String,
     pub(super) kind: KeySource,
-    pub(crate) found: Found,
+    pub(crate) found: PlaceContent,
 }
 
 impl KeyPlace {
     /// Describes what was found.
     pub(crate) fn words(&self) -> String {
         match &self.found {
-            Found::Nothing if matches!(self.kind, KeySource::Credential | KeySource::Home) => "not there".to_owned(),
-            Found::Nothing if env::is_empty(&self.name) => "empty, which counts as not set".to_owned(),
-            Found::Nothing => "not set".to_owned(),
-            Found::Overridden => "set, but not used: another source has priority".to_owned(),
-            Found::Key(key) => format!("key {}", derive::id(key)),
-            Found::Failed(_) => "set, but unusable".to_owned(),
+            PlaceContent::Nothing if matches!(self.kind, KeySource::Credential | KeySource::Home) => {
+                "not there".to_owned()
+            }
+            PlaceContent::Nothing if env::is_empty(&self.name) => "empty, which counts as not set".to_owned(),
+            PlaceContent::Nothing => "not set".to_owned(),
+            PlaceContent::Overridden => "set, but not used: another source has priority".to_owned(),
+            PlaceContent::Key(key) => format!("key {}", derive::id(key)),
+            PlaceContent::Failed(_) => "set, but unusable".to_owned(),
         }
     }
 
     pub(crate) fn is_set(&self) -> bool {
-        !matches!(self.found, Found::Nothing)
+        !matches!(self.found, PlaceContent::Nothing)
     }
 }
 
 /// What was found at a place.
-pub(crate) enum Found {
+pub(crate) enum PlaceContent {
     /// Nothing is set there.
     Nothing,
     /// Something is set there, but another place takes precedence, so it was not read.
@@ -150,25 +152,30 @@ pub(crate) enum Found {
 
 /// Reads all places, in order of precedence. Runs a key command only if no place takes precedence over it.
 pub(crate) fn places(options: &KeyOptions, report: &Report) -> Vec<KeyPlace> {
-    let candidates = candidates(options);
-    let first = candidates.iter().filter(|candidate| candidate.source.is_some()).map(|candidate| candidate.rank).min();
-    let look = |Candidate { rank, kind, name, source }: Candidate| {
-        let Some(source) = source else { return KeyPlace { name: name.to_owned(), kind, found: Found::Nothing } };
+    let places = unread_places(options);
+    let first = places.iter().filter(|place| place.source.is_some()).map(|place| place.rank).min();
+    let look = |UnreadPlace { rank, kind, name, source }: UnreadPlace| {
+        let Some(source) = source else {
+            return KeyPlace { name: name.to_owned(), kind, found: PlaceContent::Nothing };
+        };
         let (name, read_from) = (source.name(), source.read_from());
         let found = if first.is_some_and(|first| first < rank) {
-            Found::Overridden
+            PlaceContent::Overridden
         } else {
-            source.read(report).and_then(|text| parse(&text, &name, read_from)).map_or_else(Found::Failed, Found::Key)
+            source
+                .read(report)
+                .and_then(|text| parse(&text, &name, read_from))
+                .map_or_else(PlaceContent::Failed, PlaceContent::Key)
         };
         KeyPlace { name, kind, found }
     };
-    candidates.into_iter().map(look).collect()
+    places.into_iter().map(look).collect()
 }
 
 /// Returns the sources that apply: all that are set in the first rank that has any.
 pub(super) fn sources(options: &KeyOptions) -> Vec<Source> {
     let set: Vec<(Precedence, Source)> =
-        candidates(options).into_iter().filter_map(|candidate| Some((candidate.rank, candidate.source?))).collect();
+        unread_places(options).into_iter().filter_map(|place| Some((place.rank, place.source?))).collect();
     let first = set.first().map(|(rank, _)| *rank);
     set.into_iter().filter(|(rank, _)| Some(*rank) == first).map(|(_, source)| source).collect()
 }
@@ -183,12 +190,12 @@ pub(crate) fn is_default_key_file(path: &Path) -> bool {
 
 /// Returns the key command, whether or not it takes precedence.
 pub(super) fn key_command(options: &KeyOptions) -> Option<Source> {
-    let is_command = |candidate: &Candidate| matches!(candidate.source, Some(Source::Command { .. }));
-    candidates(options).into_iter().find(is_command)?.source
+    let is_command = |place: &UnreadPlace| matches!(place.source, Some(Source::Command { .. }));
+    unread_places(options).into_iter().find(is_command)?.source
 }
 
 /// A place that a master key can come from, before it is read.
-struct Candidate {
+struct UnreadPlace {
     rank: Precedence,
     kind: KeySource,
     /// The name of the place, for messages if nothing is set there.
@@ -198,7 +205,7 @@ struct Candidate {
 }
 
 /// Lists all places in order of precedence. An empty variable counts as unset.
-fn candidates(options: &KeyOptions) -> [Candidate; 7] {
+fn unread_places(options: &KeyOptions) -> [UnreadPlace; 7] {
     let file = |named_by, path: PathBuf| Source::File { named_by, path };
     let option =
         options.command.clone().map(|command| Source::Command { named_by: NamedBy::Option("--key-command"), command });
@@ -211,7 +218,7 @@ fn candidates(options: &KeyOptions) -> [Candidate; 7] {
         Ok(_) => true,
     };
     let home = home_file().filter(is_there);
-    let place = |rank, kind, name, source| Candidate { rank, kind, name, source };
+    let place = |rank, kind, name, source| UnreadPlace { rank, kind, name, source };
     let option_file = options.file.clone().map(|path| file("--key-file", path));
     let credential = credential.map(|path| file("the credential", path));
     [

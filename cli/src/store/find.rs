@@ -14,7 +14,7 @@ use rustix::fs::{AtFlags, FileType};
 
 use super::names::{BACKUP_MARK, shortened, temporary_of};
 use super::selection::{Selection, is_ours};
-use super::tree::{Entry, Tree};
+use super::tree::{Tree, TreeEntry};
 use super::{ConfigPath, owners, parent};
 use crate::error::{self, Failure, FileFailure, NotSelected, Result, SkipReason};
 use crate::platform;
@@ -165,7 +165,7 @@ impl Found {
             self.unread.push((path.to_owned(), directory_unreadable(path, error)));
             Vec::new()
         });
-        for Entry { name, kind } in entries.into_iter().rev() {
+        for TreeEntry { name, kind } in entries.into_iter().rev() {
             match kind {
                 Err(error) => {
                     let path = path.join(name);
@@ -257,7 +257,7 @@ fn leftovers_of(directory: &Path, names: &[OsString]) -> io::Result<Vec<ConfigPa
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(BACKUP_MARK.as_bytes()))
     };
     let mut leftovers = Vec::new();
-    for Entry { name, .. } in tree.entries(Path::new(""))? {
+    for TreeEntry { name, .. } in tree.entries(Path::new(""))? {
         if temporary_of(&name).is_some_and(|target| names.iter().any(|name| is_of(target, name))) {
             leftovers.push(ConfigPath { path: directory.join(name), root: Some(Arc::clone(&tree)) });
         }

@@ -95,7 +95,10 @@ impl Lock {
             let Ok(tree) = Tree::open(&directory.path) else { continue };
             for entry in tree.entries(Path::new("")).into_iter().flatten() {
                 if temporary_of(&entry.name).is_some() {
-                    clear(&ConfigPath { path: directory.path.join(entry.name), root: Some(Arc::clone(&tree)) }, tell);
+                    remove_leftover(
+                        &ConfigPath { path: directory.path.join(entry.name), root: Some(Arc::clone(&tree)) },
+                        tell,
+                    );
                 }
             }
         }
@@ -117,7 +120,7 @@ impl Lock {
                     _ => continue,
                 },
             };
-            clear(leftover, tell);
+            remove_leftover(leftover, tell);
         }
     }
 }
@@ -125,7 +128,7 @@ impl Lock {
 /// Removes a file that a killed run left under a temporary name. If it is neither the file that the run wrote nor the
 /// one that it was replacing, another program saved it just before the run was killed. Then it is kept, under a visible
 /// name.
-fn clear(leftover: &ConfigPath, tell: &dyn Fn(LockNotice)) {
+fn remove_leftover(leftover: &ConfigPath, tell: &dyn Fn(LockNotice)) {
     // Every error is ignored: a file that cannot be removed does no harm.
     let Ok((dir, name)) = leftover.open_directory() else { return };
     let Some(parsed) = parse_temporary(&name) else { return };
@@ -160,7 +163,7 @@ struct Held {
 impl Drop for Held {
     fn drop(&mut self) {
         // Remove the file while the lock is held. If this fails, the next run reuses the file.
-        if self.directory.has(&self.file) {
+        if self.directory.has_lock_file(&self.file) {
             let _ = rustix::fs::unlinkat(&self.directory.dir, NAME, AtFlags::empty());
         }
     }
@@ -205,7 +208,7 @@ impl Directory {
             interrupt::stop_if_requested()?;
             let now = Instant::now();
             if now >= deadline {
-                return Err(self.held(holder, wait));
+                return Err(self.held_by_another(holder, wait));
             }
             if !told && now - begun >= SILENT {
                 told = true;
@@ -261,7 +264,7 @@ impl Directory {
             Err(error) => return impossible(error),
         }
         // A race: the previous holder may have removed the file before it released the lock.
-        if !self.has(&file) {
+        if !self.has_lock_file(&file) {
             return Attempt::Busy(None);
         }
         // Best effort: the process id only improves other runs' messages.
@@ -311,12 +314,12 @@ impl Directory {
     }
 
     /// Reports whether `file` is still the directory's lock file.
-    fn has(&self, file: &File) -> bool {
+    fn has_lock_file(&self, file: &File) -> bool {
         let there = rustix::fs::statat(&self.dir, NAME, AtFlags::SYMLINK_NOFOLLOW);
         matches!((there, rustix::fs::fstat(file)), (Ok(there), Ok(file)) if id(&there) == id(&file))
     }
 
-    fn held(&self, holder: Option<Holder>, waited: Duration) -> Failure {
+    fn held_by_another(&self, holder: Option<Holder>, waited: Duration) -> Failure {
         let lock = self.path.join(NAME);
         LockFailure::Held { directory: self.path.clone(), lock, holder, waited }.into()
     }

@@ -54,7 +54,7 @@ impl MemoryFolder {
     }
 
     fn create_in(place: &Path) -> io::Result<Self> {
-        let name = format!("{FOLDER}{}-{}", Owner::this_process()?.to_text(), random_digits()?);
+        let name = format!("{FOLDER}{}-{}", OwnerProcess::this_process()?.to_text(), random_digits()?);
         let folder = Self { path: place.join(name) };
         DirBuilder::new().mode(0o700).create(&folder.path)?;
         let open = reopen_readable(&open_dir(&folder.path)?)?;
@@ -127,7 +127,7 @@ impl MemoryFile {
 
 /// The process that a folder belongs to.
 #[derive(Debug, PartialEq)]
-struct Owner {
+struct OwnerProcess {
     pid: Pid,
     /// The start time, in units of the system. It distinguishes the process from a later one with the same id.
     start: u64,
@@ -135,7 +135,7 @@ struct Owner {
     namespace: u64,
 }
 
-impl Owner {
+impl OwnerProcess {
     fn this_process() -> io::Result<Self> {
         let pid = rustix::process::getpid();
         Ok(Self { pid, start: start_of(pid).ok_or(io::ErrorKind::Unsupported)?, namespace: pid_namespace() })
@@ -199,7 +199,7 @@ fn sweeper(folder: &Path, options: &[&str]) -> io::Result<Command> {
 /// Runs the sweeper: removes `folder`, if it is a folder of this module, once the process that it belongs to has ended.
 /// The first process only starts a second one (`stays`) and ends, which detaches the second.
 pub(crate) fn sweep(folder: &Path, stays: bool) -> Result<()> {
-    let Some(owner) = folder.file_name().and_then(Owner::of) else {
+    let Some(owner) = folder.file_name().and_then(OwnerProcess::of) else {
         return Err(UsageFailure::NotAMemoryFolder.into());
     };
     interrupt::listen();
@@ -219,7 +219,7 @@ fn sweep_dead(place: &Path) {
     let (Ok(entries), Ok(dir)) = (fs::read_dir(place), open_dir(place)) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let Some(owner) = Owner::of(&name) else { continue };
+        let Some(owner) = OwnerProcess::of(&name) else { continue };
         let is_here = owner.namespace == pid_namespace();
         if is_here && owner.is_alive() {
             continue;
@@ -252,22 +252,22 @@ mod tests {
 
     #[test]
     fn a_folders_name_tells_its_owner() {
-        let owner = Owner::this_process().unwrap();
+        let owner = OwnerProcess::this_process().unwrap();
         assert!(owner.is_alive());
         let name = format!("{FOLDER}{}-0123456789abcdef", owner.to_text());
-        assert_eq!(Owner::of(OsStr::new(&name)), Some(owner));
+        assert_eq!(OwnerProcess::of(OsStr::new(&name)), Some(owner));
         for name in
             ["", "fernseal-memory-1-2-3", "fernseal-memory-1-2-3-0123", "fernseal-memory-0-2-3-0123456789abcdef"]
         {
-            assert_eq!(Owner::of(OsStr::new(name)), None, "{name}");
+            assert_eq!(OwnerProcess::of(OsStr::new(name)), None, "{name}");
         }
         let name = format!("{name}-more");
-        assert_eq!(Owner::of(OsStr::new(&name)), None);
+        assert_eq!(OwnerProcess::of(OsStr::new(&name)), None);
     }
 
     #[test]
     fn a_process_of_the_same_number_is_another_one() {
-        let owner = Owner::this_process().unwrap();
-        assert!(!Owner { start: owner.start + 100, ..owner }.is_alive());
+        let owner = OwnerProcess::this_process().unwrap();
+        assert!(!OwnerProcess { start: owner.start + 100, ..owner }.is_alive());
     }
 }

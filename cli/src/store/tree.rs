@@ -36,7 +36,7 @@ pub(crate) struct Tree {
 }
 
 /// An entry of a directory: its name, and its type or why that is unknown.
-pub(super) struct Entry {
+pub(super) struct TreeEntry {
     pub(super) name: OsString,
     pub(super) kind: io::Result<FileType>,
 }
@@ -85,7 +85,7 @@ impl Tree {
     }
 
     /// Lists the directory at `below`, sorted by name.
-    pub(super) fn entries(&self, below: &Path) -> io::Result<Vec<Entry>> {
+    pub(super) fn entries(&self, below: &Path) -> io::Result<Vec<TreeEntry>> {
         // The kept descriptors may not allow listing.
         let directory = reopen_readable(&*self.directory(below)?)?;
         let mut entries = read(&directory)?;
@@ -160,11 +160,11 @@ impl Way {
 }
 
 /// Lists a directory in the order in which the kernel returns it.
-fn read(directory: &OwnedFd) -> io::Result<Vec<Entry>> {
+fn read(directory: &OwnedFd) -> io::Result<Vec<TreeEntry>> {
     let mut entries = Vec::new();
     for Listed { name, kind: told } in platform::list(directory)? {
         let kind = kind(directory, &name, told);
-        entries.extend(kind.map(|kind| Entry { name, kind }));
+        entries.extend(kind.map(|kind| TreeEntry { name, kind }));
     }
     Ok(entries)
 }

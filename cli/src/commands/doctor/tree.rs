@@ -8,7 +8,7 @@ use super::{Doctor, Options};
 use crate::commands::{self, check::listed, reason_to_skip};
 use crate::config::text::ConfigText;
 use crate::error::{Result, TokenFailure};
-use crate::keys::{Candidate, candidates, derive, keyring_of};
+use crate::keys::{AvailableKey, available_keys, derive, keyring_of};
 use crate::output::Report;
 use crate::quote::{count, quoted_path, shown};
 use crate::store::{self, ConfigPath};
@@ -33,7 +33,7 @@ impl Doctor {
         for (path, reason) in &found.skipped {
             self.good("skipped", format!("{}: {reason}", shown(path)));
         }
-        let (keys, failures) = candidates(&options.keys, report);
+        let (keys, failures) = available_keys(&options.keys, report);
         failures.iter().for_each(|failure| self.wrong("key places", failure));
         let files = self.with_backups(found.configs);
         let Some(keyring) = keyring_of(&keys) else {
@@ -114,7 +114,7 @@ impl Doctor {
     }
 
     /// Reports what a key is needed for.
-    fn key(&mut self, key: &Candidate, id: &str, opens: &Opens, directory: &Path) {
+    fn key(&mut self, key: &AvailableKey, id: &str, opens: &Opens, directory: &Path) {
         let place = listed(key.names.clone(), "and");
         let backups = match opens.backups {
             0 => String::new(),

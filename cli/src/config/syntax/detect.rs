@@ -2,7 +2,7 @@
 //!
 //! It never guesses: if a name or a content fits two formats, it returns a refusal that names them.
 
-use super::{Document, Kind, Reason, Refusal, TextFormat};
+use super::{Document, Kind, Refusal, RefusalReason, TextFormat};
 use zeroize::Zeroizing;
 
 /// The extensions of systemd units and of files in the same format.
@@ -54,7 +54,7 @@ impl TextFormat {
         }
         match by_ending {
             None | Some(Self::Env) => Ok(Some(Self::Env)),
-            Some(other) => Err(Refusal::of_whole(Reason::NameFitsTwo(other))),
+            Some(other) => Err(Refusal::of_whole(RefusalReason::NameFitsTwo(other))),
         }
     }
 
@@ -93,7 +93,7 @@ impl TextFormat {
             }
         }
         let others = [Self::Json, Self::Env, Self::Toml, Self::Yaml, Self::Ini];
-        let read: Vec<_> = others.into_iter().filter_map(|format| read(format, text).filter(says_much)).collect();
+        let read: Vec<_> = others.into_iter().filter_map(|format| read(format, text).filter(has_members)).collect();
         let is_clear = |document: &&Document| document.leaves().all(|leaf| document.text_of(leaf).is_ok());
         let mut fitting: Vec<_> = read.iter().filter(is_clear).map(Document::format).collect();
         if fitting.is_empty() {
@@ -102,8 +102,8 @@ impl TextFormat {
         match *fitting {
             [format] => Ok(format),
             [Self::Json, Self::Yaml] => Ok(Self::Json),
-            [] => Err(Refusal::of_whole(Reason::UnknownFormat)),
-            _ => Err(Refusal::of_whole(Reason::ContentFitsSeveral(fitting))),
+            [] => Err(Refusal::of_whole(RefusalReason::UnknownFormat)),
+            _ => Err(Refusal::of_whole(RefusalReason::ContentFitsSeveral(fitting))),
         }
     }
 }
@@ -113,7 +113,7 @@ fn read(format: TextFormat, text: &str) -> Option<Document> {
 }
 
 /// Reports whether the document has members or items. A line of prose is also valid YAML, but has none.
-fn says_much(document: &Document) -> bool {
+fn has_members(document: &Document) -> bool {
     document.values.first().is_some_and(|root| matches!(root.kind, Kind::Map | Kind::List))
         && document.leaves().count() > 0
 }

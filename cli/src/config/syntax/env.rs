@@ -7,22 +7,22 @@
 
 use zeroize::Zeroizing;
 
-use super::{Document, Edit, Kind, Name, Quotes, Reason, Refusal, Syntax, Value, Values, splice};
+use super::{Document, Edit, Kind, Name, Quotes, Refusal, RefusalReason, Syntax, Value, Values, splice};
 
 pub(super) struct Env;
 
 impl Syntax for Env {
     fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
         if let Some(at) = text.find(['\u{2028}', '\u{2029}', '\0']) {
-            return Err(Refusal::at(at, Reason::DotenvLineBreak));
+            return Err(Refusal::at(at, RefusalReason::DotenvLineBreak));
         }
         let root = found.push(Value::new(None, Name::Root, Kind::Map, 0..text.len()));
-        let mut scan = Scan { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } };
+        let mut scan = Scanner { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } };
         while scan.at < text.len() {
             if let Some(mut value) = scan.line()? {
                 value.parent = Some(root);
                 if text.starts_with('\u{feff}') && !text[..value.name_start].contains('\n') {
-                    value.unclear = Some(Box::new(Refusal::at(0, Reason::EnvByteOrderMark)));
+                    value.unclear = Some(Box::new(Refusal::at(0, RefusalReason::EnvByteOrderMark)));
                 }
                 found.push(value);
             }
@@ -36,10 +36,10 @@ impl Syntax for Env {
 
     fn insert(&self, document: &Document, _: usize, names: &[String], plain: &str) -> Result<Edit, Refusal> {
         let [name] = names else {
-            return Err(Refusal::at(0, Reason::EnvNoGroups));
+            return Err(Refusal::at(0, RefusalReason::EnvNoGroups));
         };
         if !is_name(name) {
-            return Err(Refusal::at(0, Reason::EnvInvalidName));
+            return Err(Refusal::at(0, RefusalReason::EnvInvalidName));
         }
         let text = document.text();
         let line = Zeroizing::new(format!("{name}={}", *written(Quotes::None, plain, text.len())?));
@@ -48,7 +48,7 @@ impl Syntax for Env {
     }
 
     fn append(&self, _: &Document, _: usize, _: &str) -> Result<Edit, Refusal> {
-        Err(Refusal::at(0, Reason::EnvNoLists))
+        Err(Refusal::at(0, RefusalReason::EnvNoLists))
     }
 
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
@@ -75,62 +75,62 @@ fn written(quotes: Quotes, plain: &str, offset: usize) -> Result<Zeroizing<Strin
         };
         return Ok(Zeroizing::new(format!("{quote}{plain}{quote}")));
     }
-    Err(Refusal::at(offset, Reason::EnvNoForm))
+    Err(Refusal::at(offset, RefusalReason::EnvNoForm))
 }
 
 /// Returns why the readers disagree about a value without quotes, if they do.
-fn bare_fault(value: &str) -> Option<Reason> {
+fn bare_fault(value: &str) -> Option<RefusalReason> {
     value.chars().find_map(|char| match char {
-        ' ' | '\t' => Some(Reason::ShellSpace),
-        '$' => Some(Reason::EnvDollar),
-        '#' => Some(Reason::DotenvComment),
-        '\\' => Some(Reason::ShellBackslash),
-        '\'' | '"' | '`' => Some(Reason::ShellQuotes),
-        '~' => Some(Reason::ShellTilde),
-        '&' | '|' | ';' | '<' | '>' | '(' | ')' => Some(Reason::ShellOperator),
+        ' ' | '\t' => Some(RefusalReason::ShellSpace),
+        '$' => Some(RefusalReason::EnvDollar),
+        '#' => Some(RefusalReason::DotenvComment),
+        '\\' => Some(RefusalReason::ShellBackslash),
+        '\'' | '"' | '`' => Some(RefusalReason::ShellQuotes),
+        '~' => Some(RefusalReason::ShellTilde),
+        '&' | '|' | ';' | '<' | '>' | '(' | ')' => Some(RefusalReason::ShellOperator),
         _ if char.is_ascii_graphic() || char.is_alphanumeric() => None,
-        _ => Some(Reason::EnvWhitespace),
+        _ => Some(RefusalReason::EnvWhitespace),
     })
 }
 
 /// Returns why the readers disagree about a value in single quotes, if they do.
-fn single_fault(value: &str) -> Option<Reason> {
+fn single_fault(value: &str) -> Option<RefusalReason> {
     if value.contains('\'') || value.ends_with('\\') {
-        return Some(Reason::ShellSingleQuote);
+        return Some(RefusalReason::ShellSingleQuote);
     }
     if value.contains("\\\\") {
-        return Some(Reason::PythonBackslashes);
+        return Some(RefusalReason::PythonBackslashes);
     }
     if value.contains("${") {
-        return Some(Reason::PythonVariable);
+        return Some(RefusalReason::PythonVariable);
     }
     control_fault(value)
 }
 
 /// Returns why the readers disagree about a value in double quotes, if they do.
-fn double_fault(value: &str) -> Option<Reason> {
+fn double_fault(value: &str) -> Option<RefusalReason> {
     let fault = value.chars().find_map(|char| match char {
-        '\\' => Some(Reason::EnvEscapes),
-        '$' | '`' => Some(Reason::EnvDollarOrBacktick),
-        '"' => Some(Reason::EnvDoubleQuote),
+        '\\' => Some(RefusalReason::EnvEscapes),
+        '$' | '`' => Some(RefusalReason::EnvDollarOrBacktick),
+        '"' => Some(RefusalReason::EnvDoubleQuote),
         _ => None,
     });
     fault.or_else(|| control_fault(value))
 }
 
-fn control_fault(value: &str) -> Option<Reason> {
+fn control_fault(value: &str) -> Option<RefusalReason> {
     let is_odd =
         |char: char| char.is_control() && !matches!(char, '\n' | '\t') || matches!(char, '\u{2028}' | '\u{2029}');
-    if value.contains(is_odd) { Some(Reason::EnvControlCharacter) } else { None }
+    if value.contains(is_odd) { Some(RefusalReason::EnvControlCharacter) } else { None }
 }
 
 /// The scanner's position in the text. Between two values it is the start of a line.
-struct Scan<'a> {
+struct Scanner<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Scan<'a> {
+impl<'a> Scanner<'a> {
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
@@ -149,7 +149,7 @@ impl<'a> Scan<'a> {
         blanks
     }
 
-    fn refuse<T>(&self, at: usize, reason: Reason) -> Result<T, Refusal> {
+    fn refuse<T>(&self, at: usize, reason: RefusalReason) -> Result<T, Refusal> {
         Err(Refusal::at(at, reason))
     }
 
@@ -158,7 +158,7 @@ impl<'a> Scan<'a> {
         self.skip_blanks();
         let line = self.rest_of_line();
         if line.contains('\r') {
-            return self.refuse(self.at, Reason::EnvCarriageReturn);
+            return self.refuse(self.at, RefusalReason::EnvCarriageReturn);
         }
         let value = if line.is_empty() || line.starts_with('#') {
             self.at += line.len();
@@ -183,19 +183,19 @@ impl<'a> Scan<'a> {
         let name =
             &line[..line.find(|char: char| !(char.is_alphanumeric() || "_.-".contains(char))).unwrap_or(line.len())];
         if name.is_empty() {
-            return self.refuse(start, Reason::EnvNotAssignment);
+            return self.refuse(start, RefusalReason::EnvNotAssignment);
         }
-        let mut unclear = (!is_name(name)).then_some(Reason::ShellNoSuchName);
+        let mut unclear = (!is_name(name)).then_some(RefusalReason::ShellNoSuchName);
         self.at += name.len();
         if self.skip_blanks() > 0 && self.rest().starts_with('=') {
-            unclear = Some(Reason::ShellSpaceAfterName);
+            unclear = Some(RefusalReason::ShellSpaceAfterName);
         }
         if self.rest_of_line().is_empty() {
             // Docker Compose passes on the variable of that name. There is no value in the file.
             return Ok(None);
         }
         if !self.rest().starts_with('=') {
-            return self.refuse(self.at, Reason::EnvNotAssignment);
+            return self.refuse(self.at, RefusalReason::EnvNotAssignment);
         }
         self.at += 1;
         let mut value = self.value(&mut unclear)?;
@@ -206,7 +206,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Reads the value after the equals sign.
-    fn value(&mut self, unclear: &mut Option<Reason>) -> Result<Value, Refusal> {
+    fn value(&mut self, unclear: &mut Option<RefusalReason>) -> Result<Value, Refusal> {
         let behind = self.at;
         let blanks = self.skip_blanks();
         let line = self.rest_of_line();
@@ -214,12 +214,12 @@ impl<'a> Scan<'a> {
             return Ok(Value::new(None, Name::Root, Kind::String, behind..behind));
         }
         if blanks > 0 && line.starts_with('#') {
-            unclear.get_or_insert(Reason::PythonCommentIsValue);
+            unclear.get_or_insert(RefusalReason::PythonCommentIsValue);
             self.at += line.len();
             return Ok(Value::new(None, Name::Root, Kind::String, behind..behind));
         }
         if blanks > 0 {
-            unclear.get_or_insert(Reason::ShellSpaceBeforeValue);
+            unclear.get_or_insert(RefusalReason::ShellSpaceBeforeValue);
         }
         match line.as_bytes().first() {
             Some(b'\'') => self.quoted('\'', unclear),
@@ -228,33 +228,33 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn bare(&mut self, unclear: &mut Option<Reason>) -> Result<Value, Refusal> {
+    fn bare(&mut self, unclear: &mut Option<RefusalReason>) -> Result<Value, Refusal> {
         let (start, line) = (self.at, self.rest_of_line());
         let is_comment = |(at, _): &(usize, &str)| line[..*at].ends_with([' ', '\t']);
         let end = line.match_indices('#').find(is_comment).map_or(line.len(), |(at, _)| at);
         let (value, comment) = (line[..end].trim_end_matches([' ', '\t']), &line[end..]);
         if let Some(quote) = ['\'', '"', '`'].into_iter().find(|quote| value.matches(*quote).count() % 2 == 1) {
             let at = start + value.find(quote).unwrap_or(0);
-            return self.refuse(at, Reason::ShellOpenQuote);
+            return self.refuse(at, RefusalReason::ShellOpenQuote);
         }
         let parentheses =
             value.split_inclusive('(').filter(|part| part.ends_with('(') && !part.ends_with("$(")).count();
         if parentheses > 0 || value.matches('(').count() != value.matches(')').count() {
-            return self.refuse(start, Reason::ShellParenthesis);
+            return self.refuse(start, RefusalReason::ShellParenthesis);
         }
         if value.ends_with('\\') {
-            return self.refuse(start + value.len() - 1, Reason::ShellContinuation);
+            return self.refuse(start + value.len() - 1, RefusalReason::ShellContinuation);
         }
         // If a shell does not take this as a comment, it takes the quotes in it as quotes.
         if value.contains('#') && comment.contains(['\'', '"', '`']) {
-            return self.refuse(start, Reason::EnvCommentStart);
+            return self.refuse(start, RefusalReason::EnvCommentStart);
         }
         *unclear = unclear.take().or_else(|| bare_fault(value));
         self.at += line.len();
         Ok(Value::new(None, Name::Root, Kind::String, start..start + value.len()))
     }
 
-    fn quoted(&mut self, quote: char, unclear: &mut Option<Reason>) -> Result<Value, Refusal> {
+    fn quoted(&mut self, quote: char, unclear: &mut Option<RefusalReason>) -> Result<Value, Refusal> {
         let start = self.at;
         let rest = &self.rest()[1..];
         let closes = |at: usize| {
@@ -263,7 +263,7 @@ impl<'a> Scan<'a> {
             match (quote, backslashes) {
                 (_, 0) => Ok(true),
                 ('"', 1) => Ok(false),
-                _ => self.refuse(start + 1 + at, Reason::EnvQuoteEnd),
+                _ => self.refuse(start + 1 + at, RefusalReason::EnvQuoteEnd),
             }
         };
         let mut end = None;
@@ -273,14 +273,14 @@ impl<'a> Scan<'a> {
                 break;
             }
         }
-        let Some(end) = end else { return self.refuse(start, Reason::EnvOpenQuote) };
+        let Some(end) = end else { return self.refuse(start, RefusalReason::EnvOpenQuote) };
         let inside = &rest[..end];
         let fault = if quote == '"' { double_fault(inside) } else { single_fault(inside) };
         self.at = start + end + 2;
         let line = self.rest_of_line();
         let after = line.trim_start_matches([' ', '\t']);
         if !(after.is_empty() || after.starts_with('#') && after.len() < line.len()) {
-            return self.refuse(self.at, Reason::EnvAfterQuote);
+            return self.refuse(self.at, RefusalReason::EnvAfterQuote);
         }
         *unclear = unclear.take().or(fault);
         let mut value = Value::new(None, Name::Root, Kind::String, start..self.at);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-use super::{Document, Edit, Kind, Name, Quotes, Reason, Refusal, Syntax, Value, Values, splice};
+use super::{Document, Edit, Kind, Name, Quotes, Refusal, RefusalReason, Syntax, Value, Values, splice};
 
 pub(super) struct Ini {
     /// Whether a line in brackets begins a section.
@@ -33,7 +33,7 @@ impl Syntax for Ini {
             if line.contains([
                 '\r', '\0', '\u{85}', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}',
             ]) {
-                return refuse(Reason::IniLineBreak);
+                return refuse(RefusalReason::IniLineBreak);
             }
             let content = line.trim_start_matches([' ', '\t']);
             if content.is_empty()
@@ -43,14 +43,14 @@ impl Syntax for Ini {
                 continue;
             }
             if content.len() < line.len() {
-                return refuse(Reason::IniIndented);
+                return refuse(RefusalReason::IniIndented);
             }
             if self.sections && line.starts_with('[') {
                 let name = line.trim_end_matches([' ', '\t']).strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
                 let Some(name) =
                     name.filter(|name| !name.is_empty() && !name.contains(['[', ']', '"', '\\', '#', ';']))
                 else {
-                    return refuse(Reason::IniSectionName);
+                    return refuse(RefusalReason::IniSectionName);
                 };
                 let name = Name::Member(name.to_owned());
                 section = found.push(Value::new(Some(root), name, Kind::Map, start..start + line.len()));
@@ -63,11 +63,11 @@ impl Syntax for Ini {
                     // MySQL's options may have a name without a value.
                     continue;
                 }
-                return refuse(Reason::IniNotAssignment);
+                return refuse(RefusalReason::IniNotAssignment);
             };
             let name = line[..equals].trim_end_matches([' ', '\t']);
             if name.is_empty() {
-                return refuse(Reason::IniNotAssignment);
+                return refuse(RefusalReason::IniNotAssignment);
             }
             let behind = &line[equals + 1..];
             let value = behind.trim_start_matches([' ', '\t']);
@@ -79,11 +79,11 @@ impl Syntax for Ini {
                 if self.sections { !is_plain } else { !is_plain || char == ' ' || !char.is_ascii() }
             };
             let fault = if name.contains(is_odd) {
-                Some(Reason::IniName)
+                Some(RefusalReason::IniName)
             } else if !self.sections && value.len() < written.len() {
-                Some(Reason::IniSpacesAtEnd)
+                Some(RefusalReason::IniSpacesAtEnd)
             } else if value.ends_with('\\') {
-                return refuse(Reason::IniContinuation);
+                return refuse(RefusalReason::IniContinuation);
             } else {
                 self.fault(value)
             };
@@ -150,12 +150,12 @@ impl Syntax for Ini {
                 let added = Zeroizing::new(format!("{gap}[{section}]{end}{}{end}", *line(name)));
                 Ok(Edit::new(text.len()..text.len(), added))
             }
-            _ => Err(Refusal::at(text.len(), Reason::IniTooDeep)),
+            _ => Err(Refusal::at(text.len(), RefusalReason::IniTooDeep)),
         }
     }
 
     fn append(&self, document: &Document, _: usize, _: &str) -> Result<Edit, Refusal> {
-        Err(Refusal::at(document.text().len(), Reason::IniNoLists))
+        Err(Refusal::at(document.text().len(), RefusalReason::IniNoLists))
     }
 
     fn remove(&self, document: &Document, index: usize) -> Result<Edit, Refusal> {
@@ -165,24 +165,24 @@ impl Syntax for Ini {
 
 impl Ini {
     /// Returns why the readers disagree about a value, if they do.
-    fn fault(&self, value: &str) -> Option<Reason> {
+    fn fault(&self, value: &str) -> Option<RefusalReason> {
         value.chars().find_map(|char| match char {
-            '\\' => Some(Reason::IniBackslash),
-            '$' => Some(Reason::IniDollar),
-            '"' | '\'' | '`' if self.sections => Some(Reason::IniQuotes),
-            ';' | '#' if self.sections => Some(Reason::IniComment),
-            '%' if self.sections => Some(Reason::IniPercent),
+            '\\' => Some(RefusalReason::IniBackslash),
+            '$' => Some(RefusalReason::IniDollar),
+            '"' | '\'' | '`' if self.sections => Some(RefusalReason::IniQuotes),
+            ';' | '#' if self.sections => Some(RefusalReason::IniComment),
+            '%' if self.sections => Some(RefusalReason::IniPercent),
             ' ' => None,
             _ if char.is_ascii_graphic() || self.sections && char.is_alphanumeric() => None,
-            _ => Some(Reason::IniCharacter),
+            _ => Some(RefusalReason::IniCharacter),
         })
     }
 
     fn written(&self, plain: &str, offset: usize) -> Result<Zeroizing<String>, Refusal> {
-        let fault = self.fault(plain).or((plain.trim() != plain).then_some(Reason::IniSpacesLost));
+        let fault = self.fault(plain).or((plain.trim() != plain).then_some(RefusalReason::IniSpacesLost));
         match fault {
             None => Ok(Zeroizing::new(plain.to_owned())),
-            Some(fault) => Err(Refusal::at(offset, Reason::IniNoForm(Box::new(fault)))),
+            Some(fault) => Err(Refusal::at(offset, RefusalReason::IniNoForm(Box::new(fault)))),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use fernseal_core::json::{self, Event, Events};
 use zeroize::Zeroizing;
 
-use super::{Document, Edit, Kind, Name, Quotes, Reason, Refusal, Syntax, Value, Values, member};
+use super::{Document, Edit, Kind, Name, Quotes, Refusal, RefusalReason, Syntax, Value, Values, member};
 
 pub(super) struct Json {
     /// Whether comments and trailing commas are allowed.
@@ -83,7 +83,7 @@ impl Syntax for Json {
 }
 
 fn invalid(offset: usize) -> Refusal {
-    Refusal::at(offset, Reason::InvalidJson)
+    Refusal::at(offset, RefusalReason::InvalidJson)
 }
 
 /// Returns the source text between the quotes of the string at `span`.
@@ -100,6 +100,6 @@ fn unescaped(text: &str, span: &Range<usize>) -> Result<Option<Zeroizing<String>
     let mut buf = Zeroizing::new(vec![0; raw.len()]);
     match json::unescape(raw, &mut buf) {
         Ok(text) => Ok(Some(Zeroizing::new(text.to_owned()))),
-        Err(_) => Err(Refusal::at(span.start, Reason::LoneSurrogate)),
+        Err(_) => Err(Refusal::at(span.start, RefusalReason::LoneSurrogate)),
     }
 }

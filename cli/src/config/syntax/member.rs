@@ -10,7 +10,7 @@ use std::ops::Range;
 use fernseal_core::json::{self, Event, Events};
 use zeroize::Zeroizing;
 
-use super::{Edit, Reason, Refusal};
+use super::{Edit, Refusal, RefusalReason};
 
 /// The indentation of a level if the text has none.
 const INDENTATION: &str = "  ";
@@ -50,7 +50,7 @@ pub(super) fn remove(text: &str, is_relaxed: bool, group: &Range<usize>, value: 
     let layout = Layout::of(text, is_relaxed, group);
     let members = &layout.members;
     let at = members.iter().position(|member| member.value == value && member.name.start < value);
-    let at = at.ok_or_else(|| Refusal::at(value, Reason::NotAMember))?;
+    let at = at.ok_or_else(|| Refusal::at(value, RefusalReason::NotAMember))?;
     let span = match (&members[..at], &members[at + 1..]) {
         ([], []) => group.start + 1..group.end - 1,
         (_, [next, ..]) => members[at].name.start..next.name.start,
@@ -58,7 +58,7 @@ pub(super) fn remove(text: &str, is_relaxed: bool, group: &Range<usize>, value: 
     };
     let gaps = [span.start..members[at].name.start, members[at].end..span.end];
     if let Some(gap) = gaps.into_iter().find(|gap| text[gap.clone()] != layout.text()[gap.clone()]) {
-        return Err(Refusal::at(gap.start, Reason::CommentBeside));
+        return Err(Refusal::at(gap.start, RefusalReason::CommentBeside));
     }
     Ok(Edit::new(span, Zeroizing::new(String::new())))
 }

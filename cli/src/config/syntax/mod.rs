@@ -34,13 +34,13 @@ pub(crate) use self::reading::{
     APPENDED, FormatSource, FoundToken, Owner, Place, ReadError, Reading, Spot, Unescaped, ValueError, is_append,
     opened, parent, steps,
 };
-use self::reading::{Obstacle, Plain, Text};
-use self::refusal::Reason;
+use self::reading::{Obstacle, Plain, SharedText};
 pub(crate) use self::refusal::Refusal;
-use self::walk::Walk;
+use self::refusal::RefusalReason;
+use self::walk::JsonReading;
 
 /// Reads `text`, the content of the file `name`. A text of unknown format has tokens too.
-pub(crate) fn read(name: &str, source: FormatSource, text: &Text) -> Box<dyn Reading> {
+pub(crate) fn read(name: &str, source: FormatSource, text: &SharedText) -> Box<dyn Reading> {
     let plain = |refusal, is_fault| -> Box<dyn Reading> {
         Box::new(Plain { text: Arc::clone(text), obstacle: Obstacle { refusal, is_fault } })
     };
@@ -50,13 +50,13 @@ pub(crate) fn read(name: &str, source: FormatSource, text: &Text) -> Box<dyn Rea
         FormatSource::Content => TextFormat::of_content(text).map(Some),
     };
     match format {
-        Ok(Some(TextFormat::Json)) => Box::new(Walk::new(Arc::clone(text))),
-        Ok(Some(TextFormat::Text)) => plain(Refusal::of_whole(Reason::NoValuesInText), false),
+        Ok(Some(TextFormat::Json)) => Box::new(JsonReading::new(Arc::clone(text))),
+        Ok(Some(TextFormat::Text)) => plain(Refusal::of_whole(RefusalReason::NoValuesInText), false),
         Ok(Some(format)) => match Document::parse(format, Arc::clone(text)) {
             Ok(document) => Box::new(document),
             Err(refusal) => plain(refusal, true),
         },
-        Ok(None) => plain(Refusal::of_whole(Reason::UnknownFormat), false),
+        Ok(None) => plain(Refusal::of_whole(RefusalReason::UnknownFormat), false),
         Err(refusal) => plain(refusal, true),
     }
 }
@@ -291,7 +291,7 @@ impl Edit {
 #[derive(Debug)]
 pub(crate) struct Document {
     format: TextFormat,
-    text: Text,
+    text: SharedText,
     values: Vec<Value>,
 }
 
@@ -300,7 +300,7 @@ impl Document {
     ///
     /// # Errors
     /// The text is invalid, or its readers disagree so much that no value is certain.
-    pub(crate) fn parse(format: TextFormat, text: impl Into<Text>) -> Result<Self, Refusal> {
+    pub(crate) fn parse(format: TextFormat, text: impl Into<SharedText>) -> Result<Self, Refusal> {
         let text = text.into();
         let mut found = Values::default();
         format.syntax().read(&text, &mut found)?;
@@ -394,7 +394,7 @@ impl Document {
     /// The format cannot write the string there.
     pub(crate) fn replace(&self, value: &Value, plain: &str) -> Result<Edit, Refusal> {
         if !value.is_leaf() {
-            return Err(Refusal::at(value.span.start, Reason::ContainsOthers));
+            return Err(Refusal::at(value.span.start, RefusalReason::ContainsOthers));
         }
         let text = self.format.syntax().write(&self.text, value, plain)?;
         Ok(Edit { span: value.span.clone(), text, says: Some(Zeroizing::new(plain.to_owned())), is_checked: false })
@@ -405,24 +405,24 @@ impl Document {
     /// # Errors
     /// There is a value already, or the format cannot add one there.
     pub(crate) fn insert(&self, pointer: &str, plain: &str) -> Result<Edit, Refusal> {
-        let steps = steps(pointer).map_err(|_| Refusal::at(0, Reason::InvalidPointer))?;
+        let steps = steps(pointer).map_err(|_| Refusal::at(0, RefusalReason::InvalidPointer))?;
         // The longest existing part of the path.
         let known = (0..=steps.len()).rev().find_map(|len| Some((len, self.index_of(&steps[..len])?)));
         let Some((len, parent)) = known else {
-            return Err(Refusal::at(0, Reason::NoValuesYet));
+            return Err(Refusal::at(0, RefusalReason::NoValuesYet));
         };
         let names = &steps[len..];
         let value = &self.values[parent];
         let at = value.span.start;
         if names.is_empty() {
-            return Err(Refusal::at(at, Reason::ExistsAlready));
+            return Err(Refusal::at(at, RefusalReason::ExistsAlready));
         }
         let is_appended = value.kind == Kind::List && names == [APPENDED];
         if value.kind != Kind::Map && !is_appended {
-            return Err(Refusal::at(at, Reason::ParentHasNoNames));
+            return Err(Refusal::at(at, RefusalReason::ParentHasNoNames));
         }
         if value.repeated {
-            return Err(Refusal::at(at, Reason::NameOccursTwice));
+            return Err(Refusal::at(at, RefusalReason::NameOccursTwice));
         }
         let (syntax, mut steps) = (self.format.syntax(), steps.clone());
         let edit = if is_appended {
@@ -441,7 +441,7 @@ impl Document {
         if has_new_value && self.equals(&after, |_| false, |index| added.contains(&Some(index))) {
             return Ok(Edit { is_checked: true, ..edit });
         }
-        Err(Refusal::at(edit.span.start, Reason::AddingChangesOthers))
+        Err(Refusal::at(edit.span.start, RefusalReason::AddingChangesOthers))
     }
 
     /// Returns an edit that removes `value` and its name.
@@ -450,10 +450,10 @@ impl Document {
     /// The value cannot be removed without changing others.
     pub(crate) fn remove(&self, value: &Value) -> Result<Edit, Refusal> {
         let at = |other: &Value| std::ptr::eq(other, value);
-        let doubt = || Refusal::at(value.span.start, Reason::RemovingChangesOthers);
+        let doubt = || Refusal::at(value.span.start, RefusalReason::RemovingChangesOthers);
         let index = self.values.iter().position(at).ok_or_else(doubt)?;
         if !matches!(value.name, Name::Member(_)) || !value.is_leaf() {
-            return Err(Refusal::at(value.span.start, Reason::ContainerRemoved(self.format)));
+            return Err(Refusal::at(value.span.start, RefusalReason::ContainerRemoved(self.format)));
         }
         let edit = self.format.syntax().remove(self, index)?;
         let after = self.read_again(std::slice::from_ref(&edit))?;
@@ -484,7 +484,7 @@ impl Document {
     fn edited(&self, edits: &[Edit]) -> Result<Self, Refusal> {
         let doubt = || {
             let start = edits.first().map_or(0, |edit| edit.span.start);
-            Refusal::at(start, Reason::ReplacingChangesOthers)
+            Refusal::at(start, RefusalReason::ReplacingChangesOthers)
         };
         let after = self.read_again(edits).map_err(|_| doubt())?;
         let edit_of = |index: usize| {
@@ -525,11 +525,11 @@ impl Document {
     fn equals(&self, other: &Self, but: impl Fn(usize) -> bool, but_of_other: impl Fn(usize) -> bool) -> bool {
         let ours = (0..self.values.len()).filter(|index| !but(*index));
         let theirs = (0..other.values.len()).filter(|index| !but_of_other(*index));
-        ours.map(|index| self.told(index)).eq(theirs.map(|index| other.told(index)))
+        ours.map(|index| self.read_as(index)).eq(theirs.map(|index| other.read_as(index)))
     }
 
     /// Returns what a reader sees of a value: its depth, its name, its kind, and its text if it contains no others.
-    fn told(&self, index: usize) -> (usize, &Name, Kind, &str) {
+    fn read_as(&self, index: usize) -> (usize, &Name, Kind, &str) {
         let value = &self.values[index];
         let above = std::iter::successors(value.parent, |parent| self.values[*parent].parent);
         (above.count(), &value.name, value.kind, if value.is_leaf() { self.raw_text(value) } else { "" })

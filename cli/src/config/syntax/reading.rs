@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::{Document, Edit, Kind, Name, Refusal, TextFormat, Value};
 
 /// A shared text. It may contain secrets.
-pub(crate) type Text = Arc<Zeroizing<String>>;
+pub(crate) type SharedText = Arc<Zeroizing<String>>;
 
 /// The place of a value in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,7 +156,7 @@ pub(crate) enum ReadError {
 
 /// The tokens of a text in order, and the places of values that only look like tokens.
 #[derive(Debug, Default)]
-pub(crate) struct Tokens {
+pub(crate) struct FoundTokens {
     pub(crate) tokens: Vec<FoundToken>,
     pub(crate) lookalikes: Vec<String>,
 }
@@ -195,7 +195,7 @@ impl FoundToken {
 /// A text that was read, for queries and edits.
 pub(crate) trait Reading: Send + Sync {
     /// Checks the text and finds its tokens.
-    fn tokens(&self) -> Result<Tokens, ReadError>;
+    fn tokens(&self) -> Result<FoundTokens, ReadError>;
 
     /// Returns the strings and scalars that `is_wanted` selects, in order. It gets the kind of each value, and its text
     /// as far as that is known without decoding: for a JSON string, the source text. Only the selected values get a
@@ -259,14 +259,14 @@ pub(crate) enum FormatSource {
 /// A text of which only the tokens are known.
 #[derive(Debug)]
 pub(super) struct Plain {
-    pub(super) text: Text,
+    pub(super) text: SharedText,
     pub(super) obstacle: Obstacle,
 }
 
 impl Reading for Plain {
-    fn tokens(&self) -> Result<Tokens, ReadError> {
-        let mut tokens = Tokens::default();
-        apart(&self.text, &mut tokens, |_| Some(Owner::Nothing));
+    fn tokens(&self) -> Result<FoundTokens, ReadError> {
+        let mut tokens = FoundTokens::default();
+        add_by_grammar(&self.text, &mut tokens, |_| Some(Owner::Nothing));
         Ok(tokens)
     }
 
@@ -317,7 +317,7 @@ impl Reading for Plain {
 
 /// Adds the tokens that the grammar of tokens finds in `text`. `owner` returns what contains a token, or `None` if the
 /// token was added already.
-fn apart(text: &str, found: &mut Tokens, owner: impl Fn(&Range<usize>) -> Option<Owner>) {
+fn add_by_grammar(text: &str, found: &mut FoundTokens, owner: impl Fn(&Range<usize>) -> Option<Owner>) {
     let (mut line, mut line_start, mut counted) = (1, 0, 0);
     for token in text::tokens(text) {
         let span = token.span();
@@ -362,8 +362,8 @@ impl Document {
 }
 
 impl Reading for Document {
-    fn tokens(&self) -> Result<Tokens, ReadError> {
-        let mut found = Tokens::default();
+    fn tokens(&self) -> Result<FoundTokens, ReadError> {
+        let mut found = FoundTokens::default();
         // The places of the values that are tokens or look like one, and the indices of all strings and scalars.
         let mut known: Vec<Range<usize>> = Vec::new();
         let mut leaves: Vec<usize> = Vec::new();
@@ -391,8 +391,8 @@ impl Reading for Document {
         known.sort_unstable_by_key(|span| span.start);
         leaves.sort_unstable_by_key(|index| self.values[*index].span.start);
         let is_in = |outer: &Range<usize>, inner: &Range<usize>| outer.start <= inner.start && inner.end <= outer.end;
-        let mut others = Tokens::default();
-        apart(&self.text, &mut others, |span| {
+        let mut others = FoundTokens::default();
+        add_by_grammar(&self.text, &mut others, |span| {
             let at = known.partition_point(|known| known.start <= span.start);
             if at > 0 && is_in(&known[at - 1], span) {
                 return None;

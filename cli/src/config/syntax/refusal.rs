@@ -1,4 +1,4 @@
-//! Why a format refuses to read a text or to change a value. [`Reason::words`] has the words of every refusal.
+//! Why a format refuses to read a text or to change a value. [`RefusalReason::words`] has the words of every refusal.
 //!
 //! A new reason is a variant and an arm. The words are here and not in `error/config.rs`, which adds the path and the
 //! place, because `tests/formats` and `tests/fuzz` compile `syntax` without the rest of the command. They contain no
@@ -13,15 +13,15 @@ use super::TextFormat;
 pub(crate) struct Refusal {
     /// The position in the text, in bytes; `None` for the whole text.
     pub(crate) offset: Option<usize>,
-    reason: Reason,
+    reason: RefusalReason,
 }
 
 impl Refusal {
-    pub(super) const fn at(offset: usize, reason: Reason) -> Self {
+    pub(super) const fn at(offset: usize, reason: RefusalReason) -> Self {
         Self { offset: Some(offset), reason }
     }
 
-    pub(super) const fn of_whole(reason: Reason) -> Self {
+    pub(super) const fn of_whole(reason: RefusalReason) -> Self {
         Self { offset: None, reason }
     }
 
@@ -40,7 +40,7 @@ impl Refusal {
 /// Every reason. Where readers of a format disagree, the name of the variant begins with the reader that is alone, or
 /// with the format.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(super) enum RefusalReason {
     // The format of the text.
     NoValuesInText,
     UnknownFormat,
@@ -156,7 +156,7 @@ pub(super) enum Reason {
     IniCharacter,
     // INI and .properties: a new value.
     /// The secret has no form that all readers read alike, for this reason.
-    IniNoForm(Box<Reason>),
+    IniNoForm(Box<RefusalReason>),
     IniTooDeep,
     IniNoLists,
 }
@@ -170,7 +170,7 @@ const ENV_LINE: &str = "write it as NAME=value or NAME='value'";
 const ENV_QUOTES: &str = "put it in single quotes, in a form that all of them read alike";
 const INI_LINE: &str = "write it as name = value, without quotes, escapes and comments on the line";
 
-impl Reason {
+impl RefusalReason {
     /// Returns what is wrong, and what to do about it.
     fn words(&self) -> (Cow<'static, str>, &'static str) {
         let (what, next) = match self {

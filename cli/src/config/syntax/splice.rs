@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Document, Edit, Name, Reason, Refusal};
+use super::{Document, Edit, Name, Refusal, RefusalReason};
 
 /// Returns the members or items of the container at `parent`, in text order.
 pub(super) fn children(document: &Document, parent: usize) -> Vec<usize> {
@@ -71,7 +71,7 @@ pub(super) fn remove_between_brackets(document: &Document, index: usize) -> Resu
         (None, None) => (value.name_start..value.span.end, 0..0),
     };
     if document.text()[gap.clone()].contains(['/', '#']) {
-        return Err(Refusal::at(gap.start, Reason::CommentBeside));
+        return Err(Refusal::at(gap.start, RefusalReason::CommentBeside));
     }
     Ok(Edit::new(span, Zeroizing::default()))
 }
@@ -128,7 +128,7 @@ pub(super) fn remove_lines(document: &Document, index: usize) -> Result<Edit, Re
     let before = text[start..value.name_start].trim_start_matches('\u{feff}').trim();
     let after = text[value.span.end..end].trim_start();
     if !(before.is_empty() || before == "export") || !(after.is_empty() || after.starts_with(['#', ';'])) {
-        return Err(Refusal::at(value.name_start, Reason::NotOnOwnLine));
+        return Err(Refusal::at(value.name_start, RefusalReason::NotOnOwnLine));
     }
     let mark = if text[start..].starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     // If the last line has no line end, remove that of the line before.

@@ -3,7 +3,7 @@
 use ::toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
-use super::{Document, Edit, Kind, Name, Quotes, Reason, Refusal, Syntax, Value, Values, splice};
+use super::{Document, Edit, Kind, Name, Quotes, Refusal, RefusalReason, Syntax, Value, Values, splice};
 
 pub(super) struct Toml;
 
@@ -12,7 +12,7 @@ impl Syntax for Toml {
         let mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         let table = DeTable::parse(&text[mark..]).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            Refusal::at(at + mark, Reason::InvalidToml { said: error.message().to_owned() })
+            Refusal::at(at + mark, RefusalReason::InvalidToml { said: error.message().to_owned() })
         })?;
         let span = table.span();
         let root = Value::new(None, Name::Root, Kind::Map, span.start + mark..span.end + mark);
@@ -97,7 +97,7 @@ impl Syntax for Toml {
             let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
             let indent = &text[line..start];
             if !indent.trim_start_matches('\u{feff}').trim().is_empty() {
-                return Err(Refusal::at(start, Reason::TomlDottedNames));
+                return Err(Refusal::at(start, RefusalReason::TomlDottedNames));
             }
             let line = Zeroizing::new(format!("{}{}", indent.trim_start_matches('\u{feff}'), *entry));
             return Ok(splice::add_line_below(text, splice::end(document, *last), &line));
@@ -108,7 +108,7 @@ impl Syntax for Toml {
             return Ok(Edit::new(mark..mark, Zeroizing::new(format!("{}{end}", *entry))));
         }
         if !text[table.span.clone()].starts_with('[') {
-            return Err(Refusal::at(table.span.start, Reason::TomlNoHeader));
+            return Err(Refusal::at(table.span.start, RefusalReason::TomlNoHeader));
         }
         Ok(splice::add_line_below(text, table.span.end, &entry))
     }
@@ -116,7 +116,7 @@ impl Syntax for Toml {
     fn append(&self, document: &Document, parent: usize, plain: &str) -> Result<Edit, Refusal> {
         let list = &document.values[parent];
         if splice::children(document, parent).iter().any(|item| !document.values[*item].inline) {
-            return Err(Refusal::at(list.span.start, Reason::TomlItemsAreTables));
+            return Err(Refusal::at(list.span.start, RefusalReason::TomlItemsAreTables));
         }
         Ok(splice::add_between_brackets(document, parent, &quoted(plain)))
     }

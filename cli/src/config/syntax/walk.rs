@@ -16,18 +16,18 @@ use fernseal_core::json::{self, Event, Events};
 use fernseal_core::token;
 
 use super::reading::{
-    APPENDED, FoundToken, Leaf, Owner, Place, ReadError, Reading, Spot, Text, Tokens, Unescaped, ValueError, Written,
-    parent, steps, unescaped,
+    APPENDED, FoundToken, FoundTokens, Leaf, Owner, Place, ReadError, Reading, SharedText, Spot, Unescaped, ValueError,
+    Written, parent, steps, unescaped,
 };
-use super::{Edit, Kind, Reason, Refusal, TextFormat, member};
+use super::{Edit, Kind, Refusal, RefusalReason, TextFormat, member};
 
 /// A JSON text.
-pub(super) struct Walk {
-    text: Text,
+pub(super) struct JsonReading {
+    text: SharedText,
 }
 
-impl Walk {
-    pub(super) fn new(text: Text) -> Self {
+impl JsonReading {
+    pub(super) fn new(text: SharedText) -> Self {
         Self { text }
     }
 }
@@ -50,8 +50,8 @@ fn place(text: &str, kind: json::Kind, span: Range<usize>) -> Place<'_> {
     Place::new(Spot::new(kind_of(kind, raw), span), Written::Raw(raw))
 }
 
-impl Reading for Walk {
-    fn tokens(&self) -> Result<Tokens, ReadError> {
+impl Reading for JsonReading {
+    fn tokens(&self) -> Result<FoundTokens, ReadError> {
         find_tokens(&self.text)
     }
 
@@ -103,7 +103,7 @@ impl Reading for Walk {
     }
 
     fn insert(&self, pointer: &str, plain: &str) -> Result<Edit, Refusal> {
-        let no_place = |_| Refusal::at(0, Reason::NoObject);
+        let no_place = |_| Refusal::at(0, RefusalReason::NoObject);
         let steps = steps(pointer).map_err(no_place)?;
         let Some(((name, _), parent)) = steps.split_last().zip(parent(pointer)) else {
             return Err(no_place(Error::NotFound));
@@ -130,7 +130,7 @@ impl Reading for Walk {
 }
 
 /// An object or array that is open at the current position.
-enum Level<'a> {
+enum OpenLevel<'a> {
     Object {
         /// Where it begins.
         start: usize,
@@ -144,7 +144,7 @@ enum Level<'a> {
 
 /// The objects and arrays that are open at the current position, outermost first.
 #[derive(Default)]
-struct OpenLevels<'a>(Vec<Level<'a>>);
+struct OpenLevels<'a>(Vec<OpenLevel<'a>>);
 
 /// The pointers that one walk searches for, as a tree of their steps.
 struct PointerTree<'a> {
@@ -254,8 +254,8 @@ impl<'a> PointerTree<'a> {
 type NamesAboveTokens<'a> = BTreeMap<(usize, Cow<'a, str>), bool>;
 
 /// Finds the tokens of `text`, and the pointers of values that only look like tokens.
-fn find_tokens(text: &str) -> Result<Tokens, ReadError> {
-    let mut found = Tokens::default();
+fn find_tokens(text: &str) -> Result<FoundTokens, ReadError> {
+    let mut found = FoundTokens::default();
     let mut ways = NamesAboveTokens::new();
     // With long names above many tokens, the pointers could take many times the memory of the text.
     let mut room = text.len().saturating_mul(4) + (1 << 20);
@@ -283,7 +283,7 @@ fn find_tokens(text: &str) -> Result<Tokens, ReadError> {
         }
         let Some(form) = form else { continue };
         for level in &levels.0 {
-            if let Level::Object { start, name } = level {
+            if let OpenLevel::Object { start, name } = level {
                 ways.insert((*start, unescaped_name(name)), false);
             }
         }
@@ -304,7 +304,7 @@ fn check_names_unique<'a>(text: &'a str, mut ways: NamesAboveTokens<'a>) -> Resu
     let mut levels = OpenLevels::default();
     for event in Events::new(text).map_while(std::result::Result::ok) {
         levels.follow(text, &event);
-        if let (Event::Name(_), Some(Level::Object { start, name })) = (event, levels.0.last())
+        if let (Event::Name(_), Some(OpenLevel::Object { start, name })) = (event, levels.0.last())
             && let Some(met) = ways.get_mut(&(*start, unescaped_name(name)))
             && std::mem::replace(met, true)
         {
@@ -326,17 +326,17 @@ impl<'a> OpenLevels<'a> {
     /// Updates the open levels for an event.
     fn follow(&mut self, text: &'a str, event: &Event) {
         if let Event::String(_) | Event::Scalar(_) | Event::ObjectStart(_) | Event::ArrayStart(_) = event
-            && let Some(Level::Array { index }) = self.0.last_mut()
+            && let Some(OpenLevel::Array { index }) = self.0.last_mut()
         {
             *index = index.wrapping_add(1);
         }
         match event {
-            Event::ObjectStart(start) => self.0.push(Level::Object { start: *start, name: "" }),
+            Event::ObjectStart(start) => self.0.push(OpenLevel::Object { start: *start, name: "" }),
             // The first item makes it 0.
-            Event::ArrayStart(_) => self.0.push(Level::Array { index: usize::MAX }),
+            Event::ArrayStart(_) => self.0.push(OpenLevel::Array { index: usize::MAX }),
             Event::End(_) => _ = self.0.pop(),
             Event::Name(span) => {
-                if let Some(Level::Object { name, .. }) = self.0.last_mut() {
+                if let Some(OpenLevel::Object { name, .. }) = self.0.last_mut() {
                     *name = &text[span.start + 1..span.end - 1];
                 }
             }
@@ -347,8 +347,8 @@ impl<'a> OpenLevels<'a> {
     /// Returns the pointer of the current value.
     fn pointer(&self) -> String {
         let steps = self.0.iter().map(|level| match level {
-            Level::Object { name, .. } => step(name),
-            Level::Array { index } => format!("/{index}"),
+            OpenLevel::Object { name, .. } => step(name),
+            OpenLevel::Array { index } => format!("/{index}"),
         });
         steps.collect()
     }
@@ -407,7 +407,7 @@ mod tests {
             r#"[{"a":"enc:1"},{"a":"enc:2"},{"a":{"a":"enc:3"}}]"#,
             "\u{feff} \"enc:1\" ",
         ] {
-            let walk = Walk::new(Arc::new(Zeroizing::new(text.to_owned())));
+            let walk = JsonReading::new(Arc::new(Zeroizing::new(text.to_owned())));
             let pointers: Vec<String> = walk.leaves(|_, _| true).map(|leaf| leaf.pointer).collect();
             let is_twice = matches!(walk.tokens(), Err(ReadError::NamedTwice(_)));
             assert_eq!((pointers, is_twice), by_core(text), "{text}");
@@ -461,7 +461,7 @@ mod tests {
             "/\u{fffd}",
         ];
         for text in texts {
-            let walk = Walk::new(Arc::new(Zeroizing::new(text.to_owned())));
+            let walk = JsonReading::new(Arc::new(Zeroizing::new(text.to_owned())));
             for (pointer, found) in pointers.iter().zip(walk.find_all(&pointers)) {
                 assert_eq!(found, walk.find(pointer), "{pointer} in {text}");
             }

@@ -12,12 +12,12 @@ use std::ops::Range;
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 use zeroize::Zeroizing;
 
-use super::{Document, Edit, Kind, Name, Quotes, Reason, Refusal, Syntax, Value, Values, splice};
+use super::{Document, Edit, Kind, Name, Quotes, Refusal, RefusalReason, Syntax, Value, Values, splice};
 
 pub(super) struct Yaml;
 
 /// An open container.
-struct Open {
+struct OpenContainer {
     index: usize,
     is_map: bool,
     /// The number of items or documents so far.
@@ -32,10 +32,10 @@ impl Syntax for Yaml {
     fn read(&self, text: &str, found: &mut Values) -> Result<(), Refusal> {
         if let Some(at) = text.find(['\u{85}', '\u{2028}', '\u{2029}']) {
             // These are line ends in YAML 1.1, and not in YAML 1.2.
-            return Err(Refusal::at(at, Reason::YamlLineBreak));
+            return Err(Refusal::at(at, RefusalReason::YamlLineBreak));
         }
         let stream = found.push(Value::new(None, Name::Root, Kind::List, 0..text.len()));
-        let mut open = vec![Open { index: stream, is_map: false, count: 0, member: None, is_merged: false }];
+        let mut open = vec![OpenContainer { index: stream, is_map: false, count: 0, member: None, is_merged: false }];
         // The values with anchors as (anchor id, index), and the ids that aliases refer to.
         let mut anchors: Vec<(usize, usize)> = Vec::new();
         let mut aliases = BTreeSet::new();
@@ -52,7 +52,7 @@ impl Syntax for Yaml {
                 Event::Alias(id) => {
                     aliases.insert(*id);
                     let mut value = Value::new(Some(parent.index), Name::None, Kind::Scalar, range.clone());
-                    value.unclear = refusal(range.start, Reason::YamlAlias);
+                    value.unclear = refusal(range.start, RefusalReason::YamlAlias);
                     value.held = value.unclear.clone();
                     value
                 }
@@ -64,7 +64,7 @@ impl Syntax for Yaml {
                 }
                 Event::Anchor(_, name) => {
                     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
-                        return Err(Refusal::at(range.start, Reason::YamlAnchorName));
+                        return Err(Refusal::at(range.start, RefusalReason::YamlAnchorName));
                     }
                     continue;
                 }
@@ -106,10 +106,10 @@ impl Syntax for Yaml {
                     if before.starts_with(':') {
                         value.span = at..at;
                         if value.inline && !text[at..].starts_with([' ', '\t', '\r', '\n']) {
-                            value.held = refusal(at, Reason::YamlColonWithoutSpace);
+                            value.held = refusal(at, RefusalReason::YamlColonWithoutSpace);
                         }
                     } else {
-                        value.held = refusal(end, Reason::YamlNoColon);
+                        value.held = refusal(end, RefusalReason::YamlNoColon);
                     }
                 }
             } else {
@@ -117,7 +117,7 @@ impl Syntax for Yaml {
                 parent.count += 1;
             }
             if is_merged && is_leaf {
-                value.held = refusal(value.span.start, Reason::YamlMerged);
+                value.held = refusal(value.span.start, RefusalReason::YamlMerged);
             }
             if let Some(id) = event.anchor_id() {
                 anchors.push((id, found.0.len()));
@@ -129,7 +129,7 @@ impl Syntax for Yaml {
             let (is_map, is_leaf) = (value.kind == Kind::Map, value.is_leaf());
             let index = found.push(value);
             if !is_leaf {
-                open.push(Open { index, is_map, count: 0, member: None, is_merged });
+                open.push(OpenContainer { index, is_map, count: 0, member: None, is_merged });
             }
         }
         hold_anchored(found, &anchors, &aliases);
@@ -160,7 +160,7 @@ impl Syntax for Yaml {
         // If the map is the first thing in a list item, the dashes count as indentation.
         let indent: String = text[line..start].trim_start_matches('\u{feff}').chars().map(|_| ' ').collect();
         if !text[line..start].trim_start_matches('\u{feff}').chars().all(|char| matches!(char, ' ' | '-')) {
-            return Err(Refusal::at(start, Reason::MembersNotOnOwnLines));
+            return Err(Refusal::at(start, RefusalReason::MembersNotOnOwnLines));
         }
         let end = splice::line_end(text);
         let mut entry = format!("{indent}{}:", *key(name));
@@ -183,7 +183,7 @@ impl Syntax for Yaml {
         let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let dash = text[line..start].trim_start_matches('\u{feff}');
         if !dash.trim_start_matches(' ').strip_prefix('-').is_some_and(|rest| rest.chars().all(|char| char == ' ')) {
-            return Err(Refusal::at(start, Reason::ItemsNotOnOwnLines));
+            return Err(Refusal::at(start, RefusalReason::ItemsNotOnOwnLines));
         }
         let written = if is_safe(plain, false) { Zeroizing::new(plain.to_owned()) } else { quoted(plain) };
         let at = end_to_add_below(document, *last)?;
@@ -205,17 +205,17 @@ impl Syntax for Yaml {
 fn end_to_add_below(document: &Document, index: usize) -> Result<usize, Refusal> {
     let at = splice::end(document, index);
     if document.values.iter().any(|value| value.unclear.is_some() && value.span.end == at) {
-        return Err(Refusal::at(at, Reason::UnclearValueAbove));
+        return Err(Refusal::at(at, RefusalReason::UnclearValueAbove));
     }
     Ok(at)
 }
 
 fn invalid(offset: usize) -> Refusal {
-    Refusal::at(offset, Reason::InvalidYaml)
+    Refusal::at(offset, RefusalReason::InvalidYaml)
 }
 
 #[allow(clippy::unnecessary_wraps)] // the fields of a value are options
-fn refusal(offset: usize, reason: Reason) -> Option<Box<Refusal>> {
+fn refusal(offset: usize, reason: RefusalReason) -> Option<Box<Refusal>> {
     Some(Box::new(Refusal::at(offset, reason)))
 }
 
@@ -230,7 +230,7 @@ fn hold_anchored(found: &mut Values, anchors: &[(usize, usize)], aliases: &BTree
         is_used[index] = used.contains(&index) || found.0[index].parent.is_some_and(|parent| is_used[parent]);
         let value = &mut found.0[index];
         if is_used[index] && value.is_leaf() && value.held.is_none() {
-            value.held = refusal(value.span.start, Reason::YamlAliased);
+            value.held = refusal(value.span.start, RefusalReason::YamlAliased);
         }
     }
 }
@@ -260,7 +260,7 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
     let plain = if value.span.is_empty() { Cow::Borrowed("") } else { plain };
     match style {
         ScalarStyle::Plain if value.inline && plain.starts_with('?') => {
-            value.held = refusal(start, Reason::YamlQuestionMark);
+            value.held = refusal(start, RefusalReason::YamlQuestionMark);
             value.unclear = value.held.clone();
         }
         ScalarStyle::Plain if tag == Some(true) => {}
@@ -285,7 +285,7 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
         }
     }
     if tag == Some(false) {
-        value.held = refusal(start, Reason::YamlTypedTag);
+        value.held = refusal(start, RefusalReason::YamlTypedTag);
         if value.kind == Kind::String {
             value.kind = Kind::Scalar;
         }
@@ -293,7 +293,7 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
     let behind = &text[value.span.end..];
     let blank = &behind[..behind.len() - behind.trim_start_matches([' ', '\t', '\r', '\n']).len()];
     if blank.trim_start_matches([' ', '\t']).contains('\t') && value.held.is_none() {
-        value.held = refusal(start, Reason::YamlTabFollows);
+        value.held = refusal(start, RefusalReason::YamlTabFollows);
     }
     if value.quotes == Quotes::Block || text[value.inside()] != *plain {
         value.decoded = Some(Zeroizing::new(plain.into_owned()));
@@ -302,15 +302,15 @@ fn scalar(text: &str, value: &mut Value, plain: Cow<'_, str>, style: ScalarStyle
 
 /// Returns the span of the block scalar whose content begins at `content`: from its `|` or `>` to the end of its last
 /// line that is not blank.
-fn block_span(text: &str, content: usize) -> Result<Range<usize>, Reason> {
+fn block_span(text: &str, content: usize) -> Result<Range<usize>, RefusalReason> {
     let before = text[..content].trim_end_matches([' ', '\t', '\r', '\n']);
     let header = &before[before.rfind([' ', '\t', '\n']).map_or(0, |at| at + 1)..];
     if !matches!(header, "|" | ">" | "|-" | ">-" | "|+" | ">+") {
-        return Err(Reason::YamlBlockHeader);
+        return Err(RefusalReason::YamlBlockHeader);
     }
     let start = before.len() - header.len();
     let Some(lines) = text[before.len()..].find('\n').map(|at| before.len() + at + 1) else {
-        return Err(Reason::YamlBlockWithoutLines);
+        return Err(RefusalReason::YamlBlockWithoutLines);
     };
     let (mut at, mut end, mut indent) = (lines, None, None);
     for line in text[lines..].split_inclusive('\n') {
@@ -322,16 +322,16 @@ fn block_span(text: &str, content: usize) -> Result<Range<usize>, Reason> {
             break;
         }
         if !line.ends_with('\n') {
-            return Err(Reason::YamlBlockEnd);
+            return Err(RefusalReason::YamlBlockEnd);
         }
         if !is_blank {
             end = Some(at + content.len());
         } else if indent.is_none() && width > 0 {
-            return Err(Reason::YamlBlockBeginsBlank);
+            return Err(RefusalReason::YamlBlockBeginsBlank);
         }
         at += line.len();
     }
-    end.map(|end| start..end).ok_or(Reason::YamlBlockWithoutLines)
+    end.map(|end| start..end).ok_or(RefusalReason::YamlBlockWithoutLines)
 }
 
 /// Returns `plain` as it is written in place of `value`.

@@ -7,14 +7,14 @@ use ctutils::CtEq;
 
 use super::keyring::Keyring;
 use super::left_behind;
-use super::source::{Found, KeyOptions, from_file_silently, home_file, parse, places, previous_sources};
+use super::source::{KeyOptions, PlaceContent, from_file_silently, home_file, parse, places, previous_sources};
 use crate::error::{Failure, KeyFailure};
 use crate::keys::Master;
 use crate::output::Report;
 use crate::quote::shown;
 
 /// A key, with the places where it was found.
-pub(crate) struct Candidate {
+pub(crate) struct AvailableKey {
     pub(crate) master: Rc<Master>,
     /// The places, for messages.
     pub(crate) names: Vec<String>,
@@ -26,13 +26,13 @@ pub(crate) struct Candidate {
 
 /// Returns all available keys, each once, and the failures of the places that could not be read. The first key is the
 /// one that commands seal with, if there is one.
-pub(crate) fn candidates(options: &KeyOptions, report: &Report) -> (Vec<Candidate>, Vec<Failure>) {
+pub(crate) fn available_keys(options: &KeyOptions, report: &Report) -> (Vec<AvailableKey>, Vec<Failure>) {
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for place in places(options, report) {
         match place.found {
-            Found::Key(key) => add(&mut found, key, place.name, None, true),
-            Found::Failed(failure) => failures.push(failure),
-            Found::Nothing | Found::Overridden => {}
+            PlaceContent::Key(key) => add(&mut found, key, place.name, None, true),
+            PlaceContent::Failed(failure) => failures.push(failure),
+            PlaceContent::Nothing | PlaceContent::Overridden => {}
         }
     }
     for source in previous_sources() {
@@ -63,7 +63,7 @@ pub(crate) fn candidates(options: &KeyOptions, report: &Report) -> (Vec<Candidat
     (found, failures)
 }
 
-fn add(found: &mut Vec<Candidate>, key: Rc<Master>, name: String, file: Option<PathBuf>, is_current: bool) {
+fn add(found: &mut Vec<AvailableKey>, key: Rc<Master>, name: String, file: Option<PathBuf>, is_current: bool) {
     let known = found.iter_mut().find(|known| known.master.ct_eq(&key).into());
     match known {
         Some(known) => {
@@ -73,12 +73,12 @@ fn add(found: &mut Vec<Candidate>, key: Rc<Master>, name: String, file: Option<P
             known.files.extend(file);
         }
         None => {
-            found.push(Candidate { master: key, names: vec![name], files: file.into_iter().collect(), is_current });
+            found.push(AvailableKey { master: key, names: vec![name], files: file.into_iter().collect(), is_current });
         }
     }
 }
 
-/// Returns a keyring that tries all of `candidates`, or `None` if there is none.
-pub(crate) fn keyring_of(candidates: &[Candidate]) -> Option<Keyring> {
-    Keyring::to_open_with(candidates.iter().map(|candidate| Rc::clone(&candidate.master)).collect())
+/// Returns a keyring that tries all of `keys`, or `None` if there is none.
+pub(crate) fn keyring_of(keys: &[AvailableKey]) -> Option<Keyring> {
+    Keyring::to_open_with(keys.iter().map(|key| Rc::clone(&key.master)).collect())
 }
