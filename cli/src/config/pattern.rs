@@ -8,11 +8,13 @@
 //! be omitted before `*` and `**`. The dotted form has no escapes, as everywhere in Fernseal.
 //!
 //! Matching backtracks to the last `**` and, within a name, to the last `*` only, so its time is bounded by the product
-//! of the lengths for every pattern. This module depends on no file and no format, and uses only std.
+//! of the lengths for every pattern. This module depends on no file and no format.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use crate::error::PatternFlaw;
 
 /// A pattern that matches pointers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,15 +36,15 @@ enum PatternStep {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InvalidPattern {
     pub(crate) text: String,
-    pub(crate) flaw: &'static str,
+    pub(crate) flaw: PatternFlaw,
 }
 
 impl Pattern {
     pub(crate) fn parse(text: &str) -> Result<Self, InvalidPattern> {
         let invalid = |flaw| InvalidPattern { text: text.to_owned(), flaw };
         let begins_with_wildcard = text.starts_with("*/") || text.starts_with("**/");
-        let steps: Result<Vec<PatternStep>, &'static str> = match text.strip_prefix('/') {
-            _ if text.is_empty() => Err("it is empty"),
+        let steps: Result<Vec<PatternStep>, PatternFlaw> = match text.strip_prefix('/') {
+            _ if text.is_empty() => Err(PatternFlaw::Empty),
             Some(rest) => rest.split('/').map(|step| PatternStep::parse(step, true)).collect(),
             None if begins_with_wildcard => text.split('/').map(|step| PatternStep::parse(step, true)).collect(),
             None => text.split('.').map(|step| PatternStep::parse(step, false)).collect(),
@@ -106,20 +108,20 @@ impl Pattern {
 }
 
 impl PatternStep {
-    fn parse(text: &str, is_escaped: bool) -> Result<Self, &'static str> {
+    fn parse(text: &str, is_escaped: bool) -> Result<Self, PatternFlaw> {
         if text == "**" {
             return Ok(Self::Levels);
         }
         if text.contains("**") {
-            return Err("** must be alone between two slashes or dots; within a name use *");
+            return Err(PatternFlaw::LevelsNotAlone);
         }
-        let parts: Result<Vec<String>, &'static str> =
+        let parts: Result<Vec<String>, PatternFlaw> =
             text.split('*').map(|part| if is_escaped { without_escapes(part) } else { Ok(part.to_owned()) }).collect();
         Ok(Self::Name(parts?))
     }
 }
 
-fn without_escapes(part: &str) -> Result<String, &'static str> {
+fn without_escapes(part: &str) -> Result<String, PatternFlaw> {
     let mut name = String::new();
     let mut chars = part.chars();
     while let Some(char) = chars.next() {
@@ -128,7 +130,7 @@ fn without_escapes(part: &str) -> Result<String, &'static str> {
                 Some('0') => '~',
                 Some('1') => '/',
                 Some('2') => '*',
-                _ => return Err("~ is followed by 0 (a tilde), 1 (a slash) or 2 (an asterisk)"),
+                _ => return Err(PatternFlaw::UnknownEscape),
             },
             other => other,
         });
@@ -278,10 +280,10 @@ mod tests {
     #[test]
     fn what_is_not_a_pattern_is_refused_by_name() {
         for (text, flaw) in [
-            ("", "it is empty"),
-            ("/a~", "~ is followed by 0 (a tilde), 1 (a slash) or 2 (an asterisk)"),
-            ("/a~3/b", "~ is followed by 0 (a tilde), 1 (a slash) or 2 (an asterisk)"),
-            ("/a/x**", "** must be alone between two slashes or dots; within a name use *"),
+            ("", PatternFlaw::Empty),
+            ("/a~", PatternFlaw::UnknownEscape),
+            ("/a~3/b", PatternFlaw::UnknownEscape),
+            ("/a/x**", PatternFlaw::LevelsNotAlone),
         ] {
             assert_eq!(Pattern::parse(text), Err(InvalidPattern { text: text.to_owned(), flaw }));
         }

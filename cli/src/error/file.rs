@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::str::Utf8Error;
 
-use super::{Cause, Exit, Message, SkipReason, message};
+use super::{Cause, Exit, Message, PatternFlaw, SkipReason, message};
 use crate::env::SECRETS_FILE;
 use crate::quote::{Pointer, count, one_line, relative_to, shown};
 
@@ -41,7 +41,7 @@ pub(crate) enum FileFailure {
     /// The settings beside configs are not valid TOML, or have unknown fields.
     SettingsInvalid { path: PathBuf, line: usize, problem: String },
     /// A pattern in the settings beside configs is invalid.
-    SettingsPattern { path: PathBuf, text: Pointer, flaw: &'static str },
+    SettingsPattern { path: PathBuf, text: Pointer, flaw: PatternFlaw },
     /// The directories above a config cannot be searched for settings.
     SettingsNotSought { config: PathBuf, error: Cause },
     /// `set` cannot read the secret from stdin.
@@ -398,12 +398,14 @@ impl Refused {
     }
 }
 
-/// What this program observed where the system reported no error. It travels as an [`io::Error`], beside those of the
+/// What this program observed, or refused to do, where the system reported no error. It travels as an [`io::Error`], beside those of the
 /// system.
 #[derive(Debug)]
 pub(crate) enum Observed {
     /// The file system gives the file this mode instead of the one that was set.
     OtherMode { mode: u32 },
+    /// The file would be larger than a config may be.
+    TooLarge { mebibytes: u64 },
     /// The process that removes secrets from memory after this one has ended did not start.
     SweeperFailed { status: ExitStatus },
 }
@@ -412,6 +414,7 @@ impl fmt::Display for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherMode { mode } => write!(f, "the file system makes it {mode:03o}"),
+            Self::TooLarge { mebibytes } => write!(f, "it would be larger than {mebibytes} MiB"),
             Self::SweeperFailed { status } => write!(f, "the process that would remove it: {status}"),
         }
     }

@@ -49,7 +49,7 @@ pub(crate) use rotation::RotationFailure;
 pub(crate) use skip::{NotSelected, SkipReason};
 pub(crate) use terminal::{Consequence, Cut, NoPrompt, Question, TerminalFailure};
 pub(crate) use token::{Advice, KeyElsewhere, TokenFailure};
-pub(crate) use usage::{SecretFor, UsageFailure};
+pub(crate) use usage::{PatternFlaw, SecretFor, UsageFailure};
 
 /// Why a command failed.
 #[derive(Debug, Clone)]

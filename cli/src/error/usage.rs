@@ -1,6 +1,7 @@
 //! Failures of the command line, and of environment variables that configure the program.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 
 use super::{Exit, Message, NoPrompt, message};
@@ -19,7 +20,7 @@ pub(crate) enum UsageFailure {
     /// The pointer is not UTF-8.
     PointerNotUtf8,
     /// The value of `option` is neither a pointer nor a pattern.
-    NotAPattern { option: &'static str, text: Pointer, flaw: &'static str },
+    NotAPattern { option: &'static str, text: Pointer, flaw: PatternFlaw },
     /// The output of `encrypt` is its input.
     EncryptedOverInput { path: PathBuf },
     /// The output of `decrypt` is its input.
@@ -223,5 +224,25 @@ impl UsageFailure {
                 usage("not a folder in memory".to_owned(), "`edit` and `run` use this command themselves")
             }
         }
+    }
+}
+
+/// Why a text is not a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PatternFlaw {
+    Empty,
+    /// `**` and other characters between two slashes or dots.
+    LevelsNotAlone,
+    /// A `~` without one of the characters that it escapes.
+    UnknownEscape,
+}
+
+impl fmt::Display for PatternFlaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "it is empty",
+            Self::LevelsNotAlone => "** must be alone between two slashes or dots; within a name use *",
+            Self::UnknownEscape => "~ is followed by 0 (a tilde), 1 (a slash) or 2 (an asterisk)",
+        })
     }
 }

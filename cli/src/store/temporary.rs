@@ -14,6 +14,7 @@ use rustix::io::Errno;
 
 use super::names::{mark_digits, random_digits, temporary_name};
 use super::{MAX_CONFIG, stat_and_open};
+use crate::error::Observed;
 use crate::platform::{self, create_nameless, link_nameless};
 
 /// A file that is being written. It has no name where the system supports that, and otherwise a temporary name.
@@ -59,7 +60,7 @@ impl<'d> Temporary<'d> {
     /// Writes and syncs the content. Refuses content above the size limit, which could not be read again.
     pub(super) fn write(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
         if pieces.iter().map(|piece| piece.len() as u64).sum::<u64>() > MAX_CONFIG {
-            return Err(io::Error::other("it would be larger than 64 MiB"));
+            return Err(Observed::TooLarge { mebibytes: MAX_CONFIG >> 20 }.into());
         }
         let mut out = BufWriter::with_capacity(1 << 16, &self.file);
         pieces.iter().try_for_each(|piece| out.write_all(piece))?;
