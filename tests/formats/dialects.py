@@ -34,6 +34,15 @@ INI_VALUES = [value for value in VALUES if "\n" not in value] + [
 INI_LINES = ["a", "a:", "a: b", "[s]", "[t", "[t] # c", "[t] c", '[t "u"]', "  indented = 1", "= x", "include x", "<x>", "a = b = c", "A = 2", "! c", "a.b = 1"]
 
 
+# Lines that some readers take for a part of the value above.
+INI_SHARED = [
+    "a = 1\n  b = 2\n  c = 3\nd = 4\n", "\ta=1\n\tb=2\n[t]\n\tc=3\n", "  a = 1\n b = 2\n  c = 3\nd = 4\n",
+    "a = 1\n\n  b = 2\nc = 3\n", "a = 1\n# c\n  b = 2\nc = 3\n", "a =\n  x\n  y\nb = 2\n", "  a = 1\n  [t]\n  b = 2\n",
+    "a = 1\n  ; c\nb = 2\n", "a = x \\\n  y\nb = 2\n", "a = x\\\nb = 2\nc = 3\n", "a = x\\\n\nb = 2\n", "a = 1\n  b\n",
+    '[t "u"]\nb = 1\n[v]\nc = 2\n', "[t.u]\nb = 1\n[v] ; c\nc = 2\n[w]\nd = 3\n",
+]
+
+
 def ini_files():
     """Yields file names and texts. Names in the texts follow git's rules: letters, digits and -."""
     for at, value in enumerate(INI_VALUES):
@@ -43,6 +52,8 @@ def ini_files():
             yield f"no-end-{at}.ini", f"[s]\na={value}"
     for at, line in enumerate(INI_LINES):
         yield f"line-{at}.ini", f"[s]\na = 1\n{line}\nlast = 2\n"
+    for at, lines in enumerate(INI_SHARED):
+        yield f"shared-{at}.ini", f"[s]\nfirst = 0\n[s-t]\n{lines}"
 
 
 def files():

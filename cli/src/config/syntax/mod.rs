@@ -218,6 +218,13 @@ impl Value {
         self.held.as_deref().cloned().map_or(Ok(()), Err)
     }
 
+    /// Marks it as ambiguous, and as one that must not be replaced, for this reason.
+    fn hold(&mut self, reason: &RefusalReason) {
+        let refusal = Refusal::at(self.span.start, reason.clone());
+        self.unclear = Some(Box::new(refusal));
+        self.held.clone_from(&self.unclear);
+    }
+
     /// Returns its position without one-character quotes.
     fn inside(&self) -> Range<usize> {
         let quote = usize::from(matches!(self.quotes, Quotes::Single | Quotes::Double));

@@ -168,7 +168,7 @@ const REMOVE_BY_HAND: &str = "remove it by hand";
 const PLAIN_OR_QUOTED: &str = "write the value itself there, plain or in quotes";
 const ENV_LINE: &str = "write it as NAME=value or NAME='value'";
 const ENV_QUOTES: &str = "put it in single quotes, in a form that all of them read alike";
-const INI_LINE: &str = "write it as name = value, without quotes, escapes and comments on the line";
+const OTHER_VALUE: &str = "choose another value, or keep it in another format";
 
 impl RefusalReason {
     /// Returns what is wrong, and what to do about it.
@@ -252,12 +252,15 @@ impl RefusalReason {
                 "python-dotenv and shells take the byte order mark for a part of its name",
                 "save the file without one",
             ),
-            Self::ShellNoSuchName => ("a shell has no variable of this name", ENV_QUOTES),
-            Self::ShellSpaceAfterName => ("a shell wants = right after the name", ENV_QUOTES),
-            Self::ShellSpaceBeforeValue => ("a shell wants the value right after =", ENV_QUOTES),
-            Self::PythonCommentIsValue => {
-                ("python-dotenv takes a comment right after = for the value, others do not", ENV_QUOTES)
+            Self::ShellNoSuchName => {
+                ("a shell has no variable of this name", "rename it: letters, digits and _, and no digit first")
             }
+            Self::ShellSpaceAfterName => ("a shell wants = right after the name", ENV_LINE),
+            Self::ShellSpaceBeforeValue => ("a shell wants the value right after =", ENV_LINE),
+            Self::PythonCommentIsValue => (
+                "python-dotenv takes a comment right after = for the value, others do not",
+                "write the comment on a line of its own",
+            ),
             Self::ShellSpace => ("a shell ends a value without quotes at a space", ENV_QUOTES),
             Self::EnvDollar => ("some of its readers expand what follows a $", ENV_QUOTES),
             Self::DotenvComment => ("dotenv takes # for the beginning of a comment, others do not", ENV_QUOTES),
@@ -267,19 +270,19 @@ impl RefusalReason {
             Self::ShellOperator => ("a shell gives this character a meaning of its own", ENV_QUOTES),
             Self::EnvWhitespace => ("its readers disagree on which of these characters are whitespace", ENV_QUOTES),
             Self::ShellSingleQuote => {
-                ("a shell ends a value at its next single quote, others not after a \\", ENV_QUOTES)
+                ("a shell ends a value at its next single quote, others not after a \\", OTHER_VALUE)
             }
             Self::PythonBackslashes => {
-                ("python-dotenv takes \\\\ between single quotes for one \\, others do not", ENV_QUOTES)
+                ("python-dotenv takes \\\\ between single quotes for one \\, others do not", OTHER_VALUE)
             }
-            Self::PythonVariable => ("python-dotenv expands ${…} between single quotes, others do not", ENV_QUOTES),
+            Self::PythonVariable => ("python-dotenv expands ${…} between single quotes, others do not", OTHER_VALUE),
             Self::EnvEscapes => (
                 "dotenv, python-dotenv, Docker Compose and shells each take other escapes between double quotes",
                 ENV_QUOTES,
             ),
             Self::EnvDollarOrBacktick => ("some of its readers expand what follows $ or `, others do not", ENV_QUOTES),
             Self::EnvDoubleQuote => ("its readers disagree on how a double quote is written", ENV_QUOTES),
-            Self::EnvControlCharacter => ("its readers disagree on control characters", ENV_QUOTES),
+            Self::EnvControlCharacter => ("its readers disagree on control characters", OTHER_VALUE),
             Self::EnvNoForm => (
                 "the value has no form that Docker Compose, dotenv, python-dotenv and shells read alike",
                 "choose a secret without quotes, $, ` and \\, or keep it in another format",
@@ -288,22 +291,34 @@ impl RefusalReason {
             Self::EnvNoLists => ("a .env has no lists", "name a variable, as in /NAME"),
             Self::EnvInvalidName => ("not a valid variable name", "letters, digits and _, as in /API_TOKEN"),
 
-            Self::IniLineBreak => ("a character that some readers treat as a line break", INI_LINE),
-            Self::IniIndented => {
-                ("an indented line, which some of its readers take for a part of the line before", INI_LINE)
+            Self::IniLineBreak => ("a character that some readers treat as a line break", "remove it"),
+            Self::IniIndented => (
+                "some of its readers take an indented line for a part of the value above",
+                "write each value on one line, and begin all lines alike",
+            ),
+            Self::IniSectionName => (
+                "a section's name that its readers do not read alike",
+                "write it as [name], without quotes, brackets, \\, # and ;",
+            ),
+            Self::IniNotAssignment => ("this is not name = value", "write it as name = value, or as a comment"),
+            Self::IniContinuation => (
+                "some of its readers continue a value in the next line after a \\",
+                "write the value on one line, without a \\ at the end",
+            ),
+            Self::IniName => {
+                ("a name that its readers do not read alike", "use only letters, digits, _, ., -, / and @ in the name")
             }
-            Self::IniSectionName => ("a section's name that its readers do not read alike", INI_LINE),
-            Self::IniNotAssignment => ("this is not name = value", INI_LINE),
-            Self::IniContinuation => ("a \\ at the end: some of its readers continue on the next line", INI_LINE),
-            Self::IniName => ("a name that its readers do not read alike", INI_LINE),
-            Self::IniSpacesAtEnd => ("the spaces at its end belong to it for some of its readers", INI_LINE),
-            Self::IniSpacesLost => ("spaces at the start or the end are lost", INI_LINE),
-            Self::IniBackslash => ("some of its readers take \\ for an escape", INI_LINE),
-            Self::IniDollar => ("some of its readers expand what follows a $", INI_LINE),
-            Self::IniQuotes => ("some of its readers remove quotes, others do not", INI_LINE),
-            Self::IniComment => ("some of its readers take ; and # for the beginning of a comment", INI_LINE),
-            Self::IniPercent => ("Python and systemd expand what follows a %, others do not", INI_LINE),
-            Self::IniCharacter => ("its readers disagree on characters such as this", INI_LINE),
+            Self::IniSpacesAtEnd => ("the spaces at its end belong to it for some of its readers", "remove them"),
+            Self::IniSpacesLost => ("spaces at the start or the end are lost", OTHER_VALUE),
+            Self::IniBackslash => ("some of its readers take \\ for an escape", OTHER_VALUE),
+            Self::IniDollar => ("some of its readers expand what follows a $", OTHER_VALUE),
+            Self::IniQuotes => ("some of its readers remove quotes, others do not", "write the value without quotes"),
+            Self::IniComment => (
+                "some of its readers take ; and # for the beginning of a comment",
+                "write the comment on a line of its own; a value with ; or # needs another format",
+            ),
+            Self::IniPercent => ("Python and systemd expand what follows a %, others do not", OTHER_VALUE),
+            Self::IniCharacter => ("its readers disagree on characters such as this", OTHER_VALUE),
             Self::IniNoForm(reason) => {
                 let what = format!("the value has no form that all readers of INI read alike: {}", reason.words().0);
                 return (what.into(), "choose another secret, or keep it in another format");

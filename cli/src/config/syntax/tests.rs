@@ -235,12 +235,43 @@ fn a_text_that_cannot_be_read_without_doubt_is_refused() {
         (TextFormat::Env, "a: b\n"),
         (TextFormat::Env, "A=1\rB=2\n"),
         (TextFormat::Ini, "server {\n  listen 80;\n}\n"),
-        (TextFormat::Ini, "[a]\nb = 1\n  c = 2\n"),
-        (TextFormat::Ini, "[a\nb = 1\n"),
-        (TextFormat::Ini, "a = b\\\nc\n"),
+        (TextFormat::Ini, "[a]\nb = 1\n  [c]\nd = 2\n"),
+        (TextFormat::Ini, "a = b\\\n[c]\n"),
+        (TextFormat::Ini, "a = b\\\n# c\n[d]\n"),
         (TextFormat::Properties, "[a]\nb=1\n"),
     ] {
         assert!(Document::parse(format, Zeroizing::new(text.to_owned())).is_err(), "{text}");
+    }
+}
+
+/// Some readers take an indented line, and one after a backslash, for a part of the value above.
+#[test]
+fn ini_values_that_may_share_a_line_are_held() {
+    for (text, held) in [
+        ("a = 1\n  b = 2\n  c\n\n  d = 3\ne = 4\n", &["/a", "/b", "/d"][..]),
+        ("a = 1\n  # c\ne = 4\n", &[]),
+        ("[s]\n  a = 1\n  b = 2\n c = 3\n  d = 4\n[t]\n\te=5\n", &["/s/c", "/s/d"]),
+        ("a = x \\\n  -y=z \\\n  q\nb = 2\n", &["/a", "/-y"]),
+        ("a = x\\\n# c\nb = 2\nc = 3\n", &["/a", "/b"]),
+        ("a = x\\\n\nb = 2\n", &["/a"]),
+        ("[s \"t\"]\na = 1\n[u]\nb = 2\n", &["/[s \"t\"]/a"]),
+        ("[s\na = 1\n", &["/[s/a"]),
+    ] {
+        let document = parse(TextFormat::Ini, text);
+        for value in document.leaves() {
+            let pointer = document.pointer(value);
+            let is_held = held.contains(&&*pointer);
+            assert_eq!(document.text_of(value).is_err(), is_held, "{text}{pointer}");
+            assert_eq!(value.check_replaceable().is_err(), is_held, "{text}{pointer}");
+            assert_eq!(document.remove(value).is_err(), is_held, "{text}{pointer}");
+        }
+    }
+    let same_indent = "[s]\n\ta = 1\n\tb = 2\n";
+    let after = "[s]\n\ta = 1\n\tb = 2\n\tc = x\n";
+    assert_eq!(inserted(TextFormat::Ini, same_indent, "/s/c", "x").unwrap(), after);
+    for text in ["[s]\na = 1\n  b\n[t]\n", "[s]\na = 1\\\nb = 2\n[t]\n"] {
+        assert!(parse(TextFormat::Ini, text).insert("/s/c", "x").is_err(), "{text}");
+        assert!(parse(TextFormat::Ini, text).insert("/t/c", "x").is_ok(), "{text}");
     }
 }
 
