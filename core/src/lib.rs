@@ -29,7 +29,7 @@
 //! | read the fields of a ProxmoxMCP config | [`config::Config`] |
 //! | open or rotate the tokens in a text of any format | [`text::open`], [`text::rotate`], [`text::tokens`] |
 //! | open or seal one `enc:` token | [`token::open`], [`token::seal`] |
-//! | derive a key separately from opening or sealing | [`kdf::derive`], [`token::open_with`], [`token::seal_with`] |
+//! | derive a key separately from opening or sealing | [`token::KeyParams`], [`token::open_with`], [`token::seal_with`] |
 //! | open or seal plain Fernet tokens | [`fernet`] |
 //! | find the values of a JSON text | [`json`] |
 //! | wipe the stack after work with keys | [`stack::wiped_after`] |
