@@ -83,6 +83,17 @@ fn options_outrank_variables_and_these_the_home_file() {
 }
 
 #[test]
+fn options_that_exclude_each_other_do_so_around_the_verb() {
+    let folder = folder("around");
+    for [one, other] in [["--key-file=key", "--key-command=cat key"], ["--quiet", "--verbose"]] {
+        for (before, after) in [(one, other), (other, one)] {
+            let said = folder.run(&[before, "status", after, "c.json"]);
+            assert!(said.code == Some(2) && said.err.contains("cannot be used with"), "{said:?}");
+        }
+    }
+}
+
+#[test]
 fn variables_that_differ_are_refused_with_both_ids() {
     let folder = folder("differ");
     let id = |key: &str| {

@@ -46,6 +46,13 @@ impl Common {
     /// Returns what every command works with, and the options that only some need.
     pub(crate) fn into_parts(self) -> Result<(Context, CommonOptions)> {
         let Self { key_file, key_command, format, audit_log, lock_wait, max_tokens, no_input, verbose, quiet } = self;
+        // clap compares only the options on one side of the verb.
+        if key_file.is_some() && key_command.is_some() {
+            return Err(UsageFailure::Exclusive { one: "--key-file", other: "--key-command" }.into());
+        }
+        if quiet && verbose {
+            return Err(UsageFailure::Exclusive { one: "--quiet", other: "--verbose" }.into());
+        }
         let options = CommonOptions {
             keys: KeyOptions { file: key_file, command: key_command, prompts: Prompts::new(no_input) },
             reading: Reading { format: format.as_deref().and_then(TextFormat::of_option), max_tokens },

@@ -41,6 +41,8 @@ pub(crate) enum UsageFailure {
     StreamHasNoMode,
     /// The config and what `--json` prints would both go to stdout.
     TwoForStdout,
+    /// Two options that exclude each other were given, one before the verb and one after it. Otherwise clap refuses them.
+    Exclusive { one: &'static str, other: &'static str },
     /// The value of PROXMOX_MCP_LOCK_WAIT is not a number.
     LockWaitNotSeconds { variable: &'static str, value: OsString },
 
@@ -175,6 +177,9 @@ impl UsageFailure {
                 "the config and the JSON of --json cannot both go to stdout".to_owned(),
                 "name a file with -o OUT",
             ),
+            Self::Exclusive { one, other } => {
+                usage(format!("{one} cannot be used with {other}"), "leave out one of the two")
+            }
             Self::LockWaitNotSeconds { variable, value } => usage(
                 format!("{variable} is not a number of seconds: {}", value.to_string_lossy()),
                 "set it to a whole number, as in 30, or unset it",
