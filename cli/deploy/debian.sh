@@ -28,18 +28,10 @@ fernseal ($version-1) unstable; urgency=medium
  -- $(sed -n 's/^Maintainer: //p' cli/deploy/debian/control)  $(date -u -R -d "@$date")
 CHANGELOG
 
-usr=$work/usr
-share=$usr/share
-mkdir -p "$usr/bin" "$share/man/man1" "$share/bash-completion/completions" \
-    "$share/fish/vendor_completions.d" "$share/zsh/vendor-completions"
-cargo build --release --locked --quiet ${CARGOFLAGS:-} -p fernseal
-fernseal=$usr/bin/fernseal
-cp target/release/fernseal "$fernseal"
-"$fernseal" man "$share/man/man1" >/dev/null
-"$fernseal" completions bash >"$share/bash-completion/completions/fernseal"
-"$fernseal" completions fish >"$share/fish/vendor_completions.d/fernseal.fish"
-"$fernseal" completions zsh >"$share/zsh/vendor-completions/_fernseal"
-SOURCE_DATE_EPOCH=$date CARGOFLAGS="--quiet ${CARGOFLAGS:-}" DESTDIR=$work PREFIX=/usr LIBDIR=$libdir ffi/install.sh >/dev/null
+for part in cli ffi; do
+    SOURCE_DATE_EPOCH=$date CARGOFLAGS="--quiet ${CARGOFLAGS:-}" DESTDIR=$work PREFIX=/usr LIBDIR=$libdir \
+        ZSHDIR=/usr/share/zsh/vendor-completions "$part/install.sh" >/dev/null
+done
 
 mkdir "$work/command" "$work/library"
 cli/deploy/notices.py fernseal ${CARGOFLAGS:-} >"$work/command/NOTICES"
