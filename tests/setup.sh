@@ -22,7 +22,7 @@ go="golang-go"
 mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web"
 arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 platforms="aarch64-apple-darwin x86_64-unknown-freebsd x86_64-pc-windows-gnu"
-packages="debhelper lintian man-db mandoc bash-completion fish zsh"
+packages="debhelper lintian man-db mandoc bash-completion fish zsh rpm rpmlint shellcheck makepkg libarchive-tools fakeroot nix-bin"
 # Packages from crates.io, PyPI and npm.
 mutants="cargo-mutants 27.1.0"
 deny="cargo-deny 0.20.2"
