@@ -10,9 +10,9 @@
 # CARGOFLAGS  more options for cargo, such as --offline
 #
 # Firmware contains only the functions that it calls, with any features. .cargo/config.toml holds the flags that a small
-# library needs; they are lost if RUSTFLAGS is set, and then the build stops with the reason. In CMake:
-#   ExternalProject_Add(fernseal SOURCE_DIR … CONFIGURE_COMMAND "" INSTALL_COMMAND "" BUILD_BYPRODUCTS …/libfernseal.a
-#                       BUILD_COMMAND <SOURCE_DIR>/ffi/mcu.sh thumbv7em-none-eabi <BINARY_DIR>)
+# library needs; they are lost if RUSTFLAGS is set, and then a build for a Cortex-M3 or later stops with the reason. In CMake:
+#   include(ffi/modules/fernseal.cmake)         calls this script by ExternalProject_Add and makes the target fernseal
+#   fernseal_library(thumbv7em-none-eabi)
 set -eu
 [ $# = 2 ] || { sed -n '3,6s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 target=$1
@@ -26,5 +26,8 @@ messages=$("${CARGO:-cargo}" rustc --profile mcu --locked -p fernseal-ffi --lib 
 library=$(printf '%s\n' "$messages" | sed -n 's/.*"filenames":\["\([^"]*\/libfernseal\.a\)".*/\1/p' | tail -n 1)
 [ -f "$library" ] || { echo "mcu: cargo named no libfernseal.a" >&2; exit 1; }
 mkdir -p "$out"
-cp "$library" include/fernseal.h "$out"
+for file in "$library" include/fernseal.h; do
+    # An unchanged file keeps its time, so that a build system does not link again.
+    cmp -s "$file" "$out/${file##*/}" || cp "$file" "$out"
+done
 echo "$out/libfernseal.a"

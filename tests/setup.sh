@@ -6,7 +6,7 @@
 # shellcheck disable=SC2086,SC2048 # lists of words
 set -eu
 cd "$(dirname "$0")/.."
-parts="tools stores takers python c go node mcu arm platforms deploy packages"
+parts="tools stores takers python c go node mcu pio arm platforms deploy packages"
 on_demand="mutants deny"
 venv=${FERNSEAL_VENV:-$PWD/target/venv}
 node=$PWD/target/node
@@ -28,6 +28,8 @@ mutants="cargo-mutants 27.1.0"
 deny="cargo-deny 0.20.2"
 wheel="cryptography==50.0.2"
 deploy="ansible-core==2.19.14 pre_commit==4.7.0"
+# What checks modules for firmware: PlatformIO's and Espressif's own programs, and a reader of Kconfig.
+integrators="platformio==6.2.0 idf-component-manager==3.1.2 kconfiglib==14.1.0"
 # The other readers of YAML and .env, for tests/formats.
 readers="PyYAML==6.0.4 ruamel.yaml==0.19.1 python-dotenv==1.2.4"
 # The schema of SARIF 2.1.0, for the tests of check --sarif.
@@ -106,6 +108,16 @@ part_mcu() {
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
     dpkg --compare-versions "$version" ge "$wanted" || fail "rustc-web is $version; the workspace wants $wanted"
     echo "mcu: rustc-web $version, $(qemu-system-arm --version | head -n 1)"
+}
+
+# In a virtual environment of their own: they want other versions of what the tests use.
+part_pio() {
+    (
+        venv=$PWD/target/pio
+        [ -x "$venv/bin/python" ] || quietly python3 -m venv "$venv"
+        pypi $integrators
+    )
+    echo "pio: $integrators in target/pio"
 }
 
 part_arm() { debian $arm; echo "arm: $(aarch64-linux-gnu-gcc -dumpfullversion), $(qemu-aarch64 --version | head -n 1)"; }
