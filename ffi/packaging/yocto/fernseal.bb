@@ -1,7 +1,7 @@
 SUMMARY = "Keeps the secrets of JSON configs encrypted at rest"
 DESCRIPTION = "The command fernseal, and libfernseal, the C library that opens and seals the same tokens"
 HOMEPAGE = "https://github.com/fernseal/fernseal"
-LICENSE = "MIT | Apache-2.0"
+LICENSE = "MIT OR Apache-2.0"
 LIC_FILES_CHKSUM = "file://LICENSE;md5=@LICENSE_MD5@"
 
 SRC_URI = "${HOMEPAGE}/releases/download/v${PV}/${BP}.tar.gz"
@@ -28,7 +28,6 @@ do_install() {
 PACKAGE_BEFORE_PN = "lib${BPN}"
 FILES:lib${BPN} = "${libdir}/libfernseal.so.*"
 FILES:${PN} += "${datadir}/bash-completion ${datadir}/fish ${datadir}/zsh"
-FILES:${PN}-dev += "${libdir}/cmake"
 
 # Cargo strips the command and the library.
 INSANE_SKIP:${PN} += "already-stripped"
