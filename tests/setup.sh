@@ -59,8 +59,12 @@ debian() {
     quietly apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=600 $missing
 }
 
-# Installs packages from PyPI, each as NAME==VERSION, in the virtual environment.
+# Installs packages from PyPI, each as NAME==VERSION, in the virtual environment $venv.
 pypi() {
+    [ -x "$venv/bin/python" ] || {
+        python3 -c 'import ensurepip' 2>/dev/null || debian $python
+        quietly python3 -m venv "$venv"
+    }
     have='import importlib.metadata as m, sys; sys.exit(any(m.version(a.split("==")[0]) != a.split("==")[1] for a in sys.argv[1:]))'
     "$venv/bin/python" -c "$have" "$@" 2>/dev/null || quietly "$venv/bin/pip" install -q --no-cache-dir "$@"
 }
@@ -77,10 +81,6 @@ part_stores() { debian $stores; echo "stores: $stores"; }
 part_takers() { debian $takers; javascript; echo "takers: $takers $javascript"; }
 
 part_python() {
-    [ -x "$venv/bin/python" ] || {
-        python3 -c 'import ensurepip' 2>/dev/null || debian $python
-        quietly python3 -m venv "$venv"
-    }
     pypi "$wheel" $readers "$sarif"
     echo "python: $wheel $readers $sarif in $venv"
 }
@@ -112,12 +112,11 @@ part_mcu() {
 
 # In a virtual environment of their own: they want other versions of what the tests use.
 part_pio() {
-    (
-        venv=$PWD/target/pio
-        [ -x "$venv/bin/python" ] || quietly python3 -m venv "$venv"
-        pypi $integrators
-    )
-    echo "pio: $integrators in target/pio"
+    tests_venv=$venv
+    venv=$PWD/target/pio
+    pypi $integrators
+    echo "pio: $integrators in $venv"
+    venv=$tests_venv
 }
 
 part_arm() { debian $arm; echo "arm: $(aarch64-linux-gnu-gcc -dumpfullversion), $(qemu-aarch64 --version | head -n 1)"; }

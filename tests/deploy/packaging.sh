@@ -150,6 +150,10 @@ same_files() { # DIRECTORY WHAT
 [ "$(files_of alpine | wc -l)" -gt 80 ] || fail "few files"
 same_files tree RPM
 [ ! -d arch ] || same_files arch Arch
+# Both scripts remove all that they have installed.
+cp -a alpine gone
+for part in cli ffi; do DESTDIR=$PWD/gone PREFIX=/usr "$root/$part/install.sh" uninstall >/dev/null; done
+[ -z "$(find gone ! -type d)" ] || fail "uninstall leaves $(find gone ! -type d)"
 pass "Alpine: prepare, build, check and package, on glibc; it has the files of the RPM"
 
 # ---- Buildroot, OpenWrt, Yocto and Nix: their commands, with a stand-in for cargo that names what was built above. ----
