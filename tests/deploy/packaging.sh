@@ -169,8 +169,8 @@ CARGO
 chmod +x cargo
 export CARGO="$PWD/cargo"
 calls() { # WHAT OPTION
-    for part in "build .*-p fernseal" "rustc .*-p fernseal-ffi"; do
-        grep "^$build ${part%% *} .*--target $host " calls | grep -e " $2 " | grep -q -e "${part#* .\*} " ||
+    for call in "build fernseal" "rustc fernseal-ffi"; do
+        grep "^$build ${call% *} " calls | grep -e " --target $host " | grep -e " $2 " | grep -q -e " -p ${call#* } " ||
             { cat calls >&2; fail "$1 calls cargo otherwise"; }
     done
     rm calls
