@@ -43,7 +43,7 @@ cp ../../LICENSE "$component"
 
 printf '%s\n' "$chips" | while read -r chip target; do
     [ -n "$chip" ] || continue
-    case " ${*:-$chip} " in *" ${chip%%/*} "*) ;; *) continue ;; esac
+    case " ${*:-${chip%%/*}} " in *" ${chip%%/*} "*) ;; *) continue ;; esac
     ../mcu.sh "$target" "$out/work/$target" >/dev/null
     mkdir -p "$arduino/src/$chip"
     cp "$out/work/$target/libfernseal.a" "$arduino/src/$chip"

@@ -88,6 +88,16 @@ assert not config.warnings and [config.syms[name].str_value for name in names] =
 arduino=$work/packed/Fernseal
 cmp "$arduino/src/cortex-m0plus/libfernseal.a" "$work/plain/fernseal/libfernseal.a" || fail "another library in src/cortex-m0plus"
 [ "$(cd "$arduino/src" && echo *)" = "cortex-m0plus esp32c6 fernseal.h panic.c" ] || fail "the folders of Arduino"
+# Without arguments, all chips are packed. (The stand-in for cargo names a library that is there.)
+printf '#!/bin/sh\necho "{\\"filenames\\":[\\"%s\\"]}"\n' "$work/plain/fernseal/libfernseal.a" >"$work/cargo"
+chmod +x "$work/cargo"
+CARGO=$work/cargo "$root/ffi/modules/pack.sh" "$work/all" >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "pack.sh for all chips"; }
+[ "$(cd "$work/all/Fernseal/src" && find . -name libfernseal.a | wc -l)" = "$(grep -c -E '^(cortex|esp32).*-(none|unknown)-' "$root/ffi/modules/pack.sh")" ] ||
+    fail "pack.sh leaves chips out"
+[ -e "$work/all/Fernseal/src/cortex-m4/fpv4-sp-d16-hard/libfernseal.a" ] || fail "no library for the hard float ABI"
+for chip in $(sed -n 's/^targets: \[\(.*\)\]/\1/p' "$root/ffi/modules/esp-idf/fernseal/idf_component.yml" | tr -d ,); do
+    [ -e "$work/all/fernseal-esp-idf/fernseal/lib/$chip/libfernseal.a" ] || fail "no library for $chip"
+done
 grep -qx "version=$version" "$arduino/library.properties" || fail "the version of library.properties"
 grep -q "\"version\": \"$version\"" "$arduino/library.json" || fail "the version of library.json"
 grep -qx "version: \"$version\"" "$work/packed/fernseal-esp-idf/fernseal/idf_component.yml" || fail "the version of idf_component.yml"
