@@ -25,32 +25,32 @@ GROUPS = {
     "fernseal_master_key": (
         "read, generate and identify master keys",
         ["master_key", "key_id"],
-        ["BUFFER_TOO_SMALL", "INVALID_KEY", "RANDOM_FAILED"],
+        ["BUFFER_TOO_SMALL", "INVALID_KEY", "RANDOM_FAILED", "CANCELLED"],
         None,
     ),
     "fernseal_token": (
         "seal, open and find tokens",
         ["token", "text", "salt"],
-        ["BUFFER_TOO_SMALL", "MALFORMED", "INVALID_KEY", "UNAUTHENTIC", "RANDOM_FAILED", "NOT_FOUND"],
+        ["BUFFER_TOO_SMALL", "MALFORMED", "INVALID_KEY", "UNAUTHENTIC", "RANDOM_FAILED", "CANCELLED", "NOT_FOUND"],
         None,
     ),
     "fernseal_derivation": (
         "derive keys, at once or in slices",
-        ["deriv", "key", "tick", "pbkdf2"],
+        ["deriv", "key", "tick", "compress", "pbkdf2"],
         ["MALFORMED", "CANCELLED"],
         1,
     ),
     "fernseal_fernet": (
         "seal and open Fernet tokens",
-        ["fernet"],
+        ["fernet", "key_parse"],
         ["BUFFER_TOO_SMALL", "MALFORMED", "INVALID_KEY", "UNAUTHENTIC", "EXPIRED", "RANDOM_FAILED"],
         None,
     ),
     "fernseal_config": (
         "open, read, seal and rotate whole configs and their values",
         ["config"],
-        "BUFFER_TOO_SMALL MALFORMED INVALID_KEY UNAUTHENTIC RANDOM_FAILED NOT_FOUND INVALID_JSON TOO_DEEP DUPLICATE_NAME "
-        "WRONG_KIND".split(),
+        "BUFFER_TOO_SMALL MALFORMED INVALID_KEY UNAUTHENTIC RANDOM_FAILED CANCELLED NOT_FOUND INVALID_JSON TOO_DEEP "
+        "DUPLICATE_NAME WRONG_KIND".split(),
         0,
     ),
 }

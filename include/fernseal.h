@@ -15,17 +15,20 @@
  *     overlap, neither is written.
  *   - Memory: the caller owns all memory. The library has no heap, no global state and no initialisation.
  *   - Threads: every function may be called on any thread at any time. During a call, no other thread and no callback
- *     may change an input or access an output. (A random source writes to its buf, and to nothing else.)
+ *     may change an input or access an output. (A random source writes to its buf, a compression function to its state,
+ *     and neither to anything else.)
  *   - Callbacks: ctx is passed to the callback and not checked; it may be NULL. A random source that is NULL counts as
  *     one that fails: FERNSEAL_RANDOM_FAILED. A callback must return: no longjmp and no C++ exception may leave it. It
  *     may call the library.
+ *   - Ticks: a function that derives takes a fernseal_tick as its last argument. NULL stands for none.
  *   - Time: a derivation takes 100 000 iterations of PBKDF2: 6 to 10 ms on a server, 3 to 35 s on a microcontroller.
  *   - Stack: on an operating system a call takes up to 20 KiB of stack, fernseal_random_os included, and overwrites
  *     16 KiB of it before it returns. The stack of other callbacks comes on top.
  *   - Faults: a fault in the library returns FERNSEAL_INTERNAL on an operating system, or calls abort in a library without
  *     Rust's std, and calls fernseal_panic on bare metal.
- *   - ABI: a patch release only adds functions, statuses and constants. A release that changes or removes something gets a
- *     new SONAME. Within a SONAME the sizes of the structs and all numbers stay.
+ *   - ABI: a patch release only adds functions, statuses, constants, and fields at the end of fernseal_config. A release
+ *     that changes or removes something gets a new SONAME. Up to version 1.0 the SONAME has the minor version:
+ *     libfernseal.so.0.1. Within a SONAME the sizes of all other structs and all numbers stay.
  *   - Results: a result that must not be ignored is marked FERNSEAL_MUST_USE.
  *
  * "Feature" in a comment names a Cargo feature of fernseal-ffi. Only a library built with that feature contains the
@@ -112,15 +115,26 @@ typedef struct {
  *  any other value on failure. */
 typedef int (*fernseal_random_fn)(void *ctx, uint8_t *buf, size_t len);
 
+/** A function that is called during a derivation. It returns 0 to continue and any other value to cancel. */
+typedef int (*fernseal_tick_fn)(void *ctx);
+
+/** What runs during derivations, for example to feed a watchdog, to let other tasks run, or to cancel. Functions that derive
+ *  take a pointer to it as their last argument, which may be NULL. */
+typedef struct {
+    /** Is called with ctx before each slice of a derivation, and so also at its beginning. */
+    fernseal_tick_fn call;
+    /** Is passed to call. */
+    void *ctx;
+    /** The number of iterations in a slice; 0 stands for 1 000. On a Cortex-M0 at 48 MHz, 250 take 65 ms. Where several
+     *  derivations run together, each runs so many. */
+    uint32_t distance;
+} fernseal_tick;
+
 /** The key of one token, derived from a master key. It is as secret as the master key; wipe it after use. */
 typedef struct {
     /** 16 bytes that sign, then 16 bytes that encrypt. */
     uint8_t bytes[32];
 } fernseal_key;
-
-/** A function that fernseal_derive calls about a hundred times, for example to feed a watchdog. It returns 0 to
- *  continue and any other value to cancel. */
-typedef int (*fernseal_tick_fn)(void *ctx);
 
 /** A derivation that runs in slices, between which a device feeds its watchdog or does other work. It contains secrets:
  *  fernseal_derivation_finish wipes it, and fernseal_wipe if it is given up. It may be copied and moved. */
@@ -129,8 +143,13 @@ typedef struct {
     uint32_t words[36];
 } fernseal_derivation;
 
+/** The compression function of SHA-256 (FIPS 180-4, section 6.2.2), as a chip computes it: hashes the 64 bytes of block into
+ *  the eight words of state. */
+typedef void (*fernseal_compress_fn)(void *ctx, uint32_t *state, const uint8_t *block);
+
 /** An opened ProxmoxMCP config. Each text ends in a NUL. A field that the config lacks has the default of the Python
- *  original. Wipe it after use with fernseal_wipe. */
+ *  original. Wipe it after use with fernseal_wipe. Within a SONAME it may grow at its end: fernseal_config_read is
+ *  told the size that the program knows. So a program needs neither a heap nor a call for each field. */
 typedef struct {
     /** proxmox.host */
     char host[256];
@@ -152,6 +171,8 @@ typedef struct {
     uint16_t port;
     /** proxmox.verify_ssl, or true */
     bool verify_ssl;
+    /** Zero. A later version puts new fields behind it. */
+    uint8_t reserved[5];
 } fernseal_config;
 
 /* ---- Status ---- */
@@ -253,7 +274,7 @@ FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_master_key_generate(char
 /** Writes the public ID of a master key: 8 hex digits, as the command shows it. Costs a derivation. cap is at least
  *  FERNSEAL_KEY_ID_CAP. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_master_key_id(char *out, size_t cap, size_t *out_len,
-    const fernseal_master_key *master);
+    const fernseal_master_key *master, const fernseal_tick *tick);
 
 /* ---- Tokens ---- */
 
@@ -270,7 +291,7 @@ FERNSEAL_API size_t fernseal_token_open_cap(size_t token_len);
  *  cap is at least FERNSEAL_TOKEN_SEAL_CAP(plain_len). Feature seal. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_token_seal(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const uint8_t *plain, size_t plain_len, uint64_t now, fernseal_random_fn random,
-    void *ctx);
+    void *ctx, const fernseal_tick *tick);
 
 /** Seals a secret as a token with a key that was derived from the 16 bytes of salt, which fernseal_token_salt returns.
  *  Takes microseconds. cap is at least FERNSEAL_TOKEN_SEAL_CAP(plain_len). Feature seal. */
@@ -280,17 +301,22 @@ FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_token_seal_with(char *ou
 
 /** Opens a token. Costs a derivation. cap is at least FERNSEAL_TOKEN_OPEN_CAP(token_len). Feature open. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_token_open(uint8_t *out, size_t cap, size_t *out_len,
-    const fernseal_master_key *master, const char *token, size_t token_len);
+    const fernseal_master_key *master, const char *token, size_t token_len, const fernseal_tick *tick);
 
 /** Opens a token as fernseal_token_open does, with the first of count master keys that sealed it: the current key, then
  *  previous ones. Costs a derivation for each key that is tried. Feature open. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_token_open_any(uint8_t *out, size_t cap, size_t *out_len,
-    const fernseal_master_key *masters, size_t count, const char *token, size_t token_len);
+    const fernseal_master_key *masters, size_t count, const char *token, size_t token_len, const fernseal_tick *tick);
 
-/** Derives the key of a token in slices. Calls tick with ctx between two slices, unless tick is NULL. Feature
- *  open. */
+/** Derives the key of a token. Feature open. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derive(fernseal_key *out, const fernseal_master_key *master,
-    const char *token, size_t token_len, fernseal_tick_fn tick, void *ctx);
+    const char *token, size_t token_len, const fernseal_tick *tick);
+
+/** Derives the keys of count tokens together, with the processor's vector instructions: on a server this takes a
+ *  fraction of the time of count calls. Key i is derived from master key i and from the 16 bytes at salts + 16 * i, which
+ *  fernseal_token_salt returns. If master_count is 1, that master key is used for all; otherwise it equals count. */
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derive_many(fernseal_key *out, size_t count,
+    const fernseal_master_key *masters, size_t master_count, const uint8_t *salts, const fernseal_tick *tick);
 
 /** Begins to derive a key from a salt of any length, as fernseal_token_salt returns it. Runs one of 100 000 iterations. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derivation_begin(fernseal_derivation *out,
@@ -300,6 +326,11 @@ FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derivation_begin(fernsea
  *  65 ms. After it is 0, call fernseal_derivation_finish. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derivation_advance(uint32_t *left,
     fernseal_derivation *derivation, uint32_t iterations);
+
+/** Runs iterations as fernseal_derivation_advance does, with the SHA-256 of a chip: compress is called twice for each
+ *  iteration, with ctx. A compress that is wrong gives a wrong key, with which tokens are FERNSEAL_UNAUTHENTIC. */
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derivation_advance_with(uint32_t *left,
+    fernseal_derivation *derivation, uint32_t iterations, fernseal_compress_fn compress, void *ctx);
 
 /** Returns the key of a derivation of which no iteration is left, and wipes the derivation. If some are left, or if none was
  *  begun, it is FERNSEAL_INVALID_ARGUMENT, and the derivation stays as it is. */
@@ -329,7 +360,7 @@ FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_token_open_with(uint8_t 
 
 /** Computes PBKDF2-HMAC-SHA256 (RFC 8018, section 5.2) and fills all out_len bytes. iterations is at least 1. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_pbkdf2(uint8_t *out, size_t out_len, const uint8_t *password,
-    size_t password_len, const uint8_t *salt, size_t salt_len, uint32_t iterations);
+    size_t password_len, const uint8_t *salt, size_t salt_len, uint32_t iterations, const fernseal_tick *tick);
 
 /** Returns the capacity for the Fernet token of a secret of plain_len bytes: FERNSEAL_FERNET_SEAL_CAP. */
 FERNSEAL_API size_t fernseal_fernet_seal_cap(size_t plain_len);
@@ -343,12 +374,32 @@ FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_fernet_seal(char *out, s
     const char *key_text, size_t key_len, const uint8_t *plain, size_t plain_len, uint64_t now,
     fernseal_random_fn random, void *ctx);
 
+/** Reads the text of a Fernet key: padded base64url or base64 of 32 bytes. */
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_key_parse(fernseal_key *out, const char *text, size_t len);
+
 /** Opens a Fernet token that is at most ttl seconds old at the time now (Unix seconds). If ttl is 0, the token
  *  may be of any age. cap is at least FERNSEAL_FERNET_OPEN_CAP(token_len). Feature open. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_fernet_open(uint8_t *out, size_t cap, size_t *out_len,
     const char *key_text, size_t key_len, const char *token, size_t token_len, uint64_t now, uint64_t ttl);
 
+/** Opens a Fernet token as fernseal_fernet_open does, with the first of count keys that sealed it, as Python's
+ *  MultiFernet does. Feature open. */
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_fernet_open_any(uint8_t *out, size_t cap, size_t *out_len,
+    const fernseal_key *keys, size_t count, const char *token, size_t token_len, uint64_t now, uint64_t ttl);
+
+/** Opens a Fernet token of any age with the first of count keys that sealed it, and seals its secret with the first key. The
+ *  time in the token stays. cap is at least token_len + 1. Features open and seal. */
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_fernet_rotate(char *out, size_t cap, size_t *out_len,
+    const fernseal_key *keys, size_t count, const char *token, size_t token_len, fernseal_random_fn random, void *ctx);
+
 /* ---- Configs ---- */
+
+/** Checks all of a config that needs no key, and says where its first fault lies: offset is the number of bytes before it.
+ *  It is the fault for which fernseal_config_open refuses the config: FERNSEAL_INVALID_JSON or FERNSEAL_TOO_DEEP, then
+ *  FERNSEAL_DUPLICATE_NAME at the second name, then FERNSEAL_MALFORMED at a string that begins with enc: and is not a token.
+ *  (A token that is written with escapes is not looked into.) After success, and after FERNSEAL_INVALID_ARGUMENT, offset is
+ *  0. Feature config. */
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_check(size_t *offset, const char *json, size_t json_len);
 
 /** Opens every token of a config and copies all other bytes unchanged. Costs one derivation for each salt, so at most
  *  one for each 165 bytes of json: limit json_len if you open configs of strangers. All other work takes time
@@ -356,22 +407,23 @@ FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_fernet_open(uint8_t *out
  *  escapes, or if tokens lie below more than 20 levels: 4 * json_len + 1 is always enough. In a build with the
  *  feature compact, a token below more than 64 levels is FERNSEAL_TOO_DEEP. Feature config. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_open(char *out, size_t cap, size_t *out_len,
-    const fernseal_master_key *master, const char *json, size_t json_len);
+    const fernseal_master_key *master, const char *json, size_t json_len, const fernseal_tick *tick);
 
 /** Opens a config as fernseal_config_open does, each token with the first of count master keys that sealed it. Costs a
  *  derivation for each key that is tried. Feature config. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_open_any(char *out, size_t cap, size_t *out_len,
-    const fernseal_master_key *masters, size_t count, const char *json, size_t json_len);
+    const fernseal_master_key *masters, size_t count, const char *json, size_t json_len, const fernseal_tick *tick);
 
 /** Writes the value at pointer ("/auth/token_value" or "auth.token_value"). Opens it if it is a token. cap is at
  *  least the length of the value as it is written, and 1; json_len + 1 is always enough. Feature config. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_get(char *out, size_t cap, size_t *out_len,
-    const fernseal_master_key *master, const char *json, size_t json_len, const char *pointer, size_t pointer_len);
+    const fernseal_master_key *master, const char *json, size_t json_len, const char *pointer, size_t pointer_len,
+    const fernseal_tick *tick);
 
 /** Writes a value as fernseal_config_get does, opened with the first of count master keys that sealed it. Feature config. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_get_any(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *masters, size_t count, const char *json, size_t json_len, const char *pointer,
-    size_t pointer_len);
+    size_t pointer_len, const fernseal_tick *tick);
 
 /** Writes a value as fernseal_config_get does. If it is a token, key opens it, which was derived for it. Takes
  *  microseconds for each kilobyte. Feature config. */
@@ -388,7 +440,7 @@ FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_find(char *out, s
  *  json_len + FERNSEAL_TOKEN_SEAL_CAP(json_len) is always enough. Features config and seal. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_seal(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len, const char *pointer, size_t pointer_len,
-    uint64_t now, fernseal_random_fn random, void *ctx);
+    uint64_t now, fernseal_random_fn random, void *ctx, const fernseal_tick *tick);
 
 /** Opens every token of a config with the first of count old master keys that sealed it, seals its secret with the
  *  new master key, and copies all other bytes unchanged. now is the time in Unix seconds. Costs two derivations for
@@ -396,14 +448,14 @@ FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_seal(char *out, s
  *  levels it is more; 4 * json_len + 1 is always enough. Features config and seal. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_rotate(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *old_masters, size_t count, const fernseal_master_key *new_master, const char *json,
-    size_t json_len, uint64_t now, fernseal_random_fn random, void *ctx);
+    size_t json_len, uint64_t now, fernseal_random_fn random, void *ctx, const fernseal_tick *tick);
 
 /** Reads a ProxmoxMCP config and opens the tokens among its fields, each with the first of count master keys that
- *  sealed it. count may be 0 if nothing is sealed. The config may be nested 16 levels. A value or token that is
- *  longer than its field is FERNSEAL_BUFFER_TOO_SMALL. A value that contains a NUL is FERNSEAL_MALFORMED. Feature
- *  config. */
-FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_read(fernseal_config *out,
-    const fernseal_master_key *masters, size_t count, const char *json, size_t json_len);
+ *  sealed it. size is sizeof(fernseal_config). count may be 0 if nothing is sealed. The config may be nested 16
+ *  levels. A value or token that is longer than its field is FERNSEAL_BUFFER_TOO_SMALL. A value that contains a NUL is
+ *  FERNSEAL_MALFORMED. Feature config. */
+FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_read(fernseal_config *out, size_t size,
+    const fernseal_master_key *masters, size_t count, const char *json, size_t json_len, const fernseal_tick *tick);
 
 /* ---- What the firmware defines, in a build without the feature os ---- */
 

@@ -27,6 +27,8 @@ pub enum Error {
     Expired = 5,
     /// The random source failed. Nothing was sealed.
     RandomFailed = 6,
+    /// A [`Pace`](crate::kdf::Pace) cancelled the derivation.
+    Cancelled = 8,
     /// There is no value at the pointer.
     NotFound = 10,
     /// The text is not JSON by RFC 8259.
@@ -65,6 +67,7 @@ impl fmt::Display for Error {
             Self::AuthenticationFailed => "token decryption failed: wrong key, or the token was changed",
             Self::Expired => "the token has expired or comes from the future",
             Self::RandomFailed => "the random source failed",
+            Self::Cancelled => "cancelled",
             Self::NotFound => "no value at this pointer",
             Self::InvalidJson => "invalid JSON",
             Self::TooDeep => "JSON nested too deeply",

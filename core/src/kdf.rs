@@ -13,6 +13,7 @@ use core::num::NonZeroU32;
 use heapless::Vec;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::error::Error;
 use crate::key::{Key, MasterKey};
 use crate::mac::{self, Suffix};
 use crate::sha256::State;
@@ -37,6 +38,42 @@ pub(crate) const fn iterations(count: u32) -> u32 {
 #[inline(never)] // out of line: inlined, its hash states would stay on the stack while the caller uses the key
 pub fn derive(master: &MasterKey, salt: &[u8], iterations: NonZeroU32) -> Key {
     Derivation::new(master, salt, iterations).finish()
+}
+
+/// Divides derivations into slices. Before each slice the caller can feed a watchdog, read a button or give up.
+pub trait Pace {
+    /// Called before each slice. Returns the greatest number of iterations of the slice, or `None` to cancel.
+    fn next_slice(&self) -> Option<NonZeroU32>;
+}
+
+/// The pace of functions that have no other: all iterations are one slice.
+#[derive(Debug, Clone, Copy)]
+pub struct AtOnce;
+
+impl Pace for AtOnce {
+    fn next_slice(&self) -> Option<NonZeroU32> {
+        Some(NonZeroU32::MAX)
+    }
+}
+
+/// Derives a key as [`derive()`] does, in slices, and writes it to `out`.
+///
+/// # Errors
+/// [`Error::Cancelled`] if `pace` cancels. `out` is then unchanged.
+#[inline(never)] // out of line, as `derive`
+pub fn derive_in_slices(
+    master: &MasterKey,
+    salt: &[u8],
+    iterations: NonZeroU32,
+    pace: &dyn Pace,
+    out: &mut Key,
+) -> Result<(), Error> {
+    let mut chain = Chain::new(master.as_bytes(), salt, iterations);
+    while chain.left > 0 {
+        chain.advance(pace.next_slice().ok_or(Error::Cancelled)?.get());
+    }
+    out.set_digest(&chain.sum);
+    Ok(())
 }
 
 /// A derivation that runs in slices, so that the caller can feed a watchdog, read a button or give up between two
@@ -82,6 +119,13 @@ impl Derivation {
         self.progress()
     }
 
+    /// Runs iterations as [`Derivation::advance`] does, with another SHA-256: that of a chip. `compress` is the compression
+    /// function (FIPS 180-4 §6.2.2): it hashes a block into a state.
+    pub fn advance_with(&mut self, budget: u32, compress: &mut dyn FnMut(&mut [u32; 8], &[u8; 64])) -> Progress {
+        self.chain.advance_with(budget, compress);
+        self.progress()
+    }
+
     /// Returns how far the derivation has come.
     #[must_use]
     pub fn progress(&self) -> Progress {
@@ -123,6 +167,19 @@ pub fn derive_many(jobs: &[Job<'_>], out: &mut [Key]) {
     derive_many_by(Backend::Best, jobs, out);
 }
 
+/// Derives keys as [`derive_many`] does, in slices: up to 32 derivations run together, each as many iterations as a slice
+/// has.
+///
+/// # Errors
+/// [`Error::Cancelled`] if `pace` cancels. The elements of `out` that `jobs` has are then zero.
+pub fn derive_many_in_slices(jobs: &[Job<'_>], out: &mut [Key], pace: &dyn Pace) -> Result<(), Error> {
+    let derived = derive_paced(jobs, out, pace, |chains, steps| advance(chains, steps, Backend::Best));
+    if derived.is_err() {
+        out.iter_mut().zip(jobs).for_each(|(out, _)| *out = Key::from_bytes(&[0; 32]));
+    }
+    derived
+}
+
 /// Derives keys as [`derive_many`] does, on a back end that the caller chooses. For tests and benchmarks.
 #[doc(hidden)]
 pub fn derive_many_by(backend: Backend, jobs: &[Job<'_>], out: &mut [Key]) {
@@ -130,24 +187,37 @@ pub fn derive_many_by(backend: Backend, jobs: &[Job<'_>], out: &mut [Key]) {
 }
 
 /// Derives keys as [`derive_many`] does. `advance` runs the given number of iterations of each chain.
-fn derive_with(jobs: &[Job<'_>], out: &mut [Key], mut advance: impl FnMut(&mut [&mut Chain], u32)) {
+fn derive_with(jobs: &[Job<'_>], out: &mut [Key], advance: impl FnMut(&mut [&mut Chain], u32)) {
+    // This pace never cancels.
+    let _ = derive_paced(jobs, out, &AtOnce, advance);
+}
+
+/// Derives keys as [`derive_with`] does, in slices.
+fn derive_paced(
+    jobs: &[Job<'_>],
+    out: &mut [Key],
+    pace: &dyn Pace,
+    mut advance: impl FnMut(&mut [&mut Chain], u32),
+) -> Result<(), Error> {
     for (jobs, out) in jobs.chunks(BATCH).zip(out.chunks_mut(BATCH)) {
         let mut chains: Vec<Chain, BATCH> =
             jobs.iter().map(|job| Chain::new(job.master.as_bytes(), job.salt, job.iterations)).collect();
-        run(&mut chains, &mut advance);
+        run(&mut chains, pace, &mut advance)?;
         for (chain, out) in chains.iter().zip(out) {
             *out = chain.key();
         }
     }
+    Ok(())
 }
 
 /// Runs all iterations of `chains`, of which there are at most [`BATCH`]. Chains with fewer iterations drop out when
 /// they end.
-fn run(chains: &mut [Chain], mut advance: impl FnMut(&mut [&mut Chain], u32)) {
+fn run(chains: &mut [Chain], pace: &dyn Pace, mut advance: impl FnMut(&mut [&mut Chain], u32)) -> Result<(), Error> {
     loop {
         let mut active: Vec<&mut Chain, BATCH> = chains.iter_mut().filter(|chain| chain.left > 0).collect();
-        let Some(steps) = active.iter().map(|chain| chain.left).min() else { break };
-        advance(&mut active, steps);
+        let Some(steps) = active.iter().map(|chain| chain.left).min() else { return Ok(()) };
+        let slice = pace.next_slice().ok_or(Error::Cancelled)?;
+        advance(&mut active, steps.min(slice.get()));
     }
 }
 
@@ -165,6 +235,21 @@ pub fn full_batch(count: usize) -> usize {
 /// Computes PBKDF2-HMAC-SHA256 (RFC 8018 §5.2) with any password, salt and output length. Each 32 bytes of output are a
 /// chain of their own; as in [`derive_many`], several chains may run at once.
 pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: NonZeroU32, out: &mut [u8]) {
+    // This pace never cancels.
+    let _ = pbkdf2_in_slices(password, salt, iterations, &AtOnce, out);
+}
+
+/// Computes PBKDF2 as [`pbkdf2`] does, in slices.
+///
+/// # Errors
+/// [`Error::Cancelled`] if `pace` cancels. `out` is then zeroed.
+pub fn pbkdf2_in_slices(
+    password: &[u8],
+    salt: &[u8],
+    iterations: NonZeroU32,
+    pace: &dyn Pace,
+    out: &mut [u8],
+) -> Result<(), Error> {
     // HMAC hashes a key of more than 64 bytes (RFC 2104 §2).
     let mut hashed = Zeroizing::new([0; 32]);
     let key = if password.len() > 64 {
@@ -175,20 +260,24 @@ pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: NonZeroU32, out: &mut [u
     };
     let states = Zeroizing::new(mac::states(key));
     let mut number = 0_u32;
-    for out in out.chunks_mut(32 * BLOCKS) {
-        let mut chains: Vec<Chain, BLOCKS> = (0..out.len().div_ceil(32))
+    for part in out.chunks_mut(32 * BLOCKS) {
+        let mut chains: Vec<Chain, BLOCKS> = (0..part.len().div_ceil(32))
             .map(|_| {
                 number += 1;
                 Chain::start(&states, salt, Suffix::block(number), iterations)
             })
             .collect();
-        run(&mut chains, |chains, steps| advance(chains, steps, Backend::Best));
-        for (chain, out) in chains.iter().zip(out.chunks_mut(32)) {
+        if let Err(error) = run(&mut chains, pace, |chains, steps| advance(chains, steps, Backend::Best)) {
+            out.zeroize();
+            return Err(error);
+        }
+        for (chain, out) in chains.iter().zip(part.chunks_mut(32)) {
             let mut block = Zeroizing::new([0; 32]);
             mac::write(&chain.sum, &mut block);
             out.iter_mut().zip(&*block).for_each(|(slot, byte)| *slot = *byte);
         }
     }
+    Ok(())
 }
 
 /// One PBKDF2 output block that is being computed: the two hash states after the key, the last HMAC and the sum so far.
@@ -231,7 +320,23 @@ impl Chain {
     /// Runs at most `budget` iterations.
     fn advance(&mut self, budget: u32) {
         let steps = self.left.min(budget);
-        advance(&mut [self], steps, Backend::Best);
+        if cfg!(feature = "simd") {
+            advance(&mut [self], steps, Backend::Best);
+        } else {
+            self.step(steps);
+            self.left -= steps;
+        }
+    }
+
+    /// Runs at most `budget` iterations with another compression function.
+    fn advance_with(&mut self, budget: u32, compress: &mut dyn FnMut(&mut State, &[u8; 64])) {
+        let steps = self.left.min(budget);
+        for _ in 0..steps {
+            let inner = mac::finish_with(&self.inner, &self.u, compress);
+            self.u = mac::finish_with(&self.outer, &inner, compress);
+            self.sum.iter_mut().zip(&self.u).for_each(|(sum, u)| *sum ^= u);
+        }
+        self.left -= steps;
     }
 
     /// Runs `steps` iterations in portable code. The caller updates `left`.

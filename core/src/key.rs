@@ -101,7 +101,6 @@ pub struct Key([u8; 32]);
 
 impl Key {
     /// A placeholder for a key that is not derived yet.
-    #[cfg(not(feature = "compact"))]
     pub(crate) const ZERO: Self = Self([0; 32]);
 
     /// Takes the 32 bytes of a key.
@@ -113,8 +112,13 @@ impl Key {
     /// Takes the digest that is the result of a derivation.
     pub(crate) fn from_digest(digest: &State) -> Self {
         let mut key = Self([0; 32]);
-        mac::write(digest, &mut key.0);
+        key.set_digest(digest);
         key
+    }
+
+    /// Takes the digest that is the result of a derivation.
+    pub(crate) fn set_digest(&mut self, digest: &State) {
+        mac::write(digest, &mut self.0);
     }
 
     /// Reads the text of a Fernet key: 44 characters of base64url, as leniently as [`MasterKey::from_text`] does.

@@ -186,8 +186,8 @@ fn flush(state: &mut State, block: &mut [u8; 64]) {
 
 /// Returns the SHA-256 digest of `key block ‖ digest`, given the state after the key block. Takes one compression.
 pub(crate) fn finish(state: &State, digest: &State) -> State {
-    let mut state = *state;
     if COMPACT {
+        let mut state = *state;
         // The same as below, but without a conversion to bytes.
         let mut block = [0; 16];
         block.iter_mut().zip(digest).for_each(|(slot, word)| *slot = *word);
@@ -195,12 +195,23 @@ pub(crate) fn finish(state: &State, digest: &State) -> State {
         sha256::compress(&mut state, &block);
         return state;
     }
+    finish_with(state, digest, &mut |state, block| compress(state, slice::from_ref(block)))
+}
+
+/// Returns what [`finish`] does, by the compression function `compress`.
+#[inline]
+pub(crate) fn finish_with(
+    state: &State,
+    digest: &State,
+    compress: &mut (impl FnMut(&mut State, &[u8; 64]) + ?Sized),
+) -> State {
+    let mut state = *state;
     let mut block = [0_u8; 64];
     block.as_chunks_mut::<4>().0.iter_mut().zip(digest).for_each(|(slot, word)| *slot = word.to_be_bytes());
     // The padding: the 1 bit, and the length in bits.
     block[32] = 0x80;
     [block[62], block[63]] = ((64 + 32) * 8_u16).to_be_bytes();
-    compress(&mut state, slice::from_ref(&block));
+    compress(&mut state, &block);
     state
 }
 

@@ -14,6 +14,7 @@ use core::ops::Range;
 
 use rand_core::TryCryptoRng;
 
+use crate::kdf::AtOnce;
 use crate::token::{self, Format, Opener, PREFIX, Token, is_word};
 use crate::{Error, MasterKey, buffer};
 
@@ -144,7 +145,7 @@ impl<'a> Tokens<'a> {
 /// For the first token or lookalike that fails: the errors of [`Found::token`], [`Error::AuthenticationFailed`] or
 /// [`Error::NotUtf8`]. Also [`Error::BufferTooSmall`]. On error, `out` is zeroed.
 pub fn open<'o>(text: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
-    let mut opener = Opener::new(keys);
+    let mut opener = Opener::new(keys, &AtOnce);
     rewrite(text, out, |len, buf| {
         let len = opener.open_in_place(len, buf)?;
         buffer::text(buf, len).map(str::len)
@@ -166,10 +167,10 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
     rng: &mut R,
     out: &'o mut [u8],
 ) -> Result<&'o str, Error> {
-    let mut opener = Opener::new(old);
+    let mut opener = Opener::new(old, &AtOnce);
     rewrite(text, out, |len, buf| {
         let len = opener.open_in_place(len, buf)?;
-        token::seal_in_place(new, &Format::salted(rng)?, len, now, rng, buf)
+        token::seal_in_place(new, &Format::salted(rng)?, len, now, rng, &AtOnce, buf)
     })
 }
 

@@ -11,7 +11,7 @@ use rand_core::TryCryptoRng;
 
 use crate::error::Error;
 use crate::fernet;
-use crate::kdf::{self, Derivation, Job, Salt};
+use crate::kdf::{self, AtOnce, Derivation, Job, Pace, Salt};
 use crate::key::{Key, MasterKey};
 use crate::{base64, buffer, random};
 
@@ -108,6 +108,15 @@ impl<'a> KeyParams<'a> {
     #[inline]
     pub fn derive(self, master: &MasterKey) -> Key {
         kdf::derive(master, self.salt, self.cost.iterations())
+    }
+
+    /// Derives the key from `master` in slices, and writes it to `out`.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] if `pace` cancels. `out` is then unchanged.
+    #[inline]
+    pub fn derive_in_slices(self, master: &MasterKey, pace: &dyn Pace, out: &mut Key) -> Result<(), Error> {
+        kdf::derive_in_slices(master, self.salt, self.cost.iterations(), pace, out)
     }
 
     /// Starts to derive the key from `master` in slices.
@@ -234,9 +243,24 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     rng: &mut R,
     out: &'o mut [u8],
 ) -> Result<&'o str, Error> {
+    seal_in_slices(master, plain, now, rng, &AtOnce, out)
+}
+
+/// Seals `plain` as [`seal`] does, with a derivation in slices.
+///
+/// # Errors
+/// As [`seal`], and [`Error::Cancelled`].
+pub fn seal_in_slices<'o, R: TryCryptoRng + ?Sized>(
+    master: &MasterKey,
+    plain: &[u8],
+    now: u64,
+    rng: &mut R,
+    pace: &dyn Pace,
+    out: &'o mut [u8],
+) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
         buffer::copy_to_front(out, plain)?;
-        seal_in_place(master, &Format::salted(rng)?, plain.len(), now, rng, out)
+        seal_in_place(master, &Format::salted(rng)?, plain.len(), now, rng, pace, out)
     })
 }
 
@@ -253,7 +277,7 @@ pub fn seal_legacy<'o, R: TryCryptoRng + ?Sized>(
 ) -> Result<&'o str, Error> {
     buffer::fill_text(out, |out| {
         buffer::copy_to_front(out, plain)?;
-        seal_in_place(master, &Format::Legacy, plain.len(), now, rng, out)
+        seal_in_place(master, &Format::Legacy, plain.len(), now, rng, &AtOnce, out)
     })
 }
 
@@ -289,7 +313,20 @@ pub fn open<'o>(master: &MasterKey, token: &str, out: &'o mut [u8]) -> Result<&'
 /// # Errors
 /// As [`open`]; [`Error::AuthenticationFailed`] if none sealed it.
 pub fn open_any<'o>(masters: &[MasterKey], token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
-    open_by(&mut Opener::new(masters), token, out)
+    open_any_in_slices(masters, token, &AtOnce, out)
+}
+
+/// Opens `token` as [`open_any`] does, with derivations in slices.
+///
+/// # Errors
+/// As [`open_any`], and [`Error::Cancelled`].
+pub fn open_any_in_slices<'o>(
+    masters: &[MasterKey],
+    token: &str,
+    pace: &dyn Pace,
+    out: &'o mut [u8],
+) -> Result<&'o [u8], Error> {
+    open_by(&mut Opener::new(masters, pace), token, out)
 }
 
 /// Opens `token` as [`open`] does, with the `key` that [`Token::key_params`] gives. Costs no derivation.
@@ -336,15 +373,17 @@ impl Open for &Key {
 /// next token costs no derivation if it has the same parameters, as all legacy tokens have.
 pub(crate) struct Opener<'k> {
     masters: &'k [MasterKey],
+    pace: &'k dyn Pace,
     /// The salt and the cost of `key`.
     salt: Salt,
     cost: Cost,
-    key: Option<Key>,
+    key: Key,
+    has_key: bool,
 }
 
 impl<'k> Opener<'k> {
-    pub(crate) const fn new(masters: &'k [MasterKey]) -> Self {
-        Self { masters, salt: [0; 16], cost: Cost::Standard, key: None }
+    pub(crate) const fn new(masters: &'k [MasterKey], pace: &'k dyn Pace) -> Self {
+        Self { masters, pace, salt: [0; 16], cost: Cost::Standard, key: Key::ZERO, has_key: false }
     }
 
     /// Opens a token as [`open_in_place`] does.
@@ -373,19 +412,21 @@ impl Open for Opener<'_> {
         if (KeyParams { salt: &self.salt, cost: self.cost }) != params {
             self.salt = *params.salt;
             self.cost = params.cost;
-            self.key = None;
+            self.has_key = false;
         }
         let mut masters = self.masters.iter();
         loop {
-            if let Some(key) = &self.key {
+            if self.has_key {
                 // If the key does not match, the token stays unchanged.
-                match fernet::open_raw(slice::from_ref(key), raw) {
+                match fernet::open_raw(slice::from_ref(&self.key), raw) {
                     Err(Error::AuthenticationFailed) => {}
                     opened => return opened,
                 }
             }
             let master = masters.next().ok_or(Error::AuthenticationFailed)?;
-            self.key = Some(params.derive(master));
+            self.has_key = false;
+            params.derive_in_slices(master, self.pace, &mut self.key)?;
+            self.has_key = true;
         }
     }
 }
@@ -397,12 +438,14 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     len: usize,
     now: u64,
     rng: &mut R,
+    pace: &dyn Pace,
     buf: &mut [u8],
 ) -> Result<usize, Error> {
     if master.is_short() {
         return Err(Error::KeyShort);
     }
-    let key = format.key_params().derive(master);
+    let mut key = Key::ZERO;
+    format.key_params().derive_in_slices(master, pace, &mut key)?;
     seal_with_in_place(&key, format, len, now, rng, buf)
 }
 

@@ -24,13 +24,13 @@ use core::num::NonZeroU32;
 #[cfg(feature = "config")]
 use fernseal_core::config;
 use fernseal_core::fernet::{self, Freshness};
-use fernseal_core::kdf::Salt;
-use fernseal_core::token::{self, Cost, Format, Token};
+use fernseal_core::kdf::{Pace, Salt};
+use fernseal_core::token::{self, Cost, Format, KeyParams, Token};
 use fernseal_core::{Error, Key, KeyId, MasterKey, kdf};
 use zeroize::Zeroize;
 
 use panic::guard;
-use pointer::{Extent, input, input_one, output, output_one, text};
+use pointer::{Extent, input, input_one, output, output_many, output_one, text};
 #[cfg(feature = "config")]
 use pointer::{Wiped, fill_field};
 use random::Random;
@@ -65,7 +65,8 @@ pub struct fernseal_derivation {
 const _: () = assert!(size_of::<fernseal_derivation>() >= size_of::<kdf::Derivation>());
 
 /// An opened ProxmoxMCP config. Each text ends in a NUL. A field that the config lacks has the default of the Python
-/// original. Wipe it after use with `fernseal_wipe`.
+/// original. Wipe it after use with `fernseal_wipe`. Within a SONAME it may grow at its end: `fernseal_config_read` is
+/// told the size that the program knows. So a program needs neither a heap nor a call for each field.
 #[cfg(feature = "config")]
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -90,22 +91,8 @@ pub struct fernseal_config {
     port: u16,
     /// proxmox.verify_ssl, or true
     verify_ssl: bool,
-}
-
-#[cfg(feature = "config")]
-impl fernseal_config {
-    const EMPTY: Self = Self {
-        host: [0; 256],
-        service: [0; 64],
-        user: [0; 256],
-        token_name: [0; 256],
-        token_value: [0; 512],
-        log_level: [0; 16],
-        log_format: [0; 256],
-        log_file: [0; 256],
-        port: 0,
-        verify_ssl: false,
-    };
+    /// Zero. A later version puts new fields behind it.
+    reserved: [u8; 5],
 }
 
 #[cfg(feature = "config")]
@@ -121,15 +108,39 @@ impl zeroize::Zeroize for fernseal_config {
         self.log_file.zeroize();
         self.port.zeroize();
         self.verify_ssl.zeroize();
+        self.reserved.zeroize();
     }
 }
 
-/// A function that `fernseal_derive` calls about a hundred times, for example to feed a watchdog. It returns 0 to
-/// continue and any other value to cancel.
+/// A function that is called during a derivation. It returns 0 to continue and any other value to cancel.
 pub type fernseal_tick_fn = Option<unsafe extern "C" fn(ctx: *mut c_void) -> c_int>;
 
-/// The number of iterations between two calls of the tick function.
-const SLICE: u32 = Cost::Standard.iterations().get() / 100;
+/// What runs during derivations, for example to feed a watchdog, to let other tasks run, or to cancel. Functions that derive
+/// take a pointer to it as their last argument, which may be NULL.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct fernseal_tick {
+    /// Is called with `ctx` before each slice of a derivation, and so also at its beginning.
+    pub call: fernseal_tick_fn,
+    /// Is passed to `call`.
+    pub ctx: *mut c_void,
+    /// The number of iterations in a slice; 0 stands for 1 000. On a Cortex-M0 at 48 MHz, 250 take 65 ms. Where several
+    /// derivations run together, each runs so many.
+    pub distance: u32,
+}
+
+impl Pace for fernseal_tick {
+    fn next_slice(&self) -> Option<NonZeroU32> {
+        const DISTANCE: NonZeroU32 = NonZeroU32::new(1_000).unwrap();
+        let Some(call) = self.call else { return Some(NonZeroU32::MAX) };
+        // SAFETY: the header requires that `call` may be called with `ctx`.
+        if unsafe { call(self.ctx) } == 0 { Some(NonZeroU32::new(self.distance).unwrap_or(DISTANCE)) } else { None }
+    }
+}
+
+/// The compression function of SHA-256 (FIPS 180-4, section 6.2.2), as a chip computes it: hashes the 64 bytes of `block` into
+/// the eight words of `state`.
+pub type fernseal_compress_fn = Option<unsafe extern "C" fn(ctx: *mut c_void, state: *mut u32, block: *const u8)>;
 
 /* ---- The library ---- */
 
@@ -297,16 +308,18 @@ pub unsafe extern "C" fn fernseal_master_key_id(
     cap: usize,
     out_len: *mut usize,
     master: *const fernseal_master_key,
+    tick: *const fernseal_tick,
 ) -> fernseal_status {
     guard(|| {
         // SAFETY: the caller ensures it, see # Safety.
-        let out = unsafe { output(out, cap, out_len, &[Extent::of(master, 1)]) }?;
+        let out = unsafe { output(out, cap, out_len, &[Extent::of(master, 1), Extent::of(tick, 1)]) }?;
         // SAFETY: the caller ensures it, see # Safety.
-        let master = unsafe { master_key(master) }?;
+        let (master, pace) = unsafe { (master_key(master)?, pace(tick)?) };
         let enough = || 9; // FERNSEAL_KEY_ID_CAP
         out.text(enough, |out| {
             let out = out.get_mut(..8).ok_or(Error::BufferTooSmall)?;
-            let key = kdf::derive(master, KeyId::LABEL, KeyId::ITERATIONS);
+            let mut key = Key::from_bytes(&[0; 32]);
+            kdf::derive_in_slices(master, KeyId::LABEL, KeyId::ITERATIONS, pace, &mut key)?;
             let digits = key.as_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]);
             out.iter_mut()
                 .zip(digits)
@@ -359,14 +372,16 @@ pub unsafe extern "C" fn fernseal_token_seal(
     now: u64,
     random: fernseal_random_fn,
     ctx: *mut c_void,
+    tick: *const fernseal_tick,
 ) -> fernseal_status {
     guard(|| {
-        let inputs = [Extent::of(master, 1), Extent::of(plain, plain_len)];
+        let inputs = [Extent::of(master, 1), Extent::of(plain, plain_len), Extent::of(tick, 1)];
         // SAFETY: the caller ensures it, see # Safety.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
         // SAFETY: the caller ensures it, see # Safety.
-        let (master, plain) = unsafe { (master_key(master)?, input(plain, plain_len)?) };
-        out.text(|| fernseal_token_seal_cap(plain.len()), |out| token::seal(master, plain, now, &mut rng, out))
+        let (master, plain, pace) = unsafe { (master_key(master)?, input(plain, plain_len)?, pace(tick)?) };
+        let enough = || fernseal_token_seal_cap(plain.len());
+        out.text(enough, |out| token::seal_in_slices(master, plain, now, &mut rng, pace, out))
     })
 }
 
@@ -416,9 +431,10 @@ pub unsafe extern "C" fn fernseal_token_open(
     master: *const fernseal_master_key,
     token: *const c_char,
     token_len: usize,
+    tick: *const fernseal_tick,
 ) -> fernseal_status {
     // SAFETY: the caller ensures it, see # Safety.
-    unsafe { fernseal_token_open_any(out, cap, out_len, master, 1, token, token_len) }
+    unsafe { fernseal_token_open_any(out, cap, out_len, master, 1, token, token_len, tick) }
 }
 
 /// Opens a token as `fernseal_token_open` does, with the first of `count` master keys that sealed it: the current key, then
@@ -437,19 +453,21 @@ pub unsafe extern "C" fn fernseal_token_open_any(
     count: usize,
     token: *const c_char,
     token_len: usize,
+    tick: *const fernseal_tick,
 ) -> fernseal_status {
     guard(|| {
-        let inputs = [Extent::of(masters, count), Extent::of(token, token_len)];
+        let inputs = [Extent::of(masters, count), Extent::of(token, token_len), Extent::of(tick, 1)];
         // SAFETY: the caller ensures it, see # Safety.
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller ensures it, see # Safety.
-        let (masters, token) = unsafe { (master_keys(masters, count)?, pointer::token(token, token_len)?) };
-        out.bytes(|| fernseal_token_open_cap(token.len()), |out| token::open_any(masters, token, out))
+        let (masters, token, pace) =
+            unsafe { (master_keys(masters, count)?, pointer::token(token, token_len)?, pace(tick)?) };
+        let enough = || fernseal_token_open_cap(token.len());
+        out.bytes(enough, |out| token::open_any_in_slices(masters, token, pace, out))
     })
 }
 
-/// Derives the key of a token in slices. Calls `tick` with `ctx` between two slices, unless `tick` is NULL. Feature
-/// `open`.
+/// Derives the key of a token. Feature `open`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -461,26 +479,69 @@ pub unsafe extern "C" fn fernseal_derive(
     master: *const fernseal_master_key,
     token: *const c_char,
     token_len: usize,
-    tick: fernseal_tick_fn,
-    ctx: *mut c_void,
+    tick: *const fernseal_tick,
 ) -> fernseal_status {
     guard(|| {
-        let inputs = [Extent::of(master, 1), Extent::of(token, token_len)];
+        let inputs = [Extent::of(master, 1), Extent::of(token, token_len), Extent::of(tick, 1)];
+        // SAFETY: the caller ensures it, see # Safety. The layouts match, as for `derived_key`.
+        let out = unsafe { output_one(out.cast::<Key>(), Key::from_bytes(&[0; 32]), &inputs) }?;
         // SAFETY: the caller ensures it, see # Safety.
-        let out = unsafe { output_one(out, fernseal_key { bytes: [0; 32] }, &inputs) }?;
-        // SAFETY: the caller ensures it, see # Safety.
-        let (master, token) = unsafe { (master_key(master)?, pointer::token(token, token_len)?) };
+        let (master, token, pace) = unsafe { (master_key(master)?, pointer::token(token, token_len)?, pace(tick)?) };
         let parsed = Token::parse(token);
         // Borrowed: moving it out of the result takes 40 bytes of flash and of stack.
         let token = parsed.as_ref().map_err(|error| *error)?;
-        let mut derivation = token.key_params().start(master);
-        while !derivation.advance(SLICE).is_done() {
-            // SAFETY: the header requires that `tick`, if it is not NULL, may be called with `ctx`.
-            if tick.is_some_and(|tick| unsafe { tick(ctx) } != 0) {
-                return Err(CallError::Cancelled);
-            }
+        Ok(token.key_params().derive_in_slices(master, pace, out)?)
+    })
+}
+
+/// Derives the keys of `count` tokens together, with the processor's vector instructions: on a server this takes a
+/// fraction of the time of `count` calls. Key i is derived from master key i and from the 16 bytes at `salts` + 16 * i, which
+/// `fernseal_token_salt` returns. If `master_count` is 1, that master key is used for all; otherwise it equals `count`.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header. `out` has `count` elements, and `salts` has 16 * `count` bytes.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_derive_many(
+    out: *mut fernseal_key,
+    count: usize,
+    masters: *const fernseal_master_key,
+    master_count: usize,
+    salts: *const u8,
+    tick: *const fernseal_tick,
+) -> fernseal_status {
+    /// The jobs that core is given at a time. It runs as many together.
+    const BATCH: usize = 32;
+    guard(|| {
+        let salts = salts.cast::<Salt>();
+        let inputs = [Extent::of(masters, master_count), Extent::of(salts, count), Extent::of(tick, 1)];
+        // SAFETY: the caller ensures it, see # Safety. The layouts match, as for `derived_key`.
+        let out = unsafe { output_many(out.cast::<Key>(), count, &inputs) }?;
+        // SAFETY: the caller ensures it, see # Safety.
+        let (masters, salts, pace) =
+            unsafe { (master_keys(masters, master_count)?, input(salts, count)?, pace(tick)?) };
+        let next_master = usize::from(master_count > 1);
+        if count > 0 && master_count != 1 && master_count != count {
+            return Err(CallError::InvalidArgument);
         }
-        out.bytes = *derivation.finish().as_bytes();
+        let mut jobs = salts.iter().enumerate().filter_map(|(at, salt)| {
+            Some(KeyParams { salt, cost: Cost::Standard }.job(masters.get(at * next_master)?))
+        });
+        let mut done = 0;
+        while let Some(first) = jobs.next() {
+            let mut batch = [first; BATCH];
+            let mut len = 1;
+            for (slot, job) in batch.iter_mut().skip(1).zip(jobs.by_ref().take(BATCH - 1)) {
+                *slot = job;
+                len += 1;
+            }
+            let part = out.get_mut(done..done + len).ok_or(CallError::InvalidArgument)?;
+            if let Err(error) = kdf::derive_many_in_slices(batch.split_at(len).0, part, pace) {
+                out.iter_mut().for_each(Zeroize::zeroize);
+                return Err(error.into());
+            }
+            done += len;
+        }
         Ok(())
     })
 }
@@ -526,6 +587,35 @@ pub unsafe extern "C" fn fernseal_derivation_advance(
         let left = unsafe { output_one(left, 0, &[Extent::of(derivation, 1)]) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let progress = unsafe { self::derivation(derivation) }?.advance(iterations);
+        *left = progress.total.saturating_sub(progress.done);
+        Ok(())
+    })
+}
+
+/// Runs iterations as `fernseal_derivation_advance` does, with the SHA-256 of a chip: `compress` is called twice for each
+/// iteration, with `ctx`. A `compress` that is wrong gives a wrong key, with which tokens are FERNSEAL_UNAUTHENTIC.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header. The derivation was begun.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_derivation_advance_with(
+    left: *mut u32,
+    derivation: *mut fernseal_derivation,
+    iterations: u32,
+    compress: fernseal_compress_fn,
+    ctx: *mut c_void,
+) -> fernseal_status {
+    guard(|| {
+        // SAFETY: the caller ensures it, see # Safety.
+        let left = unsafe { output_one(left, 0, &[Extent::of(derivation, 1)]) }?;
+        // SAFETY: the caller ensures it, see # Safety.
+        let derivation = unsafe { self::derivation(derivation) }?;
+        let compress = compress.ok_or(CallError::InvalidArgument)?;
+        let progress = derivation.advance_with(iterations, &mut |state, block| {
+            // SAFETY: the header requires that `compress` may be called with `ctx`, a state and a block.
+            unsafe { compress(ctx, state.as_mut_ptr(), block.as_ptr()) }
+        });
         *left = progress.total.saturating_sub(progress.done);
         Ok(())
     })
@@ -669,18 +759,19 @@ pub unsafe extern "C" fn fernseal_pbkdf2(
     salt: *const u8,
     salt_len: usize,
     iterations: u32,
+    tick: *const fernseal_tick,
 ) -> fernseal_status {
     guard(|| {
-        let inputs = [Extent::of(password, password_len), Extent::of(salt, salt_len)];
+        let inputs = [Extent::of(password, password_len), Extent::of(salt, salt_len), Extent::of(tick, 1)];
         let mut used = 0;
         // SAFETY: the caller ensures it, see # Safety.
         let out = unsafe { output(out, out_len, &raw mut used, &inputs) }?;
         // SAFETY: the caller ensures it, see # Safety.
-        let (password, salt) = unsafe { (input(password, password_len)?, input(salt, salt_len)?) };
+        let (password, salt, pace) = unsafe { (input(password, password_len)?, input(salt, salt_len)?, pace(tick)?) };
         let iterations = NonZeroU32::new(iterations).ok_or(CallError::InvalidArgument)?;
         let enough = || out_len;
         out.bytes(enough, |out| {
-            kdf::pbkdf2(password, salt, iterations, out);
+            kdf::pbkdf2_in_slices(password, salt, iterations, pace, out)?;
             Ok(out)
         })
     })
@@ -729,6 +820,27 @@ pub unsafe extern "C" fn fernseal_fernet_seal(
     })
 }
 
+/// Reads the text of a Fernet key: padded base64url or base64 of 32 bytes.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_key_parse(
+    out: *mut fernseal_key,
+    text: *const c_char,
+    len: usize,
+) -> fernseal_status {
+    guard(|| {
+        // SAFETY: the caller ensures it, see # Safety.
+        let out = unsafe { output_one(out, fernseal_key { bytes: [0; 32] }, &[Extent::of(text, len)]) }?;
+        // SAFETY: the caller ensures it, see # Safety.
+        let text = unsafe { self::text(text, len, Error::KeyCharacter) }?;
+        out.bytes = *Key::from_text(text)?.as_bytes();
+        Ok(())
+    })
+}
+
 /// Opens a Fernet token that is at most `ttl` seconds old at the time `now` (Unix seconds). If `ttl` is 0, the token
 /// may be of any age. `cap` is at least FERNSEAL_FERNET_OPEN_CAP(token_len). Feature `open`.
 ///
@@ -756,12 +868,103 @@ pub unsafe extern "C" fn fernseal_fernet_open(
         let (key, token) =
             unsafe { (text(key_text, key_len, Error::KeyCharacter)?, pointer::token(token, token_len)?) };
         let key = Key::from_text(key)?;
-        let freshness = if ttl == 0 { Freshness::Any } else { Freshness::Within { now, ttl } };
-        out.bytes(|| fernseal_fernet_open_cap(token.len()), |out| fernet::open(&key, token, freshness, out))
+        let enough = || fernseal_fernet_open_cap(token.len());
+        out.bytes(enough, |out| fernet::open(&key, token, freshness(now, ttl), out))
+    })
+}
+
+/// Opens a Fernet token as `fernseal_fernet_open` does, with the first of `count` keys that sealed it, as Python's
+/// MultiFernet does. Feature `open`.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header.
+#[cfg(feature = "open")]
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_fernet_open_any(
+    out: *mut u8,
+    cap: usize,
+    out_len: *mut usize,
+    keys: *const fernseal_key,
+    count: usize,
+    token: *const c_char,
+    token_len: usize,
+    now: u64,
+    ttl: u64,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(keys, count), Extent::of(token, token_len)];
+        // SAFETY: the caller ensures it, see # Safety.
+        let out = unsafe { output(out, cap, out_len, &inputs) }?;
+        // SAFETY: the caller ensures it, see # Safety.
+        let (keys, token) = unsafe { (derived_keys(keys, count)?, pointer::token(token, token_len)?) };
+        let enough = || fernseal_fernet_open_cap(token.len());
+        out.bytes(enough, |out| fernet::open_any(keys, token, freshness(now, ttl), out))
+    })
+}
+
+/// Opens a Fernet token of any age with the first of `count` keys that sealed it, and seals its secret with the first key. The
+/// time in the token stays. `cap` is at least `token_len` + 1. Features `open` and `seal`.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header.
+#[cfg(all(feature = "open", feature = "seal"))]
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_fernet_rotate(
+    out: *mut c_char,
+    cap: usize,
+    out_len: *mut usize,
+    keys: *const fernseal_key,
+    count: usize,
+    token: *const c_char,
+    token_len: usize,
+    random: fernseal_random_fn,
+    ctx: *mut c_void,
+) -> fernseal_status {
+    guard(|| {
+        let inputs = [Extent::of(keys, count), Extent::of(token, token_len)];
+        // SAFETY: the caller ensures it, see # Safety.
+        let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
+        // SAFETY: the caller ensures it, see # Safety.
+        let (keys, token) = unsafe { (derived_keys(keys, count)?, pointer::token(token, token_len)?) };
+        out.text(|| token.len() + 1, |out| fernet::rotate(keys, token, &mut rng, out))
     })
 }
 
 /* ---- Configs ---- */
+
+/// Checks all of a config that needs no key, and says where its first fault lies: `offset` is the number of bytes before it.
+/// It is the fault for which `fernseal_config_open` refuses the config: FERNSEAL_INVALID_JSON or FERNSEAL_TOO_DEEP, then
+/// FERNSEAL_DUPLICATE_NAME at the second name, then FERNSEAL_MALFORMED at a string that begins with `enc:` and is not a token.
+/// (A token that is written with escapes is not looked into.) After success, and after FERNSEAL_INVALID_ARGUMENT, `offset` is
+/// 0. Feature `config`.
+///
+/// # Safety
+/// The arguments follow the rules at the top of the header.
+#[cfg(feature = "config")]
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fernseal_config_check(
+    offset: *mut usize,
+    json: *const c_char,
+    json_len: usize,
+) -> fernseal_status {
+    guard(|| {
+        // SAFETY: the caller ensures it, see # Safety.
+        let offset = unsafe { output_one(offset, 0, &[Extent::of(json, json_len)]) }?;
+        // SAFETY: the caller ensures it, see # Safety.
+        let json = unsafe { input(json.cast::<u8>(), json_len) }?;
+        let checked = match str::from_utf8(json) {
+            Ok(json) => config::check(json),
+            Err(error) => Err((Error::InvalidJson, error.valid_up_to())),
+        };
+        checked.map_err(|(error, at)| {
+            *offset = at;
+            error.into()
+        })
+    })
+}
 
 /// Opens every token of a config and copies all other bytes unchanged. Costs one derivation for each salt, so at most
 /// one for each 165 bytes of `json`: limit `json_len` if you open configs of strangers. All other work takes time
@@ -781,9 +984,10 @@ pub unsafe extern "C" fn fernseal_config_open(
     master: *const fernseal_master_key,
     json: *const c_char,
     json_len: usize,
+    tick: *const fernseal_tick,
 ) -> fernseal_status {
     // SAFETY: the caller ensures it, see # Safety.
-    unsafe { fernseal_config_open_any(out, cap, out_len, master, 1, json, json_len) }
+    unsafe { fernseal_config_open_any(out, cap, out_len, master, 1, json, json_len, tick) }
 }
 
 /// Opens a config as `fernseal_config_open` does, each token with the first of `count` master keys that sealed it. Costs a
@@ -802,14 +1006,17 @@ pub unsafe extern "C" fn fernseal_config_open_any(
     count: usize,
     json: *const c_char,
     json_len: usize,
+    tick: *const fernseal_tick,
 ) -> fernseal_status {
     guard(|| {
-        let inputs = [Extent::of(masters, count), Extent::of(json, json_len)];
+        let inputs = [Extent::of(masters, count), Extent::of(json, json_len), Extent::of(tick, 1)];
         // SAFETY: the caller ensures it, see # Safety.
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
-        out.text(|| rewritten_cap(json), |out| config::open(json, masters, out))
+        // SAFETY: the caller ensures it, see # Safety.
+        let pace = unsafe { pace(tick) }?;
+        out.text(|| rewritten_cap(json), |out| config::open_in_slices(json, masters, pace, out))
     })
 }
 
@@ -830,9 +1037,10 @@ pub unsafe extern "C" fn fernseal_config_get(
     json_len: usize,
     pointer: *const c_char,
     pointer_len: usize,
+    tick: *const fernseal_tick,
 ) -> fernseal_status {
     // SAFETY: the caller ensures it, see # Safety.
-    unsafe { fernseal_config_get_any(out, cap, out_len, master, 1, json, json_len, pointer, pointer_len) }
+    unsafe { fernseal_config_get_any(out, cap, out_len, master, 1, json, json_len, pointer, pointer_len, tick) }
 }
 
 /// Writes a value as `fernseal_config_get` does, opened with the first of `count` master keys that sealed it. Feature `config`.
@@ -852,16 +1060,22 @@ pub unsafe extern "C" fn fernseal_config_get_any(
     json_len: usize,
     pointer: *const c_char,
     pointer_len: usize,
+    tick: *const fernseal_tick,
 ) -> fernseal_status {
     guard(|| {
-        let inputs = [Extent::of(masters, count), Extent::of(json, json_len), Extent::of(pointer, pointer_len)];
+        let inputs = [
+            Extent::of(masters, count),
+            Extent::of(json, json_len),
+            Extent::of(pointer, pointer_len),
+            Extent::of(tick, 1),
+        ];
         // SAFETY: the caller ensures it, see # Safety.
         let out = unsafe { output(out, cap, out_len, &inputs) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller ensures it, see # Safety.
-        let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
-        out.text(|| json.len() + 1, |out| config::get(json, pointer, masters, out))
+        let (pointer, pace) = unsafe { (text(pointer, pointer_len, Error::InvalidPointer)?, pace(tick)?) };
+        out.text(|| json.len() + 1, |out| config::get_in_slices(json, pointer, masters, pace, out))
     })
 }
 
@@ -945,17 +1159,19 @@ pub unsafe extern "C" fn fernseal_config_seal(
     now: u64,
     random: fernseal_random_fn,
     ctx: *mut c_void,
+    tick: *const fernseal_tick,
 ) -> fernseal_status {
     guard(|| {
-        let inputs = [Extent::of(master, 1), Extent::of(json, json_len), Extent::of(pointer, pointer_len)];
+        let inputs =
+            [Extent::of(master, 1), Extent::of(json, json_len), Extent::of(pointer, pointer_len), Extent::of(tick, 1)];
         // SAFETY: the caller ensures it, see # Safety.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
         // SAFETY: the caller ensures it, see # Safety.
         let (master, json) = unsafe { (master_key(master)?, text(json, json_len, Error::InvalidJson)?) };
         // SAFETY: the caller ensures it, see # Safety.
-        let pointer = unsafe { text(pointer, pointer_len, Error::InvalidPointer) }?;
+        let (pointer, pace) = unsafe { (text(pointer, pointer_len, Error::InvalidPointer)?, pace(tick)?) };
         let enough = || json.len().saturating_add(fernseal_token_seal_cap(json.len()));
-        out.text(enough, |out| config::seal(json, &[pointer], master, now, &mut rng, out))
+        out.text(enough, |out| config::seal_in_slices(json, &[pointer], master, now, &mut rng, pace, out))
     })
 }
 
@@ -981,23 +1197,30 @@ pub unsafe extern "C" fn fernseal_config_rotate(
     now: u64,
     random: fernseal_random_fn,
     ctx: *mut c_void,
+    tick: *const fernseal_tick,
 ) -> fernseal_status {
     guard(|| {
-        let inputs = [Extent::of(old_masters, count), Extent::of(new_master, 1), Extent::of(json, json_len)];
+        let inputs = [
+            Extent::of(old_masters, count),
+            Extent::of(new_master, 1),
+            Extent::of(json, json_len),
+            Extent::of(tick, 1),
+        ];
         // SAFETY: the caller ensures it, see # Safety.
         let (out, mut rng) = unsafe { (output(out, cap, out_len, &inputs)?, Random::new(random, ctx)) };
         // SAFETY: the caller ensures it, see # Safety.
         let (old, new) = unsafe { (master_keys(old_masters, count)?, master_key(new_master)?) };
         // SAFETY: the caller ensures it, see # Safety.
-        let json = unsafe { text(json, json_len, Error::InvalidJson) }?;
-        out.text(|| rewritten_cap(json), |out| config::rotate(json, old, new, now, &mut rng, out))
+        let (json, pace) = unsafe { (text(json, json_len, Error::InvalidJson)?, pace(tick)?) };
+        let enough = || rewritten_cap(json);
+        out.text(enough, |out| config::rotate_in_slices(json, old, new, now, &mut rng, pace, out))
     })
 }
 
 /// Reads a ProxmoxMCP config and opens the tokens among its fields, each with the first of `count` master keys that
-/// sealed it. `count` may be 0 if nothing is sealed. The config may be nested 16 levels. A value or token that is
-/// longer than its field is FERNSEAL_BUFFER_TOO_SMALL. A value that contains a NUL is FERNSEAL_MALFORMED. Feature
-/// `config`.
+/// sealed it. `size` is sizeof(fernseal_config). `count` may be 0 if nothing is sealed. The config may be nested 16
+/// levels. A value or token that is longer than its field is FERNSEAL_BUFFER_TOO_SMALL. A value that contains a NUL is
+/// FERNSEAL_MALFORMED. Feature `config`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -1006,19 +1229,30 @@ pub unsafe extern "C" fn fernseal_config_rotate(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fernseal_config_read(
     out: *mut fernseal_config,
+    size: usize,
     masters: *const fernseal_master_key,
     count: usize,
     json: *const c_char,
     json_len: usize,
+    tick: *const fernseal_tick,
 ) -> fernseal_status {
     guard(|| {
-        let inputs = [Extent::of(masters, count), Extent::of(json, json_len)];
+        let inputs = [Extent::of(masters, count), Extent::of(json, json_len), Extent::of(tick, 1)];
+        if !out.is_aligned() || size < size_of::<fernseal_config>() {
+            return Err(CallError::InvalidArgument);
+        }
         // SAFETY: the caller ensures it, see # Safety.
-        let mut out = Wiped::new(unsafe { output_one(out, fernseal_config::EMPTY, &inputs) }?);
+        unsafe { output_many(out.cast::<u8>(), size, &inputs) }?;
+        // SAFETY: checked above: not NULL, aligned, and as long; zero bytes are a config.
+        let mut out = Wiped::new(unsafe { &mut *out });
         // SAFETY: the caller ensures it, see # Safety.
         let (masters, json) = unsafe { (master_keys(masters, count)?, text(json, json_len, Error::InvalidJson)?) };
+        // SAFETY: the caller ensures it, see # Safety.
+        let pace = unsafe { pace(tick) }?;
         let config::Config { proxmox, auth, logging, .. } = config::Config::read(json)?;
-        let fill = |field: &mut [c_char], text: config::Text<'_>| fill_field(field, |out| text.open(masters, out));
+        let fill = |field: &mut [c_char], text: config::Text<'_>| {
+            fill_field(field, |out| text.open_in_slices(masters, pace, out))
+        };
         fill(&mut out.host, proxmox.host)?;
         fill(&mut out.service, proxmox.service)?;
         fill(&mut out.user, auth.user)?;
@@ -1042,6 +1276,11 @@ const fn rewritten_cap(json: &str) -> usize {
     json.len().saturating_mul(4).saturating_add(1)
 }
 
+/// Returns how old a Fernet token may be.
+const fn freshness(now: u64, ttl: u64) -> Freshness {
+    if ttl == 0 { Freshness::Any } else { Freshness::Within { now, ttl } }
+}
+
 /// Returns the derivation at `pointer`, to run it on.
 ///
 /// # Safety
@@ -1052,6 +1291,17 @@ unsafe fn derivation<'a>(pointer: *mut fernseal_derivation) -> Result<&'a mut kd
     unsafe { pointer::input_output(pointer.cast::<kdf::Derivation>()) }
 }
 
+/// Returns what runs between the slices of a derivation.
+///
+/// # Safety
+/// As [`input_one`], but `tick` may be NULL.
+#[inline(never)] // out of line: inlined, each function would have a copy in flash
+unsafe fn pace<'a>(tick: *const fernseal_tick) -> Result<&'a fernseal_tick, CallError> {
+    const NOTHING: &fernseal_tick = &fernseal_tick { call: None, ctx: core::ptr::null_mut(), distance: 0 };
+    // SAFETY: the caller ensures it, see # Safety.
+    if tick.is_null() { Ok(NOTHING) } else { unsafe { input_one(tick) } }
+}
+
 /// Returns the key at `pointer`.
 ///
 /// # Safety
@@ -1060,6 +1310,15 @@ unsafe fn derived_key<'a>(pointer: *const fernseal_key) -> Result<&'a Key, CallE
     // SAFETY: the caller ensures it, and the layouts match: both types are 32 bytes and nothing else (repr(C) around an array
     // here, repr(transparent) around one in core), and any bytes are a key.
     unsafe { input_one(pointer.cast::<Key>()) }
+}
+
+/// Returns the `count` keys at `pointer`.
+///
+/// # Safety
+/// As [`input`].
+unsafe fn derived_keys<'a>(pointer: *const fernseal_key, count: usize) -> Result<&'a [Key], CallError> {
+    // SAFETY: the caller ensures it, and the layouts match, as for `derived_key`.
+    unsafe { input(pointer.cast::<Key>(), count) }
 }
 
 /// Returns the master key at `pointer`.

@@ -128,6 +128,30 @@ pub(crate) unsafe fn output_one<'a, T>(pointer: *mut T, initial: T, inputs: &[Ex
     }
 }
 
+/// Zeroes an output that is `count` objects, and returns it.
+///
+/// # Safety
+/// If `pointer` is not NULL, `count` objects there are writable, and nothing else accesses them during `'a`. Zero bytes are a
+/// valid `T`.
+pub(crate) unsafe fn output_many<'a, T>(
+    pointer: *mut T,
+    count: usize,
+    inputs: &[Extent],
+) -> Result<&'a mut [T], CallError> {
+    if !pointer.is_aligned() || !Extent::of(pointer, count).may_be_output(inputs) {
+        return Err(CallError::InvalidArgument);
+    }
+    if count == 0 {
+        return Ok(&mut []);
+    }
+    // SAFETY: not NULL, aligned, at most isize::MAX bytes, overlaps no input (checked); writable, not accessed by others, and
+    // valid when zeroed (ensured by the caller).
+    unsafe {
+        pointer.write_bytes(0, count);
+        Ok(slice::from_raw_parts_mut(pointer, count))
+    }
+}
+
 /// An output buffer and the place for its used length. The buffer is zeroed first, and again if the call fails. The length
 /// is then 0, or what is enough if the buffer is too short.
 pub(crate) struct Output<'a> {

@@ -47,7 +47,6 @@ pub const FERNSEAL_WRONG_KIND: fernseal_status = 14;
 #[derive(Clone, Copy)]
 pub(crate) enum CallError {
     InvalidArgument,
-    Cancelled,
     Core(Error),
 }
 
@@ -63,7 +62,6 @@ pub(crate) fn of(result: Result<(), CallError>) -> fernseal_status {
     let error = match result {
         Ok(()) => return FERNSEAL_OK,
         Err(CallError::InvalidArgument) => return FERNSEAL_INVALID_ARGUMENT,
-        Err(CallError::Cancelled) => return FERNSEAL_CANCELLED,
         Err(CallError::Core(error)) => error,
     };
     match error {
@@ -71,6 +69,7 @@ pub(crate) fn of(result: Result<(), CallError>) -> fernseal_status {
         Error::AuthenticationFailed => FERNSEAL_UNAUTHENTIC,
         Error::Expired => FERNSEAL_EXPIRED,
         Error::RandomFailed => FERNSEAL_RANDOM_FAILED,
+        Error::Cancelled => FERNSEAL_CANCELLED,
         Error::NotFound => FERNSEAL_NOT_FOUND,
         Error::InvalidPointer => FERNSEAL_INVALID_ARGUMENT,
         Error::KeyCharacter | Error::KeyEmpty | Error::KeyPadding | Error::KeyShort => FERNSEAL_INVALID_KEY,

@@ -82,21 +82,11 @@ static void capacities(void)
         capacities_for(SIZE_MAX / 2 - i);
     }
     CHECK(fernseal_master_key_cap() == FERNSEAL_MASTER_KEY_CAP);
-    CHECK(fernseal_master_key_size() == sizeof(fernseal_master_key) && fernseal_config_size() == sizeof(fernseal_config));
+    CHECK(fernseal_master_key_size() == sizeof(fernseal_master_key));
+    CHECK(fernseal_config_size() == sizeof(fernseal_config) && sizeof(fernseal_config) % 8 == 0);
     CHECK(fernseal_token_seal_cap(LEN(SECRET)) == LEN(SEALED) + 1);
     CHECK(fernseal_token_seal_cap(SIZE_MAX) == SIZE_MAX);
     CHECK(fernseal_fernet_seal_cap(SIZE_MAX) == SIZE_MAX);
-}
-
-static int stop_at_third(void *ctx)
-{
-    return ++*(int *)ctx == 3;
-}
-
-static int keep_on(void *ctx)
-{
-    ++*(int *)ctx;
-    return 0;
 }
 
 static void tokens(void)
@@ -106,34 +96,34 @@ static void tokens(void)
     const uint8_t *const secret = (const uint8_t *)SECRET;
     fernseal_key key;
     uint8_t next = 0;
-    int ticks = 0;
 
     CHECK(fernseal_token_is_sealed(SALTED, LEN(SALTED)) == 1);
     CHECK(fernseal_token_is_sealed("enc:", 4) == 1 && fernseal_token_is_sealed("enc", 3) == 0);
     CHECK(fernseal_token_is_sealed("ENC:", 4) == 0 && fernseal_token_is_sealed(NULL, 0) == 0);
 
     YIELDS(SEALED, SEAL_CAP,
-           fernseal_token_seal(out, SEAL_CAP, &out_len, master, secret, LEN(SECRET), NOW, count_up, &next));
+           fernseal_token_seal(out, SEAL_CAP, &out_len, master, secret, LEN(SECRET), NOW, count_up, &next, NULL));
     TOO_SMALL(SEAL_CAP, SEAL_CAP - 1,
-              fernseal_token_seal(out, SEAL_CAP - 1, &out_len, master, secret, LEN(SECRET), NOW, count_up, &next));
+              fernseal_token_seal(out, SEAL_CAP - 1, &out_len, master, secret, LEN(SECRET), NOW, count_up, &next,
+                                  NULL));
     REFUSES(FERNSEAL_RANDOM_FAILED, SEAL_CAP,
-            fernseal_token_seal(out, SEAL_CAP, &out_len, master, secret, LEN(SECRET), NOW, no_random, NULL));
+            fernseal_token_seal(out, SEAL_CAP, &out_len, master, secret, LEN(SECRET), NOW, no_random, NULL, NULL));
     REFUSES(FERNSEAL_INVALID_KEY, SEAL_CAP,
-            fernseal_token_seal(out, SEAL_CAP, &out_len, &short_key, secret, LEN(SECRET), NOW, count_up, &next));
+            fernseal_token_seal(out, SEAL_CAP, &out_len, &short_key, secret, LEN(SECRET), NOW, count_up, &next, NULL));
 
-    YIELDS(SECRET, OPEN_CAP, fernseal_token_open(bytes, OPEN_CAP, &out_len, master, SALTED, LEN(SALTED)));
-    YIELDS(SECRET, OPEN_CAP, fernseal_token_open(bytes, OPEN_CAP, &out_len, master, LEGACY, LEN(LEGACY)));
+    YIELDS(SECRET, OPEN_CAP, fernseal_token_open(bytes, OPEN_CAP, &out_len, master, SALTED, LEN(SALTED), NULL));
+    YIELDS(SECRET, OPEN_CAP, fernseal_token_open(bytes, OPEN_CAP, &out_len, master, LEGACY, LEN(LEGACY), NULL));
     REFUSES(FERNSEAL_UNAUTHENTIC, OPEN_CAP,
-            fernseal_token_open(bytes, OPEN_CAP, &out_len, &keys[0], SALTED, LEN(SALTED)));
+            fernseal_token_open(bytes, OPEN_CAP, &out_len, &keys[0], SALTED, LEN(SALTED), NULL));
     REFUSES(FERNSEAL_MALFORMED, OPEN_CAP,
-            fernseal_token_open(bytes, OPEN_CAP, &out_len, master, SALTED, LEN(SALTED) - 1));
-    REFUSES(FERNSEAL_MALFORMED, OPEN_CAP, fernseal_token_open(bytes, OPEN_CAP, &out_len, master, "enc:\xff", 5));
+            fernseal_token_open(bytes, OPEN_CAP, &out_len, master, SALTED, LEN(SALTED) - 1, NULL));
+    REFUSES(FERNSEAL_MALFORMED, OPEN_CAP, fernseal_token_open(bytes, OPEN_CAP, &out_len, master, "enc:\xff", 5, NULL));
 
-    YIELDS(SECRET, OPEN_CAP, fernseal_token_open_any(bytes, OPEN_CAP, &out_len, keys, 2, SALTED, LEN(SALTED)));
+    YIELDS(SECRET, OPEN_CAP, fernseal_token_open_any(bytes, OPEN_CAP, &out_len, keys, 2, SALTED, LEN(SALTED), NULL));
     REFUSES(FERNSEAL_UNAUTHENTIC, OPEN_CAP,
-            fernseal_token_open_any(bytes, OPEN_CAP, &out_len, NULL, 0, SALTED, LEN(SALTED)));
+            fernseal_token_open_any(bytes, OPEN_CAP, &out_len, NULL, 0, SALTED, LEN(SALTED), NULL));
 
-    CHECK(fernseal_derive(&key, master, SALTED, LEN(SALTED), keep_on, &ticks) == FERNSEAL_OK && ticks > 50);
+    CHECK(fernseal_derive(&key, master, SALTED, LEN(SALTED), NULL) == FERNSEAL_OK);
     YIELDS(SECRET, OPEN_CAP, fernseal_token_open_with(bytes, OPEN_CAP, &out_len, &key, SALTED, LEN(SALTED)));
     REFUSES(FERNSEAL_UNAUTHENTIC, OPEN_CAP,
             fernseal_token_open_with(bytes, OPEN_CAP, &out_len, &key, TAMPERED, LEN(TAMPERED)));
@@ -143,12 +133,8 @@ static void tokens(void)
               fernseal_token_open_with(bytes, 104, &out_len, &key, SALTED, LEN(SALTED)));
     TOO_SMALL(OPEN_CAP, 0, fernseal_token_open_with(NULL, 0, &out_len, &key, SALTED, LEN(SALTED)));
 
-    ticks = 0;
-    memset(&key, 0xa5, sizeof key);
-    CHECK(fernseal_derive(&key, master, SALTED, LEN(SALTED), stop_at_third, &ticks) == FERNSEAL_CANCELLED);
-    CHECK(ticks == 3 && is_all(&key, sizeof key, 0));
-    CHECK(fernseal_derive(&key, master, "enc:", 4, NULL, NULL) == FERNSEAL_MALFORMED);
-    CHECK(fernseal_derive(&key, master, LEGACY, LEN(LEGACY), NULL, NULL) == FERNSEAL_OK);
+    CHECK(fernseal_derive(&key, master, "enc:", 4, NULL) == FERNSEAL_MALFORMED);
+    CHECK(fernseal_derive(&key, master, LEGACY, LEN(LEGACY), NULL) == FERNSEAL_OK);
     YIELDS(SECRET, OPEN_CAP, fernseal_token_open_with(bytes, OPEN_CAP, &out_len, &key, LEGACY, LEN(LEGACY)));
 }
 
@@ -178,7 +164,7 @@ static void slices(void)
     } while (left > 0);
     CHECK(slices == 4);
     CHECK(fernseal_derivation_finish(&key, &derivation) == FERNSEAL_OK && is_all(&derivation, sizeof derivation, 0));
-    CHECK(fernseal_derive(&whole, master, SALTED, LEN(SALTED), NULL, NULL) == FERNSEAL_OK);
+    CHECK(fernseal_derive(&whole, master, SALTED, LEN(SALTED), NULL) == FERNSEAL_OK);
     CHECK(memcmp(&key, &whole, sizeof key) == 0);
     /* What was wiped or never begun gives no key. */
     CHECK(fernseal_derivation_advance(&left, &derivation, 1) == FERNSEAL_OK && left == 0);
@@ -198,7 +184,7 @@ static void slices(void)
     CHECK(out_len == SEAL_CAP - 1 && strncmp(out, SALTED, 29) == 0);
     YIELDS(SECRET, OPEN_CAP, fernseal_token_open_with((uint8_t *)out, OPEN_CAP, &out_len, &key, SALTED, LEN(SALTED)));
     /* With the salt and the bytes that fernseal_token_seal draws, the result is the same. */
-    CHECK(fernseal_derive(&key, master, SEALED, LEN(SEALED), NULL, NULL) == FERNSEAL_OK);
+    CHECK(fernseal_derive(&key, master, SEALED, LEN(SEALED), NULL) == FERNSEAL_OK);
     next = FERNSEAL_SALT_LEN;
     YIELDS(SEALED, SEAL_CAP,
            fernseal_token_seal_with(out, SEAL_CAP, &out_len, &key, (const uint8_t *)salt_of_seal, secret, LEN(SECRET),
@@ -231,10 +217,10 @@ static void texts(void)
 static void key_id(void)
 {
     char id[FERNSEAL_KEY_ID_CAP];
-    CHECK(fernseal_master_key_id(id, sizeof id, &out_len, master) == FERNSEAL_OK && out_len == 8);
+    CHECK(fernseal_master_key_id(id, sizeof id, &out_len, master, NULL) == FERNSEAL_OK && out_len == 8);
     /* Source: PBKDF2 of Python's hashlib over the label "fernseal master key id". */
     CHECK(strcmp(id, KEY_ID) == 0);
-    TOO_SMALL(FERNSEAL_KEY_ID_CAP, 8, fernseal_master_key_id(out, 8, &out_len, master));
+    TOO_SMALL(FERNSEAL_KEY_ID_CAP, 8, fernseal_master_key_id(out, 8, &out_len, master, NULL));
 }
 
 static void pbkdf2(void)
@@ -248,12 +234,12 @@ static void pbkdf2(void)
     const uint8_t *const password = (const uint8_t *)"passwd", *const salt = (const uint8_t *)"salt";
     uint8_t derived[65];
     memset(derived, 0xa5, sizeof derived);
-    CHECK(fernseal_pbkdf2(derived, 64, password, 6, salt, 4, 1) == FERNSEAL_OK);
+    CHECK(fernseal_pbkdf2(derived, 64, password, 6, salt, 4, 1, NULL) == FERNSEAL_OK);
     CHECK(memcmp(derived, wanted, 64) == 0 && derived[64] == 0xa5);
-    CHECK(fernseal_pbkdf2(derived, 64, password, 6, salt, 4, 0) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(fernseal_pbkdf2(derived, 64, password, 6, salt, 4, 0, NULL) == FERNSEAL_INVALID_ARGUMENT);
     CHECK(is_all(derived, 64, 0) && derived[64] == 0xa5);
-    CHECK(fernseal_pbkdf2(derived, 32, NULL, 0, NULL, 0, 2) == FERNSEAL_OK);
-    CHECK(fernseal_pbkdf2(NULL, 0, password, 6, salt, 4, 1) == FERNSEAL_OK);
+    CHECK(fernseal_pbkdf2(derived, 32, NULL, 0, NULL, 0, 2, NULL) == FERNSEAL_OK);
+    CHECK(fernseal_pbkdf2(NULL, 0, password, 6, salt, 4, 1, NULL) == FERNSEAL_OK);
 }
 
 static void fernet(void)
@@ -275,7 +261,8 @@ static void fernet(void)
             fernseal_fernet_seal(out, SEAL_CAP, &out_len, "AAAA", 4, hello, 5, FERNET_NOW, count_up, &next));
 
 #define OPEN(now, ttl) \
-    fernseal_fernet_open(bytes, OPEN_CAP, &out_len, FERNET_KEY, LEN(FERNET_KEY), FERNET_TOKEN, LEN(FERNET_TOKEN), now, ttl)
+    fernseal_fernet_open(bytes, OPEN_CAP, &out_len, FERNET_KEY, LEN(FERNET_KEY), FERNET_TOKEN, LEN(FERNET_TOKEN), \
+                         now, ttl)
     YIELDS("hello", OPEN_CAP, OPEN(0, 0));
     YIELDS("hello", OPEN_CAP, OPEN(FERNET_NOW + 60, 60));
     YIELDS("hello", OPEN_CAP, OPEN(FERNET_NOW - 60, 1));
@@ -291,43 +278,104 @@ static void fernet(void)
             fernseal_fernet_open(bytes, OPEN_CAP, &out_len, "x", 1, FERNET_TOKEN, LEN(FERNET_TOKEN), 0, 0));
 }
 
+/* As MultiFernet: any of the keys opens, the first one seals. */
+static void fernet_keys(void)
+{
+    enum { CAP = LEN(FERNET_TOKEN) + 1, OPEN_CAP = FERNSEAL_FERNET_OPEN_CAP(LEN(FERNET_TOKEN)) };
+    uint8_t *const bytes = (uint8_t *)out;
+    fernseal_key pair[2];
+    char rotated[CAP];
+    uint8_t next = 0;
+    memset(pair, 0xa5, sizeof pair);
+    CHECK(fernseal_key_parse(&pair[0], "AAAA", 4) == FERNSEAL_INVALID_KEY && is_all(&pair[0], sizeof pair[0], 0));
+    CHECK(fernseal_key_parse(&pair[0], OTHER_KEY, LEN(OTHER_KEY)) == FERNSEAL_OK);
+    CHECK(fernseal_key_parse(&pair[1], FERNET_KEY, LEN(FERNET_KEY)) == FERNSEAL_OK);
+    CHECK(pair[0].bytes[30] == 0 && pair[0].bytes[31] == 1);
+#define OPEN_ANY(first, count, now, ttl) \
+    fernseal_fernet_open_any(bytes, OPEN_CAP, &out_len, pair + (first), count, FERNET_TOKEN, LEN(FERNET_TOKEN), now, \
+                             ttl)
+    YIELDS("hello", OPEN_CAP, OPEN_ANY(0, 2, 0, 0));
+    YIELDS("hello", OPEN_CAP, OPEN_ANY(1, 1, FERNET_NOW + 60, 60));
+    REFUSES(FERNSEAL_EXPIRED, OPEN_CAP, OPEN_ANY(0, 2, FERNET_NOW + 61, 60));
+    REFUSES(FERNSEAL_UNAUTHENTIC, OPEN_CAP, OPEN_ANY(0, 1, 0, 0));
+    REFUSES(FERNSEAL_UNAUTHENTIC, OPEN_CAP, OPEN_ANY(0, 0, 0, 0));
+
+#define ROTATE_FERNET(count, cap, random) \
+    fernseal_fernet_rotate(out, cap, &out_len, pair, count, FERNET_TOKEN, LEN(FERNET_TOKEN), random, &next)
+    TOO_SMALL(CAP, CAP - 1, ROTATE_FERNET(2, CAP - 1, count_up));
+    REFUSES(FERNSEAL_UNAUTHENTIC, CAP, ROTATE_FERNET(1, CAP, count_up));
+    REFUSES(FERNSEAL_RANDOM_FAILED, CAP, ROTATE_FERNET(2, CAP, no_random));
+    CHECK(ROTATE_FERNET(2, CAP, count_up) == FERNSEAL_OK && out_len == CAP - 1);
+    memcpy(rotated, out, CAP);
+    /* The time stays. */
+    YIELDS("hello", OPEN_CAP,
+           fernseal_fernet_open(bytes, OPEN_CAP, &out_len, OTHER_KEY, LEN(OTHER_KEY), rotated, CAP - 1,
+                                FERNET_NOW + 60, 60));
+    REFUSES(FERNSEAL_EXPIRED, OPEN_CAP,
+            fernseal_fernet_open(bytes, OPEN_CAP, &out_len, OTHER_KEY, LEN(OTHER_KEY), rotated, CAP - 1,
+                                 FERNET_NOW + 61, 60));
+}
+
+/* The fault, and the number of bytes before it, which are those before the mark. */
+static void config_check(void)
+{
+    size_t offset = 77;
+#define FAULT(status, before, from) \
+    CHECK(fernseal_config_check(&offset, before from, LEN(before from)) == (status) && offset == LEN(before)); \
+    CHECK(fernseal_config_open(out, sizeof out, &out_len, master, before from, LEN(before from), NULL) == (status))
+    CHECK(fernseal_config_check(&offset, CONFIG, LEN(CONFIG)) == FERNSEAL_OK && offset == 0);
+    FAULT(FERNSEAL_INVALID_JSON, "{\"a\": 1,\n \"b\": ", "x}");
+    FAULT(FERNSEAL_INVALID_JSON, "{\"a\": 1", "");
+    FAULT(FERNSEAL_INVALID_JSON, "", "");
+    FAULT(FERNSEAL_INVALID_JSON, "[\"", "\xff\"]");
+    FAULT(FERNSEAL_MALFORMED, "[\"enc\", ", "\"enc:x\"]");
+    FAULT(FERNSEAL_DUPLICATE_NAME, "{\"a\":\"" LEGACY "\",", "\"a\":1}");
+    /* Only names on the path to a token count. */
+    CHECK(fernseal_config_check(&offset, "{\"a\":1,\"a\":1}", 13) == FERNSEAL_OK && offset == 0);
+    memset(out, '[', 1025);
+    CHECK(fernseal_config_check(&offset, out, 1025) == FERNSEAL_TOO_DEEP && offset == 1024);
+}
+
 static void configs_open(void)
 {
     enum { CAP = LEN(CONFIG) + 1 };
-    YIELDS(CONFIG_OPENED, CAP, fernseal_config_open(out, CAP, &out_len, master, CONFIG, LEN(CONFIG)));
-    YIELDS(CONFIG_OPENED, CAP, fernseal_config_open_any(out, CAP, &out_len, keys, 2, CONFIG, LEN(CONFIG)));
-    REFUSES(FERNSEAL_UNAUTHENTIC, CAP, fernseal_config_open(out, CAP, &out_len, &keys[0], CONFIG, LEN(CONFIG)));
-    REFUSES(FERNSEAL_UNAUTHENTIC, CAP, fernseal_config_open_any(out, CAP, &out_len, NULL, 0, CONFIG, LEN(CONFIG)));
-    REFUSES(FERNSEAL_INVALID_JSON, CAP, fernseal_config_open(out, CAP, &out_len, master, CONFIG, LEN(CONFIG) - 3));
-    REFUSES(FERNSEAL_INVALID_JSON, 8, fernseal_config_open(out, 8, &out_len, master, "[\"\xff\"]", 5));
-    REFUSES(FERNSEAL_MALFORMED, 32, fernseal_config_open(out, 32, &out_len, master, "[\"enc:x\"]", 9));
-    YIELDS("{}", 3, fernseal_config_open(out, 3, &out_len, master, "{}", 2));
-    TOO_SMALL(4 * 2 + 1, 2, fernseal_config_open(out, 2, &out_len, master, "{}", 2));
-    TOO_SMALL(4 * 2 + 1, 0, fernseal_config_open(NULL, 0, &out_len, master, "{}", 2));
+    YIELDS(CONFIG_OPENED, CAP, fernseal_config_open(out, CAP, &out_len, master, CONFIG, LEN(CONFIG), NULL));
+    YIELDS(CONFIG_OPENED, CAP, fernseal_config_open_any(out, CAP, &out_len, keys, 2, CONFIG, LEN(CONFIG), NULL));
+    REFUSES(FERNSEAL_UNAUTHENTIC, CAP, fernseal_config_open(out, CAP, &out_len, &keys[0], CONFIG, LEN(CONFIG), NULL));
+    REFUSES(FERNSEAL_UNAUTHENTIC, CAP, fernseal_config_open_any(out, CAP, &out_len, NULL, 0, CONFIG, LEN(CONFIG),
+                                                                NULL));
+    REFUSES(FERNSEAL_INVALID_JSON, CAP, fernseal_config_open(out, CAP, &out_len, master, CONFIG, LEN(CONFIG) - 3,
+                                                             NULL));
+    REFUSES(FERNSEAL_INVALID_JSON, 8, fernseal_config_open(out, 8, &out_len, master, "[\"\xff\"]", 5, NULL));
+    REFUSES(FERNSEAL_MALFORMED, 32, fernseal_config_open(out, 32, &out_len, master, "[\"enc:x\"]", 9, NULL));
+    YIELDS("{}", 3, fernseal_config_open(out, 3, &out_len, master, "{}", 2, NULL));
+    TOO_SMALL(4 * 2 + 1, 2, fernseal_config_open(out, 2, &out_len, master, "{}", 2, NULL));
+    TOO_SMALL(4 * 2 + 1, 0, fernseal_config_open(NULL, 0, &out_len, master, "{}", 2, NULL));
 }
 
 static void configs_get(void)
 {
     enum { CAP = LEN(SALTED) + 1 };
 #define GET(cap, pointer) \
-    fernseal_config_get(out, cap, &out_len, master, CONFIG, LEN(CONFIG), pointer, LEN(pointer))
+    fernseal_config_get(out, cap, &out_len, master, CONFIG, LEN(CONFIG), pointer, LEN(pointer), NULL)
     YIELDS(SECRET, CAP, GET(CAP, POINTER));
     YIELDS(SECRET, CAP, GET(CAP, "backup.token_value"));
     YIELDS("8006", 5, GET(5, "/proxmox/port"));
     YIELDS("root@pam", 9, GET(9, "auth.user"));
-    YIELDS("5", 2, fernseal_config_get(out, 2, &out_len, master, "5", 1, "", 0));
-    TOO_SMALL(1 + 1, 1, fernseal_config_get(out, 1, &out_len, master, "5", 1, "", 0));
+    YIELDS("5", 2, fernseal_config_get(out, 2, &out_len, master, "5", 1, "", 0, NULL));
+    TOO_SMALL(1 + 1, 1, fernseal_config_get(out, 1, &out_len, master, "5", 1, "", 0, NULL));
     TOO_SMALL(LEN(CONFIG) + 1, 8, GET(8, "auth.user"));
     REFUSES(FERNSEAL_NOT_FOUND, CAP, GET(CAP, "/auth/nothing"));
     REFUSES(FERNSEAL_INVALID_ARGUMENT, CAP, GET(CAP, "/~2"));
     REFUSES(FERNSEAL_INVALID_ARGUMENT, CAP, GET(CAP, "\xff"));
     REFUSES(FERNSEAL_WRONG_KIND, CAP, GET(CAP, "/auth"));
-    REFUSES(FERNSEAL_DUPLICATE_NAME, 9, fernseal_config_get(out, 9, &out_len, master, "{\"a\":1,\"a\":2}", 13, "/a", 2));
-    REFUSES(FERNSEAL_MALFORMED, 9, fernseal_config_get(out, 9, &out_len, master, "[\"a\\u0000\"]", 11, "/0", 2));
+    REFUSES(FERNSEAL_DUPLICATE_NAME, 9, fernseal_config_get(out, 9, &out_len, master, "{\"a\":1,\"a\":2}", 13, "/a",
+                                                            2, NULL));
+    REFUSES(FERNSEAL_MALFORMED, 9, fernseal_config_get(out, 9, &out_len, master, "[\"a\\u0000\"]", 11, "/0", 2, NULL));
     YIELDS(SECRET, CAP,
-           fernseal_config_get_any(out, CAP, &out_len, keys, 2, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)));
+           fernseal_config_get_any(out, CAP, &out_len, keys, 2, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER), NULL));
     REFUSES(FERNSEAL_UNAUTHENTIC, CAP,
-            fernseal_config_get_any(out, CAP, &out_len, keys, 1, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)));
+            fernseal_config_get_any(out, CAP, &out_len, keys, 1, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER), NULL));
 }
 
 static void configs_seal_and_rotate(void)
@@ -338,7 +386,7 @@ static void configs_seal_and_rotate(void)
     static char rotated[CAP];
     uint8_t next = 0;
 #define SEAL(cap, key, json, pointer, random) \
-    fernseal_config_seal(out, cap, &out_len, key, json, LEN(json), pointer, LEN(pointer), NOW, random, &next)
+    fernseal_config_seal(out, cap, &out_len, key, json, LEN(json), pointer, LEN(pointer), NOW, random, &next, NULL)
     YIELDS(PLAIN_SEALED, CAP_SAID, SEAL(CAP_SAID, master, PLAIN, POINTER, count_up));
     YIELDS(PLAIN_SEALED, CAP, SEAL(CAP, master, PLAIN_SEALED, POINTER, no_random));
     YIELDS("[\"${A}\"]", 9, SEAL(9, master, "[\"${A}\"]", "/0", no_random));
@@ -352,27 +400,27 @@ static void configs_seal_and_rotate(void)
 
 #define ROTATE(cap, count, random) \
     fernseal_config_rotate(out, cap, &out_len, keys + 2 - (count), count, &keys[0], PLAIN_SEALED, LEN(PLAIN_SEALED), \
-                           NOW + 1, random, &next)
+                           NOW + 1, random, &next, NULL)
     memset(out, 0xa5, sizeof out);
     CHECK(ROTATE(CAP, 1, count_up) == FERNSEAL_OK && out_len == CAP - 1 && out[CAP - 1] == 0);
     memcpy(rotated, out, CAP);
     CHECK(strncmp(rotated, PLAIN_SEALED, 28) == 0 && strcmp(rotated + CAP - 23, &PLAIN_SEALED[CAP - 23]) == 0);
-    YIELDS(PLAIN, CAP, fernseal_config_open(out, CAP, &out_len, &keys[0], rotated, CAP - 1));
-    REFUSES(FERNSEAL_UNAUTHENTIC, CAP, fernseal_config_open(out, CAP, &out_len, master, rotated, CAP - 1));
+    YIELDS(PLAIN, CAP, fernseal_config_open(out, CAP, &out_len, &keys[0], rotated, CAP - 1, NULL));
+    REFUSES(FERNSEAL_UNAUTHENTIC, CAP, fernseal_config_open(out, CAP, &out_len, master, rotated, CAP - 1, NULL));
     CHECK(ROTATE(CAP, 2, count_up) == FERNSEAL_OK && out_len == CAP - 1);
     REFUSES(FERNSEAL_UNAUTHENTIC, CAP, ROTATE(CAP, 0, count_up));
     TOO_SMALL(4 * LEN(PLAIN_SEALED) + 1, CAP - 1, ROTATE(CAP - 1, 1, count_up));
     REFUSES(FERNSEAL_RANDOM_FAILED, CAP, ROTATE(CAP, 1, no_random));
     REFUSES(FERNSEAL_INVALID_KEY, CAP,
             fernseal_config_rotate(out, CAP, &out_len, master, 1, &short_key, PLAIN_SEALED, LEN(PLAIN_SEALED), NOW,
-                                   count_up, &next));
+                                   count_up, &next, NULL));
     REFUSES(FERNSEAL_INVALID_JSON, CAP,
-            fernseal_config_rotate(out, CAP, &out_len, master, 1, &keys[0], "{", 1, NOW, count_up, &next));
+            fernseal_config_rotate(out, CAP, &out_len, master, 1, &keys[0], "{", 1, NOW, count_up, &next, NULL));
 }
 
 static void configs_read(void)
 {
-#define READ(json, count) fernseal_config_read(&config, keys + 2 - (count), count, json, LEN(json))
+#define READ(json, count) fernseal_config_read(&config, sizeof config, keys + 2 - (count), count, json, LEN(json), NULL)
 #define UNREAD(status, json) \
     do { \
         memset(&config, 0xa5, sizeof config); \
@@ -382,6 +430,18 @@ static void configs_read(void)
 #define AUTH "\"auth\":{\"user\":\"u\",\"token_name\":\"n\",\"token_value\":\""
 #define LEAST "{\"proxmox\":{\"host\":\"h\"}," AUTH "v\"}}"
     static fernseal_config config;
+    struct {
+        fernseal_config config;
+        char later[64];
+    } grown;
+    /* A program that was built with a later header, in which the struct is longer; and one that forgot a field. */
+    memset(&grown, 0xa5, sizeof grown);
+    CHECK(fernseal_config_read(&grown.config, sizeof grown, NULL, 0, LEAST, LEN(LEAST), NULL) == FERNSEAL_OK);
+    CHECK(strcmp(grown.config.token_value, "v") == 0 && is_all(grown.later, sizeof grown.later, 0));
+    memset(&config, 0xa5, sizeof config);
+    CHECK(fernseal_config_read(&config, sizeof config - 1, NULL, 0, LEAST, LEN(LEAST),
+                               NULL) == FERNSEAL_INVALID_ARGUMENT);
+    CHECK(is_all(&config, sizeof config, 0xa5));
     CHECK(READ(CONFIG, 2) == FERNSEAL_OK);
     CHECK(strcmp(config.host, "10.0.0.5") == 0 && config.port == 8006 && config.verify_ssl);
     CHECK(strcmp(config.user, "root@pam") == 0 && strcmp(config.token_name, "appliance") == 0);
@@ -396,7 +456,8 @@ static void configs_read(void)
     CHECK(strcmp(config.host, "\xc3\xbc") == 0 && config.port == 65535 && !config.verify_ssl);
     CHECK(strcmp(config.service, "S") == 0 && strcmp(config.log_level, "DEBUG") == 0);
     CHECK(strcmp(config.log_format, "f") == 0 && strcmp(config.log_file, "/l") == 0);
-    CHECK(READ(LEAST, 0) == FERNSEAL_OK && fernseal_config_read(&config, NULL, 0, LEAST, LEN(LEAST)) == FERNSEAL_OK);
+    CHECK(READ(LEAST, 0) == FERNSEAL_OK && fernseal_config_read(&config, sizeof config, NULL, 0, LEAST, LEN(LEAST),
+                                                                NULL) == FERNSEAL_OK);
 
     memset(&config, 0xa5, sizeof config);
     CHECK(READ(CONFIG, 0) == FERNSEAL_UNAUTHENTIC);
@@ -408,7 +469,8 @@ static void configs_read(void)
     UNREAD(FERNSEAL_DUPLICATE_NAME, "{\"proxmox\":{\"host\":\"h\",\"h\\u006fst\":\"x\"}," AUTH "v\"}}");
     UNREAD(FERNSEAL_TOO_DEEP, "{\"x\":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]],\"proxmox\":{\"host\":\"h\"}," AUTH "v\"}}");
     UNREAD(FERNSEAL_INVALID_JSON, "{\"x\":1.2.3abc,\"proxmox\":{\"host\":\"h\"}," AUTH "v\"}}");
-    CHECK(READ("{\"proxmox\":{\"host\":\"h\"}," AUTH "v\"},\"logging\":{\"level\":\"123456789012345\"}}", 0) == FERNSEAL_OK);
+    CHECK(READ("{\"proxmox\":{\"host\":\"h\"}," AUTH "v\"},\"logging\":{\"level\":\"123456789012345\"}}", 0) ==
+          FERNSEAL_OK);
     CHECK(strcmp(config.log_level, "123456789012345") == 0);
     UNREAD(FERNSEAL_BUFFER_TOO_SMALL,
            "{\"proxmox\":{\"host\":\"h\"}," AUTH "v\"},\"logging\":{\"level\":\"1234567890123456\"}}");
@@ -419,7 +481,7 @@ static void twice(void)
 {
     static const uint8_t salt[FERNSEAL_SALT_LEN] = {0};
     const uint8_t *const secret = (const uint8_t *)SECRET;
-    fernseal_key key;
+    fernseal_key key, pair[1];
     uint8_t next = 0;
 #define ASK_TWICE(type, call) \
     do { \
@@ -429,29 +491,36 @@ static void twice(void)
         place = (type *)(void *)out, cap = out_len; \
         CHECK((call) == FERNSEAL_OK && out_len > 0 && out_len <= cap); \
     } while (0)
-    CHECK(fernseal_derive(&key, master, SALTED, LEN(SALTED), NULL, NULL) == FERNSEAL_OK);
+    CHECK(fernseal_derive(&key, master, SALTED, LEN(SALTED), NULL) == FERNSEAL_OK);
+    CHECK(fernseal_key_parse(pair, FERNET_KEY, LEN(FERNET_KEY)) == FERNSEAL_OK);
     ASK_TWICE(char, fernseal_master_key_generate(place, cap, &out_len, count_up, &next));
-    ASK_TWICE(char, fernseal_master_key_id(place, cap, &out_len, master));
-    ASK_TWICE(char, fernseal_token_seal(place, cap, &out_len, master, secret, 0, NOW, count_up, &next));
+    ASK_TWICE(char, fernseal_master_key_id(place, cap, &out_len, master, NULL));
+    ASK_TWICE(char, fernseal_token_seal(place, cap, &out_len, master, secret, 0, NOW, count_up, &next, NULL));
     ASK_TWICE(char, fernseal_token_seal_with(place, cap, &out_len, &key, salt, secret, 1, NOW, count_up, &next));
-    ASK_TWICE(uint8_t, fernseal_token_open(place, cap, &out_len, master, SALTED, LEN(SALTED)));
-    ASK_TWICE(uint8_t, fernseal_token_open_any(place, cap, &out_len, keys, 2, LEGACY, LEN(LEGACY)));
+    ASK_TWICE(uint8_t, fernseal_token_open(place, cap, &out_len, master, SALTED, LEN(SALTED), NULL));
+    ASK_TWICE(uint8_t, fernseal_token_open_any(place, cap, &out_len, keys, 2, LEGACY, LEN(LEGACY), NULL));
     ASK_TWICE(uint8_t, fernseal_token_open_with(place, cap, &out_len, &key, SALTED, LEN(SALTED)));
     ASK_TWICE(char, fernseal_fernet_seal(place, cap, &out_len, FERNET_KEY, LEN(FERNET_KEY), secret, 15, FERNET_NOW,
                                          count_up, &next));
     ASK_TWICE(uint8_t, fernseal_fernet_open(place, cap, &out_len, FERNET_KEY, LEN(FERNET_KEY), FERNET_TOKEN,
                                             LEN(FERNET_TOKEN), 0, 0));
-    ASK_TWICE(char, fernseal_config_open(place, cap, &out_len, master, CONFIG, LEN(CONFIG)));
-    ASK_TWICE(char, fernseal_config_open_any(place, cap, &out_len, keys, 2, CONFIG, LEN(CONFIG)));
-    ASK_TWICE(char, fernseal_config_get(place, cap, &out_len, master, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)));
-    ASK_TWICE(char, fernseal_config_get_any(place, cap, &out_len, keys, 2, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)));
+    ASK_TWICE(uint8_t, fernseal_fernet_open_any(place, cap, &out_len, pair, 1, FERNET_TOKEN, LEN(FERNET_TOKEN), 0, 0));
+    ASK_TWICE(char, fernseal_fernet_rotate(place, cap, &out_len, pair, 1, FERNET_TOKEN, LEN(FERNET_TOKEN), count_up,
+                                           &next));
+    ASK_TWICE(char, fernseal_config_open(place, cap, &out_len, master, CONFIG, LEN(CONFIG), NULL));
+    ASK_TWICE(char, fernseal_config_open_any(place, cap, &out_len, keys, 2, CONFIG, LEN(CONFIG), NULL));
+    ASK_TWICE(char, fernseal_config_get(place, cap, &out_len, master, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER),
+                                        NULL));
+    ASK_TWICE(char, fernseal_config_get_any(place, cap, &out_len, keys, 2, CONFIG, LEN(CONFIG), POINTER,
+                                            LEN(POINTER), NULL));
     ASK_TWICE(char, fernseal_config_get_with(place, cap, &out_len, &key, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)));
     ASK_TWICE(char, fernseal_config_find(place, cap, &out_len, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)));
-    ASK_TWICE(char, fernseal_config_seal(place, cap, &out_len, master, "[\"\"]", 4, "/0", 2, NOW, count_up, &next));
+    ASK_TWICE(char, fernseal_config_seal(place, cap, &out_len, master, "[\"\"]", 4, "/0", 2, NOW, count_up, &next,
+                                         NULL));
     ASK_TWICE(char, fernseal_config_seal(place, cap, &out_len, master, PLAIN, LEN(PLAIN), POINTER, LEN(POINTER), NOW,
-                                         count_up, &next));
+                                         count_up, &next, NULL));
     ASK_TWICE(char, fernseal_config_rotate(place, cap, &out_len, keys, 2, &keys[0], "[\"" LEGACY "\"]", LEN(LEGACY) + 4,
-                                           NOW, count_up, &next));
+                                           NOW, count_up, &next, NULL));
 }
 
 int main(void)
@@ -466,6 +535,8 @@ int main(void)
     key_id();
     pbkdf2();
     fernet();
+    fernet_keys();
+    config_check();
     configs_open();
     configs_get();
     configs_seal_and_rotate();

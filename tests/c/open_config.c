@@ -20,7 +20,8 @@ int main(void)
     fernseal_master_key master;
     fernseal_status status = fernseal_master_key_parse(&master, key, key ? strlen(key) : 0);
     if (!status)
-        status = fernseal_config_get(secret, json_len + 1, &len, &master, json, json_len, "/auth/token_value", 17);
+        status = fernseal_config_get(secret, json_len + 1, &len, &master, json, json_len, "/auth/token_value", 17,
+                                     NULL);
     fprintf(status ? stderr : stdout, "%s\n", status ? fernseal_status_str(status) : secret);
     fernseal_wipe(&master, sizeof master);
     fernseal_wipe(secret, json_len + 1);

@@ -42,10 +42,10 @@ int main()
     bool passed = master.status == FERNSEAL_OK &&
                   fernseal_token_seal(token.data(), token.size(), &len, &master.key,
                                       reinterpret_cast<const std::uint8_t *>(secret.data()), secret.size(), 0, random,
-                                      &device) == FERNSEAL_OK;
+                                      &device, nullptr) == FERNSEAL_OK;
     std::array<std::uint8_t, FERNSEAL_TOKEN_OPEN_CAP(token.size() - 1)> opened;
     passed = passed && fernseal_token_open(opened.data(), opened.size(), &len, &master.key, token.data(),
-                                           token.size() - 1) == FERNSEAL_OK;
+                                           token.size() - 1, nullptr) == FERNSEAL_OK;
     passed = passed && len == secret.size() && std::memcmp(opened.data(), secret.data(), len) == 0;
     std::puts(passed ? "plusplus: passed" : "plusplus: FAILED");
     return passed ? 0 : 1;

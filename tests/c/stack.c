@@ -37,12 +37,20 @@ static int on(void *ctx)
 
 static int parse(void) { return fernseal_master_key_parse(&master, MASTER_KEY, LEN(MASTER_KEY)); }
 static int generate(void) { return fernseal_master_key_generate(OUT, RANDOM); }
-static int token_seal(void) { return fernseal_token_seal(OUT, &master, PLAIN, NOW, RANDOM); }
-static int token_open(void) { return fernseal_token_open(BYTES, &master, SALTED, LEN(SALTED)); }
-static int token_open_any(void) { return fernseal_token_open_any(BYTES, &master, 1, LEGACY, LEN(LEGACY)); }
-static int derive(void) { return fernseal_derive(&key, &master, SALTED, LEN(SALTED), on, NULL); }
+static int token_seal(void) { return fernseal_token_seal(OUT, &master, PLAIN, NOW, RANDOM, NULL); }
+static int token_open(void) { return fernseal_token_open(BYTES, &master, SALTED, LEN(SALTED), NULL); }
+static int token_open_any(void) { return fernseal_token_open_any(BYTES, &master, 1, LEGACY, LEN(LEGACY), NULL); }
+static const fernseal_tick tick = {on, NULL, 250};
+static int derive(void) { return fernseal_derive(&key, &master, SALTED, LEN(SALTED), &tick); }
+static int derive_many(void)
+{
+    static fernseal_key derived[TOKENS];
+    static const uint8_t salts[TOKENS * FERNSEAL_SALT_LEN] = {1, 2, 3};
+    return fernseal_derive_many(derived, TOKENS, &master, 1, salts, &tick);
+}
+static int config_check(void) { return fernseal_config_check(&out_len, many, many_len); }
 static int open_with(void) { return fernseal_token_open_with(BYTES, &key, SALTED, LEN(SALTED)); }
-static int pbkdf2(void) { return fernseal_pbkdf2((uint8_t *)out, sizeof out, PLAIN, PLAIN, 2); }
+static int pbkdf2(void) { return fernseal_pbkdf2((uint8_t *)out, sizeof out, PLAIN, PLAIN, 2, NULL); }
 static int fernet_seal(void)
 {
     return fernseal_fernet_seal(token, sizeof token, &token_len, FERNET_KEY, LEN(FERNET_KEY), PLAIN, NOW, RANDOM);
@@ -51,20 +59,22 @@ static int fernet_open(void)
 {
     return fernseal_fernet_open(BYTES, FERNET_KEY, LEN(FERNET_KEY), token, token_len, NOW, 60);
 }
-static int config_open(void) { return fernseal_config_open(OUT, &master, CONFIG, LEN(CONFIG)); }
-static int config_open_any(void) { return fernseal_config_open_any(OUT, &master, 1, CONFIG, LEN(CONFIG)); }
-static int config_get(void) { return fernseal_config_get(OUT, &master, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER)); }
+static int config_open(void) { return fernseal_config_open(OUT, &master, CONFIG, LEN(CONFIG), NULL); }
+static int config_open_any(void) { return fernseal_config_open_any(OUT, &master, 1, CONFIG, LEN(CONFIG), NULL); }
+static int config_get(void) { return fernseal_config_get(OUT, &master, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER),
+                                                         NULL); }
 static int config_get_any(void)
 {
-    return fernseal_config_get_any(OUT, &master, 1, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER));
+    return fernseal_config_get_any(OUT, &master, 1, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER), NULL);
 }
 static int config_seal(void)
 {
-    return fernseal_config_seal(OUT, &master, CONFIG_OPENED, LEN(CONFIG_OPENED), POINTER, LEN(POINTER), NOW, RANDOM);
+    return fernseal_config_seal(OUT, &master, CONFIG_OPENED, LEN(CONFIG_OPENED), POINTER, LEN(POINTER), NOW, RANDOM,
+                                NULL);
 }
 static int config_rotate(void)
 {
-    return fernseal_config_rotate(OUT, &master, 1, &master, CONFIG, LEN(CONFIG), NOW, RANDOM);
+    return fernseal_config_rotate(OUT, &master, 1, &master, CONFIG, LEN(CONFIG), NOW, RANDOM, NULL);
 }
 /* Makes a config with TOKENS tokens, each with its own salt. */
 static int seal_many(void)
@@ -74,7 +84,8 @@ static int seal_many(void)
         size_t len;
         many[at++] = i == 0 ? '[' : ',';
         many[at++] = '"';
-        if (fernseal_token_seal(many + at, sizeof many - at - 2, &len, &master, PLAIN, NOW, RANDOM) != FERNSEAL_OK)
+        if (fernseal_token_seal(many + at, sizeof many - at - 2, &len, &master, PLAIN, NOW, RANDOM,
+                                NULL) != FERNSEAL_OK)
             return FERNSEAL_INTERNAL;
         at += len;
         many[at++] = '"';
@@ -85,20 +96,22 @@ static int seal_many(void)
 }
 static int config_open_many(void)
 {
-    return fernseal_config_open(opened, sizeof opened, &out_len, &master, many, many_len);
+    return fernseal_config_open(opened, sizeof opened, &out_len, &master, many, many_len, NULL);
 }
 static int config_open_any_many(void)
 {
     fernseal_master_key keys[2];
     memset(keys, 1, sizeof keys);
     keys[1] = master;
-    return fernseal_config_open_any(opened, sizeof opened, &out_len, keys, 2, many, many_len);
+    return fernseal_config_open_any(opened, sizeof opened, &out_len, keys, 2, many, many_len, NULL);
 }
 static int config_rotate_many(void)
 {
-    return fernseal_config_rotate(sealed, sizeof sealed, &out_len, &master, 1, &master, many, many_len, NOW, RANDOM);
+    return fernseal_config_rotate(sealed, sizeof sealed, &out_len, &master, 1, &master, many, many_len, NOW, RANDOM,
+                                  NULL);
 }
-static int config_read(void) { return fernseal_config_read(&config, &master, 1, CONFIG, LEN(CONFIG)); }
+static int config_read(void) { return fernseal_config_read(&config, sizeof config, &master, 1, CONFIG, LEN(CONFIG),
+                                                           NULL); }
 static int random_os(void) { return fernseal_random_os(NULL, (uint8_t *)out, sizeof out); }
 
 static const struct call {
@@ -108,13 +121,14 @@ static const struct call {
 } calls[] = {
     {"parse", parse, SAID}, {"generate", generate, SAID}, {"token_seal", token_seal, SAID},
     {"token_open", token_open, SAID}, {"token_open_any", token_open_any, SAID}, {"derive", derive, SAID},
+    {"derive_many", derive_many, SAID},
     {"open_with", open_with, SAID}, {"pbkdf2", pbkdf2, SAID}, {"fernet_seal", fernet_seal, SAID},
     {"fernet_open", fernet_open, SAID}, {"config_get", config_get, SAID}, {"config_get_any", config_get_any, SAID},
     {"config_read", config_read, SAID}, {"random_os", random_os, SAID}, {"config_open", config_open, SAID_CONFIG},
     {"config_open_any", config_open_any, SAID_CONFIG}, {"config_seal", config_seal, SAID_CONFIG},
     {"config_rotate", config_rotate, SAID_CONFIG}, {"seal_many", seal_many, SAID},
     {"config_open_many", config_open_many, SAID_CONFIG}, {"config_open_any_many", config_open_any_many, SAID_CONFIG},
-    {"config_rotate_many", config_rotate_many, SAID_CONFIG},
+    {"config_rotate_many", config_rotate_many, SAID_CONFIG}, {"config_check", config_check, SAID_CONFIG},
 };
 
 static const char *top; /* where the call's stack begins */

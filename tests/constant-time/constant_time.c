@@ -1,4 +1,5 @@
-/* Checks constant time with valgrind: opens, fails to open and seals while every secret is marked as undefined. Valgrind
+/* Checks constant time with valgrind: opens,
+    fails to open and seals while every secret is marked as undefined. Valgrind
    then reports each branch and each address that depends on a secret. run.py runs this program and compares the reports
    with its list of exceptions.
 
@@ -37,8 +38,8 @@ static int prepare(void) {
     return is(fernseal_master_key_parse(&master, KEY_TEXT, sizeof KEY_TEXT - 1), FERNSEAL_OK) &&
            is(fernseal_master_key_parse(&other, OTHER_TEXT, sizeof OTHER_TEXT - 1), FERNSEAL_OK) &&
            is(fernseal_token_seal(token, sizeof token, &token_len, &master, (const uint8_t *)PLAIN, sizeof PLAIN - 1,
-                                  1700000000, fernseal_random_os, NULL), FERNSEAL_OK) &&
-           is(fernseal_derive(&key, &master, token, token_len, NULL, NULL), FERNSEAL_OK);
+                                  1700000000, fernseal_random_os, NULL, NULL), FERNSEAL_OK) &&
+           is(fernseal_derive(&key, &master, token, token_len, NULL), FERNSEAL_OK);
 }
 
 static int parse(void) {
@@ -50,7 +51,7 @@ static int parse(void) {
 
 static int derive(void) {
     SECRET(master);
-    return is(fernseal_derive(&key, &master, token, token_len, NULL, NULL), FERNSEAL_OK);
+    return is(fernseal_derive(&key, &master, token, token_len, NULL), FERNSEAL_OK);
 }
 
 static int seal(void) {
@@ -61,7 +62,7 @@ static int seal(void) {
     SECRET(plain);
     SECRET(master);
     return is(fernseal_token_seal(sealed, sizeof sealed, &len, &master, plain, sizeof plain, 1700000000,
-                                  fernseal_random_os, NULL), FERNSEAL_OK);
+                                  fernseal_random_os, NULL, NULL), FERNSEAL_OK);
 }
 
 static int open_good(void) {
@@ -71,7 +72,7 @@ static int open_good(void) {
 }
 
 static int open_wrong_key(void) {
-    if (!is(fernseal_derive(&key, &other, token, token_len, NULL, NULL), FERNSEAL_OK)) return 0;
+    if (!is(fernseal_derive(&key, &other, token, token_len, NULL), FERNSEAL_OK)) return 0;
     SECRET(key);
     return is(fernseal_token_open_with(out, sizeof out, &out_len, &key, token, token_len), FERNSEAL_UNAUTHENTIC);
 }
@@ -83,7 +84,8 @@ static int fernet(void) {
     char text[sizeof TEXT - 1];
     memcpy(text, TEXT, sizeof text);
     SECRET(text);
-    return is(fernseal_fernet_open(out, sizeof out, &out_len, text, sizeof text, TOKEN, sizeof TOKEN - 1, 499162800, 60),
+    return is(fernseal_fernet_open(out, sizeof out, &out_len, text, sizeof text, TOKEN, sizeof TOKEN - 1, 499162800,
+                                   60),
               FERNSEAL_OK);
 }
 
@@ -91,7 +93,8 @@ static int config(void) {
     char json[1024];
     int len = snprintf(json, sizeof json, "{\"auth\": {\"token_value\": \"%.*s\"}}", (int)token_len, token);
     SECRET(master);
-    return is(fernseal_config_get((char *)out, sizeof out, &out_len, &master, json, (size_t)len, "/auth/token_value", 17),
+    return is(fernseal_config_get((char *)out, sizeof out, &out_len, &master, json, (size_t)len, "/auth/token_value",
+                                  17, NULL),
               FERNSEAL_OK);
 }
 
@@ -99,7 +102,7 @@ static int config_open(void) {
     char json[1024];
     int len = snprintf(json, sizeof json, "{\"auth\": {\"token_value\": \"%.*s\"}}", (int)token_len, token);
     SECRET(master);
-    return is(fernseal_config_open((char *)out, sizeof out, &out_len, &master, json, (size_t)len), FERNSEAL_OK);
+    return is(fernseal_config_open((char *)out, sizeof out, &out_len, &master, json, (size_t)len, NULL), FERNSEAL_OK);
 }
 
 /* Compares MACs in a naive way, which ends at the first byte that differs. */
@@ -113,7 +116,8 @@ static int leaky(void) {
 
 int main(int argc, char **argv) {
     static const struct { const char *name; int (*run)(void); } operations[] = {
-        {"parse", parse}, {"derive", derive}, {"seal", seal},     {"open", open_good}, {"open_wrong_key", open_wrong_key},
+        {"parse", parse}, {"derive", derive}, {"seal", seal},     {"open", open_good}, {"open_wrong_key",
+            open_wrong_key},
         {"fernet", fernet}, {"config", config}, {"config_open", config_open}, {"leaky", leaky},
     };
     for (size_t i = 0; argc == 2 && i < sizeof operations / sizeof *operations; i++) {

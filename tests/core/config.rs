@@ -349,3 +349,28 @@ fn a_stored_key_opens_the_value_whose_salt_it_has() {
     assert_eq!(config::get_with(&json, "/b", &key, &mut buffer), Err(Error::AuthenticationFailed));
     assert_eq!(buffer, [0; 512]);
 }
+
+#[test]
+fn check_refuses_what_open_refuses_and_says_where() {
+    let token = token_for(&master(), b"s", token::Format::Legacy);
+    let at_open = |json: &str| config::open(json, &[master()], &mut vec![0; 4 * json.len() + 1]).err();
+    // A `|` marks the fault.
+    for (json, error) in [
+        ("{\"a\": |x}".to_owned(), Error::InvalidJson),
+        ("[1,\n 2|".to_owned(), Error::InvalidJson),
+        ("[\"\\|q\"]".to_owned(), Error::InvalidJson),
+        (format!("{{\"b\":1,\"b\":2,\"a\":\"{token}\",|\"a\":1}}"), Error::DuplicateKey),
+        (format!("[\"{token}\", |\"{token}x\", \"enc:\"]"), Error::Malformed),
+        ("\u{feff}[|\"enc:\"]".to_owned(), Error::Malformed),
+        (format!("{}|[", "[".repeat(1024)), Error::TooDeep),
+    ] {
+        let (before, after) = json.split_once('|').unwrap();
+        let json = format!("{before}{after}");
+        let (found, offset) = config::check(&json).unwrap_err();
+        assert_eq!((found, at_open(&json)), (error, Some(error)), "{json}");
+        let is_compact = cfg!(feature = "compact") && error == Error::DuplicateKey;
+        assert!(offset == before.len() || is_compact && json[offset..].starts_with("\"enc:"), "{offset} in {json}");
+    }
+    assert_eq!(config::check(&format!("{{\"a\":1,\"a\":\"x\",\"b\":\"{token}\"}}")), Ok(()));
+    assert_eq!(config::check(ODD), Ok(()));
+}

@@ -15,6 +15,7 @@ mod foreign;
 mod interop;
 mod json;
 mod keys;
+mod slices;
 mod tampering;
 mod text;
 #[cfg(feature = "typed")]

@@ -32,7 +32,7 @@ func main() {
 	out, capacity := chars(opened)
 	status := C.fernseal_master_key_parse(&master, text, textLen)
 	if status == C.FERNSEAL_OK {
-		status = C.fernseal_config_open(out, capacity, &length, &master, in, inLen)
+		status = C.fernseal_config_open(out, capacity, &length, &master, in, inLen, nil)
 	}
 	if status != C.FERNSEAL_OK {
 		log.Fatal(C.GoString(C.fernseal_status_str(C.int32_t(status))))

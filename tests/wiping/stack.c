@@ -1,5 +1,6 @@
 /* Checks that the C functions leave nothing on the stack. Each runs on its own stack, which is then searched for the
-   master key, its text, the keys derived from it and the secret: no eight bytes of any of them may occur. After a failure
+   master key, its text,
+       the keys derived from it and the secret: no eight bytes of any of them may occur. After a failure
    the caller's buffer is searched too. `--leave` copies the secret to the stack on purpose, which must be detected. */
 #define _GNU_SOURCE
 #include <fernseal.h>
@@ -25,26 +26,30 @@ static int is(fernseal_status status, fernseal_status expected) { return status 
 #define BYTES (uint8_t *)out, sizeof out, &out_len
 
 static int parse(void) { return is(fernseal_master_key_parse(&parsed, KEY_TEXT, sizeof KEY_TEXT - 1), FERNSEAL_OK); }
-static int derive(void) { return is(fernseal_derive(&derived, &master, token, token_len, NULL, NULL), FERNSEAL_OK); }
+static int derive(void) { return is(fernseal_derive(&derived, &master, token, token_len, NULL), FERNSEAL_OK); }
 static int stop(void *ctx) { (void)ctx; return 1; }
 static int cancel(void) {
-    return is(fernseal_derive(&derived, &master, token, token_len, stop, NULL), FERNSEAL_CANCELLED);
+    static const fernseal_tick tick = {stop, NULL, 0};
+    return is(fernseal_derive(&derived, &master, token, token_len, &tick), FERNSEAL_CANCELLED);
 }
 static int seal(void) {
-    return is(fernseal_token_seal(OUT, &master, (const uint8_t *)PLAIN, sizeof PLAIN - 1, 1700000000, fernseal_random_os,
-                                  NULL), FERNSEAL_OK);
+    return is(fernseal_token_seal(OUT, &master, (const uint8_t *)PLAIN, sizeof PLAIN - 1, 1700000000,
+                                  fernseal_random_os,
+                                  NULL, NULL), FERNSEAL_OK);
 }
 static int fail_random(void *ctx, uint8_t *buf, size_t len) { (void)ctx; (void)buf; (void)len; return 1; }
 static int seal_fails(void) {
-    return is(fernseal_token_seal(OUT, &master, (const uint8_t *)PLAIN, sizeof PLAIN - 1, 1700000000, fail_random, NULL),
+    return is(fernseal_token_seal(OUT, &master, (const uint8_t *)PLAIN, sizeof PLAIN - 1, 1700000000, fail_random,
+                                  NULL, NULL),
               FERNSEAL_RANDOM_FAILED);
 }
-static int open_token(void) { return is(fernseal_token_open(BYTES, &master, token, token_len), FERNSEAL_OK); }
+static int open_token(void) { return is(fernseal_token_open(BYTES, &master, token, token_len, NULL), FERNSEAL_OK); }
 static int derive_in_slices(void) {
     static fernseal_derivation derivation;
     uint8_t salt[FERNSEAL_SALT_LEN];
     uint32_t left;
-    if (fernseal_token_salt(salt, token, token_len) || fernseal_derivation_begin(&derivation, &master, salt, sizeof salt)) return 0;
+    if (fernseal_token_salt(salt, token, token_len) || fernseal_derivation_begin(&derivation, &master, salt,
+                                                                                 sizeof salt)) return 0;
     do {
         if (fernseal_derivation_advance(&left, &derivation, 60000)) return 0;
     } while (left > 0);
@@ -52,30 +57,35 @@ static int derive_in_slices(void) {
 }
 static int seal_with(void) {
     uint8_t salt[FERNSEAL_SALT_LEN] = {0};
-    return is(fernseal_token_seal_with(out, sizeof out, &out_len, &key, salt, (const uint8_t *)PLAIN, sizeof PLAIN - 1, 1,
+    return is(fernseal_token_seal_with(out, sizeof out, &out_len, &key, salt, (const uint8_t *)PLAIN,
+                                       sizeof PLAIN - 1, 1,
                                        fernseal_random_os, NULL), FERNSEAL_OK);
 }
 static int get_with(void) {
-    return is(fernseal_config_get_with((char *)out, sizeof out, &out_len, &key, json, json_len, "/auth/token_value", 17),
+    return is(fernseal_config_get_with((char *)out, sizeof out, &out_len, &key, json, json_len, "/auth/token_value",
+                                       17),
               FERNSEAL_OK);
 }
 static int open_with(void) { return is(fernseal_token_open_with(BYTES, &key, token, token_len), FERNSEAL_OK); }
-static int wrong_key(void) { return is(fernseal_token_open(BYTES, &other, token, token_len), FERNSEAL_UNAUTHENTIC); }
+static int wrong_key(void) { return is(fernseal_token_open(BYTES, &other, token, token_len, NULL),
+                                       FERNSEAL_UNAUTHENTIC); }
 static int too_small(void) {
-    return is(fernseal_token_open((uint8_t *)out, sizeof PLAIN - 2, &out_len, &master, token, token_len),
+    return is(fernseal_token_open((uint8_t *)out, sizeof PLAIN - 2, &out_len, &master, token, token_len, NULL),
               FERNSEAL_BUFFER_TOO_SMALL);
 }
 static int tampered(void) {
     char broken[sizeof token];
     memcpy(broken, token, token_len);
     broken[token_len - 20] ^= 1;
-    fernseal_status status = fernseal_token_open(BYTES, &master, broken, token_len);
+    fernseal_status status = fernseal_token_open(BYTES, &master, broken, token_len, NULL);
     return is(status, FERNSEAL_UNAUTHENTIC) || is(status, FERNSEAL_MALFORMED);
 }
-static int get(void) { return is(fernseal_config_get(OUT, &master, json, json_len, POINTER, sizeof POINTER - 1), FERNSEAL_OK); }
-static int open_config(void) { return is(fernseal_config_open(OUT, &master, json, json_len), FERNSEAL_OK); }
+static int get(void) { return is(fernseal_config_get(OUT, &master, json, json_len, POINTER, sizeof POINTER - 1,
+                                                     NULL), FERNSEAL_OK); }
+static int open_config(void) { return is(fernseal_config_open(OUT, &master, json, json_len, NULL), FERNSEAL_OK); }
 static int rotate(void) {
-    return is(fernseal_config_rotate(OUT, &master, 1, &other, json, json_len, 1700000000, fernseal_random_os, NULL),
+    return is(fernseal_config_rotate(OUT, &master, 1, &other, json, json_len, 1700000000, fernseal_random_os, NULL,
+                                     NULL),
               FERNSEAL_OK);
 }
 static int leave(void) {
@@ -132,10 +142,11 @@ int main(int argc, char **argv) {
     if (!parse() || fernseal_master_key_parse(&master, KEY_TEXT, sizeof KEY_TEXT - 1) ||
         fernseal_master_key_parse(&other, OTHER_TEXT, sizeof OTHER_TEXT - 1) || !seal()) return 2;
     memcpy(token, out, token_len = out_len);
-    if (fernseal_derive(&key, &master, token, token_len, NULL, NULL)) return 2;
+    if (fernseal_derive(&key, &master, token, token_len, NULL)) return 2;
     json_len = (size_t)snprintf(json, sizeof json, "{\"auth\": {\"token_value\": \"%s\"}}", token);
 
-    for (size_t i = argc > 1 && strcmp(argv[1], "--leave") == 0 ? count - 1 : 0; i < (argc > 1 ? count : count - 1); i++) {
+    for (size_t i = argc > 1 && strcmp(argv[1],
+                                       "--leave") == 0 ? count - 1 : 0; i < (argc > 1 ? count : count - 1); i++) {
         pthread_attr_t attributes;
         pthread_t thread;
         void *done = NULL;
@@ -153,7 +164,8 @@ int main(int argc, char **argv) {
             left = 1;
         }
         left |= search(operations[i].name, "on the stack", stack, STACK);
-        if (operations[i].fails) left |= search(operations[i].name, "in the caller's buffer", (const uint8_t *)out, sizeof out);
+        if (operations[i].fails) left |= search(operations[i].name, "in the caller's buffer", (const uint8_t *)out,
+                                                sizeof out);
         free(stack);
     }
     if (!left) printf("%zu operations left nothing on the stack, nor in a buffer after a failure\n", count - 1);

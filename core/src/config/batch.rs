@@ -15,7 +15,7 @@ use super::kind::begins_sealed;
 use crate::error::Error;
 use crate::fernet;
 use crate::json::{self, Kind, Level, Strings, Value};
-use crate::kdf::{self, Job};
+use crate::kdf::{self, Job, Pace};
 use crate::key::{Key, MasterKey};
 use crate::token::{self, Format, KeyParams, Opener, Token};
 
@@ -25,14 +25,20 @@ pub(super) const BATCH: usize = 32;
 /// Checks that `json` is valid JSON and that no name on the path to a token occurs twice in its object. Overwrites
 /// `memory`.
 #[inline(never)] // out of line: inlined, its 16 KiB of levels would be on the stack during the derivations
-pub(super) fn check(json: &str, memory: &mut [u8]) -> Result<(), Error> {
+pub(super) fn check_paths(json: &str, memory: &mut [u8]) -> Result<(), Error> {
+    check_duplicates(json, memory.as_chunks_mut().0).map_err(|(error, _)| error)
+}
+
+/// Checks `json` as [`check_paths`] does. The error has the offset of the second name.
+pub(super) fn check_duplicates(json: &str, paths: &mut [json::PathHash]) -> Result<(), (Error, usize)> {
     let mut levels = [Level::default(); json::MAX_DEPTH];
     let is_token = |kind, span: Range<usize>| {
         kind == Kind::String && json.as_bytes().get(span.start + 1..span.end - 1).is_some_and(begins_sealed)
     };
-    match json::find_duplicate(json, &mut levels, memory.as_chunks_mut().0, is_token)? {
-        None => Ok(()),
-        Some(_) => Err(Error::DuplicateKey),
+    match json::find_duplicate(json, &mut levels, paths, is_token) {
+        Ok(None) => Ok(()),
+        Ok(Some(offset)) => Err((Error::DuplicateKey, offset)),
+        Err(error) => Err((error, 0)),
     }
 }
 
@@ -45,6 +51,7 @@ struct Derived {
 /// Opens the tokens of a config, in the order of the text.
 pub(super) struct TokenOpener<'k> {
     masters: &'k [MasterKey],
+    pace: &'k dyn Pace,
     /// The keys of a batch of tokens, and the key of all legacy tokens.
     ready: Vec<Derived, { BATCH + 1 }>,
     /// Opens the tokens for which `ready` has no key: those that are written with escapes, and those that share parameters
@@ -53,8 +60,8 @@ pub(super) struct TokenOpener<'k> {
 }
 
 impl<'k> TokenOpener<'k> {
-    pub(super) const fn new(masters: &'k [MasterKey]) -> Self {
-        Self { masters, ready: Vec::new(), single: Opener::new(masters) }
+    pub(super) const fn new(masters: &'k [MasterKey], pace: &'k dyn Pace) -> Self {
+        Self { masters, pace, ready: Vec::new(), single: Opener::new(masters, pace) }
     }
 
     /// Opens the token `value`, which the strings `ahead` follow. The secret is then at the front of `buf`; returns its length.
@@ -63,7 +70,7 @@ impl<'k> TokenOpener<'k> {
         let (format, raw) = token::decode_in_place(len, buf)?;
         let params = format.key_params();
         if self.keys(params).next().is_none() && parse(value).is_some() {
-            self.derive(value, ahead);
+            self.derive(value, ahead)?;
         }
         for key in self.keys(params) {
             // If the key does not match, the token stays unchanged.
@@ -82,7 +89,7 @@ impl<'k> TokenOpener<'k> {
     /// Derives the keys of `value` and of the tokens that follow it, until there are [`BATCH`] of them. Each key comes from the
     /// first master key that sealed the token; a token that none sealed gets no key.
     #[inline(never)] // out of line: inlined, its arrays would be on the stack while tokens are opened
-    fn derive(&mut self, value: &Value<'_>, ahead: &Strings<'_>) {
+    fn derive(&mut self, value: &Value<'_>, ahead: &Strings<'_>) -> Result<(), Error> {
         self.ready.retain(|derived| derived.format.key_params() == Format::Legacy.key_params());
         let mut tokens: Vec<Token<'_>, BATCH> = Vec::new();
         let ahead = ahead.clone().map_while(Result::ok);
@@ -95,7 +102,7 @@ impl<'k> TokenOpener<'k> {
         }
         for master in self.masters {
             let mut keys = [const { Key::ZERO }; BATCH];
-            derive_all(master, tokens.iter().map(Token::key_params), &mut keys);
+            derive_all(master, tokens.iter().map(Token::key_params), self.pace, &mut keys)?;
             // `retain` works in place; moving the arrays would put a copy of each on the stack.
             let mut keys = keys.iter();
             tokens.retain(|token| {
@@ -109,6 +116,7 @@ impl<'k> TokenOpener<'k> {
                 !is_key
             });
         }
+        Ok(())
     }
 }
 
@@ -118,21 +126,27 @@ fn parse<'a>(value: &Value<'a>) -> Option<Token<'a>> {
 }
 
 /// Derives the key of each of `params`.
-fn derive_all<'a>(master: &'a MasterKey, params: impl Iterator<Item = KeyParams<'a>>, out: &mut [Key; BATCH]) {
+fn derive_all<'a>(
+    master: &'a MasterKey,
+    params: impl Iterator<Item = KeyParams<'a>>,
+    pace: &dyn Pace,
+    out: &mut [Key; BATCH],
+) -> Result<(), Error> {
     let jobs: Vec<Job<'_>, BATCH> = params.map(|params| params.job(master)).collect();
-    kdf::derive_many(&jobs, out);
+    kdf::derive_many_in_slices(&jobs, out, pace)
 }
 
 /// Seals the values of a config.
 pub(super) struct TokenSealer<'k> {
     master: &'k MasterKey,
+    pace: &'k dyn Pace,
     /// Formats with new salts, and their keys, for the tokens that are sealed next.
     ready: Vec<Derived, BATCH>,
 }
 
 impl<'k> TokenSealer<'k> {
-    pub(super) const fn new(master: &'k MasterKey) -> Self {
-        Self { master, ready: Vec::new() }
+    pub(super) const fn new(master: &'k MasterKey, pace: &'k dyn Pace) -> Self {
+        Self { master, pace, ready: Vec::new() }
     }
 
     /// Seals the first `len` bytes of `buf` in place. The token is then at the front of `buf`; returns its length. `more`, which
@@ -161,7 +175,7 @@ impl<'k> TokenSealer<'k> {
         let count = BATCH.min(more.saturating_add(1));
         let formats: Vec<Format, BATCH> = (0..count).map(|_| Format::salted(rng)).collect::<Result<_, _>>()?;
         let mut keys = [const { Key::ZERO }; BATCH];
-        derive_all(self.master, formats.iter().map(Format::key_params), &mut keys);
+        derive_all(self.master, formats.iter().map(Format::key_params), self.pace, &mut keys)?;
         for (format, key) in formats.iter().zip(&keys) {
             let derived = Derived { format: *format, key: Key::from_bytes(key.as_bytes()) };
             self.ready.push(derived).map_err(|_| Error::BufferTooSmall)?;

@@ -6,6 +6,7 @@
 
 #[cfg(not(feature = "compact"))]
 mod batch;
+mod check;
 mod kind;
 #[cfg(feature = "compact")]
 mod single;
@@ -18,16 +19,18 @@ use rand_core::TryCryptoRng;
 use crate::buffer;
 use crate::error::Error;
 use crate::json::{self, Kind, Strings, Value};
+use crate::kdf::{AtOnce, Pace};
 use crate::key::{Key, MasterKey};
 #[cfg(doc)]
 use crate::token;
 use crate::token::{Open, Opener};
 #[cfg(not(feature = "compact"))]
-use batch::{BATCH, TokenOpener, TokenSealer, check};
+use batch::{BATCH, TokenOpener, TokenSealer, check_paths};
+pub use check::check;
 pub use kind::{ValueKind, classify};
 use kind::{begins_sealed, open_string};
 #[cfg(feature = "compact")]
-use single::{BATCH, TokenOpener, TokenSealer, check};
+use single::{BATCH, TokenOpener, TokenSealer, check_paths};
 #[cfg(feature = "typed")]
 pub use typed::{Auth, Config, Logging, MAX_DEPTH, Proxmox, Text};
 
@@ -50,7 +53,20 @@ pub const TOKEN_VALUE: &str = "/auth/token_value";
 /// fails; [`Error::BufferTooSmall`]. On error, `out` is zeroed. With the feature `compact`, a token that is more than
 /// 64 levels deep is [`Error::TooDeep`], and duplicate names are detected token by token.
 pub fn open<'o>(json: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
-    let mut opener = TokenOpener::new(keys);
+    open_in_slices(json, keys, &AtOnce, out)
+}
+
+/// Opens a config as [`open`] does, with derivations in slices.
+///
+/// # Errors
+/// As [`open`], and [`Error::Cancelled`].
+pub fn open_in_slices<'o>(
+    json: &str,
+    keys: &[MasterKey],
+    pace: &dyn Pace,
+    out: &'o mut [u8],
+) -> Result<&'o str, Error> {
+    let mut opener = TokenOpener::new(keys, pace);
     rewrite_tokens(json, out, |value, ahead, buf| {
         let len = opener.open(value, ahead, buf)?;
         buffer::text(buf, len)?;
@@ -77,7 +93,23 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
     rng: &mut R,
     out: &'o mut [u8],
 ) -> Result<&'o str, Error> {
-    let (mut opener, mut sealer) = (TokenOpener::new(old), TokenSealer::new(new));
+    rotate_in_slices(json, old, new, now, rng, &AtOnce, out)
+}
+
+/// Rotates a config as [`rotate`] does, with derivations in slices.
+///
+/// # Errors
+/// As [`rotate`], and [`Error::Cancelled`].
+pub fn rotate_in_slices<'o, R: TryCryptoRng + ?Sized>(
+    json: &str,
+    old: &[MasterKey],
+    new: &MasterKey,
+    now: u64,
+    rng: &mut R,
+    pace: &dyn Pace,
+    out: &'o mut [u8],
+) -> Result<&'o str, Error> {
+    let (mut opener, mut sealer) = (TokenOpener::new(old, pace), TokenSealer::new(new, pace));
     rewrite_tokens(json, out, |value, ahead, buf| {
         let len = opener.open(value, ahead, buf)?;
         let is_token = |value: &Value<'_>| value.raw_bytes().is_ok_and(begins_sealed);
@@ -96,7 +128,21 @@ pub fn rotate<'o, R: TryCryptoRng + ?Sized>(
 /// [`Error::AuthenticationFailed`] or [`Error::NotUtf8`] if the string begins with `enc:` and does not open;
 /// [`Error::BufferTooSmall`]. On error, `out` is zeroed.
 pub fn get<'o>(json: &str, pointer: &str, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
-    get_by(json, pointer, &mut Opener::new(keys), out)
+    get_in_slices(json, pointer, keys, &AtOnce, out)
+}
+
+/// Returns the value at `pointer` as [`get`] does, with derivations in slices.
+///
+/// # Errors
+/// As [`get`], and [`Error::Cancelled`].
+pub fn get_in_slices<'o>(
+    json: &str,
+    pointer: &str,
+    keys: &[MasterKey],
+    pace: &dyn Pace,
+    out: &'o mut [u8],
+) -> Result<&'o str, Error> {
+    get_by(json, pointer, &mut Opener::new(keys, pace), out)
 }
 
 /// Returns the value at `pointer` as [`get`] does. If it is a token, `key` opens it, which [`kdf`](crate::kdf) derived from
@@ -151,6 +197,22 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     rng: &mut R,
     out: &'o mut [u8],
 ) -> Result<&'o str, Error> {
+    seal_in_slices(json, pointers, master, now, rng, &AtOnce, out)
+}
+
+/// Seals strings as [`seal`] does, with derivations in slices.
+///
+/// # Errors
+/// As [`seal`], and [`Error::Cancelled`].
+pub fn seal_in_slices<'o, R: TryCryptoRng + ?Sized>(
+    json: &str,
+    pointers: &[&str],
+    master: &MasterKey,
+    now: u64,
+    rng: &mut R,
+    pace: &dyn Pace,
+    out: &'o mut [u8],
+) -> Result<&'o str, Error> {
     let is_string = |pointer: &&str| match json::find(json, pointer)?.kind() {
         Kind::String => Ok(()),
         _ => Err(Error::NotAString),
@@ -158,7 +220,7 @@ pub fn seal<'o, R: TryCryptoRng + ?Sized>(
     if let Err(error) = pointers.iter().try_for_each(is_string) {
         return buffer::fill_text(out, |_| Err(error));
     }
-    let mut sealer = TokenSealer::new(master);
+    let mut sealer = TokenSealer::new(master, pace);
     let mut upcoming = Upcoming::new(json, pointers);
     rewrite(json, out, |value, _, buf| {
         if !upcoming.take(value) {
@@ -234,7 +296,7 @@ fn rewrite_tokens<'o>(
     out: &'o mut [u8],
     mut replace: impl FnMut(&Value<'_>, &Strings<'_>, &mut [u8]) -> Result<usize, Error>,
 ) -> Result<&'o str, Error> {
-    if let Err(error) = check(json, out) {
+    if let Err(error) = check_paths(json, out) {
         return buffer::fill_text(out, |_| Err(error));
     }
     rewrite(

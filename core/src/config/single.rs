@@ -10,9 +10,10 @@
 
 use rand_core::TryCryptoRng;
 
-use super::kind::open_string;
+use super::kind::{begins_sealed, open_string};
 use crate::error::Error;
 use crate::json::{self, Strings, Value};
+use crate::kdf::Pace;
 use crate::key::MasterKey;
 use crate::token::{self, Format, Opener};
 
@@ -20,16 +21,25 @@ use crate::token::{self, Format, Opener};
 pub(super) const BATCH: usize = 1;
 
 /// Checks that `json` is JSON. [`TokenOpener::open`] checks for names that occur twice.
-pub(super) fn check(json: &str, _: &mut [u8]) -> Result<(), Error> {
+pub(super) fn check_paths(json: &str, _: &mut [u8]) -> Result<(), Error> {
     json::root(json).map(|_| ())
+}
+
+/// Checks that no name on the path to a token occurs twice. The error has the offset of the token.
+pub(super) fn check_duplicates(json: &str, _: &mut [json::PathHash]) -> Result<(), (Error, usize)> {
+    let is_token = |value: &Value<'_>| value.raw_bytes().is_ok_and(begins_sealed);
+    json::strings(json)
+        .map_while(Result::ok)
+        .filter(is_token)
+        .try_for_each(|value| value.check_unique().map_err(|error| (error, value.span().start)))
 }
 
 /// Opens the tokens of a config, in the order of the text.
 pub(super) struct TokenOpener<'k>(Opener<'k>);
 
 impl<'k> TokenOpener<'k> {
-    pub(super) const fn new(masters: &'k [MasterKey]) -> Self {
-        Self(Opener::new(masters))
+    pub(super) const fn new(masters: &'k [MasterKey], pace: &'k dyn Pace) -> Self {
+        Self(Opener::new(masters, pace))
     }
 
     /// Opens the token `value`. The secret is then at the front of `buf`; returns its length.
@@ -41,11 +51,14 @@ impl<'k> TokenOpener<'k> {
 }
 
 /// Seals the values of a config.
-pub(super) struct TokenSealer<'k>(&'k MasterKey);
+pub(super) struct TokenSealer<'k> {
+    master: &'k MasterKey,
+    pace: &'k dyn Pace,
+}
 
 impl<'k> TokenSealer<'k> {
-    pub(super) const fn new(master: &'k MasterKey) -> Self {
-        Self(master)
+    pub(super) const fn new(master: &'k MasterKey, pace: &'k dyn Pace) -> Self {
+        Self { master, pace }
     }
 
     /// Seals the first `len` bytes of `buf` in place. The token is then at the front of `buf`; returns its length.
@@ -57,6 +70,6 @@ impl<'k> TokenSealer<'k> {
         rng: &mut R,
         buf: &mut [u8],
     ) -> Result<usize, Error> {
-        token::seal_in_place(self.0, &Format::salted(rng)?, len, now, rng, buf)
+        token::seal_in_place(self.master, &Format::salted(rng)?, len, now, rng, self.pace, buf)
     }
 }

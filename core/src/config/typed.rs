@@ -14,6 +14,7 @@ use super::kind::{begins_sealed, open_string};
 use crate::buffer;
 use crate::error::Error;
 use crate::json::{self, Events, Value};
+use crate::kdf::{AtOnce, Pace};
 use crate::key::MasterKey;
 use crate::token::Opener;
 
@@ -201,7 +202,15 @@ impl<'a> Text<'a> {
     /// # Errors
     /// As [`Text::unescape`]; [`Error::Malformed`] or [`Error::AuthenticationFailed`] if it begins with `enc:` and does not open.
     pub fn open<'o>(&self, keys: &[MasterKey], out: &'o mut [u8]) -> Result<&'o str, Error> {
-        buffer::fill_text(out, |out| open_string(self.0.as_bytes(), &mut Opener::new(keys), out))
+        self.open_in_slices(keys, &AtOnce, out)
+    }
+
+    /// Returns the string as [`Text::open`] does, with derivations in slices.
+    ///
+    /// # Errors
+    /// As [`Text::open`], and [`Error::Cancelled`].
+    pub fn open_in_slices<'o>(&self, keys: &[MasterKey], pace: &dyn Pace, out: &'o mut [u8]) -> Result<&'o str, Error> {
+        buffer::fill_text(out, |out| open_string(self.0.as_bytes(), &mut Opener::new(keys, pace), out))
     }
 }
 
