@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds libfernseal and installs it for C and C++ on GNU/Linux. Needs Rust; takes about half a minute.
+# Builds libfernseal and installs it for C and C++ on GNU/Linux. Needs Rust and GNU ld; takes about half a minute.
 #   ffi/install.sh                                          installs into /usr/local
 #   DESTDIR=/tmp/package PREFIX=/usr LIBDIR=/usr/lib/x86_64-linux-gnu ffi/install.sh
 #   TARGET=aarch64-unknown-linux-gnu DESTDIR=/srv/sysroot PREFIX=/usr ffi/install.sh     for another machine; cargo needs its
@@ -25,7 +25,9 @@ libdir=${LIBDIR:-$prefix/lib}
 destdir=${DESTDIR:-}
 target=${TARGET:-${CARGO_BUILD_TARGET:-}}
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
-soname=libfernseal.so.${version%%.*}
+# Up to version 1.0, each minor version may change the ABI (include/fernseal.h).
+case $version in 0.*) abi=${version%.*} ;; *) abi=${version%%.*} ;; esac
+soname=libfernseal.so.$abi
 lib=$destdir$libdir
 man=$destdir$prefix/share/man/man3
 # The system libraries that the static library needs, as `rustc --print native-static-libs` lists them. libc and libgcc
@@ -60,9 +62,13 @@ if [ "${STD:-}" = no ]; then
 fi
 
 # The paths come from cargo: they depend on its configuration and on the target.
-# shellcheck disable=SC2086 # a list of words
+#
+# Each symbol gets the SONAME as its version, so that one process can load libraries of two ABIs. Only GNU ld does this beside
+# the list of exported symbols that rustc passes: it refuses a version script of ours beside it, and LLD ignores ours.
+symbols="-C link-arg=-fuse-ld=bfd -C link-arg=-Wl,--default-symver -C link-arg=-Wl,-soname,$soname"
+# shellcheck disable=SC2086 # lists of words
 messages=$("${CARGO:-cargo}" rustc $build --locked ${target:+--target "$target"} ${CARGOFLAGS:-} -p fernseal-ffi --lib \
-    --crate-type staticlib,cdylib --message-format json-render-diagnostics -- -C link-arg=-Wl,-soname,"$soname" $libc)
+    --crate-type staticlib,cdylib --message-format json-render-diagnostics -- $symbols $libc)
 built() { # NAME
     found=$(printf '%s\n' "$messages" | sed -n 's/.*"filenames":\[\([^]]*\)\].*/\1/p' | tr ',' '\n' |
         sed -n "s/^\"\(.*\/$1\)\"\$/\1/p" | tail -n 1)
@@ -141,7 +147,7 @@ CMAKE
 cat >"$lib/cmake/fernseal/fernseal-config-version.cmake" <<CMAKE
 set(PACKAGE_VERSION "$version")
 if(PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION OR
-   (PACKAGE_FIND_VERSION AND NOT PACKAGE_FIND_VERSION_MAJOR EQUAL ${version%%.*}))
+   (PACKAGE_FIND_VERSION AND NOT "\${PACKAGE_FIND_VERSION_MAJOR}.\${PACKAGE_FIND_VERSION_MINOR}." MATCHES "^$abi[.]"))
   set(PACKAGE_VERSION_COMPATIBLE FALSE)
 else()
   set(PACKAGE_VERSION_COMPATIBLE TRUE)

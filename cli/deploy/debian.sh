@@ -1,6 +1,6 @@
 #!/bin/sh
 # shellcheck disable=SC2086 # lists of words
-# Builds the Debian packages fernseal, libfernseal0 and libfernseal-dev for this machine's release and architecture, and
+# Builds the Debian packages fernseal, libfernseal0.1 and libfernseal-dev for this machine's release and architecture, and
 # prints their paths. It uses debhelper, which handles a library's links, triggers and dependencies; cargo-deb does not.
 #   cli/deploy/debian.sh
 # CARGOFLAGS   more options for cargo, such as --offline; SOURCE_DATE_EPOCH   the date of the packages (the last commit's)

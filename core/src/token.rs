@@ -489,7 +489,7 @@ mod tests {
         let master = MasterKey::from_bytes(&[7; 32]).unwrap();
         let salt = [5; 16];
         let params = |cost| KeyParams { salt: &salt, cost };
-        let mut opener = Opener::new(slice::from_ref(&master));
+        let mut opener = Opener::new(slice::from_ref(&master), &AtOnce);
         // The opener keeps the key of the token before, which has the same salt.
         for cost in [Cost::Standard, Cost::Trial, Cost::Standard] {
             let key = params(cost).derive(&master);

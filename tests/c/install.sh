@@ -27,13 +27,17 @@ ln -s fernseal "$tree$prefix"
 # The installed files, and the tools that find them.
 [ -z "$(find "$tree" ! -perm -444)" ] || fail "files that not everyone can read: $(find "$tree" ! -perm -444)"
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)
+soname=libfernseal.so.${version%.*} # up to version 1.0
 cmp "$root/include/fernseal.h" "$tree$prefix/include/fernseal.h"
-[ "$(readlink "$lib/libfernseal.so")" = libfernseal.so.0 ] || fail "libfernseal.so is not a link to libfernseal.so.0"
-[ "$(readlink "$lib/libfernseal.so.0")" = "libfernseal.so.$version" ] || fail "libfernseal.so.0 is no link to $version"
-readelf -d "$lib/libfernseal.so" | grep -q 'SONAME.*\[libfernseal.so.0\]' || fail "the SONAME is not libfernseal.so.0"
+[ "$(readlink "$lib/libfernseal.so")" = $soname ] || fail "libfernseal.so is not a link to $soname"
+[ "$(readlink "$lib/$soname")" = "libfernseal.so.$version" ] || fail "$soname is no link to $version"
+readelf -d "$lib/libfernseal.so" | grep -q "SONAME.*\[$soname\]" || fail "the SONAME is not $soname"
 
-# The library exports what the header declares, except the function that firmware defines.
-nm -D --defined-only "$lib/libfernseal.so" | awk '{ print $NF }' | sort >"$work/exported"
+# The library exports what the header declares, except the function that firmware defines. Each symbol has the version of the
+# ABI, which the linker defines too.
+nm -D --defined-only "$lib/libfernseal.so" | awk '{ print $NF }' | grep -vx "$soname\(@@$soname\)*" | sort >"$work/versioned"
+grep -v "@@$soname\$" "$work/versioned" && fail "symbols without the version $soname"
+sed 's/@@.*//' "$work/versioned" >"$work/exported"
 grep -o 'fernseal_[a-z0-9_]*(' "$root/include/fernseal.h" | tr -d '(' | grep -v '^fernseal_panic$' | sort -u >"$work/declared"
 diff "$work/declared" "$work/exported" >&2 || fail "the header (<) and the shared library (>) differ"
 
@@ -82,6 +86,16 @@ readelf -d "$work/cmake/with_static" | grep -q fernseal && fail "fernseal::stati
 opens "$work/cmake/with_static"
 "$work/cmake/with_cpp" >/dev/null || fail "with_cpp"
 echo "PASS with_cpp"
+
+# CMake takes it for the versions that it is compatible with: those of its ABI that are not newer.
+for wanted in 0.1 0.1.0 0.0 0.2 0.10 1.0 0.1.1; do
+    rest=${wanted#*.}
+    printf 'set(CMAKE_SIZEOF_VOID_P 8)\nset(PACKAGE_FIND_VERSION %s)\nset(PACKAGE_FIND_VERSION_MAJOR %s)\nset(PACKAGE_FIND_VERSION_MINOR %s)\n%s\n%s\n' \
+        $wanted "${wanted%%.*}" "${rest%%.*}" "include($lib/cmake/fernseal/fernseal-config-version.cmake)" \
+        'message(STATUS "${PACKAGE_VERSION_COMPATIBLE}")' >"$work/wanted.cmake"
+    case $wanted in "${version%.*}" | "$version") fits=TRUE ;; *) fits=FALSE ;; esac
+    cmake -P "$work/wanted.cmake" | grep -qx -- "-- $fits" || fail "CMake: version $wanted should be $fits"
+done
 
 # CMake does not take it for a project with another pointer size.
 printf 'set(CMAKE_SIZEOF_VOID_P 4)\nset(PACKAGE_FIND_VERSION 0.1)\nset(PACKAGE_FIND_VERSION_MAJOR 0)\n%s\n%s\n' \

@@ -30,7 +30,7 @@ BASH
     fish -c 'complete -C "fernseal rot"' | grep -q '^rotate' || fail "fish does not complete 'fernseal rot'"
     [ "$(zsh -f -c 'autoload -U compinit; compinit -u -D; print $_comps[fernseal]')" = _fernseal ] || fail "zsh does not complete"
     pass "the command, its manual pages, its completions in bash, fish and zsh"
-    for package in fernseal libfernseal0 libfernseal-dev; do
+    for package in fernseal libfernseal0.1 libfernseal-dev; do
         zcat "/usr/share/doc/$package/NOTICES.gz" | grep -q '^aes ' || fail "$package lacks the notices of its crates"
     done
 
@@ -42,11 +42,11 @@ BASH
     done
     mkdir debian
     touch debian/control
-    dpkg-shlibdeps -O shared 2>log | grep -q 'libfernseal0 (>= ' || { cat log >&2; fail "no dependency for what is built with it"; }
-    pass "C programs with pkg-config and CMake, shared and static; a package of them would depend on libfernseal0"
+    dpkg-shlibdeps -O shared 2>log | grep -q 'libfernseal0.1 (>= ' || { cat log >&2; fail "no dependency for what is built with it"; }
+    pass "C programs with pkg-config and CMake, shared and static; a package of them would depend on libfernseal0.1"
 
-    dpkg -r libfernseal0 >log 2>&1 && fail "libfernseal0 goes while libfernseal-dev needs it"
-    dpkg -P fernseal libfernseal-dev libfernseal0 >log 2>&1 || { cat log >&2; fail "dpkg -P"; }
+    dpkg -r libfernseal0.1 >log 2>&1 && fail "libfernseal0.1 goes while libfernseal-dev needs it"
+    dpkg -P fernseal libfernseal-dev libfernseal0.1 >log 2>&1 || { cat log >&2; fail "dpkg -P"; }
     ! grep -q warning log || { cat log >&2; fail "dpkg -P warns"; }
     exit 0
 fi

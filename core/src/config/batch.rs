@@ -194,7 +194,7 @@ mod tests {
     fn tokens_with_one_salt_and_two_counts_share_no_key() {
         let masters = [MasterKey::from_bytes(&[7; 32]).unwrap()];
         let format = Format::Salted([5; 16]);
-        let mut opener = TokenOpener::new(&masters);
+        let mut opener = TokenOpener::new(&masters, &kdf::AtOnce);
         assert!(opener.ready.push(Derived { format, key: Key::ZERO }).is_ok());
         assert_eq!(opener.keys(format.key_params()).count(), 1);
         assert_eq!(opener.keys(KeyParams { cost: Cost::Trial, ..format.key_params() }).count(), 0);
