@@ -23,7 +23,8 @@
  *   - Ticks: a function that derives takes a fernseal_tick as its last argument. NULL stands for none.
  *   - Time: a derivation takes 100 000 iterations of PBKDF2: 6 to 10 ms on a server, 3 to 35 s on a microcontroller.
  *   - Stack: on an operating system a call takes up to 20 KiB of stack, fernseal_random_os included, and overwrites
- *     16 KiB of it before it returns. The stack of other callbacks comes on top.
+ *     16 KiB of it before it returns. Only fernseal_config_check takes more, up to 28 KiB. The stack of other callbacks
+ *     comes on top.
  *   - Faults: a fault in the library returns FERNSEAL_INTERNAL on an operating system, or calls abort in a library without
  *     Rust's std, and calls fernseal_panic on bare metal.
  *   - ABI: a patch release only adds functions, statuses, constants, and fields at the end of fernseal_config. A release

@@ -10,9 +10,9 @@
 
 #define POINTER "/auth/token_value"
 #define FERNET_KEY "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
-/* In bytes: the limit for a call; the limit for a call on a whole config; the needs of a thread itself; and a size that
+/* In bytes: the limit for a call; for fernseal_config_check; for a call on a whole config; the needs of a thread itself; and a size that
  * is large enough for all. */
-enum { SAID = 20 * 1024, SAID_CONFIG = 52 * 1024, THREAD = 4 * 1024, LARGE = 256 * 1024 };
+enum { SAID = 20 * 1024, SAID_CHECK = 28 * 1024, SAID_CONFIG = 52 * 1024, THREAD = 4 * 1024, LARGE = 256 * 1024 };
 /* More tokens than the library derives together. */
 enum { TOKENS = 40 };
 
@@ -128,7 +128,7 @@ static const struct call {
     {"config_open_any", config_open_any, SAID_CONFIG}, {"config_seal", config_seal, SAID_CONFIG},
     {"config_rotate", config_rotate, SAID_CONFIG}, {"seal_many", seal_many, SAID},
     {"config_open_many", config_open_many, SAID_CONFIG}, {"config_open_any_many", config_open_any_many, SAID_CONFIG},
-    {"config_rotate_many", config_rotate_many, SAID_CONFIG}, {"config_check", config_check, SAID_CONFIG},
+    {"config_rotate_many", config_rotate_many, SAID_CONFIG}, {"config_check", config_check, SAID_CHECK},
 };
 
 static const char *top; /* where the call's stack begins */
