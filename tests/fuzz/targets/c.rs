@@ -6,7 +6,9 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::ptr;
 use std::sync::LazyLock;
@@ -15,8 +17,9 @@ use common::Random;
 use fernseal::*;
 use fernseal_core::config::{self, Config};
 use fernseal_core::fernet::{self, Freshness};
-use fernseal_core::token::{self, Token};
-use fernseal_core::{Error, Key, MasterKey, kdf};
+use fernseal_core::kdf::{self, Derivation, Pace};
+use fernseal_core::token::{self, Format, Token};
+use fernseal_core::{Error, Key, KeyId, MasterKey, text as any_text};
 use libfuzzer_sys::fuzz_target;
 use rand_core::TryRng;
 
@@ -114,8 +117,13 @@ impl Arg {
 
     /// Returns the number of master keys in this argument.
     fn count(self) -> usize {
-        // An impossible length is also an impossible number of keys.
-        if self.len > isize::MAX as usize { self.len } else { self.len / 64 }
+        self.count_of(64)
+    }
+
+    /// Returns the number of objects of `size` bytes in this argument.
+    fn count_of(self, size: usize) -> usize {
+        // An impossible length is also an impossible number of objects.
+        if self.len > isize::MAX as usize { self.len } else { self.len / size }
     }
 
     /// Returns whether two arguments overlap. An impossible argument overlaps nothing.
@@ -183,6 +191,14 @@ impl Shadow {
         self.bytes(arg).chunks_exact(64).map(|block| MasterKey::from_bytes(block).expect("64 bytes")).collect()
     }
 
+    fn key(&self, arg: Arg) -> Key {
+        Key::from_bytes(self.bytes(arg).first_chunk().expect("32 bytes"))
+    }
+
+    fn keys(&self, arg: Arg) -> Vec<Key> {
+        self.bytes(arg).as_chunks().0.iter().map(Key::from_bytes).collect()
+    }
+
     fn put(&mut self, arg: Arg, bytes: &[u8]) {
         if let Some(range) = self.range(arg) {
             self.bytes[range].copy_from_slice(bytes);
@@ -221,10 +237,42 @@ unsafe extern "C" fn random(ctx: *mut c_void, out: *mut u8, len: usize) -> c_int
 
 /// A tick function that counts down and cancels at 0.
 unsafe extern "C" fn tick(ctx: *mut c_void) -> c_int {
-    // SAFETY: `call` passes the pointer and uses it for this call only.
-    let left = unsafe { &mut *ctx.cast::<u32>() };
-    *left = left.saturating_sub(1);
-    c_int::from(*left == 0)
+    // SAFETY: `Ticks` passes the pointer, and lives longer than the call.
+    let countdown = unsafe { &*ctx.cast::<Countdown>() };
+    c_int::from(countdown.next_slice().is_none())
+}
+
+/// The tick of a call, or none.
+struct Ticks {
+    countdown: Box<Countdown>,
+    tick: Option<fernseal_tick>,
+}
+
+impl Ticks {
+    fn ptr(&self) -> *const fernseal_tick {
+        self.tick.as_ref().map_or(ptr::null(), ptr::from_ref)
+    }
+}
+
+/// The model of a tick: it cancels at the last of `left` slices.
+#[derive(Clone)]
+struct Countdown {
+    left: Cell<u32>,
+    distance: u32,
+}
+
+impl Pace for Countdown {
+    fn next_slice(&self) -> Option<NonZeroU32> {
+        self.left.set(self.left.get().saturating_sub(1));
+        if self.left.get() == 0 { None } else { NonZeroU32::new(self.distance).or(NonZeroU32::new(1_000)) }
+    }
+}
+
+/// The SHA-256 of `sha2` as a chip's. It is core's own in a portable build.
+unsafe extern "C" fn compress(_: *mut c_void, state: *mut u32, block: *const u8) {
+    // SAFETY: the library passes a state and a block.
+    let (state, block) = unsafe { (&mut *state.cast::<[u32; 8]>(), &*block.cast::<[u8; 64]>()) };
+    sha2::block_api::compress256(state, &[*block]);
 }
 
 /// One sequence of calls.
@@ -348,6 +396,24 @@ impl<'a> Sequence<'a> {
         (source, (&raw mut self.random).cast(), self.random.clone())
     }
 
+    /// Returns a tick that cancels early or never, or none, and its model.
+    fn ticks(&mut self) -> (Ticks, Countdown) {
+        let distance = [0, 1, 7, 1_000, u32::MAX][self.byte() % 5];
+        let left = match self.byte() {
+            at @ 0..64 => at as u32,
+            _ => u32::MAX,
+        };
+        let countdown = Countdown { left: Cell::new(left), distance };
+        let mut ticks = Ticks { countdown: Box::new(countdown.clone()), tick: None };
+        if self.byte() < 128 {
+            let ctx = (&raw mut *ticks.countdown).cast();
+            ticks.tick = Some(fernseal_tick { call: Some(tick), ctx, distance });
+            (ticks, countdown)
+        } else {
+            (ticks, Countdown { left: Cell::new(u32::MAX), distance: u32::MAX })
+        }
+    }
+
     /// Compares the arena after a call with the expected one. `model` computes the output from the copy of the arena,
     /// in its own buffer.
     fn hold(
@@ -392,7 +458,7 @@ impl<'a> Sequence<'a> {
     /// bytes, and is not accessed otherwise during the call. The library must reject all other arguments, which is what
     /// this tests.
     fn call(&mut self) {
-        match self.byte() % 18 {
+        match self.byte() % 33 {
             0 => {
                 let (text, out) = (self.arg(Piece::MasterText), self.object(Piece::Out, 64));
                 let status = unsafe { fernseal_master_key_parse(out.mut_ptr(), text.ptr(), text.len) };
@@ -425,46 +491,40 @@ impl<'a> Sequence<'a> {
                 let (master, plain, now) = (self.object(Piece::Masters, 64), self.arg(Piece::Plain), self.time());
                 let out = self.output(fernseal_token_seal_cap(plain.len));
                 let ((to, cap, len), (from, plain_len)) = (out.parts(), plain.parts());
-                let (source, ctx, mut rng) = self.random();
+                let ((source, ctx, mut rng), (ticks, pace)) = (self.random(), self.ticks());
+                let tick = ticks.ptr();
                 let status =
-                    unsafe { fernseal_token_seal(to, cap, len, master.ptr(), from, plain_len, now, source, ctx) };
+                    unsafe { fernseal_token_seal(to, cap, len, master.ptr(), from, plain_len, now, source, ctx, tick) };
                 self.hold(status, out, &[master, plain], |copy, out| {
-                    text(out, |out| token::seal(&copy.masters(master)[0], copy.bytes(plain), now, &mut rng, out))
+                    let (master, plain) = (&copy.masters(master)[0], copy.bytes(plain));
+                    text(out, |out| token::seal_in_slices(master, plain, now, &mut rng, &pace.clone(), out))
                 });
             }
             4 => {
                 let ((one, masters), token) = (self.masters(), self.token());
                 let out = self.output(fernseal_token_open_cap(token.len));
                 let ((to, cap, len), (from, token_len)) = (out.parts(), token.parts());
-                let (keys, count) = (masters.ptr(), masters.count());
+                let ((keys, count), (ticks, pace)) = ((masters.ptr(), masters.count()), self.ticks());
                 let status = match one {
-                    true => unsafe { fernseal_token_open(to, cap, len, keys, from, token_len) },
-                    false => unsafe { fernseal_token_open_any(to, cap, len, keys, count, from, token_len) },
+                    true => unsafe { fernseal_token_open(to, cap, len, keys, from, token_len, ticks.ptr()) },
+                    false => unsafe {
+                        fernseal_token_open_any(to, cap, len, keys, count, from, token_len, ticks.ptr())
+                    },
                 };
                 self.hold(status, out, &[masters, token], |copy, out| {
-                    token::open_any(&copy.masters(masters), copy.token(token)?, out).map(<[u8]>::len).map_err(of)
+                    let (masters, token) = (copy.masters(masters), copy.token(token)?);
+                    token::open_any_in_slices(&masters, token, &pace.clone(), out).map(<[u8]>::len).map_err(of)
                 });
             }
             5 => {
                 let (out, master) = (self.object(Piece::Out, 32), self.object(Piece::Masters, 64));
                 let token = self.token();
-                // The tick function cancels at an early tick or never, or is NULL.
-                let (tick, mut left): (fernseal_tick_fn, u32) = match self.byte() {
-                    at @ 1..64 => (Some(tick), at as u32),
-                    64..128 => (Some(tick), u32::MAX),
-                    _ => (None, 0),
-                };
-                let cancels = tick.is_some() && left < 64;
-                let ctx = (&raw mut left).cast();
-                let status = unsafe { fernseal_derive(out.mut_ptr(), master.ptr(), token.ptr(), token.len, tick, ctx) };
+                let (ticks, pace) = self.ticks();
+                let status =
+                    unsafe { fernseal_derive(out.mut_ptr(), master.ptr(), token.ptr(), token.len, ticks.ptr()) };
                 self.hold(status, out.into(), &[master, token], |copy, out| {
                     let token = Token::parse(copy.token(token)?).map_err(of)?;
-                    if cancels {
-                        return Err(FERNSEAL_CANCELLED);
-                    }
-                    let key = token.key_params().derive(&copy.masters(master)[0]);
-                    out.copy_from_slice(key.as_bytes());
-                    Ok(32)
+                    derived(&copy.masters(master)[0], token.key_params().salt, &pace, out)
                 });
             }
             6 => {
@@ -481,10 +541,12 @@ impl<'a> Sequence<'a> {
                 let (password, salt) = (self.arg(Piece::Plain), self.arg(Piece::Wild));
                 let (iterations, out) = (self.byte() as u32 % 4, Output::from(self.buffer()));
                 let ((to, cap, _), (from, len), (salt_at, salt_len)) = (out.parts(), password.parts(), salt.parts());
-                let status = unsafe { fernseal_pbkdf2(to, cap, from, len, salt_at, salt_len, iterations) };
+                let (ticks, pace) = self.ticks();
+                let status = unsafe { fernseal_pbkdf2(to, cap, from, len, salt_at, salt_len, iterations, ticks.ptr()) };
                 self.hold(status, out, &[password, salt], |copy, out| {
                     let iterations = iterations.try_into().map_err(|_| FERNSEAL_INVALID_ARGUMENT)?;
-                    kdf::pbkdf2(copy.bytes(password), copy.bytes(salt), iterations, out);
+                    let (password, salt) = (copy.bytes(password), copy.bytes(salt));
+                    kdf::pbkdf2_in_slices(password, salt, iterations, &pace.clone(), out).map_err(of)?;
                     Ok(out.len())
                 });
             }
@@ -518,14 +580,15 @@ impl<'a> Sequence<'a> {
                 let enough = json.len.saturating_mul(4).saturating_add(1);
                 let out = self.output_within(json.len.saturating_add(1), enough);
                 let ((to, cap, len), (from, json_len)) = (out.parts(), json.parts());
-                let (keys, count) = (masters.ptr(), masters.count());
+                let ((keys, count), (ticks, pace)) = ((masters.ptr(), masters.count()), self.ticks());
+                let tick = ticks.ptr();
                 let status = match one {
-                    true => unsafe { fernseal_config_open(to, cap, len, keys, from, json_len) },
-                    false => unsafe { fernseal_config_open_any(to, cap, len, keys, count, from, json_len) },
+                    true => unsafe { fernseal_config_open(to, cap, len, keys, from, json_len, tick) },
+                    false => unsafe { fernseal_config_open_any(to, cap, len, keys, count, from, json_len, tick) },
                 };
                 self.hold(status, out, &[masters, json], |copy, out| {
                     let json = copy.text(json, FERNSEAL_INVALID_JSON)?;
-                    text(out, |out| config::open(json, &copy.masters(masters), out))
+                    text(out, |out| config::open_in_slices(json, &copy.masters(masters), &pace.clone(), out))
                 });
             }
             11 => {
@@ -534,14 +597,18 @@ impl<'a> Sequence<'a> {
                     (self.arg(Piece::SecretPointer), self.output_within(json.len, json.len.saturating_add(1)));
                 let ((to, cap, len), (from, json_len)) = (out.parts(), json.parts());
                 let ((keys, count), (at, at_len)) = ((masters.ptr(), masters.count()), pointer.parts());
+                let (ticks, pace) = self.ticks();
+                let tick = ticks.ptr();
                 let status = match one {
-                    true => unsafe { fernseal_config_get(to, cap, len, keys, from, json_len, at, at_len) },
-                    false => unsafe { fernseal_config_get_any(to, cap, len, keys, count, from, json_len, at, at_len) },
+                    true => unsafe { fernseal_config_get(to, cap, len, keys, from, json_len, at, at_len, tick) },
+                    false => unsafe {
+                        fernseal_config_get_any(to, cap, len, keys, count, from, json_len, at, at_len, tick)
+                    },
                 };
                 self.hold(status, out, &[masters, json, pointer], |copy, out| {
                     let json = copy.text(json, FERNSEAL_INVALID_JSON)?;
                     let pointer = copy.text(pointer, FERNSEAL_INVALID_ARGUMENT)?;
-                    text(out, |out| config::get(json, pointer, &copy.masters(masters), out))
+                    text(out, |out| config::get_in_slices(json, pointer, &copy.masters(masters), &pace.clone(), out))
                 });
             }
             12 => {
@@ -551,12 +618,16 @@ impl<'a> Sequence<'a> {
                 let out = self.output_within(json.len.saturating_add(token::token_len(1)), enough);
                 let ((to, cap, len), (from, json_len), (at, at_len)) = (out.parts(), json.parts(), pointer.parts());
                 let ((source, ctx, mut rng), key) = (self.random(), master.ptr());
-                let status =
-                    unsafe { fernseal_config_seal(to, cap, len, key, from, json_len, at, at_len, now, source, ctx) };
+                let (ticks, pace) = self.ticks();
+                let tick = ticks.ptr();
+                let status = unsafe {
+                    fernseal_config_seal(to, cap, len, key, from, json_len, at, at_len, now, source, ctx, tick)
+                };
                 self.hold(status, out, &[master, json, pointer], |copy, out| {
                     let json = copy.text(json, FERNSEAL_INVALID_JSON)?;
                     let pointer = copy.text(pointer, FERNSEAL_INVALID_ARGUMENT)?;
-                    text(out, |out| config::seal(json, &[pointer], &copy.masters(master)[0], now, &mut rng, out))
+                    let (master, pace) = (&copy.masters(master)[0], pace.clone());
+                    text(out, |out| config::seal_in_slices(json, &[pointer], master, now, &mut rng, &pace, out))
                 });
             }
             13 => {
@@ -566,21 +637,27 @@ impl<'a> Sequence<'a> {
                 let out = self.output_within(json.len.saturating_add(26), enough);
                 let ((to, cap, len), (from, json_len)) = (out.parts(), json.parts());
                 let ((source, ctx, mut rng), (keys, count), key) = (self.random(), (old.ptr(), old.count()), new.ptr());
-                let status =
-                    unsafe { fernseal_config_rotate(to, cap, len, keys, count, key, from, json_len, now, source, ctx) };
+                let (ticks, pace) = self.ticks();
+                let tick = ticks.ptr();
+                let status = unsafe {
+                    fernseal_config_rotate(to, cap, len, keys, count, key, from, json_len, now, source, ctx, tick)
+                };
                 self.hold(status, out, &[old, new, json], |copy, out| {
                     let json = copy.text(json, FERNSEAL_INVALID_JSON)?;
                     let (old, new) = (copy.masters(old), copy.masters(new));
-                    text(out, |out| config::rotate(json, &old, &new[0], now, &mut rng, out))
+                    let pace = pace.clone();
+                    text(out, |out| config::rotate_in_slices(json, &old, &new[0], now, &mut rng, &pace, out))
                 });
             }
             14 => {
                 let ((_, masters), json) = (self.masters(), self.arg(Piece::Json));
                 let out = self.object(Piece::Out, size_of::<fernseal_config>());
-                let (keys, count) = (masters.ptr(), masters.count());
-                let status = unsafe { fernseal_config_read(out.mut_ptr(), keys, count, json.ptr(), json.len) };
+                let ((keys, count), (ticks, pace)) = ((masters.ptr(), masters.count()), self.ticks());
+                let status = unsafe {
+                    fernseal_config_read(out.mut_ptr(), out.len, keys, count, json.ptr(), json.len, ticks.ptr())
+                };
                 self.hold(status, Output { align: 2, ..out.into() }, &[masters, json], |copy, out| {
-                    read(copy.text(json, FERNSEAL_INVALID_JSON)?, &copy.masters(masters), out)
+                    read(copy.text(json, FERNSEAL_INVALID_JSON)?, &copy.masters(masters), &pace, out)
                 });
             }
             15 => {
@@ -598,6 +675,260 @@ impl<'a> Sequence<'a> {
                     let bytes = self.arena[range].to_vec();
                     assert!(bytes.len() < 16 || bytes.iter().any(|byte| *byte != 0));
                     self.copy.put(out, &bytes);
+                }
+            }
+            17 => {
+                let master = self.object(Piece::Masters, 64);
+                let (out, (ticks, pace)) = (self.output(9), self.ticks());
+                let (to, cap, len) = out.parts();
+                let status = unsafe { fernseal_master_key_id(to, cap, len, master.ptr(), ticks.ptr()) };
+                self.hold(status, out, &[master], |copy, out| {
+                    let mut key = [0; 32];
+                    let Some(out) = out.get_mut(..9) else { return Err(FERNSEAL_BUFFER_TOO_SMALL) };
+                    derived(&copy.masters(master)[0], KeyId::LABEL, &pace, &mut key)?;
+                    out[..8].copy_from_slice(KeyId::from_derived(&Key::from_bytes(&key)).to_string().as_bytes());
+                    Ok(8)
+                });
+            }
+            18 => {
+                let (key, salt) = (self.object(Piece::Key, 32), self.object(Piece::Plain, 16));
+                let (plain, now) = (self.arg(Piece::Plain), self.time());
+                let out = self.output(fernseal_token_seal_cap(plain.len));
+                let ((to, cap, len), (from, plain_len)) = (out.parts(), plain.parts());
+                let ((source, ctx, mut rng), (key_at, salt_at)) = (self.random(), (key.ptr(), salt.ptr()));
+                let status = unsafe {
+                    fernseal_token_seal_with(to, cap, len, key_at, salt_at, from, plain_len, now, source, ctx)
+                };
+                self.hold(status, out, &[key, salt, plain], |copy, out| {
+                    let format = Format::Salted(*copy.bytes(salt).first_chunk().expect("16 bytes"));
+                    text(out, |out| token::seal_with(&copy.key(key), &format, copy.bytes(plain), now, &mut rng, out))
+                });
+            }
+            19 => {
+                let (key, json, pointer) =
+                    (self.object(Piece::Key, 32), self.arg(Piece::Json), self.arg(Piece::SecretPointer));
+                let out = self.output_within(json.len, json.len.saturating_add(1));
+                let ((to, cap, len), (from, json_len), (at, at_len)) = (out.parts(), json.parts(), pointer.parts());
+                let status = unsafe { fernseal_config_get_with(to, cap, len, key.ptr(), from, json_len, at, at_len) };
+                self.hold(status, out, &[key, json, pointer], |copy, out| {
+                    let json = copy.text(json, FERNSEAL_INVALID_JSON)?;
+                    let pointer = copy.text(pointer, FERNSEAL_INVALID_ARGUMENT)?;
+                    text(out, |out| config::get_with(json, pointer, &copy.key(key), out))
+                });
+            }
+            20 => {
+                let (json, pointer) = (self.arg(Piece::Json), self.arg(Piece::SecretPointer));
+                let out = self.output_within(json.len, json.len.saturating_add(1));
+                let ((to, cap, len), (from, json_len), (at, at_len)) = (out.parts(), json.parts(), pointer.parts());
+                let status = unsafe { fernseal_config_find(to, cap, len, from, json_len, at, at_len) };
+                self.hold(status, out, &[json, pointer], |copy, out| {
+                    let json = copy.text(json, FERNSEAL_INVALID_JSON)?;
+                    let pointer = copy.text(pointer, FERNSEAL_INVALID_ARGUMENT)?;
+                    text(out, |out| config::find(json, pointer, out))
+                });
+            }
+            21 => {
+                let (keys, token) = (self.arg(Piece::Key), self.arg(Piece::Fernet));
+                let (now, ttl) = (self.time(), self.byte() as u64 % 32);
+                let out = self.output(fernseal_fernet_open_cap(token.len));
+                let ((to, cap, len), (from, token_len)) = (out.parts(), token.parts());
+                let count = keys.count_of(32);
+                let keys = Arg { len: count.saturating_mul(32), ..keys };
+                let status =
+                    unsafe { fernseal_fernet_open_any(to, cap, len, keys.ptr(), count, from, token_len, now, ttl) };
+                let freshness = if ttl == 0 { Freshness::Any } else { Freshness::Within { now, ttl } };
+                self.hold(status, out, &[keys, token], |copy, out| {
+                    let (keys, token) = (copy.keys(keys), copy.token(token)?);
+                    fernet::open_any(&keys, token, freshness, out).map(<[u8]>::len).map_err(of)
+                });
+            }
+            22 => {
+                let (keys, token) = (self.arg(Piece::Key), self.arg(Piece::Fernet));
+                let out = self.output(token.len.saturating_add(1));
+                let ((to, cap, len), (from, token_len)) = (out.parts(), token.parts());
+                let (count, (source, ctx, mut rng)) = (keys.count_of(32), self.random());
+                let keys = Arg { len: count.saturating_mul(32), ..keys };
+                let status =
+                    unsafe { fernseal_fernet_rotate(to, cap, len, keys.ptr(), count, from, token_len, source, ctx) };
+                self.hold(status, out, &[keys, token], |copy, out| {
+                    let (keys, token) = (copy.keys(keys), copy.token(token)?);
+                    text(out, |out| fernet::rotate(&keys, token, &mut rng, out))
+                });
+            }
+            23 => {
+                let (key, out) = (self.arg(Piece::KeyText), self.object(Piece::Out, 32));
+                let status = unsafe { fernseal_key_parse(out.mut_ptr(), key.ptr(), key.len) };
+                self.hold(status, out.into(), &[key], |copy, out| {
+                    let key = Key::from_text(copy.text(key, FERNSEAL_INVALID_KEY)?).map_err(of)?;
+                    out.copy_from_slice(key.as_bytes());
+                    Ok(32)
+                });
+            }
+            24 => {
+                let (token, out) = (self.token(), self.object(Piece::Out, 16));
+                let status = unsafe { fernseal_token_salt(out.mut_ptr(), token.ptr(), token.len) };
+                self.hold(status, out.into(), &[token], |copy, out| {
+                    out.copy_from_slice(Token::parse(copy.token(token)?).map_err(of)?.salt());
+                    Ok(16)
+                });
+            }
+            25 => {
+                let (token, out) = (self.token(), self.object(Piece::Out, 8));
+                let status = unsafe { fernseal_token_timestamp(out.mut_ptr(), token.ptr(), token.len) };
+                self.hold(status, Output { align: 8, ..out.into() }, &[token], |copy, out| {
+                    let timestamp = Token::parse(copy.token(token)?).map_err(of)?.timestamp();
+                    out.copy_from_slice(&timestamp.to_ne_bytes());
+                    Ok(8)
+                });
+            }
+            26 => {
+                let (json, offset) = (self.arg(Piece::Json), self.object(Piece::Len, 8));
+                let status = unsafe { fernseal_config_check(offset.mut_ptr(), json.ptr(), json.len) };
+                // The offset is an output after a failure too.
+                let mut at = 0;
+                let mut model = |copy: &Shadow| {
+                    let json = copy.bytes(json);
+                    let checked = match str::from_utf8(json) {
+                        Ok(json) => config::check(json),
+                        Err(error) => Err((Error::InvalidJson, error.valid_up_to())),
+                    };
+                    checked.map_err(|(error, place)| {
+                        at = place;
+                        of(error)
+                    })
+                };
+                if self.copy.is_sound(offset) && offset.at.is_multiple_of(8) && !json.overlaps(offset) {
+                    if self.copy.is_sound(json) {
+                        assert_eq!(status, model(&self.copy).err().unwrap_or(FERNSEAL_OK));
+                    } else {
+                        assert_eq!(status, FERNSEAL_INVALID_ARGUMENT);
+                    }
+                    self.copy.put(offset, &at.to_ne_bytes());
+                } else {
+                    assert_eq!(status, FERNSEAL_INVALID_ARGUMENT);
+                }
+            }
+            27 => {
+                let (text, offset) = (self.arg(Piece::Json), self.below(2048));
+                let (start, len) = (self.object(Piece::Len, 8), self.object(Piece::Out, 8));
+                let status =
+                    unsafe { fernseal_text_next(start.mut_ptr(), len.mut_ptr(), text.ptr(), text.len, offset) };
+                let is_output =
+                    |copy: &Shadow, arg: Arg| copy.is_sound(arg) && arg.at.is_multiple_of(8) && !text.overlaps(arg);
+                let mut wanted = Err(FERNSEAL_INVALID_ARGUMENT);
+                if is_output(&self.copy, start) && !len.overlaps(start) {
+                    self.copy.put(start, &[0; 8]);
+                    if is_output(&self.copy, len) {
+                        self.copy.put(len, &[0; 8]);
+                        if self.copy.is_sound(text) {
+                            let found = self.copy.text(text, FERNSEAL_MALFORMED).map(|text| {
+                                let found = any_text::tokens_from(text, offset).next()?;
+                                Some((found.span(), found.token().map(|_| ()).map_err(of)))
+                            });
+                            wanted = match found {
+                                Err(status) => Err(status),
+                                Ok(None) => Err(FERNSEAL_NOT_FOUND),
+                                Ok(Some((span, result))) => {
+                                    self.copy.put(start, &span.start.to_ne_bytes());
+                                    self.copy.put(len, &span.len().to_ne_bytes());
+                                    result
+                                }
+                            };
+                        }
+                    }
+                }
+                assert_eq!(status, wanted.err().unwrap_or(FERNSEAL_OK));
+            }
+            28 => {
+                let (masters, salts) = (self.arg(Piece::Masters), self.arg(Piece::Wild));
+                let (master_count, count) = (masters.count(), salts.count_of(16));
+                let masters = Arg { len: master_count.saturating_mul(64), ..masters };
+                let salts = Arg { len: count.saturating_mul(16), ..salts };
+                let (out, (ticks, pace)) = (self.object(Piece::Out, count.min(60) * 32), self.ticks());
+                let count_of_out = if count > 60 { return } else { count };
+                let status = unsafe {
+                    let (masters, salts) = (masters.ptr(), salts.ptr());
+                    fernseal_derive_many(out.mut_ptr(), count_of_out, masters, master_count, salts, ticks.ptr())
+                };
+                self.hold(status, out.into(), &[masters, salts], |copy, out| {
+                    let (masters, salts) = (copy.masters(masters), copy.bytes(salts).as_chunks::<16>().0);
+                    if !salts.is_empty() && masters.len() != 1 && masters.len() != salts.len() {
+                        return Err(FERNSEAL_INVALID_ARGUMENT);
+                    }
+                    let job = |(at, salt)| {
+                        let master = &masters[if masters.len() == 1 { 0 } else { at }];
+                        kdf::Job { master, salt: <[u8; 16]>::as_slice(salt), iterations: kdf::ITERATIONS }
+                    };
+                    let jobs: Vec<_> = salts.iter().enumerate().map(job).collect();
+                    let mut keys: Vec<Key> = jobs.iter().map(|_| Key::from_bytes(&[0; 32])).collect();
+                    kdf::derive_many_in_slices(&jobs, &mut keys, &pace.clone()).map_err(of)?;
+                    out.copy_from_slice(&keys.iter().flat_map(|key| *key.as_bytes()).collect::<Vec<_>>());
+                    Ok(out.len())
+                });
+            }
+            29 => {
+                let (master, salt) = (self.object(Piece::Masters, 64), self.arg(Piece::Wild));
+                let out = self.object(Piece::Out, size_of::<fernseal_derivation>());
+                let status = unsafe { fernseal_derivation_begin(out.mut_ptr(), master.ptr(), salt.ptr(), salt.len) };
+                self.hold(status, Output { align: 4, ..out.into() }, &[master, salt], |copy, out| {
+                    let derivation = Derivation::new(&copy.masters(master)[0], copy.bytes(salt), kdf::ITERATIONS);
+                    put_derivation(&derivation, out);
+                    Ok(out.len())
+                });
+            }
+            30 => {
+                let derivation = self.object(Piece::Last, size_of::<fernseal_derivation>());
+                let (left, iterations) = (self.object(Piece::Len, 4), self.byte() as u32);
+                let by_chip = self.byte() < 128;
+                let status = unsafe {
+                    let (left, derivation) = (left.mut_ptr(), derivation.mut_ptr());
+                    match by_chip {
+                        true => fernseal_derivation_advance_with(
+                            left,
+                            derivation,
+                            iterations,
+                            Some(compress),
+                            ptr::null_mut(),
+                        ),
+                        false => fernseal_derivation_advance(left, derivation, iterations),
+                    }
+                };
+                let mut wanted = FERNSEAL_INVALID_ARGUMENT;
+                let is_object = |copy: &Shadow, arg: Arg| copy.is_sound(arg) && arg.at.is_multiple_of(4);
+                if is_object(&self.copy, left) && !derivation.overlaps(left) {
+                    self.copy.put(left, &[0; 4]);
+                    if is_object(&self.copy, derivation) {
+                        let mut bytes = self.copy.bytes(derivation).to_vec();
+                        let mut model = take_derivation(&bytes);
+                        let progress = model.advance(iterations);
+                        put_derivation(&model, &mut bytes);
+                        self.copy.put(derivation, &bytes);
+                        self.copy.put(left, &progress.total.saturating_sub(progress.done).to_ne_bytes());
+                        wanted = FERNSEAL_OK;
+                    }
+                }
+                assert_eq!(status, wanted);
+            }
+            31 => {
+                let derivation = self.object(Piece::Last, size_of::<fernseal_derivation>());
+                let out = self.object(Piece::Out, 32);
+                let status = unsafe { fernseal_derivation_finish(out.mut_ptr(), derivation.mut_ptr()) };
+                let mut wiped = false;
+                self.hold(status, out.into(), &[derivation], |copy, out| {
+                    if !derivation.at.is_multiple_of(4) {
+                        return Err(FERNSEAL_INVALID_ARGUMENT);
+                    }
+                    let model = take_derivation(copy.bytes(derivation));
+                    let progress = model.progress();
+                    if progress.total == 0 || !progress.is_done() {
+                        return Err(FERNSEAL_INVALID_ARGUMENT);
+                    }
+                    out.copy_from_slice(model.finish().as_bytes());
+                    wiped = true;
+                    Ok(32)
+                });
+                if wiped {
+                    self.copy.put(derivation, &[0; size_of::<fernseal_derivation>()]);
                 }
             }
             _ => {
@@ -618,8 +949,29 @@ impl<'a> Sequence<'a> {
     }
 }
 
+/// Derives the 32 bytes of a key as core does.
+fn derived(master: &MasterKey, salt: &[u8], pace: &Countdown, out: &mut [u8]) -> Result<usize, fernseal_status> {
+    let mut key = Key::from_bytes(&[0; 32]);
+    kdf::derive_in_slices(master, salt, kdf::ITERATIONS, &pace.clone(), &mut key).map_err(of)?;
+    out.copy_from_slice(key.as_bytes());
+    Ok(32)
+}
+
+/// Returns the derivation of core that the words of a `fernseal_derivation` are.
+fn take_derivation(bytes: &[u8]) -> Derivation {
+    // SAFETY: a derivation is 34 words, of which any are valid.
+    unsafe { ptr::read_unaligned(bytes[..size_of::<Derivation>()].as_ptr().cast()) }
+}
+
+/// Writes the words of a derivation over the first bytes.
+fn put_derivation(derivation: &Derivation, bytes: &mut [u8]) {
+    // SAFETY: a derivation is 34 words, of which all bytes are initialised.
+    let words = unsafe { std::slice::from_raw_parts(ptr::from_ref(derivation).cast::<u8>(), size_of::<Derivation>()) };
+    bytes[..words.len()].copy_from_slice(words);
+}
+
 /// Models `fernseal_config_read`, field by field in the order of the header.
-fn read(json: &str, masters: &[MasterKey], out: &mut [u8]) -> Result<usize, fernseal_status> {
+fn read(json: &str, masters: &[MasterKey], pace: &Countdown, out: &mut [u8]) -> Result<usize, fernseal_status> {
     let Config { proxmox, auth, logging, .. } = Config::read(json).map_err(of)?;
     let fields = [
         (256, Some(proxmox.host)),
@@ -634,7 +986,7 @@ fn read(json: &str, masters: &[MasterKey], out: &mut [u8]) -> Result<usize, fern
     let mut at = 0;
     for (size, field) in fields {
         if let Some(field) = field
-            && field.open(masters, &mut out[at..at + size - 1]).map_err(of)?.contains('\0')
+            && field.open_in_slices(masters, pace, &mut out[at..at + size - 1]).map_err(of)?.contains('\0')
         {
             return Err(FERNSEAL_MALFORMED);
         }
