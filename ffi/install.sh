@@ -57,8 +57,11 @@ if [ "${STD:-}" = no ]; then
     build="--profile os --no-default-features --features open,seal,config,os"
     private=
     libc="-C link-arg=-lc"
-    # Random bytes by a system call of its own: the other ways of getrandom need a newer glibc.
-    export RUSTFLAGS="${RUSTFLAGS:-} --cfg getrandom_backend=\"linux_raw\""
+    # Random bytes by a system call of its own, where getrandom knows it: its other ways need a newer glibc (2.25).
+    case $target in
+        mips* | powerpc*) ;;
+        *) export RUSTFLAGS="${RUSTFLAGS:-} --cfg getrandom_backend=\"linux_raw\"" ;;
+    esac
 fi
 
 # The paths come from cargo: they depend on its configuration and on the target.

@@ -1,13 +1,13 @@
 #!/bin/sh
 # Installs the programs that the tests need besides Rust, on Debian 12 as root. It is quick if they are already
 # installed. In HOME it writes only cargo's own cache.
-#   tests/setup.sh [PART…]        without arguments: every part except mutants and deny, which take minutes to build
+#   tests/setup.sh [PART…]        without arguments: every part except mutants, deny and foreign, which take minutes
 # Prints one line for each part. The first failure ends it with exit code 1 and the log of what failed.
 # shellcheck disable=SC2086,SC2048 # lists of words
 set -eu
 cd "$(dirname "$0")/.."
-parts="tools stores takers python c go node mcu pio arm platforms deploy packages"
-on_demand="mutants deny"
+parts="tools stores takers python c go node mcu pio arm musl platforms deploy packages"
+on_demand="mutants deny foreign"
 venv=${FERNSEAL_VENV:-$PWD/target/venv}
 node=$PWD/target/node
 
@@ -17,10 +17,16 @@ stores="age pass gpg gpg-agent ansible-core"
 takers="openssh-client openssh-server postgresql-client mariadb-client python3"
 javascript="nodejs npm"
 python="python3 python3-venv"
-c="gcc g++ binutils libc6-dev make clang libclang-rt-14-dev cmake pkg-config valgrind"
+c="gcc g++ binutils libc6-dev make clang libclang-rt-14-dev cmake meson ninja-build doxygen pkg-config valgrind"
 go="golang-go"
 mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web"
 arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+# musl on this machine, and two foreign architectures: a big-endian one, and one with words of 32 bits. `foreign` has all.
+musl="musl-tools qemu-user gcc-s390x-linux-gnu libc6-dev-s390x-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"
+musl_targets="$(uname -m)-unknown-linux-musl s390x-unknown-linux-gnu armv7-unknown-linux-gnueabihf"
+foreign="gcc-i686-linux-gnu libc6-dev-i386-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross gcc-powerpc64le-linux-gnu"
+foreign="$foreign libc6-dev-ppc64el-cross gcc-mipsel-linux-gnu libc6-dev-mipsel-cross"
+foreign_targets="i686-unknown-linux-gnu riscv64gc-unknown-linux-gnu powerpc64le-unknown-linux-gnu aarch64-unknown-linux-gnu"
 platforms="aarch64-apple-darwin x86_64-unknown-freebsd x86_64-pc-windows-gnu"
 packages="debhelper lintian man-db mandoc bash-completion fish zsh rpm rpmlint shellcheck makepkg libarchive-tools fakeroot nix-bin"
 # Packages from crates.io, PyPI and npm.
@@ -120,6 +126,21 @@ part_pio() {
 }
 
 part_arm() { debian $arm; echo "arm: $(aarch64-linux-gnu-gcc -dumpfullversion), $(qemu-aarch64 --version | head -n 1)"; }
+
+# Without rustup, tests/foreign.sh skips what the compiler has no standard library for.
+part_musl() {
+    debian $musl
+    if command -v rustup >/dev/null; then quietly rustup target add $musl_targets; fi
+    echo "musl: $musl, $musl_targets"
+}
+
+part_foreign() {
+    part_musl >/dev/null
+    part_arm >/dev/null
+    debian $foreign
+    if command -v rustup >/dev/null; then quietly rustup target add $foreign_targets; fi
+    echo "foreign: $foreign, $foreign_targets"
+}
 
 # The standard libraries for the systems that tests/platforms.sh checks. Without rustup, it builds them from mcu's source.
 part_platforms() {

@@ -19,7 +19,7 @@ for tool in gcc g++ cmake pkg-config nm readelf; do
     command -v $tool >/dev/null || { echo "SKIPPED: no $tool: run tests/setup.sh c"; exit 0; }
 done
 
-rm -rf "$tree" "$bin" "$work/again" "$work/elsewhere" "$work/small"
+rm -rf "$tree" "$bin" "$work/again" "$work/elsewhere" "$work/small" "$work/examples"
 (umask 022 && mkdir -p "$bin" "$tree/opt/fernseal")
 ln -s fernseal "$tree$prefix"
 (umask 077 && DESTDIR=$tree PREFIX=$prefix LIBDIR=$libdir CARGOFLAGS=--quiet "$root/ffi/install.sh" >/dev/null)
@@ -51,6 +51,15 @@ for page in "$man"/fernseal*.3; do
     [ -L "$page" ] || [ "$(grep -c '^\.SH \(NAME\|SYNOPSIS\|DESCRIPTION\|RETURN VALUES\|SEE ALSO\)$' "$page")" = 5 ] ||
         fail "$page lacks a section"
 done
+if command -v doxygen >/dev/null; then
+    rm -rf "$root/target/doxygen"
+    (cd "$root" && doxygen ffi/Doxyfile) || fail "doxygen"
+    while read -r name; do
+        grep -q "</a></span>$name()</h2>" "$root/target/doxygen/html/fernseal_8h.html" || fail "doxygen lists no $name"
+    done <"$work/declared"
+else
+    echo "SKIPPED: no doxygen: run tests/setup.sh c"
+fi
 if command -v mandoc >/dev/null; then
     mandoc -T lint "$man"/*.3 >"$work/log" || { cat "$work/log" >&2; fail "mandoc -T lint"; }
 else
@@ -86,6 +95,19 @@ readelf -d "$work/cmake/with_static" | grep -q fernseal && fail "fernseal::stati
 opens "$work/cmake/with_static"
 "$work/cmake/with_cpp" >/dev/null || fail "with_cpp"
 echo "PASS with_cpp"
+
+# The examples for Meson and CMake.
+cp -rL "$root/ffi/examples" "$work/examples"
+if command -v meson >/dev/null; then
+    { meson setup "$work/examples/meson" "$work/examples" && meson compile -C "$work/examples/meson"; } >"$work/meson.log" 2>&1 ||
+        { cat "$work/meson.log" >&2; fail "the example for Meson"; }
+    LD_LIBRARY_PATH=$lib opens "$work/examples/meson/open"
+else
+    echo "SKIPPED: no meson: run tests/setup.sh c"
+fi
+{ cmake -S "$work/examples" -B "$work/examples/cmake" -DCMAKE_PREFIX_PATH="$tree$prefix" && cmake --build "$work/examples/cmake"; } \
+    >"$work/cmake.log" 2>&1 || { cat "$work/cmake.log" >&2; fail "the example for CMake"; }
+opens "$work/examples/cmake/open"
 
 # CMake takes it for the versions that it is compatible with: those of its ABI that are not newer.
 for wanted in 0.1 0.1.0 0.0 0.2 0.10 1.0 0.1.1; do

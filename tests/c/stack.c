@@ -10,9 +10,9 @@
 
 #define POINTER "/auth/token_value"
 #define FERNET_KEY "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
-/* In bytes: the limit for a call; for fernseal_config_check; for a call on a whole config; the needs of a thread itself; and a size that
- * is large enough for all. */
-enum { SAID = 20 * 1024, SAID_CHECK = 28 * 1024, SAID_CONFIG = 52 * 1024, THREAD = 4 * 1024, LARGE = 256 * 1024 };
+/* In bytes: the limit for a call; for fernseal_config_check; for a call on a whole config; the needs of a thread itself (its
+ * guard page, its descriptor, and the functions that start it); and a size that is large enough for all. */
+enum { SAID = 20 * 1024, SAID_CHECK = 28 * 1024, SAID_CONFIG = 52 * 1024, THREAD = 12 * 1024, LARGE = 256 * 1024 };
 /* More tokens than the library derives together. */
 enum { TOKENS = 40 };
 

@@ -1,0 +1,1 @@
+../../tests/c/open_config.c
