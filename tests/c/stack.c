@@ -61,8 +61,10 @@ static int fernet_open(void)
 }
 static int config_open(void) { return fernseal_config_open(OUT, &master, CONFIG, LEN(CONFIG), NULL); }
 static int config_open_any(void) { return fernseal_config_open_any(OUT, &master, 1, CONFIG, LEN(CONFIG), NULL); }
-static int config_get(void) { return fernseal_config_get(OUT, &master, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER),
-                                                         NULL); }
+static int config_get(void)
+{
+    return fernseal_config_get(OUT, &master, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER), NULL);
+}
 static int config_get_any(void)
 {
     return fernseal_config_get_any(OUT, &master, 1, CONFIG, LEN(CONFIG), POINTER, LEN(POINTER), NULL);
@@ -84,8 +86,8 @@ static int seal_many(void)
         size_t len;
         many[at++] = i == 0 ? '[' : ',';
         many[at++] = '"';
-        if (fernseal_token_seal(many + at, sizeof many - at - 2, &len, &master, PLAIN, NOW, RANDOM,
-                                NULL) != FERNSEAL_OK)
+        if (fernseal_token_seal(many + at, sizeof many - at - 2, &len, &master, PLAIN, NOW, RANDOM, NULL) !=
+            FERNSEAL_OK)
             return FERNSEAL_INTERNAL;
         at += len;
         many[at++] = '"';
@@ -110,8 +112,10 @@ static int config_rotate_many(void)
     return fernseal_config_rotate(sealed, sizeof sealed, &out_len, &master, 1, &master, many, many_len, NOW, RANDOM,
                                   NULL);
 }
-static int config_read(void) { return fernseal_config_read(&config, sizeof config, &master, 1, CONFIG, LEN(CONFIG),
-                                                           NULL); }
+static int config_read(void)
+{
+    return fernseal_config_read(&config, sizeof config, &master, 1, CONFIG, LEN(CONFIG), NULL);
+}
 static int random_os(void) { return fernseal_random_os(NULL, (uint8_t *)out, sizeof out); }
 
 static const struct call {

@@ -1,5 +1,4 @@
-/* Checks constant time with valgrind: opens,
-    fails to open and seals while every secret is marked as undefined. Valgrind
+/* Checks constant time with valgrind: opens, fails to open and seals while every secret is marked as undefined. Valgrind
    then reports each branch and each address that depends on a secret. run.py runs this program and compares the reports
    with its list of exceptions.
 
@@ -84,8 +83,7 @@ static int fernet(void) {
     char text[sizeof TEXT - 1];
     memcpy(text, TEXT, sizeof text);
     SECRET(text);
-    return is(fernseal_fernet_open(out, sizeof out, &out_len, text, sizeof text, TOKEN, sizeof TOKEN - 1, 499162800,
-                                   60),
+    return is(fernseal_fernet_open(out, sizeof out, &out_len, text, sizeof text, TOKEN, sizeof TOKEN - 1, 499162800, 60),
               FERNSEAL_OK);
 }
 
@@ -93,8 +91,8 @@ static int config(void) {
     char json[1024];
     int len = snprintf(json, sizeof json, "{\"auth\": {\"token_value\": \"%.*s\"}}", (int)token_len, token);
     SECRET(master);
-    return is(fernseal_config_get((char *)out, sizeof out, &out_len, &master, json, (size_t)len, "/auth/token_value",
-                                  17, NULL),
+    return is(fernseal_config_get((char *)out, sizeof out, &out_len, &master, json, (size_t)len, "/auth/token_value", 17,
+                                  NULL),
               FERNSEAL_OK);
 }
 
@@ -116,8 +114,7 @@ static int leaky(void) {
 
 int main(int argc, char **argv) {
     static const struct { const char *name; int (*run)(void); } operations[] = {
-        {"parse", parse}, {"derive", derive}, {"seal", seal},     {"open", open_good}, {"open_wrong_key",
-            open_wrong_key},
+        {"parse", parse}, {"derive", derive}, {"seal", seal},     {"open", open_good}, {"open_wrong_key", open_wrong_key},
         {"fernet", fernet}, {"config", config}, {"config_open", config_open}, {"leaky", leaky},
     };
     for (size_t i = 0; argc == 2 && i < sizeof operations / sizeof *operations; i++) {

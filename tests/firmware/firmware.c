@@ -1,6 +1,5 @@
 /* The acceptance test of the firmware library: without an operating system, it opens and seals real tokens and a whole
- * config. It prints PASS or FAIL for each test, with the stack that the test took,
-     and exits with the number of failures.
+ * config. It prints PASS or FAIL for each test, with the stack that the test took, and exits with the number of failures.
  * All buffers are static, so that it measures only the stack of the library. */
 #include <stddef.h>
 #include <stdint.h>
@@ -55,8 +54,7 @@ static int no_random(void *ctx, uint8_t *buf, size_t count)
     return -1;
 }
 
-/* Tick functions,
-    in which a product feeds its watchdog. The first one counts; the second one cancels at the third tick. */
+/* Tick functions, in which a product feeds its watchdog. The first one counts; the second one cancels at the third tick. */
 static int count_ticks(void *ctx)
 {
     ++*(uint32_t *)ctx;
@@ -86,14 +84,14 @@ static int refuses_a_master_key_without_its_padding(void)
 
 static int opens_a_salted_token(void)
 {
-    return fernseal_token_open(plain, sizeof plain, &len, &master, SALTED, LEN(SALTED),
-                               NULL) == FERNSEAL_OK && is_secret();
+    return fernseal_token_open(plain, sizeof plain, &len, &master, SALTED, LEN(SALTED), NULL) == FERNSEAL_OK &&
+           is_secret();
 }
 
 static int opens_a_legacy_token(void)
 {
-    return fernseal_token_open(plain, sizeof plain, &len, &master, LEGACY, LEN(LEGACY),
-                               NULL) == FERNSEAL_OK && is_secret();
+    return fernseal_token_open(plain, sizeof plain, &len, &master, LEGACY, LEN(LEGACY), NULL) == FERNSEAL_OK &&
+           is_secret();
 }
 
 static int derives_a_key_and_ticks(void)

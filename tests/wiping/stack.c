@@ -1,6 +1,5 @@
 /* Checks that the C functions leave nothing on the stack. Each runs on its own stack, which is then searched for the
-   master key, its text,
-       the keys derived from it and the secret: no eight bytes of any of them may occur. After a failure
+   master key, its text, the keys derived from it and the secret: no eight bytes of any of them may occur. After a failure
    the caller's buffer is searched too. `--leave` copies the secret to the stack on purpose, which must be detected. */
 #define _GNU_SOURCE
 #include <fernseal.h>
@@ -17,9 +16,10 @@ static const char PLAIN[] = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
 static const char POINTER[] = "/auth/token_value";
 
 static fernseal_master_key master, other, parsed;
-static fernseal_key key, derived;
+static fernseal_key key, derived, fernet_key;
 static char token[FERNSEAL_TOKEN_SEAL_CAP(sizeof PLAIN)], json[1024], out[4096];
-static size_t token_len, json_len, out_len;
+static char fernet[256];
+static size_t token_len, fernet_len, json_len, out_len;
 
 static int is(fernseal_status status, fernseal_status expected) { return status == expected; }
 #define OUT out, sizeof out, &out_len
@@ -33,14 +33,13 @@ static int cancel(void) {
     return is(fernseal_derive(&derived, &master, token, token_len, &tick), FERNSEAL_CANCELLED);
 }
 static int seal(void) {
-    return is(fernseal_token_seal(OUT, &master, (const uint8_t *)PLAIN, sizeof PLAIN - 1, 1700000000,
-                                  fernseal_random_os,
+    return is(fernseal_token_seal(OUT, &master, (const uint8_t *)PLAIN, sizeof PLAIN - 1, 1700000000, fernseal_random_os,
                                   NULL, NULL), FERNSEAL_OK);
 }
 static int fail_random(void *ctx, uint8_t *buf, size_t len) { (void)ctx; (void)buf; (void)len; return 1; }
 static int seal_fails(void) {
-    return is(fernseal_token_seal(OUT, &master, (const uint8_t *)PLAIN, sizeof PLAIN - 1, 1700000000, fail_random,
-                                  NULL, NULL),
+    return is(fernseal_token_seal(OUT, &master, (const uint8_t *)PLAIN, sizeof PLAIN - 1, 1700000000, fail_random, NULL,
+                                  NULL),
               FERNSEAL_RANDOM_FAILED);
 }
 static int open_token(void) { return is(fernseal_token_open(BYTES, &master, token, token_len, NULL), FERNSEAL_OK); }
@@ -48,8 +47,7 @@ static int derive_in_slices(void) {
     static fernseal_derivation derivation;
     uint8_t salt[FERNSEAL_SALT_LEN];
     uint32_t left;
-    if (fernseal_token_salt(salt, token, token_len) || fernseal_derivation_begin(&derivation, &master, salt,
-                                                                                 sizeof salt)) return 0;
+    if (fernseal_token_salt(salt, token, token_len) || fernseal_derivation_begin(&derivation, &master, salt, sizeof salt)) return 0;
     do {
         if (fernseal_derivation_advance(&left, &derivation, 60000)) return 0;
     } while (left > 0);
@@ -57,18 +55,31 @@ static int derive_in_slices(void) {
 }
 static int seal_with(void) {
     uint8_t salt[FERNSEAL_SALT_LEN] = {0};
-    return is(fernseal_token_seal_with(out, sizeof out, &out_len, &key, salt, (const uint8_t *)PLAIN,
-                                       sizeof PLAIN - 1, 1,
+    return is(fernseal_token_seal_with(out, sizeof out, &out_len, &key, salt, (const uint8_t *)PLAIN, sizeof PLAIN - 1, 1,
                                        fernseal_random_os, NULL), FERNSEAL_OK);
 }
 static int get_with(void) {
-    return is(fernseal_config_get_with((char *)out, sizeof out, &out_len, &key, json, json_len, "/auth/token_value",
-                                       17),
+    return is(fernseal_config_get_with((char *)out, sizeof out, &out_len, &key, json, json_len, "/auth/token_value", 17),
               FERNSEAL_OK);
 }
 static int open_with(void) { return is(fernseal_token_open_with(BYTES, &key, token, token_len), FERNSEAL_OK); }
-static int wrong_key(void) { return is(fernseal_token_open(BYTES, &other, token, token_len, NULL),
-                                       FERNSEAL_UNAUTHENTIC); }
+static int wrong_key(void) {
+    return is(fernseal_token_open(BYTES, &other, token, token_len, NULL), FERNSEAL_UNAUTHENTIC);
+}
+static int derive_many(void) {
+    static fernseal_key keys[2];
+    uint8_t salts[2 * FERNSEAL_SALT_LEN] = {0};
+    int done = !fernseal_token_salt(salts, token, token_len) &&
+               is(fernseal_derive_many(keys, 2, &master, 1, salts, NULL), FERNSEAL_OK) &&
+               !memcmp(&keys[0], &key, sizeof key);
+    fernseal_wipe(keys, sizeof keys);
+    return done;
+}
+static int fernet_keys(void) {
+    return !fernseal_fernet_rotate(out, sizeof out, &out_len, &fernet_key, 1, fernet, fernet_len, fernseal_random_os,
+                                   NULL) &&
+           is(fernseal_fernet_open_any(BYTES, &fernet_key, 1, fernet, fernet_len, 0, 0), FERNSEAL_OK);
+}
 static int too_small(void) {
     return is(fernseal_token_open((uint8_t *)out, sizeof PLAIN - 2, &out_len, &master, token, token_len, NULL),
               FERNSEAL_BUFFER_TOO_SMALL);
@@ -80,8 +91,9 @@ static int tampered(void) {
     fernseal_status status = fernseal_token_open(BYTES, &master, broken, token_len, NULL);
     return is(status, FERNSEAL_UNAUTHENTIC) || is(status, FERNSEAL_MALFORMED);
 }
-static int get(void) { return is(fernseal_config_get(OUT, &master, json, json_len, POINTER, sizeof POINTER - 1,
-                                                     NULL), FERNSEAL_OK); }
+static int get(void) {
+    return is(fernseal_config_get(OUT, &master, json, json_len, POINTER, sizeof POINTER - 1, NULL), FERNSEAL_OK);
+}
 static int open_config(void) { return is(fernseal_config_open(OUT, &master, json, json_len, NULL), FERNSEAL_OK); }
 static int rotate(void) {
     return is(fernseal_config_rotate(OUT, &master, 1, &other, json, json_len, 1700000000, fernseal_random_os, NULL,
@@ -133,7 +145,7 @@ int main(int argc, char **argv) {
         {"token_open_with", open_with, 0}, {"token_open, wrong key", wrong_key, 1},
         {"token_open, tampered", tampered, 1}, {"token_open, buffer too small", too_small, 1},
         {"config_get", get, 0},            {"config_open", open_config, 0},
-        {"derivation", derive_in_slices, 0},
+        {"derivation", derive_in_slices, 0}, {"derive_many", derive_many, 0}, {"fernet keys", fernet_keys, 0},
         {"token_seal_with", seal_with, 0}, {"config_get_with", get_with, 0},
         {"config_rotate", rotate, 0},      {"a copy left on purpose", leave, 0},
     };
@@ -142,11 +154,13 @@ int main(int argc, char **argv) {
     if (!parse() || fernseal_master_key_parse(&master, KEY_TEXT, sizeof KEY_TEXT - 1) ||
         fernseal_master_key_parse(&other, OTHER_TEXT, sizeof OTHER_TEXT - 1) || !seal()) return 2;
     memcpy(token, out, token_len = out_len);
-    if (fernseal_derive(&key, &master, token, token_len, NULL)) return 2;
+    if (fernseal_derive(&key, &master, token, token_len, NULL) ||
+        fernseal_key_parse(&fernet_key, KEY_TEXT, sizeof KEY_TEXT - 1) ||
+        fernseal_fernet_seal(fernet, sizeof fernet, &fernet_len, KEY_TEXT, sizeof KEY_TEXT - 1, (const uint8_t *)PLAIN,
+                             sizeof PLAIN - 1, 1, fernseal_random_os, NULL)) return 2;
     json_len = (size_t)snprintf(json, sizeof json, "{\"auth\": {\"token_value\": \"%s\"}}", token);
 
-    for (size_t i = argc > 1 && strcmp(argv[1],
-                                       "--leave") == 0 ? count - 1 : 0; i < (argc > 1 ? count : count - 1); i++) {
+    for (size_t i = argc > 1 && strcmp(argv[1], "--leave") == 0 ? count - 1 : 0; i < (argc > 1 ? count : count - 1); i++) {
         pthread_attr_t attributes;
         pthread_t thread;
         void *done = NULL;
@@ -164,8 +178,7 @@ int main(int argc, char **argv) {
             left = 1;
         }
         left |= search(operations[i].name, "on the stack", stack, STACK);
-        if (operations[i].fails) left |= search(operations[i].name, "in the caller's buffer", (const uint8_t *)out,
-                                                sizeof out);
+        if (operations[i].fails) left |= search(operations[i].name, "in the caller's buffer", (const uint8_t *)out, sizeof out);
         free(stack);
     }
     if (!left) printf("%zu operations left nothing on the stack, nor in a buffer after a failure\n", count - 1);
