@@ -64,6 +64,9 @@ if [ "${STD:-}" = no ]; then
     esac
 fi
 
+# For musl, Rust makes a shared library only if it does not link libc statically.
+case $target in *-musl*) export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=-crt-static" ;; esac
+
 # The paths come from cargo: they depend on its configuration and on the target.
 #
 # Each symbol gets the SONAME as its version, so that one process can load libraries of two ABIs. Only GNU ld does this beside

@@ -18,7 +18,7 @@ use fernseal::*;
 use fernseal_core::config::{self, Config};
 use fernseal_core::fernet::{self, Freshness};
 use fernseal_core::kdf::{self, Derivation, Pace};
-use fernseal_core::token::{self, Format, Token};
+use fernseal_core::token::{self, Cost, Format, Token};
 use fernseal_core::{Error, Key, KeyId, MasterKey, text as any_text};
 use libfuzzer_sys::fuzz_target;
 use rand_core::TryRng;
@@ -768,7 +768,7 @@ impl<'a> Sequence<'a> {
                 let (token, out) = (self.token(), self.object(Piece::Out, 16));
                 let status = unsafe { fernseal_token_salt(out.mut_ptr(), token.ptr(), token.len) };
                 self.hold(status, out.into(), &[token], |copy, out| {
-                    out.copy_from_slice(Token::parse(copy.token(token)?).map_err(of)?.salt());
+                    out.copy_from_slice(Token::parse(copy.token(token)?).map_err(of)?.key_params().salt);
                     Ok(16)
                 });
             }
@@ -857,7 +857,7 @@ impl<'a> Sequence<'a> {
                     }
                     let job = |(at, salt)| {
                         let master = &masters[if masters.len() == 1 { 0 } else { at }];
-                        kdf::Job { master, salt: <[u8; 16]>::as_slice(salt), iterations: kdf::ITERATIONS }
+                        kdf::Job { master, salt: <[u8; 16]>::as_slice(salt), iterations: Cost::Standard.iterations() }
                     };
                     let jobs: Vec<_> = salts.iter().enumerate().map(job).collect();
                     let mut keys: Vec<Key> = jobs.iter().map(|_| Key::from_bytes(&[0; 32])).collect();
@@ -871,7 +871,7 @@ impl<'a> Sequence<'a> {
                 let out = self.object(Piece::Out, size_of::<fernseal_derivation>());
                 let status = unsafe { fernseal_derivation_begin(out.mut_ptr(), master.ptr(), salt.ptr(), salt.len) };
                 self.hold(status, Output { align: 4, ..out.into() }, &[master, salt], |copy, out| {
-                    let derivation = Derivation::new(&copy.masters(master)[0], copy.bytes(salt), kdf::ITERATIONS);
+                    let derivation = Derivation::new(&copy.masters(master)[0], copy.bytes(salt), Cost::Standard.iterations());
                     put_derivation(&derivation, out);
                     Ok(out.len())
                 });
@@ -952,7 +952,7 @@ impl<'a> Sequence<'a> {
 /// Derives the 32 bytes of a key as core does.
 fn derived(master: &MasterKey, salt: &[u8], pace: &Countdown, out: &mut [u8]) -> Result<usize, fernseal_status> {
     let mut key = Key::from_bytes(&[0; 32]);
-    kdf::derive_in_slices(master, salt, kdf::ITERATIONS, &pace.clone(), &mut key).map_err(of)?;
+    kdf::derive_in_slices(master, salt, Cost::Standard.iterations(), &pace.clone(), &mut key).map_err(of)?;
     out.copy_from_slice(key.as_bytes());
     Ok(32)
 }
