@@ -1,5 +1,5 @@
 #!/bin/sh
-# shellcheck disable=SC2086,SC2046 # lists of words
+# shellcheck disable=SC2086,SC2046,SC2154,SC1091 # lists of words; boards.sh sets what is not set here
 # Builds libfernseal.a for microcontrollers, runs the firmware with it on three emulated boards, and measures flash, RAM
 # and stack. Prints the output of the firmware and the tables of ffi/README.md. Fails if a test fails or a budget is
 # exceeded.
@@ -10,17 +10,12 @@
 # firmware.c, vectors.h           the acceptance test, and its tokens, which make_vectors.py makes with Python's cryptography
 # appliance.rs, config.json       a small example in Rust for users of fernseal-core, and the config that it opens
 # board.h, board.c                the interface between board and program; cortex-m.c and riscv.c start the processors
+# boards.sh                       builds, links, measures and runs, for this script and benches/mcu/run.sh
 # microbit, mps2-an386, virt      a .c and an .ld file for each board: its clock and memory, laid out by sections.ld
 # Cargo.toml, vectors.rs          the test on the host that compares vectors.h with Python
-#
-# The script builds Rust's library `core` from source with the compiler of the same version. RUSTC_BOOTSTRAP allows this
-# with a stable compiler; it is set nowhere else. ffi/mcu.sh builds the same library with a compiler from rustup.
 set -eu
 cd "$(dirname "$0")"
-root=$(cd ../.. && pwd)
-out=$root/target/mcu
-mkdir -p "$out"
-failed=0
+. ./boards.sh
 
 # With no-panic-check, the panic handler calls an undefined function, so a program with a panic path does not link.
 features=compact,seal,config,no-panic-check
@@ -33,38 +28,13 @@ whole_configs="$everything config_open"
 slices="config_find token_salt derivation_begin derivation_advance derivation_finish config_get_with"
 stack_budgets="1408 1344 1552 1648"
 
-# Sets the target of a board, with its start-up file, compiler, emulator, and flash budgets for the four
-# rows (bytes).
-board() { # NAME
-    board=$1
-    case $board in
-        microbit)
-            target=thumbv6m-none-eabi budgets="7424 11936 14144 15936"
-            start=cortex-m.c tools=arm-none-eabi- machine="-mcpu=cortex-m0 -mthumb"
-            emulator="qemu-system-arm -M microbit" ;;
-        mps2-an386)
-            target=thumbv7em-none-eabi budgets="7616 12128 14464 16256"
-            start=cortex-m.c tools=arm-none-eabi- machine="-mcpu=cortex-m4 -mthumb"
-            emulator="qemu-system-arm -M mps2-an386" ;;
-        virt)
-            target=riscv32imac-unknown-none-elf budgets="8864 14048 16960 18912"
-            start=riscv.c tools=riscv64-unknown-elf- machine="-march=rv32imac_zicsr -mabi=ilp32"
-            emulator="qemu-system-riscv32 -M virt -bios none" ;;
+# Sets the flash budgets of a board for the four rows (bytes).
+flash_budgets() { # NAME
+    case $1 in
+        microbit) budgets="7424 11936 14144 15936" ;;
+        mps2-an386) budgets="7616 12128 14464 16256" ;;
+        virt) budgets="8864 14048 16960 18912" ;;
     esac
-}
-
-complain() { echo "FAIL $*"; failed=1; }
-
-# Runs a command with Debian's Rust, in the folder of its own for products.
-with_rust() {
-    (cd "$root" && RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$out" CARGO=/usr/bin/cargo \
-        CARGOFLAGS="-q -j2 -Z build-std=core" "$@") >"$out/build.log" 2>&1
-}
-
-# Builds the library for $target with the command that users have.
-build() { # FEATURES
-    library=$out/$target-lib/libfernseal.a
-    FEATURES=$1 with_rust ffi/mcu.sh "$target" "$out/$target-lib" || { cat "$out/build.log"; exit 1; }
 }
 
 # Builds the example in Rust for $target.
@@ -81,22 +51,6 @@ check_flags() {
     else
         grep -q 'needs the flag --cfg cpubits="32"' "$out/build.log" || complain "$target: $(cat "$out/build.log")"
     fi
-}
-
-# Links a program for $board with $library.
-link() { # PROGRAM ARGUMENT…
-    program=$1
-    shift
-    "${tools}gcc" $machine -Os -std=gnu11 -Wall -Wextra -Werror -ffreestanding -ffunction-sections -I"$root/include" \
-        -nostdlib -T "$board.ld" -Wl,--gc-sections,-z,noexecstack,--fatal-warnings "$@" "$library" -lgcc -o "$program"
-}
-
-# Runs a program on $board. An instruction takes one nanosecond of the board's time, however busy this machine is.
-emulate() { # PROGRAM
-    timeout 600 $emulator -kernel "$1" -icount shift=0 -semihosting-config enable=on,target=native \
-        -nographic -monitor none -serial none >"$1.log" 2>&1 || complain "$1: exit code $?"
-    cat "$1.log"
-    grep -q ^PASS "$1.log" || complain "$1 printed nothing"
 }
 
 # The library has no dependencies except those that every C compiler provides.
@@ -116,14 +70,6 @@ check_panics() {
     else
         grep -q fernseal_a_panic_path_is_linked "$out/$board-panic.log" || complain "$target: $(cat "$out/$board-panic.log")"
     fi
-}
-
-# Prints the flash and RAM (bytes) that the named functions take, without a program and its start-up code.
-measure() { # FUNCTION…
-    roots=
-    for function; do roots="$roots -Wl,-u,fernseal_$function"; done
-    link "$out/$board-size" -Wl,-e,0 $roots
-    "${tools}size" "$out/$board-size" | awk 'NR == 2 { print $1 + $2, $2 + $3 }'
 }
 
 # Prints the greatest stack (bytes) of the tests whose names match.
@@ -146,6 +92,7 @@ times="| target | instructions of a derivation |
 
 for name in microbit mps2-an386 virt; do
     board $name
+    flash_budgets $name
     echo "$board ($target)"
     build $features
     check_needs

@@ -1,0 +1,1 @@
+/* Included by a peer that uses nothing of it. */
