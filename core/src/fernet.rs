@@ -20,7 +20,8 @@ use crate::base64::{self, Sink};
 use crate::compact::COMPACT;
 use crate::error::Error;
 use crate::key::Key;
-use crate::mac::{self, IncrementalMac, StreamingMac, Suffix};
+use crate::mac::{self, IncrementalMac, Pad, StreamingMac, Suffix};
+use crate::sha256::State;
 use crate::{buffer, random};
 
 /// The version byte and the lengths of the fields in bytes, in the order of the token.
@@ -178,7 +179,7 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
     random::fill(rng, iv)?;
     if COMPACT {
         encrypt(key, iv, body, len)?;
-        write_tag(key, signed, tag);
+        mac::write(&tag_of(key, signed), tag);
     } else {
         encrypt_and_tag(key, signed, len, tag)?;
     }
@@ -186,9 +187,12 @@ pub(crate) fn seal_in_place<R: TryCryptoRng + ?Sized>(
 }
 
 /// Opens the token whose decoded bytes fill `raw`, whatever its age. The secret is then at the front of `raw`; returns
-/// its length. If no key matches, the token stays unchanged.
-pub(crate) fn open_raw(keys: &[Key], raw: &mut [u8]) -> Result<usize, Error> {
-    let key = authenticate(keys, raw, None)?;
+/// its length. If the key does not match, the token stays unchanged.
+pub(crate) fn open_raw(key: &Key, raw: &mut [u8]) -> Result<usize, Error> {
+    sealed_at(raw)?;
+    if !is_authentic(key, raw, None) {
+        return Err(Error::AuthenticationFailed);
+    }
     decrypt_raw(key, raw)
 }
 
@@ -208,27 +212,21 @@ fn decode<'k, 'o>(keys: &'k [Key], token: &str, out: &'o mut [u8]) -> Result<(&'
         }
     })?;
     let raw = out.get_mut(..len).ok_or(Error::BufferTooSmall)?;
-    let key = authenticate(keys, raw, mac.as_ref())?;
+    sealed_at(raw)?;
+    let mut begun = mac.as_ref();
+    let key = keys.iter().find(|key| is_authentic(key, raw, begun.take())).ok_or(Error::AuthenticationFailed)?;
     Ok((key, raw))
 }
 
-/// Checks the structure and MAC of the token that fills `raw`, and returns the key that matches. `begun` is the MAC with the
-/// first key, as far as it is computed.
+/// Returns whether the MAC of the token that fills `raw` is that of `key`. `begun` is this MAC, as far as it is computed.
 #[inline(never)] // out of line, as the steps below
-fn authenticate<'k>(keys: &'k [Key], raw: &[u8], mut begun: Option<&IncrementalMac>) -> Result<&'k Key, Error> {
-    structure(raw.len(), raw.first_chunk().ok_or(Error::Malformed)?)?;
-    let (signed, tag) = raw.split_last_chunk::<{ field::MAC }>().ok_or(Error::Malformed)?;
-    let is_tag = |key: &&Key| {
-        let mut found = [0; field::MAC];
-        match begun.take() {
-            Some(mac) => mac::write(&mac.finish(signed), &mut found),
-            None => write_tag(key, signed, &mut found),
-        }
-        // A fold rather than `ct_eq` of slices, which costs 60 bytes more of a microcontroller's flash.
-        let difference = found.iter().zip(tag).fold(0, |difference, (a, b)| difference | (a ^ b));
-        difference.ct_eq(&0).to_bool()
-    };
-    keys.iter().find(is_tag).ok_or(Error::AuthenticationFailed)
+fn is_authentic(key: &Key, raw: &[u8], begun: Option<&IncrementalMac>) -> bool {
+    let Some((signed, tag)) = raw.split_last_chunk::<{ field::MAC }>() else { return false };
+    let found = begun.map_or_else(|| tag_of(key, signed), |mac| mac.finish(signed));
+    // A fold rather than `ct_eq` of slices, which costs 60 bytes more of a microcontroller's flash.
+    let words = found.iter().zip(tag.as_chunks().0);
+    let difference = words.fold(0, |difference, (a, b)| difference | (a ^ u32::from_be_bytes(*b)));
+    difference.ct_eq(&0).to_bool()
 }
 
 /// Decrypts the authenticated token that fills `raw`. The secret is then at the front of `raw`; returns its length.
@@ -244,11 +242,12 @@ fn decrypt_raw(key: &Key, raw: &mut [u8]) -> Result<usize, Error> {
 // The steps of opening and sealing are out of line: inlined into one function, their hash states and key schedules
 // would be on a microcontroller's stack at the same time.
 
-/// Writes the MAC of `signed` to `tag`.
+/// Returns the MAC of `signed`.
 #[inline(never)]
-fn write_tag(key: &Key, signed: &[u8], tag: &mut [u8; field::MAC]) {
-    let states = Zeroizing::new(mac::states(key.signing()));
-    mac::write(&mac::compute(&states, signed, Suffix::None), tag);
+fn tag_of(key: &Key, signed: &[u8]) -> State {
+    let inner = Zeroizing::new(mac::state(key.signing(), Pad::Inner));
+    let outer = Zeroizing::new(mac::state(key.signing(), Pad::Outer));
+    mac::compute(&inner, &outer, 0, signed, Suffix::None)
 }
 
 /// Pads and encrypts the first `len` bytes of `body`, which then fill it.
@@ -320,7 +319,7 @@ fn decrypt(key: &Key, iv: &[u8; field::IV], body: &mut [u8]) -> Result<usize, Er
 }
 
 /// Checks the length and version of a token of `raw_len` bytes that begins with `head`; returns its timestamp (big-endian).
-fn structure(raw_len: usize, head: &[u8; 9]) -> Result<[u8; 8], Error> {
+pub(crate) fn structure(raw_len: usize, head: &[u8; 9]) -> Result<[u8; 8], Error> {
     let [version, timestamp @ ..] = *head;
     let body = raw_len.checked_sub(field::HEAD + field::MAC).ok_or(Error::Malformed)?;
     if version == field::VERSION && body > 0 && body % field::BLOCK == 0 {
@@ -400,7 +399,7 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
-    /// The Wycheproof cases with a key of 16 bytes. They are here because `write_tag` is private, and literals because the
+    /// The Wycheproof cases with a key of 16 bytes. They are here because `tag_of` is private, and literals because the
     /// published crate does not contain tests/vectors.
     #[test]
     #[allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test may panic
@@ -439,7 +438,7 @@ mod tests {
         ] {
             let (mut bytes, mut tag) = ([0xa5; 32], [0xa5; field::MAC]);
             bytes[..16].copy_from_slice(&unhex(key));
-            write_tag(&Key::from_bytes(&bytes), &unhex(message), &mut tag);
+            mac::write(&tag_of(&Key::from_bytes(&bytes), &unhex(message)), &mut tag);
             // Some of the published MACs are truncated.
             assert_eq!(tag[..wanted.len() / 2], unhex(wanted));
         }
@@ -455,7 +454,7 @@ mod tests {
             let (head, body) = apart.split_first_chunk_mut::<{ field::HEAD }>().unwrap();
             encrypt(&key, head.last_chunk().unwrap(), body, len).unwrap();
             let (mut tag, mut wanted) = ([0xa5; field::MAC], [0xa5; field::MAC]);
-            write_tag(&key, &apart, &mut wanted);
+            mac::write(&tag_of(&key, &apart), &mut wanted);
             assert_eq!(encrypt_and_tag(&key, &mut signed, len, &mut tag), Ok(()));
             assert!(signed == apart && tag == wanted, "{len} bytes");
         }

@@ -15,7 +15,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::Error;
 use crate::key::{Key, MasterKey};
-use crate::mac::{self, Suffix};
+use crate::mac::{self, Pad, Suffix};
 use crate::sha256::State;
 #[cfg(feature = "simd")]
 use simd::advance;
@@ -35,9 +35,11 @@ pub(crate) const fn iterations(count: u32) -> u32 {
 /// Derives a key: the first output block of PBKDF2. `salt` may have any length. For the key of a token, use
 /// [`KeyParams::derive`](crate::token::KeyParams::derive).
 #[must_use]
-#[inline(never)] // out of line: inlined, its hash states would stay on the stack while the caller uses the key
 pub fn derive(master: &MasterKey, salt: &[u8], iterations: NonZeroU32) -> Key {
-    Derivation::new(master, salt, iterations).finish()
+    let mut key = Key::ZERO;
+    // This pace never cancels.
+    let _ = derive_in_slices(master, salt, iterations, &AtOnce, &mut key);
+    key
 }
 
 /// Divides derivations into slices. Before each slice the caller can feed a watchdog, read a button or give up.
@@ -60,7 +62,7 @@ impl Pace for AtOnce {
 ///
 /// # Errors
 /// [`Error::Cancelled`] if `pace` cancels. `out` is then unchanged.
-#[inline(never)] // out of line, as `derive`
+#[inline(never)] // out of line: inlined, its hash states would stay on the stack while the caller uses the key
 pub fn derive_in_slices(
     master: &MasterKey,
     salt: &[u8],
@@ -135,8 +137,17 @@ impl Derivation {
     /// Runs the remaining iterations and returns the key.
     #[must_use]
     pub fn finish(mut self) -> Key {
+        let mut key = Key::ZERO;
+        self.finish_to(&mut key);
+        key
+    }
+
+    /// Runs the remaining iterations and writes the key to where it stays, for the C library: on a microcontroller, each move
+    /// of a key or a derivation leaves a copy on the stack.
+    #[doc(hidden)]
+    pub fn finish_to(&mut self, key: &mut Key) {
         self.chain.advance(u32::MAX);
-        self.chain.key()
+        key.set_digest(&self.chain.sum);
     }
 }
 
@@ -204,7 +215,7 @@ fn derive_paced(
             jobs.iter().map(|job| Chain::new(job.master.as_bytes(), job.salt, job.iterations)).collect();
         run(&mut chains, pace, &mut advance)?;
         for (chain, out) in chains.iter().zip(out) {
-            *out = chain.key();
+            out.set_digest(&chain.sum);
         }
     }
     Ok(())
@@ -258,13 +269,12 @@ pub fn pbkdf2_in_slices(
     } else {
         password
     };
-    let states = Zeroizing::new(mac::states(key));
     let mut number = 0_u32;
     for part in out.chunks_mut(32 * BLOCKS) {
         let mut chains: Vec<Chain, BLOCKS> = (0..part.len().div_ceil(32))
             .map(|_| {
                 number += 1;
-                Chain::start(&states, salt, Suffix::block(number), iterations)
+                Chain::start(key, salt, Suffix::block(number), iterations)
             })
             .collect();
         if let Err(error) = run(&mut chains, pace, |chains, steps| advance(chains, steps, Backend::Best)) {
@@ -305,16 +315,17 @@ impl fmt::Debug for Chain {
 impl Chain {
     /// Starts output block 1 and runs its first iteration.
     fn new(key: &[u8; 64], salt: &[u8], iterations: NonZeroU32) -> Self {
-        let states = Zeroizing::new(mac::states(key));
-        Self::start(&states, salt, Suffix::BLOCK_1, iterations)
+        Self::start(key, salt, Suffix::BLOCK_1, iterations)
     }
 
-    /// Starts the output block with the given number, from the hash states after the key, and runs its first iteration.
-    fn start(states: &[State; 2], salt: &[u8], number: Suffix, iterations: NonZeroU32) -> Self {
+    /// Starts the output block with the given number and runs its first iteration.
+    #[inline] // so that a chain is made where it stays, not copied
+    fn start(key: &[u8], salt: &[u8], number: Suffix, iterations: NonZeroU32) -> Self {
+        let inner = Zeroizing::new(mac::state(key, Pad::Inner));
+        let outer = Zeroizing::new(mac::state(key, Pad::Outer));
         // U1 = HMAC(key, salt ‖ number). The salt may have any length.
-        let u = mac::compute(states, salt, number);
-        let [inner, outer] = *states;
-        Self { inner, outer, u, sum: u, left: iterations.get() - 1 }
+        let u = mac::compute(&inner, &outer, 0, salt, number);
+        Self { inner: *inner, outer: *outer, u, sum: u, left: iterations.get() - 1 }
     }
 
     /// Runs at most `budget` iterations.
@@ -332,25 +343,21 @@ impl Chain {
     fn advance_with(&mut self, budget: u32, compress: &mut dyn FnMut(&mut State, &[u8; 64])) {
         let steps = self.left.min(budget);
         for _ in 0..steps {
-            let inner = mac::finish_with(&self.inner, &self.u, compress);
-            self.u = mac::finish_with(&self.outer, &inner, compress);
+            mac::rehash_with(&self.inner, &mut self.u, compress);
+            mac::rehash_with(&self.outer, &mut self.u, compress);
             self.sum.iter_mut().zip(&self.u).for_each(|(sum, u)| *sum ^= u);
         }
         self.left -= steps;
     }
 
     /// Runs `steps` iterations in portable code. The caller updates `left`.
+    #[inline(never)] // out of line: inlined, each caller of `advance` would hold a copy in flash
     fn step(&mut self, steps: u32) {
         for _ in 0..steps {
-            let inner = mac::finish(&self.inner, &self.u);
-            self.u = mac::finish(&self.outer, &inner);
+            mac::rehash(&self.inner, &mut self.u);
+            mac::rehash(&self.outer, &mut self.u);
             self.sum.iter_mut().zip(&self.u).for_each(|(sum, u)| *sum ^= u);
         }
-    }
-
-    /// Returns the result, which is valid when `left` is 0.
-    fn key(&self) -> Key {
-        Key::from_digest(&self.sum)
     }
 }
 
@@ -385,6 +392,7 @@ mod simd {
 
 /// Runs `steps` iterations of each chain. Each chain must have at least that many left.
 #[cfg(not(feature = "simd"))]
+#[inline]
 fn advance(chains: &mut [&mut Chain], steps: u32, _: Backend) {
     for chain in chains {
         chain.step(steps);

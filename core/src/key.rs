@@ -110,13 +110,6 @@ impl Key {
     }
 
     /// Takes the digest that is the result of a derivation.
-    pub(crate) fn from_digest(digest: &State) -> Self {
-        let mut key = Self([0; 32]);
-        key.set_digest(digest);
-        key
-    }
-
-    /// Takes the digest that is the result of a derivation.
     pub(crate) fn set_digest(&mut self, digest: &State) {
         mac::write(digest, &mut self.0);
     }

@@ -62,38 +62,44 @@ impl Suffix {
     }
 }
 
-/// Returns the inner and the outer hash state after a key of at most 64 bytes: the key is padded with zeros to a block and
-/// xored with `0x36` and `0x5c` (RFC 2104 §2).
-pub(crate) fn states(key: &[u8]) -> [State; 2] {
-    let mut states = [INITIAL; 2];
-    let mut block = Zeroizing::new([0_u8; 64]);
-    for (state, pad) in states.iter_mut().zip([0x36, 0x5c]) {
-        block.fill(pad);
+/// What a key is xored with for the inner and for the outer hash of an HMAC (RFC 2104 §2).
+#[derive(Clone, Copy)]
+pub(crate) enum Pad {
+    Inner = 0x36,
+    Outer = 0x5c,
+}
+
+/// Returns the hash state after a key of at most 64 bytes, which is padded with zeros to a block.
+#[inline(never)] // out of line: inlined, each caller would hold copies in flash
+pub(crate) fn state(key: &[u8], pad: Pad) -> State {
+    let (mut state, pad) = (INITIAL, pad as u8);
+    if COMPACT {
+        let mut hash = ByteHash::new(&mut state);
+        for at in 0..BLOCK_LEN {
+            hash.push(key.get(at).copied().unwrap_or(0) ^ pad);
+        }
+    } else {
+        let mut block = Zeroizing::new([pad; 64]);
         block.iter_mut().zip(key).for_each(|(slot, byte)| *slot ^= byte);
-        compress(state, slice::from_ref(&block));
+        compress(&mut state, slice::from_ref(&block));
     }
-    states
+    state
 }
 
-/// Returns the MAC of `message ‖ suffix`, given the states of the key.
-pub(crate) fn compute(states: &[State; 2], message: &[u8], suffix: Suffix) -> State {
-    mac_of_rest(states, 0, message, suffix)
-}
-
-/// Returns the MAC of a message of which `before` bytes (whole blocks) are already in the inner state, and `message ‖ suffix`
-/// is the rest.
-fn mac_of_rest([inner, outer]: &[State; 2], before: usize, message: &[u8], suffix: Suffix) -> State {
-    let mut digest = hash(inner, 64 + before, message, suffix);
-    let mac = finish(outer, &digest);
-    digest.zeroize();
-    mac
+/// Returns the MAC of `message ‖ suffix`, given the states after the key. `before` bytes of the message, whole blocks, are
+/// already in the inner state.
+pub(crate) fn compute(inner: &State, outer: &State, before: usize, message: &[u8], suffix: Suffix) -> State {
+    let mut digest = hash(inner, BLOCK_LEN + before, message, suffix);
+    rehash(outer, &mut digest);
+    digest
 }
 
 /// The MAC of a message that is written to a buffer from front to back, computed while it is written.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct IncrementalMac {
-    /// The states after the key. The inner one continues with the message.
-    states: [State; 2],
+    /// The state after the key, which continues with the message.
+    inner: State,
+    outer: State,
     /// How many bytes of the message are in the inner state: whole blocks.
     hashed: usize,
 }
@@ -101,48 +107,47 @@ pub(crate) struct IncrementalMac {
 impl IncrementalMac {
     /// Starts the MAC of an empty message.
     pub(crate) fn new(key: &[u8]) -> Self {
-        Self { states: states(key), hashed: 0 }
+        Self { inner: state(key, Pad::Inner), outer: state(key, Pad::Outer), hashed: 0 }
     }
 
     /// Hashes the whole blocks that are new in `message`, which is the complete message so far.
     pub(crate) fn grow(&mut self, message: &[u8]) {
-        let [inner, _] = &mut self.states;
         let (_, rest) = message.split_at(self.hashed);
         let (blocks, _) = rest.as_chunks::<BLOCK_LEN>();
-        compress(inner, blocks);
+        compress(&mut self.inner, blocks);
         self.hashed += blocks.as_flattened().len();
     }
 
     /// Returns the MAC of `message`, which begins with the message that was passed to [`IncrementalMac::grow`] last.
     pub(crate) fn finish(&self, message: &[u8]) -> State {
         let (_, rest) = message.split_at(self.hashed);
-        mac_of_rest(&self.states, self.hashed, rest, Suffix::None)
+        compute(&self.inner, &self.outer, self.hashed, rest, Suffix::None)
     }
 }
 
 /// The MAC of a message that arrives in pieces and is not kept.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct StreamingMac {
-    /// The states after the key. The inner one continues with the message.
-    states: [State; 2],
+    /// The state after the key, which continues with the message.
+    inner: State,
+    outer: State,
     block: [u8; BLOCK_LEN],
     len: usize,
 }
 
 impl StreamingMac {
     pub(crate) fn new(key: &[u8]) -> Self {
-        Self { states: states(key), block: [0; BLOCK_LEN], len: 0 }
+        Self { inner: state(key, Pad::Inner), outer: state(key, Pad::Outer), block: [0; BLOCK_LEN], len: 0 }
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        let [inner, _] = &mut self.states;
-        absorb(inner, &mut self.block, &mut self.len, bytes);
+        absorb(&mut self.inner, &mut self.block, &mut self.len, bytes);
     }
 
     /// Returns the MAC of all bytes so far.
     pub(crate) fn finish(&self) -> State {
         let before = len_before_last_block(self.len);
-        mac_of_rest(&self.states, before, self.block.split_at(self.len - before).0, Suffix::None)
+        compute(&self.inner, &self.outer, before, self.block.split_at(self.len - before).0, Suffix::None)
     }
 }
 
@@ -151,6 +156,10 @@ impl StreamingMac {
 #[inline(never)] // out of line: inlined, its block would be on the stack together with that of `finish`
 pub(crate) fn hash(state: &State, before: usize, message: &[u8], suffix: Suffix) -> State {
     let mut state = *state;
+    if COMPACT {
+        ByteHash::new(&mut state).finish(before, message, suffix);
+        return state;
+    }
     let (blocks, tail) = message.as_chunks::<64>();
     compress(&mut state, blocks);
     let mut block = Zeroizing::new([0_u8; 64]);
@@ -177,6 +186,44 @@ pub(crate) fn hash(state: &State, before: usize, message: &[u8], suffix: Suffix)
     state
 }
 
+/// SHA-256 byte by byte, for a compact build. It keeps words and no bytes, so that it needs no conversion.
+struct ByteHash<'s> {
+    state: &'s mut State,
+    block: Zeroizing<sha256::Block>,
+    /// How many bytes were pushed.
+    len: usize,
+}
+
+impl<'s> ByteHash<'s> {
+    fn new(state: &'s mut State) -> Self {
+        Self { state, block: Zeroizing::default(), len: 0 }
+    }
+
+    #[inline(never)] // out of line: it has four callers
+    fn push(&mut self, byte: u8) {
+        // Each byte moves the bytes before it up. After four, none of the block before is left.
+        if let Some(word) = self.block.get_mut(self.len / 4 % 16) {
+            *word = *word << 8 | u32::from(byte);
+        }
+        self.len += 1;
+        if self.len % BLOCK_LEN == 0 {
+            sha256::compress(self.state, &self.block);
+        }
+    }
+
+    /// Hashes `message ‖ suffix` and the padding, as [`hash`] does.
+    fn finish(mut self, before: usize, message: &[u8], suffix: Suffix) {
+        message.iter().for_each(|byte| self.push(*byte));
+        suffix.as_bytes().iter().for_each(|byte| self.push(*byte));
+        // The message's length in bits, in which the byte of the 1 bit does not count. Zeros come before it.
+        let bits = (before + self.len - 1) as u64 * 8;
+        while self.len % BLOCK_LEN != BLOCK_LEN - 8 {
+            self.push(0);
+        }
+        bits.to_be_bytes().iter().for_each(|byte| self.push(*byte));
+    }
+}
+
 /// Hashes `block` and zeroes it for the next one.
 #[inline(never)] // out of line: inlined, its three callers would each hold a copy in flash
 fn flush(state: &mut State, block: &mut [u8; 64]) {
@@ -184,35 +231,34 @@ fn flush(state: &mut State, block: &mut [u8; 64]) {
     block.fill(0);
 }
 
-/// Returns the SHA-256 digest of `key block ‖ digest`, given the state after the key block. Takes one compression.
-pub(crate) fn finish(state: &State, digest: &State) -> State {
+/// Replaces `digest` by the SHA-256 digest of `key block ‖ digest`, given the state after the key block. Takes one compression.
+pub(crate) fn rehash(state: &State, digest: &mut State) {
     if COMPACT {
-        let mut state = *state;
         // The same as below, but without a conversion to bytes.
         let mut block = [0; 16];
-        block.iter_mut().zip(digest).for_each(|(slot, word)| *slot = *word);
+        block.iter_mut().zip(&*digest).for_each(|(slot, word)| *slot = *word);
         [block[8], block[15]] = [0x8000_0000, (64 + 32) * 8];
-        sha256::compress(&mut state, &block);
-        return state;
+        *digest = *state;
+        sha256::compress(digest, &block);
+        return;
     }
-    finish_with(state, digest, &mut |state, block| compress(state, slice::from_ref(block)))
+    rehash_with(state, digest, &mut |state, block| compress(state, slice::from_ref(block)));
 }
 
-/// Returns what [`finish`] does, by the compression function `compress`.
+/// Does what [`rehash`] does, by the compression function `compress`.
 #[inline]
-pub(crate) fn finish_with(
+pub(crate) fn rehash_with(
     state: &State,
-    digest: &State,
+    digest: &mut State,
     compress: &mut (impl FnMut(&mut State, &[u8; 64]) + ?Sized),
-) -> State {
-    let mut state = *state;
+) {
     let mut block = [0_u8; 64];
-    block.as_chunks_mut::<4>().0.iter_mut().zip(digest).for_each(|(slot, word)| *slot = word.to_be_bytes());
+    block.as_chunks_mut::<4>().0.iter_mut().zip(&*digest).for_each(|(slot, word)| *slot = word.to_be_bytes());
     // The padding: the 1 bit, and the length in bits.
     block[32] = 0x80;
     [block[62], block[63]] = ((64 + 32) * 8_u16).to_be_bytes();
-    compress(&mut state, &block);
-    state
+    *digest = *state;
+    compress(digest, &block);
 }
 
 /// Appends `bytes` to a message that arrives in pieces and is `len` bytes long so far. `state` is the state after all

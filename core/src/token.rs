@@ -9,6 +9,7 @@ use core::slice;
 
 use rand_core::TryCryptoRng;
 
+use crate::compact::COMPACT;
 use crate::error::Error;
 use crate::fernet;
 use crate::kdf::{self, AtOnce, Derivation, Job, Pace, Salt};
@@ -176,31 +177,55 @@ impl<'a> Token<'a> {
         Self::parse_bytes(text.as_bytes())
     }
 
+    #[inline]
     pub(crate) fn parse_bytes(text: &'a [u8]) -> Result<Self, Error> {
+        let mut token = Self { format: Format::Legacy, body: &[], timestamp: [0; 8] };
+        token.read(text)?;
+        Ok(token)
+    }
+
+    /// Becomes the token `text`.
+    fn read(&mut self, text: &'a [u8]) -> Result<(), Error> {
         let rest = text.strip_prefix(PREFIX.as_bytes()).ok_or(Error::Malformed)?;
-        let mut parts = rest.splitn(2, |byte| *byte == b':');
-        let (format, body) = match (parts.next(), parts.next()) {
-            (Some(salt_text), Some(body)) => {
-                let mut salt = Salt::default();
-                // Canonical base64 of 16 bytes has 24 characters. A longer text does not fit into `salt`.
-                match base64::decode(salt_text, &mut salt) {
-                    Ok(16) => (Format::Salted(salt), body),
-                    _ => return Err(Error::Malformed),
+        self.body = rest;
+        if let Some((salt_text, [b':', body @ ..])) = rest.split_at_checked(SALT_TEXT_LEN) {
+            self.body = body;
+            self.format = Format::Salted(Salt::default());
+            if let Format::Salted(salt) = &mut self.format {
+                // 24 characters may also be the base64 of 17 or 18 bytes.
+                if base64::decode(salt_text, salt) != Ok(salt.len()) {
+                    return Err(Error::Malformed);
                 }
             }
-            _ => (Format::Legacy, rest),
+        }
+        self.timestamp = if COMPACT {
+            let mut head = [0; 9];
+            let len = base64::decode_chars(base64::Decoder::twice(), self.body, &mut head)?;
+            fernet::structure(len, &head)?
+        } else {
+            let mut scan = fernet::Scan::default();
+            base64::DoubleDecoder::default().push(self.body, &mut scan)?;
+            scan.finish()?
         };
-        let mut scan = fernet::Scan::default();
-        base64::DoubleDecoder::default().push(body, &mut scan)?;
-        let timestamp = scan.finish()?;
-        Ok(Self { format, body, timestamp })
+        Ok(())
     }
 
     /// Decodes both layers of base64 to the front of `out` and returns the bytes.
     fn decode_body<'o>(&self, out: &'o mut [u8]) -> Result<&'o mut [u8], Error> {
         let mut written = 0;
-        base64::DoubleDecoder::default().push(self.body, &mut |raw: &[u8]| base64::append(out, &mut written, raw))?;
+        if COMPACT {
+            written = base64::decode_chars(base64::Decoder::twice(), self.body, out)?;
+        } else {
+            let append = &mut |raw: &[u8]| base64::append(out, &mut written, raw);
+            base64::DoubleDecoder::default().push(self.body, append)?;
+        }
         out.get_mut(..written).ok_or(Error::BufferTooSmall)
+    }
+
+    /// Opens the token. The secret is then at the front of `out`; returns its length.
+    #[inline(never)] // out of line: it has two callers
+    fn open(&self, key: &Key, out: &mut [u8]) -> Result<usize, Error> {
+        fernet::open_raw(key, self.decode_body(out)?)
     }
 
     /// Returns whether the token was sealed with `key`. Needs no buffer.
@@ -326,7 +351,17 @@ pub fn open_any_in_slices<'o>(
     pace: &dyn Pace,
     out: &'o mut [u8],
 ) -> Result<&'o [u8], Error> {
-    open_by(&mut Opener::new(masters, pace), token, out)
+    open_by(token, out, |token, out| {
+        let mut key = Key::ZERO;
+        for master in masters {
+            token.key_params().derive_in_slices(master, pace, &mut key)?;
+            match token.open(&key, out) {
+                Err(Error::AuthenticationFailed) => {}
+                opened => return opened,
+            }
+        }
+        Err(Error::AuthenticationFailed)
+    })
 }
 
 /// Opens `token` as [`open`] does, with the `key` that [`Token::key_params`] gives. Costs no derivation.
@@ -334,7 +369,7 @@ pub fn open_any_in_slices<'o>(
 /// # Errors
 /// As [`open`].
 pub fn open_with<'o>(key: &Key, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
-    open_by(&mut &*key, token, out)
+    open_by(token, out, |token, out| token.open(key, out))
 }
 
 /// A way to open tokens: with a derived key, or with master keys. It is used as a `dyn`, so that firmware contains one
@@ -354,18 +389,21 @@ pub(crate) fn open_in_place(opener: &mut dyn Open, len: usize, buf: &mut [u8]) -
     opener.open_raw(KeyParams { salt: &salt, cost }, buf.get_mut(..raw_len).ok_or(Error::BufferTooSmall)?)
 }
 
-fn open_by<'o>(opener: &mut dyn Open, token: &str, out: &'o mut [u8]) -> Result<&'o [u8], Error> {
+fn open_by<'o>(
+    token: &str,
+    out: &'o mut [u8],
+    open: impl FnOnce(&Token<'_>, &mut [u8]) -> Result<usize, Error>,
+) -> Result<&'o [u8], Error> {
     buffer::fill_bytes(out, |out| {
         let parsed = Token::parse(token);
         // Borrowed: moving it out of the result takes 40 bytes of flash and of stack.
-        let token = parsed.as_ref().map_err(|error| *error)?;
-        opener.open_raw(token.key_params(), token.decode_body(out)?)
+        open(parsed.as_ref().map_err(|error| *error)?, out)
     })
 }
 
 impl Open for &Key {
     fn open_raw(&mut self, _: KeyParams<'_>, raw: &mut [u8]) -> Result<usize, Error> {
-        fernet::open_raw(slice::from_ref(*self), raw)
+        fernet::open_raw(self, raw)
     }
 }
 
@@ -418,7 +456,7 @@ impl Open for Opener<'_> {
         loop {
             if self.has_key {
                 // If the key does not match, the token stays unchanged.
-                match fernet::open_raw(slice::from_ref(&self.key), raw) {
+                match fernet::open_raw(&self.key, raw) {
                     Err(Error::AuthenticationFailed) => {}
                     opened => return opened,
                 }

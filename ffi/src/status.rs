@@ -59,12 +59,18 @@ impl From<Error> for CallError {
 /// Returns the status of a result.
 #[inline(never)] // out of line: inlined, each function would have a copy in flash
 pub(crate) fn of(result: Result<(), CallError>) -> fernseal_status {
-    let error = match result {
-        Ok(()) => return FERNSEAL_OK,
-        Err(CallError::InvalidArgument) => return FERNSEAL_INVALID_ARGUMENT,
-        Err(CallError::Core(error)) => error,
-    };
-    match error {
+    match result {
+        Ok(()) => FERNSEAL_OK,
+        Err(CallError::InvalidArgument) => FERNSEAL_INVALID_ARGUMENT,
+        Err(CallError::Core(error)) => of_core(error).into(),
+    }
+}
+
+/// Returns the status of an error of core. It is a byte because the compiler makes a table of the match: of words, it would
+/// take 69 bytes more.
+#[inline(never)]
+fn of_core(error: Error) -> u8 {
+    let status = match error {
         Error::BufferTooSmall => FERNSEAL_BUFFER_TOO_SMALL,
         Error::AuthenticationFailed => FERNSEAL_UNAUTHENTIC,
         Error::Expired => FERNSEAL_EXPIRED,
@@ -79,7 +85,8 @@ pub(crate) fn of(result: Result<(), CallError>) -> fernseal_status {
         Error::NotAString | Error::UnexpectedKind => FERNSEAL_WRONG_KIND,
         Error::Malformed | Error::NotUtf8 | Error::Lookalike => FERNSEAL_MALFORMED,
         _ => FERNSEAL_INTERNAL,
-    }
+    };
+    status as u8
 }
 
 /// Returns the description of a status.

@@ -3,7 +3,7 @@
 //!
 //! The crate `base64ct` encodes and decodes small texts, and [`block64`] encodes and decodes large ones. Both work
 //! without branches or table look-ups that depend on the data. This module adds what `base64ct` lacks: encoding in
-//! place, and decoding in pieces without a buffer for the whole text.
+//! place, and decoding in pieces without a buffer for the whole text. A compact build decodes by [`chars`] instead.
 
 use core::ops::Range;
 
@@ -15,6 +15,9 @@ use crate::compact::COMPACT;
 use crate::error::Error;
 
 mod block64;
+mod chars;
+
+pub(crate) use chars::Decoder;
 
 /// The number of characters that a decoder decodes in one step.
 const CHARS: usize = if COMPACT { 64 } else { 1024 };
@@ -46,8 +49,12 @@ pub(crate) fn decode(text: &[u8], out: &mut [u8]) -> Result<usize, Error> {
 
 /// Decodes as [`decode`] does. Calls `watch` after each block with all bytes decoded so far.
 pub(crate) fn decode_watched(text: &[u8], out: &mut [u8], mut watch: impl FnMut(&[u8])) -> Result<usize, Error> {
+    if COMPACT {
+        let len = decode_chars(Decoder::once(), text, out)?;
+        return if len <= out.len() { Ok(len) } else { Err(Error::BufferTooSmall) };
+    }
     // The last block may be padded, and `block64` does not decode padding.
-    let blocks = if COMPACT { 0 } else { text.len().saturating_sub(1) / block64::CHARS };
+    let blocks = text.len().saturating_sub(1) / block64::CHARS;
     let mut written = 0;
     for block in text.as_chunks().0.iter().take(blocks) {
         let free = out.get_mut(written..).and_then(<[u8]>::first_chunk_mut).ok_or(Error::BufferTooSmall)?;
@@ -60,12 +67,31 @@ pub(crate) fn decode_watched(text: &[u8], out: &mut [u8], mut watch: impl FnMut(
     Ok(written)
 }
 
+/// Decodes `text` by `decoder`. Writes the bytes to `out` as far as it is long enough, and returns how many there are.
+#[inline(never)] // out of line: inlined, each caller would hold a copy in flash
+pub(crate) fn decode_chars(mut decoder: Decoder, text: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+    for char in text {
+        decoder.push(*char, out)?;
+    }
+    decoder.finish()
+}
+
+/// Decodes the text at `from` in `buf` as [`decode_chars`] does, to the front of `buf`.
+fn decode_chars_in_place(mut decoder: Decoder, buf: &mut [u8], from: Range<usize>) -> Result<usize, Error> {
+    for at in from {
+        let char = *buf.get(at).ok_or(Error::BufferTooSmall)?;
+        decoder.push(char, buf)?;
+    }
+    decoder.finish()
+}
+
 /// Decodes unpadded base64 in place and returns the decoded bytes.
 #[inline(never)] // out of line: so the compiler drops base64ct's code for incomplete quanta
 pub(crate) fn decode_quanta(quanta: &mut [[u8; 4]]) -> Result<&[u8], Error> {
     let (text, malformed) = (quanta.as_flattened_mut(), |_| Error::Malformed);
     if COMPACT {
-        return Base64UrlUnpadded::decode_in_place(text).map_err(malformed);
+        let len = decode_chars_in_place(Decoder::once(), text, 0..text.len())?;
+        return text.get(..len).ok_or(Error::Malformed);
     }
     let blocks = block64::decode_blocks(text)?;
     let (before, after) = (blocks * block64::BYTES, blocks * block64::CHARS);
@@ -161,6 +187,9 @@ impl DoubleDecoder {
     /// Decodes the text at `from` in `buf` to the front of `buf` and returns the number of bytes.
     #[inline(never)] // out of line: inlined, its buffer would be on the stack while the bytes are decrypted
     pub(crate) fn decode_in_place(mut self, buf: &mut [u8], mut from: Range<usize>) -> Result<usize, Error> {
+        if COMPACT {
+            return decode_chars_in_place(Decoder::twice(), buf, from);
+        }
         let mut written = 0;
         while !from.is_empty() {
             let mut chars = [0_u8; CHARS];
@@ -207,6 +236,48 @@ mod tests {
             assert_eq!(decode(&buf[..text_len], &mut out[..len]), Ok(len));
             assert_eq!(out, bytes, "{len} bytes");
         }
+    }
+
+    #[test]
+    fn a_text_decodes_alike_character_by_character() {
+        let (mut taken, mut refused) = (0, 0);
+        let mut check = |text: &[u8]| {
+            for layers in 1..=2 {
+                let (mut wanted, mut written) = ([0xa5; 400], 0);
+                let mut sink = |bytes: &[u8]| append(&mut wanted, &mut written, bytes);
+                let (decoder, streamed) = match layers {
+                    1 => (Decoder::once(), StreamDecoder::default().push(text, &mut sink)),
+                    _ => (Decoder::twice(), DoubleDecoder::default().push(text, &mut sink)),
+                };
+                let streamed = streamed.map(|()| &wanted[..written]);
+                let mut found = [0xa5; 400];
+                let decoded = decode_chars(decoder, text, &mut found).map(|len| &found[..len]);
+                assert_eq!(decoded, streamed, "{layers} layers of {}", text.escape_ascii());
+                *(if decoded.is_ok() { &mut taken } else { &mut refused }) += 1;
+            }
+        };
+        for len in 0..100 {
+            let (_, mut text, inner_len) = texts(len);
+            let outer_len = encode_in_place(&mut text, inner_len).unwrap();
+            for cut in 0..=outer_len {
+                check(&text[..cut]);
+            }
+            for at in (0..outer_len).rev().take(24) {
+                for char in *b"=+A-_P9\x80" {
+                    let mut text = text;
+                    text[at] = char;
+                    check(&text[..outer_len]);
+                }
+            }
+        }
+        assert!(taken > 3000 && refused > 3000, "{taken} taken, {refused} refused");
+    }
+
+    #[test]
+    fn bytes_that_do_not_fit_are_counted() {
+        let mut out = [0xa5; 2];
+        assert_eq!(decode_chars(Decoder::once(), b"QUJDREVG", &mut out), Ok(6));
+        assert_eq!(out, *b"AB");
     }
 
     #[test]

@@ -6,7 +6,6 @@
 
 use core::iter;
 use core::ops::Range;
-use core::slice;
 
 use heapless::Vec;
 use rand_core::TryCryptoRng;
@@ -74,7 +73,7 @@ impl<'k> TokenOpener<'k> {
         }
         for key in self.keys(params) {
             // If the key does not match, the token stays unchanged.
-            match fernet::open_raw(slice::from_ref(key), raw) {
+            match fernet::open_raw(key, raw) {
                 Err(Error::AuthenticationFailed) if self.masters.len() > 1 => {}
                 opened => return opened,
             }
