@@ -19,7 +19,7 @@ javascript="nodejs npm"
 python="python3 python3-venv"
 c="gcc g++ binutils libc6-dev make clang libclang-rt-14-dev cmake meson ninja-build doxygen pkg-config valgrind"
 go="golang-go"
-mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web"
+mcu="gcc-arm-none-eabi gcc-riscv64-unknown-elf qemu-system-arm qemu-system-misc rustc-web rust-web-src cargo-web dpkg-dev"
 arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 # musl on this machine, and two foreign architectures: a big-endian one, and one with words of 32 bits. `foreign` has all.
 musl="musl-tools qemu-user gcc-s390x-linux-gnu libc6-dev-s390x-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"

@@ -206,7 +206,7 @@ impl<'s> ByteHash<'s> {
             *word = *word << 8 | u32::from(byte);
         }
         self.len += 1;
-        if self.len % BLOCK_LEN == 0 {
+        if self.len.is_multiple_of(BLOCK_LEN) {
             sha256::compress(self.state, &self.block);
         }
     }

@@ -101,7 +101,7 @@ fn value(char: u8) -> Result<u32, Error> {
         let at = char - i32::from(*first);
         // All bits are set if a difference is negative, so if the range does not contain the character. The compiler may not
         // know this, or it could branch on it.
-        let outside = black_box((at | i32::from(*last) - char) >> 31);
+        let outside = black_box((at | (i32::from(*last) - char)) >> 31);
         sum |= !outside & (at + i32::from(*value));
     }
     u32::try_from(sum - 1).map_err(|_| Error::Malformed)

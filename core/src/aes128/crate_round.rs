@@ -1,9 +1,6 @@
-//! AES-128-CBC for microcontrollers. The round, with the S-box in constant time, is that of the crate `aes`
-//! (`aes::hazmat`). This module adds the key schedule and the inverse cipher, and needs no second S-box for them: on a
-//! Cortex-M0 that saves 1 500 bytes of flash, and more if the firmware also seals.
-//!
-//! Only a build with the feature `compact` uses it. The tests compare it with the cipher of `aes`. It takes about 30 000
-//! instructions a block, nothing against a derivation. Nothing here branches or indexes on data.
+//! AES-128-CBC over the round of the crate `aes` (`aes::hazmat`), with its S-box in constant time. This module adds the
+//! key schedule and the inverse cipher, and needs no second S-box for them: on a Cortex-M0 that saves 1 500 bytes of flash,
+//! and more if the firmware also seals. It takes about 30 000 instructions a block, nothing against a derivation.
 
 use aes::Block;
 use aes::hazmat::cipher_round;
