@@ -69,7 +69,7 @@ static void hmac(uint8_t block[64], uint32_t states[2][8], const uint8_t *messag
     rehash(block, states[1]);
 }
 
-static fernseal_status pbkdf2(uint8_t out[32], const uint8_t key[64], const uint8_t salt[16], fernseal_tick_fn tick, void *ctx)
+static fernseal_status pbkdf2(uint8_t out[32], const uint8_t key[64], const uint8_t salt[16], const fernseal_tick *tick)
 {
     uint32_t states[2][8];
     uint8_t block[64], message[20];
@@ -83,7 +83,7 @@ static fernseal_status pbkdf2(uint8_t out[32], const uint8_t key[64], const uint
         rehash(block, states[1]);
         for (size_t j = 0; j < 32; j++)
             out[j] ^= block[j];
-        if (i % 1000 == 0 && tick && tick(ctx)) {
+        if (i % 1000 == 0 && tick && tick->call(tick->ctx)) {
             memset(out, 0, 32);
             return FERNSEAL_CANCELLED;
         }
@@ -157,13 +157,13 @@ static size_t split(uint8_t salt[18], const char *token, size_t len)
 }
 
 fernseal_status fernseal_derive(fernseal_key *out, const fernseal_master_key *master, const char *token, size_t token_len,
-                                fernseal_tick_fn tick, void *ctx)
+                                const fernseal_tick *tick)
 {
     uint8_t salt[18];
     memset(out, 0, sizeof *out);
     if (!split(salt, token, token_len))
         return FERNSEAL_MALFORMED;
-    return pbkdf2(out->bytes, master->bytes, salt, tick, ctx);
+    return pbkdf2(out->bytes, master->bytes, salt, tick);
 }
 
 static fernseal_status open_with(uint8_t *out, size_t cap, size_t *out_len, const fernseal_key *key, const char *token,
@@ -208,12 +208,12 @@ fernseal_status fernseal_token_open_with(uint8_t *out, size_t cap, size_t *out_l
 }
 
 fernseal_status fernseal_token_open(uint8_t *out, size_t cap, size_t *out_len, const fernseal_master_key *master,
-                                    const char *token, size_t token_len)
+                                    const char *token, size_t token_len, const fernseal_tick *tick)
 {
     fernseal_key key;
     *out_len = 0;
     memset(out, 0, cap);
-    fernseal_status status = fernseal_derive(&key, master, token, token_len, NULL, NULL);
+    fernseal_status status = fernseal_derive(&key, master, token, token_len, tick);
     return status ? status : fernseal_token_open_with(out, cap, out_len, &key, token, token_len);
 }
 
