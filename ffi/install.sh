@@ -57,6 +57,7 @@ if [ "${STD:-}" = no ]; then
     build="--profile os --no-default-features --features open,seal,config,os"
     private=
     libc="-C link-arg=-lc"
+    # shellcheck disable=SC2089,SC2090 # cargo splits RUSTFLAGS at spaces and keeps the quotes
     # Random bytes by a system call of its own, where getrandom knows it: its other ways need a newer glibc (2.25).
     case $target in
         mips* | powerpc*) ;;
@@ -65,6 +66,7 @@ if [ "${STD:-}" = no ]; then
 fi
 
 # For musl, Rust makes a shared library only if it does not link libc statically.
+# shellcheck disable=SC2090 # as above
 case $target in *-musl*) export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=-crt-static" ;; esac
 
 # The paths come from cargo: they depend on its configuration and on the target.
@@ -153,7 +155,7 @@ CMAKE
 cat >"$lib/cmake/fernseal/fernseal-config-version.cmake" <<CMAKE
 set(PACKAGE_VERSION "$version")
 if(PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION OR
-   (PACKAGE_FIND_VERSION AND NOT "\${PACKAGE_FIND_VERSION_MAJOR}.\${PACKAGE_FIND_VERSION_MINOR}." MATCHES "^$abi[.]"))
+   (PACKAGE_FIND_VERSION AND NOT "\${PACKAGE_FIND_VERSION_MAJOR}.\${PACKAGE_FIND_VERSION_MINOR}." MATCHES "^${abi}[.]"))
   set(PACKAGE_VERSION_COMPATIBLE FALSE)
 else()
   set(PACKAGE_VERSION_COMPATIBLE TRUE)
