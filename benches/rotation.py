@@ -40,7 +40,7 @@ def tokens(count, work, env):
 
 
 def peak(child):
-    """Returns the peak memory of the child in KiB, or 0 if it has ended. `wait4` would include Python's memory before exec."""
+    """Returns the peak memory of the child in KiB, or 0 if it has ended. `wait4` is not used: its peak includes Python's memory before exec."""
     used = re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{child.pid}/status").read_text())
     return int(used[1]) if used else 0
 

@@ -6,14 +6,14 @@
  *   - Order: outputs come first, as (out, cap, out_len), then inputs, as (pointer, length). Inputs need no final NUL.
  *   - Text: text outputs end in a NUL. cap includes it, out_len does not.
  *   - Failure: FERNSEAL_OK is 0. After any other status, all of out is zero: no plaintext. *out_len is 0, except after
- *     FERNSEAL_BUFFER_TOO_SMALL: then it is the capacity that the function's comment calls enough, with the NUL of a text.
- *     A second call with that cap and the same inputs is not FERNSEAL_BUFFER_TOO_SMALL again. (In a build with the feature
- *     compact it is 0 here too.)
+ *     FERNSEAL_BUFFER_TOO_SMALL: then it is a sufficient capacity; for text it includes the NUL. A second call with that
+ *     cap and the same inputs does not return FERNSEAL_BUFFER_TOO_SMALL. (In a build with the feature compact it is 0 here
+ *     too.)
  *   - Checks: a pointer may be NULL only if its length is 0. An output must not overlap another argument. Pointers must
  *     be aligned, and lengths must be possible. If a check fails, the function returns FERNSEAL_INVALID_ARGUMENT and
  *     does not write to the output that failed it. If out_len fails it, out is not written either; if out and out_len
  *     overlap, neither is written.
- *   - Memory: the caller owns all memory. The library has no heap, no global state and no initialisation.
+ *   - Memory: the caller owns all memory. The library has no heap, no global state and no initialization.
  *   - Threads: every function may be called on any thread at any time. During a call, no other thread and no callback
  *     may change an input or access an output. (A random source writes to its buf, a compression function to its state,
  *     and neither to anything else.)
@@ -23,8 +23,8 @@
  *   - Ticks: a function that derives takes a fernseal_tick as its last argument. NULL stands for none.
  *   - Time: a derivation takes 100 000 iterations of PBKDF2: 6 to 10 ms on a server, 3 to 35 s on a microcontroller.
  *   - Stack: on an operating system a call takes up to 20 KiB of stack, fernseal_random_os included, and overwrites
- *     16 KiB of it before it returns. Only fernseal_config_check takes more, up to 28 KiB. The stack of other callbacks
- *     comes on top.
+ *     16 KiB of it before it returns. Only fernseal_config_check takes more, up to 28 KiB. Add the stack that
+ *     your own callbacks need.
  *   - Faults: a fault in the library returns FERNSEAL_INTERNAL on an operating system, or calls abort in a library without
  *     Rust's std, and calls fernseal_panic on bare metal.
  *   - ABI: a patch release only adds functions, statuses, constants, and fields at the end of fernseal_config. A release
@@ -55,7 +55,7 @@
 #define FERNSEAL_VERSION_NUMBER \
     (FERNSEAL_VERSION_MAJOR * 1000000 + FERNSEAL_VERSION_MINOR * 1000 + FERNSEAL_VERSION_PATCH)
 
-/* A program for Windows that links the DLL may define FERNSEAL_DLL: then its calls go without a detour. */
+/* A program for Windows that links the DLL may define FERNSEAL_DLL: then its calls go directly to the DLL. */
 #ifndef FERNSEAL_API
 #if defined(_WIN32) && defined(FERNSEAL_DLL)
 #define FERNSEAL_API __declspec(dllimport)
@@ -72,7 +72,7 @@
 #endif
 #endif
 
-/* ---- Buffer capacities in bytes, as constants. Each equals the function of its name up to SIZE_MAX / 2 ---- */
+/* ---- Buffer capacities in bytes, as constants. Each equals the result of the function of the same name ---- */
 
 /* The text of a new master key, with its NUL. */
 #define FERNSEAL_MASTER_KEY_CAP 45
@@ -122,12 +122,12 @@ typedef int (*fernseal_tick_fn)(void *ctx);
 /** What runs during derivations, for example to feed a watchdog, to let other tasks run, or to cancel. Functions that derive
  *  take a pointer to it as their last argument, which may be NULL. */
 typedef struct {
-    /** Is called with ctx before each slice of a derivation, and so also at its beginning. */
+    /** Called with ctx before each slice of a derivation, including the first. */
     fernseal_tick_fn call;
     /** Is passed to call. */
     void *ctx;
-    /** The number of iterations in a slice; 0 stands for 1 000. On a Cortex-M0 at 48 MHz, 250 take 65 ms. Where several
-     *  derivations run together, each runs so many. */
+    /** The number of iterations in a slice; 0 stands for 1 000. On a Cortex-M0 at 48 MHz, 250 take 65 ms. If several
+     *  derivations run together, this is the number for each. */
     uint32_t distance;
 } fernseal_tick;
 
@@ -138,9 +138,9 @@ typedef struct {
 } fernseal_key;
 
 /** A derivation that runs in slices, between which a device feeds its watchdog or does other work. It contains secrets:
- *  fernseal_derivation_finish wipes it, and fernseal_wipe if it is given up. It may be copied and moved. */
+ *  fernseal_derivation_finish wipes it. If you abandon it, call fernseal_wipe. It may be copied and moved. */
 typedef struct {
-    /** Opaque; two words are reserve. */
+    /** Opaque. Two words are reserved. */
     uint32_t words[36];
 } fernseal_derivation;
 
@@ -149,8 +149,8 @@ typedef struct {
 typedef void (*fernseal_compress_fn)(void *ctx, uint32_t *state, const uint8_t *block);
 
 /** An opened ProxmoxMCP config. Each text ends in a NUL. A field that the config lacks has the default of the Python
- *  original. Wipe it after use with fernseal_wipe. Within a SONAME it may grow at its end: fernseal_config_read is
- *  told the size that the program knows. So a program needs neither a heap nor a call for each field. */
+ *  original. Wipe it after use with fernseal_wipe. Within a SONAME it may grow at its end, so pass its size to
+ *  fernseal_config_read. */
 typedef struct {
     /** proxmox.host */
     char host[256];
@@ -172,7 +172,7 @@ typedef struct {
     uint16_t port;
     /** proxmox.verify_ssl, or true */
     bool verify_ssl;
-    /** Zero. A later version puts new fields behind it. */
+    /** Zero. A later version puts new fields after it. */
     uint8_t reserved[5];
 } fernseal_config;
 
@@ -181,8 +181,8 @@ typedef struct {
 /** The call succeeded. */
 #define FERNSEAL_OK 0
 
-/** The output buffer, or a field of fernseal_config, is too short. If the function has an out_len, it is a capacity
- *  that is enough, except in a build with the feature compact. */
+/** The output buffer, or a field of fernseal_config, is too short. If the function has an out_len, *out_len is then a
+ *  sufficient capacity, except in a build with the feature compact. */
 #define FERNSEAL_BUFFER_TOO_SMALL 1
 
 /** The text is not a token; or a value looks like a damaged token; or a value that is returned as text is not UTF-8 or
@@ -237,7 +237,8 @@ FERNSEAL_API uint32_t fernseal_version_number(void);
 /** Returns the version of the library as text. FERNSEAL_VERSION_STRING is that of the header. */
 FERNSEAL_API const char *fernseal_version_string(void);
 
-/** Returns the size of a fernseal_master_key in bytes, for languages that do not read this header; as the next ones. */
+/** Returns the size of a fernseal_master_key in bytes, for languages that cannot read this header. The next three
+ *  functions have the same purpose. */
 FERNSEAL_API size_t fernseal_master_key_size(void);
 
 /** Returns the size of a fernseal_key in bytes. */
@@ -319,22 +320,24 @@ FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derive(fernseal_key *out
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derive_many(fernseal_key *out, size_t count,
     const fernseal_master_key *masters, size_t master_count, const uint8_t *salts, const fernseal_tick *tick);
 
-/** Begins to derive a key from a salt of any length, as fernseal_token_salt returns it. Runs one of 100 000 iterations. */
+/** Begins to derive a key from a salt of any length, as fernseal_token_salt returns it. Runs the first of the 100 000
+ *  iterations. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derivation_begin(fernseal_derivation *out,
     const fernseal_master_key *master, const uint8_t *salt, size_t salt_len);
 
-/** Runs at most iterations iterations and sets left to the number that is left. On a Cortex-M0 at 48 MHz, 250 take
- *  65 ms. After it is 0, call fernseal_derivation_finish. */
+/** Runs up to iterations more iterations and sets left to the number that remain. On a Cortex-M0 at 48 MHz, 250
+ *  take 65 ms. When left is 0, call fernseal_derivation_finish. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derivation_advance(uint32_t *left,
     fernseal_derivation *derivation, uint32_t iterations);
 
-/** Runs iterations as fernseal_derivation_advance does, with the SHA-256 of a chip: compress is called twice for each
- *  iteration, with ctx. A compress that is wrong gives a wrong key, with which tokens are FERNSEAL_UNAUTHENTIC. */
+/** Runs iterations as fernseal_derivation_advance does, with the SHA-256 of a chip: compress is called twice for
+ *  each iteration, with ctx. If compress is wrong, the key is wrong, and opening a token with it returns
+ *  FERNSEAL_UNAUTHENTIC. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derivation_advance_with(uint32_t *left,
     fernseal_derivation *derivation, uint32_t iterations, fernseal_compress_fn compress, void *ctx);
 
-/** Returns the key of a derivation of which no iteration is left, and wipes the derivation. If some are left, or if none was
- *  begun, it is FERNSEAL_INVALID_ARGUMENT, and the derivation stays as it is. */
+/** Returns the key of a finished derivation, and wipes the derivation. If iterations are left, or if the derivation was
+ *  never begun, the function returns FERNSEAL_INVALID_ARGUMENT and leaves the derivation unchanged. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_derivation_finish(fernseal_key *out,
     fernseal_derivation *derivation);
 
@@ -346,9 +349,10 @@ FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_token_salt(uint8_t *out,
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_token_timestamp(uint64_t *out, const char *token,
     size_t token_len);
 
-/** Finds the first token of a text in any format that begins at offset or later. Continue at start + len. After the
- *  last one it is FERNSEAL_NOT_FOUND. Something that looks like a token and is none is FERNSEAL_MALFORMED; then, unlike
- *  after other failures, start and len say where it lies. The text is UTF-8, which each call checks from the beginning. */
+/** Finds the first token of a text in any format that begins at offset or later. Continue at start + len. After
+ *  the last one, the function returns FERNSEAL_NOT_FOUND. If a part of the text only looks like a token, it returns
+ *  FERNSEAL_MALFORMED, and start and len say where that part is: the only failure after which they are not 0. The
+ *  text is UTF-8, which each call checks from the beginning. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_text_next(size_t *start, size_t *len, const char *text,
     size_t text_len, size_t offset);
 
@@ -395,18 +399,18 @@ FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_fernet_rotate(char *out,
 
 /* ---- Configs ---- */
 
-/** Checks all of a config that needs no key, and says where its first fault lies: offset is the number of bytes before it.
- *  It is the fault for which fernseal_config_open refuses the config: FERNSEAL_INVALID_JSON or FERNSEAL_TOO_DEEP, then
- *  FERNSEAL_DUPLICATE_NAME at the second name, then FERNSEAL_MALFORMED at a string that begins with enc: and is not a token.
- *  (A token that is written with escapes is not looked into.) After success, and after FERNSEAL_INVALID_ARGUMENT, offset is
- *  0. Feature config. */
+/** Checks everything in a config that can be checked without a key, and returns the position of the first fault:
+ *  offset is the number of bytes before it. For this fault fernseal_config_open refuses the config:
+ *  FERNSEAL_INVALID_JSON or FERNSEAL_TOO_DEEP, then FERNSEAL_DUPLICATE_NAME at the second name, then FERNSEAL_MALFORMED
+ *  at a string that begins with enc: and is not a token. (It does not check a token that is written with escapes.)
+ *  After success, and after FERNSEAL_INVALID_ARGUMENT, offset is 0. Feature config. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_check(size_t *offset, const char *json, size_t json_len);
 
 /** Opens every token of a config and copies all other bytes unchanged. Costs one derivation for each salt, so at most
- *  one for each 165 bytes of json: limit json_len if you open configs of strangers. All other work takes time
- *  linear in json_len. cap is at least json_len + 1. It is more if secrets contain many characters that JSON
- *  escapes, or if tokens lie below more than 20 levels: 4 * json_len + 1 is always enough. In a build with the
- *  feature compact, a token below more than 64 levels is FERNSEAL_TOO_DEEP. Feature config. */
+ *  one for each 165 bytes of json: limit json_len if you open untrusted configs. All other work takes time linear
+ *  in json_len. cap is at least json_len + 1. It is more if secrets contain many characters that JSON escapes, or
+ *  if tokens are nested more than 20 levels deep: 4 * json_len + 1 is always enough. In a build with the feature
+ *  compact, a token that is nested more than 64 levels deep is refused with FERNSEAL_TOO_DEEP. Feature config. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_open(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len, const fernseal_tick *tick);
 
@@ -416,7 +420,7 @@ FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_open_any(char *ou
     const fernseal_master_key *masters, size_t count, const char *json, size_t json_len, const fernseal_tick *tick);
 
 /** Writes the value at pointer ("/auth/token_value" or "auth.token_value"). Opens it if it is a token. cap is at
- *  least the length of the value as it is written, and 1; json_len + 1 is always enough. Feature config. */
+ *  least the length of the value in the JSON text, and at least 1; json_len + 1 is always enough. Feature config. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_get(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *master, const char *json, size_t json_len, const char *pointer, size_t pointer_len,
     const fernseal_tick *tick);
@@ -426,13 +430,14 @@ FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_get_any(char *out
     const fernseal_master_key *masters, size_t count, const char *json, size_t json_len, const char *pointer,
     size_t pointer_len, const fernseal_tick *tick);
 
-/** Writes a value as fernseal_config_get does. If it is a token, key opens it, which was derived for it. Takes
- *  microseconds for each kilobyte. Feature config. */
+/** Writes a value as fernseal_config_get does. If it is a token, it is opened with key, which must have been
+ *  derived for that token. Takes microseconds for each kilobyte. Feature config. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_get_with(char *out, size_t cap, size_t *out_len,
     const fernseal_key *key, const char *json, size_t json_len, const char *pointer, size_t pointer_len);
 
-/** Writes the string at pointer without opening it: a token as its text, from which its key can be derived. cap is at
- *  least the length of the string as it is written, and 1; json_len + 1 is always enough. Feature config. */
+/** Writes the string at pointer without opening it: a token as its text, from which its key can be derived. cap is
+ *  at least the length of the string in the JSON text, and at least 1; json_len + 1 is always enough. Feature
+ *  config. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_find(char *out, size_t cap, size_t *out_len,
     const char *json, size_t json_len, const char *pointer, size_t pointer_len);
 
@@ -445,16 +450,16 @@ FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_seal(char *out, s
 
 /** Opens every token of a config with the first of count old master keys that sealed it, seals its secret with the
  *  new master key, and copies all other bytes unchanged. now is the time in Unix seconds. Costs two derivations for
- *  each token. cap is at least json_len + 1, and 25 more for each legacy token. For tokens below more than 20
- *  levels it is more; 4 * json_len + 1 is always enough. Features config and seal. */
+ *  each token. cap is at least json_len + 1, and 25 more for each legacy token. It is more for tokens that are
+ *  nested more than 20 levels deep; 4 * json_len + 1 is always enough. Features config and seal. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_rotate(char *out, size_t cap, size_t *out_len,
     const fernseal_master_key *old_masters, size_t count, const fernseal_master_key *new_master, const char *json,
     size_t json_len, uint64_t now, fernseal_random_fn random, void *ctx, const fernseal_tick *tick);
 
 /** Reads a ProxmoxMCP config and opens the tokens among its fields, each with the first of count master keys that
- *  sealed it. size is sizeof(fernseal_config). count may be 0 if nothing is sealed. The config may be nested 16
- *  levels. A value or token that is longer than its field is FERNSEAL_BUFFER_TOO_SMALL. A value that contains a NUL is
- *  FERNSEAL_MALFORMED. Feature config. */
+ *  sealed it. size is sizeof(fernseal_config). count may be 0 if nothing is sealed. The config may be nested up to
+ *  16 levels deep. If a value or token is longer than its field, the function returns FERNSEAL_BUFFER_TOO_SMALL; if a
+ *  value contains a NUL, FERNSEAL_MALFORMED. Feature config. */
 FERNSEAL_API FERNSEAL_MUST_USE fernseal_status fernseal_config_read(fernseal_config *out, size_t size,
     const fernseal_master_key *masters, size_t count, const char *json, size_t json_len, const fernseal_tick *tick);
 

@@ -18,7 +18,7 @@ architecture() { # NAME
     case $1 in
         aarch64 | s390x) ;;
         armv7) cross=arm-linux-gnueabihf qemu=qemu-arm rust=armv7-unknown-linux-gnueabihf ;;
-        i686) qemu=qemu-i386 ;;
+        i686) qemu="qemu-i386" ;;
         mipsel) flags="-Z build-std=core" ;;
         musl) cross=musl qemu=env rust=$(uname -m)-unknown-linux-musl ;;
         ppc64le) cross=powerpc64le-linux-gnu rust=powerpc64le-unknown-linux-gnu ;;

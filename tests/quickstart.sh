@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="$PWD/target"
-# What cargo builds is seen on stderr meanwhile.
+# cargo prints its progress to stderr.
 echo "Building the command (a minute on a new machine):" >&2
 cargo build --release --locked -p fernseal
 PATH=$PWD/target/release:$PATH

@@ -171,9 +171,8 @@ fn single() -> (String, String) {
 }
 
 fn many() -> String {
-    use Backend::{Avx2, Avx512, Avx512Vl, Best, Sha2, ShaNi, ShaNi32};
-    let all = [Best, ShaNi, ShaNi32, Avx2, Avx512Vl, Avx512, Sha2];
-    let backends: Vec<Backend> = all.into_iter().filter(|backend| backend.is_available()).collect();
+    let is_vector = |backend: &Backend| !matches!(backend, Backend::Portable) && backend.is_available();
+    let backends: Vec<Backend> = Backend::ALL.iter().copied().filter(is_vector).collect();
     let counts = [1, 2, 3, 4, 5, 6, 8, 12, 16, 20, 24, 32, 64];
     let mut timed: Vec<Timed<'_>> = vec![(
         String::new(),

@@ -54,19 +54,19 @@ pub struct fernseal_key {
 }
 
 /// A derivation that runs in slices, between which a device feeds its watchdog or does other work. It contains secrets:
-/// `fernseal_derivation_finish` wipes it, and `fernseal_wipe` if it is given up. It may be copied and moved.
+/// `fernseal_derivation_finish` wipes it. If you abandon it, call `fernseal_wipe`. It may be copied and moved.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct fernseal_derivation {
-    /// Opaque; two words are reserve.
+    /// Opaque. Two words are reserved.
     words: [u32; 36],
 }
 
 const _: () = assert!(size_of::<fernseal_derivation>() >= size_of::<kdf::Derivation>());
 
 /// An opened ProxmoxMCP config. Each text ends in a NUL. A field that the config lacks has the default of the Python
-/// original. Wipe it after use with `fernseal_wipe`. Within a SONAME it may grow at its end: `fernseal_config_read` is
-/// told the size that the program knows. So a program needs neither a heap nor a call for each field.
+/// original. Wipe it after use with `fernseal_wipe`. Within a SONAME it may grow at its end, so pass its size to
+/// `fernseal_config_read`.
 #[cfg(feature = "config")]
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -91,7 +91,7 @@ pub struct fernseal_config {
     port: u16,
     /// proxmox.verify_ssl, or true
     verify_ssl: bool,
-    /// Zero. A later version puts new fields behind it.
+    /// Zero. A later version puts new fields after it.
     reserved: [u8; 5],
 }
 
@@ -120,12 +120,12 @@ pub type fernseal_tick_fn = Option<unsafe extern "C" fn(ctx: *mut c_void) -> c_i
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct fernseal_tick {
-    /// Is called with `ctx` before each slice of a derivation, and so also at its beginning.
+    /// Called with `ctx` before each slice of a derivation, including the first.
     pub call: fernseal_tick_fn,
     /// Is passed to `call`.
     pub ctx: *mut c_void,
-    /// The number of iterations in a slice; 0 stands for 1 000. On a Cortex-M0 at 48 MHz, 250 take 65 ms. Where several
-    /// derivations run together, each runs so many.
+    /// The number of iterations in a slice; 0 stands for 1 000. On a Cortex-M0 at 48 MHz, 250 take 65 ms. If several
+    /// derivations run together, this is the number for each.
     pub distance: u32,
 }
 
@@ -173,7 +173,8 @@ pub extern "C" fn fernseal_version_string() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// Returns the size of a `fernseal_master_key` in bytes, for languages that do not read this header; as the next ones.
+/// Returns the size of a `fernseal_master_key` in bytes, for languages that cannot read this header. The next three
+/// functions have the same purpose.
 #[unsafe(no_mangle)]
 pub extern "C" fn fernseal_master_key_size() -> usize {
     size_of::<fernseal_master_key>()
@@ -546,7 +547,8 @@ pub unsafe extern "C" fn fernseal_derive_many(
     })
 }
 
-/// Begins to derive a key from a salt of any length, as `fernseal_token_salt` returns it. Runs one of 100 000 iterations.
+/// Begins to derive a key from a salt of any length, as `fernseal_token_salt` returns it. Runs the first of the 100 000
+/// iterations.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -570,8 +572,8 @@ pub unsafe extern "C" fn fernseal_derivation_begin(
     })
 }
 
-/// Runs at most `iterations` iterations and sets `left` to the number that is left. On a Cortex-M0 at 48 MHz, 250 take
-/// 65 ms. After it is 0, call `fernseal_derivation_finish`.
+/// Runs up to `iterations` more iterations and sets `left` to the number that remain. On a Cortex-M0 at 48 MHz, 250
+/// take 65 ms. When `left` is 0, call `fernseal_derivation_finish`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header. The derivation was begun.
@@ -592,8 +594,9 @@ pub unsafe extern "C" fn fernseal_derivation_advance(
     })
 }
 
-/// Runs iterations as `fernseal_derivation_advance` does, with the SHA-256 of a chip: `compress` is called twice for each
-/// iteration, with `ctx`. A `compress` that is wrong gives a wrong key, with which tokens are FERNSEAL_UNAUTHENTIC.
+/// Runs iterations as `fernseal_derivation_advance` does, with the SHA-256 of a chip: `compress` is called twice for
+/// each iteration, with `ctx`. If `compress` is wrong, the key is wrong, and opening a token with it returns
+/// FERNSEAL_UNAUTHENTIC.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header. The derivation was begun.
@@ -621,8 +624,8 @@ pub unsafe extern "C" fn fernseal_derivation_advance_with(
     })
 }
 
-/// Returns the key of a derivation of which no iteration is left, and wipes the derivation. If some are left, or if none was
-/// begun, it is FERNSEAL_INVALID_ARGUMENT, and the derivation stays as it is.
+/// Returns the key of a finished derivation, and wipes the derivation. If iterations are left, or if the derivation was
+/// never begun, the function returns FERNSEAL_INVALID_ARGUMENT and leaves the derivation unchanged.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -662,7 +665,9 @@ pub unsafe extern "C" fn fernseal_token_salt(out: *mut u8, token: *const c_char,
         let out = unsafe { output_one(out.cast::<Salt>(), [0; 16], &[Extent::of(token, token_len)]) }?;
         // SAFETY: the caller ensures it, see # Safety.
         let parsed = Token::parse(unsafe { pointer::token(token, token_len) }?);
-        *out = *parsed.as_ref().map_err(|error| *error)?.key_params().salt;
+        // A token with another cost must be refused here: functions that take a bare salt derive at this one.
+        let KeyParams { salt, cost: Cost::Standard } = parsed.as_ref().map_err(|error| *error)?.key_params();
+        *out = *salt;
         Ok(())
     })
 }
@@ -688,9 +693,10 @@ pub unsafe extern "C" fn fernseal_token_timestamp(
     })
 }
 
-/// Finds the first token of a text in any format that begins at `offset` or later. Continue at `start` + `len`. After the
-/// last one it is FERNSEAL_NOT_FOUND. Something that looks like a token and is none is FERNSEAL_MALFORMED; then, unlike
-/// after other failures, `start` and `len` say where it lies. The text is UTF-8, which each call checks from the beginning.
+/// Finds the first token of a text in any format that begins at `offset` or later. Continue at `start` + `len`. After
+/// the last one, the function returns FERNSEAL_NOT_FOUND. If a part of the text only looks like a token, it returns
+/// FERNSEAL_MALFORMED, and `start` and `len` say where that part is: the only failure after which they are not 0. The
+/// text is UTF-8, which each call checks from the beginning.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -934,11 +940,11 @@ pub unsafe extern "C" fn fernseal_fernet_rotate(
 
 /* ---- Configs ---- */
 
-/// Checks all of a config that needs no key, and says where its first fault lies: `offset` is the number of bytes before it.
-/// It is the fault for which `fernseal_config_open` refuses the config: FERNSEAL_INVALID_JSON or FERNSEAL_TOO_DEEP, then
-/// FERNSEAL_DUPLICATE_NAME at the second name, then FERNSEAL_MALFORMED at a string that begins with `enc:` and is not a token.
-/// (A token that is written with escapes is not looked into.) After success, and after FERNSEAL_INVALID_ARGUMENT, `offset` is
-/// 0. Feature `config`.
+/// Checks everything in a config that can be checked without a key, and returns the position of the first fault:
+/// `offset` is the number of bytes before it. For this fault `fernseal_config_open` refuses the config:
+/// FERNSEAL_INVALID_JSON or FERNSEAL_TOO_DEEP, then FERNSEAL_DUPLICATE_NAME at the second name, then FERNSEAL_MALFORMED
+/// at a string that begins with `enc:` and is not a token. (It does not check a token that is written with escapes.)
+/// After success, and after FERNSEAL_INVALID_ARGUMENT, `offset` is 0. Feature `config`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -967,10 +973,10 @@ pub unsafe extern "C" fn fernseal_config_check(
 }
 
 /// Opens every token of a config and copies all other bytes unchanged. Costs one derivation for each salt, so at most
-/// one for each 165 bytes of `json`: limit `json_len` if you open configs of strangers. All other work takes time
-/// linear in `json_len`. `cap` is at least `json_len` + 1. It is more if secrets contain many characters that JSON
-/// escapes, or if tokens lie below more than 20 levels: 4 * `json_len` + 1 is always enough. In a build with the
-/// feature `compact`, a token below more than 64 levels is FERNSEAL_TOO_DEEP. Feature `config`.
+/// one for each 165 bytes of `json`: limit `json_len` if you open untrusted configs. All other work takes time linear
+/// in `json_len`. `cap` is at least `json_len` + 1. It is more if secrets contain many characters that JSON escapes, or
+/// if tokens are nested more than 20 levels deep: 4 * `json_len` + 1 is always enough. In a build with the feature
+/// `compact`, a token that is nested more than 64 levels deep is refused with FERNSEAL_TOO_DEEP. Feature `config`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -1021,7 +1027,7 @@ pub unsafe extern "C" fn fernseal_config_open_any(
 }
 
 /// Writes the value at `pointer` ("/auth/token_value" or "auth.token_value"). Opens it if it is a token. `cap` is at
-/// least the length of the value as it is written, and 1; `json_len` + 1 is always enough. Feature `config`.
+/// least the length of the value in the JSON text, and at least 1; `json_len` + 1 is always enough. Feature `config`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -1079,8 +1085,8 @@ pub unsafe extern "C" fn fernseal_config_get_any(
     })
 }
 
-/// Writes a value as `fernseal_config_get` does. If it is a token, `key` opens it, which was derived for it. Takes
-/// microseconds for each kilobyte. Feature `config`.
+/// Writes a value as `fernseal_config_get` does. If it is a token, it is opened with `key`, which must have been
+/// derived for that token. Takes microseconds for each kilobyte. Feature `config`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -1109,8 +1115,9 @@ pub unsafe extern "C" fn fernseal_config_get_with(
     })
 }
 
-/// Writes the string at `pointer` without opening it: a token as its text, from which its key can be derived. `cap` is at
-/// least the length of the string as it is written, and 1; `json_len` + 1 is always enough. Feature `config`.
+/// Writes the string at `pointer` without opening it: a token as its text, from which its key can be derived. `cap` is
+/// at least the length of the string in the JSON text, and at least 1; `json_len` + 1 is always enough. Feature
+/// `config`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -1177,8 +1184,8 @@ pub unsafe extern "C" fn fernseal_config_seal(
 
 /// Opens every token of a config with the first of `count` old master keys that sealed it, seals its secret with the
 /// new master key, and copies all other bytes unchanged. `now` is the time in Unix seconds. Costs two derivations for
-/// each token. `cap` is at least `json_len` + 1, and 25 more for each legacy token. For tokens below more than 20
-/// levels it is more; 4 * `json_len` + 1 is always enough. Features `config` and `seal`.
+/// each token. `cap` is at least `json_len` + 1, and 25 more for each legacy token. It is more for tokens that are
+/// nested more than 20 levels deep; 4 * `json_len` + 1 is always enough. Features `config` and `seal`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.
@@ -1218,9 +1225,9 @@ pub unsafe extern "C" fn fernseal_config_rotate(
 }
 
 /// Reads a ProxmoxMCP config and opens the tokens among its fields, each with the first of `count` master keys that
-/// sealed it. `size` is sizeof(fernseal_config). `count` may be 0 if nothing is sealed. The config may be nested 16
-/// levels. A value or token that is longer than its field is FERNSEAL_BUFFER_TOO_SMALL. A value that contains a NUL is
-/// FERNSEAL_MALFORMED. Feature `config`.
+/// sealed it. `size` is sizeof(fernseal_config). `count` may be 0 if nothing is sealed. The config may be nested up to
+/// 16 levels deep. If a value or token is longer than its field, the function returns FERNSEAL_BUFFER_TOO_SMALL; if a
+/// value contains a NUL, FERNSEAL_MALFORMED. Feature `config`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.

@@ -12,8 +12,8 @@ pub type fernseal_status = i32;
 
 /// The call succeeded.
 pub const FERNSEAL_OK: fernseal_status = 0;
-/// The output buffer, or a field of `fernseal_config`, is too short. If the function has an out_len, it is a capacity
-/// that is enough, except in a build with the feature `compact`.
+/// The output buffer, or a field of `fernseal_config`, is too short. If the function has an `out_len`, `*out_len` is then a
+/// sufficient capacity, except in a build with the feature `compact`.
 pub const FERNSEAL_BUFFER_TOO_SMALL: fernseal_status = 1;
 /// The text is not a token; or a value looks like a damaged token; or a value that is returned as text is not UTF-8 or
 /// contains a NUL.

@@ -29,7 +29,7 @@ ln -s fernseal "$tree$prefix"
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -n 1)
 soname=libfernseal.so.${version%.*} # up to version 1.0
 cmp "$root/include/fernseal.h" "$tree$prefix/include/fernseal.h"
-[ "$(readlink "$lib/libfernseal.so")" = $soname ] || fail "libfernseal.so is not a link to $soname"
+[ "$(readlink "$lib/libfernseal.so")" = "$soname" ] || fail "libfernseal.so is not a link to $soname"
 [ "$(readlink "$lib/$soname")" = "libfernseal.so.$version" ] || fail "$soname is no link to $version"
 readelf -d "$lib/libfernseal.so" | grep -q "SONAME.*\[$soname\]" || fail "the SONAME is not $soname"
 

@@ -26,9 +26,8 @@ static uint8_t next;
         CHECK(out_len == (len)); \
     } while (0)
 
-/* Checks all invalid outputs of a function with (out, cap, out_len),
-    which CALL calls; and an output that is valid and too
- * short, after which out_len says what is enough. */
+/* Checks every invalid output of a function with (out, cap, out_len), which CALL calls, and a valid output that is too
+ * short: out_len must then be `enough`. */
 #define BAD_OUTPUTS(type, CALL, enough) \
     do { \
         TOO_SMALL(enough, 0, CALL((type *)NULL, 0, &out_len)); \

@@ -12,7 +12,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_master_key_of_any_length_is_what_hmac_makes_of_it() {
+fn master_keys_of_all_lengths_derive_as_in_pbkdf2() {
     let iterations = 3.try_into().unwrap();
     for len in [1, 15, 16, 31, 32, 33, 63, 64, 65, 100, 119, 120, 127, 128, 129, 200] {
         let raw: Vec<u8> = (1..=len).map(|at| (at * 37 % 251) as u8 + 1).collect();
@@ -131,7 +131,7 @@ fn a_new_key_is_44_characters_of_the_random_sources_bytes() {
 }
 
 #[test]
-fn a_key_has_a_short_public_name_that_is_not_its_start() {
+fn the_key_id_does_not_reveal_the_key() {
     let master = MasterKey::from_text(MASTER).unwrap();
     let id = master.id().to_string();
     assert_eq!(id.len(), 8);
@@ -150,7 +150,7 @@ fn unbase64(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn keys_hide_and_are_wiped_and_errors_carry_nothing() {
+fn debug_hides_keys_and_drop_wipes_them() {
     let master = MasterKey::from_text(MASTER).unwrap();
     let key = Key::from_text(MASTER).unwrap();
     assert_eq!(format!("{master:?} {key:?}"), "MasterKey(hidden) Key(hidden)");

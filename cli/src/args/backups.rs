@@ -23,7 +23,7 @@ pub(crate) struct Backups {
 pub(crate) enum BackupsVerb {
     /// List the backups of the configs below PATH
     List(BackupsAt),
-    /// Remove the backups of those configs below PATH that the current keys decrypt
+    /// Remove the backups of each config below PATH, if the current keys decrypt that config
     Prune(Prune),
 }
 

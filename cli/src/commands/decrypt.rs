@@ -116,7 +116,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Prints the config for `git diff`: tokens that open are opened, and everything else stays. It never prompts. If the
+/// Prints the config for `git diff`: it opens the tokens that it can, and leaves the rest unchanged. It never prompts. If the
 /// key is missing or invalid, or the audit log cannot be written, it opens nothing and succeeds, so that `git diff`
 /// continues.
 fn textconv(path: &Path, options: &Options, context: &Context) -> Result<()> {
@@ -127,7 +127,7 @@ fn textconv(path: &Path, options: &Options, context: &Context) -> Result<()> {
     };
     let edits = match document.tokens.is_empty() || !Keyring::is_set(&options.keys) {
         true => Vec::new(),
-        false => open_what_opens(&document, path, options, context).unwrap_or_else(|failure| {
+        false => open_matching_tokens(&document, path, options, context).unwrap_or_else(|failure| {
             context.report.warn(format_args!("{}; the tokens are shown as they are", failure.what()));
             Vec::new()
         }),
@@ -136,7 +136,7 @@ fn textconv(path: &Path, options: &Options, context: &Context) -> Result<()> {
 }
 
 /// Returns the edits for the tokens that the keys open.
-fn open_what_opens(document: &ConfigText, path: &Path, options: &Options, context: &Context) -> Result<Vec<Edit>> {
+fn open_matching_tokens(document: &ConfigText, path: &Path, options: &Options, context: &Context) -> Result<Vec<Edit>> {
     options.reading.check_cost(document)?;
     let keys = Keyring::load(&options.keys, &context.report)?;
     let tokens: Vec<_> = document.tokens.iter().map(|token| (document, token)).collect();

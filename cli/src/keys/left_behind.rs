@@ -1,7 +1,8 @@
 //! Finds the key files that rotations left in the home directory: `~/.proxmox_mcp_key.ID`, and
 //! `~/.proxmox_mcp_key.ID.old` with an old key that a new one has replaced in a key store.
 //!
-//! Messages use them: they name the file with the key that opens a config, for a user who still has the old key.
+//! Error messages use this list: if one of these keys opens a config, they name its file. This module also says where a
+//! new key goes, and where the old one.
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;

@@ -1,7 +1,7 @@
 //! The places that a master key can come from, and their precedence: options, then environment variables, then a file
 //! in the home directory.
 //!
-//! Change this module to add a source. Which keys a command then works with is defined in `keyring`.
+//! To add a source, begin here (CONTRIBUTING names the other files). Which keys a command then works with is defined in `keyring`.
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata};

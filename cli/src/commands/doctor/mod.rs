@@ -119,7 +119,7 @@ impl Doctor {
         if mode & 0o022 == 0 {
             self.good("config file", format!("{name} can be read (mode {mode:03o})"));
         } else {
-            let next = format!("chmod 600 {}: whoever can write it can exchange its tokens", quoted_path(path));
+            let next = format!("chmod 600 {}: anyone who can write to it can swap its tokens", quoted_path(path));
             self.note("config file", format!("{name} can be written by others (mode {mode:03o})"), next);
         }
         let document = ConfigText::parse(path, source.take_bytes(), reading.format_source(&config));
@@ -142,7 +142,7 @@ impl Doctor {
         let broken = document.tokens.iter().filter_map(|token| Some((token, token.form.err()?)));
         let failures: Vec<Failure> = broken.map(|(token, error)| document.refusal(token, error)).collect();
         if document.tokens.is_empty() {
-            let next = format!("encrypt them: fernseal encrypt {}", quoted_path(path));
+            let next = format!("encrypt its secrets: fernseal encrypt {}", quoted_path(path));
             self.note("tokens", "the config has no encrypted values", next);
         } else if failures.is_empty() {
             match document.legacy_tokens().count() {

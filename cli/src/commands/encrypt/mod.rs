@@ -41,7 +41,7 @@ pub(crate) struct Options {
     pub(crate) dry_run: bool,
     /// Whether to replace configs without a question.
     pub(crate) yes: bool,
-    /// Whether to leave out the configs of a directory that cannot be encrypted.
+    /// Whether to skip configs that cannot be encrypted, and to encrypt the others.
     pub(crate) keep_going: bool,
     /// Whether to encrypt values that contain placeholders.
     pub(crate) placeholders: bool,
@@ -61,7 +61,7 @@ pub(crate) enum Destination {
     File(NewFile),
 }
 
-/// A file for the encrypted config, which stays as it is.
+/// A new file for the result. The config itself is not changed.
 pub(crate) struct NewFile {
     /// If it is `None`, the file is beside the config.
     pub(crate) path: Option<PathBuf>,

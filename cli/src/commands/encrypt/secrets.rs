@@ -48,7 +48,7 @@ pub(super) fn sealed<'d>(document: &'d ConfigText, secrets: &[Secret<'_>], token
     Edits::new(document, secrets.iter().zip(tokens).map(edit).collect::<Result<_>>()?)
 }
 
-/// The number of configs in which the values are searched for.
+/// What counts as missing, and which messages are printed.
 #[derive(Clone, Copy)]
 pub(super) enum Scope<'a> {
     /// One config. It must have the values that the command line names.
@@ -70,7 +70,7 @@ pub(super) struct Matches {
 
 impl Matches {
     /// Reports whether `field` of the command line has led to a value.
-    pub(super) fn has_met(&self, field: &str) -> bool {
+    pub(super) fn has_matched(&self, field: &str) -> bool {
         self.fields.contains(field)
     }
 
@@ -92,7 +92,7 @@ pub(super) struct Request<'a> {
 }
 
 /// A value that the user wants to seal, before its state is checked.
-struct Meant<'d> {
+struct SelectedValue<'d> {
     pointer: Pointer,
     place: Place<'d>,
     reason: Option<String>,
@@ -104,7 +104,7 @@ impl Request<'_> {
         let mut secrets: Vec<Secret<'d>> = Vec::new();
         // Two pointers may lead to the same value.
         let mut starts = BTreeSet::new();
-        for Meant { pointer, place, reason } in self.meant(document, context)? {
+        for SelectedValue { pointer, place, reason } in self.selected_values(document, context)? {
             if !starts.insert(place.start()) {
                 continue;
             }
@@ -180,13 +180,13 @@ impl Request<'_> {
 
     /// Returns the requested values: first those that pointers lead to, then those that patterns match or that are
     /// likely secrets.
-    fn meant<'d>(&self, document: &'d ConfigText, context: &Context) -> Result<Vec<Meant<'d>>> {
+    fn selected_values<'d>(&self, document: &'d ConfigText, context: &Context) -> Result<Vec<SelectedValue<'d>>> {
         let others_named = self.found || !self.fields.is_empty() || !self.settings.secrets.is_empty();
         let none = NamedValues::default();
         let optional = self.settings.places(&none).map(|named| (named, false));
         let wanted: Vec<_> = optional.chain(self.fields.pointers.iter().map(|named| (named, true))).collect();
         let exact: Vec<&str> = wanted.iter().map(|(named, _)| named.exact.as_str()).collect();
-        let mut meant = Vec::new();
+        let mut selected = Vec::new();
         for ((named, is_wanted), found) in wanted.into_iter().zip(document.find_all(&exact)) {
             let pointer = named.written.clone();
             let place = match found {
@@ -201,10 +201,10 @@ impl Request<'_> {
             if let (Scope::Many(matches), true) = (self.scope, is_wanted) {
                 matches.borrow_mut().fields.insert(String::from(&*pointer));
             }
-            meant.push(Meant { pointer, place, reason: None });
+            selected.push(SelectedValue { pointer, place, reason: None });
         }
 
-        let named = meant.len();
+        let named = selected.len();
         let mut patterns = [self.settings.secrets.patterns.clone(), self.fields.patterns.clone()];
         let mut ignored = self.settings.ignore.clone();
         let mut refused = Ok(());
@@ -215,7 +215,7 @@ impl Request<'_> {
                 Why::Likely(reason) => Some(reason.to_string()),
             };
             match (place.kind, document.check_replaceable(&pointer, &place)) {
-                (Kind::String, Ok(())) => meant.push(Meant { pointer, place, reason }),
+                (Kind::String, Ok(())) => selected.push(SelectedValue { pointer, place, reason }),
                 (Kind::String, Err(failure)) if reason.is_none() => refused = refused.clone().and(Err(failure)),
                 (Kind::String, Err(failure)) => {
                     self.warn(document, context, format_args!("{}: not changed", failure.what()));
@@ -231,8 +231,8 @@ impl Request<'_> {
             }
         })?;
         refused?;
-        // A name that occurs twice becomes an error once a token is below it.
-        let pointers: Vec<&str> = meant[named..].iter().map(|meant| &*meant.pointer).collect();
+        // Fail now if a name in a path occurs twice: with a token there, the config could no longer be opened.
+        let pointers: Vec<&str> = selected[named..].iter().map(|value| &*value.pointer).collect();
         for (pointer, found) in pointers.iter().zip(document.find_all(&pointers)) {
             found.map_err(|error| document.failure(pointer, error))?;
         }
@@ -246,9 +246,9 @@ impl Request<'_> {
                 for (pattern, is_met) in of_settings.iter() {
                     *matches.patterns.entry(pattern.as_str().to_owned()).or_default() |= is_met;
                 }
-                return Ok(meant);
+                return Ok(selected);
             }
-            Scope::Again => return Ok(meant),
+            Scope::Again => return Ok(selected),
         }
         if let Some((pattern, _)) = of_caller.iter().find(|(_, is_met)| !is_met) {
             return Err(document.failure(pattern.as_str(), Error::NotFound));
@@ -260,6 +260,6 @@ impl Request<'_> {
                 document.name
             ));
         }
-        Ok(meant)
+        Ok(selected)
     }
 }

@@ -166,7 +166,7 @@ impl Tree<'_> {
             ));
         }
         // A config that cannot be read may be the one with the value.
-        let unmet = self.options.fields.iter().filter(|field| self.failed.is_empty() && !matches.has_met(field));
+        let unmet = self.options.fields.iter().filter(|field| self.failed.is_empty() && !matches.has_matched(field));
         error::check_none(unmet.map(|pointer| {
             let failure = ConfigFailure::RequiredNowhere { pointer: pointer.clone(), namesakes: Suggestions::none() };
             Failure::NothingChanged(Box::new(failure.into()))
