@@ -267,3 +267,22 @@ fn tokens_in_any_other_text_are_merged_by_lines() {
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_eq!(repository.0.read("ours"), text([&new, &other]));
 }
+
+#[test]
+fn of_equal_secrets_each_keeps_a_token_when_lines_move() {
+    let folder = Folder::new("merge-equal");
+    let seal = |secret: &str| {
+        let said = folder.run_by(&["sh", "-c", &format!("printf %s '{secret}' | \"$0\" seal")], &[]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        said.out.trim().to_owned()
+    };
+    let [first, second, other, again] = ["same", "same", "other", "other"].map(seal);
+    let list = |items: [&str; 5]| format!("[\n\"{}\"\n]\n", items.join("\",\n\""));
+    folder.write("base", &list([&first, &other, "plain", &second, "last"]));
+    folder.write("ours", &list([&first, &again, "plain", &second, "last"]));
+    folder.write("theirs", &list([&other, "plain", &second, "last", &first]));
+    let said = folder.run(&["merge", "base", "ours", "theirs", "c.json"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let merged = folder.read("ours");
+    assert!([&first, &second, &again].iter().all(|token| merged.contains(*token)), "{merged}");
+}

@@ -102,6 +102,11 @@ impl<'v> Marked<'v> {
         self.tokens.iter().copied().flatten().collect()
     }
 
+    /// Returns how many stand-ins replace `token`.
+    fn count(&self, token: &str) -> usize {
+        self.tokens.iter().filter(|other| **other == Some(token)).count()
+    }
+
     /// Returns the tokens of each line that contains any, once for each occurrence of the line.
     fn lines(&self, stand_ins: &StandIns) -> Lines<'_, 'v> {
         let mut lines: Lines<'_, 'v> = BTreeMap::new();
@@ -154,16 +159,17 @@ pub(super) fn restore<'v>(
     // The version that the current lines of a conflict come from.
     let mut conflict: Option<usize> = None;
     let tokens = marked.each_ref().map(Marked::tokens);
-    let mut used: BTreeSet<&str> = BTreeSet::new();
+    // How often each token was used so far.
+    let mut used: BTreeMap<&str, usize> = BTreeMap::new();
     let mut parts = Vec::new();
     for line in merged.split_inclusive('\n') {
         let key = line.trim_end();
         let marks = |mark: char, version: usize| {
             key.strip_suffix(&labels[version]).is_some_and(|start| start.trim_end().chars().all(|char| char == mark))
         };
-        let marked =
+        let marker =
             [('|', BASE), ('<', OURS), ('>', THEIRS)].into_iter().find(|(mark, version)| marks(*mark, *version));
-        if let Some((_, version)) = marked {
+        if let Some((_, version)) = marker {
             conflict = (version != THEIRS).then_some(version);
             let start = key.len() - labels[version].len();
             parts.extend([&line[..start], NAMES[version], &line[key.len()..]].map(Part::Text));
@@ -189,16 +195,24 @@ pub(super) fn restore<'v>(
             }
             let token = |version: usize| from[version].and_then(|tokens: &Vec<Option<&'v str>>| *tokens.get(at)?);
             // Equal lines are interchangeable. A token that neither side has changed stays.
-            let untouched = |token: &&str| tokens.iter().all(|tokens| tokens.contains(token)) && !used.contains(token);
-            let untouched = [OURS, THEIRS].into_iter().filter_map(token).find(untouched);
-            let token = untouched.filter(|_| conflict.is_none()).unwrap_or_else(|| {
+            let is_untouched =
+                |token: &&str| tokens.iter().all(|tokens| tokens.contains(token)) && !used.contains_key(token);
+            let untouched = [OURS, THEIRS].into_iter().filter_map(token).find(is_untouched);
+            let mut token = untouched.filter(|_| conflict.is_none()).unwrap_or_else(|| {
                 match (token(BASE), token(OURS), token(THEIRS)) {
                     (base, Some(ours), Some(theirs)) if base == Some(ours) => theirs,
                     (_, Some(token), _) | (_, None, Some(token)) | (Some(token), None, None) => token,
                     (None, None, None) => secrets.token_of(number),
                 }
             });
-            used.insert(token);
+            // A line that moved may ask for a token that an equal line has taken. It gets another one of the same secret.
+            let is_taken =
+                used.get(token).is_some_and(|times| marked.iter().all(|marked| marked.count(token) <= *times));
+            if is_taken && conflict.is_none() {
+                let is_free = |other: &&&str| is_untouched(other) && secrets.number_of(other) == number;
+                token = tokens[OURS].iter().find(is_free).copied().unwrap_or(token);
+            }
+            *used.entry(token).or_default() += 1;
             parts.push(if conflict.is_some() { Part::InConflict(token) } else { Part::Token(token) });
         }
         parts.push(Part::Text(rest));
