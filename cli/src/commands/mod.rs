@@ -80,6 +80,17 @@ pub(crate) fn find(paths: &[PathBuf], selection: &Selection) -> Result<Found> {
     Ok(store::find(paths, &selection))
 }
 
+/// Finds the configs of a command that only reads, as [`find`] does, or the default one. Fails if there is none.
+fn find_or_default(paths: &[PathBuf], selection: &Selection) -> Result<Found> {
+    let mut found = match paths {
+        [] => find(&[config_or_default(None)?], selection)?,
+        paths => find(paths, selection)?,
+    };
+    found.look_at_others();
+    found.refuse_none()?;
+    Ok(found)
+}
+
 /// Takes the lock for writing `config`, and removes temporary files that killed runs left beside it.
 fn lock(config: &Path, wait: Duration, context: &Context) -> Result<Lock> {
     let config = ConfigPath::named(config);

@@ -10,7 +10,7 @@ use fernseal_core::Error;
 use fernseal_core::config::{TOKEN_VALUE, ValueKind};
 use serde_json::json;
 
-use super::{Reading, config_or_default, find, format_name, look, reason_to_skip, too_old};
+use super::{Reading, find_or_default, format_name, look, reason_to_skip, too_old};
 use crate::audit::{Audit, Verb};
 use crate::config::text::{ConfigText, Kind, SealedValue, TextFormat, ValueError, classify};
 use crate::context::Context;
@@ -37,12 +37,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
-    let mut found = match &*options.paths {
-        [] => find(&[config_or_default(None)?], &options.selection)?,
-        paths => find(paths, &options.selection)?,
-    };
-    found.look_at_others();
-    found.refuse_none()?;
+    let found = find_or_default(&options.paths, &options.selection)?;
     let key_is_set = Keyring::is_set(&options.keys);
     if let ([config], false, [], []) = (&*found.configs, options.paths.len() > 1, &*found.skipped, &*found.unread)
         && !config.was_found()

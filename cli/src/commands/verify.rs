@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{Reading, config_or_default, find, look, reason_to_skip, too_old};
+use super::{Reading, find_or_default, look, reason_to_skip, too_old};
 use crate::audit::{Audit, Verb};
 use crate::config::text::ConfigText;
 use crate::context::Context;
@@ -31,12 +31,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options, context: &Context) -> Result<()> {
-    let mut found = match &*options.paths {
-        [] => find(&[config_or_default(None)?], &options.selection)?,
-        paths => find(paths, &options.selection)?,
-    };
-    found.look_at_others();
-    found.refuse_none()?;
+    let found = find_or_default(&options.paths, &options.selection)?;
     let keys = Keyring::load(&options.keys, &context.report)?;
     let mut entries = Vec::new();
     let mut failures = Vec::new();
