@@ -942,9 +942,10 @@ pub unsafe extern "C" fn fernseal_fernet_rotate(
 
 /// Checks everything in a config that can be checked without a key, and returns the position of the first fault:
 /// `offset` is the number of bytes before it. For this fault `fernseal_config_open` refuses the config:
-/// FERNSEAL_INVALID_JSON or FERNSEAL_TOO_DEEP, then FERNSEAL_DUPLICATE_NAME at the second name, then FERNSEAL_MALFORMED
-/// at a string that begins with `enc:` and is not a token. (It does not check a token that is written with escapes.)
-/// After success, and after FERNSEAL_INVALID_ARGUMENT, `offset` is 0. Feature `config`.
+/// FERNSEAL_INVALID_JSON or FERNSEAL_TOO_DEEP, then FERNSEAL_DUPLICATE_NAME at the second name (in a build with the
+/// feature `compact`, at the token), then FERNSEAL_MALFORMED at a string that begins with `enc:` and is not a token.
+/// (It does not check a token that is written with escapes.) After success, and after FERNSEAL_INVALID_ARGUMENT,
+/// `offset` is 0. Feature `config`.
 ///
 /// # Safety
 /// The arguments follow the rules at the top of the header.

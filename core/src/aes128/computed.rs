@@ -142,8 +142,8 @@ fn invert(bytes: u32) -> u32 {
     multiply(power, power, FIELD)
 }
 
-/// Returns the products of four bytes each, as polynomials over bits, modulo x⁸ + `polynomial`. It contains no multiplication
-/// of words: on some processors the time of one depends on its operands.
+/// Returns the products of four bytes each, as polynomials over bits, modulo x⁸ + `polynomial`. It does not multiply words that
+/// depend on secrets: on some processors the time of a multiplication depends on its operands.
 #[inline(never)]
 fn multiply(mut a: u32, b: u32, polynomial: u8) -> u32 {
     let polynomials = u32::from_ne_bytes([polynomial; 4]);
@@ -157,7 +157,7 @@ fn multiply(mut a: u32, b: u32, polynomial: u8) -> u32 {
 
 /// Returns, for each byte, its lowest bit in all eight places.
 fn spread(bytes: u32) -> u32 {
-    let bits = bytes & 0x0101_0101;
+    let bits = bytes & ONES;
     (bits << 8).wrapping_sub(bits)
 }
 

@@ -17,11 +17,11 @@ const PATHS: usize = if COMPACT { 0 } else { json::MAX_DEPTH + 1 };
 /// name on the path to a token that occurs twice, then a string that begins with `enc:` and is not a token. Costs no
 /// derivation.
 ///
-/// A token that is written with escapes, as no program writes them, is not looked into.
+/// It does not check a token that is written with escapes, which no program writes.
 ///
 /// # Errors
 /// [`Error::InvalidJson`], [`Error::TooDeep`], [`Error::DuplicateKey`] or [`Error::Malformed`], and the offset of the fault in
-/// bytes: of the character that cannot stand there, of the second name, or of the string. With the feature `compact`, the
+/// bytes: of the invalid character, of the second name, or of the string. With the feature `compact`, the
 /// offset of a duplicate name is that of the token.
 pub fn check(json: &str) -> Result<(), (Error, usize)> {
     let mut events = Events::new(json);
